@@ -9,10 +9,11 @@ DRIFT_PEERS := .venv-drift-peers
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-# Tests run in this many processes; two folders start processes and threads of their own, and do not.
-JOBS ?= 2
-PARALLEL := -n $(JOBS) --dist worksteal
-SERIAL := tests/processes tests/concurrency
+# Tests run in one process more than there are cores, as many wait for servers. One file forks in C, which
+# no thread of xdist may be beside.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+SERIAL := tests/processes/test_forks_in_c.py
+PARALLEL := -n $(JOBS) --dist worksteal $(SERIAL:%=--ignore=%)
 
 # `make test ON=wheel`: the tests run on the wheel that `make wheel` has built, not on src/.
 ifeq ($(ON),wheel)
@@ -21,7 +22,7 @@ endif
 # A thread a process: more of them would only wait for one another.
 PYTEST := $(SUBJECT) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: setup demo test test-slow test-units endurance matrix oldest coverage components debian integration spark check wheel docs \
+.PHONY: setup demo test test-slow endurance matrix oldest coverage components debian integration spark check wheel docs \
 	dashboards \
 	changelog changelog-draft bench bench-quick bench-peers format clean
 
@@ -34,13 +35,12 @@ demo: $(VENV)/.demo
 
 # All that a change can break in a minute's work: seven minutes on two cores.
 test: $(VENV)/.test
-	$(PYTEST) $(PARALLEL) $(SERIAL:%=--ignore=%)
+	$(PYTEST) $(PARALLEL)
 	$(PYTEST) $(SERIAL)
 
 # The long statistical and memory tests, and servers under load.
 test-slow: $(VENV)/.test
-	$(PYTEST) -m slow $(PARALLEL) $(SERIAL:%=--ignore=%)
-	$(PYTEST) -m slow $(SERIAL)
+	$(PYTEST) -m slow $(PARALLEL)
 
 # Loads and crashes on the scale of a day in production; not part of CI.
 endurance: $(VENV)/.test
@@ -53,20 +53,21 @@ matrix:
 	done
 	$(MAKE) oldest
 
+# What the age of numpy, pydantic and OpenTelemetry can break: numbers, what is read and written, and what is
+# sent. Verdicts, pages, commands and whole services stand on these alone, and run with the newest.
+WITH_OLDEST := tests/laws tests/oracle $(addprefix tests/unit/,aggregate capture environment export formats \
+	integrations reference stats testing test_config.py)
+
 # Installed in a second step: chainladder, of which the tests read one file, asks for a newer numpy.
 oldest:
 	$(MAKE) .venv-oldest/.test VENV=.venv-oldest
 	.venv-oldest/bin/python -m pip --disable-pip-version-check -q install -r .ci/oldest.txt
-	$(MAKE) test-units VENV=.venv-oldest
-
-# Without servers, programs and simulations.
-test-units: $(VENV)/.test
-	$(PYTEST) $(PARALLEL) tests/unit tests/laws tests/oracle
+	$(PYTEST:$(BIN)/%=.venv-oldest/bin/%) $(PARALLEL) $(WITH_OLDEST)
 
 # Lines and branches that tests reach, in this process and in those it starts.
 coverage: $(VENV)/.coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(PARALLEL) $(SERIAL:%=--ignore=%)
+	$(BIN)/coverage run -m pytest $(PARALLEL)
 	$(BIN)/coverage run -m pytest $(SERIAL)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report

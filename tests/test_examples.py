@@ -36,7 +36,7 @@ def test_every_python_block_of_the_readme_runs(at: int, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=250,
     )
     assert done.returncode == 0, done.stderr
 
@@ -63,14 +63,13 @@ def run_example(script: str, *arguments: str, folder: Path) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=250,
         env={**os.environ, "OMP_NUM_THREADS": "1"},  # its threads would spin on a busy machine
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-@pytest.mark.timeout(120)
 def test_the_classifier_alerts_after_the_shift_and_matches_all_labels(tmp_path: Path) -> None:
     """The first status has no alert, the second has one for the measurement that was enlarged."""
     calm, _, shifted = run_example("classifier/run.py", folder=tmp_path).partition("\n\ntumours")
@@ -80,7 +79,6 @@ def test_the_classifier_alerts_after_the_shift_and_matches_all_labels(tmp_path: 
     assert "labels: matched 1,500\n" in shifted
 
 
-@pytest.mark.timeout(120)
 def test_the_batch_job_delivers_every_row(tmp_path: Path) -> None:
     """To a collector: as many predictions arrive as rows were scored."""
     with OtlpReceiver() as receiver:
@@ -89,7 +87,6 @@ def test_the_batch_job_delivers_every_row(tmp_path: Path) -> None:
     assert receiver.ledger.total("mlmonitor.predictions", {"status": "ok"}) == ROWS
 
 
-@pytest.mark.timeout(120)
 def test_a_model_is_retrained_and_handed_to_its_running_service(tmp_path: Path) -> None:
     """One verdict to retrain, of the first version after the change; the second one is kept."""
     said = run_example("retraining/run.py", folder=tmp_path)
@@ -100,7 +97,6 @@ def test_a_model_is_retrained_and_handed_to_its_running_service(tmp_path: Path) 
 
 @pytest.mark.demo
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_the_demo_ends_by_itself_and_its_sums_agree(tmp_path: Path) -> None:
     """A short run of the demo exits with 0: what it sent is what the collector received."""
     done = subprocess.run(
@@ -109,7 +105,7 @@ def test_the_demo_ends_by_itself_and_its_sums_agree(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=250,
         env={**os.environ, "DEMO_SECONDS": "8"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -122,7 +118,6 @@ def test_the_demo_ends_by_itself_and_its_sums_agree(tmp_path: Path) -> None:
 
 @pytest.mark.demo
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_the_page_of_the_demo_stays_open_on_request(tmp_path: Path) -> None:
     """It shows the fields; Ctrl-C ends it, and the sums still agree."""
     with subprocess.Popen(
@@ -151,7 +146,6 @@ def test_the_page_of_the_demo_stays_open_on_request(tmp_path: Path) -> None:
 
 @pytest.mark.demo
 @pytest.mark.slow
-@pytest.mark.timeout(60)
 def test_the_demo_is_ended_by_ctrl_c(tmp_path: Path) -> None:
     """Once claims are being replayed, SIGINT to all of it ends all of it, without a traceback."""
     with subprocess.Popen(

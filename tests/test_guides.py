@@ -30,7 +30,7 @@ def test_the_example_of_the_guide_passes(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=250,
     )
     assert "2 passed" in done.stdout, done.stdout + done.stderr
 

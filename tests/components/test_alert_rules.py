@@ -23,7 +23,7 @@ from mlmonitor.stats.distance import psi_low
 from mlmonitor.stats.evidence.psi_evidence import log_psi_evidence
 from support.backends import program
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.integration
 
 MODEL = {"model.name": "claims", "model.version": "7"}
 FIELD = {**MODEL, "field": "amount", "role": "feature"}

@@ -24,7 +24,6 @@ EVALUATIONS_SECONDS = 30.0
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.timeout(180),
     pytest.mark.skipif(
         ALERTMANAGER is None, reason="needs Debian's prometheus-alertmanager, or alertmanager"
     ),

@@ -15,7 +15,7 @@ from support.collector_sink import free_port
 from support.dashboards import expressions, file_expressions, substituted
 from support.history import BUCKETS, History, lived_through
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.integration
 
 STRATEGIES = {
     "prometheus": "UnderscoreEscapingWithSuffixes",

@@ -86,7 +86,7 @@ def served(url: str, durations: Durations, tracer: trace.Tracer) -> dict[str, st
             with tracer.start_as_current_span(name) as span, suppress(ValueError):
                 ids[name] = format(span.get_span_context().trace_id, "032x")
                 watched({"amount": amount})
-            assert monitor.flush(timeout_seconds=20)
+            assert monitor.flush(timeout_seconds=60)
             time.sleep(0.01)  # Prometheus tells exemplars apart by the millisecond
     return ids
 

@@ -14,7 +14,7 @@ from sklearn import metrics
 from mlmonitor import Config, Monitor, Otlp
 from support.backends import Prometheus
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 ROWS = 900
 BUCKETS = {"x": [0.0]}
@@ -34,7 +34,7 @@ def fleet(model: str, prometheus: Prometheus, pairs: tuple[Any, Any]) -> Iterato
         )
         features = {"x": np.linspace(-1, 1, len(predictions))}
         monitor.record_outcomes(predictions, actuals, features=features)
-        assert monitor.flush(timeout_seconds=10)
+        assert monitor.flush(timeout_seconds=60)
         yield monitor
 
 

@@ -184,7 +184,7 @@ def test_a_host_is_not_kept_waiting_by_a_busy_line(
         host = threading.Thread(target=call)
         with monitor._worker._aggregates:
             host.start()
-            host.join(30)
+            host.join(60)
             assert not host.is_alive()
         status = monitor.status()
         assert status.predictions + status.dropped == 1_001

@@ -77,7 +77,7 @@ def test_events_arrive_in_avro_at_a_broker(kafka_broker: KafkaBroker, reference:
         with Monitor("claims", reference=reference, exporters=[], events=events) as monitor:
             monitor.watch(lambda _: 2.5)({"amount": float("nan"), "line": "motor"})
             monitor.label("a", 1.0)
-            assert monitor.flush(timeout_seconds=20)
+            assert monitor.flush(timeout_seconds=60)
             status = monitor.status().events
         assert status is not None
         assert status.dropped == 0

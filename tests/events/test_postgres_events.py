@@ -56,7 +56,7 @@ def test_every_event_is_one_row_with_its_values(store_url: str, reference: Refer
         monitor.record(columns, np.arange(1_000.0), ids=ids)
         monitor.label(ids, np.arange(1_000.0) + 1)
         monitor.kpi("saved", 12.5)
-        assert monitor.flush(timeout_seconds=20)
+        assert monitor.flush(timeout_seconds=60)
         status = monitor.status().events
     assert status is not None
     assert (status.sink, status.dropped, status.refused, status.waiting) == ("postgres", 0, 0, 0)
@@ -113,7 +113,7 @@ def test_events_wait_for_a_database_that_has_no_tables_yet(
         assert status.last_error is not None
         assert "mlmonitor store init" in status.last_error
         assert main(["store", "init", "--database", database_url]) == 0
-        assert monitor.flush(timeout_seconds=40)
+        assert monitor.flush(timeout_seconds=60)
     assert query(database_url, "select count(*) from mlmonitor.prediction") == [(100,)]
 
 

@@ -39,6 +39,6 @@ def collector(tmp_path: Path) -> Iterator[Collector]:
         yield Collector(f"http://127.0.0.1:{http}", f"http://127.0.0.1:{grpc}", sink)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        process.wait(60)
         sink.shutdown()
         sink.server_close()

@@ -10,7 +10,6 @@ ROWS, CHUNK = 10_000_000, 500_000
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("chunk_rows", [CHUNK, ROWS], ids=["in chunks", "at once"])
 def test_ten_million_rows_are_counted_exactly_at_a_real_collector(
     collector: Collector, chunk_rows: int

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
-from mlmonitor import Config, Monitor, Otlp, Reference
+from mlmonitor import Config, Monitor, Otlp
 from mlmonitor.forks import PidMark, check_fork, make_mark, process_mark
 from support.collector_sink import Sink
+from support.references import fit_reference
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -43,7 +44,7 @@ def run_in_child(work: Callable[[], object]) -> None:
         code = 1
         signal.setitimer(signal.ITIMER_REAL, 0)  # the timeout of the parent's test
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(25)
+        signal.alarm(200)
         try:
             work()
             code = 0
@@ -62,7 +63,7 @@ def count_instances(sink: Sink) -> int:
 def monitor(sink: Sink) -> Monitor:
     """A monitor that exports only when it is asked to."""
     exporter = Otlp.collector(f"http://127.0.0.1:{sink.port}")
-    reference = Reference.fit({"a": ROWS}, predictions=ROWS)
+    reference = fit_reference({"a": ROWS}, predictions=ROWS)
     return Monitor("m", reference=reference, exporters=[exporter], config=QUIET)
 
 
@@ -71,7 +72,7 @@ def test_parent_and_children_forked_in_c_add_up_exactly(monitor: Monitor, sink: 
     predict = monitor.watch(lambda features: features["a"])
     for _ in range(100):
         predict({"a": 1.0})
-    assert monitor.flush(timeout_seconds=20)
+    assert monitor.flush(timeout_seconds=60)
 
     def work() -> None:
         for _ in range(7):
@@ -80,12 +81,12 @@ def test_parent_and_children_forked_in_c_add_up_exactly(monitor: Monitor, sink: 
         with monitor.observe({"a": 1.0}) as block:
             block.value = 1.0
         assert monitor.status().predictions == 10
-        assert monitor.close(timeout_seconds=20)
+        assert monitor.close(timeout_seconds=60)
 
     for _ in range(2):
         predict({"a": 1.0})  # waits in the buffer while the fork happens
         run_in_child(work)
-    assert monitor.close(timeout_seconds=20)
+    assert monitor.close(timeout_seconds=60)
     assert sink.total("mlmonitor.predictions", status="ok") == 102 + 2 * 10
     assert count_instances(sink) == 3
 
@@ -97,15 +98,15 @@ def test_a_grandchild_forked_in_c_is_noticed_as_well(monitor: Monitor, sink: Sin
 
     def grandchild() -> None:
         predict({"a": 3.0})
-        assert monitor.close(timeout_seconds=20)
+        assert monitor.close(timeout_seconds=60)
 
     def child() -> None:
         predict({"a": 2.0})
         run_in_child(grandchild)
-        assert monitor.close(timeout_seconds=20)
+        assert monitor.close(timeout_seconds=60)
 
     run_in_child(child)
-    assert monitor.close(timeout_seconds=20)
+    assert monitor.close(timeout_seconds=60)
     assert sink.total("mlmonitor.predictions", status="ok") == 3
     assert count_instances(sink) == 3
 
@@ -115,7 +116,7 @@ def test_any_call_notices_a_fork_in_c(monitor: Monitor, sink: Sink, first: str) 
     """Whatever a child calls first, it sees none of its parent's counts."""
     predict = monitor.watch(lambda features: features["a"])
     predict({"a": 1.0})
-    assert monitor.flush(timeout_seconds=20)
+    assert monitor.flush(timeout_seconds=60)
     arguments = {"label": ("p", 1.0), "kpi": ("savings", 2.0)}
 
     def work() -> None:
@@ -123,10 +124,10 @@ def test_any_call_notices_a_fork_in_c(monitor: Monitor, sink: Sink, first: str) 
         status = monitor.status()
         assert status.predictions == 0
         assert status.labels.get("unknown", 0) + status.labels.get("pending", 0) <= 1
-        assert monitor.close(timeout_seconds=20)
+        assert monitor.close(timeout_seconds=60)
 
     run_in_child(work)
-    assert monitor.close(timeout_seconds=20)
+    assert monitor.close(timeout_seconds=60)
     assert sink.total("mlmonitor.predictions", status="ok") == 1
 
 
@@ -135,9 +136,9 @@ def test_a_child_forked_in_c_that_records_nothing_reports_nothing(
 ) -> None:
     """It ends at once as well: it waits for no thread of its parent."""
     monitor.watch(lambda features: features["a"])({"a": 1.0})
-    assert monitor.flush(timeout_seconds=20)
+    assert monitor.flush(timeout_seconds=60)
     run_in_child(lambda: monitor.close(timeout_seconds=600))
-    assert monitor.close(timeout_seconds=20)
+    assert monitor.close(timeout_seconds=60)
     assert count_instances(sink) == 1
 
 

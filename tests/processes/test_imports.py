@@ -17,7 +17,7 @@ for i in range(2_000):
     monitor.kpi("savings", 1.0)
 monitor.record({"amount": [1.0], "line": ["A"]}, [1.0], ids=["known"])
 monitor.label("known", 1.0)
-assert monitor.flush(timeout_seconds=30)
+assert monitor.flush(timeout_seconds=60)
 print(sorted(set(sys.modules) - before))
 """
 

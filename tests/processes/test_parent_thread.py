@@ -45,7 +45,7 @@ def test_a_pool_process_that_closes_outlives_the_thread_that_forked_it(
         env=dict(os.environ),
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=250,
         check=True,
     )
     assert done.stdout.strip() == status

@@ -50,7 +50,6 @@ def fitted(shares: Floats, rows: int, rng: np.random.Generator) -> tuple[Counts,
     return table, true / true.sum(), table[2]
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("rows", short_form([1_000, 5_000], 1_000))
 @pytest.mark.parametrize("law", short_form(LAWS, "all listed, most seldom"))
 def test_rare_categories_are_no_drift(law: str, rows: int, rng: np.random.Generator) -> None:

@@ -69,7 +69,7 @@ def watched(change: Callable[[Columns, np.random.Generator, float], None]) -> To
                 change(columns, rng, (start - CALM_ROWS) / CHANGED_ROWS)
             monitor.record(columns, np.zeros(STEP_ROWS))
             clock.advance(1.0)
-            assert monitor.flush(timeout_seconds=30)
+            assert monitor.flush(timeout_seconds=60)
             for alert in found:
                 rows_until.setdefault(alert.field, start + STEP_ROWS - CALM_ROWS)
     beyond = {

@@ -106,7 +106,6 @@ def take(population: Population, reader: Reader, columns: dict[str, np.ndarray])
     population.update(reader.read_block(found), now=0.0)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("rows", "length"),
     short_form(
@@ -137,7 +136,6 @@ def test_without_drift_at_most_one_stream_in_a_hundred_ever_alerts(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("shares", "rows"),
     [
@@ -168,7 +166,6 @@ def test_evidence_holds_its_bound_for_difficult_laws(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("rows", [1_000, 5_000, 50_000])
 def test_a_population_of_twenty_fields_never_alerts(rows: int, rng: np.random.Generator) -> None:
     """The whole path from values to alerts, looked at every 50 rows for 100,000 rows."""
@@ -181,7 +178,6 @@ def test_a_population_of_twenty_fields_never_alerts(rows: int, rng: np.random.Ge
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_and_finds_a_shift_in_the_one_field_that_has_it(rng: np.random.Generator) -> None:
     """Of PSI 0.27 in continuous values, after 50,000 clean rows, within twice the median delay."""
     population, reader, names = watched(5_000, rng)

@@ -80,7 +80,6 @@ def categories(exponent: float, size: int) -> Callable[[np.random.Generator, int
     return draw
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("share", short_form([0.0, 0.0005, 0.01, 0.3], 0.01))
 @pytest.mark.parametrize("rows", short_form([200, 1_000, 5_000], 1_000))
 def test_counted_reasons_rarely_alert_by_chance(
@@ -93,7 +92,6 @@ def test_counted_reasons_rarely_alert_by_chance(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("rows", [30, 200, 1_000])
 def test_values_out_of_range_rarely_alert_by_chance(rows: int, rng: np.random.Generator) -> None:
     """Between the extremes of a sample lies less than it seems, and they allow for that."""
@@ -121,7 +119,6 @@ def test_the_critical_share_out_of_range_allows_for_the_extremes(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("rows", [200, 1_000, 5_000])
 @pytest.mark.parametrize(
     "law", [categories(1.0, 500), categories(1.2, 1_900), categories(0.5, 1_500)], ids=range(3)

@@ -50,7 +50,6 @@ def references(laws: Floats, rows: int, rng: np.random.Generator) -> Counts:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("seasons", "rows"), [(24, 200), (24, 5_000), (168, 1_000), (168, 5_000), (168, 50_000)]
 )
@@ -80,7 +79,6 @@ def test_breathing_traffic_does_not_alert_where_the_plain_evidence_surely_does(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("seasons", "rows", "tilt", "most"),
     [(24, 5_000, 0.5, 1_500), (24, 5_000, 0.25, 6_000), (168, 50_000, 0.5, 4_000)],

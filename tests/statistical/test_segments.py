@@ -12,7 +12,6 @@ FIELDS = 4
 BINS = 10
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("rows", short_form([0, 5, 30, 200], 30))
 def test_segments_of_few_training_rows_do_not_alert_for_that(
     rows: int, rng: np.random.Generator

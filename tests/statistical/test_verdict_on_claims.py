@@ -12,7 +12,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi_app"
 MODULES = ("claims", "replay", "report", "sink", "snapshot", "train", "verdicts")
 MONTH_SECONDS = 30 * 86_400.0
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

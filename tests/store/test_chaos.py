@@ -57,7 +57,6 @@ def crashing() -> Iterator[EmbeddedDatabase]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_each_event_is_stored_once_through_crashes(
     own_broker: KafkaBroker, crashing: EmbeddedDatabase
 ) -> None:

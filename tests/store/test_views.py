@@ -75,7 +75,7 @@ def scored(kafka_broker: KafkaBroker, store: Connection, database_url: str) -> S
     for value in (100.0, 250.0, 400.0):
         monitor.kpi("total_savings", value)
     status = monitor.status()
-    assert monitor.close(timeout_seconds=20)
+    assert monitor.close(timeout_seconds=60)
     options = LoadOptions(
         kafka=client_settings(kafka_broker.address, ()),
         topic=topic,

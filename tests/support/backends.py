@@ -34,11 +34,11 @@ def running(command: list[str | Path], port: int, log: Path, **variables: str) -
             command, stdout=file, stderr=file, env={"PATH": "/usr/bin:/bin"} | variables
         )
     try:
-        wait_for(port, seconds=20, unless=lambda: process.poll() is not None)
+        wait_for(port, unless=lambda: process.poll() is not None)
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 class Prometheus(NamedTuple):
@@ -67,7 +67,7 @@ class Prometheus(NamedTuple):
 
     def wait_for_number(self, promql: str, value: float) -> None:
         """Wait, at most twenty seconds, until that is the value."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.number(promql) != value and time.monotonic() < deadline:
             time.sleep(0.1)
         assert self.number(promql) == value

@@ -51,13 +51,13 @@ class KafkaBroker:
         with self._log.open("ab") as file:
             self._process = subprocess.Popen(self._command, stdout=file, stderr=file)
         process = self._process
-        wait_for(self.port, seconds=20, unless=lambda: process.poll() is not None)
+        wait_for(self.port, unless=lambda: process.poll() is not None)
 
     def stop(self, *, kills: bool = False) -> None:
         """Stop it: politely, or as `kill -9` does."""
         if self._process is not None:
             self._process.kill() if kills else self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(60)
             self._process = None
 
     def make_topic(self, partitions: int = PARTITIONS, name: str = "events") -> str:
@@ -66,7 +66,7 @@ class KafkaBroker:
         topic = f"{name}.{uuid.uuid4().hex[:12]}"
         client = admin.AdminClient({"bootstrap.servers": self.address, "log_level": 0})
         created = client.create_topics([admin.NewTopic(topic, partitions, 1)])
-        created[topic].result(20)
+        created[topic].result(60)
         return topic
 
     def read_all(
@@ -74,7 +74,7 @@ class KafkaBroker:
         topic: str,
         count: int,
         *,
-        seconds: float = 20.0,
+        seconds: float = 60.0,
         settings: Mapping[str, Any] | None = None,
     ) -> list[Any]:
         """Read a topic from its beginning until it has `count` messages, and a moment longer.
@@ -94,7 +94,7 @@ class KafkaBroker:
         )
         messages: list[Any] = []
         try:
-            partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            partitions = consumer.list_topics(topic, timeout=60).topics[topic].partitions
             consumer.assign(
                 [
                     kafka.TopicPartition(topic, number, kafka.OFFSET_BEGINNING)

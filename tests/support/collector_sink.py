@@ -1,6 +1,7 @@
 """What a collector passed on, decoded from the wire, and how to wait for a server."""
 
 import gzip
+import secrets
 import socket
 import threading
 import time
@@ -17,6 +18,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 Series = tuple[str, frozenset[tuple[str, str]]]
+PORTS = range(15_000, 32_000)
 
 
 class Received(NamedTuple):
@@ -69,8 +71,8 @@ class Sink(ThreadingHTTPServer):
         return list(found.values())
 
     def wait_for_total(self, name: str, total: int, **attributes: str) -> None:
-        """Wait, at most ten seconds, until what a collector still holds has arrived here."""
-        deadline = time.monotonic() + 10
+        """Wait, at most a minute, until what a collector still holds has arrived here."""
+        deadline = time.monotonic() + 60
         while self.total(name, **attributes) != total and time.monotonic() < deadline:
             time.sleep(0.02)
         assert self.total(name, **attributes) == total
@@ -122,14 +124,22 @@ class Collector(NamedTuple):
 
 
 def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nobody listens on, below those that the kernel gives to connections by itself.
+
+    Of those, another test's connection might take it before the program that is to listen there.
+    """
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 def wait_for(
-    port: int, *, seconds: float = 10.0, unless: Callable[[], bool] = lambda: False
+    port: int, *, seconds: float = 60.0, unless: Callable[[], bool] = lambda: False
 ) -> None:
     """Wait until something listens on the port; give up early where it never will."""
     deadline = time.monotonic() + seconds

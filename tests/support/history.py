@@ -193,7 +193,7 @@ def lived_through(
             _fraud_minute(fraud, rngs[2], minute)
             clock.advance(60.0)
             for monitor in everyone:
-                assert monitor.flush(timeout_seconds=20)
+                assert monitor.flush(timeout_seconds=60)
         for exporter in make_exporters():
             _load(stack, exporter)
         yield History((severity[0], severity[1]), fraud, ended_at)

@@ -38,13 +38,13 @@ class HookServer(ThreadingHTTPServer):
     def handle_error(self, *_args: object) -> None:
         """Say nothing of a client that closed the connection."""
 
-    def wait_for(self, count: int, *, seconds: float = 10.0) -> list[Hook]:
+    def wait_for(self, count: int, *, seconds: float = 60.0) -> list[Hook]:
         """The requests so far, once there are that many."""
         wait_until(lambda: len(self.hooks) >= count, seconds=seconds)
         return list(self.hooks)
 
 
-def wait_until(is_true: Callable[[], object], *, seconds: float = 10.0) -> None:
+def wait_until(is_true: Callable[[], object], *, seconds: float = 60.0) -> None:
     """Wait for a condition; an assertion fails if it takes longer."""
     ends_at = time.monotonic() + seconds
     while not is_true():

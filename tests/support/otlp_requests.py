@@ -204,7 +204,7 @@ def post(
     method: str = "POST",
 ) -> Reply:
     """Send a request over a connection of its own, and read the answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=60)
     data = body if isinstance(body, bytes) else body.SerializeToString()
     url = receiver.metrics_url.removeprefix(receiver.url) if path is None else path
     try:

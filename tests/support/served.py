@@ -10,7 +10,7 @@ from typing import NamedTuple
 from support.collector_sink import free_port, wait_for
 
 SERVICES = Path(__file__).parents[1] / "processes" / "services"
-BOOT_SECONDS = 40.0
+BOOT_SECONDS = 120.0
 
 Environment = dict[str, str]
 
@@ -25,7 +25,7 @@ class Service(NamedTuple):
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to end; its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(40)
+        return self.process.wait(60)
 
     def said(self) -> str:
         """Its log so far."""
@@ -62,7 +62,7 @@ class Starter:
         for service in self._started:
             if service.process.poll() is None:
                 os.killpg(service.process.pid, signal.SIGKILL)
-            service.process.wait(10)
+            service.process.wait(60)
 
 
 def service_environment(collector: str) -> Environment:

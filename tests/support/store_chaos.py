@@ -69,7 +69,7 @@ class Stage:
         """Kill what is left."""
         for loader in self.loaders:
             loader.kill()
-            loader.wait(10)
+            loader.wait(60)
 
 
 def plant(messages: list[Keyed], count: int, chance: random.Random) -> list[bytes]:
@@ -93,7 +93,7 @@ def run_chaos(
         stage.wait_for(int(moment * total))
         time.sleep(chance.uniform(0, 0.1))
         first.kill()
-        first.wait(10)
+        first.wait(60)
         # The broker never expires a killed member by itself; as it restarts, it forgets the group.
         stage.broker.stop(kills=True)
         if number % 3 == 0:

@@ -229,7 +229,7 @@ def test_the_signature_and_the_help_name_every_option() -> None:
     """As an editor and `help(Config)` show them, before the first use of it."""
     told = "import inspect, mlmonitor as m; print(inspect.signature(m.Config), m.Config.__doc__)"
     shown = subprocess.run(
-        [sys.executable, "-c", told], capture_output=True, text=True, check=True, timeout=50
+        [sys.executable, "-c", told], capture_output=True, text=True, check=True, timeout=250
     ).stdout
     for name, field in Config.model_fields.items():
         assert f"{name}: " in shown.partition("Args:")[0]

@@ -144,7 +144,7 @@ def test_status_does_not_wait_for_pauses_of_the_worker() -> None:
         asker = threading.Thread(target=monitor.status)
         with worker._aggregates:
             asker.start()
-            deadline = time.monotonic() + 10.0
+            deadline = time.monotonic() + 60
             while worker._pause_seconds() > 0.0 and time.monotonic() < deadline:
                 time.sleep(0.001)
             assert worker._pause_seconds() == 0.0

@@ -37,7 +37,7 @@ def exported(reference: Reference, deviations: float) -> InMemoryExporter:
             },
             [-50.0, -5.0, -5.5, 0.0, 1.0],
         )
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
     return exporter
 
 

@@ -174,7 +174,6 @@ def monitor_of(reference: Reference, clock: ManualClock) -> Monitor:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_breathing_traffic_has_not_moved_until_it_does(rng: np.random.Generator) -> None:
     """Two days of it raise nothing; a shift on top is found within a thousand rows."""
     clock = ManualClock(START.timestamp())

@@ -91,7 +91,7 @@ def test_every_name_arrives_as_a_series_of_its_own(
         monitor.label(ids, columns["a.b"])
         for _ in range(2):
             clock.advance(60)
-            assert monitor.flush(timeout_seconds=30)
+            assert monitor.flush(timeout_seconds=60)
         assert monitor.status().internal_errors == 0
     known = Counter(point.metric.name for point in exporter.snapshots[-1].points)
     for profile, receiver in receivers.items():

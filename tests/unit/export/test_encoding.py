@@ -145,7 +145,7 @@ def test_exponential_buckets_are_sent_where_they_are_wanted(clock: ManualClock) 
                     with monitor.observe({"x": 1.0}):
                         pass
                 clock.advance(60)
-                assert monitor.flush(timeout_seconds=20)
+                assert monitor.flush(timeout_seconds=60)
         name = catalog.DURATION.name
         (series,) = fine.ledger.series(name)
         assert series.kind == "exponential_histogram"

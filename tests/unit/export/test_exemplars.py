@@ -78,7 +78,7 @@ def test_bins_outliers_and_errors_lead_to_their_traces(sink: Sink, tracer: trace
         ):
             watched(BREAKS)
         broken = format(span.get_span_context().trace_id, "032x")
-        assert monitor.flush(timeout_seconds=10)
+        assert monitor.flush(timeout_seconds=60)
     amounts = traces(sink, catalog.DISTRIBUTION, field="amount")
     assert sorted(amounts) == [(-1e6, broken), (55.5, usual), (1e6, outlier)]
     results = traces(sink, catalog.DISTRIBUTION, field="prediction")
@@ -124,7 +124,7 @@ def test_every_way_of_watching_one_row_knows_its_trace(
         }
         known = in_trace(tracer, ways[way])
         in_trace(tracer, lambda: monitor.record({"amount": [50.0, 90.0]}, [50.0, 90.0]))
-        assert monitor.flush(timeout_seconds=10)
+        assert monitor.flush(timeout_seconds=60)
     assert traces(sink, catalog.DISTRIBUTION, field="amount") == [(7.0, known)]
     assert [found for _, found in traces(sink, catalog.DURATION)] == [known] * (way != "record")
 
@@ -134,7 +134,7 @@ def test_native_histograms_have_them_as_well(sink: Sink, tracer: trace.Tracer) -
     destination = Otlp.prometheus(f"http://127.0.0.1:{sink.port}", durations="exponential")
     with monitor_of(destination) as monitor:
         known = in_trace(tracer, lambda: monitor.watch(predict)({"amount": 7.0}))
-        assert monitor.flush(timeout_seconds=10)
+        assert monitor.flush(timeout_seconds=60)
     (newest,) = sink.newest(catalog.DURATION.name)
     assert newest.scale > 0
     assert [found for _, found in traces(sink, catalog.DURATION)] == [known]
@@ -166,14 +166,14 @@ def test_exemplars_are_sent_until_each_destination_has_stored_them(
         with monitor_of(steady, other, clock=ManualClock()) as monitor:
             watched = monitor.watch(predict)
             first = in_trace(tracer, lambda: watched({"amount": 7.0}))
-            assert monitor.flush(timeout_seconds=10)
+            assert monitor.flush(timeout_seconds=60)
             flaky.script(lambda _: Refuse(503))
             later = in_trace(tracer, lambda: watched({"amount": 7.0}))
             assert not monitor.flush(timeout_seconds=10)
             flaky.script([])
             before = len(bodies)
             for _ in range(2):
-                assert monitor.flush(timeout_seconds=10)
+                assert monitor.flush(timeout_seconds=60)
     taken = [body for body in bodies if bytes.fromhex(later) in body]
     assert sum(bytes.fromhex(first) in body for body in bodies) == 1
     assert len(taken) > 1
@@ -189,13 +189,13 @@ def test_dynatrace_and_switched_off_exemplars_get_none(
     with OtlpReceiver("dynatrace", token=TOKEN) as receiver:
         with monitor_of(Otlp.dynatrace(receiver.url, token=TOKEN)) as monitor:
             in_trace(tracer, lambda: monitor.watch(predict)({"amount": 7.0}))
-            assert monitor.flush(timeout_seconds=10)
+            assert monitor.flush(timeout_seconds=60)
             assert not monitor._inbox.calls.is_traced
         assert not receiver.ledger.refused
     monkeypatch.setenv("OTEL_METRICS_EXEMPLAR_FILTER", "always_off")
     with monitor_of(Otlp.collector(f"http://127.0.0.1:{sink.port}")) as monitor:
         in_trace(tracer, lambda: monitor.watch(predict)({"amount": 7.0}))
-        assert monitor.flush(timeout_seconds=10)
+        assert monitor.flush(timeout_seconds=60)
         assert not monitor._inbox.calls.is_traced
     assert sink.points
     assert not any(each.point.exemplars for each in sink.points if hasattr(each.point, "exemplars"))
@@ -209,14 +209,14 @@ def test_a_host_may_begin_to_trace_later_and_a_forked_child_goes_on(
     with monitor_of(Otlp.collector(f"http://127.0.0.1:{sink.port}")) as monitor:
         watched = monitor.watch(predict)
         in_trace(tracer, lambda: watched({"amount": 7.0}))
-        assert monitor.flush(timeout_seconds=10)
+        assert monitor.flush(timeout_seconds=60)
         monkeypatch.undo()
         monitor.status()
         known = in_trace(tracer, lambda: watched({"amount": 7.0}))
-        assert monitor.flush(timeout_seconds=10)
+        assert monitor.flush(timeout_seconds=60)
         monitor._worker.restart_after_fork()
         of_child = in_trace(tracer, lambda: watched({"amount": 7.0}))
-        assert monitor.flush(timeout_seconds=10)
+        assert monitor.flush(timeout_seconds=60)
     told = [found for _, found in traces(sink, catalog.DISTRIBUTION, field="amount")]
     assert told == [known, of_child]
 
@@ -230,7 +230,7 @@ def test_rows_that_became_the_reference_have_none(sink: Sink, tracer: trace.Trac
         for at in range(50):
             in_trace(tracer, lambda at=at: watched({"amount": float(at)}))  # type: ignore[misc]
         known = in_trace(tracer, lambda: watched({"amount": 7.0}))
-        assert monitor.flush(timeout_seconds=10)
+        assert monitor.flush(timeout_seconds=60)
     assert traces(sink, catalog.DISTRIBUTION, field="amount") == [(7.0, known)]
 
 
@@ -245,7 +245,7 @@ def test_a_field_that_is_left_out_takes_its_exemplars_along(
     with Monitor("m", reference=reference, exporters=exporters, config=config) as monitor:
         watched = monitor.watch(lambda features: features["f0"])
         known = in_trace(tracer, lambda: watched({name: float(name[1:]) for name in names}))
-        assert monitor.flush(timeout_seconds=10)
+        assert monitor.flush(timeout_seconds=60)
         assert monitor._worker.pipeline.status(0.0).internal_errors == 0
     sent = {each.attributes["field"] for each in sink.named(catalog.DISTRIBUTION.name)}
     assert 0 < len(sent & set(names)) < len(names)

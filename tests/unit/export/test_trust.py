@@ -90,7 +90,7 @@ def grpcs(authority: trustme.CA) -> Iterator[Callable[..., str]]:
 
     yield start
     for server in running:
-        server.stop(grace=None).wait(5)
+        server.stop(grace=None).wait(60)
     threads.shutdown()
 
 

@@ -33,7 +33,7 @@ def test_a_scrape_shows_the_names_and_figures_that_prometheus_stores(
         collector(monitor, registry)
         monitor.record({"x": np.arange(1.0, 8), "line": ["home"] * 7}, np.arange(7.0))
         clock.advance(60)
-        assert monitor.flush(timeout_seconds=20)
+        assert monitor.flush(timeout_seconds=60)
         scraped = [
             (family, sample)
             for family in registry.collect()

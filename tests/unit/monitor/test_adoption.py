@@ -67,7 +67,7 @@ def test_counters_of_the_new_version_start_at_zero_and_the_old_totals_stay(
     record(monitor, 300)
     monitor.adopt(NEW, version="8")
     record(monitor, 50, center=3.0)
-    assert monitor.flush(timeout_seconds=20)
+    assert monitor.flush(timeout_seconds=60)
     assert value(exporter, "mlmonitor.predictions", "7", status="ok") == 300
     assert value(exporter, "mlmonitor.predictions", "8", status="ok") == 50
     status = monitor.status()
@@ -82,11 +82,11 @@ def test_a_collector_adds_up_every_row_once_whatever_its_version() -> None:
             "m", version="7", reference=OLD, exporters=[Otlp.collector(receiver.url)]
         ) as monitor:
             record(monitor, 100)
-            assert monitor.flush(timeout_seconds=20)
+            assert monitor.flush(timeout_seconds=60)
             record(monitor, 20)
             monitor.adopt(NEW, version="8")
             record(monitor, 30, center=3.0)
-            assert monitor.flush(timeout_seconds=20)
+            assert monitor.flush(timeout_seconds=60)
         ledger = receiver.ledger
         by_version = {
             version: ledger.total("mlmonitor.predictions", {"model.version": version})
@@ -114,7 +114,7 @@ def test_rows_are_compared_with_the_new_reference(monitor: Monitor) -> None:
     record(monitor, 2_000, center=3.0)
     status = monitor.status()
     assert (status.alerts, status.incidents) == ((), ())
-    assert monitor.flush(timeout_seconds=20)
+    assert monitor.flush(timeout_seconds=60)
     firing = {(a.field, a.measure) for a in alerts if a.state == "firing"}
     assert firing == {(a.field, a.measure) for a in alerts if a.state == "resolved"}
     assert [incident.state for incident in incidents] == ["open", "closed"]
@@ -140,7 +140,7 @@ def test_labels_find_the_version_that_predicted(
     assert earlier.performance.mae == pytest.approx(5)
     assert (status.labels["matched"], status.labels["unknown"]) == (30, 1)
     assert earlier.labels == {"matched": 40}
-    assert monitor.flush(timeout_seconds=20)
+    assert monitor.flush(timeout_seconds=60)
     for version, count in (("7", 40), ("8", 30)):
         assert value(exporter, "mlmonitor.labels", version, status="matched") == count
     assert value(
@@ -241,7 +241,7 @@ def test_two_earlier_versions_are_kept_and_older_ones_are_dropped(
     assert [version.version for version in status.earlier] == ["9", "8"]
     assert [version.labels for version in status.earlier] == [{"matched": 1}] * 2
     assert status.labels["unknown"] == 1
-    assert monitor.flush(timeout_seconds=20)
+    assert monitor.flush(timeout_seconds=60)
     versions = {dict(point.attributes)["model.version"] for point in exporter.snapshots[-1].points}
     assert versions == {"8", "9", "10"}
 
@@ -253,8 +253,8 @@ def test_counts_of_the_process_are_split_between_its_versions(exporter: InMemory
         monitor.adopt(NEW, version="8")
         monitor._inbox.guard.hold(ValueError("two"))
         monitor._inbox.guard.hold(ValueError("three"))
-        assert monitor.flush(timeout_seconds=20)
-        assert monitor.flush(timeout_seconds=20)
+        assert monitor.flush(timeout_seconds=60)
+        assert monitor.flush(timeout_seconds=60)
         assert value(exporter, "mlmonitor.faults", "7") == 1
         assert value(exporter, "mlmonitor.faults", "8") == 2
         sent = [
@@ -348,7 +348,7 @@ def test_a_callback_may_adopt_a_version() -> None:
 
     with Monitor("m", version="7", reference=OLD, exporters=[], on_alert=adopt) as monitor:
         record(monitor, 3_000, center=3.0)
-        assert adopted.wait(20)
+        assert adopted.wait(60)
         assert monitor.status().version == "8"
 
 

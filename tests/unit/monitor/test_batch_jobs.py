@@ -84,7 +84,7 @@ def test_a_script_that_records_and_ends_delivers_every_row(tmp_path: Path) -> No
             capture_output=True,
             text=True,
             check=False,
-            timeout=50,
+            timeout=250,
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert receiver.ledger.total("mlmonitor.predictions", status="ok") == ROWS

@@ -85,13 +85,13 @@ def test_the_same_bad_values_as_in_training_are_no_alert(
     ) as monitor:
         for _ in range(4):
             monitor.record(batch(rng), rng.normal(100, 10, ROWS))
-            assert monitor.flush(timeout_seconds=20)
+            assert monitor.flush(timeout_seconds=60)
         assert alerts(monitor) == set()
         for _ in range(3):
             swapped = batch(rng)
             swapped["note"] = [5 if note is None else note for note in swapped["note"]]
             monitor.record(swapped, rng.normal(100, 10, ROWS))
-            assert monitor.flush(timeout_seconds=20)
+            assert monitor.flush(timeout_seconds=60)
         found = alerts(monitor)
         assert ("note.length", "home", "wrong_type") in found
         assert ("note.length", "all", "wrong_type") in found
@@ -112,7 +112,7 @@ def test_everything_is_exported_by_segment_but_what_is_known_of_the_whole(
         config=CONFIG,
     ) as monitor:
         monitor.record(batch(rng), rng.normal(100, 10, ROWS))
-        assert monitor.flush(timeout_seconds=20)
+        assert monitor.flush(timeout_seconds=60)
         for segment in ("all", "home", "motor"):
             own = {"field": "note.unknown_words", "segment": segment}
             assert exporter.value("mlmonitor.drift.score", own | {"measure": "psi"}) is not None
@@ -158,7 +158,7 @@ def test_vectors_are_compared_as_a_whole_and_their_parts_by_segment(
     reference = fit_reference(vectors(rng, 2_000), schema={"v": "embedding"}, segments=["line"])
     with Monitor("m", reference=reference, segments=["line"], exporters=[exporter]) as monitor:
         monitor.record(vectors(rng, VECTORS, shift=1.0), rng.normal(size=VECTORS))
-        assert monitor.flush(timeout_seconds=20)
+        assert monitor.flush(timeout_seconds=60)
         assert scored(monitor.status(), exporter) == {"all"}
         norm = {"field": "v.norm", "segment": "motor", "measure": "psi"}
         assert exporter.value("mlmonitor.drift.score", norm) is not None
@@ -200,6 +200,6 @@ def test_a_long_tail_of_names_in_seasons_is_no_drift(clock: ManualClock) -> None
         for _ in range(5 * 24):
             hour = datetime.fromtimestamp(clock(), UTC).hour
             monitor.record({"name": seasonal(rng, np.full(100, hour))}, rng.normal(size=100))
-            assert monitor.flush(timeout_seconds=20)
+            assert monitor.flush(timeout_seconds=60)
             clock.advance(3_600)
     assert [str(each) for each in told] == []

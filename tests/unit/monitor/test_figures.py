@@ -87,7 +87,7 @@ def test_figures_and_units_are_exported(monitor: Monitor, exporter: InMemoryExpo
     """With the series of any field, and one that names the unit."""
     rows = claims(200)
     monitor.record(rows, 0.8 * rows["claimed_amount"])
-    assert monitor.flush(timeout_seconds=20)
+    assert monitor.flush(timeout_seconds=60)
     labels = {"field": "total_savings"}
     assert exporter.value("mlmonitor.kpi.unit", labels | {"unit": "EUR"}) == 1
     own = labels | {"role": "kpi"}
@@ -290,7 +290,7 @@ def test_a_ranking_that_turned_around_is_seen_and_exported(
         0.8 * rows["claimed_amount"],
         attributions=np.column_stack([rng.normal(0, 1, 1_000), rng.normal(0, 10, 1_000)]),
     )
-    assert monitor.flush(timeout_seconds=20)
+    assert monitor.flush(timeout_seconds=60)
     status = monitor.status()
     assert status.attributions is not None
     assert status.attributions.ndcg is not None
@@ -389,7 +389,7 @@ def test_how_a_model_was_trained_is_kept_and_exported(exporter: InMemoryExporter
         thresholds="asymptotic",
     )
     with Monitor("m", version="7", reference=fitted, exporters=[exporter]) as monitor:
-        assert monitor.flush(timeout_seconds=20)
+        assert monitor.flush(timeout_seconds=60)
     assert exporter.value("mlmonitor.training.duration") == 12.5
     assert exporter.value("mlmonitor.training.rows") == 1_000_000
     assert exporter.value("mlmonitor.training.parent", {"parent.version": "6"}) == 1

@@ -158,7 +158,6 @@ def test_memory_stays_within_what_is_said(name: str, measure: Measure) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_memory_does_not_grow_with_any_input(case: Case, measure: Measure) -> None:
     """After twice as many rows, no more is held than before, nor than reported."""

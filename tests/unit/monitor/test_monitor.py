@@ -112,7 +112,7 @@ def test_a_switched_off_monitor_returns_the_function_itself(exporter: InMemoryEx
     monitor.record({"a": [1.0]}, [1.0])
     monitor.label("x", 1.0)
     monitor.kpi("saved", 1.0)
-    assert monitor.flush()
+    assert monitor.flush(timeout_seconds=60)
     assert monitor.close()
     assert monitor.status().state == "disabled"
     assert monitor.status().predictions == 0
@@ -157,7 +157,7 @@ def test_without_exporters_or_variables_nothing_is_sent(reference: Reference) ->
     """A monitor of its own tells its status, and has nowhere to send it."""
     with Monitor("m", reference=reference) as monitor:
         monitor.record({"a": [1.0], "b": [2.0]}, [3.0])
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
         assert monitor.status().exports == {}
         assert monitor.status().predictions == 1
 
@@ -297,7 +297,7 @@ def test_kpis_are_fields_of_their_own(reference: Reference, exporter: InMemoryEx
         field = monitor.status().field("total_savings", role="kpi")
         assert (field.count, field.mean, field.max) == (3, 30.0, 60.0)
         assert field.quality[Quality.WRONG_TYPE] == 1
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
         histogram = exporter.value("mlmonitor.field.distribution", {"role": "kpi"})
         assert (histogram.sum, histogram.counts) == (90.0, (3,))
 
@@ -449,7 +449,7 @@ def moved(monitor: Monitor, rng: np.random.Generator, shift: float, batches: int
     for _ in range(batches):
         a = rng.normal(shift, 1, 500)
         monitor.record({"a": a, "b": rng.normal(size=500)}, 2 * rng.normal(size=500))
-        assert monitor.flush(timeout_seconds=20)
+        assert monitor.flush(timeout_seconds=60)
 
 
 def test_an_alert_is_reported_once_when_it_fires_and_once_when_it_resolves(

@@ -48,7 +48,7 @@ def test_every_point_carries_its_segment(
     columns = policies(rng, 1_000)
     with make(reference, exporter) as monitor:
         monitor.record(columns, columns["age"])
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
     points = exporter.snapshots[-1].points
     assert {dict(point.attributes)["segment"] for point in points} == {"all", *LINES, "__other__"}
     for name in ("mlmonitor.predictions", "mlmonitor.field.values"):
@@ -73,7 +73,7 @@ def test_no_point_carries_a_segment_where_none_is_declared(
     columns = policies(rng, 100)
     with Monitor("m", reference=reference, exporters=[exporter]) as monitor:
         monitor.record(columns, columns["age"])
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
         assert monitor.status().segments == {}
     assert all("segment" not in dict(point.attributes) for point in exporter.snapshots[-1].points)
 
@@ -87,7 +87,7 @@ def test_an_alert_names_its_segment_and_the_status_counts_it(
         columns = policies(rng, 5_000, {"travel": 6.0})
         monitor.record(columns, columns["age"])
         status = monitor.status()
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
     assert {(each.field, each.segment) for each in told} >= {("age", "travel")}
     assert {each.segment for each in told}.isdisjoint({"motor", "home"})
     assert "in travel" in str(next(each for each in told if each.segment == "travel"))
@@ -145,9 +145,9 @@ def test_a_prediction_whose_id_is_asked_for_late_keeps_its_segment(
     with make(reference, exporter) as monitor:
         with monitor.observe({"line": "home", "age": 60.0}) as observed:
             observed.value = 60.0
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
         monitor.label(observed.id, 55.0)
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
         status = monitor.status()
     home = status.segments["home"].performance
     assert home is not None
@@ -166,7 +166,7 @@ def test_errors_of_labels_are_reported_by_segment(
             ids=["1", "2", "3"],
         )
         monitor.label(["1", "2", "3"], [31.0, 55.0, "unknown"])
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
         status = monitor.status()
     motor, home = status.segments["motor"], status.segments["home"]
     assert motor.performance is not None
@@ -264,7 +264,6 @@ def serve(monitor: Monitor, clock: ManualClock, rng: np.random.Generator, batche
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_memory_with_segments_stays_within_what_is_said(rng: np.random.Generator) -> None:
     """It follows from how many segments there are, and not from how many come."""
     reference = fit_reference(

@@ -14,7 +14,7 @@ from mlmonitor.errors import ConfigError
 
 def fetch(url: str) -> tuple[int, bytes]:
     """The status and body of an answer."""
-    with urlopen(url, timeout=10) as answer:  # noqa: S310 - our own server
+    with urlopen(url, timeout=60) as answer:  # noqa: S310 - our own server
         return answer.status, answer.read()
 
 
@@ -47,7 +47,7 @@ def test_a_foreign_name_is_refused_at_a_loopback_server() -> None:
     with Monitor("m", exporters=[]) as monitor:
         port = int(monitor.serve(port=0).url.rpartition(":")[2].strip("/"))
         for host, expected in (("evil.example", 421), ("10.0.0.1", 421), ("localhost", 200)):
-            connection = HTTPConnection("127.0.0.1", port, timeout=10)
+            connection = HTTPConnection("127.0.0.1", port, timeout=60)
             connection.request("GET", "/", headers={"Host": host})
             assert connection.getresponse().status == expected, host
             connection.close()

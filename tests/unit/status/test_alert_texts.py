@@ -41,7 +41,7 @@ def found(
         "m", reference=reference, fields=fields, on_alert=told.append, config=config
     ) as monitor:
         monitor.record(rows, np.random.default_rng(5).normal(size=count))
-        assert monitor.flush(timeout_seconds=20)
+        assert monitor.flush(timeout_seconds=60)
     return {(f.field, f.measure): f for f in told}
 
 

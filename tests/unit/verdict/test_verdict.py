@@ -121,7 +121,7 @@ class Service:
         self.now += DAY
         verdict = self.monitor.status().verdict
         assert verdict is not None
-        assert self.monitor.flush(timeout_seconds=20)  # callbacks run in the worker
+        assert self.monitor.flush(timeout_seconds=60)  # callbacks run in the worker
         return verdict
 
     def codes(self) -> list[str]:

@@ -106,5 +106,5 @@ def test_a_watched_call_copies_its_vector_before_it_runs(how: str) -> None:
             case _:
                 with monitor.observe(row) as prediction:
                     prediction.value = spoil(row)
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
         assert monitor.status().field("v.norm", role="derived").mean == 5.0

@@ -197,7 +197,7 @@ def test_status_and_export_tell_why(
             monitor.record(columns, predicted(columns))
         now = rows(rng, 2_000, motor=0.8)
         monitor.record(now, predicted(now))
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
         status = monitor.status()
     assert status.why is not None
     assert status.why.contributions[0].field == "line"

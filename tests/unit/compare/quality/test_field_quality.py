@@ -57,7 +57,7 @@ class Watched:
                 batch[name] = column(batch[name]) if name in batch else column(500)
             kept = {name: column for name, column in batch.items() if column is not None}
             self.monitor.record(kept, np.zeros(500))
-            assert self.monitor.flush(timeout_seconds=20)
+            assert self.monitor.flush(timeout_seconds=60)
         return self.found[before:]
 
 
@@ -207,7 +207,7 @@ def test_what_chance_does_in_small_windows_is_no_alert(rng: np.random.Generator)
             age = rng.normal(45, 12, 100)
             age[:2] = np.nan
             monitor.record({**rows(rng, 100), "age": age}, np.zeros(100))
-            assert monitor.flush(timeout_seconds=20)
+            assert monitor.flush(timeout_seconds=60)
     assert watched.found == []
     limit = watched.exporter.value(
         "mlmonitor.quality.threshold", {"field": "age", "reason": "missing"}

@@ -59,7 +59,7 @@ def recorded(
         rows = len(next(iter(batch.values())))
         whole = {name: (column * rows)[:rows] for name, column in TRAINING.items()} | batch
         monitor.record(whole, np.full(rows, predictions))
-        assert monitor.flush(timeout_seconds=20)
+        assert monitor.flush(timeout_seconds=60)
     monitor.close()
     return monitor, found, exporter
 

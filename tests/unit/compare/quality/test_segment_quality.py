@@ -61,11 +61,11 @@ def test_one_segments_missing_values_are_found_there(
     ) as monitor:
         for _ in range(12):
             monitor.record(rows(rng, 500), np.zeros(500))
-            assert monitor.flush(timeout_seconds=20)
+            assert monitor.flush(timeout_seconds=60)
         assert found == []
         for _ in range(8):
             monitor.record(rows(rng, 500, missing=0.1), np.zeros(500))
-            assert monitor.flush(timeout_seconds=20)
+            assert monitor.flush(timeout_seconds=60)
     places = {(f.segment, f.field) for f in found if f.measure == "missing"}
     south = {segment for segment, _ in places if "south" in segment}
     assert south

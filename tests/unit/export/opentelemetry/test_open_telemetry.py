@@ -178,7 +178,7 @@ def test_an_exporter_that_prefers_exponential_histograms_gets_them(
             return float(len(row))
 
         predict({"x": 1.0, "line": "home"})
-        assert monitor.flush(timeout_seconds=20)
+        assert monitor.flush(timeout_seconds=60)
     (point,) = points(sdk.stored[-1], "mlmonitor.prediction.duration", {})
     assert sum(point.positive.bucket_counts) + point.zero_count == point.count == 1
 
@@ -188,9 +188,9 @@ def test_the_exit_shortens_the_exports_of_an_exporter() -> None:
     sdk = Scripted()
     monitor = Monitor("m", exporters=[OpenTelemetry(sdk)])
     monitor.record({"x": [1.0]}, [1.0])
-    assert monitor.flush(timeout_seconds=20)
+    assert monitor.flush(timeout_seconds=60)
     monitor._worker.pipeline.limit_sends(0.5)
-    assert monitor.flush(timeout_seconds=20)
+    assert monitor.flush(timeout_seconds=60)
     monitor.close()
     assert sdk.timeouts[0] == 10_000
     assert sdk.timeouts[-1] <= 500
@@ -245,7 +245,7 @@ def test_two_monitors_share_a_provider(reference: Reference, clock: ManualClock)
     ]
     for rows, monitor in enumerate(monitors, start=3):
         monitor.record({"x": np.ones(rows)}, np.ones(rows))
-        assert monitor.flush(timeout_seconds=20)
+        assert monitor.flush(timeout_seconds=60)
     data = reader.get_metrics_data()
     found = {p.attributes["model.name"]: p.value for p in points(data, PREDICTIONS, OK)}
     assert found == {"a": 3, "b": 4}
@@ -281,7 +281,7 @@ def test_an_exporter_of_another_protocol_gets_a_sum_of_values_that_may_be_negati
         "m", reference=reference, exporters=[OpenTelemetry(exporter)], clock=clock
     ) as monitor:
         monitor.record({"x": values, "line": ["home"] * 400}, values)
-        assert monitor.flush(timeout_seconds=20)
+        assert monitor.flush(timeout_seconds=60)
     points = [
         point
         for resource in exporter.stored[-1].resource_metrics

@@ -43,7 +43,7 @@ def exported(exporter: InMemoryExporter) -> InMemoryExporter:
             monitor.kpi("k", float("nan"))
             monitor.status()
             monitor.label(ids, COLUMNS["huge"])
-            assert monitor.flush()
+            assert monitor.flush(timeout_seconds=60)
             assert monitor.status().internal_errors == 0
     return exporter
 
@@ -115,7 +115,7 @@ def test_a_sum_of_values_from_zero_upwards_never_falls(
         monitor.record({"x": rng.exponential(size=100) * 1e-3}, [0.5] * 100)
         for _ in range(100):
             monitor.record({"x": [0.0]}, [0.5])
-            assert monitor.flush(timeout_seconds=20)
+            assert monitor.flush(timeout_seconds=60)
     sums = [
         point.value.sum
         for point in points(exporter)

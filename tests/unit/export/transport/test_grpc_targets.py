@@ -88,7 +88,7 @@ def test_a_unix_socket_is_reached(tmp_path: Path) -> None:
         exporter = Otlp.collector(f"unix://{tmp_path}/s", protocol="grpc")
         assert exporter.send(snapshot()).accepted == 1
         exporter.close(timeout_seconds=0)
-        server.stop(grace=None).wait(5)
+        server.stop(grace=None).wait(60)
     assert received
 
 

@@ -68,7 +68,7 @@ def test_columns_of_lists_in_frames_are_vectors(frame: Any, rng: np.random.Gener
     assert found.content == expected
     with Monitor("m", reference=found) as monitor:
         monitor.record(frame(listed), np.zeros(ROWS))
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
         for name in DERIVED:
             assert monitor.status().field(name, role="derived").count == ROWS
 
@@ -117,7 +117,7 @@ def test_a_prediction_may_be_a_text(rng: np.random.Generator) -> None:
     assert next(f.name for f in reference.fields if f.role is Role.DERIVED) == "prediction.length"
     with Monitor("m", reference=reference) as monitor:
         monitor.record({"x": [1.0, 2.0]}, ["a b", "zzz"])
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
         unknown = monitor.status().field("prediction.unknown_words", role="derived")
         assert (unknown.min, unknown.max) == (0.0, 1.0)
 
@@ -202,7 +202,7 @@ def test_a_monitor_without_reference_takes_a_schema(rng: np.random.Generator) ->
             with monitor.observe(row) as prediction:
                 prediction.value = 1.0
             row["v"][:] = 0.0
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
         status = monitor.status()
         assert status.field("v.norm", role="derived").count == 200
         assert status.field("v.norm", role="derived").min > 0  # type: ignore[operator]  # a number
@@ -229,7 +229,7 @@ def test_what_the_service_cannot_read_is_counted(rng: np.random.Generator) -> No
             ],
             [1.0, 2.0, 3.0],
         )
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
         status = monitor.status()
     assert status.internal_errors == 0
     assert status.unknown_fields == {"z": 1}
@@ -247,7 +247,7 @@ def test_the_mmd_is_exported_beside_what_chance_makes_of_it(rng: np.random.Gener
     reference = fit_reference(columns(rng, 400), schema=SCHEMA)
     with Monitor("m", reference=reference, exporters=[exporter]) as monitor:
         monitor.record(columns(rng, 100) | {"v": rng.normal(size=(100, 4)) + 3}, np.zeros(100))
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
     known = {"field": "v.kernel_similarity", "role": "derived", "measure": "mmd"}
     score = exporter.value("mlmonitor.drift.score", known)
     critical = exporter.value("mlmonitor.drift.threshold", known)
@@ -277,7 +277,7 @@ def test_class_probabilities_are_a_field_each_and_drift(rng: np.random.Generator
             return rng.dirichlet([2, 3, 5], len(features["x"]))
 
         predict(pd.DataFrame({"x": rng.normal(size=1_000)}))
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
         status = monitor.status()
         for name in names:
             field = status.field(name, role="prediction")
@@ -335,7 +335,7 @@ def test_segments_of_the_service_add_up_to_the_whole(rng: np.random.Generator) -
             },
             np.zeros(4),
         )
-        assert monitor.flush()
+        assert monitor.flush(timeout_seconds=60)
     known = {"field": "t.length", "role": "derived"}
 
     def count(segment: str, quality: str, name: str) -> object:

@@ -298,7 +298,9 @@ def test_a_client_may_follow_a_redirect() -> None:
     with OtlpReceiver(clock=lambda: NOW) as here, OtlpReceiver(clock=lambda: NOW) as there:
         here.next(Redirect(there.metrics_url))
         sent = request(gauge("g", number(5))).SerializeToString()
-        assert requests.post(here.metrics_url, sent, headers=PROTOBUF, timeout=5).status_code == 200
+        assert (
+            requests.post(here.metrics_url, sent, headers=PROTOBUF, timeout=60).status_code == 200
+        )
         assert there.ledger.gauge("g") == 5
         assert here.ledger.accepted == 0
         assert [each.status for each in here.ledger.requests] == [307]
@@ -329,7 +331,7 @@ def test_a_body_may_arrive_in_chunks() -> None:
     """As Go's clients send one whose length they do not know."""
     with OtlpReceiver(clock=lambda: NOW) as receiver:
         data = request(gauge("g", number(5))).SerializeToString()
-        connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=60)
         pieces = iter([data[:7], data[7:]])
         connection.request("POST", "/v1/metrics", pieces, PROTOBUF, encode_chunked=True)
         assert connection.getresponse().status == 200
@@ -340,7 +342,7 @@ def test_a_body_may_arrive_in_chunks() -> None:
 def test_one_connection_carries_many_requests() -> None:
     """Clients keep theirs open."""
     with OtlpReceiver(clock=lambda: NOW) as receiver:
-        connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=60)
         connection.connect()
         own_port = connection.sock.getsockname()[1]
         for at in range(3):
@@ -392,7 +394,7 @@ def test_a_monitor_can_be_tested_with_it() -> None:
     with OtlpReceiver() as receiver:
         with Monitor("credit", exporters=[Otlp.collector(receiver.url)]) as monitor:
             monitor.record({"income": [1.0, None, 3.0]}, [0.2, 0.3, 0.4])
-            assert monitor.flush(timeout_seconds=10)
+            assert monitor.flush(timeout_seconds=60)
         assert receiver.ledger.total("mlmonitor.predictions", status="ok") == 3
         assert not receiver.ledger.refused
         assert not receiver.ledger.warnings
