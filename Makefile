@@ -87,7 +87,7 @@ spark:
 	$(SUBJECT) .venv-spark/bin/python -m pytest -m integration tests/spark
 
 integration: $(VENV)/.test components debian
-	$(BIN)/python -m pytest -m integration
+	$(PYTEST) -m integration -n 2 --dist loadfile  # a file's tests share their servers
 
 check: $(VENV)/.check
 	$(BIN)/ruff format --check .

@@ -2,7 +2,6 @@
 
 import math
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,7 @@ def fleet(model: str, prometheus: Prometheus, pairs: tuple[Any, Any]) -> Iterato
 def wait_for(prometheus: Prometheus, query: str, rows: float) -> None:
     """Wait until the rules have seen all rows."""
     prometheus.wait_for_number(query, rows)
-    time.sleep(2.5)  # the rules are evaluated every second
+    prometheus.wait_for_rules()
 
 
 def guide_queries() -> list[str]:

@@ -70,7 +70,7 @@ def test_every_answer_of_a_server_arrives(
     if module == "granian" and "--workers" in command:
         wait_for_workers(service)
     if module == "pyuwsgi":
-        time.sleep(0.5)  # it runs no exit function in a worker that still counts as busy
+        time.sleep(2)  # it runs no exit function in a worker that still counts as busy
     service.stop()
     assert answers.unanswered == 0, service.said()
     has_lifespan = command[-1] == "fastapi_app:app"

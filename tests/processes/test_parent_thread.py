@@ -14,6 +14,8 @@ import ctypes, os, signal, sys, threading, time
 from mlmonitor.worker.processes import close_pool_process
 
 children = []
+ready, say_ready = os.pipe()
+ended, say_ended = os.pipe()
 
 def fork():
     child = os.fork()
@@ -21,14 +23,19 @@ def fork():
         ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
         if sys.argv[1] == "closes":
             close_pool_process()
-        time.sleep(1)
+        os.write(say_ready, b".")
+        os.read(ended, 1)
         os._exit(7)
     children.append(child)
-    time.sleep(0.4)
+    os.read(ready, 1)
 
 thread = threading.Thread(target=fork)
 thread.start()
+task = f"/proc/self/task/{thread.native_id}"
 thread.join()
+while os.path.exists(task):  # the kernel ends it a moment later, and only then sends the signal
+    time.sleep(0.01)
+os.write(say_ended, b".")
 print(os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]))
 """
 

@@ -7,6 +7,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,7 +56,7 @@ class Prometheus(NamedTuple):
         """The samples of an instant query."""
         query = urllib.parse.urlencode({"query": promql})
         url = f"http://127.0.0.1:{self.port}/api/v1/query?{query}"
-        with urllib.request.urlopen(url, timeout=20) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
         return found
 
@@ -66,8 +67,27 @@ class Prometheus(NamedTuple):
         return float(samples[0]["value"][1]) if samples else 0.0
 
     def wait_for_number(self, promql: str, value: float) -> None:
-        """Wait, at most twenty seconds, until that is the value."""
+        """Wait, at most a minute, until that is the value."""
         deadline = time.monotonic() + 60
         while self.number(promql) != value and time.monotonic() < deadline:
             time.sleep(0.1)
         assert self.number(promql) == value
+
+    def wait_for_rules(self) -> None:
+        """Wait until all rules have been evaluated with what is stored now.
+
+        Twice, as rules of one group may read what another one records.
+        """
+        for _ in range(2):
+            stored_at, deadline = time.time(), time.monotonic() + 60
+            while self._evaluated_at() < stored_at and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert self._evaluated_at() >= stored_at
+
+    def _evaluated_at(self) -> float:
+        """When the evaluation of rules began of which the last one is the longest ago."""
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{self.port}/api/v1/rules", timeout=60
+        ) as answer:
+            groups = json.load(answer)["data"]["groups"]
+        return min(datetime.fromisoformat(group["lastEvaluation"]).timestamp() for group in groups)

@@ -1,5 +1,6 @@
 """What a document of HTML must keep: every element closed, no script or handler within it."""
 
+from collections import Counter
 from html.parser import HTMLParser
 
 VOID = {"meta", "link", "input", "br", "img", "hr"}
@@ -19,7 +20,7 @@ class Document(HTMLParser):
         self.feed(html)
         self.close()
         self.problems += [f"<{tag}> is never closed" for tag in self._open]
-        self.problems += [f"id {i} twice" for i in set(self.ids) if self.ids.count(i) > 1]
+        self.problems += [f"id {i} twice" for i, count in Counter(self.ids).items() if count > 1]
 
     @property
     def text(self) -> str:

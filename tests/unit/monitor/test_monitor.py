@@ -240,14 +240,15 @@ def test_ids_are_the_callers_where_it_has_some(
 
 
 @pytest.mark.parametrize(
-    "reported",
-    [17, 17.0, np.int64(17), np.str_("17"), "17"],
+    ("reported", "asked"),
+    [
+        (17, [np.float64(17)]),
+        (17.0, np.array(17)),
+        (np.int64(17), 17.0),
+        (np.str_("17"), 17),
+        ("17", np.int64(17)),
+    ],
     ids=["int", "float", "int64", "str_", "str"],
-)
-@pytest.mark.parametrize(
-    "asked",
-    [17, 17.0, np.int64(17), [np.float64(17)], np.array(17)],
-    ids=["int", "float", "int64", "float64 in a list", "array of no dimension"],
 )
 def test_an_id_is_the_same_by_every_way_in(
     reference: Reference, exporter: InMemoryExporter, reported: object, asked: object

@@ -19,6 +19,7 @@ from mlmonitor.stats.distance import (
 )
 from mlmonitor.stats.simulated_values import simulate_distances, simulate_wasserstein
 from mlmonitor.testing import ManualClock
+from support.cases import short_form
 
 COUNTS = np.array([500, 300, 150, 50, 0])
 
@@ -100,7 +101,7 @@ def test_wasserstein_exceeds_its_threshold_in_one_window_of_a_hundred(
     assert binomtest(passed, windows, 0.02, "greater").pvalue > 1e-3
 
 
-@pytest.mark.parametrize("thresholds", ["simulated", "asymptotic"])
+@pytest.mark.parametrize("thresholds", short_form(["simulated", "asymptotic"], "asymptotic"))
 def test_few_windows_of_many_categories_exceed_their_thresholds(
     thresholds: Thresholds, rng: np.random.Generator
 ) -> None:
