@@ -14,6 +14,7 @@ from mlmonitor.records import QUALITIES, REFUSED, Counts, Floats, Kind
 from mlmonitor.stats.evidence.dirichlet import PRIOR
 
 _MOST_DISCOUNT = 0.9
+_FEWEST_QUANTILE_BINS = 5
 _ZERO_WINDOW = 1e-6  # relative to the nearest edge; see `quantile_edges`
 _REFUSED_AT = [QUALITIES.index(quality) for quality in REFUSED]
 
@@ -64,20 +65,36 @@ def entry_counts(entries: Sequence[CountedEntry], plan: Plan) -> Counts:
     return table
 
 
+def _is_cut_at_quantiles(counts: Counts) -> bool:
+    """Whether bins have about equally many rows, so that no value has a bin to itself."""
+    least, most = int(counts.min(initial=0)), int(counts.max(initial=0))
+    return counts.size >= _FEWEST_QUANTILE_BINS and 2 * least >= most
+
+
 def prior_counts(entries: Sequence[CountedEntry], plan: Plan) -> Floats:
     """The prior of each bin beyond its counts, `[fields, width]`: half a count, in general.
+
+    A continuous field that is cut at its own order statistics has one count in the last bin alone:
+    the shares behind its bins are then exactly Dirichlet, for any law, because they are sums
+    of the spacings of the ordered values, of which there is one more than there are values.
 
     Numeric bins that are empty in the reference share half a count: there is one on either side of
     each point mass, and half a count for each would predict too many rows of small windows there.
     The number of categories with a single reference row estimates the rows of new categories (Good
     and Turing). Each category is therefore discounted, and new categories get the discounts.
     Held-out counts need no discount.
-    Source: the discount of Pitman and Yor, "The two-parameter Poisson-Dirichlet law", 1997.
+    Source: the discount of Pitman and Yor, "The two-parameter Poisson-Dirichlet law", 1997; David
+        and Nagaraja, "Order statistics", 2003, for spacings.
     """
     table = np.full((len(entries), width(plan)), PRIOR)
     for place, entry in enumerate(entries):
         if isinstance(entry, NumericReference):
-            is_empty = np.array(entry.counts) == 0
+            counts = np.array(entry.counts)
+            if _is_cut_at_quantiles(counts):
+                table[place, : counts.size] = 0.0
+                table[place, counts.size - 1] = 1.0
+                continue
+            is_empty = counts == 0
             table[place, : is_empty.size][is_empty] = PRIOR / max(int(is_empty.sum()), 1)
             continue
         if entry.kind == "boolean":

@@ -17,6 +17,7 @@ from mlmonitor.stats.evidence.evidence_process import (
     RestartSegments,
 )
 from mlmonitor.stats.evidence.restarts import log_stake, slot_for_restart
+from mlmonitor.stats.evidence.tilts import TILTS, tilt_factors
 
 CONCENTRATIONS = (50.0, 300.0)
 """Concentrations of the alternatives around the null's shares, in rows."""
@@ -32,9 +33,11 @@ class EProcess:
     Under the null, counts are drawn like those of the reference: their predictive law is
     Dirichlet-multinomial with the reference's counts plus half a count a bin, which accounts for
     the size of the reference. The alternative mixes a flat Dirichlet law with laws around the null
-    that are no more concentrated than the null. Because a change may be late, the process restarts
-    with the first update after every `restart_rows` rows. Each restart has a share of the stake,
-    and rows before a restart belong to its null.
+    that are no more concentrated than the null. For ordered fields half of it are laws in which the
+    whole field has moved, because one shift costs less evidence than bins that may each change.
+    Because a change may be late, the process restarts with the first update after every
+    `restart_rows` rows. Each restart has a share of the stake, and rows before a restart belong to
+    its null.
 
     Promise: while rows are exchangeable with the reference's, the probability that `log_e` *ever*
         exceeds `ln(1 / alpha)` is at most `alpha`, regardless of the number of evaluations. This
@@ -42,12 +45,13 @@ class EProcess:
         of predictive laws is a martingale under their mixture. For single laws it is checked by
         simulation (`pytest -m '' tests/statistical`).
     reference: counts `[fields, bins]`; present: the bins that each field has. prior: pseudo-counts
-    of each bin, if not half a count. dependence: the counts of the reference, and of the rows since
-    each restart, are divided by their design effects; the promise is then an approximation, see
-    docs/algorithms/dependence.md.
-    Price: `8 * bins * (kept + 4)` bytes a field, and at most 2 MB during an evaluation; about 10 us
-        a field and evaluation. Constant: `kept` restarts remain, spaced geometrically over the past
-        (`slot_for_restart`); dropping others can only lower the evidence.
+    of each bin, if not half a count. scores: of ordered bins, see `location_scores`. dependence:
+    the counts of the reference, and of the rows since each restart, are divided by their design
+    effects; the promise is then an approximation, see docs/algorithms/dependence.md.
+    Price: `8 * bins * (kept + 9)` bytes a field, and at most 2 MB during an evaluation; about 10 us
+        a field and evaluation, 20 us with scores. Constant: `kept` restarts remain, spaced
+        geometrically over the past (`slot_for_restart`); dropping others can only lower the
+        evidence.
     Source: Lindon and Malek, "Anytime-valid inference for multinomial count data", NeurIPS 2022,
         whose null is a known law instead of a sample. Restarts follow Shin, Ramdas and Rinaldo,
         "E-detectors", NEJSDS 2023. They sum restarts, which bounds the frequency of alerts; sharing
@@ -60,16 +64,18 @@ class EProcess:
         "_dependence",
         "_evaluation",
         "_least",
+        "_log_weights",
         "_order",
         "_past_scale",
         "_present",
         "_reference",
         "_restart_rows",
         "_starts",
+        "_tilts",
         "_total",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but two by keyword
         self,
         reference: Counts,
         present: Mask,
@@ -77,9 +83,12 @@ class EProcess:
         prior: Floats | None = None,
         restart_rows: int = 1_000,
         kept: int = 12,
+        scores: Floats | None = None,
         dependence: DesignEffects | None = None,
     ) -> None:
         fields, width = reference.shape
+        self._tilts: Floats | None = None if scores is None else tilt_factors(scores)
+        self._log_weights: Floats = _log_weights(fields, scores)
         self._dependence = dependence
         pseudo_counts = effective_reference(reference, dependence) + (
             PRIOR if prior is None else prior
@@ -96,7 +105,7 @@ class EProcess:
         # What each row before a restart counts as in its null.
         self._past_scale: Floats = np.ones((kept, fields))
         # The normaliser of each law, computed once a restart.
-        self._before: Floats = np.zeros((len(CONCENTRATIONS) + 2, kept, fields))
+        self._before: Floats = np.zeros((1 + len(self._log_weights), kept, fields))
         self._start(np.arange(fields), np.zeros(fields, np.int64))
         self._evaluation: Evaluation | None = None  # of all fields, until rows are added
 
@@ -181,6 +190,8 @@ class EProcess:
             self._order,
             self._before,
             self._past_scale,
+            self._log_weights,
+            *(() if self._tilts is None else (self._tilts,)),
         )
         return sum(array.nbytes for array in arrays)
 
@@ -200,12 +211,18 @@ class EProcess:
         null = self._reference[fields] + start
         total = np.maximum(null.sum(axis=-1, keepdims=True), PRIOR)
         flat = self._least[fields]
-        laws = np.empty((len(CONCENTRATIONS) + 2, *null.shape))
-        laws[0], laws[-1] = null, flat
+        laws = np.empty((1 + len(self._log_weights), *null.shape))
+        laws[0], laws[1] = null, flat
         # No alternative is more concentrated than the null, in total or in an empty bin. Otherwise
         # a small reference, or one with empty bins, would itself count as evidence.
-        for law, concentration in zip(laws[1:-1], CONCENTRATIONS, strict=True):
+        tilted = 2 + len(CONCENTRATIONS)
+        for law, concentration in zip(laws[2:tilted], CONCENTRATIONS, strict=True):
             np.maximum(null * (concentration / (total + concentration)), flat, out=law)
+        if self._tilts is not None:
+            moved, factors = laws[tilted:], self._tilts[:, fields]
+            np.multiply(null, factors if null.ndim < factors.ndim else factors[:, None], out=moved)
+            moved *= total / np.maximum(moved.sum(axis=-1, keepdims=True), PRIOR)
+            np.maximum(moved, flat, out=moved)
         return laws
 
     def _compute_gain(self, fields: Counts) -> Floats:
@@ -222,11 +239,8 @@ class EProcess:
         laws += since
         likelihoods = log_beta(laws, present)
         likelihoods -= self._before[:, :used, fields]
-        gain: Floats = (
-            np.logaddexp.reduce(likelihoods[1:], axis=0)
-            - np.log(len(likelihoods) - 1)
-            - likelihoods[0]
-        )
+        weighted = likelihoods[1:] + self._log_weights[:, None, fields]
+        gain: Floats = np.logaddexp.reduce(weighted, axis=0) - likelihoods[0]
         return gain
 
     @property
@@ -236,3 +250,14 @@ class EProcess:
 
     def _stake(self, fields: Counts) -> Floats:
         return log_stake(self._order[: self._used, fields])
+
+
+def _log_weights(fields: int, scores: Floats | None) -> Floats:
+    """Return the log weight of each alternative, `[alternatives, fields]`."""
+    around = np.full((1 + len(CONCENTRATIONS), fields), -np.log(1 + len(CONCENTRATIONS)))
+    if scores is None:
+        return around
+    is_ordered = scores.any(axis=1)
+    tilted = np.where(is_ordered, -np.log(2 * len(TILTS)), -np.inf)
+    around -= np.where(is_ordered, np.log(2), 0.0)
+    return np.vstack([around, np.tile(tilted, (len(TILTS), 1))])

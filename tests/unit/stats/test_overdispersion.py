@@ -134,3 +134,22 @@ def test_effects_are_interpolated_and_stay_as_they_were_beyond_the_last() -> Non
     rows = np.array([[1, 1], [8, 8], [1_000, 1_000]])
     np.testing.assert_allclose(effects.at(rows), [[1, 1], [4, 4.5], [8, 6]])
     np.testing.assert_allclose(effects.at_reference(np.array([1_000, 1_000])), [8, 2])
+
+
+def test_declared_groups_explain_what_few_long_blocks_show_by_chance(
+    rng: np.random.Generator,
+) -> None:
+    """Groups of four equal rows have an effect of four, and none is added to it."""
+    values = rng.normal(size=(5, 1_250)).repeat(4, axis=1)
+    measured = [
+        block_effects(binned(field), BINS + 1, is_ordered=True, known_effect=4.0).effects.max()
+        for field in values
+    ]
+    assert measured == [1] * 5
+
+
+def test_what_declared_groups_do_not_explain_is_measured(rng: np.random.Generator) -> None:
+    """Groups of four rows whose values follow each other slowly."""
+    cells = binned(autoregressive(rng, 2_500, 0.95).repeat(4))
+    measured = block_effects(cells, BINS + 1, is_ordered=True, known_effect=4.0)
+    assert measured.effects[-1] > 20

@@ -35,6 +35,7 @@ from mlmonitor.stats.distance import Table, psi, psi_low
 from mlmonitor.stats.eprocess import EProcess
 from mlmonitor.stats.evidence.dirichlet import PRIOR
 from mlmonitor.stats.evidence.evidence_process import ChangeSegment, EvidenceProcess
+from mlmonitor.stats.evidence.tilts import location_scores
 from mlmonitor.stats.seasonal_eprocess import SeasonalEProcess
 
 PSI = "psi"
@@ -70,7 +71,13 @@ class Drift:
         self._evidence: EvidenceProcess = (
             SeasonalEProcess(self._baseline.by_season, possible, prior=prior, dependence=dependence)
             if self._baseline.has_seasons
-            else EProcess(counts, possible, prior=prior, dependence=dependence)
+            else EProcess(
+                counts,
+                possible,
+                prior=prior,
+                scores=location_scores(counts, _is_ordered(plan)),
+                dependence=dependence,
+            )
         )
         self.states: AlertStates = AlertStates(
             len(entries),
@@ -266,6 +273,11 @@ class Drift:
         counts = np.maximum(since - max(int(since.sum()) - changed, 0) * mix, 0.0)
         shares: Floats = counts / max(counts.sum(), np.finfo(float).tiny)
         return shares
+
+
+def _is_ordered(plan: Plan) -> Mask:
+    numeric = len(plan.schema.numeric)
+    return np.arange(len(plan.schema)) < numeric
 
 
 def _sum_counts(counts: Table) -> float:

@@ -8,6 +8,8 @@ from mlmonitor.compare.alerts.alert_states import AlertStates
 from mlmonitor.compare.alerts.open_alerts import Transitions
 from mlmonitor.compare.alerts.recovery import Recovery
 from mlmonitor.records import Counts, Floats, Mask
+from mlmonitor.stats.dependence.design_effects import DesignEffects
+from mlmonitor.stats.dependence.overdispersion import block_effects
 from mlmonitor.stats.eprocess import EProcess
 from mlmonitor.stats.proportions import growth_lower_bound
 
@@ -42,7 +44,8 @@ class LatencyEvidence:
     first: durations that decide the edges between bins and the usual quantiles. held_out: later
     ones, whose counts over these bins are the null of an `EProcess`: as the edges do not depend on
     them, they are exchangeable with all that follow. A quantile has grown beyond its limit if the
-    share of calls above the limit exceeds the quantile's own share, by a 90 % lower bound.
+    share of calls above the limit exceeds the quantile's own share, by a 90 % lower bound. Calls
+    whose latency depends on that of the calls before them, as in a queue, count as fewer.
     Price: constant memory; a sorted search of each duration in ten edges.
     """
 
@@ -56,10 +59,19 @@ class LatencyEvidence:
         exceeding = 1 - np.array(QUANTILES)
         self._belief: Floats = first.size * np.stack([exceeding, 1 - exceeding], axis=1)
         counts = self.count(held_out)
-        self._evidence = EProcess(counts, np.ones(counts.shape, np.bool_), kept=_KEPT)
+        self._dependence = self._measure_dependence(np.concatenate([first, held_out]))
+        self._evidence = EProcess(
+            counts, np.ones(counts.shape, np.bool_), kept=_KEPT, dependence=self._dependence
+        )
         self._states = AlertStates(1, threshold=threshold, tolerance=0.0, min_rows=min_rows)
         self._recovery = Recovery(counts.shape)
         self._counts: Counts = np.zeros_like(counts)
+
+    def _measure_dependence(self, seconds: Floats) -> DesignEffects:
+        """Measure how successive calls depend on each other, by blocks of the first ones."""
+        cells = np.searchsorted(self._edges, seconds)
+        curve = block_effects(cells, self._edges.size + 2, is_ordered=True)
+        return DesignEffects(curve.rows, curve.effects[None], np.zeros(1))
 
     def count(self, seconds: Floats) -> Counts:
         """Count the durations in each bin, `[1, bins]`."""
@@ -97,7 +109,9 @@ class LatencyEvidence:
         """Return lower bounds on the growth of the share beyond each limit, `[1, quantiles]`."""
         slow = np.array([int(counts[0, above:].sum()) for above in self._above], np.int64)
         rows = np.full(slow.size, int(counts.sum()), np.int64)
-        return growth_lower_bound(self._belief, slow, rows)[None]
+        effect = float(self._dependence.at(rows[:1])[0])
+        whole = self._dependence.at_reference(self._belief.sum(axis=1)[:1])[0]
+        return growth_lower_bound(self._belief / whole, slow / effect, rows / effect)[None]
 
     def _shows_nothing(self, counts: Counts) -> Mask:
         shows_nothing: Mask = self._bound_growth(counts).max(axis=1) <= 0

@@ -11,8 +11,9 @@ from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
 from mlmonitor.compare.alerts.significance import Significance
-from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts, ProportionEvaluation
+from mlmonitor.compare.quality.proportion_alerts import ProportionEvaluation
 from mlmonitor.compare.risk.further_growth import FurtherGrowth
+from mlmonitor.compare.service.failure_evidence import FailureEvidence
 from mlmonitor.compare.service.latency_evidence import (
     GROWTH,
     QUANTILES,
@@ -20,8 +21,7 @@ from mlmonitor.compare.service.latency_evidence import (
     LatencyEvidence,
 )
 from mlmonitor.formatting import duration
-from mlmonitor.records import Counts, Mask, Role
-from mlmonitor.stats.evidence.dirichlet import PRIOR
+from mlmonitor.records import Counts, Role
 
 BASELINE_CALLS: Final = 1_000
 """The number of first calls that later ones are compared with: half define the bins of latency,
@@ -37,7 +37,7 @@ ERROR_RATE, LATENCY = MEASURES = "error_rate", "latency"
 
 
 class _Streams(NamedTuple):
-    failures: ProportionAlerts
+    failures: FailureEvidence
     latency: LatencyEvidence
 
 
@@ -46,7 +46,9 @@ class ServiceAlerts:
 
     Both are streams of evidence that is valid at any time, and share `SERVICE_PART` of `alpha`. A
     call counts once, however many rows it has; calls without a duration, as of `record`, do not
-    count. A rate or latency that was bad from the start is the baseline, and not detected.
+    count. Calls that depend on each other count as fewer: failures by the size of their bursts so
+    far, latencies by the design effect of the first calls. A rate or latency that was bad from the
+    start is the baseline, and not detected.
     Price: about 5 us a block of 256 calls in the worker; memory `nbytes`, constant.
     """
 
@@ -59,7 +61,6 @@ class ServiceAlerts:
         self._recent = TimedCalls.empty()
         self._waiting: list[TimedCalls] = []
         self._streams: _Streams | None = None
-        self._failures: Counts = np.zeros((1, 2), np.int64)
         self._latencies: Counts = np.zeros((1, 0), np.int64)
         self._grown_quantile = QUANTILES[0]  # the quantile of the latency alert
         self._open = OpenAlerts()
@@ -98,7 +99,7 @@ class ServiceAlerts:
         joined = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
         calls, self._waiting = TimedCalls(*joined), []
         self._recent = self._recent.append(calls).part(-RECENT_CALLS, None)
-        self._failures += _count_failures(calls.has_failed)
+        streams.failures.ingest(calls.has_failed)
         limit = self._find_further_limit()
         for further, is_bad in zip(
             self._further, (calls.has_failed, calls.seconds > limit), strict=True
@@ -108,27 +109,24 @@ class ServiceAlerts:
         self._latencies = self._latencies + streams.latency.count(calls.seconds)
 
     def _begin(self, baseline: TimedCalls) -> _Streams:
-        threshold = self._significance.service_threshold
-        min_rows = self._significance.min_rows
-        failures = ProportionAlerts(
-            _count_failures(baseline.has_failed).astype(np.float64) + PRIOR,
-            threshold=threshold,
-            tolerance=self._significance.quality_tolerance,
-            min_rows=min_rows,
-        )
         first, held_out = np.split(baseline.seconds, 2)
-        latency = LatencyEvidence(first, held_out, threshold=threshold, min_rows=min_rows)
+        latency = LatencyEvidence(
+            first,
+            held_out,
+            threshold=self._significance.service_threshold,
+            min_rows=self._significance.min_rows,
+        )
         self._latencies = latency.count(np.empty(0))
-        return _Streams(failures, latency)
+        return _Streams(FailureEvidence(baseline.has_failed, self._significance), latency)
 
     def evaluate(self, *, now: float) -> list[Alert]:
         """Weigh the calls since the last evaluation; return the alerts that fired or resolved."""
         if self._streams is None:
             return []
         self._count_waiting(self._streams)
-        failures = self._streams.failures.evaluate(self._failures, now=now)
+        failures = self._streams.failures.evaluate(now=now)
         latency = self._streams.latency.evaluate(self._latencies, now=now)
-        self._failures, self._latencies = self._failures * 0, self._latencies * 0
+        self._latencies = self._latencies * 0
         self.unevaluated_rows, self.evaluated_at = 0, now
         transitions = Transitions(
             np.concatenate([failures.transitions.fired, latency.transitions.fired]),
@@ -193,7 +191,7 @@ class ServiceAlerts:
         if self._streams is None:
             return dict.fromkeys(MEASURES, False)
         failures, latency = self._streams
-        return {ERROR_RATE: bool(failures.is_firing[0]), LATENCY: latency.is_firing}
+        return {ERROR_RATE: failures.is_firing, LATENCY: latency.is_firing}
 
     @property
     def nbytes(self) -> int:
@@ -262,23 +260,17 @@ class _CallEvidence(NamedTuple):
 
 
 def _find_failure_evidence(
-    stream: ProportionAlerts, evaluation: ProportionEvaluation
+    stream: FailureEvidence, evaluation: ProportionEvaluation
 ) -> _CallEvidence:
     share, rows = float(evaluation.share[0]), evaluation.rows
-    before = max(float(stream.belief[0, 0]) - PRIOR, 0.0) / BASELINE_CALLS
     return _CallEvidence(
         value=share,
-        threshold=float(stream.thresholds(rows)[0]),
+        threshold=stream.threshold(rows),
         log10_e_value=float(evaluation.log10_e[0]),
         rows=int(rows[0]),
-        reason=f"calls that failed: {before:.2%} of the first {BASELINE_CALLS:,}, {share:.2%} now",
+        reason=f"calls that failed: {stream.first_share:.2%} of the first "
+        f"{BASELINE_CALLS:,}, {share:.2%} now",
     )
-
-
-def _count_failures(has_failed: Mask) -> Counts:
-    """Count failed calls and others, `[1, 2]`."""
-    failed = int(np.count_nonzero(has_failed))
-    return np.array([[failed, has_failed.size - failed]], np.int64)
 
 
 _CALLS = BASELINE_CALLS + 2 * RECENT_CALLS + 2 * _MOST_WAITING

@@ -37,11 +37,13 @@ Change = Literal["gone", "grown"]
 
 
 class _Usual(NamedTuple):
-    """The least and the most predictions at this time of earlier days, and their number."""
+    """The least and the most predictions at this time of earlier days, and the number of days."""
 
     least: int
     most: int
     days: int
+    dispersion: float = 1.0
+    """The variance of counts over that of independent predictions, at least 1."""
 
 
 class TrafficAlerts:
@@ -51,7 +53,8 @@ class TrafficAlerts:
     at night as by day is compared with all days. Half an hour earlier or later counts as the same
     time, so that a service that is quiet at night is not mistaken. Nothing is compared on the first
     day, nor on a first weekend. Traffic has no law that it must follow, so this uses none of
-    `alpha`: it alerts on changes beyond four Poisson deviations of what earlier days had.
+    `alpha`: it alerts on changes beyond four Poisson deviations of what earlier days had, which are
+    wider where predictions arrive in bursts.
     Price: the memory of `TrafficCounts`.
     """
 
@@ -105,7 +108,7 @@ class TrafficAlerts:
             for shift in range(-_SHIFT_SLOTS, _SHIFT_SLOTS + 1):
                 stop = end + shift
                 totals.append(counts.total(stop - COMPARED_SLOTS, stop))
-        return _Usual(min(totals), max(totals), days) if totals else None
+        return _Usual(min(totals), max(totals), days, self.counts.dispersion()) if totals else None
 
     def _is_flat(self, newest: int) -> bool:
         """Whether no hour of the day before this half hour was much quieter than the mean."""
@@ -128,20 +131,21 @@ class TrafficAlerts:
 
 def _find_change(count: int, usual: _Usual) -> Change | None:
     """Return how a count differs from earlier days, beyond chance."""
-    least = usual.least - _DEVIATIONS * np.sqrt(usual.least)
-    if usual.least >= _LEAST and count + _DEVIATIONS * np.sqrt(count) < GONE * least:
+    deviations = _DEVIATIONS * np.sqrt(usual.dispersion)
+    least = usual.least - deviations * np.sqrt(usual.least)
+    if usual.least >= _LEAST and count + deviations * np.sqrt(count) < GONE * least:
         return "gone"
-    if usual.least >= _LEAST and count == 0:
+    if usual.least >= _LEAST * usual.dispersion and count == 0:
         return "gone"
-    most = usual.most + _DEVIATIONS * np.sqrt(usual.most)
-    if usual.most >= _LEAST and count - _DEVIATIONS * np.sqrt(count) > GROWN * most:
+    most = usual.most + deviations * np.sqrt(usual.most)
+    if usual.most >= _LEAST and count - deviations * np.sqrt(count) > GROWN * most:
         return "grown"
     return None
 
 
 def _build_alert(count: int, usual: _Usual | None, change: Change | None, now: float) -> Alert:
     seconds = COMPARED_SLOTS * SLOT_SECONDS
-    least, most, days = (0, 0, 0) if usual is None else usual
+    least, most, days, _ = (0, 0, 0, 1.0) if usual is None else usual
     bound = GONE * least if change == "gone" else GROWN * most
     value = count / seconds
     when = "the day before" if days == 1 else f"the {days} days before"

@@ -9,6 +9,8 @@ from mlmonitor.records import Counts
 SLOT_SECONDS: Final = 300.0
 DAY_SLOTS: Final = 288
 DAYS: Final = 8
+_COMPARED = 6  # the half hour that is compared with earlier ones
+_DISPERSION_SLOTS = DAY_SLOTS
 
 
 class TrafficCounts:
@@ -49,6 +51,23 @@ class TrafficCounts:
     def total(self, start: int, stop: int) -> int:
         """Return the predictions of the slots from `start` up to `stop`, which is left out."""
         return int(self._counts[np.arange(start, stop) % self._counts.size].sum())
+
+    def dispersion(self) -> float:
+        """Return the index of dispersion of slots, from the steps between neighbours; at least 1.
+
+        The variance of independent predictions is their number, so the mean squared step between
+        neighbouring slots is their sum. Slow cycles add little to a step of five minutes. The
+        newest half hour, which is compared, is left out.
+        Source: Cox and Lewis, "The statistical analysis of series of events", 1966.
+        """
+        stop = self._newest - _COMPARED
+        start = max(self.oldest_slot, stop - _DISPERSION_SLOTS)
+        if stop - start < _COMPARED:
+            return 1.0
+        counts = self._counts[np.arange(start, stop) % self._counts.size]
+        sums = float((counts[1:] + counts[:-1]).sum())
+        squares = float((np.diff(counts).astype(np.float64) ** 2).sum())
+        return max(squares / sums, 1.0) if sums else 1.0
 
     def rate(self, *, now: float) -> tuple[float, int] | None:
         """Return predictions per second over five to ten minutes, and their number.

@@ -14,8 +14,8 @@ from mlmonitor.stats.dependence.overdispersion import (
     EffectCurve,
     block_effects,
     group_effect,
-    season_shares,
 )
+from mlmonitor.stats.dependence.season_search import season_shares
 
 _DAY_SECONDS = 86_400.0
 
@@ -77,20 +77,21 @@ class RowOrder:
         if binned.season.size:
             expected = season_shares(cells, binned.width, binned.season[order])
         days = self._find_days(slots, at)
+        correlation, size = 0.0, 1.0
+        if self._has_groups:
+            groups = _select_values(self._group.rows(slots), at).astype(np.int64)
+            correlation, size = group_effect(
+                binned.cells, binned.width, groups, is_ordered=binned.is_ordered
+            )
         curve = block_effects(
             cells,
             binned.width,
             is_ordered=binned.is_ordered,
             expected=expected,
             days=None if days is None else days[order],
+            known_effect=1 + (size - 1) * correlation,
         )
         rows, effects = _extend_to_all_rows(curve, self._seen / binned.cells.size)
-        correlation = 0.0
-        if self._has_groups:
-            groups = _select_values(self._group.rows(slots), at).astype(np.int64)
-            correlation, _ = group_effect(
-                binned.cells, binned.width, groups, is_ordered=binned.is_ordered
-            )
         return FieldDependence(
             rows=_round_down(rows),
             effects=_round_down(effects),

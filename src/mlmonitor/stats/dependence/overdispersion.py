@@ -17,6 +17,7 @@ FEWEST_DAYS = 7
 _LEAST_EVENTS = 30  # rows in and outside a bin, for the bin to be a direction of its own
 _SINGLE_BINS = 3  # unordered bins that are a direction of their own
 _SIGNIFICANT = 2.3  # standard deviations of chance that a design effect must exceed
+_SIGNIFICANT_BEYOND_GROUPS = 3.0  # their effect is known, so chance must not add to it
 _LEAST_FREEDOM = 4.0
 _COMPARED_ROWS = 4  # the longest blocks whose rows are compared in pairs instead of counted
 _UNRESOLVED_SHARE = 0.5  # of the variance between the longest blocks: too few are independent
@@ -50,12 +51,16 @@ def block_effects(
     is_ordered: bool,
     expected: Floats | None = None,
     days: Counts | None = None,
+    known_effect: float = 1.0,
 ) -> EffectCurve:
     """Measure the design effect of blocks of 2, 4, 8, ... consecutive rows.
 
     cells: the bin of each row, in the order of their arrival; the last of `width` bins, missing
     values, has no order. expected: the shares of the bins in each row's season, see
     `season_shares`; by default those of all rows. days: the number of each row's day, ascending.
+    known_effect: that of declared groups. What does not exceed it with significance is explained by
+    them and counts as 1 here; otherwise the largest of many estimates from few long blocks would
+    exceed it by chance, by up to half.
     The design effect of a block length is the variance of a block's count, divided by the variance
     of as many independent rows. It is measured in several directions: all bins together, and for
     ordered bins their location and their spread, for others the most frequent ones alone. The
@@ -78,7 +83,7 @@ def block_effects(
         along = _pair_sums(along)
         squares = table.join_pairs()
         estimate = _estimate(along, squares, np.full(len(along), float(length)), shares, scores)
-        points.append((float(length), _find_significant(estimate)))
+        points.append((float(length), _find_significant(estimate, known_effect)))
         share_between = float(estimate.effects[:-1].max(initial=0.0)) / length
         is_sorted = share_between > _UNRESOLVED_SHARE and _is_sorted(along, estimate)
         length *= 2
@@ -86,7 +91,8 @@ def block_effects(
     if is_sorted:
         points = [(rows_in_block, 1.0) for rows_in_block, _ in points]
     if days is not None and np.unique(days).size >= FEWEST_DAYS:
-        points.append(_measure_day_effect(cells, width, days, shares, scores, expected))
+        size, estimate = _measure_day_effect(cells, width, days, shares, scores, expected)
+        points.append((size, _find_significant(estimate, known_effect)))
     return _extend_curve(points, is_resolved=is_resolved)
 
 
@@ -167,8 +173,8 @@ def _measure_day_effect(
     shares: Floats,
     scores: Floats,
     expected: Floats | None,
-) -> tuple[float, float]:
-    """Return the mean size of the day of a row, and the design effect of whole days."""
+) -> tuple[float, _Estimate]:
+    """Return the mean size of the day of a row, and the design effects of whole days."""
     day = np.unique(days, return_inverse=True)[1]
     sizes = np.bincount(day).astype(np.float64)
     counts = np.bincount(day * width + cells, minlength=sizes.size * width).reshape(-1, width)
@@ -177,7 +183,7 @@ def _measure_day_effect(
         starts = np.flatnonzero(np.diff(day, prepend=-1))
         wanted = np.add.reduceat(expected, starts, axis=0)
     estimate = _estimate_table(counts - wanted, sizes, shares, scores)
-    return float((sizes**2).sum() / sizes.sum()), _find_significant(estimate)
+    return float((sizes**2).sum() / sizes.sum()), estimate
 
 
 def group_effect(
@@ -211,15 +217,6 @@ def chi_square_scale(freedom: Floats, deviations: float) -> Floats:
     spread = 2 / (9 * freedom)
     scale: Floats = np.maximum(1 - spread + deviations * np.sqrt(spread), 0.05) ** 3
     return scale
-
-
-def season_shares(cells: Counts, width: int, seasons: Counts) -> Floats:
-    """Return the shares of the bins in each row's season, `[rows, bins]`."""
-    count = int(seasons.max(initial=0)) + 1
-    table = np.bincount(seasons * width + cells, minlength=count * width).reshape(count, width)
-    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    by_row: Floats = shares[seasons]
-    return by_row
 
 
 def _pair_sums(units: Floats) -> Floats:
@@ -259,11 +256,12 @@ def _estimate(
     return _Estimate(np.append(of_directions, whole), np.append(freedom, of_whole))
 
 
-def _find_significant(estimate: _Estimate) -> float:
-    """Return the largest significant design effect; 1 if none is."""
+def _find_significant(estimate: _Estimate, known_effect: float = 1.0) -> float:
+    """Return the largest design effect that exceeds the known one with significance; 1 if none."""
     is_usable = estimate.freedom >= _LEAST_FREEDOM
     effects, freedom = estimate.effects[is_usable], estimate.freedom[is_usable]
-    exceeds = effects > chi_square_scale(freedom, _SIGNIFICANT)
+    deviations = _SIGNIFICANT if known_effect == 1 else _SIGNIFICANT_BEYOND_GROUPS
+    exceeds = effects > known_effect * chi_square_scale(freedom, deviations)
     return float(effects[exceeds].max(initial=1.0))
 
 

@@ -105,3 +105,12 @@ def _exceeds(between: float, rest: float, freedom: int, of_rest: int) -> bool:
     spread = np.sqrt(2 / freedom + 2 / of_rest)
     few = 1 + 6 / of_rest  # the law of the ratio has a longer tail then
     return bool(between > (1 + _DEVIATIONS * spread) * few * rest)
+
+
+def season_shares(cells: Counts, width: int, seasons: Counts) -> Floats:
+    """Return the shares of the bins in each row's season, `[rows, bins]`."""
+    count = int(seasons.max(initial=0)) + 1
+    table = np.bincount(seasons * width + cells, minlength=count * width).reshape(count, width)
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    by_row: Floats = shares[seasons]
+    return by_row

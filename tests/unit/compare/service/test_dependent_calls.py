@@ -1,0 +1,96 @@
+"""Bursts of failures, latencies that follow each other and clients that send many are no alarm."""
+
+import numpy as np
+import pytest
+
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.service.traffic_alerts import TrafficAlerts
+from mlmonitor.records import Floats, Mask
+from mlmonitor.stats.dependence.burst_sizes import GAP, BurstSizes
+from unit.compare.service.test_service_alerts import serve, service
+from unit.compare.service.test_traffic_alerts import DAY, MINUTE, MONDAY
+
+CALLS = 10_000
+SERVICES = 20
+
+
+def failing_in_bursts(rng: np.random.Generator, calls: int, size: int, rate: float) -> Mask:
+    """A dependency that is away now and then: `size` calls in a row fail, `rate` of all."""
+    starts = np.flatnonzero(rng.random(calls) < rate / size)
+    places = (starts[:, None] + np.arange(size)).ravel()
+    failed = np.zeros(calls, np.bool_)
+    failed[places[places < calls]] = True
+    return failed
+
+
+def queued(rng: np.random.Generator, calls: int, correlation: float) -> Floats:
+    """Log-normal latencies, each of which repeats a part of the one before."""
+    noise = rng.normal(size=calls) * np.sqrt(1 - correlation**2)
+    level = np.zeros(calls)
+    for call in range(1, calls):
+        level[call] = correlation * level[call - 1] + noise[call]
+    return 0.02 * np.exp(0.5 * level)
+
+
+def count_firing(failed: list[Mask], seconds: list[Floats]) -> int:
+    """How many services ever alert, evaluated every 200 calls."""
+    pairs = zip(failed, seconds, strict=True)
+    return sum(bool(serve(service(), took, has_failed, step=200)) for has_failed, took in pairs)
+
+
+@pytest.mark.parametrize(("size", "rate"), [(10, 0.02), (20, 0.05)])
+def test_bursts_of_failures_at_a_steady_rate_do_not_alert(size: int, rate: float) -> None:
+    """Independent failures at this rate would not, either."""
+    rng = np.random.default_rng(size)
+    failed = [failing_in_bursts(rng, CALLS, size, rate) for _ in range(SERVICES)]
+    assert count_firing(failed, [np.full(CALLS, 0.02)] * SERVICES) <= 1
+
+
+def test_an_outage_is_found_although_failures_come_in_bursts() -> None:
+    """Within 400 calls."""
+    rng = np.random.default_rng(3)
+    failed = np.concatenate([failing_in_bursts(rng, 5_000, 10, 0.02), np.ones(400, np.bool_)])
+    alerts = serve(service(), np.full(failed.size, 0.02), failed, step=100)
+    assert [alert.measure for alert in alerts] == ["error_rate"]
+
+
+@pytest.mark.parametrize("correlation", [0.5, 0.9, 0.95])
+def test_latencies_that_follow_each_other_do_not_alert(correlation: float) -> None:
+    """As in a queue."""
+    rng = np.random.default_rng(9)
+    seconds = [queued(rng, CALLS, correlation) for _ in range(SERVICES)]
+    assert count_firing([np.zeros(CALLS, np.bool_)] * SERVICES, seconds) <= 1
+
+
+def test_twice_the_latency_is_found_although_calls_follow_each_other() -> None:
+    """Within 4,000 calls."""
+    rng = np.random.default_rng(4)
+    seconds = np.concatenate([queued(rng, 5_000, 0.9), 2 * queued(rng, 4_000, 0.9)])
+    alerts = serve(service(), seconds, np.zeros(seconds.size, np.bool_), step=200)
+    assert [alert.measure for alert in alerts] == ["latency"]
+
+
+def test_clients_that_send_many_predictions_at_once_are_no_growth() -> None:
+    """One client in twenty minutes sends 40; half hours with none, or with five, are chance."""
+    rng = np.random.default_rng(5)
+    changed: list[Alert] = []
+    traffic = TrafficAlerts(now=MONDAY)
+    for minute in range(int(6 * DAY / MINUTE)):
+        now = MONDAY + minute * MINUTE
+        traffic.ingest(40 * int(rng.poisson(0.05)), now=now)
+        if minute % 5 == 4:
+            changed += traffic.evaluate(now=now)
+    assert not changed
+
+
+def test_the_size_of_bursts_is_that_of_runs_that_have_ended() -> None:
+    """In any partition of the calls; a run that goes on is not counted."""
+    calls = np.array([int(c) for c in "0110000100000011111000000001111"], np.bool_)
+    whole, parts = BurstSizes(), BurstSizes()
+    whole.update(calls)
+    for call in calls:
+        parts.update(np.array([call]))
+    expected = (2**2 + 1 + 5**2) / (2 + 1 + 5)
+    assert whole.mean_size() == parts.mean_size() == pytest.approx(expected)
+    parts.update(np.zeros(GAP, np.bool_))
+    assert parts.mean_size() == pytest.approx((2**2 + 1 + 5**2 + 4**2) / (2 + 1 + 5 + 4))

@@ -1,0 +1,85 @@
+"""Alternatives in which an ordered field has moved as a whole."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from mlmonitor.stats.eprocess import CONCENTRATIONS, EProcess
+from mlmonitor.stats.evidence.tilts import TILTS, location_scores, tilt_factors
+
+BINS = 10
+EQUAL = np.append(np.full(BINS, 500), 0)[None, :]
+ORDERED = np.array([True])
+
+
+def normal_shares(shift: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Of a normal field over the deciles it had, and no missing values."""
+    edges = stats.norm.ppf(np.arange(1, BINS) / BINS)
+    return np.append(np.diff([0.0, *stats.norm.cdf(edges - shift), 1.0]), 0.0)
+
+
+def test_scores_have_mean_0_and_variance_1_and_missing_values_none() -> None:
+    """Of bins of any shares; those of a field without an order are 0."""
+    reference = np.array([[5, 100, 40, 0, 300, 55], [1, 2, 3, 4, 5, 6]])
+    scores = location_scores(reference, np.array([True, False]))
+    values = reference[0, :-1] / reference[0, :-1].sum()
+    assert values @ scores[0, :-1] == pytest.approx(0, abs=1e-12)
+    assert values @ scores[0, :-1] ** 2 == pytest.approx(1)
+    assert scores[0, -1] == 0
+    assert not scores[1].any()
+
+
+def test_a_constant_field_has_no_scores() -> None:
+    """Nor has one without rows."""
+    assert not location_scores(np.array([[0, 90, 0, 1], [0, 0, 0, 0]]), np.ones(2, np.bool_)).any()
+
+
+@pytest.mark.parametrize("shift", TILTS)
+def test_a_tilt_is_a_shift_of_a_normal_field(shift: float) -> None:
+    """By that many standard deviations, to a hundredth in each bin."""
+    factors = tilt_factors(location_scores(EQUAL, ORDERED))[TILTS.index(shift), 0]
+    tilted = factors[:-1] / factors[:-1].sum()
+    assert tilted == pytest.approx(normal_shares(shift)[:-1], abs=0.015)
+
+
+def test_the_evidence_is_the_mixture_of_dirichlet_multinomial_laws() -> None:
+    """By scipy; half of the mixture is tilted."""
+    counts = np.append(np.arange(10, 30, 2), 3)[None, :]
+    scores = location_scores(EQUAL, ORDERED)
+    process = EProcess(EQUAL, np.ones_like(EQUAL, np.bool_), scores=scores)
+    process.update(counts)
+    null = EQUAL[0] + 0.5
+    laws = [np.full(BINS + 1, 0.5)]
+    laws += [np.maximum(null * c / (null.sum() + c), 0.5) for c in CONCENTRATIONS]
+    for factors in tilt_factors(scores)[:, 0]:
+        tilted = null * factors
+        laws.append(np.maximum(tilted * null.sum() / tilted.sum(), 0.5))
+    weights = np.array([1 / 6] * 3 + [1 / 8] * 4)
+    log_p = stats.dirichlet_multinomial.logpmf
+    rows = int(counts.sum())
+    gains = [log_p(counts[0], law, rows) - log_p(counts[0], null, rows) for law in laws]
+    expected = np.log(0.5 * (weights @ np.exp(gains)) + 0.5)
+    assert process.log_e()[0] == pytest.approx(expected)
+
+
+def test_a_shift_is_found_sooner_and_other_changes_at_most_a_bit_later() -> None:
+    """Evidence after 500 rows: five more by a factor of e for +0.25 sd, at most one fewer else."""
+    rng = np.random.default_rng(6)
+    reference = np.hstack(
+        [rng.multinomial(5_000, np.full(BINS, 0.1), 200), np.zeros((200, 1), int)]
+    )
+    present = np.ones_like(reference, np.bool_)
+    gained = {}
+    for name, shares in {
+        "shift": normal_shares(0.25),
+        "other": [*np.tile([0.06, 0.14], 5), 0],
+    }.items():
+        counts = rng.multinomial(500, shares, 200)
+        log_e = []
+        for scores in (None, location_scores(reference, np.ones(200, np.bool_))):
+            process = EProcess(reference, present, scores=scores)
+            process.update(counts)
+            log_e.append(process.log_e())
+        gained[name] = float(np.median(log_e[1] - log_e[0]))
+    assert gained["shift"] > 3
+    assert gained["other"] > -1
