@@ -16,6 +16,7 @@ from mlmonitor.capture.read.rows import RowOrigin, read_rows
 from mlmonitor.capture.read.run_mistakes import RunMistakes
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.evaluable import Evaluable
+from mlmonitor.compare.causes.cause_search import find_cause
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.drift.row_dependence import find_group_column
 from mlmonitor.compare.estimated.begin_estimates import begin_estimate_alerts
@@ -24,7 +25,7 @@ from mlmonitor.compare.estimated.estimator import listeners_of
 from mlmonitor.compare.figures.attributions import Attributions
 from mlmonitor.compare.figures.begin_figures import begin_figures
 from mlmonitor.compare.figures.kpis import Kpis
-from mlmonitor.compare.incidents.causes import find_cause
+from mlmonitor.compare.incidents.examination import Examination
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.incidents.incident_tracker import IncidentTracker
 from mlmonitor.compare.objectives.service_state import ServiceState
@@ -66,6 +67,7 @@ class ModelState:
         self._options = ComparisonOptions.from_config(config, groups=declared.groups)
         span, significance = self._options.span, self._options.significance
         self.incidents: IncidentTracker = IncidentTracker()
+        self._examination = Examination()
         self.pending: Pending = Pending(
             config.pending_predictions,
             PredictionKeeper.COLUMNS,
@@ -261,7 +263,7 @@ class ModelState:
         row = self.calls.rows
         find_fault = None if self.risk is None else self.risk.find_fault
         cause = partial(find_cause, traffic=self.traffic, find_fault=find_fault)
-        incidents = self.incidents.apply(changed, cause, row=row)
+        incidents = self._examination.group(changed, self.incidents, self.traffic, cause, row=row)
         if incidents and self.risk is not None:
             self.risk.watch_since({incident.started_at for incident in self.incidents.incidents})
         return incidents

@@ -16,6 +16,7 @@ from mlmonitor.aggregate.window import View, Window
 from mlmonitor.capture.trace_context import Origin
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.causes.change_sample import ChangeSample
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.drift.decomposition import Shift, ShiftDecomposition
 from mlmonitor.compare.drift.drift import PSI, Drift
@@ -90,6 +91,13 @@ class Population:
         self.evaluated_at: float = now
         self.exemplars: FieldExemplars | None = None
         """Exemplars of traced rows; None before the first."""
+        self.sample: ChangeSample | None = None
+        """The rows since an incident began, while its cause is examined."""
+        self._sample_bytes = ChangeSample(plan, options.hitters).nbytes if entries else 0
+
+    def begin_sample(self) -> None:
+        """Keep the next rows, so that the cause of an incident can be found in them."""
+        self.sample = ChangeSample(self.plan, self._options.hitters) if self.entries else None
 
     def _begin_comparing(self) -> tuple[Drift, FieldQuality]:
         """Return the comparisons with the entries, without any evidence so far."""
@@ -136,6 +144,8 @@ class Population:
         self.window.update(block, now=now)
         if self.rules is not None:
             self.rules.update(block)
+        if self.sample is not None:
+            self.sample.update(block)
         self.unevaluated_rows += block.rows
 
     def absorb(self, view: View, *, is_recent: bool = True) -> None:
@@ -200,7 +210,7 @@ class Population:
             *(self.exemplars, self.groups, self.dependence),
         )
         compared = sum(part.nbytes for part in parts if part is not None)
-        return self.window.memory_bytes + dictionaries + compared
+        return self.window.memory_bytes + dictionaries + compared + self._sample_bytes
 
     def snapshot(self, *, now: float, with_history: bool = False) -> PopulationSnapshot:
         """The window beside the reference at `now`; updates `current` of the alerts."""

@@ -90,8 +90,10 @@ class Announcements:
         return statuses
 
 
-def log_notices(events: EventLog, notices: Iterable[Notice], *, now: float) -> None:
-    """Write the same changes to the event log."""
+def log_notices(events: EventLog | None, notices: Iterable[Notice], *, now: float) -> None:
+    """Write changes to the event log, if there is one."""
+    if events is None:
+        return
     for notice in notices:
         if isinstance(notice, Verdict):
             events.ingest_verdict(notice, now=now)

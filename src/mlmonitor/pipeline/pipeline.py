@@ -164,12 +164,12 @@ class Pipeline:
         self._announce(changed, now)
         with self._inbox.guard:
             self._announce(self.state.group_alerts(changed), now)
+            log_notices(self._events, self.state.incidents.drain_renamed(), now=now)
 
     def _announce(self, notices: Sequence[Notice], now: float) -> None:
         """Queue changes for callbacks, webhooks and the event log."""
         self._announcements.add(notices, version=self._version.name, now=now)
-        if self._events is not None:
-            log_notices(self._events, notices, now=now)
+        log_notices(self._events, notices, now=now)
 
     def report_alerts(self) -> None:
         """Call the callbacks with each change, which may be slow, and hand events to webhooks."""

@@ -99,6 +99,12 @@ class FieldStatus:
         return self.psi is not None and self.psi > max(MOVED_PSI, self.psi_threshold or 0.0)
 
 
+def compared_psi(field: FieldStatus) -> tuple[float | None, float | None]:
+    """PSI and its threshold; None for ids, which share no values that could be compared."""
+    has_values = field.kind is Kind.DATETIME or not field.is_id_like
+    return (field.psi, field.psi_threshold) if has_values else (None, None)
+
+
 _NAMED = 5  # fields that an error lists
 
 

@@ -14,7 +14,7 @@ from mlmonitor.formatting import (
     zero_if_rounding,
 )
 from mlmonitor.records import Kind, Quality, Role
-from mlmonitor.status.field_status import FieldStatus, TrainingStats
+from mlmonitor.status.field_status import FieldStatus, TrainingStats, compared_psi
 
 WIDTH = 100
 """Maximum width of a printed status, in columns of a terminal."""
@@ -80,9 +80,17 @@ def _build_row(field: FieldStatus) -> tuple[str, ...]:
         counted(invalid_count(field)),
         *_show_numbers(field, field.mean, field.stddev, field.distinct),
         *_show_training(field, training),
-        "-" if field.psi is None else f"{field.psi:.3f}",
-        "-" if field.psi_threshold is None else f"{field.psi_threshold:.3f}",
+        *_show_drift(field),
         "ALERT" if field.has_alert else _note_kind(field),
+    )
+
+
+def _show_drift(field: FieldStatus) -> tuple[str, str]:
+    """PSI and its threshold, or dashes."""
+    psi, threshold = compared_psi(field)
+    return (
+        "-" if psi is None else f"{psi:.3f}",
+        "-" if threshold is None else f"{threshold:.3f}",
     )
 
 

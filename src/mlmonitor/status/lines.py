@@ -4,7 +4,13 @@ from collections.abc import Mapping, Sequence
 from textwrap import fill, wrap
 
 from mlmonitor.aggregate.segments import ALL
-from mlmonitor.compare.alerts.alert import ESTIMATED_FIELD, OBJECTIVE_FIELD, SELF_EXPLANATORY, Alert
+from mlmonitor.compare.alerts.alert import (
+    DEPENDENCE_ADVICE,
+    ESTIMATED_FIELD,
+    OBJECTIVE_FIELD,
+    SELF_EXPLANATORY,
+    Alert,
+)
 from mlmonitor.compare.drift.decomposition import Shift
 from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
@@ -60,7 +66,9 @@ def alert_lines(alerts: Sequence[Alert]) -> list[str]:
         lines += [f"  {alert_title(alert)}", f"    {since}; {alert.reason}"]
         lines += [f"    {advice}" for advice in [_ADVICE.get(alert.measure)] if advice]
     more = len(alerts) - NAMED
-    return [*lines, f"  and {more} more"] if more > 0 else lines
+    lines += [f"  and {more} more"] if more > 0 else []
+    is_known = all(alert.is_dependence_known for alert in alerts)
+    return lines if is_known else [*lines, f"  dependence unknown: {DEPENDENCE_ADVICE}"]
 
 
 def alert_title(alert: Alert) -> str:

@@ -21,6 +21,7 @@ _FAULTS = (
         "filled",
         "lost",
         "stuck",
+        "repeated",
     ),
     *("misaligned_labels", "inverted_scores"),
 )

@@ -132,10 +132,14 @@ def test_an_alert_on_rows_whose_order_says_nothing_says_so(rng: np.random.Genera
     del later["customer_id"]
     later["age"] = later["age"] + 2
     alerts, monitor, _ = watch(fit(reference), later)
+    status = str(monitor.status())
     monitor.close()
     alert = next(a for a in alerts if a.field == "age" and a.measure == "psi")
     assert not alert.is_dependence_known
     assert "(dependence unknown)" in str(alert)
+    advice = "if rows depend on each other, fit with groups= or times="
+    assert str(alert).endswith(advice)
+    assert status.count(advice) == 1
 
 
 def test_groups_declared_for_the_monitor_alone_count_once_each(rng: np.random.Generator) -> None:

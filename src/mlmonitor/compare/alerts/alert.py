@@ -24,6 +24,9 @@ SELF_EXPLANATORY = frozenset({"constant", "vanished", "minimum", "maximum", "all
 """Measures that are fully described by their reason, without a threshold."""
 
 
+DEPENDENCE_ADVICE: Final = "if rows depend on each other, fit with groups= or times="
+"""What to do about an alert whose reference cannot show whether its rows depend on each other."""
+
 _NEARLY_ALL = 0.95  # of the rows are independent, which is not worth a word
 
 
@@ -89,9 +92,10 @@ class Alert:
                 f"{who}{where}: {self.measure} {short(self.value)} over {self.rows:,} rows, "
                 f"limit {short(self.threshold)}; {self.reason}"
             )
+        advice = "" if self.is_dependence_known else f"; {DEPENDENCE_ADVICE}"
         return (
             f"{who}{where}: {self.measure} {self.value:.3f} over {self.rows:,} rows"
-            f"{self.worth}, {self.threshold:.3f} without drift; {self.reason}"
+            f"{self.worth}, {self.threshold:.3f} without drift; {self.reason}{advice}"
         )
 
     def _repr_html_(self) -> str:

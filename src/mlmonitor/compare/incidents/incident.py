@@ -18,6 +18,7 @@ Cause = Literal[
     "unreadable",
     "lost",
     "stuck",
+    "repeated",
     "service",
     "inputs",
     "misaligned_labels",
@@ -36,9 +37,12 @@ class Incident:
     (`shifted`), two features `swapped`, one value for part of the rows (`filled`), such as -999 for
     missing, a category `renamed`, two that are `merged`, categories `exchanged`, names that are
     `respelt` (spaces, case, '.0', truncated), values of the wrong type (`unreadable`), a field
-    without values (`lost`) or with a single one (`stuck`), the `service` failing or slow, `inputs`
-    that moved the prediction, labels shifted by rows (`misaligned_labels`), `inverted_scores`, a
-    model whose `performance` alone fell, an `objective` alone that is broken, or `unknown`.
+    without values (`lost`) or with a single one (`stuck`), rows that are `repeated`, the `service`
+    failing or slow, `inputs` that moved the prediction, labels shifted by rows
+    (`misaligned_labels`), `inverted_scores`, a model whose `performance` alone fell, an `objective`
+    alone that is broken, or `unknown`.
+    title, cause, advice: what the window showed when it opened; later what the rows since show, so
+    they may change while it is open.
     harm: whether the labels of predictions made since show a drift to be `harmful` or `benign`;
     `unknown` without enough of them. harm_reason: the measure that shows it.
     members: all its alerts so far. started_at: when the first one fired, in seconds since 1970.

@@ -2,13 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import Alert
-from mlmonitor.compare.incidents.common_cause import CommonCause
+from mlmonitor.compare.causes.common_cause import CommonCause
+from mlmonitor.compare.drift.drift import PSI
 from mlmonitor.compare.incidents.incident import Incident
 
 _Key = tuple[str, str, str, str]
+
+UNKNOWN: Final = "unknown"
+"""The cause of an incident that is to be examined again."""
+
+_REPEATED: Final = "repeated"
 
 
 class _OpenIncident:
@@ -16,21 +23,52 @@ class _OpenIncident:
 
     def __init__(self, incident: Incident, fired_at_row: int) -> None:
         self.incident = incident
-        self.firing: set[_Key] = set()
+        self.firing: set[_Key] = {_make_key(alert) for alert in incident.members}
         self.fired_at_row = fired_at_row
+        self.is_examined = False
+        """Whether rows since the incident opened have shown its cause."""
+
+    def grow(
+        self,
+        fired: Sequence[Alert],
+        find_cause: Callable[[Sequence[Alert]], CommonCause],
+        row: int,
+    ) -> None:
+        """Add alerts; what the window shows of them does not replace what newer rows showed."""
+        self._join(fired)
+        self.fired_at_row = row
+        if not self.is_examined:
+            common = find_cause(self.incident.members)
+            if common.cause != UNKNOWN or self.incident.cause == UNKNOWN:
+                self.incident = _explain(self.incident, common)
+
+    def absorb(self, other: "_OpenIncident") -> None:
+        """Add the alerts of another incident of the same cause."""
+        firing = self.firing | other.firing
+        self._join(other.incident.members)
+        self.firing, self.fired_at_row = firing, max(self.fired_at_row, other.fired_at_row)
+
+    def _join(self, alerts: Sequence[Alert]) -> None:
+        members = {_make_key(alert): alert for alert in (*self.incident.members, *alerts)}
+        started_at = min(alert.started_at for alert in members.values())
+        self.incident = replace(
+            self.incident, members=tuple(members.values()), started_at=started_at
+        )
+        self.firing |= {_make_key(alert) for alert in alerts}
 
 
 class IncidentTracker:
     """Groups alerts whose changes began in the same rows.
 
     An alert joins an open incident if its change began before the newest alert of that incident
-    fired, if both fired in one evaluation, or if it is about a field of its members. An incident
-    closes once none of its alerts is firing. Price: nothing until an alert fires; memory for the
-    alerts that are open.
+    fired, if both fired in one evaluation, or if it is about a field of its members. All drift
+    joins an incident of repeated rows. An incident closes once none of its alerts is firing.
+    Price: nothing until an alert fires; memory for the alerts that are open.
     """
 
     def __init__(self) -> None:
         self._open: list[_OpenIncident] = []
+        self._renamed: list[Incident] = []
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
@@ -53,6 +91,34 @@ class IncidentTracker:
         opened = self._add(fired, find_cause, row) if fired else []
         return [*opened, *self._resolve(resolved)]
 
+    @property
+    def is_explained(self) -> bool:
+        """Whether the cause of each open incident is known."""
+        return all(each.incident.cause != UNKNOWN for each in self._open)
+
+    def reexamine(self, find_cause: Callable[[Sequence[Alert]], CommonCause]) -> list[Incident]:
+        """Give open incidents the cause that is found now; one that was known is kept otherwise.
+
+        Incidents of repeated rows become one, because they have one cause wherever their changes
+        began; return those that ended so.
+        """
+        for each in self._open:
+            common = find_cause(each.incident.members)
+            if common.cause != UNKNOWN:
+                has_changed = common.title != each.incident.title
+                each.incident, each.is_examined = _explain(each.incident, common), True
+                self._renamed += [each.incident] if has_changed else []
+        repeated = [each for each in self._open if each.incident.cause == _REPEATED]
+        for other in repeated[1:]:
+            repeated[0].absorb(other)
+        self._open = [each for each in self._open if each not in repeated[1:]]
+        return [replace(each.incident, state="closed") for each in repeated[1:]]
+
+    def drain_renamed(self) -> list[Incident]:
+        """Return the incidents whose title has changed since the last call, for the event log."""
+        renamed, self._renamed = self._renamed, []
+        return renamed
+
     def _add(
         self,
         fired: Sequence[Alert],
@@ -60,20 +126,14 @@ class IncidentTracker:
         row: int,
     ) -> list[Incident]:
         target = next((each for each in self._open if _shares_rows(each, fired, row)), None)
-        is_new = target is None
-        members = list(fired)
         if target is not None:
-            by_key = {_make_key(alert): alert for alert in (*target.incident.members, *fired)}
-            members = list(by_key.values())
-        title, cause, advice = find_cause(members)
-        started_at = min(alert.started_at for alert in members)
-        incident = Incident(title, cause, advice, tuple(members), started_at)
-        if target is None:
-            target = _OpenIncident(incident, row)
-            self._open.append(target)
-        target.incident, target.fired_at_row = incident, row
-        target.firing |= {_make_key(alert) for alert in fired}
-        return [incident] if is_new else []
+            target.grow(fired, find_cause, row)
+            return []
+        started_at = min(alert.started_at for alert in fired)
+        incident = Incident(*find_cause(fired), tuple(fired), started_at)
+        target = _OpenIncident(incident, row)
+        self._open.append(target)
+        return [incident]
 
     def _resolve(self, resolved: set[_Key]) -> list[Incident]:
         for each in self._open:
@@ -91,7 +151,14 @@ def _shares_rows(incident: _OpenIncident, fired: Sequence[Alert], row: int) -> b
     began = [row - alert.rows for alert in fired if alert.segment == ALL]
     fields = {(alert.role, alert.field) for alert in incident.incident.members}
     is_same_field = any((alert.role, alert.field) in fields for alert in fired)
+    if incident.incident.cause == _REPEATED and all(alert.measure == PSI for alert in fired):
+        return True
     return is_same_field or any(start < incident.fired_at_row for start in began)
+
+
+def _explain(incident: Incident, common: CommonCause) -> Incident:
+    title, cause, advice = common
+    return replace(incident, title=title, cause=cause, advice=advice)
 
 
 def _make_key(alert: Alert) -> _Key:

@@ -7,7 +7,7 @@ import numpy as np
 
 from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan, score_losses
 from mlmonitor.aggregate.outcomes.row_losses import measure_losses
-from mlmonitor.compare.incidents.common_cause import CommonCause
+from mlmonitor.compare.causes.common_cause import CommonCause
 from mlmonitor.compare.risk.recent_pairs import cut_pairs, shift_actuals
 from mlmonitor.formatting import short
 

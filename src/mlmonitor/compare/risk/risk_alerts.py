@@ -13,7 +13,7 @@ from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import PERFORMANCE_FIELD, Alert
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
 from mlmonitor.compare.alerts.significance import Significance
-from mlmonitor.compare.incidents.common_cause import CommonCause
+from mlmonitor.compare.causes.common_cause import CommonCause
 from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
 from mlmonitor.compare.risk.label_faults import find_label_fault, newest_pairs
 from mlmonitor.compare.risk.loss_intake import LossIntake

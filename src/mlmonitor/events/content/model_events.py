@@ -67,13 +67,18 @@ def _build_alert_event(source: EventSource, alert: Alert, now: float) -> Content
 
 
 def _build_incident_event(source: EventSource, incident: Incident, now: float) -> Content:
-    """An incident as an alert of a role of its own, so that one table holds both."""
+    """An incident as an alert of a role of its own, so that one table holds both.
+
+    Its first alert identifies it, because the title may change while it is open; each title is an
+    event.
+    """
+    first = incident.members[0]
     identity = (
         *("incident", source.model, source.version, source.instance),
-        *(incident.title, repr(incident.started_at)),
+        *(first.role.value, first.field, first.segment, first.measure, repr(incident.started_at)),
     )
     state = "firing" if incident.state == "open" else "resolved"
-    return source.envelope("alert", hash_id((*identity, state)), now) | {
+    return source.envelope("alert", hash_id((*identity, state, incident.title)), now) | {
         "alert_id": hash_id(identity),
         "state": state,
         "field": incident.cause,

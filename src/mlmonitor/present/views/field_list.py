@@ -16,7 +16,7 @@ from mlmonitor.present.charts.paths import bars_path
 from mlmonitor.present.names import field_id, segment_id, show_name
 from mlmonitor.present.views.view_options import ModelReading, ViewOptions
 from mlmonitor.records import Quality, Role
-from mlmonitor.status.field_status import FieldStatus
+from mlmonitor.status.field_status import FieldStatus, compared_psi
 
 _KPI_ROLE = Role.KPI
 
@@ -194,6 +194,7 @@ def _build_row(candidate: ListedField, shape: FieldShape | None, trend: Trend | 
     total = sum(status.window_quality.values())
     invalid = total - status.window_quality.get(Quality.VALID, 0)
     state, note = describe_state(candidate)
+    psi, threshold = compared_psi(status)
     return FieldRow(
         link=field_id(status.role, status.name),
         name=show_name(status.name),
@@ -202,8 +203,8 @@ def _build_row(candidate: ListedField, shape: FieldShape | None, trend: Trend | 
         state=state,
         bars=None if shape is None else draw_bars(shape),
         trend=trend,
-        score="" if status.psi is None else f"{status.psi:.3f}",
-        threshold="" if status.psi_threshold is None else f"{status.psi_threshold:.3f}",
+        score="" if psi is None else f"{psi:.3f}",
+        threshold="" if threshold is None else f"{threshold:.3f}",
         invalid=share(invalid, total) if total else "",
         is_invalid=total > 0 and candidate.has_invalid,
         count=counted(status.count),

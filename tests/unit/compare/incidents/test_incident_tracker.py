@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mlmonitor.compare.alerts.alert import Alert
-from mlmonitor.compare.incidents.causes import CommonCause
+from mlmonitor.compare.causes.common_cause import CommonCause
 from mlmonitor.compare.incidents.incident_tracker import IncidentTracker
 from mlmonitor.records import Role
 
@@ -52,3 +52,33 @@ def test_an_incident_is_over_once_all_its_alerts_have_resolved() -> None:
     assert closed.state == "closed"
     assert {each.field for each in closed.members} == {"a", "b"}
     assert tracker.incidents == ()
+
+
+def test_an_incident_gets_the_cause_that_newer_rows_show() -> None:
+    """It is looked for again for all members; one that is no longer seen is kept."""
+    tracker = IncidentTracker()
+    tracker.apply([alert("a", 200)], name_fields, row=1_200)
+    assert not tracker.is_explained
+    assert tracker.reexamine(lambda _: CommonCause("a scaled", "scaled", "")) == []
+    assert tracker.reexamine(lambda _: CommonCause("a changed", "unknown", "")) == []
+    (incident,) = tracker.incidents
+    assert (incident.title, incident.cause) == ("a scaled", "scaled")
+    assert [each.title for each in tracker.drain_renamed()] == ["a scaled"]
+    assert tracker.drain_renamed() == []
+    tracker.apply([alert("b", 400)], name_fields, row=1_400)
+    assert tracker.incidents[0].title == "a scaled"
+
+
+def test_incidents_of_repeated_rows_become_one() -> None:
+    """The later one ends; the first has the alerts of both, and gets all later drift."""
+    tracker = IncidentTracker()
+    tracker.apply([alert("a", 200)], name_fields, row=1_200)
+    tracker.apply([alert("b", 300)], name_fields, row=9_000)
+    (ended,) = tracker.reexamine(lambda _: CommonCause("rows repeated", "repeated", ""))
+    assert (ended.state, [each.field for each in ended.members]) == ("closed", ["b"])
+    assert tracker.apply([alert("c", 300)], name_fields, row=20_000) == []
+    (incident,) = tracker.incidents
+    assert [each.field for each in incident.members] == ["a", "b", "c"]
+    assert tracker.apply([resolved("a", 200), resolved("c", 300)], name_fields, row=30_000) == []
+    (closed,) = tracker.apply([resolved("b", 300)], name_fields, row=31_000)
+    assert closed.title == "rows repeated"

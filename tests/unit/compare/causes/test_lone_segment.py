@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Incident, Monitor, Reference
-from mlmonitor.compare.incidents.lone_segment import standardise_difference
+from mlmonitor.compare.causes.lone_segment import standardise_difference
 
 ROWS = 3_000
 

@@ -1,37 +1,48 @@
 """Find the one segment that changed, while all others are as they were."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import Alert
-from mlmonitor.compare.incidents.number_causes import locate_fields
+from mlmonitor.compare.causes.change_sample import ShownRows
+from mlmonitor.compare.causes.number_causes import locate_fields
 from mlmonitor.compare.population import Population
 from mlmonitor.formats.reference import NumericReference
 from mlmonitor.records import Counts
 
-_LEAST_ROWS = 30
-_MOST_SEGMENTS = 20
+LEAST_ROWS: Final = 30
+"""Rows of a segment below which its difference is unknown."""
+
+MOST_SEGMENTS: Final = 21
+"""Segments that are compared with each other; the last one is the rest."""
+
 _CHANGED = 5.0
 _CALM = 3.0
 
 
-def find_lone_segment(alerts: Sequence[Alert], segments: Sequence[Population]) -> Population | None:
+def find_lone_segment(
+    alerts: Sequence[Alert],
+    segments: Sequence[Population],
+    show: Callable[[Population], ShownRows],
+) -> Population | None:
     """Return the segment that alone differs from its reference, or None.
 
     All alerts must be about one segment or the whole, and each other segment must have thirty rows
-    and no difference beyond chance in the fields of the alerts. Price: a view of the window for
-    each of at most twenty segments; nothing unless exactly one segment has an alert.
+    and no difference beyond chance in the fields of the alerts. show: returns the rows that
+    are compared. Price: a view of them for each of at most twenty segments; nothing unless exactly
+    one segment has an alert.
     """
     names = {alert.segment for alert in alerts} - {ALL}
     compared = [population for population in segments if population.entries]
-    if len(names) != 1 or not 2 <= len(compared) <= _MOST_SEGMENTS:
+    if len(names) != 1 or not 2 <= len(compared) <= MOST_SEGMENTS:
         return None
     lone = None
     for population in compared:
-        difference = _measure_difference(alerts, population)
+        difference = _measure_difference(alerts, population, show(population))
         if population.segment in names and difference > _CHANGED:
             lone = population
         elif not difference < _CALM:
@@ -45,7 +56,7 @@ def standardise_difference(expected: Counts, now: Counts) -> float:
     NaN below thirty rows, on either side. Source: Pearson's statistic of two samples.
     """
     rows, before = int(now.sum()), int(expected.sum())
-    if min(rows, before) < _LEAST_ROWS:
+    if min(rows, before) < LEAST_ROWS:
         return np.nan
     joint = (expected + now).astype(np.float64)
     freedom = int((joint > 0).sum()) - 1
@@ -57,9 +68,9 @@ def standardise_difference(expected: Counts, now: Counts) -> float:
     return (statistic - freedom) / math.sqrt(2 * freedom)
 
 
-def _measure_difference(alerts: Sequence[Alert], population: Population) -> float:
+def _measure_difference(alerts: Sequence[Alert], population: Population, shown: ShownRows) -> float:
     """Return the largest difference of the alerts' fields; NaN if it is unknown."""
-    profile = population.window.view().profile
+    profile = shown.profile
     numeric = len(population.plan.schema.numeric)
     differences = [0.0]
     for place in locate_fields(alerts, population):

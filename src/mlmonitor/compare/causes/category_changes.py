@@ -1,6 +1,7 @@
 """Recognise merged and exchanged categories, from their counts in the window."""
 
 from itertools import permutations
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,16 @@ _LEAST_ROWS = 10  # of it that were to be expected
 _LEAST_COMPARED = 100
 _DEVIATIONS = 3.0
 _OFFSET = 0.01  # share of the rows by which a category may differ besides chance
+_MUCH_NEARER = 0.4  # of the distance in their own order
 _MOST_EXCHANGED = 6  # categories whose orders are all tried
+
+
+class MovedShare(NamedTuple):
+    """The share of all rows that left one category for another one, by their places."""
+
+    place: int
+    target: int
+    share: float
 
 
 def are_merged(before: Floats, now: Counts) -> bool:
@@ -32,6 +42,29 @@ def are_merged(before: Floats, now: Counts) -> bool:
     return len(merged) == 1
 
 
+def find_moved_share(before: Floats, now: Counts) -> MovedShare | None:
+    """Return the rows of one category that count as another one, if that explains all changes.
+
+    before, now: as for `are_merged`; the last place may be that of new categories. Exactly one pair
+    of categories must fit.
+    """
+    rows = int(now.sum())
+    if rows < _LEAST_COMPARED:
+        return None
+    shares = now / rows
+    lost = before - shares
+    limits = _DEVIATIONS * np.sqrt(before * (1 - before) / rows)
+    moves = []
+    for place in np.flatnonzero((lost >= _LEAST_SHARE) & (lost > limits)).tolist():
+        for target in range(before.size):
+            moved = before.copy()
+            moved[place] -= lost[place]
+            moved[target] += lost[place]
+            if target != place and _agree(moved, shares, rows):
+                moves.append(MovedShare(place, target, float(lost[place])))
+    return moves[0] if len(moves) == 1 else None
+
+
 def are_exchanged(before: Floats, now: Counts) -> bool:
     """Whether categories have the shares of each other: one order fits, and theirs does not.
 
@@ -45,7 +78,9 @@ def are_exchanged(before: Floats, now: Counts) -> bool:
     if now[known].sum() < (1 - _LEAST_SHARE) * rows or _agree(expected, shares, rows):
         return False
     orders = np.array(list(permutations(range(known.size))))
-    fitting = int(_agree(expected[orders], shares, rows).sum())
+    distances = np.abs(expected[orders] - shares).max(axis=1)
+    is_near = distances <= _MUCH_NEARER * float(np.abs(expected - shares).max())
+    fitting = int((is_near & _agree(expected[orders], shares, rows)).sum())
     return 0 < fitting <= known.size
 
 

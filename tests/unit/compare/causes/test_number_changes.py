@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from mlmonitor.compare.incidents.number_changes import (
+from mlmonitor.compare.causes.number_changes import (
     RANKS,
+    FieldTraits,
     are_swapped,
     describe_numbers,
     find_filler,
@@ -27,7 +28,9 @@ def at_ranks(values: Floats) -> Floats:
 
 def describe(now: Floats, *, hour: float | None = None, is_share: bool = False) -> str | None:
     """How amounts became these values."""
-    change = describe_numbers(at_ranks(amounts(0)), at_ranks(now), hour=hour, is_share=is_share)
+    change = describe_numbers(
+        at_ranks(amounts(0)), at_ranks(now), FieldTraits(hour, is_share=is_share)
+    )
     return None if change is None else change.description
 
 
@@ -77,7 +80,7 @@ def test_whole_hours_are_another_time_zone(hours: int, description: str) -> None
     times = np.random.default_rng(2).normal(11, 2.5, ROWS)
     for hour in (1.0, 3_600.0):
         before, now = at_ranks(hour * times), at_ranks(hour * (times + hours))
-        change = describe_numbers(before, now, hour=hour)
+        change = describe_numbers(before, now, FieldTraits(hour))
         assert change is not None
         assert (change.cause, change.description) == ("shifted", description)
 
@@ -86,7 +89,7 @@ def test_whole_hours_are_another_time_zone(hours: int, description: str) -> None
 def test_other_shifts_are_no_time_zone(hours: float) -> None:
     """A part of an hour, or more hours than zones are apart."""
     times = np.random.default_rng(2).normal(30, 2.5, ROWS)
-    change = describe_numbers(at_ranks(times), at_ranks(times + hours), hour=1.0)
+    change = describe_numbers(at_ranks(times), at_ranks(times + hours), FieldTraits(1.0))
     assert change is None or "time zone" not in change.description
 
 

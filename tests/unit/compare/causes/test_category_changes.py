@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mlmonitor.compare.incidents.category_changes import are_exchanged, are_merged
+from mlmonitor.compare.causes.category_changes import are_exchanged, are_merged
 
 SHARES = np.array([0.4, 0.3, 0.2, 0.1])
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlmonitor.compare.incidents.spelling import describe_spelling
+from mlmonitor.compare.causes.spelling import describe_spelling
 
 REGIONS = ("Northern", "Eastern", "Southern")
 CODES = ("1234", "2045", "3310")

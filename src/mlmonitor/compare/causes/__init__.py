@@ -1,0 +1,1 @@
+"""What has changed: the causes of incidents, from the rows since the change."""

@@ -1,0 +1,144 @@
+"""The common cause of alerts, where the counts and quantiles of some rows show one."""
+
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.causes.alert_causes import (
+    blame_performance,
+    blame_service,
+    find_lost_or_stuck,
+    find_unreadable,
+    join_fields,
+)
+from mlmonitor.compare.causes.category_causes import (
+    find_recategorised,
+    find_renamed,
+    find_respelt,
+)
+from mlmonitor.compare.causes.change_sample import ShownRows
+from mlmonitor.compare.causes.common_cause import CommonCause
+from mlmonitor.compare.causes.lone_segment import LEAST_ROWS, find_lone_segment
+from mlmonitor.compare.causes.number_causes import find_number_cause
+from mlmonitor.compare.drift.drift import PSI
+from mlmonitor.compare.population import Population
+from mlmonitor.compare.traffic import Traffic
+from mlmonitor.formatting import signed
+from mlmonitor.records import Role
+
+_LEAST_COPIED = 0.1  # of the rows, besides those of the reference
+
+FindFault = Callable[[Sequence[Alert]], CommonCause | None]
+"""Returns the fault of labels that explains alerts on performance, if one does."""
+
+Show = Callable[[Population], ShownRows]
+"""Returns the rows of a population that show what has changed."""
+
+
+def find_cause(
+    alerts: Sequence[Alert],
+    traffic: Traffic,
+    find_fault: FindFault | None = None,
+    *,
+    is_sampled: bool = False,
+) -> CommonCause:
+    """Return the first known cause that alerts show; otherwise the number of changed fields.
+
+    If one segment alone has changed, the cause is looked for in its own rows. is_sampled: whether
+    to look at the rows since the incident opened; otherwise at the window.
+    """
+    fault = None if find_fault is None else find_fault(alerts)
+    if fault is not None:
+        return fault
+    population = traffic.population
+    rows = max((alert.rows for alert in alerts), default=0)
+    show = cache(_show_sample if is_sampled else partial(_show_window, changed_rows=rows))
+    shown = None if population is None else show(population)
+    cause = (
+        blame_service(alerts)
+        or find_lost_or_stuck(alerts, population, shown)
+        or find_unreadable(alerts, population, shown)
+    )
+    return cause or _find_in_rows(alerts, traffic, show)
+
+
+def _find_in_rows(alerts: Sequence[Alert], traffic: Traffic, show: Show) -> CommonCause:
+    """Look for the cause in the rows of the segment that alone has changed, or in all."""
+    population, segmentation = traffic.population, traffic.segmentation
+    segments = () if segmentation is None else segmentation.split.populations
+    lone = find_lone_segment(alerts, segments, show)
+    changed = lone or population
+    cause = None
+    if population is not None and changed is not None:
+        cause = _find_repeated(alerts, traffic, show(population))
+        cause = cause or _recognise_in(alerts, changed, show(changed))
+    unknown = CommonCause(
+        f"{join_fields(alerts)} changed",
+        "unknown",
+        "ask what was deployed or changed upstream when it began",
+    )
+    if lone is not None:
+        cause = cause or unknown
+        return cause._replace(title=f"only in {lone.segment}: {cause.title}")
+    return cause or blame_performance(alerts) or unknown
+
+
+def _show_window(population: Population, *, changed_rows: int) -> ShownRows:
+    return ShownRows(*population.window.view(), changed_rows)
+
+
+def _show_sample(population: Population) -> ShownRows:
+    """Return the sample of a population; of a rare segment its window, until there are enough."""
+    sample = population.sample
+    if sample is None or sample.rows < LEAST_ROWS:
+        view = population.window.view()
+        return ShownRows(*view, view.profile.rows)
+    return sample.shown()
+
+
+def _recognise_in(
+    alerts: Sequence[Alert], population: Population, shown: ShownRows
+) -> CommonCause | None:
+    """Return the first cause that the rows of a population show."""
+    for recognise in (
+        find_respelt,
+        find_renamed,
+        find_recategorised,
+        find_number_cause,
+        _blame_inputs,
+    ):
+        cause = recognise(alerts, population, shown)
+        if cause is not None:
+            return cause
+    return None
+
+
+def _find_repeated(
+    alerts: Sequence[Alert], traffic: Traffic, shown: ShownRows
+) -> CommonCause | None:
+    """Detect more copies of rows than the reference has, where only distributions alert."""
+    reference = traffic.reference
+    if reference is None or any(alert.measure != PSI for alert in alerts):
+        return None
+    copied = shown.copied_rows / max(shown.profile.rows, 1)
+    if copied < _LEAST_COPIED + reference.copied_rows / max(reference.rows, 1):
+        return None
+    title = f"rows repeated: about {copied:.0%} of them are copies of earlier ones"
+    advice = "ask who sends rows more than once: a client that retries, or a queue"
+    return CommonCause(title, "repeated", advice)
+
+
+def _blame_inputs(
+    alerts: Sequence[Alert], population: Population, shown: ShownRows
+) -> CommonCause | None:
+    """Detect a shift of the prediction that some features explain in part."""
+    decomposition = population.decomposition
+    shift = None if decomposition is None else decomposition.explain(shown.profile)
+    if shift is None or not any(alert.role is Role.PREDICTION for alert in alerts):
+        return None
+    parts = [part.field for part in shift.contributions if part.is_beyond_chance]
+    if not parts:
+        return None
+    fields = ", ".join(parts[:3])
+    title = f"{shift.prediction} moved by {signed(shift.shift)}; explained by {fields}"
+    return CommonCause(title, "inputs", "look at these features first, in this order")

@@ -1,0 +1,73 @@
+"""Recognise that part of the values of a field has changed, from ranks alone."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from mlmonitor.records import Floats
+
+_KS = 1.36  # the Kolmogorov-Smirnov statistic that one sample in twenty exceeds
+_OFFSET = 0.01  # of the ranks, besides chance
+_EVIDENT = 2.5  # times what the fit leaves unexplained
+
+APART: Final = 0.5
+"""Ranks that a change moves: values that overlap more with the others look like them."""
+
+
+class Part(NamedTuple):
+    """The change that explains some ranks: its place among the candidates, and its share."""
+
+    place: int
+    share: float
+
+
+def estimate_ranks(values: Floats, points: Floats) -> Floats:
+    """Return the share of sorted values below each point; equal ones count by half."""
+    below = np.searchsorted(values, points, side="left")
+    up_to = np.searchsorted(values, points, side="right")
+    ranks: Floats = (below + up_to) / (2 * values.size)
+    return ranks
+
+
+def find_part(
+    before: Floats,
+    now: Floats,
+    changed: Floats,
+    *,
+    rows: int,
+    preferred: int = 0,
+    apart: float = APART,
+) -> Part | None:
+    """Return which candidate explains the ranks of `now` as a mixture with those before, if any.
+
+    before, now: ranks of some points among values of the reference and of these rows. changed:
+    `[candidates, points]`, ranks once a candidate has changed all values. preferred: the first of
+    them, which are chosen if one fits nearly as well as the best. A change must explain all that
+    exceeds chance, and move the values that it changes away from the others, by `apart` ranks.
+    Source: the share that minimises the squared distance between distribution functions, which is
+    Cramér's distance, and a Kolmogorov-Smirnov test of the fit.
+    """
+    limit = _find_limit(rows)
+    directions, difference = changed - before, now - before
+    norms = np.maximum((directions**2).sum(axis=1), np.finfo(float).tiny)
+    shares = np.clip(directions @ difference / norms, 0.0, 1.0)
+    unexplained = np.abs(difference - shares[:, None] * directions).max(axis=1)
+    distances = np.abs(directions).max(axis=1)
+    is_evident = (distances >= apart) & (shares * distances >= _EVIDENT * limit)
+    unexplained = np.where(is_evident & (unexplained <= limit), unexplained, np.inf)
+    best = float(unexplained.min(initial=np.inf))
+    if not np.isfinite(best):
+        return None
+    likely = unexplained[:preferred]
+    is_likely = float(likely.min(initial=np.inf)) <= best + limit / 4
+    place = int(np.argmin(likely if is_likely else unexplained))
+    return Part(place, float(shares[place]))
+
+
+def fits(expected: Floats, now: Floats, *, rows: int) -> bool:
+    """Whether ranks differ by no more than chance."""
+    return bool(np.abs(expected - now).max() <= _find_limit(rows))
+
+
+def _find_limit(rows: int) -> float:
+    return float(_KS / np.sqrt(max(rows, 1)) + _OFFSET)

@@ -1,0 +1,191 @@
+"""The common cause of alerts on numeric features, from the quantiles of the rows that show it."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.causes.change_sample import ShownRows
+from mlmonitor.compare.causes.common_cause import CommonCause
+from mlmonitor.compare.causes.number_changes import (
+    RANKS,
+    FieldTraits,
+    NumberChange,
+    are_swapped,
+    describe_numbers,
+    describe_part,
+    find_filler,
+    find_swapped_part,
+    is_whole,
+    measure_point,
+)
+from mlmonitor.compare.population import Population
+from mlmonitor.formats.reference import NumericReference
+from mlmonitor.formatting import short
+from mlmonitor.gil import yield_gil
+from mlmonitor.records import Floats
+from mlmonitor.reference.disclosure import LEAST_ROWS
+
+_FINE_RANKS = np.linspace(0, 1, 201)
+_SAME_SHARE = 0.5  # relative: of missing values that are missed, and of a filler
+_LEAST_STUCK = 0.15
+_MOST_COMPARED = 20  # fields: pairs are compared with each other
+_MOST_SEARCHED = 5  # fields of which a part may have changed: 10 ms each
+
+
+class _ChangedFeature(NamedTuple):
+    """A numeric feature with an alert, and its valid values."""
+
+    place: int
+    entry: NumericReference
+    rows: int
+
+
+def find_number_cause(
+    alerts: Sequence[Alert], population: Population, shown: ShownRows
+) -> CommonCause | None:
+    """Return how numeric features changed: filled, swapped, scaled, shifted; None if unknown."""
+    valid = shown.profile.bins.sum(axis=1)
+    features = [
+        _ChangedFeature(place, entry, int(valid[place]))
+        for place in locate_fields(alerts, population)
+        if isinstance(entry := population.entries[place], NumericReference)
+        and entry.quantiles
+        and entry.role == "feature"
+        and not entry.id_like
+        and valid[place]
+    ]
+    if not features:
+        return None
+    for recognise in (_find_filled, _find_swapped, _find_moved, _find_partly_stuck):
+        cause = recognise(features, shown)
+        if cause is not None:
+            return cause
+    return None
+
+
+def locate_fields(alerts: Sequence[Alert], population: Population) -> list[int]:
+    """Return the indices of the alerts' fields in the schema of all rows."""
+    keys = {(alert.role, alert.field) for alert in alerts}
+    fields = population.plan.schema.fields
+    return [place for place, field in enumerate(fields) if (field.role, field.name) in keys]
+
+
+def _find_filled(features: Sequence[_ChangedFeature], shown: ShownRows) -> CommonCause | None:
+    """Detect one value, outside the range, that a part of the rows has. It is nobody's own."""
+    for place, entry, valid in features:
+        rows = int(shown.profile.quality[place].sum())
+        steps = min(2 * valid // LEAST_ROWS, 200)  # two of them are five rows
+        if entry.min is None or entry.max is None or steps < 4:
+            continue
+        ranks = np.linspace(0, 1, steps + 1)
+        now = shown.shapes.digests.quantile(ranks)[place]
+        value = find_filler(_read_quantiles(entry, ranks), now, low=entry.min, high=entry.max)
+        if value is None:
+            continue
+        filled = float(np.mean(now == value)) * valid / rows
+        absent = entry.missing / max(entry.rows, 1) - (1 - valid / rows)  # that were expected
+        is_recoded = absent > 0 and abs(absent - filled) <= _SAME_SHARE * filled
+        what = "missing values coded as" if is_recoded else "part of the values filled with"
+        title = f"{entry.name}: {what} {short(value)}"
+        return CommonCause(title, "filled", "send missing values as missing: ask who fills it")
+    return None
+
+
+def _find_swapped(features: Sequence[_ChangedFeature], shown: ShownRows) -> CommonCause | None:
+    """Detect two features, each of which has the quantiles of the other, at least in part."""
+    quantiles = shown.shapes.digests.quantile(RANKS)
+    fine = shown.shapes.digests.quantile(_FINE_RANKS)
+    for one, other in combinations(features[:_MOST_COMPARED], 2):
+        before = _read_quantiles(one.entry, RANKS), _read_quantiles(other.entry, RANKS)
+        share: float | None = 1.0
+        if not are_swapped(before, (quantiles[one.place], quantiles[other.place])):
+            share = find_swapped_part(
+                (
+                    _read_quantiles(one.entry, _FINE_RANKS),
+                    _read_quantiles(other.entry, _FINE_RANKS),
+                ),
+                (fine[one.place], fine[other.place]),
+                rows=min(one.rows, other.rows),
+            )
+        if share is not None:
+            rows = _describe_share(share, shown)
+            title = f"{one.entry.name} and {other.entry.name} swapped" + (rows and f" in {rows}")
+            return CommonCause(title, "swapped", "look at the order of the columns upstream")
+    return None
+
+
+def _find_moved(features: Sequence[_ChangedFeature], shown: ShownRows) -> CommonCause | None:
+    """Detect features whose values, or a part of them, are scaled or shifted."""
+    digests = shown.shapes.digests
+    quantiles, fine = digests.quantile(RANKS), digests.quantile(_FINE_RANKS)
+    changes: list[tuple[str, NumberChange]] = []
+    searched = 0
+    for place, entry, rows in features:
+        own, traits = (_read_quantiles(entry, RANKS), quantiles[place]), _read_traits(entry)
+        change = describe_numbers(*own, traits, rows=rows)
+        ends = _read_quantiles(entry, _FINE_RANKS), fine[place]
+        if searched < _MOST_SEARCHED and not (change and is_whole(*ends, own, rows=rows)):
+            searched += 1
+            change = describe_part(*ends, traits, rows=rows) or change
+            yield_gil()
+        changes += [] if change is None else [(entry.name, change)]
+    return _join_changes(changes, shown)
+
+
+def _join_changes(
+    changes: Sequence[tuple[str, NumberChange]], shown: ShownRows
+) -> CommonCause | None:
+    """Name the first change, and the number of fields that have changed like it."""
+    if not changes:
+        return None
+    name, first = changes[0]
+    same = [change for _, change in changes if change.cause == first.cause]
+    fields = name if len(same) == 1 else f"{name} and {len(same) - 1} more"
+    share = _describe_share(first.share, shown)
+    values = f"{share.removesuffix(' of rows')} of values" if share else "all values"
+    title = f"{values} of {fields} {first.description}"
+    return CommonCause(title, first.cause, "check units, currency and encoding upstream")
+
+
+def _find_partly_stuck(features: Sequence[_ChangedFeature], shown: ShownRows) -> CommonCause | None:
+    """Detect one value that many rows have, and few had before. It is not shown."""
+    fine = shown.shapes.digests.quantile(_FINE_RANKS)
+    for place, entry, _ in features:
+        share = measure_point(_read_quantiles(entry, _FINE_RANKS), fine[place])
+        if share >= _LEAST_STUCK:
+            rows = _describe_share(share, shown)
+            title = f"{entry.name} stuck at one value" + (rows and f" in {rows}")
+            advice = "it may be filled with a default by one of the clients, or its source may hang"
+            return CommonCause(title, "stuck", advice)
+    return None
+
+
+def _describe_share(share: float, shown: ShownRows) -> str:
+    """Describe the share of the rows since the change; empty if it is nearly all of them."""
+    rows = max(shown.profile.rows, 1)
+    since = min(share * rows / max(min(shown.changed_rows, rows), 1), 1.0)
+    return "" if since > 0.9 else f"about {since:.0%} of rows"
+
+
+def _read_traits(entry: NumericReference) -> FieldTraits:
+    low, high = entry.quantiles[0], entry.quantiles[-1]
+    return FieldTraits(hour=_express_hour(entry), is_share=low >= 0 and high <= 1)
+
+
+def _express_hour(entry: NumericReference) -> float | None:
+    """Return an hour in the field's unit: of datetimes, and of fields named after a time of day."""
+    if entry.kind == "datetime":
+        return 3_600.0
+    name, low, high = entry.name.casefold(), entry.quantiles[0], entry.quantiles[-1]
+    for unit, per_hour in (("minute", 60.0), ("second", 3_600.0), ("hour", 1.0)):
+        if unit in name:
+            return per_hour if low >= 0 and high <= 24 * per_hour else None
+    return None
+
+
+def _read_quantiles(entry: NumericReference, ranks: Floats) -> Floats:
+    """Return the quantiles of the reference at these ranks."""
+    return np.interp(ranks, np.linspace(0, 1, len(entry.quantiles)), entry.quantiles)

@@ -1,0 +1,91 @@
+"""Which share of values has changed, and neighbours that no change explains."""
+
+import numpy as np
+import pytest
+
+from mlmonitor.compare.causes.mixtures import estimate_ranks, find_part
+from mlmonitor.compare.causes.number_changes import FieldTraits, describe_part, find_swapped_part
+from mlmonitor.records import Floats
+
+ROWS = 2_000
+RANKS = np.linspace(0, 1, 201)
+
+
+def draw(seed: int) -> Floats:
+    """Positive and skewed numbers."""
+    return np.random.default_rng(seed).gamma(3.0, 100.0, ROWS)
+
+
+def at_ranks(values: Floats) -> Floats:
+    """Their quantiles."""
+    return np.quantile(values, RANKS)
+
+
+def mix(changed: Floats, share: float) -> Floats:
+    """Fresh numbers, of which a share is replaced by changed ones."""
+    is_changed = np.random.default_rng(9).random(ROWS) < share
+    return np.where(is_changed, changed, draw(1))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6])
+@pytest.mark.parametrize(
+    ("factor", "description"),
+    [(100.0, "multiplied by about 100"), (-1.0, "with the sign flipped")],
+)
+def test_a_factor_of_a_part_of_the_values_is_described_with_its_share(
+    factor: float, description: str, share: float
+) -> None:
+    """As one of several clients sends them."""
+    now = at_ranks(mix(factor * draw(2), share))
+    change = describe_part(at_ranks(draw(0)), now, rows=ROWS)
+    assert change is not None
+    assert change.description == description
+    assert change.share == pytest.approx(share, abs=0.04)
+
+
+def test_hours_of_a_part_of_the_rows_are_another_time_zone() -> None:
+    """Three of ten rows are five hours ahead."""
+    hours = np.random.default_rng(3).normal(11, 2, (2, ROWS))
+    hours[1, :600] += 5
+    before, now = map(at_ranks, hours)
+    change = describe_part(before, now, FieldTraits(hour=1.0), rows=ROWS)
+    assert change is not None
+    assert change.description == "moved by +5 hours, as in another time zone"
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_unchanged_values_have_no_part_that_changed(seed: int) -> None:
+    """Chance is no change."""
+    assert describe_part(at_ranks(draw(0)), at_ranks(draw(seed + 1)), rows=ROWS) is None
+
+
+def test_a_part_that_nothing_explains_is_not_described() -> None:
+    """Uniform values on both sides of the range are neither scaled nor shifted."""
+    rng = np.random.default_rng(4)
+    elsewhere = rng.uniform(1_000, 9_000, ROWS) * rng.choice([-1, 1], ROWS)
+    assert describe_part(at_ranks(draw(0)), at_ranks(mix(elsewhere, 0.3)), rows=ROWS) is None
+
+
+def test_swapped_rows_are_found_if_both_fields_have_one_share() -> None:
+    """A field that became like the other is not swapped."""
+    one, two = at_ranks(draw(0)), at_ranks(draw(5) + 900)
+    swapped = (
+        at_ranks(mix(draw(6) + 900, 0.4)),
+        at_ranks(np.where(np.random.default_rng(8).random(ROWS) < 0.4, draw(7), draw(5) + 900)),
+    )
+    share = find_swapped_part((one, two), swapped, rows=ROWS)
+    assert share == pytest.approx(0.4, abs=0.05)
+    assert find_swapped_part((one, two), (swapped[0], two), rows=ROWS) is None
+
+
+def test_ranks_count_equal_values_by_half() -> None:
+    """As the average of the shares below and up to a point."""
+    values = np.array([1.0, 2.0, 2.0, 3.0])
+    np.testing.assert_allclose(estimate_ranks(values, np.array([0.0, 2.0, 4.0])), [0, 0.5, 1])
+
+
+def test_few_rows_show_no_part() -> None:
+    """The same ranks are evident in many rows, and not in fifty."""
+    before, now, changed = np.array([0.2, 0.8]), np.array([0.1, 0.5]), np.array([[0.0, 0.1]])
+    assert find_part(before, now, changed, rows=5_000, apart=0.2) is not None
+    assert find_part(before, now, changed, rows=50, apart=0.2) is None

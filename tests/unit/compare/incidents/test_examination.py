@@ -1,0 +1,111 @@
+"""Titles that become more exact in the rows since an incident opened."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Files, Incident, Monitor, Reference
+
+ROWS, BLOCK = 4_000, 50
+Columns = dict[str, np.ndarray]
+CONFIG = Config(
+    export_interval_seconds=3_600,
+    check_interval_seconds=0.001,
+    check_rows=BLOCK,
+    window_seconds=3_600,
+)
+
+
+def draw(seed: int, rows: int = ROWS) -> Columns:
+    """Claims without a defect."""
+    rng = np.random.default_rng(seed)
+    return {
+        "amount": rng.gamma(4.0, 100.0, rows),
+        "age": rng.normal(45, 12, rows),
+        "line": rng.choice(["fire", "water", "theft"], rows, p=[0.5, 0.3, 0.2]).astype(object),
+    }
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    """What the claims look like without a defect."""
+    return Reference.fit(draw(0), predictions=np.ones(ROWS), thresholds="asymptotic")
+
+
+def in_cents(columns: Columns) -> Columns:
+    """Amounts in another unit."""
+    return {**columns, "amount": 100 * columns["amount"]}
+
+
+def renamed(columns: Columns) -> Columns:
+    """A category under another name."""
+    line = np.where(columns["line"] == "water", "H2O", columns["line"])
+    return {**columns, "line": line}
+
+
+def repeat(columns: Columns) -> Columns:
+    """Each row arrives five times, one after the other."""
+    return {name: np.repeat(values, 5) for name, values in columns.items()}
+
+
+def blocks(columns: Columns) -> Iterator[Columns]:
+    """The rows in small blocks."""
+    for start in range(0, len(columns["age"]), BLOCK):
+        yield {name: values[start : start + BLOCK] for name, values in columns.items()}
+
+
+def record(monitor: Monitor, columns: Columns) -> None:
+    """Record rows as a service receives them."""
+    for part in blocks(columns):
+        monitor.record(part, np.ones(len(part["age"])))
+        monitor.flush()
+
+
+@pytest.mark.parametrize(
+    ("plant", "title"),
+    [
+        (in_cents, "all values of amount multiplied by about 100"),
+        (renamed, "a category of line renamed: 31% of rows"),
+    ],
+)
+def test_a_defect_that_begins_in_a_running_service_gets_the_title_it_has_in_a_new_one(
+    reference: Reference, plant: Callable[[Columns], Columns], title: str
+) -> None:
+    """The window holds mostly rows from before; those since the alert show the cause."""
+    calls: list[Incident] = []
+    with Monitor(
+        "m", reference=reference, exporters=[], on_incident=calls.append, config=CONFIG
+    ) as monitor:
+        record(monitor, draw(1, 800))
+        record(monitor, plant(draw(2, 700)))
+        (incident,) = monitor.status().incidents
+    assert incident.title == title
+    assert [call.state for call in calls] == ["open"]
+
+
+def test_rows_that_are_sent_repeatedly_are_one_incident(reference: Reference) -> None:
+    """Fields fire one after the other, wherever the evidence of each began."""
+    with Monitor("m", reference=reference, exporters=[], config=CONFIG) as monitor:
+        record(monitor, repeat(draw(4, 300)))
+        (incident,) = monitor.status().incidents
+    assert incident.cause == "repeated"
+    assert incident.title == "rows repeated: about 80% of them are copies of earlier ones"
+
+
+def test_an_exact_title_is_in_the_event_log_under_the_id_of_the_first(
+    reference: Reference, tmp_path: Path
+) -> None:
+    """The incident fires again with its new title."""
+    with Monitor(
+        "m", reference=reference, exporters=[], config=CONFIG, events=Files(tmp_path)
+    ) as monitor:
+        record(monitor, draw(1, 800))
+        record(monitor, in_cents(draw(2, 700)))
+    lines = [line for path in tmp_path.rglob("*.jsonl") for line in path.read_text().splitlines()]
+    events = [line for line in lines if '"role":"incident"' in line.replace(" ", "")]
+    assert len(events) > 1
+    ids = {line.split('"alert_id":')[1].split(",")[0] for line in events}
+    assert len(ids) == 1
+    assert any("all values of amount multiplied by about 100;" in event for event in events)
