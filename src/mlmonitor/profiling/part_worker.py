@@ -4,6 +4,7 @@ Nothing is pickled, and the program that asked is not imported again, as `multip
 """
 
 import json
+import signal
 import sys
 from typing import BinaryIO
 
@@ -70,7 +71,11 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def main() -> None:
-    """Serve standard input and output; what else prints, prints to standard error."""
+    """Serve standard input and output; what else prints, prints to standard error.
+
+    An interrupt from the keyboard is left to the program that asked, which then ends this one.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
     serve(sys.stdin.buffer, answers)
 
