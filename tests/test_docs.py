@@ -51,9 +51,9 @@ def test_the_guide_to_dynatrace_says_what_happens(generate: ModuleType) -> None:
 def test_the_examples_of_a_guide_run(page: str) -> None:
     """As they stand, without sending anything."""
     text = (DOCS / "guides" / f"{page}.md").read_text(encoding="utf-8")
-    found = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert found
-    for block in found:
+    matches = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert matches
+    for block in matches:
         exec(compile(block, page, "exec"), {})  # noqa: S102 - our own page
 
 

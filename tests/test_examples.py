@@ -20,9 +20,9 @@ BLOCKS = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 def readme_blocks() -> list[str]:
     """The Python blocks of the README, in order."""
-    found = BLOCKS.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert found
-    return found
+    matches = BLOCKS.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert matches
+    return matches
 
 
 @pytest.mark.parametrize("at", range(len(readme_blocks())))
@@ -161,9 +161,9 @@ def test_the_demo_is_ended_by_ctrl_c(tmp_path: Path) -> None:
             if line.startswith("replay"):
                 break
         os.killpg(demo.pid, signal.SIGINT)
-        told = demo.stdout.read()  # ends when the last process that can write to it has ended
+        text = demo.stdout.read()  # ends when the last process that can write to it has ended
         assert demo.wait(timeout=20) == 130
-    assert "interrupted" in told
-    assert "Traceback" not in told
+    assert "interrupted" in text
+    assert "Traceback" not in text
     with pytest.raises(ProcessLookupError):
         os.killpg(demo.pid, 0)

@@ -55,11 +55,11 @@ def exemplars(prometheus: Prometheus, promql: str) -> list[dict[str, Any]]:
     query = urllib.parse.urlencode({"query": promql, "start": now - 600, "end": now + 600})
     url = f"http://127.0.0.1:{prometheus.port}/api/v1/query_exemplars?{query}"
     with urllib.request.urlopen(url, timeout=20) as answer:
-        found = json.load(answer)
-    assert found["status"] == "success"
+        document = json.load(answer)
+    assert document["status"] == "success"
     return [
         {**one, "series": series["seriesLabels"]}
-        for series in found["data"]
+        for series in document["data"]
         for one in series["exemplars"]
     ]
 

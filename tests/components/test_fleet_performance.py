@@ -91,15 +91,15 @@ def test_class_counts_of_a_fleet_equal_those_of_the_pooled_rows(prometheus: Prom
     selected = '{model_name="classes"}'
     wait_for(prometheus, f"sum(mlmonitor_confusion_total{selected})", ROWS)
     shown = score > 0.5
-    found = prometheus.number(f"mlmonitor:accuracy{selected}")
-    assert found == pytest.approx(metrics.accuracy_score(truth, shown), rel=1e-9)
+    exported = prometheus.number(f"mlmonitor:accuracy{selected}")
+    assert exported == pytest.approx(metrics.accuracy_score(truth, shown), rel=1e-9)
     precision = by_class(prometheus, f"mlmonitor:precision{selected}")
     recall = by_class(prometheus, f"mlmonitor:recall{selected}")
     assert precision["1"] == pytest.approx(metrics.precision_score(truth, shown), rel=1e-9)
     assert recall["1"] == pytest.approx(metrics.recall_score(truth, shown), rel=1e-9)
     assert recall["0"] == pytest.approx(metrics.recall_score(truth, shown, pos_label=0), rel=1e-9)
     accuracy, _ = (prometheus.query(query) for query in guide_queries()[2:])
-    assert float(accuracy[0]["value"][1]) == pytest.approx(found, rel=1e-6)
+    assert float(accuracy[0]["value"][1]) == pytest.approx(exported, rel=1e-6)
     auc = by_class(prometheus, f"mlmonitor:roc_auc{selected}")
     assert auc["1"] == pytest.approx(metrics.roc_auc_score(truth, score), abs=0.01)
     for monitor in monitors:

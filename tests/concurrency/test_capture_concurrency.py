@@ -123,8 +123,8 @@ def test_calls_of_eight_threads_are_all_counted_while_the_worker_runs(
         assert status.predictions == THREADS * 400
         assert status.errors == {"ValueError": THREADS * 100}
         assert status.field("a").quality[Quality.VALID] == THREADS * 500
-        found = status.field("prediction", role=Role.PREDICTION).quality
-        assert found[Quality.VALID] == THREADS * 400
+        quality = status.field("prediction", role=Role.PREDICTION).quality
+        assert quality[Quality.VALID] == THREADS * 400
         assert (status.internal_errors, status.dropped) == (0, 0)
 
 

@@ -49,13 +49,13 @@ def population_of(then: list[Any], now: list[Any]) -> Population:
         reference.entries([Role.FEATURE]),
     )
     level = Significance(alpha=0.01, fields=1, tolerance=0.005)
-    found = Population(
+    population = Population(
         plan, entries, ComparisonOptions(Span(60.0, None, 6), level, hitters=4), now=0.0
     )
     if now:
         rows = Rows(len(now), ColumnTable({"x": now}, len(now)), {}, [], [], None)
-        found.update(Reader(plan.schema).read_block(rows), now=1.0)
-    return found
+        population.update(Reader(plan.schema).read_block(rows), now=1.0)
+    return population
 
 
 def assert_sensible_quality(quality: QualitySnapshot | None) -> None:

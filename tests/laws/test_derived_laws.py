@@ -104,10 +104,10 @@ def test_the_empty_profile_changes_nothing_and_bytes_keep_all(seed: int, rows: i
     """It is the identity of `merge`; what is read is what was written."""
     expected = FieldProfile(plan())
     expected.update(block(seed, rows))
-    found = FieldProfile(plan())
-    found.merge(expected)
-    found.merge(FieldProfile(plan()))
-    assert_same(found, expected)
+    profile = FieldProfile(plan())
+    profile.merge(expected)
+    profile.merge(FieldProfile(plan()))
+    assert_same(profile, expected)
     np.testing.assert_array_equal(
         FieldProfile.from_bytes(expected.to_bytes(), plan()).kernels, expected.kernels
     )

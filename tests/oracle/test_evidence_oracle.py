@@ -33,8 +33,8 @@ def naive_log_e(reference: np.ndarray, rows: list[int], every: int) -> float:
     for j, start in enumerate(starts):
         null = reference + PRIOR + np.bincount(rows[:start], minlength=reference.size)
         priors = alternatives(null)
-        found = [log_sequence(prior, rows[start:]) for prior in priors]
-        gain = logsumexp(found) - math.log(len(priors)) - log_sequence(null, rows[start:])
+        log_sequences = [log_sequence(prior, rows[start:]) for prior in priors]
+        gain = logsumexp(log_sequences) - math.log(len(priors)) - log_sequence(null, rows[start:])
         terms.append(gain - math.log((j + 1) * (j + 2)))
     return float(logsumexp(terms))
 

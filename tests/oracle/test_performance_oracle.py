@@ -42,7 +42,7 @@ def test_regression_measures_equal_scikit_learns(processes: int, scale: float) -
     predicted = actual + rng.normal(0.1, 0.5, ROWS) * scale
     codes = np.full(ROWS, -1)
     block = OutcomeBlock(predicted, actual, codes, codes, np.empty((0, ROWS)), {})
-    found = performance_of(OutcomePlan("regression", center=5 * scale), block, processes)
+    performance = performance_of(OutcomePlan("regression", center=5 * scale), block, processes)
     expected = {
         "mae": metrics.mean_absolute_error(actual, predicted),
         "rmse": metrics.root_mean_squared_error(actual, predicted),
@@ -52,11 +52,11 @@ def test_regression_measures_equal_scikit_learns(processes: int, scale: float) -
         "r2": metrics.r2_score(actual, predicted),
         "pinball": metrics.mean_pinball_loss(actual, predicted, alpha=0.5),
     }
-    assert {name: e.value for name, e in found.items()} == pytest.approx(expected, rel=1e-9)
+    assert {name: e.value for name, e in performance.items()} == pytest.approx(expected, rel=1e-9)
     for quantile in (0.1, 0.9):
         loss = metrics.mean_pinball_loss(actual, predicted, alpha=quantile)
-        assert found.pinball(quantile).value == pytest.approx(loss, rel=1e-9)
-    assert found.count == ROWS
+        assert performance.pinball(quantile).value == pytest.approx(loss, rel=1e-9)
+    assert performance.count == ROWS
 
 
 def classes_of(plan: OutcomePlan, actual: Any, predicted: Any, scores: Any) -> OutcomeBlock:
@@ -170,15 +170,15 @@ def test_ranking_measures_equal_scikit_learns() -> None:
     rng = np.random.default_rng(8)
     scores, relevance = rng.random((200, 25)), rng.poisson(0.3, (200, 25)).astype(float)
     relevance[0] = 0.0
-    found = measure_rankings(scores, relevance)
+    rankings = measure_rankings(scores, relevance)
     for query in range(1, 200):
         if relevance[query].any():
             expected = metrics.ndcg_score(relevance[[query]], scores[[query]], k=10)
-            assert found["ndcg"][query] == pytest.approx(expected, rel=1e-9)
+            assert rankings["ndcg"][query] == pytest.approx(expected, rel=1e-9)
         ranks = np.flatnonzero(relevance[query][np.argsort(-scores[query])][:10] > 0)
-        assert found["mrr"][query] == (1 / (ranks[0] + 1) if ranks.size else 0.0)
-    assert np.isnan(found["ndcg"][0])
-    assert found["mrr"][0] == 0.0
+        assert rankings["mrr"][query] == (1 / (ranks[0] + 1) if ranks.size else 0.0)
+    assert np.isnan(rankings["ndcg"][0])
+    assert rankings["mrr"][0] == 0.0
 
 
 @pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])

@@ -50,7 +50,7 @@ def test_the_statistic_of_calibrated_predictions_is_chi_squared() -> None:
 
 def test_calibrated_predictions_rarely_seem_miscalibrated_however_often_they_are_checked() -> None:
     """At most one stream in a hundred reaches 100, at any of forty checks."""
-    rng, found = np.random.default_rng(6), 0
+    rng, evident = np.random.default_rng(6), 0
     for _ in range(200):
         counts = 100.0 * np.arange(1, 41)
         totals = rng.normal(size=40).cumsum() * 10
@@ -58,8 +58,8 @@ def test_calibrated_predictions_rarely_seem_miscalibrated_however_often_they_are
             log10_mixture_e_value(total**2 / count, count)
             for total, count in zip(totals, counts, strict=True)
         ]
-        found += max(evidence) >= 2
-    assert found <= 6  # of 200 streams at 1 %; a binomial exceeds this once in 250 times
+        evident += max(evidence) >= 2
+    assert evident <= 6  # of 200 streams at 1 %; a binomial exceeds this once in 250 times
 
 
 def test_constant_predictions_have_no_slope_and_no_order() -> None:

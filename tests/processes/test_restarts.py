@@ -116,8 +116,8 @@ def reported(sink: Sink, process: int) -> tuple[int, float]:
 
 def exports(sink: Sink, process: int) -> list[Received]:
     """All that a process reported of its predictions, oldest first."""
-    found = sink.named("mlmonitor.predictions", status="ok")
-    return [received for received in found if received.resource["process.pid"] == str(process)]
+    points = sink.named("mlmonitor.predictions", status="ok")
+    return [received for received in points if received.resource["process.pid"] == str(process)]
 
 
 @pytest.mark.slow

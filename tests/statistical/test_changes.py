@@ -84,9 +84,9 @@ def watched(change: Callable[[Columns, np.random.Generator, float], None]) -> To
 
 def score(exporter: InMemoryExporter, what: str, name: str, measure: str) -> float:
     """A score of the last window, or its critical value."""
-    found = exporter.value(f"mlmonitor.drift.{what}", {"field": name, "measure": measure})
-    assert isinstance(found, float)
-    return found
+    exported = exporter.value(f"mlmonitor.drift.{what}", {"field": name, "measure": measure})
+    assert isinstance(exported, float)
+    return exported
 
 
 def by_degrees(columns: Columns, _rng: np.random.Generator, part: float) -> None:

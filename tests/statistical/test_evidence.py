@@ -187,10 +187,10 @@ def test_and_finds_a_shift_in_the_one_field_that_has_it(rng: np.random.Generator
     for rows in range(LOOK_ROWS, 5_000, LOOK_ROWS):  # noqa: B007 - what it is in the end counts
         moved = {names[0]: rng.normal(0.53, 1, LOOK_ROWS)}
         take(population, reader, values(rng, LOOK_ROWS) | moved)
-        found = population.evaluate(now=0.0)
-        if found:
+        transitions = population.evaluate(now=0.0)
+        if transitions:
             break
-    assert [alert.field for alert in found] == [names[0]]
+    assert [alert.field for alert in transitions] == [names[0]]
     assert rows <= 600
 
 

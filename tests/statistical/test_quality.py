@@ -219,7 +219,7 @@ def test_a_model_without_drift_never_alerts_for_drift_nor_quality(
 def test_mixes_are_rarely_beyond_chance_without_drift(rng: np.random.Generator) -> None:
     """Of contributions without drift, at most about one in a hundred passes what it is said to."""
     roles = (Role.FEATURE, Role.PREDICTION)
-    passed = told = 0
+    passed = compared = 0
     for _ in range(60):
         x = rng.normal(size=(3, 1_000))
         columns = {"a": x[0], "b": x[1], "c": np.where(x[2] > 1, "high", "low").tolist()}
@@ -237,7 +237,7 @@ def test_mixes_are_rarely_beyond_chance_without_drift(rng: np.random.Generator) 
             profile.update(reader.read_block(made))
             shift = why.explain(profile)
             assert shift is not None
-            told += len(shift.contributions)
+            compared += len(shift.contributions)
             passed += sum(each.is_beyond_chance for each in shift.contributions)
-    assert told == 60 * 40 * 3
-    assert passed <= 0.02 * told  # windows share a reference, so they do not pass independently
+    assert compared == 60 * 40 * 3
+    assert passed <= 0.02 * compared  # windows share a reference, so they do not pass independently

@@ -93,7 +93,7 @@ def test_a_shift_of_all_hours_is_found_on_top_of_the_seasons(
         np.ones((streams, BINS), np.bool_),
     )
     start, seen = 72 + 9, 0
-    found = np.full(streams, np.inf)
+    delays = np.full(streams, np.inf)
     for hour in range(start + 48):
         evidence.begin_season(hour % seasons)
         law = shares(seasons, tilt if hour >= start else 0.0)[hour % seasons]
@@ -102,6 +102,6 @@ def test_a_shift_of_all_hours_is_found_on_top_of_the_seasons(
             passed = evidence.log_e() >= level
             seen += LOOK_ROWS * (hour >= start)
             assert seen or not passed.any()
-            found[passed & np.isinf(found)] = seen
-    assert np.median(found) <= most
-    assert np.isfinite(found).all()
+            delays[passed & np.isinf(delays)] = seen
+    assert np.median(delays) <= most
+    assert np.isfinite(delays).all()

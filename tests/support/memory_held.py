@@ -18,8 +18,8 @@ def held_bytes(
         serve(monitor)
         gc.collect()
         found, _ = tracemalloc.get_traced_memory()
-        told = monitor.memory_bytes
+        memory_bytes = monitor.memory_bytes
         monitor.close()
     finally:
         tracemalloc.stop()
-    return found, told
+    return found, memory_bytes

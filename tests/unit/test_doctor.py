@@ -22,8 +22,8 @@ def told(capsys: pytest.CaptureFixture[str]) -> Told:
     """What a command printed, and what it said on the side."""
 
     def read() -> tuple[str, str]:
-        found = capsys.readouterr()
-        return found.out, found.err
+        output = capsys.readouterr()
+        return output.out, output.err
 
     return read
 

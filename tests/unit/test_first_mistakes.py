@@ -31,15 +31,15 @@ def test_the_reference_of_another_model_is_reported_first_and_once(
             monitor.record({"c": np.arange(100.0)}, np.arange(100.0))
             monitor.flush(timeout_seconds=20)
         status = monitor.status()
-    told = (
+    text = (
         "none of the fields that arrive are in the reference (there: a, b; here: c): "
         "is it this model's reference?"
     )
-    assert status.reference_warning == told
-    assert " ".join(str(status).split()[6:]).startswith(told)
+    assert status.reference_warning == text
+    assert " ".join(str(status).split()[6:]).startswith(text)
     assert status.alerts
     assert [r.getMessage() for r in caplog.records if "reference?" in r.getMessage()] == [
-        f"m: {told}"
+        f"m: {text}"
     ]
 
 
@@ -111,10 +111,10 @@ def test_an_exception_of_on_alert_is_reported_as_its_own() -> None:
     ) as monitor:
         monitor.record({"a": np.zeros(200), "b": np.zeros(200)}, np.zeros(200))
         monitor.flush(timeout_seconds=20)
-        told = monitor.status().last_error
-    assert told is not None
-    assert "on_alert raised ZeroDivisionError" in told
-    assert "secret" not in told
+        last_error = monitor.status().last_error
+    assert last_error is not None
+    assert "on_alert raised ZeroDivisionError" in last_error
+    assert "secret" not in last_error
 
 
 class Unreachable(InMemoryExporter):

@@ -53,7 +53,7 @@ class Season:
         return (local.weekday() * _DAY_HOURS + local.hour) % self.count
 
     def at_each(self, seconds: Floats) -> NDArray[np.int64]:
-        """Return the season of each time, with one calendar look-up a quarter of an hour."""
+        """Return the season of each time, with one calendar look-up for each quarter of an hour."""
         quarters, place = np.unique(np.floor(seconds / _QUARTER_SECONDS), return_inverse=True)
         seasons = [self.at(quarter * _QUARTER_SECONDS) for quarter in quarters.tolist()]
         return np.array(seasons, np.int64)[place]

@@ -39,7 +39,7 @@ def find_keys(rows: Any, by: Sequence[str]) -> list[KeyRows]:
 
 
 def select_rows_at(rows: Any, places: Counts, left_out: Sequence[str] = ()) -> Any:
-    """Return some rows without some columns; no copy if they are all the rows."""
+    """Return the rows at these places without some columns; all rows are not copied."""
     is_arrow = hasattr(rows, "column_names")
     if left_out:
         rows = rows.drop_columns(list(left_out)) if is_arrow else rows.drop(columns=list(left_out))

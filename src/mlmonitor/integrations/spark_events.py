@@ -25,7 +25,7 @@ _OBJECTS = ("scores", "outputs", "features", "derived", "invalid")
 class EventFiles(NamedTuple):
     """The predictions of a model's version in a folder of `Files(format="parquet")`.
 
-    until: not included. What Spark reads as a folder will do, such as one in an object store.
+    until: exclusive. Any folder that Spark can read will do, such as one in an object store.
     """
 
     folder: str

@@ -140,7 +140,7 @@ class GroupedCounting:
         return self._active[key]
 
     def _settle(self, key: Key, counting: RowCounting) -> None:
-        """Add what was counted of a group to what was counted of it before."""
+        """Add new counts of a group to its earlier ones."""
         content, before = counting.content(), self._counted[key]
         if before is not None:
             before.merge(content)

@@ -1,4 +1,4 @@
-"""Old rows leave by whole days; what is summed up by day stays."""
+"""Delete old rows by whole days; daily sums stay."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple

@@ -20,7 +20,7 @@ _IMMATURE_SHARE = 0.2
 class LossBreach(NamedTuple):
     """A loss beyond what is accepted, by evidence that is valid at any time.
 
-    excess: the loss in terms of what is accepted at most.
+    excess: the loss divided by the largest loss that is accepted.
     """
 
     reason: VerdictReason

@@ -32,9 +32,9 @@ def pane(seed: int, rows: int) -> FieldProfile:
     refused = np.zeros((2, 3), np.int64)
     refused[:, 0] = gaps.sum(axis=1)
     names = [("a", "b", "new", None)[at] for at in rng.integers(0, 4, rows)]
-    found = FieldProfile(PLAN)
-    found.update(Block(rows, numeric, refused, [names], season=seed % 24))
-    return found
+    profile = FieldProfile(PLAN)
+    profile.update(Block(rows, numeric, refused, [names], season=seed % 24))
+    return profile
 
 
 @given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 30)), max_size=20), st.integers(0, 9))

@@ -108,8 +108,8 @@ def test_datetimes_keep_their_gaps(make: Make) -> None:
     when = datetime(1970, 1, 2, 0, 0, 0, 250_000)  # noqa: DTZ001 - frames hold naive ones
     values = table(make({"when": [when, None]})).column("when")
     assert values is not None
-    found, refused = parse_datetimes(values)
-    assert same(found, [86_400.25, math.nan])
+    datetimes, refused = parse_datetimes(values)
+    assert same(datetimes, [86_400.25, math.nan])
     assert refused.tolist() == [1, 0, 0]
 
 

@@ -69,8 +69,8 @@ def test_a_vector_has_a_length_a_direction_and_a_likeness(vector: object) -> Non
 )
 def test_what_is_no_vector_is_counted_by_reason(value: object, reason: int) -> None:
     """Missing, not finite or of a wrong type, for each derived field; its neighbours are kept."""
-    found = columns().read([value, [1.0, 0.0, 0.0]])
-    numeric, refused, features = found.numeric, found.refused, found.kernels
+    embedded = columns().read([value, [1.0, 0.0, 0.0]])
+    numeric, refused, features = embedded.numeric, embedded.refused, embedded.kernels
     assert np.isnan(numeric[:, 0]).all()
     assert np.isfinite(numeric[:, 1]).all()
     np.testing.assert_array_equal(refused, np.tile(np.eye(3, dtype=int)[reason], (3, 1)))

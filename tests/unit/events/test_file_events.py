@@ -179,17 +179,17 @@ def test_a_forked_child_writes_nothing_of_its_parent_again(
         assert os.waitpid(child, 0)[1] == 0
         assert monitor.close()
         if form == "jsonl":
-            found = [
+            results = [
                 e["features"]["amount"] for e in read_lines(folder) if e["schema"] == "prediction"
             ]
         else:
             tables = [pq.read_table(path) for path in folder.glob("prediction-*.parquet")]
-            found = [
+            results = [
                 json.loads(text)["amount"]
                 for table in tables
                 for text in table.column("features").to_pylist()
             ]
-        assert sorted(found) == [1.0] * 5 + [2.0]
+        assert sorted(results) == [1.0] * 5 + [2.0]
 
 
 def test_each_schema_has_a_parquet_file_with_the_columns_of_its_table(

@@ -68,9 +68,9 @@ class Service:
             assert ledger.total("mlmonitor.field.bin", FIELD) == self.rows
             assert ledger.total("mlmonitor.field.sum", FIELD) == pytest.approx(self.total)
         else:
-            found = ledger.histogram("mlmonitor.field.distribution", FIELD)
-            assert found.count == self.rows
-            assert found.sum == pytest.approx(self.total)
+            histogram = ledger.histogram("mlmonitor.field.distribution", FIELD)
+            assert histogram.count == self.rows
+            assert histogram.sum == pytest.approx(self.total)
 
 
 @pytest.fixture
@@ -197,10 +197,10 @@ def test_a_partial_refusal_is_permanent(clock: ManualClock, rng: np.random.Gener
             assert not service.minute()
             assert service.minute()
             assert service.monitor.status().exports["dynatrace"]["rejected"] == 1
-            told = service.monitor.status().destinations["dynatrace"]
-            assert told.last_reason is not None
-            assert "scripted" in told.last_reason
-            assert told.seconds_since_success == 0
+            destination = service.monitor.status().destinations["dynatrace"]
+            assert destination.last_reason is not None
+            assert "scripted" in destination.last_reason
+            assert destination.seconds_since_success == 0
 
 
 def test_an_outage_of_any_length_takes_no_memory(
@@ -237,8 +237,8 @@ def test_the_second_of_two_destinations_is_served_though_the_first_is_dead(
         with service.monitor:
             assert not service.minute()
             service.check(receiver)
-            told = str(service.monitor.status())
-    assert "never accepted; Otlp.collector" in told
+            text = str(service.monitor.status())
+    assert "never accepted; Otlp.collector" in text
 
 
 def test_new_series_are_not_held_up_by_a_pause_that_is_over(

@@ -131,10 +131,10 @@ def test_each_backend_gets_its_own_credentials() -> None:
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318",
         "OTEL_EXPORTER_OTLP_HEADERS": "api-key=hunter2",
     }
-    found = Otlp.from_environment(environ)
-    assert found is not None
-    assert headers(found) == {"api-key": "hunter2"}
-    assert "hunter2" not in repr(headers(found)) + repr(found)
+    config = Otlp.from_environment(environ)
+    assert config is not None
+    assert headers(config) == {"api-key": "hunter2"}
+    assert "hunter2" not in repr(headers(config)) + repr(config)
 
 
 @pytest.mark.parametrize(

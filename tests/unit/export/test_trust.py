@@ -36,8 +36,8 @@ def read(connection: socket.socket) -> bytes:
     """A whole request: a server that closes on an unread one resets the connection."""
     with connection.makefile("rb") as stream:
         head = b"".join(iter(stream.readline, b"\r\n"))
-        found = re.search(rb"content-length: (\d+)", head.lower())
-        return head + stream.read(int(found[1]) if found else 0)
+        match = re.search(rb"content-length: (\d+)", head.lower())
+        return head + stream.read(int(match[1]) if match else 0)
 
 
 def serve(listener: socket.socket, context: ssl.SSLContext | None, found: Server) -> None:

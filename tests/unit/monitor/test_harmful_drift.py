@@ -104,8 +104,8 @@ def test_shuffled_labels_fire_an_alert_within_500_labels(
     services.append(service)
     assert service.serve(draw(rng, 1_000, task=task)) is None
     pairs = draw(rng, 500, task=task)
-    found = service.serve(pairs._replace(actual=rng.permutation(pairs.actual)))
-    assert found is not None
+    labels_until_alert = service.serve(pairs._replace(actual=rng.permutation(pairs.actual)))
+    assert labels_until_alert is not None
     assert service.firing()[0].field == "performance"
 
 
@@ -259,9 +259,9 @@ def test_a_second_larger_change_updates_the_alert_and_is_reported(
     assert second.started_at == first.started_at
     assert second.reason.startswith("changed again; ")
     service.monitor.flush()
-    told = [alert.value for alert in service.alerts if alert.role == "performance"]
-    assert 2 <= len(told) <= 3
-    assert (told[0], told[-1]) == (first.value, second.value)
+    values = [alert.value for alert in service.alerts if alert.role == "performance"]
+    assert 2 <= len(values) <= 3
+    assert (values[0], values[-1]) == (first.value, second.value)
 
 
 @pytest.mark.parametrize(("groups", "alerts"), [(None, True), ("customer", False)])

@@ -243,10 +243,10 @@ def test_an_option_out_of_bounds_is_refused(
 )
 def test_the_time_of_training_is_kept_in_utc(told: datetime) -> None:
     """A naive time is taken as UTC; any other is the same moment in UTC."""
-    found = fit_reference({"x": [1]}, trained_at=told).trained_at
-    assert found == datetime(2024, 5, 1, 12, tzinfo=UTC)
-    assert found is not None
-    assert found.utcoffset() == timedelta(0)
+    trained_at = fit_reference({"x": [1]}, trained_at=told).trained_at
+    assert trained_at == datetime(2024, 5, 1, 12, tzinfo=UTC)
+    assert trained_at is not None
+    assert trained_at.utcoffset() == timedelta(0)
 
 
 def test_training_metrics_are_kept() -> None:

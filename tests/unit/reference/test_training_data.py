@@ -73,11 +73,20 @@ UPPER_EDGES = [1.0000002, 2.0000004, 4.0000008]
 @pytest.mark.parametrize("form", FORMS)
 def test_the_form_of_the_data_does_not_matter(form: str) -> None:
     """The same rows in any form make the same reference."""
-    found = fit_reference(FORMS[form](), names=["x", "line"], fields=[Field("line", public=True)])
-    x, line = found.content.fields
+    reference = fit_reference(
+        FORMS[form](), names=["x", "line"], fields=[Field("line", public=True)]
+    )
+    x, line = reference.content.fields
     assert isinstance(x, NumericReference)
     assert isinstance(line, CategoricalReference)
-    assert (found.rows, x.name, x.kind, x.mean, x.min, x.max) == (4, "x", "numeric", 2.25, 1.0, 4.0)
+    assert (reference.rows, x.name, x.kind, x.mean, x.min, x.max) == (
+        4,
+        "x",
+        "numeric",
+        2.25,
+        1.0,
+        4.0,
+    )
     assert (x.edges[1::2], x.counts, x.missing) == (UPPER_EDGES, [0, 1, 0, 2, 0, 1, 0], 0)
     assert (line.name, line.categories, line.counts) == ("line", ["motor", "home"], [2, 1, 0])
     assert (line.missing, line.is_closed, line.others) == (1, True, [])

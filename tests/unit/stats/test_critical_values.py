@@ -164,9 +164,9 @@ def test_a_field_that_never_varies_leaves_nothing_to_chance(column: np.ndarray) 
     (entry,) = reference.content.fields
     assert WASSERSTEIN not in entry.critical
     plan = reference.plan([Role.FEATURE], deviations=3)
-    found = CriticalValues([entry.critical], entry_counts([entry], plan))
+    critical_values = CriticalValues([entry.critical], entry_counts([entry], plan))
     counts = np.full((1, entry_counts([entry], plan).shape[1]), 1 << 40)
-    for name, values in found.at(counts).items():
+    for name, values in critical_values.at(counts).items():
         assert name == WASSERSTEIN or np.isfinite(values).all()
 
 
@@ -215,12 +215,12 @@ def test_a_service_works_them_out_as_it_drains() -> None:
     config = Config(baseline_rows=500, export_interval_seconds=3_600, poll_interval_seconds=3_600)
     with Monitor("m", exporters=[], config=config, clock=ManualClock()) as monitor:
         monitor.record({"x": values}, np.zeros(600))
-        told = [monitor.status().field("x").psi_threshold for _ in range(50)]
+        psi_thresholds = [monitor.status().field("x").psi_threshold for _ in range(50)]
     fitted = Reference.fit({"x": values[:500]})
     plan, (entry,) = fitted.plan([Role.FEATURE], deviations=3), fitted.content.fields
     counts = entry_counts([entry], plan)
     expected = CriticalValues([entry.critical], counts).at(
         np.full((1, 1), 100) * (counts > 0) // 10
     )
-    assert told[-1] == pytest.approx(expected["psi"][0], rel=1e-9)
-    assert told[0] != told[-1]
+    assert psi_thresholds[-1] == pytest.approx(expected["psi"][0], rel=1e-9)
+    assert psi_thresholds[0] != psi_thresholds[-1]

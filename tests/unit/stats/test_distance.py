@@ -69,8 +69,8 @@ def test_padded_bins_change_nothing(measure: object, a: Table, b: Table, width: 
     assert callable(measure)
     a, b = fit(a, b)
     none = np.zeros((len(a), width), np.int64)
-    found = measure(*(np.hstack([side[:, :-1], none, side[:, -1:]]) for side in (a, b)))
-    np.testing.assert_allclose(found, measure(a, b), rtol=1e-9, atol=1e-7)
+    losses = measure(*(np.hstack([side[:, :-1], none, side[:, -1:]]) for side in (a, b)))
+    np.testing.assert_allclose(losses, measure(a, b), rtol=1e-9, atol=1e-7)
 
 
 @pytest.mark.parametrize("measure", EVERY)

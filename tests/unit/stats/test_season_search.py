@@ -30,9 +30,9 @@ def search(stream: streams.Stream) -> FoundSeason:
 )
 def test_a_season_is_found(make: Callable[..., streams.Stream], name: str, seed: int) -> None:
     """In forty days of 500 rows."""
-    found = search(make(20_000, seed=seed))
-    assert (found.name, found.outcome, found.days) == (name, "found", 40)
-    assert len(found.fields) == 5
+    match = search(make(20_000, seed=seed))
+    assert (match.name, match.outcome, match.days) == (name, "found", 40)
+    assert len(match.fields) == 5
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ def test_noise_is_hardly_ever_taken_for_a_season(
     make: Callable[..., streams.Stream],
 ) -> None:
     """In at most one of ten references of five fields, even of rows that depend on each other."""
-    found = [search(make(20_000, seed=seed, rows_per_day=500)).name for seed in range(10)]
+    names = [search(make(20_000, seed=seed, rows_per_day=500)).name for seed in range(10)]
     if make is streams.sorted_batches:  # a batch a day, sorted: its hours do differ
-        assert set(found) == {"hour_of_day"}
+        assert set(names) == {"hour_of_day"}
     else:
-        assert sum(name is not None for name in found) <= 1
+        assert sum(name is not None for name in names) <= 1
 
 
 @pytest.mark.parametrize(("rows", "outcome"), [(900, "too_short"), (3_000, "too_short")])

@@ -12,7 +12,7 @@ Bools = NDArray[np.bool_]
 
 
 class Centroids(NamedTuple):
-    """Centroids that ascend along each field, weightless ones last; a point is of equal values."""
+    """Centroids that ascend along each field, weightless ones last; a point has equal values."""
 
     means: Floats
     weights: Floats

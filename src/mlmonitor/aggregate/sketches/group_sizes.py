@@ -19,7 +19,7 @@ _ALONE = np.uint64(1 << 62 | 1 << 61)  # keys that no text has, and no number bu
 
 
 class GroupSizes:
-    """How many other rows the group of a row has, on average: the sum of the squared sizes.
+    """The mean size of a row's group, from the sum of the squared sizes of all groups.
 
     The design effect of groups depends on this sum, not on the number of groups, which is why this
     is not a sketch of distinct groups. Each group adds or subtracts its rows to one of `WIDTH`

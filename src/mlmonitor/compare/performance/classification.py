@@ -45,7 +45,7 @@ class ThresholdOutcome(NamedTuple):
 
 
 def compute_binary(matrix: Counts | Floats, positive: int) -> dict[str, Estimate]:
-    """Measures of two classes; `matrix` holds actual before predicted, further classes last."""
+    """Measures of two classes; `matrix` is `[actual, predicted]`, with further classes last."""
     matrix = _without_unknown(matrix)
     tp = float(matrix[positive, positive])
     fp, fn = float(matrix[:, positive].sum()) - tp, float(matrix[positive].sum()) - tp

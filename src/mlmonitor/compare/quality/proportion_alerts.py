@@ -60,7 +60,7 @@ class ProportionAlerts:
         self._counts: Counts = np.zeros(shape, np.int64)
 
     def continue_from(self, other: "ProportionAlerts", kept: Mask) -> None:
-        """Take over which alerts are firing, at the places kept."""
+        """Keep the alerts firing that were firing at the places kept."""
         self.states.continue_from(other.states, kept)
 
     def evaluate(self, new: Counts, *, now: float) -> ProportionEvaluation:

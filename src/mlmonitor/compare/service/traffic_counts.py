@@ -33,7 +33,7 @@ class TrafficCounts:
             self._newest = slot
 
     def ingest(self, predictions: int, *, now: float) -> None:
-        """Count predictions that were made about `now`."""
+        """Count predictions made at about `now`."""
         self.advance(now)
         self._counts[self._newest % self._counts.size] += predictions
 

@@ -123,7 +123,7 @@ class Outgoing:
         return self._frame.encode(part)
 
     def settle(self, part: Part) -> None:
-        """Book a part as stored."""
+        """Record that a part was stored."""
         for batch, begin, end in part:
             if batch.key in self._deltas:
                 delta, rows = self._deltas[batch.key]

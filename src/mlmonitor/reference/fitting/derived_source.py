@@ -54,7 +54,7 @@ class Source:
         self._sample = Sample(None)
 
     def ingest(self, values: Values, rows: int, marks: StratumKeys) -> None:
-        """Keep the rows of a chunk that have a slot in the sample."""
+        """Keep the sampled rows of a chunk."""
         self.held_out.next_chunk(rows, marks)
         slots = self.held_out.slots
         keep = as_text if self._kind is Kind.TEXT else as_vector

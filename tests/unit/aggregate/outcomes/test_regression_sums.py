@@ -18,13 +18,13 @@ def test_performance_is_what_numpy_says(pairs: list[tuple[float, float]]) -> Non
     predicted, actual = np.array(pairs).T
     sums = ErrorSums(EDGES)
     sums.update(predicted, actual)
-    found = sums.performance()
-    assert found is not None
+    performance = sums.performance()
+    assert performance is not None
     error = predicted - actual
-    assert found.count == len(pairs)
-    assert found.mae == pytest.approx(np.abs(error).mean())
-    assert found.rmse == pytest.approx(np.sqrt((error**2).mean()))
-    assert found.bias == pytest.approx(error.mean(), abs=1e-9 * np.abs(error).max())
+    assert performance.count == len(pairs)
+    assert performance.mae == pytest.approx(np.abs(error).mean())
+    assert performance.rmse == pytest.approx(np.sqrt((error**2).mean()))
+    assert performance.bias == pytest.approx(error.mean(), abs=1e-9 * np.abs(error).max())
 
 
 def test_buckets_are_those_of_the_prediction() -> None:

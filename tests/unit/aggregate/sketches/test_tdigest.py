@@ -59,8 +59,8 @@ def test_the_ends_of_all_floats_have_ranks_and_quantiles(reach: float) -> None:
     expected = np.quantile(values, shares, method="inverted_cdf")
     ranks = np.sort(values).searchsorted(expected, side="right") / values.size
     np.testing.assert_allclose(digest.cdf(expected[None])[0], ranks, atol=TDigest.MIDDLE_ERROR)
-    found = digest.quantile(shares)[0]
-    np.testing.assert_allclose(found / reach, expected / reach, atol=2 * TDigest.MIDDLE_ERROR)
+    quantiles = digest.quantile(shares)[0]
+    np.testing.assert_allclose(quantiles / reach, expected / reach, atol=2 * TDigest.MIDDLE_ERROR)
 
 
 def test_a_gap_wider_than_all_floats_is_crossed() -> None:

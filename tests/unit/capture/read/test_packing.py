@@ -129,8 +129,8 @@ def test_a_host_whose_audit_forbids_marshal_loses_no_row() -> None:
         "print(status.predictions, status.internal_errors, status.field('a').count)\n"
     )
     command = [sys.executable, "-c", code]
-    told = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert told.stdout.split() == ["2000", "0", "1000"]
+    completed = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert completed.stdout.split() == ["2000", "0", "1000"]
 
 
 @given(tables())

@@ -91,9 +91,9 @@ def test_every_value_of_every_row_is_valid_or_counted(
     for at, name in enumerate(NAMES):
         expected = [one(row.get(name)) for row in rows]
         valid = [value for value in expected if isinstance(value, float)]
-        found = np.concatenate([block.numeric[at] for block in blocks] or [np.empty(0)])
+        values = np.concatenate([block.numeric[at] for block in blocks] or [np.empty(0)])
         refused = sum((block.refused[at] for block in blocks), np.zeros(3, int)).tolist()
-        assert found[~np.isnan(found)].tolist() == valid
+        assert values[~np.isnan(values)].tolist() == valid
         assert refused == [expected.count(why) for why in ("missing", "nonfinite", "wrong type")]
         assert len(valid) + sum(refused) == len(rows)
     for name in ("d", "e"):

@@ -106,11 +106,11 @@ def test_common_bins_are_judged_by_their_psi_alone() -> None:
 def test_a_harmless_offset_hides_no_larger_shift(rng: np.random.Generator) -> None:
     """After 100,000 rows of an offset that is tolerated, a quarter of a deviation is found."""
     reference = fit_reference({"x": rng.normal(size=100_000)}, predictions=np.zeros(100_000))
-    told = alerts_of(
+    alerts = alerts_of(
         reference, [rng.normal(size=100_000) + 0.05, rng.normal(size=10_000) + 0.3], 1_000
     )
-    assert told
-    assert 100_000 < told[0][0] <= 103_000
+    assert alerts
+    assert 100_000 < alerts[0][0] <= 103_000
 
 
 def test_an_alert_does_not_hide_the_next_change(rng: np.random.Generator) -> None:

@@ -203,10 +203,10 @@ def test_status_and_export_tell_why(
     assert status.why.contributions[0].field == "line"
     assert "why: prediction +" in str(status)
     assert "mix of line +" in str(status)
-    told = exporter.value(
+    exported = exporter.value(
         "mlmonitor.drift.contribution", {"field": "line", "prediction": "prediction"}
     )
-    assert told == pytest.approx(status.why.contributions[0].mix)
+    assert exported == pytest.approx(status.why.contributions[0].mix)
     limit = exporter.value("mlmonitor.drift.contribution.threshold", {"field": "line"})
     assert isinstance(limit, float)
     assert 0 < limit < abs(status.why.contributions[0].mix)

@@ -146,9 +146,9 @@ def test_counts_far_beyond_int32_stay_numbers(stream: Stream) -> None:
     """Ten billion rows neither overflow nor warn, and leave the other fields alone."""
     stream.take(stream.rows(1_000))
     stream.total.bins *= 10**7
-    found = stream.drift.evaluate(stream.total, now=1.0)
+    transitions = stream.drift.evaluate(stream.total, now=1.0)
     assert np.isfinite(stream.drift.log10_e_value).all()
-    assert {f.field for f in found} <= {"amount"}
+    assert {f.field for f in transitions} <= {"amount"}
 
 
 def test_memory_is_what_it_was(stream: Stream) -> None:

@@ -102,9 +102,9 @@ def test_each_reason_is_detected_reported_once_and_resolved(
     watched: Watched, name: str, value: object, measure: str
 ) -> None:
     """Three in a hundred values are bad for a while; the alert says which way and how many."""
-    found = watched.serve(4, **{name: replaced(watched, 0.03, value)})
-    assert turns(found, name, measure) == ["firing"]
-    alert = next(f for f in found if f.measure == measure)
+    alerts = watched.serve(4, **{name: replaced(watched, 0.03, value)})
+    assert turns(alerts, name, measure) == ["firing"]
+    alert = next(f for f in alerts if f.measure == measure)
     assert 0.015 < alert.value < 0.06
     assert alert.threshold < alert.value
     assert alert.log10_e_value > 4
@@ -116,7 +116,7 @@ def test_each_reason_is_detected_reported_once_and_resolved(
     assert measure in {f.measure for f in watched.monitor.status().alerts}
     assert turns(watched.serve(30), name, measure) == ["resolved"]
     assert watched.exporter.value("mlmonitor.quality.alert", series) == 0
-    assert {f.measure for f in found} <= {measure, "psi"}
+    assert {f.measure for f in alerts} <= {measure, "psi"}
 
 
 def test_series_of_alerts_and_shares_start_at_zero(watched: Watched) -> None:

@@ -18,9 +18,9 @@ def test_each_reason_is_logged_the_first_second_fourth_eighth_time(
     for _ in range(9):
         failures.report("down", points=5, outcome="failed")
         failures.report("full", points=1, outcome="rejected")
-    told = [record.getMessage() for record in caplog.records]
-    assert told[0] == "export to c, time 1: 5 points failed: down"
-    assert sum("down" in each for each in told) == sum("full" in each for each in told) == 4
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages[0] == "export to c, time 1: 5 points failed: down"
+    assert sum("down" in each for each in messages) == sum("full" in each for each in messages) == 4
     failures.reset()
     failures.report("down", points=5, outcome="failed")
     assert caplog.records[-1].getMessage().startswith("export to c, time 1:")

@@ -19,8 +19,8 @@ def test_a_distribution_is_a_counter_a_bin_and_a_sum() -> None:
     bins, sums = convert_to_bins(FAMILY)
     assert bins.metric is catalog.BIN
     assert isinstance(bins.values, np.ndarray)
-    told = zip(bins.series.attributes, bins.values.tolist(), strict=True)
-    assert list(told) == [
+    pairs = zip(bins.series.attributes, bins.values.tolist(), strict=True)
+    assert list(pairs) == [
         ((("field", "x"), ("bin", "0")), 1),
         ((("field", "x"), ("bin", "1")), 2),
         ((("field", "x"), ("bin", "2")), 3),

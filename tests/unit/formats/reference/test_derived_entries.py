@@ -31,8 +31,8 @@ def sound() -> Json:
         schema={"t": "text", "v": "embedding"},
         anomaly_score=True,
     )
-    found: Json = json.loads(dump(reference.content))
-    return found
+    document: Json = json.loads(dump(reference.content))
+    return document
 
 
 SOUND = sound()

@@ -35,8 +35,8 @@ def sound() -> Json:
         schema={"when": "datetime", "none": "numeric"},
         fields=[Field("line", public=True)],
     )
-    found: Json = json.loads(dump(reference.content))
-    return found
+    document: Json = json.loads(dump(reference.content))
+    return document
 
 
 SOUND = sound()

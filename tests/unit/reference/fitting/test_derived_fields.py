@@ -89,9 +89,9 @@ def test_chunks_are_sampled_as_a_whole_is(rng: np.random.Generator) -> None:
             yield {name: values[start : start + 25] for name, values in told.items()}
 
     whole = fit_reference(told, schema=SCHEMA, anomaly_score=True).content
-    found = fit_reference(chunks(), schema=SCHEMA, anomaly_score=True).content
-    assert found.anomaly == whole.anomaly
-    for mine, theirs in zip(found.fields, whole.fields, strict=True):
+    content = fit_reference(chunks(), schema=SCHEMA, anomaly_score=True).content
+    assert content.anomaly == whole.anomaly
+    for mine, theirs in zip(content.fields, whole.fields, strict=True):
         assert mine == theirs or mine.name in ("x", "y")  # whose moments are merged
 
 

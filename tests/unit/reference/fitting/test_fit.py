@@ -216,8 +216,8 @@ def test_every_number_is_in_one_bin_or_missing(values: list[Any], bins: int) -> 
         float(v) for v in values if v is not None and abs(v) < 2**1024 and np.isfinite(float(v))
     ]
     assert (entry.rows, entry.missing) == (len(values), len(values) - len(finite))
-    found = Counter(int(np.searchsorted(entry.edges, value, side="left")) for value in finite)
-    assert entry.counts == [found[at] for at in range(len(entry.edges) + 1)]
+    tally = Counter(int(np.searchsorted(entry.edges, value, side="left")) for value in finite)
+    assert entry.counts == [tally[at] for at in range(len(entry.edges) + 1)]
     if finite:
         assert (entry.min, entry.max) == (min(finite), max(finite))
         assert (entry.quantiles[0], entry.quantiles[-1]) == (min(finite), max(finite))

@@ -74,7 +74,7 @@ def test_what_is_no_request_is_an_error(body: bytes, *, is_json: bool) -> None:
 def test_any_bytes_are_points_or_an_error(body: bytes, is_json: bool) -> None:  # noqa: FBT001 - hypothesis names it
     """Nothing else comes out, whoever sends what."""
     try:
-        found: Iterable[object] = decode(body, is_json=is_json).points
+        points: Iterable[object] = decode(body, is_json=is_json).points
     except NotOtlp:
-        found = []
-    assert list(found) is not None
+        points = []
+    assert list(points) is not None

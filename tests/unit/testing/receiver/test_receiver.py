@@ -102,11 +102,11 @@ def check(receiver: OtlpReceiver) -> None:
     """All that `serve` did is in the ledger, of both processes."""
     ledger = receiver.ledger
     assert ledger.total("shop.orders", {"order.kind": "book"}) == 12
-    found = ledger.histogram("shop.latency")
-    assert found.bounds == (0.1, 1.0)
-    assert found.counts == (6, 6, 0)
-    assert (found.count, found.min, found.max) == (12, 0.05, 0.5)
-    assert found.sum == pytest.approx(3.3)
+    histogram = ledger.histogram("shop.latency")
+    assert histogram.bounds == (0.1, 1.0)
+    assert histogram.counts == (6, 6, 0)
+    assert (histogram.count, histogram.min, histogram.max) == (12, 0.05, 0.5)
+    assert histogram.sum == pytest.approx(3.3)
     assert ledger.gauge("shop.stock") == 8
     assert {series.instance for series in ledger.series("shop.stock")} == {"a", "b"}
     assert not ledger.refused

@@ -761,9 +761,9 @@ def test_a_hundred_tasks_have_a_hundred_ids(monitor: Monitor) -> None:
     async def main() -> list[tuple[str, str]]:
         return await asyncio.gather(*(predict(ROW, at) for at in range(100)))
 
-    found = run(main())
-    assert all(before == after for before, after in found)
-    assert len({before for before, _ in found}) == 100
+    completed = run(main())
+    assert all(before == after for before, after in completed)
+    assert len({before for before, _ in completed}) == 100
     assert monitor.status().predictions == 100
 
 
