@@ -101,7 +101,7 @@ class GroupedCounting:
     """The counts of rows by the values of some columns, in one pass over all of them.
 
     Price: about 3 KiB a numeric field and group, and 20 KiB for each of the `MOST_ACTIVE` groups
-    that were met last.
+    that were seen last.
     """
 
     def __init__(self, plan: CountingPlan, by: tuple[str, ...]) -> None:

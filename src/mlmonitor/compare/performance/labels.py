@@ -265,7 +265,7 @@ class LabelledOutcomes:
                 sums.update(predicted[own], actuals[own])
 
     def _update(self, block: Block, segments: Codes, *, now: float) -> None:
-        """Ingest actuals, in all and by segment; one of an unknown segment counts in all only."""
+        """Ingest actuals by segment and as a whole; an unknown segment counts in the whole only."""
         if self.population is not None:
             self.population.update(block, now=now)
         if self.split is not None:

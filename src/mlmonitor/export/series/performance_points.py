@@ -68,7 +68,7 @@ def risk_points(risks: Mapping[str, Risk], identity: Attributes) -> Iterator[Poi
 def objective_points(
     objectives: Sequence[ObjectiveStatus], identity: Attributes
 ) -> Iterator[Point]:
-    """The measure and the bounds of each objective, and whether any of a measure is not met."""
+    """The value and the bounds of each objective, and by measure whether one is not met."""
     firing: dict[str, bool] = {}
     for status in objectives:
         measure = status.objective.measure

@@ -11,7 +11,7 @@ class EventIds:
 
     Promise: a function of these three alone. Ids of one process differ and ascend with time, so an
         index over them grows at its end; ids of two processes differ in 42 bits of a hash of their
-        instances, unless the same millisecond and the same number meet in both.
+        instances, if both use one number in the same millisecond.
     Source: RFC 9562, section 5.7.
     """
 
