@@ -41,7 +41,6 @@ COSTS = (
         "tick of 200 fields, compared and encoded",
         "one export of 200 fields, compared and encoded",
     ),
-    ("tail", "serving thread, p99.9", "p99.9 of a serving thread at 2,000 requests/s"),
     ("imports", "import mlmonitor", "`import mlmonitor`, which loads what is asked for"),
     ("imports", "from mlmonitor import Monitor", "`from mlmonitor import Monitor`"),
 )

@@ -220,12 +220,15 @@ class Population:
         quantiles = view.shapes.digests.quantile(np.array(STATUS_QUANTILES))
         yield_gil()
         scores, thresholds = self._compute_scores(view)
+        yield_gil()
         size, drift = len(self.plan.schema), self.drift
         quality = None if self.field_quality is None else self.field_quality.snapshot(view.profile)
         total = self.window.total()
+        yield_gil()
         for profile in (total, view.profile):
             _freeze(profile)
         history = self.window.history() if with_history else None
+        yield_gil()
         return PopulationSnapshot(
             segment=self.segment,
             plan=self.plan,

@@ -151,7 +151,9 @@ class EProcess:
         return Evaluation(np.concatenate(log_e), ChangeSegment(*joined))
 
     def _evaluate_batch(self, fields: Counts) -> Evaluation:
-        terms = self._compute_gain(fields) + self._stake(fields)
+        gain = self._compute_gain(fields)
+        yield_gil()
+        terms = gain + self._stake(fields)
         begun, total = self._begun[fields], self._total[fields]
         # The stake of future restarts keeps its value.
         log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), -np.log(begun + 2.0))

@@ -7,6 +7,7 @@ import numpy as np
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.baseline import Baseline
 from mlmonitor.compare.drift.row_dependence import EffectiveCounts
+from mlmonitor.gil import yield_gil
 from mlmonitor.records import Counts, Floats
 from mlmonitor.stats.distance import Table
 from mlmonitor.stats.evidence.effect_bounds import bin_excess, psi_lower_sequence
@@ -48,12 +49,12 @@ class ChangeEffect:
         passes = restarts.log_e >= self._threshold
         passes[np.argmax(restarts.log_e, axis=0), np.arange(places.size)] = True
         counts, seasons = change.counts.copy(), change.seasons.copy()
-        rows = change.rows.copy()
-        best = np.full(places.size, -np.inf)
+        rows, best = change.rows.copy(), np.full(places.size, -np.inf)
         chosen_counts, chosen_seasons = counts[places], seasons[places]
         for restart in np.flatnonzero(passes.any(axis=1)).tolist():
             counts[places], seasons[places] = restarts.counts[restart], restarts.seasons[restart]
             gains = self.excess(counts, seasons)[places]
+            yield_gil()
             is_usable = passes[restart] & (counts[places].sum(axis=1) >= self._min_rows)
             gains = np.where(is_usable, gains, -np.inf)
             is_better = gains > best

@@ -123,6 +123,7 @@ class Drift:
         log_e = np.where(self._is_advancing, -np.inf, log_e)  # a later time is not drift
         yield_gil()
         excess, change = self._effect.judge(self._evidence, log_e, change)
+        yield_gil()
         self._refused = refused_counts(total) - self._skipped
         by_season = np.hstack([counts, seasons])
         transitions = self.states.evaluate(
@@ -132,6 +133,7 @@ class Drift:
             has_recovered=self._recovery.evaluate(by_season, self._shows_nothing),
             now=now,
         )
+        yield_gil()
         self._recovery.restart(transitions.fired, by_season, change.rows)
         changed = self.alerts.apply(
             transitions, lambda place: self._build_alert(place, float(log_e[place]), change, now)
