@@ -167,13 +167,23 @@ def _read_arrow_texts(column: Any) -> Values:
 
 def _read_dictionary(column: Any) -> Values:
     """Read the codes; each chunk of a column has a dictionary of its own."""
+    chunks = column.chunks if hasattr(column, "chunks") else [column]
+    if len(chunks) == 1:
+        return CodedValues(_list_distinct(chunks[0].dictionary), _read_codes(chunks[0].indices))
     categories: list[object] = []
     parts = [np.empty(0, np.int64)]
-    for chunk in column.chunks if hasattr(column, "chunks") else [column]:
-        codes = chunk.indices.cast("int64").fill_null(-1).to_numpy(zero_copy_only=False)
-        parts.append(np.where(codes < 0, -1, codes + len(categories)) if categories else codes)
+    for chunk in chunks:
+        codes = _read_codes(chunk.indices).astype(np.int64)
+        parts.append(np.where(codes < 0, -1, codes + len(categories)))
         categories += _list_distinct(chunk.dictionary)
-    return CodedValues(categories, parts[1] if len(parts) == 2 else np.concatenate(parts))
+    return CodedValues(categories, np.concatenate(parts))
+
+
+def _read_codes(indices: Any) -> np.ndarray[Any, Any]:
+    """The indices as they are, or -1 where one is missing."""
+    if indices.null_count:
+        indices = indices.cast("int64").fill_null(-1)
+    return np.asarray(indices.to_numpy(zero_copy_only=False))
 
 
 _READERS: dict[str, Callable[[Any], Values]] = {

@@ -22,7 +22,7 @@ from mlmonitor.capture.host.results import copy_columns, copy_result
 from mlmonitor.capture.outputs import Outputs
 from mlmonitor.capture.read.numbers import parse_datetimes, parse_floats
 from mlmonitor.capture.read.rows import Rows, gather, read_rows
-from mlmonitor.capture.read.tables import Table, batch_table
+from mlmonitor.capture.read.tables import Table, batch_table, build_table
 from mlmonitor.capture.values import UNREADABLE
 from mlmonitor.records import Floats
 
@@ -52,6 +52,8 @@ def make(request: pytest.FixtureRequest) -> Make:
 def table(frame: Any) -> Table:
     """The frame as the worker sees it."""
     form, rows, payload = Copiers()[type(frame)](frame)
+    if form is PayloadForm.FRAME_ROW:
+        return build_table(form, [payload], ())
     assert form is PayloadForm.FRAME
     return batch_table(form, payload, rows)
 
@@ -322,7 +324,7 @@ def test_columns_whose_labels_may_not_be_the_same_are_read_one_by_one(one: Any, 
 
 def test_no_more_than_some_frames_are_joined_at_once(make: Make) -> None:
     """It would hold the interpreter for too long."""
-    calls = [entry(make({"a": [1.0]}), 1.0) for _ in range(70)]
+    calls = [entry(make({"a": [1.0, 2.0]}), [1.0, 2.0]) for _ in range(70)]
     assert [len(run) for run in gather(calls)] == [32, 32, 6]
 
 
