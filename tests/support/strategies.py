@@ -78,7 +78,7 @@ RAW = st.one_of(
     st.tuples(st.integers()),
     st.sampled_from([*Colour, *Size, *Mood, *Grade, ABSENT, Decimal(1), 1 + 0j, math.nan]),
     st.sampled_from([np.True_, np.int64(1), np.float32(0.1), np.float64("nan"), np.str_("a")]),
-    st.sampled_from([np.datetime64("NaT"), np.datetime64("2024-05-01"), np.array([1, 2])]),
+    st.sampled_from([np.datetime64("NaT", "ns"), np.datetime64("2024-05-01"), np.array([1, 2])]),
     st.datetimes(),
     st.dates(),
     st.builds(Opaque),

@@ -76,7 +76,7 @@ def test_an_id_has_one_text_however_it_is_held(told: object, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "nothing", [None, math.nan, "", np.datetime64("NaT"), pd.NA, pd.NaT], ids=repr
+    "nothing", [None, math.nan, "", np.datetime64("NaT", "ns"), pd.NA, pd.NaT], ids=repr
 )
 def test_what_is_missing_or_empty_is_no_id(nothing: object) -> None:
     """It is not the text "nan" that other predictions without an id would share."""

@@ -90,8 +90,8 @@ def test_every_kind_of_number_is_read_as_a_number(value: object, expected: float
         np.float32("nan"),
         Decimal("NaN"),
         Decimal("sNaN"),
-        np.datetime64("NaT"),
-        np.timedelta64("NaT"),
+        np.datetime64("NaT", "ns"),
+        np.timedelta64("NaT", "ns"),
         pd.NA,
         pd.NaT,
     ],
@@ -226,7 +226,7 @@ def test_what_is_no_moment_is_of_a_wrong_type(value: object) -> None:
 
 def test_missing_moments_are_missing() -> None:
     """None, NaN, NaT and NA are missing among datetimes as among numbers."""
-    _, refused = parse_datetimes([None, math.nan, pd.NaT, pd.NA, np.datetime64("NaT")])
+    _, refused = parse_datetimes([None, math.nan, pd.NaT, pd.NA, np.datetime64("NaT", "ns")])
     assert refused.tolist() == [5, 0, 0]
 
 
