@@ -43,7 +43,7 @@ test-slow: $(VENV)/.test
 	$(PYTEST) -m slow $(PARALLEL)
 
 # Loads and crashes on the scale of a day in production; not part of CI.
-endurance: $(VENV)/.test
+endurance: $(VENV)/.test components
 	$(PYTEST) -m endurance
 
 # `make test` on every Python from 3.11 on that the machine has, and with the oldest libraries.

@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,58 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components import program
 from mlmonitor import Kafka, Monitor
 from mlmonitor.cli.main import main
 from mlmonitor.store.database import connect
 from mlmonitor.store.schema import initialise
-from support.brokers import KafkaBroker
-from support.collector_sink import free_port, wait_for
+from support.collector_sink import free_port
+from support.kafka_server import ApacheKafka, apache_kafka
 from support.references import fit_reference
 from support.store_chaos import POISONED, Stored, load_through_chaos
 
+__all__ = ["apache_kafka"]
+
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-
-
-class ApacheKafka(KafkaBroker):
-    """A server of Apache Kafka, which takes longer to start than a program without a JVM."""
-
-    def start(self) -> None:
-        """Start it, and wait until it listens."""
-        with self._log.open("ab") as file:
-            process = subprocess.Popen(self._command, stdout=file, stderr=file)
-        self._process = process
-        wait_for(self.port, seconds=120, unless=lambda: process.poll() is not None)
-
-
-@pytest.fixture
-def apache_kafka(tmp_path: Path) -> Iterator[ApacheKafka]:
-    """One node that is broker and controller."""
-    server, storage = program("kafka"), program("kafka-storage")
-    if server is None or storage is None:
-        pytest.skip("Apache Kafka is not built: make components")
-    port, controller = free_port(), free_port()
-    settings = {
-        "process.roles": "broker,controller",
-        "node.id": 1,
-        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
-        "controller.listener.names": "CONTROLLER",
-        "log.dirs": tmp_path / "kafka",
-        "offsets.topic.replication.factor": 1,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
-        "group.initial.rebalance.delay.ms": 0,
-    }
-    properties = tmp_path / "server.properties"
-    properties.write_text("".join(f"{k}={v}\n" for k, v in settings.items()), encoding="utf-8")
-    identity = ["-t", str(uuid.uuid4()), "-c", str(properties)]
-    subprocess.run([storage, "format", *identity], check=True, capture_output=True)
-    broker = ApacheKafka([str(server), str(properties)], port, tmp_path / "kafka.log")
-    yield broker
-    broker.stop(kills=True)
 
 
 class DebianDatabase:
