@@ -1,6 +1,7 @@
 """The values of a block's fields, by row, in the form in which they are sent."""
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,9 +53,7 @@ class _Numbers(NamedTuple):
         first, last = self.places[0], self.places[-1]
         is_run = last - first + 1 == len(self.places)
         matrix = block.numeric[first : last + 1] if is_run else block.numeric[list(self.places)]
-        names = self.names
-        columns = matrix[:, chosen].tolist()
-        return [dict(zip(names, row, strict=False)) for row in zip(*columns, strict=False)]
+        return [*map(dict, map(zip, repeat(self.names), matrix[:, chosen].T.tolist()))]
 
 
 class FieldCells:
