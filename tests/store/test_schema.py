@@ -15,6 +15,7 @@ from mlmonitor.store.database import connect
 from mlmonitor.store.retention import retain
 from mlmonitor.store.schema import (
     LATEST,
+    ensure_role,
     initialise,
     list_migrations,
     list_views,
@@ -234,6 +235,67 @@ def test_retention_drops_whole_days_and_old_rows_of_the_default_partition(
     assert removed == {("kpi_20260307", None), ("kpi_20260305", None), ("kpi_default", 1)}
     kept = store.execute("select min(time), count(*) from mlmonitor.kpi").fetchone()
     assert kept == (now - timedelta(days=2), 3)
+
+
+def is_waiting(connection: Connection, other: Connection) -> bool:
+    """Whether another connection waits for a lock."""
+    query = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
+    return connection.execute(query, (other.info.backend_pid,)).fetchone() == (True,)
+
+
+def test_two_stores_made_at_once_may_both_make_a_role_of_their_server(
+    database_url: str, postgres_server: PostgresDatabase
+) -> None:
+    """In two databases, which have no lock in common."""
+    role = f"role_{uuid4().hex[:12]}"
+    with (
+        connect(database_url) as watching,
+        connect(database_url, autocommit=False) as first,
+        connect(postgres_server.make_database()) as second,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        ensure_role(first, role)
+        done = threads.submit(ensure_role, second, role)
+        wait_until(lambda: is_waiting(watching, second))
+        first.commit()
+        done.result(10)
+        query = "select rolcanlogin from pg_roles where rolname = %s"
+        assert second.execute(query, (role,)).fetchone() == (False,)
+        second.execute(f"drop role {role}")
+
+
+def test_a_store_that_was_made_meanwhile_is_found(database_url: str) -> None:
+    """By a process that had looked before, and then waited for the one that made it."""
+    with (
+        connect(database_url) as watching,
+        connect(database_url) as early,
+        connect(database_url, autocommit=False) as first,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        assert read_version(early) == read_version(first) == 0  # which opens a transaction
+        initialise(first)
+        done = threads.submit(initialise, early)
+        wait_until(lambda: is_waiting(watching, early))
+        first.commit()
+        assert done.result(10) == LATEST
+
+
+def test_retention_that_runs_twice_at_once_removes_each_day_once(
+    store: Connection, database_url: str
+) -> None:
+    """The second waits, and finds nothing left."""
+    now = datetime.now(UTC)
+    for days in range(1, 8):
+        day = (now - timedelta(days=days)).date()
+        store.execute("select mlmonitor.create_partition('prediction', %s)", (day,))
+    with (
+        connect(database_url) as one,
+        connect(database_url) as other,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        calls = [threads.submit(retain, each, days=2, now=now) for each in (one, other)]
+        removed = [call.result(20) for call in calls]
+    assert sorted(map(len, removed)) == [0, 5]
 
 
 def test_retention_of_no_day_is_refused(store: Connection) -> None:

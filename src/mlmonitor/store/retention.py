@@ -9,6 +9,8 @@ PARTITIONED = ("prediction", "label", "kpi", "outcome")
 _HOURLY = ("rollup_traffic", "rollup_field", "rollup_kpi", "rollup_outcome")
 _BY_TIME = {"alert": "time", "verdict": "time", "dead_letter": "loaded_at", "waiting_label": "time"}
 
+_LOCK = "hashtextextended('mlmonitor.retain', 0)"
+
 
 class Removed(NamedTuple):
     """A partition that was dropped, or the number of rows deleted from a table."""
@@ -20,7 +22,8 @@ class Removed(NamedTuple):
 def retain(connection: Any, *, days: int, now: datetime | None = None) -> list[Removed]:
     """Remove what is older than `days` whole days; return what was removed.
 
-    Daily rollups and references stay: they hold no single row and take little room.
+    Daily rollups and references stay: they hold no single row and take little room. A second call
+    meanwhile, from another process, waits for the first.
 
     Raises:
         ConfigError: `days` is not at least 1.
@@ -28,6 +31,15 @@ def retain(connection: Any, *, days: int, now: datetime | None = None) -> list[R
     if days < 1:
         raise ConfigError("days: expected at least 1")
     oldest = oldest_day(days, now or datetime.now(UTC))
+    connection.execute(f"select pg_advisory_lock({_LOCK})")
+    try:
+        return _remove_before(connection, oldest)
+    finally:
+        if not connection.broken:
+            connection.execute(f"select pg_advisory_unlock({_LOCK})")
+
+
+def _remove_before(connection: Any, oldest: date) -> list[Removed]:
     removed: list[Removed] = []
     for table in PARTITIONED:
         with connection.transaction():

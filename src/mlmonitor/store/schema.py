@@ -26,6 +26,7 @@ _VIEWS = (
 _ROLES = ("mlmonitor_loader", "mlmonitor_reader")
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('mlmonitor.schema', 0))"
 _INSUFFICIENT_PRIVILEGE = "42501"
+_EXISTING = ("42710", "23505")  # a role that was there, and one that was made meanwhile
 
 
 class Migration(NamedTuple):
@@ -62,8 +63,9 @@ LATEST = len(list_migrations())
 
 def read_version(connection: Any) -> int:
     """Return the version of a database's schema; 0 if it has none."""
-    exists = connection.execute("select to_regclass('mlmonitor.schema_version')").fetchone()[0]
-    if exists is None:
+    # Not to_regclass: what it once did not find, it may not find after waiting for a lock either.
+    query = "select exists (select from pg_tables where (schemaname, tablename) = (%s, %s))"
+    if not connection.execute(query, ("mlmonitor", "schema_version")).fetchone()[0]:
         return 0
     query = "select coalesce(max(version), 0) from mlmonitor.schema_version"
     return int(connection.execute(query).fetchone()[0])
@@ -157,12 +159,27 @@ def _finish(connection: Any, *, with_roles: bool) -> None:
     if not with_roles:
         return
     for role in _ROLES:
-        query = "select exists (select from pg_roles where rolname = %s)"
-        if not connection.execute(query, (role,)).fetchone()[0]:
-            connection.execute(f"create role {role} nologin")
+        ensure_role(connection, role)
     connection.execute(read_sql("roles.sql"))
     database = connection.execute("select quote_ident(current_database())").fetchone()[0]
     connection.execute(f"grant temporary on database {database} to mlmonitor_loader")
+
+
+def ensure_role(connection: Any, role: str) -> None:
+    """Make a role that cannot log in, unless it is there; `role` is a name of our own.
+
+    Roles belong to the server, locks to a database: a store that is made beside this one, in
+    another database, may be the first.
+    """
+    query = "select exists (select from pg_roles where rolname = %s)"
+    if connection.execute(query, (role,)).fetchone()[0]:
+        return
+    try:
+        with connection.transaction():
+            connection.execute(f"create role {role} nologin")
+    except Exception as error:
+        if sqlstate(error) not in _EXISTING:
+            raise
 
 
 def list_views() -> Iterator[tuple[str, str]]:
