@@ -119,7 +119,6 @@ def evaluate_events(spark: "SparkSession", events: EventFiles, monitor: Monitor)
 
     Spark joins and sorts them; the driver computes performance, cohorts and the verdict, in the
     order of their times, and exports what the monitor exports, under the names of a service.
-    Price: about 50 us a labelled prediction of 20 features on the driver.
     """
     for outcomes in read_outcomes(spark, events):
         monitor.record_outcomes(
