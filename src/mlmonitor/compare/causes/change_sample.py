@@ -9,6 +9,7 @@ from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import FieldProfile, encode
 from mlmonitor.aggregate.shapes import Shapes
 from mlmonitor.aggregate.sketches.categories import Encoded
+from mlmonitor.aggregate.sketches.heavy_hitters import HeavyHitters
 from mlmonitor.aggregate.sketches.moments import valid_counts
 from mlmonitor.aggregate.staging import slice_block
 from mlmonitor.records import Block, Counts, Floats, Role
@@ -50,7 +51,7 @@ class ChangeSample:
         self._plan, self._hitters = plan, hitters
         numeric = len(plan.schema.numeric)
         self._profile = FieldProfile(plan)  # of the categories
-        self._names = Shapes(plan, hitters)
+        self._names = [HeavyHitters(hitters) for _ in plan.schema.categorical]
         self._numbers: Floats = np.empty((numeric, SAMPLE_ROWS))
         self._refused: Counts = np.zeros((numeric, 3), np.int64)
         self._hashes: _Hashes = np.empty(SAMPLE_ROWS, np.uint64)
@@ -64,7 +65,7 @@ class ChangeSample:
     def nbytes(self) -> int:
         """Memory held once it is full."""
         arrays = self._numbers.nbytes + self._refused.nbytes + self._hashes.nbytes
-        return self._profile.nbytes + self._names.nbytes + arrays
+        return self._profile.nbytes + sum(names.nbytes for names in self._names) + arrays
 
     def update(self, block: Block) -> None:
         """Keep the first rows of a block, as many as there is room for."""
@@ -75,7 +76,8 @@ class ChangeSample:
         first = slice_block(block, 0, stop - start)
         encoded = encode(first, self._plan)
         self._profile.count_categories(encoded)
-        self._names.count_new(encoded)
+        for names, column in zip(self._names, encoded, strict=True):
+            names.update(column.new)
         self._numbers[:, start:stop] = first.numeric
         self._refused += first.refused
         self._hashes[start:stop] = self._hash_features(first, encoded)
@@ -88,7 +90,8 @@ class ChangeSample:
         profile, shapes = FieldProfile(self._plan), Shapes(self._plan, self._hitters)
         profile.merge(self._profile)
         profile.count_numeric(ordered, valid, self._refused)
-        shapes.merge(self._names)
+        for mine, names in zip(shapes.hitters, self._names, strict=True):
+            mine.merge(names)
         shapes.digests.update_sorted(ordered, valid)
         return ShownRows(profile, shapes, self.rows, self._count_copies(ordered))
 

@@ -13,6 +13,9 @@ _EVIDENT = 2.5  # times what the fit leaves unexplained
 APART: Final = 0.5
 """Ranks that a change moves: values that overlap more with the others look like them."""
 
+FAR: Final = 0.9
+"""The same for changes that are not expected."""
+
 
 class Part(NamedTuple):
     """The change that explains some ranks: its place among the candidates, and its share."""
@@ -43,7 +46,8 @@ def find_part(
     before, now: ranks of some points among values of the reference and of these rows. changed:
     `[candidates, points]`, ranks once a candidate has changed all values. preferred: the first of
     them, which are chosen if one fits nearly as well as the best. A change must explain all that
-    exceeds chance, and move the values that it changes away from the others, by `apart` ranks.
+    exceeds chance, and move the values that it changes away from the others: by `apart` ranks if it
+    is preferred, otherwise by `FAR`, because one of many changes fits almost any shape.
     Source: the share that minimises the squared distance between distribution functions, which is
     Cramér's distance, and a Kolmogorov-Smirnov test of the fit.
     """
@@ -53,7 +57,8 @@ def find_part(
     shares = np.clip(directions @ difference / norms, 0.0, 1.0)
     unexplained = np.abs(difference - shares[:, None] * directions).max(axis=1)
     distances = np.abs(directions).max(axis=1)
-    is_evident = (distances >= apart) & (shares * distances >= _EVIDENT * limit)
+    needed = np.where(np.arange(len(changed)) < preferred, apart, max(apart, FAR))
+    is_evident = (distances >= needed) & (shares * distances >= _EVIDENT * limit)
     unexplained = np.where(is_evident & (unexplained <= limit), unexplained, np.inf)
     best = float(unexplained.min(initial=np.inf))
     if not np.isfinite(best):

@@ -75,13 +75,16 @@ def locate_fields(alerts: Sequence[Alert], population: Population) -> list[int]:
 
 def _find_filled(features: Sequence[_ChangedFeature], shown: ShownRows) -> CommonCause | None:
     """Detect one value, outside the range, that a part of the rows has. It is nobody's own."""
+    quantiles: dict[int, Floats] = {}  # of all fields, by the number of steps
     for place, entry, valid in features:
         rows = int(shown.profile.quality[place].sum())
         steps = min(2 * valid // LEAST_ROWS, 200)  # two of them are five rows
         if entry.min is None or entry.max is None or steps < 4:
             continue
         ranks = np.linspace(0, 1, steps + 1)
-        now = shown.shapes.digests.quantile(ranks)[place]
+        if steps not in quantiles:
+            quantiles[steps] = shown.shapes.digests.quantile(ranks)
+        now = quantiles[steps][place]
         value = find_filler(_read_quantiles(entry, ranks), now, low=entry.min, high=entry.max)
         if value is None:
             continue
@@ -98,10 +101,12 @@ def _find_swapped(features: Sequence[_ChangedFeature], shown: ShownRows) -> Comm
     """Detect two features, each of which has the quantiles of the other, at least in part."""
     quantiles = shown.shapes.digests.quantile(RANKS)
     fine = shown.shapes.digests.quantile(_FINE_RANKS)
-    for one, other in combinations(features[:_MOST_COMPARED], 2):
+    for (first, one), (second, other) in combinations(enumerate(features[:_MOST_COMPARED]), 2):
         before = _read_quantiles(one.entry, RANKS), _read_quantiles(other.entry, RANKS)
-        share: float | None = 1.0
-        if not are_swapped(before, (quantiles[one.place], quantiles[other.place])):
+        share: float | None = None
+        if are_swapped(before, (quantiles[one.place], quantiles[other.place])):
+            share = 1.0
+        elif max(first, second) < _MOST_SEARCHED:
             share = find_swapped_part(
                 (
                     _read_quantiles(one.entry, _FINE_RANKS),
@@ -126,10 +131,11 @@ def _find_moved(features: Sequence[_ChangedFeature], shown: ShownRows) -> Common
     for place, entry, rows in features:
         own, traits = (_read_quantiles(entry, RANKS), quantiles[place]), _read_traits(entry)
         change = describe_numbers(*own, traits, rows=rows)
-        ends = _read_quantiles(entry, _FINE_RANKS), fine[place]
-        if searched < _MOST_SEARCHED and not (change and is_whole(*ends, own, rows=rows)):
+        if searched < _MOST_SEARCHED:
             searched += 1
-            change = describe_part(*ends, traits, rows=rows) or change
+            ends = _read_quantiles(entry, _FINE_RANKS), fine[place]
+            if change is None or not is_whole(*ends, own, rows=rows):
+                change = describe_part(*ends, traits, rows=rows) or change
             yield_gil()
         changes += [] if change is None else [(entry.name, change)]
     return _join_changes(changes, shown)

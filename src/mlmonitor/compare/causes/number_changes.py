@@ -145,7 +145,7 @@ def find_swapped_part(
         points = np.union1d(np.union1d(own, other), values)
         ranks, changed = estimate_ranks(own, points), estimate_ranks(other, points)
         now_ranks = estimate_ranks(values, points)
-        part = find_part(ranks, now_ranks, changed[None], rows=rows, apart=_SWAP_APART)
+        part = find_part(ranks, now_ranks, changed[None], rows=rows, preferred=1, apart=_SWAP_APART)
         if part is None:
             return None
         shares.append(part.share)

@@ -88,7 +88,7 @@ def test_a_defect_that_begins_in_a_running_service_gets_the_title_it_has_in_a_ne
 def test_rows_that_are_sent_repeatedly_are_one_incident(reference: Reference) -> None:
     """Fields fire one after the other, wherever the evidence of each began."""
     with Monitor("m", reference=reference, exporters=[], config=CONFIG) as monitor:
-        record(monitor, repeat(draw(4, 300)))
+        record(monitor, repeat(draw(4, 600)))
         (incident,) = monitor.status().incidents
     assert incident.cause == "repeated"
     assert incident.title == "rows repeated: about 80% of them are copies of earlier ones"
