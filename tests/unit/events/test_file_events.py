@@ -54,7 +54,7 @@ def test_each_event_is_a_line_of_a_complete_file(tmp_path: Path, reference: Refe
     with make_monitor(reference, Files(tmp_path / "new" / "events")) as monitor:
         monitor.record(rows(1_000), np.zeros(1_000))
         monitor.label("a", 1.0)
-        monitor.flush()
+        monitor.flush(timeout_seconds=60)
         status = monitor.status().events
         monitor.record(rows(10), np.zeros(10))
     events = read_lines(tmp_path / "new" / "events")
@@ -100,7 +100,7 @@ def test_events_beyond_the_limit_of_the_folder_are_dropped_and_counted(
     (tmp_path / "other.jsonl").write_bytes(b"\n" * 5_000)
     with make_monitor(reference, Files(tmp_path, max_total_bytes=5_000)) as monitor:
         monitor.record(rows(100), np.zeros(100))
-        monitor.flush()
+        monitor.flush(timeout_seconds=60)
         status = monitor.status().events
     assert status is not None
     assert status.dropped >= 100 + len(reference.fields)
@@ -175,9 +175,9 @@ def test_a_forked_child_writes_nothing_of_its_parent_again(
         child = os.fork()
         if child == 0:
             predict({"amount": 2.0, "line": "motor"})
-            os._exit(0 if monitor.close() else 1)
+            os._exit(0 if monitor.close(timeout_seconds=60) else 1)
         assert os.waitpid(child, 0)[1] == 0
-        assert monitor.close()
+        assert monitor.close(timeout_seconds=60)
         if form == "jsonl":
             results = [
                 e["features"]["amount"] for e in read_lines(folder) if e["schema"] == "prediction"
@@ -199,7 +199,7 @@ def test_each_schema_has_a_parquet_file_with_the_columns_of_its_table(
     with make_monitor(reference, Files(tmp_path, format="parquet")) as monitor:
         monitor.record(rows(9_000), np.arange(9_000.0))
         monitor.label(["a", "b"], [1.0, None])
-        monitor.flush()
+        monitor.flush(timeout_seconds=60)
         status = monitor.status().events
     assert status is not None
     assert status.delivered >= 9_002
