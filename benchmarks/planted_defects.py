@@ -5,7 +5,7 @@ after 1,000 and after 10,000 rows without it, and in three of ten rows of a new 
 recorded in blocks of 50, and the stream ends 1,000 rows after the first incident, or after 5,000
 rows with the defect.
 
-    python benchmarks/planted_defects.py                # about four minutes
+    python benchmarks/planted_defects.py                # about five minutes
     python benchmarks/planted_defects.py "sign flipped" # prints the titles of one defect
 """
 
