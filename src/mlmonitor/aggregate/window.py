@@ -89,6 +89,11 @@ class Window:
                 self._rotate(1)
                 self._opened_at = now
 
+    def limit_staging(self, rows: int = StagingBuffer.ROWS) -> None:
+        """Stage at most this many rows from now on."""
+        self._fold_staged()
+        self._stage = StagingBuffer(len(self.plan.schema.numeric), rows)
+
     def count_only(self, block: Block) -> None:
         """Count rows in the totals only: those that became the reference are not compared."""
         self._closed.update(block)

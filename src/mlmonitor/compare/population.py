@@ -12,11 +12,12 @@ from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.recent_groups import RecentGroups
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.aggregate.sketches.group_sizes import hash_groups
+from mlmonitor.aggregate.staging import StagingBuffer
 from mlmonitor.aggregate.window import View, Window
 from mlmonitor.capture.trace_context import Origin
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.alerts.alert import Alert
-from mlmonitor.compare.causes.change_sample import ChangeSample
+from mlmonitor.compare.causes.change_sample import SHARED_ROWS, ChangeSample
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.drift.decomposition import Shift, ShiftDecomposition
 from mlmonitor.compare.drift.drift import PSI, Drift
@@ -94,10 +95,19 @@ class Population:
         self.sample: ChangeSample | None = None
         """The rows since an incident began, while its cause is examined."""
         self._sample_bytes = ChangeSample(plan, options.hitters).nbytes if entries else 0
+        self._shared_bytes = 8 * SHARED_ROWS * len(plan.schema.numeric) if entries else 0
 
     def begin_sample(self) -> None:
         """Keep the next rows, so that the cause of an incident can be found in them."""
-        self.sample = ChangeSample(self.plan, self._options.hitters) if self.entries else None
+        if self.entries:
+            self.window.limit_staging(StagingBuffer.ROWS - SHARED_ROWS)
+            self.sample = ChangeSample(self.plan, self._options.hitters)
+
+    def end_sample(self) -> None:
+        """Forget the rows that were kept."""
+        if self.sample is not None:
+            self.sample = None
+            self.window.limit_staging()
 
     def _begin_comparing(self) -> tuple[Drift, FieldQuality]:
         """Return the comparisons with the entries, without any evidence so far."""
@@ -210,7 +220,9 @@ class Population:
             *(self.exemplars, self.groups, self.dependence),
         )
         compared = sum(part.nbytes for part in parts if part is not None)
-        return self.window.memory_bytes + dictionaries + compared + self._sample_bytes
+        shared = 0 if self.sample is None else self._shared_bytes
+        sampled = shared + max(self._sample_bytes - self._shared_bytes, 0)
+        return self.window.memory_bytes + dictionaries + compared + sampled
 
     def snapshot(self, *, now: float, with_history: bool = False) -> PopulationSnapshot:
         """The window beside the reference at `now`; updates `current` of the alerts."""

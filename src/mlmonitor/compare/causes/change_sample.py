@@ -17,6 +17,9 @@ from mlmonitor.records import Block, Counts, Floats, Role
 SAMPLE_ROWS: Final = 512
 """Rows that a sample keeps."""
 
+SHARED_ROWS: Final = 560
+"""Rows of numbers that take as much memory as a sample; the window stages fewer meanwhile."""
+
 _NEARLY_ALL = 0.9
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio; odd, so multiplication is invertible
 _TURN = np.uint64(29)

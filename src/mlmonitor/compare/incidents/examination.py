@@ -97,7 +97,7 @@ class Examination:
     def _end(self, traffic: Traffic) -> None:
         self._looks, self._resume_at = [], 0
         for population in _sampled(traffic):
-            population.sample = None
+            population.end_sample()
 
 
 def _sampled(traffic: Traffic) -> Iterator[Population]:
