@@ -134,7 +134,7 @@ _ARRAYS = frozenset({"reasons", "quantiles", "buckets", "bins"})
 COPY_HEAD: bytes = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 COPY_END: bytes = b"\xff\xff"
 _NULL = b"\xff\xff\xff\xff"
-pack_length = Struct("!i").pack
+pack_length: Callable[[int], bytes] = Struct("!i").pack
 _FLOAT, _INTEGER = Struct("!id").pack, Struct("!iq").pack
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
