@@ -88,7 +88,7 @@ def test_an_unreachable_destination_is_tried_once(told: Told) -> None:
         (["--destination", "dynatrace", "--url", "https://a.apps.dynatrace.com"], ".live."),
         (["--destination", "dynatrace", "--url", "https://a.b", "--protocol", "grpc"], "no gRPC"),
         (["--destination", "collector", "--url", "localhost:4318"], "scheme"),
-        (["--destination", "collector", "--reference", "nowhere.json"], "No such file"),
+        (["--destination", "collector", "--reference", "nowhere.json"], "found none"),
         (["--destination", "environment"], "OTEL_EXPORTER_OTLP_ENDPOINT"),
     ],
 )
