@@ -27,6 +27,7 @@ from mlmonitor.formatting import signed
 from mlmonitor.records import Role
 
 _LEAST_COPIED = 0.1  # of the rows, besides those of the reference
+_DRIFTED = 2.0  # times the PSI of one window in a hundred: of one in 3,700, even with two bins
 
 FindFault = Callable[[Sequence[Alert]], CommonCause | None]
 """Returns the fault of labels that explains alerts on performance, if one does."""
@@ -131,14 +132,30 @@ def _find_repeated(
 def _blame_inputs(
     alerts: Sequence[Alert], population: Population, shown: ShownRows
 ) -> CommonCause | None:
-    """Detect a shift of the prediction that some features explain in part."""
-    decomposition = population.decomposition
+    """Detect a shift of the prediction together with features that have changed themselves.
+
+    Features that alert are named first, even if the model extrapolated, so that their effect is
+    unknown; then others that have drifted and explain a part. A feature that is as trained is not
+    named, although its effect may be beyond chance: it moved by as much as any feature may.
+    """
+    decomposition, drift = population.decomposition, population.drift
     shift = None if decomposition is None else decomposition.explain(shown.profile)
-    if shift is None or not any(alert.role is Role.PREDICTION for alert in alerts):
+    if shift is None or drift is None or all(a.role is not Role.PREDICTION for a in alerts):
         return None
-    parts = [part.field for part in shift.contributions if part.is_beyond_chance]
-    if not parts:
+    alerting = {alert.field for alert in alerts if alert.role is Role.FEATURE}
+    has_drifted = drift.window.exceed_chance(shown.profile, times=_DRIFTED)
+    drifted = {
+        field.name
+        for field, is_drifted in zip(population.plan.schema.fields, has_drifted, strict=True)
+        if is_drifted and field.role is Role.FEATURE
+    }
+    parts = [part for part in shift.contributions if part.field in alerting | drifted]
+    beyond = [p.field for p in parts if p.is_extrapolated and p.field in alerting]
+    explaining = [part.field for part in parts if part.is_beyond_chance]
+    explaining.sort(key=lambda name: name not in alerting)  # keeps the order of their effects
+    reasons = [f"{', '.join(beyond[:3])} left the range of training"] if beyond else []
+    reasons += [f"explained by {', '.join(explaining[:3])}"] if explaining else []
+    if not reasons:
         return None
-    fields = ", ".join(parts[:3])
-    title = f"{shift.prediction} moved by {signed(shift.shift)}; explained by {fields}"
+    title = f"{shift.prediction} moved by {signed(shift.shift)}; {'; '.join(reasons)}"
     return CommonCause(title, "inputs", "look at these features first, in this order")

@@ -14,6 +14,7 @@ from mlmonitor.compare.causes.number_changes import (
     FieldTraits,
     NumberChange,
     are_swapped,
+    describe_few,
     describe_numbers,
     describe_part,
     find_filler,
@@ -130,10 +131,11 @@ def _find_moved(features: Sequence[_ChangedFeature], shown: ShownRows) -> Common
     searched = 0
     for place, entry, rows in features:
         own, traits = (_read_quantiles(entry, RANKS), quantiles[place]), _read_traits(entry)
-        change = describe_numbers(*own, traits, rows=rows)
-        if searched < _MOST_SEARCHED:
+        ends = _read_quantiles(entry, _FINE_RANKS), fine[place]
+        of_few = describe_few(*ends, traits, rows=rows)
+        change = of_few or describe_numbers(*own, traits, rows=rows)
+        if of_few is None and searched < _MOST_SEARCHED:
             searched += 1
-            ends = _read_quantiles(entry, _FINE_RANKS), fine[place]
             if change is None or not is_whole(*ends, own, rows=rows):
                 change = describe_part(*ends, traits, rows=rows) or change
             yield_gil()

@@ -26,6 +26,7 @@ _NEAR_FACTOR = 0.07  # relative difference from a factor that is used between un
 _SWAP_APART = 0.25  # ranks: two fields agree on the share
 _SAME_SHARE = 0.15  # by which the shares of swapped rows may differ in two fields
 _MOST_BEFORE = 0.05  # of the values that one value had, if it is to be one that is stuck
+_MOST_RANKS = 0.5  # of a field of few values that one factor or amount explains exactly
 _KNOWN_FACTORS = (100.0, 1_000.0, 10.0, 60.0, 3_600.0, 1e6, 1e4, 12.0, 24.0, 7.0)
 
 _KNOWN = (-1.0, *(exact for known in _KNOWN_FACTORS for exact in (known, 1 / known)))
@@ -78,6 +79,29 @@ def describe_numbers(
     is_shifted = float(np.abs(now - before - moved).max()) <= limit
     if is_shifted and abs(moved) > limit:
         return NumberChange("shifted", f"moved by about {signed(_round(moved))}")
+    return None
+
+
+def describe_few(
+    before: Floats, now: Floats, traits: FieldTraits = _NO_TRAITS, *, rows: int = _MANY
+) -> NumberChange | None:
+    """Describe the factor or shift of all values of a field that has only a few of them, if any.
+
+    Its quantiles jump from one value to the next, at ranks that depend on chance, but at most ranks
+    they differ by exactly one factor or amount.
+    before, now: quantiles at evenly spaced ranks from 0 to 1. rows: those behind `now`.
+    """
+    if not np.isfinite(now).all() or np.ptp(before) == 0 or traits.hour is not None:
+        return None
+    with np.errstate(all="ignore"):
+        factor, moved = _find_frequent(now / before), _find_frequent(now - before)
+    is_scaled = factor is not None and factor > 0 and abs(factor - 1) > _LEAST_CHANGE
+    if factor is not None and is_scaled and _fits_exactly(before * factor, now, rows=rows):
+        is_known = _round_factor(factor) in _KNOWN
+        text = f"multiplied by {short(factor)}"
+        return NumberChange("scaled", _describe_factor(factor, traits) if is_known else text)
+    if moved and _fits_exactly(before + moved, now, rows=rows):
+        return NumberChange("shifted", f"moved by {signed(moved)}")
     return None
 
 
@@ -205,6 +229,21 @@ def _find_factor(before: Floats, now: Floats) -> float | None:
     factor = float(before @ now / (before @ before))
     is_scaled = float(np.abs(now - factor * before).max()) <= _FIT_TOLERANCE * float(np.ptp(now))
     return factor if is_scaled and factor > 0 else None
+
+
+def _find_frequent(changes: Floats) -> float | None:
+    """Return the change at most ranks, or None if they differ."""
+    values, counts = np.unique(changes.astype(np.float32), return_counts=True)
+    most = int(np.argmax(counts))
+    is_frequent = np.isfinite(values[most]) and counts[most] > _MOST_RANKS * changes.size
+    return float(values[most]) if is_frequent else None
+
+
+def _fits_exactly(expected: Floats, now: Floats, *, rows: int) -> bool:
+    """Whether a few values are the same, and their shares differ by no more than chance."""
+    expected, now = expected.astype(np.float32), now.astype(np.float32)
+    points = np.union1d(expected, now)
+    return fits(estimate_ranks(expected, points), estimate_ranks(now, points), rows=rows)
 
 
 def _describe_factor(factor: float, traits: FieldTraits) -> str:

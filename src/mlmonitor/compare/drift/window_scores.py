@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from mlmonitor.aggregate.plan import Plan
+from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.window import View
 from mlmonitor.compare.baseline import Baseline, season_rows
 from mlmonitor.compare.count_table import profile_counts
 from mlmonitor.compare.drift.row_dependence import EffectiveCounts
 from mlmonitor.formats.reference import CountedEntry, NumericReference
-from mlmonitor.records import Counts, Floats
+from mlmonitor.records import Counts, Floats, Mask
 from mlmonitor.stats.critical_values import CriticalValues
 from mlmonitor.stats.distance import (
     MEASURES,
@@ -18,6 +19,7 @@ from mlmonitor.stats.distance import (
     WASSERSTEIN,
     WASSERSTEIN_RANKS,
     Table,
+    psi,
     wasserstein,
 )
 from mlmonitor.stats.simulated_values import SIMULATION_BYTES
@@ -84,6 +86,12 @@ class WindowScores:
         """The threshold of the PSI alone, for a tenth of the price."""
         worth = self._effective.current(counts), self._effective.expected(expected)
         return self._critical.psi_at(*worth)
+
+    def exceed_chance(self, profile: FieldProfile, *, times: float) -> Mask:
+        """Whether the PSI of each field exceeds this many times its threshold."""
+        counts, expected = profile_counts(profile), self._baseline.for_rows(season_rows(profile))
+        is_beyond: Mask = psi(expected, counts) > times * self.psi_threshold(counts, expected)
+        return is_beyond
 
     def simulate_next(self) -> bool:
         """Simulate a part of the thresholds of learned fields; return False once all are done."""

@@ -1,5 +1,7 @@
 """Changes of numbers that quantiles show, and neighbours that they must not be taken for."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from mlmonitor.compare.causes.number_changes import (
     RANKS,
     FieldTraits,
     are_swapped,
+    describe_few,
     describe_numbers,
     find_filler,
 )
@@ -130,3 +133,49 @@ def test_varied_few_and_inner_values_are_not_taken_for_a_filler() -> None:
     inside[: ROWS // 10] = 300.0
     for values in (spread, few, inside, amounts(1), np.full(ROWS, -999.0)):
         assert filler_in(values) is None
+
+
+LIMITS = np.array([8_000.0, 15_000.0, 20_000.0, 200_000.0, 300_000.0])
+FEW_RANKS = np.linspace(0, 1, 201)
+
+
+def limits(seed: int, rows: int = 512) -> Floats:
+    """One of five limits a row."""
+    return np.random.default_rng(seed).choice(LIMITS, rows, p=[0.14, 0.19, 0.34, 0.12, 0.21])
+
+
+def describe_limits(now: Floats, *, hour: float | None = None) -> str | None:
+    """How limits became these values."""
+    before = np.quantile(limits(0, 5_000), FEW_RANKS)
+    change = describe_few(before, np.quantile(now, FEW_RANKS), FieldTraits(hour), rows=now.size)
+    return None if change is None else change.description
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize(
+    ("change", "description"),
+    [
+        (lambda values: 1.25 * values, "multiplied by 1.25"),
+        (lambda values: values / 100, "multiplied by about 0.01"),
+        (lambda values: values + 500, "moved by +500"),
+        (lambda values: values, None),
+        (lambda values: np.where(values > 100_000, 1.25, 1) * values, None),
+    ],
+    ids=["factor", "cents", "shift", "unchanged", "in part"],
+)
+def test_a_field_of_few_values_is_described_exactly_whatever_their_shares(
+    seed: int, change: Callable[[Floats], Floats], description: str | None
+) -> None:
+    """Quantiles near the edge between two values jump from one to the other by chance."""
+    assert describe_limits(change(limits(seed))) == description
+
+
+def test_a_field_of_many_values_has_no_exact_factor() -> None:
+    """Its quantiles are never exactly proportional."""
+    before, now = (np.quantile(amounts(seed), FEW_RANKS) for seed in (0, 1))
+    assert describe_few(before, 1.25 * now, rows=ROWS) is None
+
+
+def test_values_of_a_time_of_day_are_left_to_the_search_for_hours() -> None:
+    """Another time zone is a better word than an amount."""
+    assert describe_limits(limits(1) + 3_600, hour=3_600.0) is None

@@ -109,3 +109,39 @@ def test_an_exact_title_is_in_the_event_log_under_the_id_of_the_first(
     ids = {line.split('"alert_id":')[1].split(",")[0] for line in events}
     assert len(ids) == 1
     assert any("all values of amount multiplied by about 100;" in event for event in events)
+
+
+def test_limits_of_five_sizes_are_named_with_their_exact_factor() -> None:
+    """A third of the rows have one new value, but no value is stuck."""
+    rng = np.random.default_rng(5)
+    sizes, shares = np.array([8.0, 15.0, 20.0, 200.0, 300.0]), [0.14, 0.19, 0.34, 0.12, 0.21]
+    before = {**draw(0), "limit": rng.choice(sizes, ROWS, p=shares)}
+    fitted = Reference.fit(before, predictions=np.ones(ROWS), thresholds="asymptotic")
+    with Monitor("m", reference=fitted, exporters=[], config=CONFIG) as monitor:
+        record(monitor, {**draw(1, 600), "limit": rng.choice(sizes, 600, p=shares)})
+        record(monitor, {**draw(2, 700), "limit": 1.25 * rng.choice(sizes, 700, p=shares)})
+        (incident,) = monitor.status().incidents
+    assert (incident.cause, incident.title) == ("scaled", "all values of limit multiplied by 1.25")
+
+
+def test_inputs_that_moved_the_prediction_are_those_that_changed_themselves() -> None:
+    """The mix effect of `age` is beyond chance, too, but its distribution is as in training."""
+    evenly = (np.arange(ROWS) + 0.5) / ROWS
+    rng = np.random.default_rng(6)
+    age, kind = rng.permutation(evenly), rng.permutation(np.floor(4 * evenly))
+    fitted = Reference.fit(
+        {"age": age, "kind": kind}, predictions=age + kind, thresholds="asymptotic"
+    )
+    share = rng.permutation((np.arange(1_000) + 0.5) / 1_000)
+    nudged, fewer = share**0.85, np.floor(4 * rng.permutation(share) ** 1.5)
+    with Monitor("m", reference=fitted, exporters=[], config=CONFIG) as monitor:
+        monitor.record({"age": nudged, "kind": fewer}, nudged + fewer)
+        monitor.flush()
+        status = monitor.status()
+    shift = status.why
+    assert shift is not None
+    assert {part.field for part in shift.contributions if part.is_beyond_chance} == {"age", "kind"}
+    (incident,) = status.incidents
+    assert "kind" in {alert.field for alert in incident.members}
+    assert incident.cause == "inputs"
+    assert incident.title.endswith("; explained by kind")
