@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mlmonitor.environment.parsers import Warn, read_boolean, read_choice, read_duration, warn_once
+from mlmonitor.environment.watch_settings import WATCH_VARIABLES
 from mlmonitor.errors import ConfigError
 
 PAGE = "docs/configuration.md"
@@ -15,8 +16,8 @@ _PREFIX = "MLMONITOR_"
 _PYDANTIC = "Value error, "  # the prefix of our own sentences
 _FILTER = "OTEL_METRICS_EXEMPLAR_FILTER"
 _FILTERS = {"always_off": False, "trace_based": True, "always_on": True}
-_FROM_KUBERNETES = re.compile(r"(SERVICE_HOST|SERVICE_PORT|PORT)(_.*)?")
-"""Variables that Kubernetes sets in every pod beside a service called mlmonitor; not options."""
+_NO_OPTION = re.compile("|".join(["(SERVICE_HOST|SERVICE_PORT|PORT)(_.*)?", *WATCH_VARIABLES]))
+"""Variables that Kubernetes sets beside a service called mlmonitor, and the instrumentor's."""
 
 
 class Config(BaseModel):
@@ -234,7 +235,7 @@ def _read_options(environ: Mapping[str, str]) -> dict[str, object]:
     options: dict[str, object] = {}
     for key, value in environ.items():
         name = key.removeprefix(_PREFIX)
-        if not key.startswith(_PREFIX) or not value.strip() or _FROM_KUBERNETES.fullmatch(name):
+        if not key.startswith(_PREFIX) or not value.strip() or _NO_OPTION.fullmatch(name):
             continue
         if name.lower() not in Config.model_fields:
             raise ConfigError(f"{key}: {_describe_unknown(name.lower(), _PREFIX)}")
