@@ -1,10 +1,9 @@
 """`mlmonitor report`: compare a file of rows with a reference, for people and for CI."""
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
-from mlmonitor.cli.exit_status import FAILED, OK
+from mlmonitor.cli.fail_conditions import add_fail_on, judge
 from mlmonitor.config import Config
 from mlmonitor.display.progress import track
 from mlmonitor.errors import ConfigError
@@ -13,28 +12,8 @@ from mlmonitor.monitor.monitor import Monitor
 from mlmonitor.present.report.report_file import check_path
 from mlmonitor.records import Role
 from mlmonitor.reference.reference import Reference
-from mlmonitor.status.status import Status
 
 _SLICES = 60
-
-
-def _has_alert(status: Status) -> bool:
-    return bool(status.alerts)
-
-
-def _has_moved(status: Status) -> bool:
-    return any(field.has_moved for field in status.fields)
-
-
-def _needs_retraining(status: Status) -> bool:
-    return status.verdict is not None and status.verdict.action == "retrain"
-
-
-_CONDITIONS: dict[str, Callable[[Status], bool]] = {
-    "alert": _has_alert,
-    "moved": _has_moved,
-    "retrain": _needs_retraining,
-}
 
 
 def add_command(commands: Any) -> None:
@@ -56,11 +35,7 @@ def add_command(commands: Any) -> None:
         metavar="FILE",
         help="report to write: .html for people, .json for machines; may be given twice",
     )
-    parser.add_argument(
-        "--fail-on",
-        choices=sorted(_CONDITIONS),
-        help="exit with 1 if an alert fires, a field has moved, or the verdict is to retrain",
-    )
+    add_fail_on(parser)
     parser.add_argument("--model", default="model", help="name of the model in the report")
     parser.add_argument("--version", dest="model_version", default="", help="its version")
     parser.add_argument("--prediction", help="column of the predictions, if not as in training")
@@ -85,8 +60,7 @@ def _run(options: argparse.Namespace) -> int:
             monitor.report(path)
     if not options.quiet:
         print(status)
-    is_found = options.fail_on is not None and _CONDITIONS[options.fail_on](status)
-    return FAILED if is_found else OK
+    return judge(options.fail_on, status)
 
 
 def _make_monitor(options: argparse.Namespace, reference: Reference, data: DataFile) -> Monitor:

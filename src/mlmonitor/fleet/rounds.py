@@ -24,7 +24,8 @@ def evaluate_rounds(
 
     The evidence covers all rounds, and may restart after each of them, as in a service. A change
     that began in a late round is therefore not diluted by the rows before it. The window holds the
-    rows of the last round.
+    rows of the last round. Alerts of earlier rounds start at the time of their newest rows, those
+    of the last one at `now`.
 
     Promise: that of `EProcess`, over all rows of all processes as one stream.
 
@@ -39,7 +40,9 @@ def evaluate_rounds(
     comparing = state.traffic.comparing
     assert comparing is not None  # noqa: S101 - there is a reference
     for content in rounds:
-        content.apply_to(comparing, is_recent=content is rounds[-1])
-        changed = [alert for part in state.populations for alert in part.evaluate(now=now)]
+        is_last = content is rounds[-1]
+        ended_at = now if is_last or content.last_at is None else min(content.last_at, now)
+        content.apply_to(comparing, is_recent=is_last)
+        changed = [alert for part in state.populations for alert in part.evaluate(now=ended_at)]
         state.group_alerts(changed)
     return state

@@ -3,23 +3,20 @@
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from os import PathLike
+from pathlib import Path
 from typing import Any, Self
 
-from mlmonitor import options
-from mlmonitor.buffer.inbox import Inbox
-from mlmonitor.compare.snapshot_building import build_snapshot
 from mlmonitor.config import Config
 from mlmonitor.display.markup import add_text, new_fragment, to_text
 from mlmonitor.fleet.data_file import split_data_file
 from mlmonitor.fleet.profile_content import ProfileContent, pack_empty
-from mlmonitor.fleet.rounds import evaluate_rounds
 from mlmonitor.fleet.row_chunks import read_chunks
 from mlmonitor.formats.atomic_file import write_atomically
 from mlmonitor.formatting import counted
 from mlmonitor.profiling.counting_plan import CountingPlan, resolve_reference
 from mlmonitor.profiling.file_counting import count_file
+from mlmonitor.profiling.round_comparison import compare_rounds
 from mlmonitor.profiling.row_counting import count_chunks
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.build import build_status
@@ -206,7 +203,8 @@ class Profile:
 
         earlier: profiles of earlier rows, the oldest first, which are evidence but not in the
         window. Evaluated in order, they show a late change sooner than all rows at once.
-        at: when the alerts are said to have started, in seconds since 1970; if not given, now.
+        at: when the alerts of this profile are said to have started, in seconds since 1970; if not
+        given, now. Those of earlier ones start at the time of their newest rows.
 
         The rows of a profile are evaluated at once, so e-values may differ from a service's. What
         needs single rows is missing: labels, latencies, rules, groups, estimated performance.
@@ -215,19 +213,59 @@ class Profile:
             ConfigError: an argument is wrong.
             IncompatibleSketch: the rows were counted with another reference or other segments.
         """
-        resolved = resolve_reference(reference)
-        now = time.time() if at is None else float(at)
-        rounds = [p._content for p in (*earlier, self)]  # noqa: SLF001 - of this class
-        state = evaluate_rounds(
-            [content for content in rounds if content is not None],
-            resolved,
-            config=options.resolve_config(config, os.environ),
-            ignore=frozenset(options.check_names("ignore", ignore)),
-            now=now,
+        return build_status(
+            compare_rounds(
+                self._list_rounds(earlier),
+                resolve_reference(reference),
+                identity=(model, version),
+                ignore=ignore,
+                now=time.time() if at is None else float(at),
+                config=config,
+            )
         )
-        snapshot = build_snapshot((model, version), state, Inbox(1), {}, now=now)
-        calls = replace(snapshot.calls, predictions=sum(p.rows for p in (*earlier, self)))
-        return build_status(replace(snapshot, calls=calls))
+
+    def report(  # noqa: PLR0913 - all but the path and the reference by keyword
+        self,
+        path: str | PathLike[str],
+        reference: Reference | str | PathLike[str],
+        *,
+        earlier: Sequence[Self] = (),
+        model: str = "model",
+        version: str = "",
+        ignore: Sequence[str] = (),
+        at: float | None = None,
+        config: Config | None = None,
+    ) -> Path:
+        """Write what `status` says as the report that `Monitor.report` writes; return its path.
+
+        `.html` gives one self-contained file for people, `.json` one for machines. Fields are
+        drawn over the rounds, those of `earlier` and this one, by the time of their newest rows.
+        Price: 15 to 25 ms and 25 kB a field.
+
+        Raises:
+            ConfigError: an argument is wrong, or the path has another ending.
+            IncompatibleSketch: the rows were counted with another reference or other segments.
+            MissingExtra: the extra `report` is not installed, for HTML.
+            OSError: the file cannot be written.
+        """
+        from mlmonitor.present.report.report_file import check_path, write_report
+        from mlmonitor.present.views.view_options import ModelReading
+
+        check_path(path)  # before anything is compared
+        snapshot = compare_rounds(
+            self._list_rounds(earlier),
+            resolve_reference(reference),
+            identity=(model, version),
+            ignore=ignore,
+            now=time.time() if at is None else float(at),
+            config=config,
+            with_history=True,
+        )
+        return write_report(ModelReading(snapshot, build_status(snapshot)), path)
+
+    def _list_rounds(self, earlier: Sequence[Self]) -> list[ProfileContent]:
+        contents = (p._content for p in (*earlier, self))  # noqa: SLF001 - of this class
+        return [content for content in contents if content is not None]
 
     def __repr__(self) -> str:
         return f"Profile({counted(self.rows)} rows)"

@@ -48,7 +48,7 @@ def test_files_of_many_processes_become_one_status(
     assert status["window_rows"] == 2_000
     shown = {field["name"]: field["quality"] for field in status["fields"]}
     assert shown == {field.name: dict(field.quality) for field in expected.fields}
-    assert main(["fleet", *profiles, "--reference", reference, "--fail-on-alert"]) == 1
+    assert main(["fleet", *profiles, "--reference", reference, "--fail-on", "alert"]) == 1
     assert "alerts firing" in capsys.readouterr().out
 
 

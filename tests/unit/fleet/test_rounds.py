@@ -104,3 +104,11 @@ def test_the_command_orders_files_by_their_hour(
     assert (by_hour["window_rows"], by_hour["predictions"]) == (ROWS, 3 * ROWS)
     assert main(arguments) == 0
     assert json.loads(capsys.readouterr().out)["window_rows"] == 3 * ROWS
+
+
+def test_alerts_of_earlier_rounds_start_at_the_newest_rows_of_theirs() -> None:
+    """Those of the last round start at the time of the status."""
+    rounds = [merged(hour_profiles(hour, 1)) for hour in range(38, 45)]
+    *earlier, newest = rounds
+    (alert,) = newest.status(REFERENCE, earlier=earlier).alerts
+    assert alert.started_at in {START + hour * HOUR for hour in (40, 41, 42)}

@@ -77,7 +77,8 @@ def _draw_share(population: PopulationSnapshot, place: int, slices: Slices) -> T
         return None
     counts = history.counts["categories"][:, position].astype(float)
     totals = counts.sum(axis=1)
-    now = counts.sum(axis=0)[: len(names)] / max(float(totals.sum()), 1.0)
+    window = population.view.profile.categories[position]
+    now = window[: len(names)] / max(float(window.sum()), 1.0)
     before = _find_trained_shares(population, place, len(names))
     most = int(np.argmax(now if before is None else np.abs(now - before)))
     lines, bands = [], []

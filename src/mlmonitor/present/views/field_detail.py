@@ -207,7 +207,9 @@ def _draw_invalid(population: PopulationSnapshot, place: int, slices: Slices) ->
         return None
     invalid = np.where(totals > 0, 100 * (totals - valid) / np.maximum(totals, 1), np.nan)
     line = ChartLine(invalid, "now", "invalid values in percent")
-    title = f"Invalid values: {share(int((totals - valid).sum()), int(totals.sum()))} of the window"
+    window = population.view.profile.quality[place]
+    refused = int(window.sum() - window[QUALITIES.index(Quality.VALID)])
+    title = f"Invalid values: {share(refused, max(int(window.sum()), 1))} of the window"
     return draw_time_chart(slices, [line], title=title, has_zero=True)
 
 

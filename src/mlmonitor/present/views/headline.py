@@ -127,12 +127,12 @@ def _list_facts(reading: ModelReading) -> list[str]:
 def _describe_rate(reading: ModelReading) -> list[str]:
     """Since when the window holds rows, and how many a second."""
     traffic = reading.snapshot.traffic
-    history = None if traffic is None else traffic.history
-    if history is None or not history.rows.any():
+    if traffic is None or traffic.history is None or not traffic.history.rows.any():
         return []
+    history = traffic.history
     start = float(history.starts[0])
     seconds = reading.snapshot.time - start
-    facts = [f"{counted(int(history.rows.sum()))} in this window"]
+    facts = [f"{counted(traffic.view.profile.rows)} in this window"]
     if seconds >= 1:
         rate = _write_rate(float(history.rows.sum()) / seconds)
         facts.append(f"{rate} since {format_time(start, seconds)} UTC")
