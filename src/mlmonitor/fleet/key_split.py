@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mlmonitor.errors import SchemaError
 from mlmonitor.records import Counts
 
 Key = tuple[Any, ...]
@@ -21,12 +22,15 @@ class KeyRows(NamedTuple):
 def find_keys(rows: Any, by: Sequence[str]) -> list[KeyRows]:
     """Return the rows of each key of a pandas frame or an arrow table.
 
-    Price: one sort of small integers.
+    Price: one sort of small integers. NaN is no value, so its rows have the key of missing ones.
+
+    Raises:
+        SchemaError: a column holds values that have no common type.
     """
     if not len(rows):
         return []
-    columns = [rows.column(n) if hasattr(rows, "column_names") else rows[n] for n in by]
-    encoded = [_encode(column) for column in columns]
+    is_arrow = hasattr(rows, "column_names")
+    encoded = [_encode(name, rows.column(name) if is_arrow else rows[name]) for name in by]
     codes = np.zeros(len(rows), np.int64)
     for own, values in encoded:
         codes = np.unique(codes * len(values) + own, return_inverse=True)[1]
@@ -48,13 +52,21 @@ def select_rows_at(rows: Any, places: Counts, left_out: Sequence[str] = ()) -> A
     return rows.take(places) if is_arrow else rows.iloc[places]
 
 
-def _encode(column: Any) -> tuple[Counts, list[Any]]:
+def _encode(name: str, column: Any) -> tuple[Counts, list[Any]]:
     """The code of each row, and the values by code, the last of which is None."""
     import pyarrow as pa
 
-    array = column if isinstance(column, pa.ChunkedArray) else pa.array(column, from_pandas=True)
-    whole = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-    encoded = whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
-    values = [*encoded.dictionary.to_pylist(), None]
+    try:
+        array = (
+            column if isinstance(column, pa.ChunkedArray) else pa.array(column, from_pandas=True)
+        )
+        whole = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+        encoded = whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
+    except pa.ArrowException:  # its message holds a value
+        raise SchemaError(
+            f"by: expected values of one type in column {name!r}, such as texts or dates"
+        ) from None
+    values = [None if value != value else value for value in encoded.dictionary.to_pylist()]  # noqa: PLR0124 - NaN
+    values.append(None)
     codes = encoded.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False)
     return codes.astype(np.int64), values

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from mlmonitor.aggregate.sketches.codec import Array, demand, nest, pack, part, unpack, within
+from mlmonitor.capture.read.reader import Reader
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.traffic import Comparing
 from mlmonitor.errors import FormatError, IncompatibleSketch
@@ -78,8 +79,7 @@ class ProfileContent:
         self.tally = self.tally + other.tally
         if other.last_at is not None:
             self.last_at = max(self.last_at or other.last_at, other.last_at)
-        for name, count in other.unknown.items():
-            self.unknown[name] = self.unknown.get(name, 0) + count
+        _add_unknown(self.unknown, other.unknown)
 
     def apply_to(self, comparing: Comparing, *, is_recent: bool = True) -> None:
         """Add everything to a comparison with the same reference.
@@ -105,9 +105,7 @@ class ProfileContent:
         if segmentation is not None:
             segmentation.tally.predictions += self.tally[0]
             segmentation.tally.failed += self.tally[1]
-        unknown = comparing.reader.unknown
-        for name, count in self.unknown.items():
-            unknown[name] = unknown.get(name, 0) + count
+        _add_unknown(comparing.reader.unknown, self.unknown)
 
     def to_bytes(self, *, is_redacted: bool = True) -> bytes:
         """Serialise the content with a version and a checksum.
@@ -150,6 +148,14 @@ class ProfileContent:
             except FormatError as error:
                 raise FormatError(f"{KIND}: population {place}: {error}") from None
         return cls(populations, segments, tally, unknown, last_at)
+
+
+def _add_unknown(mine: dict[str | None, int], theirs: Mapping[str | None, int]) -> None:
+    """Add values of unknown columns; names beyond the limit of a `Reader` count under None."""
+    for name, count in theirs.items():
+        has_room = name in mine or len(mine) < Reader.UNKNOWN_NAMES
+        key = name if has_room else None
+        mine[key] = mine.get(key, 0) + count
 
 
 def pack_empty() -> bytes:

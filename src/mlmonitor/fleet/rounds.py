@@ -39,8 +39,8 @@ def evaluate_rounds(
     state.begin_comparing(now=now)
     comparing = state.traffic.comparing
     assert comparing is not None  # noqa: S101 - there is a reference
-    for content in rounds:
-        is_last = content is rounds[-1]
+    for place, content in enumerate(rounds, start=1):
+        is_last = place == len(rounds)
         ended_at = now if is_last or content.last_at is None else min(content.last_at, now)
         content.apply_to(comparing, is_recent=is_last)
         changed = [alert for part in state.populations for alert in part.evaluate(now=ended_at)]

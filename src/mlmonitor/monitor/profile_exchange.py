@@ -38,6 +38,7 @@ class ProfileExchange:
 
         Raises:
             ConfigError: the monitor has no reference yet.
+            FormatError: the profile does not fit the reference.
             IncompatibleSketch: the rows were counted with another reference, other segments or
                 another configuration; nothing is added.
         """

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from queue import SimpleQueue
+from threading import Lock
 from typing import Self
 
 from mlmonitor.display.progress import ProgressLine
@@ -42,13 +43,14 @@ def count_file(
         MonitorError, OSError: a part cannot be counted.
     """
     size = min(_check_workers(workers), len(file.parts))
-    done = 0
+    done, lock = 0, Lock()
     with ProgressLine("counting rows", file.rows) as line, ExitStack() as stack:
 
         def count_rows(rows: int) -> None:
             nonlocal done
-            done += rows
-            line.update(done)
+            with lock:  # a thread for each worker
+                done += rows
+                line.update(done)
 
         if size <= 1 or not sys.executable:
             counted: Iterator[ProfileContent] = (
@@ -100,7 +102,8 @@ class _WorkerPool:
     def __enter__(self) -> Self:
         for process in self._processes:
             self._idle.put(process)
-            self._ask(process, ROWS, self._plan)
+            with suppress(BrokenPipeError):  # it has ended, which its first part reports
+                self._ask(process, ROWS, self._plan)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -123,7 +126,8 @@ class _WorkerPool:
 
     def _count_in(self, process: "subprocess.Popen[bytes]", part: FilePart) -> ProfileContent:
         request = json.dumps([os.path.abspath(self._path), self._file.names, part])  # noqa: PTH100
-        self._ask(process, COUNTED, request.encode())
+        with suppress(BrokenPipeError):  # it has ended, so there is no answer either
+            self._ask(process, COUNTED, request.encode())
         while True:
             answer = None if process.stdout is None else read_message(process.stdout)  # type: ignore[arg-type]  # a binary pipe
             if answer is None:

@@ -87,7 +87,10 @@ def collect_profiles(parts: Iterable[PartCounts], by: By) -> Any:
         profiles[part.key] = wrap_content(content)
     if by is None:
         return profiles.get((), Profile())
-    ordered = sorted(
-        profiles, key=lambda key: [(value is None, str(type(value)), value or 0) for value in key]
-    )
+    ordered = sorted(profiles, key=lambda key: [_rank_value(value) for value in key])
     return {key[0] if isinstance(by, str) else key: profiles[key] for key in ordered}
+
+
+def _rank_value(value: Any) -> tuple[Any, ...]:
+    """Values are ordered within their type only, and None is the last."""
+    return (True,) if value is None else (False, type(value).__name__, value)

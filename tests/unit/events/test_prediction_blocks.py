@@ -64,6 +64,12 @@ def test_columns_are_written_as_the_same_rows_as_contents(changes: dict[str, Any
     assert encode_predictions(build_block(events)) == encode_copy("prediction", events)
 
 
+def test_equal_outputs_of_different_types_are_written_as_what_they_are() -> None:
+    """1 and True are equal in Python, but not in a database."""
+    events = [draw_event(outputs={"c": value}) for value in (1, True, 1.0)]
+    assert encode_predictions(build_block(events)) == encode_copy("prediction", events)
+
+
 def test_blocks_of_records_and_of_contents_are_joined_row_by_row() -> None:
     """Rows of both are there, in order, and so are their days."""
     events = [draw_event(**changes) for changes in EVENTS.values()]

@@ -48,6 +48,23 @@ def test_every_partitioning_in_any_order_gives_the_counts_of_the_rows_at_once(
     assert counts(merged) == counts(WHOLE)
 
 
+def test_names_of_unknown_columns_are_bounded_over_all_merged_profiles() -> None:
+    """Each of four has forty of its own: 64 names are kept, and every value is counted."""
+    rows = FRAME.iloc[:3]
+    merged = Profile()
+    for place in range(4):
+        extra = {f"extra {place} {column}": 1.0 for column in range(40)}
+        merged.merge(Profile.of(rows.assign(**extra), reference=REFERENCE, at=AT))
+    with Monitor("claims", reference=REFERENCE) as monitor:
+        monitor.record_profile(merged)
+        monitor.record_profile(merged)
+        live = monitor.status().unknown_fields
+    unknown = merged.status(REFERENCE).unknown_fields
+    assert sum(unknown.values()) == 4 * 40 * 3
+    assert sum(live.values()) == 2 * 4 * 40 * 3
+    assert len(unknown) == len(live) == 65
+
+
 def test_the_empty_profile_changes_nothing_on_either_side() -> None:
     """It has no reference, and its bytes can be read."""
     kept = WHOLE.to_bytes()

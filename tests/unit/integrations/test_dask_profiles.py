@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from mlmonitor import ConfigError, Profile, SchemaError
 from mlmonitor.profiling import row_counting
 from mlmonitor.profiling.counting_plan import CountingPlan
-from mlmonitor.profiling.partition_counting import count_partition
+from mlmonitor.profiling.partition_counting import collect_profiles, count_partition
 from mlmonitor.profiling.row_counting import GroupedCounting
 from mlmonitor.profiling.row_profile import wrap_content
 from support.profiled_rows import AT, FRAME, REFERENCE, counts
@@ -28,6 +29,11 @@ def partition(frame: pd.DataFrame, sizes: list[int]) -> Any:
     ends = np.cumsum(sizes)
     parts = [frame.iloc[end - size : end] for end, size in zip(ends, sizes, strict=True)]
     return dd.from_delayed([dask.delayed(part) for part in parts], meta=frame.iloc[:0])
+
+
+def arrow_with_nan(frame: pd.DataFrame) -> pa.Table:
+    """The frame as an arrow table, in which NaN is a number."""
+    return pa.table({name: frame[name].to_numpy() for name in frame.columns})
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +74,47 @@ def test_one_column_gives_its_values_as_keys() -> None:
     sizes = FRAME.groupby("line").size().to_dict()
     assert {line: own.rows for line, own in by_line.items()} == sizes
     assert list(by_line) == sorted(sizes)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pd.array(["a", "", "a", "", None]),
+        pd.array([7, 0, 7, 0, None], dtype="Int64"),
+        pd.to_timedelta([9.0, 0.0, 9.0, 0.0, None], unit="s"),
+    ],
+    ids=["text", "number", "duration"],
+)
+def test_keys_that_are_false_are_ordered_like_all_others(keys: Any) -> None:
+    """An empty text, zero, and no duration; a missing one is the last."""
+    plan = CountingPlan.resolve(REFERENCE, at=AT).to_bytes()
+    by_key = collect_profiles(count_partition([FRAME[:5].assign(key=keys)], plan, ("key",)), "key")
+    assert [own.rows for own in by_key.values()] == [2, 2, 1]
+    first, second, last = by_key
+    assert first < second
+    assert last is None
+
+
+def test_nan_is_one_key_with_missing_values_in_all_partitions() -> None:
+    """Of an arrow table, where NaN is not null; NaN does not equal itself."""
+    tables = [FRAME.iloc[:2].assign(key=[1.0, None]), FRAME.iloc[2:4].assign(key=[None, 1.0])]
+    plan = CountingPlan.resolve(REFERENCE, at=AT).to_bytes()
+    parts = [
+        part
+        for frame in tables
+        for part in count_partition([arrow_with_nan(frame)], plan, ("key",))
+    ]
+    by_key = collect_profiles(parts, "key")
+    assert {key: own.rows for key, own in by_key.items()} == {1.0: 2, None: 2}
+
+
+def test_keys_of_several_types_are_refused_without_their_values() -> None:
+    """The name of the column is enough to find them."""
+    plan = CountingPlan.resolve(REFERENCE, at=AT).to_bytes()
+    frame = FRAME[:2].assign(key=[1, "Jane Doe"])
+    with pytest.raises(SchemaError, match="values of one type in column 'key'") as caught:
+        collect_profiles(count_partition([frame], plan, ("key",)), "key")
+    assert "Jane" not in str(caught.value)
 
 
 def test_a_frame_without_rows_is_the_empty_profile() -> None:

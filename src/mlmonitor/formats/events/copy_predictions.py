@@ -3,7 +3,7 @@
 The same rows as `encode_copy` makes of contents, at a fifth of its price.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, repeat
 from typing import Any
 
@@ -89,8 +89,11 @@ def _write(values: Sequence[Any], write: Callable[[Any], bytes], *, is_hashable:
 
 
 def _has_equal_types(value: object) -> bool:
-    """Whether values of other types may be equal to it: 1, 1.0 and True, and 0.0 and -0.0."""
-    return isinstance(value, int | float)
+    """Whether values of other types may be equal to it: 1, 1.0 and True, and 0.0 and -0.0.
+
+    The same holds for objects that contain them.
+    """
+    return isinstance(value, int | float) or (isinstance(value, Mapping) and bool(value))
 
 
 def _merge_shared(columns: Sequence[Cells]) -> Iterator[Any]:
