@@ -43,7 +43,7 @@ class TimedCalls(NamedTuple):
         return type(self)(*joined)
 
     def part(self, start: int, stop: int | None) -> Self:
-        """The calls from `start` up to `stop`, counted as slices are."""
+        """The calls from `start` up to `stop`, with the places of a slice."""
         return type(self)(self.seconds[start:stop], self.has_failed[start:stop])
 
 

@@ -41,7 +41,7 @@ class KernelPlan(NamedTuple):
 class Plan:
     """The layout of a profile. Two profiles merge if their plans are equal.
 
-    edges: `[numeric fields, widest]`, padded with infinity; `bins` has the real numbers.
+    edges: `[numeric fields, widest]`, padded with infinity; `bins` has the actual numbers of bins.
     probes: for each numeric field its edges, then the limits of its range and band. One search for
         them in a sorted block gives the counts by bin, out of range and outside the band.
     kernels: one for each embedding, in the order of a block's kernel features.

@@ -23,7 +23,7 @@ _FIELD_BYTES = 600  # of the objects that shapes keep for each categorical field
 
 
 class Span(NamedTuple):
-    """The length of a window, in seconds or rows, and the number of slices it moves by."""
+    """The length of a window, in seconds or rows, and the number of its slices."""
 
     seconds: float | None
     rows: int | None
@@ -169,9 +169,9 @@ class Window:
         return panes + 2 * (profile + shapes) + max(profile + shapes, self._stage.nbytes)
 
     def _skip_outrun(self, block: Block) -> int:
-        """Count in the totals alone the first rows of a block that its later rows push out.
+        """Count in the totals only the first rows of a block, which its later rows push out.
 
-        Returns the number of these rows.
+        Returns their number.
         """
         if self._pane_rows is None:
             return 0

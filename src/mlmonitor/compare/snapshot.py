@@ -102,9 +102,9 @@ class LabelsSnapshot:
     """Labels by outcome, the number that wait, and the performance from matched labels.
 
     evicted: predictions evicted without a label. performance: None before the first matched label.
-    estimated: that of the window, without labels; None without a calibration or predictions.
-    risks: by measure, with the alerts on them. selection: how labelled predictions differ from
-    those that never got a label; None with too few of either in mature cohorts.
+    estimated: the performance of the window, without labels; None without a calibration or
+    predictions. risks: by measure, with the alerts on them. selection: how labelled predictions
+    differ from those that never got a label; None with too few of either in mature cohorts.
     """
 
     counts: Mapping[str, int]
@@ -140,8 +140,8 @@ class ModelSnapshot:
     label arrives if the reference has no actuals. kpis: one population per figure, in order of
     arrival. kpi_failures: blocks of rows for which a declared figure failed. segments: in the order
     of their codes, the rest last. unknown_fields: number of values by name, for fields outside the
-    reference. unused_ignores, unmatched_rules: options without effect. group_hints: what declared
-    groups do besides.
+    reference. unused_ignores, unmatched_rules: options without effect. group_hints: side effects of
+    declared groups.
     """
 
     model: str

@@ -225,7 +225,7 @@ class Traffic:
 
     @property
     def group_hints(self) -> tuple[str, ...]:
-        """What the declared groups do besides; nothing if the reference has groups of its own."""
+        """Side effects of the declared groups, in words; none if the reference has groups, too."""
         column, reference = self._declared.groups, self.reference
         if column is None or reference is None or reference.is_learned:
             return ()

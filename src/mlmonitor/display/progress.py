@@ -18,7 +18,7 @@ _BAR = 24
 
 
 class ProgressLine:
-    """Shows what is done of `total` on a terminal, from the second second on; erased at the end.
+    """Shows how much of `total` is done, on a terminal, after the first second; erased at the end.
 
     It writes to standard error, and nothing if that is no terminal: in a service, a notebook, a
     pipe or a test. A stream that is closed or full is given up on, so work never fails for it.

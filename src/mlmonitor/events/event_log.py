@@ -50,8 +50,8 @@ class LoggedModel(Protocol):
 class EventLog:
     """Builds events and puts them into the sink of this process.
 
-    Promise: nothing is opened before the first event, and so in the process that sends it, after
-        any fork. A fault is held back and counted; no call of the host waits.
+    Promise: nothing is opened before the first event, so it is opened in the process that sends it,
+        after any fork. A fault is held back and counted; no call of the host waits.
     """
 
     def __init__(

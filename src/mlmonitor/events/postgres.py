@@ -16,7 +16,7 @@ class Postgres:
     `mlmonitor store init` makes them. Events are copied in the binary form, in a thread of its own,
     and merged by their ids, so that a batch whose outcome is unknown can be sent again.
 
-    Promise: as of `Kafka`: no call of the host waits, each event is there once, memory is bounded
+    Promise: as for `Kafka`: no call of the host waits, each event is there once, memory is bounded
         by `buffer_bytes`, and every event that is dropped or refused is counted.
     Price: time of the worker for each row: events cost what they cost for `Kafka`
         (`benchmarks/events.py`). One thread and one connection a process.

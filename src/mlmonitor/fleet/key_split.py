@@ -43,7 +43,7 @@ def find_keys(rows: Any, by: Sequence[str]) -> list[KeyRows]:
 
 
 def select_rows_at(rows: Any, places: Counts, left_out: Sequence[str] = ()) -> Any:
-    """Return the rows at these places without some columns; all rows are not copied."""
+    """Return the rows at these places without some columns; no copy is made if all are selected."""
     is_arrow = hasattr(rows, "column_names")
     if left_out:
         rows = rows.drop_columns(list(left_out)) if is_arrow else rows.drop(columns=list(left_out))

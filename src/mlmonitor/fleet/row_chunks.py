@@ -49,7 +49,7 @@ class ColumnRoles:
 
 
 def read_chunks(data: Any, predictions: Any, roles: ColumnRoles) -> Iterator[RowChunk]:
-    """Yield the rows of frames, columns, arrays or rows at once, those of all others by chunk.
+    """Yield frames, columns, arrays and rows whole, and everything else chunk by chunk.
 
     A chunk is a frame, columns, an array, or a pair of features and predictions.
 

@@ -16,7 +16,7 @@ _PREFIX: Final = "whsec_"
 
 
 _LEAST_BYTES = 16
-"""Shorter keys can be guessed, and are refused; as results of base64 they are mere texts."""
+"""Shorter keys can be guessed, and are refused; a shorter result of base64 is not used as a key."""
 
 
 class SigningKeys:

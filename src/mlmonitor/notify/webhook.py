@@ -78,7 +78,7 @@ def check_notify(notify: Sequence[Any]) -> tuple[Webhook, ...]:
     """Return the receivers of a monitor's events, checked.
 
     Raises:
-        ConfigError: it is no list of webhooks.
+        ConfigError: it is not a list of webhooks.
     """
     is_listed = isinstance(notify, list | tuple)
     if not is_listed or not all(isinstance(webhook, Webhook) for webhook in notify):

@@ -27,7 +27,7 @@ class SeasonalEProcess:
         Products over visits and mixtures over alternatives and restarts preserve that (Ville).
     reference: counts `[fields, seasons, bins]`; present: the bins that each field has. prior: as in
     `EProcess`; what exceeds half a count is divided among the seasons by their rows.
-    dependence: as in `EProcess`, but every row counts as all rows so far do.
+    dependence: as in `EProcess`, but with one design effect for all rows so far.
     Price: about `8 * bins * (seasons + 3 * kept) + 8 * seasons * kept` bytes a field: 36 KiB for
         ten bins and hours of the week, 9 KiB for hours of the day; twice the time of `EProcess`.
     Source: Lindon and Malek, NeurIPS 2022, for each season; the tilt is a predictable plug-in as in

@@ -12,7 +12,7 @@ _RETRIED_STATES = ("40001", "40P01", "55P03", "25006")
 
 
 def connect(url: str, *, autocommit: bool = True, timeout_seconds: int = 10) -> Any:
-    """Open a connection by its URL; times are UTC and statements are bounded by nothing.
+    """Open a connection by its URL; times are UTC, and statements have no time limit.
 
     Raises:
         ConfigError: the address is malformed. The message never holds it, since it may contain a

@@ -19,7 +19,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.: ]*(?:-[A-Za-z0-9_.: ]+)*")  # no quotes, and
 
 
 class SqlQuery(NamedTuple):
-    """A query of one number, and when it runs, as cron has it."""
+    """A query of one number, and its schedule in the form of cron."""
 
     name: str
     schedule: str
@@ -27,7 +27,7 @@ class SqlQuery(NamedTuple):
 
 
 def quote(text: str) -> str:
-    """Return a text as SQL that holds no quote and no comment of the text's own."""
+    """Return a text as an SQL literal, in which its quotes and comment marks have no effect."""
     if _PLAIN.fullmatch(text):
         return f"'{text}'"
     return f"convert_from(decode('{text.encode().hex()}', 'hex'), 'UTF8')"

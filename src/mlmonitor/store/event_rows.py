@@ -28,7 +28,7 @@ def build_rows(events: Sequence[Event], outputs: Iterable[str], *, with_derived:
 
 
 def read_features(event: Event, *, with_derived: bool) -> Mapping[str, Any]:
-    """Return the features of a prediction; a value that was unreadable is so again."""
+    """Return the features of a prediction; a value that was unreadable stays unreadable."""
     return add_derived(
         event.get("features") or {},
         event.get("derived") or {},
@@ -79,7 +79,7 @@ def _read_output(events: Sequence[Event], name: str) -> Values:
 
 
 def output_value(event: Event, name: str) -> Any:
-    """Return one output of a prediction; a value that was unreadable is so again."""
+    """Return one output of a prediction; a value that was unreadable stays unreadable."""
     invalid = event.get("invalid")
     if invalid and name in invalid:
         return unread_value(invalid[name])

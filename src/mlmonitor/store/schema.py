@@ -168,8 +168,8 @@ def _finish(connection: Any, *, with_roles: bool) -> None:
 def ensure_role(connection: Any, role: str) -> None:
     """Make a role that cannot log in, unless it is there; `role` is a name of our own.
 
-    Roles belong to the server, locks to a database: a store that is made beside this one, in
-    another database, may be the first.
+    Roles belong to the server, locks to a database: a store that is being made in another database
+    may make it first.
     """
     query = "select exists (select from pg_roles where rolname = %s)"
     if connection.execute(query, (role,)).fetchone()[0]:

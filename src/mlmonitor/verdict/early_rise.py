@@ -43,10 +43,10 @@ def find_early_rise(
 ) -> VerdictReason | None:
     """Return why the loss has risen although labels are still to arrive; None if it may not have.
 
-    The first labels of a cohort are no sample of all of them. Of cohorts that have four fifths of
-    their labels the others are counted with the loss that is the baseline; of those that have half
-    of them, with none at all, which is the least possible as losses are never negative. A cohort
-    can thus convict a model before it is mature, and never acquit it.
+    The first labels of a cohort are no sample of all of them. In cohorts that have four fifths of
+    their labels, the missing ones count with the loss of the baseline. In cohorts that have half of
+    them, the missing ones count as zero, the least possible loss. A cohort can thus convict a
+    model before it is mature, but never acquit it.
     """
     for assumption in _ASSUMPTIONS:
         partly = [c for c in cohorts if c.labelled and maturity_of(c) >= assumption.maturity]

@@ -69,10 +69,10 @@ class GroupSums:
         return min(_without_noise(size), max(rows, 1.0))
 
     def effect(self, weights: Floats) -> float:
-        """Return the variance of a weighted sum of the terms, as a multiple of independent rows'.
+        """Return the variance of a weighted sum of the terms, relative to independent rows.
 
-        It is at least 1, which it also is within the error of the sketch, and the mean size of a
-        group if all rows have one value. NaN for sums that overflowed.
+        It is at least 1, and exactly 1 if the error of the sketch may explain the excess. If all
+        rows have one value, it is the mean size of a row's group. NaN for sums that overflowed.
         """
         with np.errstate(all="ignore"):
             parts = np.outer(weights, weights) * self.products

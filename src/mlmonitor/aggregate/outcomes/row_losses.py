@@ -55,10 +55,10 @@ def loss_measures(plan: OutcomePlan) -> tuple[str, ...]:
 
 
 class LossBins(NamedTuple):
-    """The bins of one measure's loss: of equal width up to `scale`, which all larger ones equal.
+    """The bins of one measure's loss: of equal width up to `scale`; larger losses count as `scale`.
 
     is_floor: whether a loss counts as the lower end of its bin, not as its middle. The mean is then
-    never overstated, as is needed beside a mean that was not computed from bins.
+    never overstated, so it can be compared with one that was not computed from bins.
     """
 
     measure: str
@@ -101,5 +101,5 @@ class LossBins(NamedTuple):
 
 
 def to_measure(measure: str, loss: float) -> float:
-    """Return the measure of a mean loss, and the mean loss of a measure."""
+    """Convert a mean loss to its measure, or a measure to its mean loss."""
     return 1.0 - loss if measure in REVERSED else loss

@@ -27,7 +27,7 @@ class Dictionary:
     is_closed: whether `top` and `other` are all categories of the reference. If some were dropped,
         an unlisted category is not necessarily new, and is counted as `other`.
     is_boolean: only true, false, 0 and 1 are read; everything else has the wrong type.
-    groups: the last of `top` are this many groups; a category that is not listed falls into one.
+    groups: how many of the last entries of `top` are groups; an unlisted category falls into one.
 
     Price: 0.1 us for a cached value, 2 us for another. The cache keeps `REMEMBERED` values that are
         short and of a plain type, `REMEMBERED_BYTES` in all; other values are never kept, so no

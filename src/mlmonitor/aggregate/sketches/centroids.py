@@ -20,7 +20,7 @@ class Centroids(NamedTuple):
 
 
 def compress(given: Centroids, cells: int) -> Centroids:
-    """Merge the centroids whose middle falls into the same cell: at most one remains a cell."""
+    """Merge the centroids whose middles fall into the same cell: at most one per cell remains."""
     fields = len(given.means)
     runs, field, before, upto, middle = _join_runs(given, cells)
     cell = np.minimum(middle, cells - 1, out=middle)

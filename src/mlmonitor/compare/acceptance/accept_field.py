@@ -14,7 +14,7 @@ from mlmonitor.records import Role
 from mlmonitor.reference.reference import Reference
 
 LEAST_ROWS: Final = 200
-"""Fewer rows of a window are no baseline."""
+"""A window with fewer rows cannot be a baseline."""
 
 
 def accept_field(state: ModelState, name: str, role: Role, *, now: float) -> list[Alert]:

@@ -75,7 +75,7 @@ class Alert:
 
     @property
     def has_limit(self) -> bool:
-        """Whether `threshold` is a limit that is declared or tolerated, not one set by chance."""
+        """Whether `threshold` is a declared or tolerated limit, not a critical value."""
         is_limit = self.role is Role.PERFORMANCE or self.measure == "traffic"
         return is_limit or self.field == OBJECTIVE_FIELD
 
@@ -104,7 +104,7 @@ class Alert:
 
     @property
     def worth(self) -> str:
-        """How many independent rows the rows are worth, as text; empty if they are nearly all."""
+        """The independent rows that the rows are worth, as text; empty if nearly all."""
         if not self.is_dependence_known:
             return " (dependence unknown)"
         if self.effective_rows is None or self.effective_rows > _NEARLY_ALL * self.rows:

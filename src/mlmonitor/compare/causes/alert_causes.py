@@ -58,7 +58,7 @@ def blame_service(alerts: Sequence[Alert]) -> CommonCause | None:
 def find_lost_or_stuck(
     alerts: Sequence[Alert], population: Population | None, shown: ShownRows | None
 ) -> CommonCause | None:
-    """Name fields without values, at least in a part of the rows, or with a single one."""
+    """Name fields that have lost their values, at least in part, or have a single one."""
     lost = [alert for alert in alerts if alert.measure in ("vanished", "missing")]
     if lost:
         advice = "its name or its source may have changed: ask who fills it"

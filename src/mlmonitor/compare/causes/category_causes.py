@@ -21,7 +21,7 @@ _LEAST_SHARE = 0.02
 def find_respelt(
     alerts: Sequence[Alert], population: Population, shown: ShownRows
 ) -> CommonCause | None:
-    """Detect new names that are known ones in another spelling. They are not named."""
+    """Detect new names that are known ones in another spelling. The title names none."""
     numeric = len(population.plan.schema.numeric)
     for place in locate_fields(alerts, population):
         entry = population.entries[place]
@@ -40,7 +40,7 @@ def find_respelt(
 def find_renamed(
     alerts: Sequence[Alert], population: Population, shown: ShownRows
 ) -> CommonCause | None:
-    """Detect a category that is gone while new values have about its share. It is not named."""
+    """Detect a category that is gone while new values have about its share; name neither."""
     numeric = len(population.plan.schema.numeric)
     for place in locate_fields(alerts, population):
         if place < numeric or not population.plan.dictionaries[place - numeric].is_closed:
@@ -64,7 +64,7 @@ def find_renamed(
 def find_recategorised(
     alerts: Sequence[Alert], population: Population, shown: ShownRows
 ) -> CommonCause | None:
-    """Detect categories that were merged, exchanged, or renamed in part. They are not named."""
+    """Detect categories that were merged, exchanged, or renamed in part. The title names none."""
     numeric = len(population.plan.schema.numeric)
     for place in locate_fields(alerts, population):
         entry = population.entries[place]

@@ -43,7 +43,7 @@ def are_merged(before: Floats, now: Counts) -> bool:
 
 
 def find_moved_share(before: Floats, now: Counts) -> MovedShare | None:
-    """Return the rows of one category that count as another one, if that explains all changes.
+    """Return the share of rows that changed category, if one move explains all changes.
 
     before, now: as for `are_merged`; the last place may be that of new categories. Exactly one pair
     of categories must fit.
@@ -66,9 +66,9 @@ def find_moved_share(before: Floats, now: Counts) -> MovedShare | None:
 
 
 def are_exchanged(before: Floats, now: Counts) -> bool:
-    """Whether categories have the shares of each other: one order fits, and theirs does not.
+    """Whether categories have exchanged their shares: another order fits, and their own does not.
 
-    Of at most six categories, in at least a hundred rows, whose shares differ by more than chance.
+    Only for at most six categories, in at least a hundred rows.
     """
     rows = int(now.sum())
     known = np.flatnonzero(before >= _LEAST_SHARE)
@@ -93,7 +93,7 @@ def _merge(before: Floats, lost: int, place: int) -> Floats:
 
 
 def _agree(expected: Floats, shares: Floats, rows: int) -> NDArray[np.bool_]:
-    """Whether shares differ by no more than chance, and one in a hundred rows, in the last axis."""
+    """Whether all shares of a row differ by no more than chance plus one in a hundred rows."""
     limits = _DEVIATIONS * np.sqrt(expected * (1 - expected) / rows) + _OFFSET
     agreeing: NDArray[np.bool_] = np.all(np.abs(shares - expected) <= limits, axis=-1)
     return agreeing

@@ -43,7 +43,7 @@ def find_cause(
     *,
     is_sampled: bool = False,
 ) -> CommonCause:
-    """Return the first known cause that alerts show; otherwise the number of changed fields.
+    """Return the first known cause that alerts show; otherwise one that names the changed fields.
 
     If one segment alone has changed, the cause is looked for in its own rows. is_sampled: whether
     to look at the rows since the incident opened; otherwise at the window.
@@ -64,7 +64,7 @@ def find_cause(
 
 
 def _find_in_rows(alerts: Sequence[Alert], traffic: Traffic, show: Show) -> CommonCause:
-    """Look for the cause in the rows of the segment that alone has changed, or in all."""
+    """Look for the cause in the rows of the only segment that has changed, or in all rows."""
     population, segmentation = traffic.population, traffic.segmentation
     segments = () if segmentation is None else segmentation.split.populations
     lone = find_lone_segment(alerts, segments, show)
@@ -89,7 +89,7 @@ def _show_window(population: Population, *, changed_rows: int) -> ShownRows:
 
 
 def _show_sample(population: Population) -> ShownRows:
-    """Return the sample of a population; of a rare segment its window, until there are enough."""
+    """Return the sample of a population, or its window while the sample has too few rows."""
     sample = population.sample
     if sample is None or sample.rows < LEAST_ROWS:
         view = population.window.view()
@@ -117,7 +117,7 @@ def _recognise_in(
 def _find_repeated(
     alerts: Sequence[Alert], traffic: Traffic, shown: ShownRows
 ) -> CommonCause | None:
-    """Detect more copies of rows than the reference has, where only distributions alert."""
+    """Detect more copies of rows than the reference has, if only distributions alert."""
     reference = traffic.reference
     if reference is None or any(alert.measure != PSI for alert in alerts):
         return None

@@ -11,7 +11,7 @@ _OFFSET = 0.01  # of the ranks, besides chance
 _EVIDENT = 2.5  # times what the fit leaves unexplained
 
 APART: Final = 0.5
-"""Ranks that a change moves: values that overlap more with the others look like them."""
+"""The least shift of ranks: values that move less overlap too much with the others."""
 
 FAR: Final = 0.9
 """The same for changes that are not expected."""
@@ -44,10 +44,11 @@ def find_part(
     """Return which candidate explains the ranks of `now` as a mixture with those before, if any.
 
     before, now: ranks of some points among values of the reference and of these rows. changed:
-    `[candidates, points]`, ranks once a candidate has changed all values. preferred: the first of
-    them, which are chosen if one fits nearly as well as the best. A change must explain all that
-    exceeds chance, and move the values that it changes away from the others: by `apart` ranks if it
-    is preferred, otherwise by `FAR`, because one of many changes fits almost any shape.
+    `[candidates, points]`, ranks once a candidate has changed all values. preferred: how many of
+    the first candidates to prefer: the best of them is chosen even if another fits slightly better.
+    A change must explain all that exceeds chance, and move the values that it changes away from the
+    others: by `apart` ranks if it is preferred, otherwise by `FAR`, because one of many changes
+    fits almost any shape.
     Source: the share that minimises the squared distance between distribution functions, which is
     Cramér's distance, and a Kolmogorov-Smirnov test of the fit.
     """

@@ -75,7 +75,7 @@ def locate_fields(alerts: Sequence[Alert], population: Population) -> list[int]:
 
 
 def _find_filled(features: Sequence[_ChangedFeature], shown: ShownRows) -> CommonCause | None:
-    """Detect one value, outside the range, that a part of the rows has. It is nobody's own."""
+    """Detect one value outside the range, in enough rows that it is not one person's own."""
     quantiles: dict[int, Floats] = {}  # of all fields, by the number of steps
     for place, entry, valid in features:
         rows = int(shown.profile.quality[place].sum())

@@ -203,8 +203,8 @@ def find_filler(before: Floats, now: Floats, *, low: float, high: float) -> floa
     """Return the one value below or above the range that part of a window has, or None.
 
     before, now: quantiles at evenly spaced ranks from 0 to 1. The value must fill three ranks in a
-    row, outside the range, and stand apart: from the range, and from the next value of the window,
-    by half of the distance between the quartiles.
+    row and lie outside the range. It must be more than half the interquartile range away from the
+    range, and from the next value of the window.
     """
     if now.size < 4 or not np.isfinite(now).all():
         return None
@@ -247,7 +247,7 @@ def _fits_exactly(expected: Floats, now: Floats, *, rows: int) -> bool:
 
 
 def _describe_factor(factor: float, traits: FieldTraits) -> str:
-    """Describe a factor; if it is nearly one that is used between units, that one."""
+    """Describe a factor; one close to that of a unit conversion is rounded to it."""
     size = _round_factor(abs(factor))
     if factor < 0:
         multiplied = abs(abs(factor) - 1) > _SIGN

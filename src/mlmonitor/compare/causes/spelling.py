@@ -43,7 +43,7 @@ _ADDITIONS: Final[Mapping[str, Callable[[str], str]]] = {
     "leading zeros": _drop_zeros,
     "quotes": _drop_quotes,
 }
-"""What a name may have gained or lost, with its form without that."""
+"""What a name may have gained or lost, each with a function that removes it."""
 
 _CHANGES: Final[Mapping[str, Callable[[str], str]]] = {
     "in another case, upper or lower": str.casefold,
@@ -56,8 +56,8 @@ _CHANGES: Final[Mapping[str, Callable[[str], str]]] = {
 def describe_spelling(known: Collection[str], new: Mapping[str, int]) -> str | None:
     """Describe how new names differ from known ones, or return None if they are other names.
 
-    known: the categories of the reference. new: the rows of each new name. At least ten rows, and
-    nine in ten, must be explained. Names are truncated only if two or more end at one length. The
+    known: the categories of the reference. new: the rows of each new name. At least ten rows and
+    nine in ten must be explained. Names are truncated only if two or more end at one length. The
     description holds no name.
     """
     rows = sum(new.values())

@@ -25,9 +25,9 @@ class ChangeEffect:
     """Compares the size of changes with what is tolerated.
 
     A change matters if its PSI, or the relative change of a rare bin, is beyond the tolerance with
-    confidence (`effect_bounds`). It is judged of the loudest restart and of every other one whose
-    own staked evidence passes: a small lasting change would otherwise hide a later large one,
-    because the oldest restart is then the loudest forever.
+    confidence (`effect_bounds`). It is judged for the restart with the most evidence, and for every
+    other one whose own staked evidence passes. Otherwise a small lasting change would hide a later
+    large one, because the oldest restart would have the most evidence forever.
     """
 
     def __init__(

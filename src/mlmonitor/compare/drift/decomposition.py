@@ -27,8 +27,8 @@ class Contribution:
     shift minus `mix`, caused by other predictions in the same bins and by other features.
     threshold: exceeded by the absolute value of `mix` once in a hundred windows without drift.
     is_extrapolated: whether `mix` opposes the shift, and most of it is due to values beyond the
-    range of the reference, whose predictions are unknown.
-    part: what of `mix` is the feature's own, if other features moved with it; None if unknown.
+    range of the reference, whose predictions are unknown. part: the part of `mix` that is due to
+    the feature itself, if other features moved with it; None if unknown.
     """
 
     field: str

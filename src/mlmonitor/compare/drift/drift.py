@@ -42,7 +42,7 @@ PSI = "psi"
 """The measure of drift alerts."""
 
 _NAMED_PART = 0.2
-"""The share of the PSI from which on new categories are named beside the bin that adds most."""
+"""New categories with this share of the PSI are named beside the bin that adds most."""
 
 
 class Drift:
@@ -105,7 +105,7 @@ class Drift:
         self._seen, self._skipped = profile_counts(total), refused_counts(total)
 
     def continue_alerts(self, other: "Drift", total: FieldProfile, *, without: int) -> list[Alert]:
-        """Take over the firing alerts of all fields but one; return that one's as resolved.
+        """Take over the firing alerts of all fields but one; return its alerts as resolved.
 
         They resolve after as many rows as any alert, because the evidence is new.
         """

@@ -23,8 +23,8 @@ def no_names(_place: int) -> str:
 def shown_hitters(hitters: HeavyHitters, entry: CountedEntry | None) -> list[Hitter]:
     """Return the new categories that may be named, the most frequent first.
 
-    entry: of the field in the reference. A `public` field names all of them, any other field those
-    of five rows or more that do not identify a person by their form.
+    entry: of the field in the reference. A `public` field may name all of them; any other field
+    only those that have at least five rows and whose form does not identify a person.
     """
     if isinstance(entry, CategoricalReference) and entry.public:
         return hitters.top()

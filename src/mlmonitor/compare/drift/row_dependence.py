@@ -73,8 +73,8 @@ def design_effects(
 def is_dependence_known(entries: Sequence[CountedEntry], grouping: Grouping | None) -> Mask:
     """Whether it is known how far the rows of each field depend on each other.
 
-    It is if the reference's rows have groups, times on enough days, or an order that shows
-    dependence. Rows that look independent may as well have been shuffled.
+    It is known if the reference's rows have groups, times on enough days, or an order that shows
+    dependence. Rows that look independent may simply have been shuffled.
     """
     is_grouped = grouping is not None and grouping.is_measured
     return np.array(
@@ -120,7 +120,7 @@ class EffectiveCounts:
         return self._is_known is None or bool(self._is_known[place])
 
     def at(self, counts: Table) -> Floats:
-        """The design effect of counts of newest rows, `[fields]`."""
+        """The design effect of counts of the newest rows, `[fields]`."""
         rows: Counts = counts.sum(axis=1)
         return np.ones(len(counts)) if self.dependence is None else self.dependence.at(rows)
 
@@ -129,7 +129,7 @@ class EffectiveCounts:
         return np.ones(len(rows)) if self.dependence is None else self.dependence.at_reference(rows)
 
     def current(self, counts: Counts) -> Table:
-        """Effective counts of newest rows, `[fields, bins]`."""
+        """Effective counts of the newest rows, `[fields, bins]`."""
         return counts if self.dependence is None else counts / self.at(counts)[:, None]
 
     def expected(self, expected: Table) -> Table:

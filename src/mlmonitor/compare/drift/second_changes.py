@@ -42,8 +42,9 @@ class SecondChanges:
     """Evidence that a field has changed again after its alert fired.
 
     Once as many rows as fired the alert have followed, at least a thousand, these are the reference
-    of a new e-process. A further change counts if it is beyond what is tolerated of these rows, and
-    if the rows after it are beyond what is tolerated of the reference, which a return is not.
+    of a new e-process. A further change counts if it exceeds the tolerance around these rows, and
+    if the rows after it exceed the tolerance around the reference: a return to the reference is no
+    further change.
     Promise: one alert does not hide the next.
     Price: nothing until an alert fires; then `8 * bins * 15` bytes for each of its fields.
     """
@@ -103,7 +104,7 @@ class SecondChanges:
                 self._found[place] = _Found(total[place].copy(), rows, float(log_e[at]))
 
     def _confirm(self, total: Counts) -> list[SecondChange]:
-        """Return changes whose later rows are still beyond what is tolerated of the reference."""
+        """Return changes whose later rows still exceed the tolerance around the reference."""
         due = [
             place
             for place, suspected in self._found.items()

@@ -25,13 +25,13 @@ from mlmonitor.stats.distance import (
 from mlmonitor.stats.simulated_values import SIMULATION_BYTES
 
 _OF_EFFECTIVE_ROWS = frozenset({"psi_debiased", "chi2"})
-"""Measures that use the number of rows, which is that of independent rows."""
+"""Measures that depend on the number of rows; only independent rows count."""
 
 
 class WindowScores:
     """Every distance of the fields of a window, and its threshold.
 
-    Thresholds are those of as many independent rows as the window's rows are worth.
+    Thresholds are for the number of independent rows that the window's rows are worth.
     """
 
     def __init__(

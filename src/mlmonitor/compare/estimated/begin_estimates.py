@@ -1,4 +1,4 @@
-"""Alerts on estimated performance, from what a model is compared with."""
+"""Start the alerts on estimated performance, if the reference has a calibration."""
 
 from collections.abc import Mapping
 
@@ -30,7 +30,7 @@ def begin_estimate_alerts(
         return None
 
     def design_effect(rows: int) -> float:
-        """Return that of the prediction whose rows depend most on each other."""
+        """Return the design effect of the prediction whose rows depend most on each other."""
         population = traffic.population
         if population is None or population.dependence is None:
             return 1.0

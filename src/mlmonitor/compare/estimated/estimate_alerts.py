@@ -19,10 +19,10 @@ from mlmonitor.formatting import short
 from mlmonitor.records import Role
 
 ESTIMATE_TOLERANCE: Final = 0.1
-"""Relative growth of an expected loss that is ignored; the calibration itself is no more exact."""
+"""Relative growth of an expected loss that is ignored; the calibration is not more exact."""
 
 LABELLED_SHARE: Final = 0.5
-"""Of the newest cohorts' predictions; with as many labels their own losses decide."""
+"""If this share of the newest cohorts' predictions has labels, their own losses decide."""
 
 _NEWEST_COHORTS = 3
 

@@ -45,8 +45,8 @@ def expected_baseline(
 ) -> RiskBaseline | None:
     """Return the expected losses of the training rows; None if they are not known.
 
-    Errors are those of the calibration's bins. For classes they are the realised ones, whose mean
-    is that of the expected ones, and whose larger spread makes the comparison more careful.
+    Errors are those of the calibration's bins. For classes the realised losses are used: their mean
+    is the same, and their larger spread makes the comparison more cautious.
     """
     if calibration.task != "regression":
         is_own = realised is not None and realised.basis == "reference"

@@ -92,8 +92,8 @@ def estimate_multiclass(
     """Estimate the measures of several classes from expected rows by actual and predicted class.
 
     uncertainty: the variance of the probability in each bin, by class. training_rows: rows behind
-    the calibration, which widen the intervals as much as rows that are missing. corrections:
-    factors of each pair of classes; the rows of a predicted class stay as many.
+    the calibration; the fewer there are, the wider the intervals. corrections: a factor for each
+    pair of classes; they do not change the number of rows of a predicted class.
     """
     if not sums.confusion.any():
         return {}

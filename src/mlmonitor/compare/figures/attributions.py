@@ -37,7 +37,7 @@ class AttributionsSnapshot:
 class Attributions:
     """The distribution and the mean size of each feature's attribution.
 
-    The features are those that the reference has attributions of, or else those of the first row.
+    The features are those that the reference has attributions for, or else those of the first row.
     A feature that is not among them is reported once. Price: two numeric fields a feature.
     """
 

@@ -34,7 +34,7 @@ class _OpenIncident:
         find_cause: Callable[[Sequence[Alert]], CommonCause],
         row: int,
     ) -> None:
-        """Add alerts; what the window shows of them does not replace what newer rows showed."""
+        """Add alerts; a cause seen in the window does not replace one that newer rows showed."""
         self._join(fired)
         self.fired_at_row = row
         if not self.is_examined:
@@ -97,10 +97,10 @@ class IncidentTracker:
         return all(each.incident.cause != UNKNOWN for each in self._open)
 
     def reexamine(self, find_cause: Callable[[Sequence[Alert]], CommonCause]) -> list[Incident]:
-        """Give open incidents the cause that is found now; one that was known is kept otherwise.
+        """Update the cause of open incidents; where none is found now, the earlier one is kept.
 
         Incidents of repeated rows become one, because they have one cause wherever their changes
-        began; return those that ended so.
+        began; return those that were merged.
         """
         for each in self._open:
             common = find_cause(each.incident.members)

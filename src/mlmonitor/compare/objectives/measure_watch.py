@@ -19,7 +19,7 @@ STRETCHES: Final = (500, 4_000, 32_000, 256_000)
 """Labels after which a stretch of labels begins again."""
 
 LEAST_LABELS: Final = 100
-"""Fewer labels of a stretch are not judged, because the estimates are normal only then."""
+"""A stretch with fewer labels is not judged: its estimates are not yet nearly normal."""
 
 RECOVERY_LABELS: Final = 200
 
@@ -29,8 +29,8 @@ _OF_SCORES = frozenset({"roc_auc", "pr_auc", "ece"})
 class LabelStretches:
     """The outcomes of stretches of labels, which all objectives share.
 
-    Of each length there are two, the last complete one and the one under way; both together are
-    what is judged, so that a change in the middle of one is not missed.
+    There are two of each length, the last complete one and the one under way. They are judged
+    together, so that a change in the middle of one is not missed.
     Price: eight tables of the task, with a histogram of scores if an objective needs it.
     """
 

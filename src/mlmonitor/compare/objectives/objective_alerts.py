@@ -83,7 +83,7 @@ class ObjectiveAlerts:
     def _estimate_maturity(self, now: float) -> tuple[float, int] | None:
         """Return the labelled share of the predictions that are old enough to have a label.
 
-        Those of a cohort in which each has its label need no age.
+        A cohort in which every prediction has its label counts at any age.
         """
         shares, current = self._table.shares_by_age(now), np.floor(now / self._table.seconds)
         order = self._table.order()

@@ -25,11 +25,11 @@ class Cohort(NamedTuple):
 
     labelled: how many of the `predicted` have a label so far. maturity: the share of its labels
     that have arrived, estimated from earlier cohorts, but at least the labelled share; None while
-    none is old enough.
-    `labelled / predicted` stays below it if some predictions never get a label.
+    none is old enough. `labelled / predicted` stays below it if some predictions never get a label.
     projected: each mean loss as it will be once all labels have arrived, if later labels change it
-    as much as in earlier cohorts; the interval holds their differences, too, and is NaN with fewer
-    than three of them. Selective labels, of approved loans alone, are not corrected by it.
+    as much as in earlier cohorts; the interval allows for the differences between these cohorts,
+    and is NaN with fewer than three of them. Selective labels, such as those of approved loans
+    alone, are not corrected.
     """
 
     start: datetime

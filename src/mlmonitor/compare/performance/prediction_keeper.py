@@ -56,7 +56,7 @@ class PredictionKeeper:
         self.cohorts: CohortTable = CohortTable(cohort_seconds)
         self.selection: SelectionTable = SelectionTable(self.cohorts)
         self.new_cohorts: list[int] = []
-        """Places of cohorts that began since somebody looked."""
+        """Places of cohorts that began since this was last read."""
         self.groups: str | None = groups
         self._alone = 0  # rows without a group so far
         self._outputs: tuple[str, ...] | None = None

@@ -35,7 +35,7 @@ def are_places(names: Sequence[str]) -> bool:
 
 
 def has_rows(actuals: Values) -> bool:
-    """Whether the first actual that is not missing is a row of several, as of relevances."""
+    """Whether the first actual that is not missing is a row of values, such as relevances."""
     if isinstance(actuals, np.ndarray):
         return actuals.ndim > 1
     known = (value for value in actuals if not is_missing(value))

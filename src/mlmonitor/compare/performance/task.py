@@ -76,7 +76,7 @@ def infer_plan(
 def find_mismatch(actual: Field, scores: Sequence[str], evidence: Evidence) -> str | None:
     """Return why actuals and predictions cannot be compared, if their types differ; else None.
 
-    Actuals that the reference has are of the kind that was declared there.
+    If the reference has actuals, they are of the kind declared there.
     """
     if actual.kind is Kind.DATETIME:
         return (

@@ -112,7 +112,7 @@ class FieldQuality:
         self._runs.skip(total)
 
     def continue_alerts(self, other: "FieldQuality", *, without: int) -> list[Alert]:
-        """Take over the firing alerts of all fields but one; return that one's as resolved."""
+        """Take over the firing alerts of all fields but one; return its alerts as resolved."""
         if self.alert_keys != other.alert_keys:  # the field has other defects than before
             return [replace(alert, state="resolved") for alert in other.open]
         kept = np.array([key.place != without for key in self.alert_keys], np.bool_)

@@ -48,8 +48,8 @@ class RuleResult(NamedTuple):
 class Rules:
     """Counts the values that break each declared rule, and evaluates which rules are broken.
 
-    Any violation fires an alert, because a rule leaves nothing to chance. The alert resolves after
-    enough clean rows to have shown violations of the same frequency.
+    Any violation fires an alert, because a rule leaves nothing to chance. The alert resolves once
+    there are enough clean rows for violations of the same frequency to have shown.
     Promise: every value that breaks a rule is counted. An unreadable value breaks no rule except
         `nullable`, and that only if it is missing.
     Price: one comparison per value for a bound, one look-up for allowed values; nothing for

@@ -18,8 +18,8 @@ MOST_PERIODS = 120
 class LossIntake:
     """The losses of one measure, held by cohort until their cohort is mature.
 
-    Without a baseline from training, the first `BASELINE_LABELS` labels give the bins, and as many
-    that count give the baseline. `stream` is None until there is one.
+    Without a baseline from training, the first `BASELINE_LABELS` labels give the bins, and as
+    many mature ones give the baseline. `stream` is None until there is one.
     Price: 330 bytes a cohort that waits.
     """
 

@@ -11,7 +11,7 @@ from mlmonitor.formatting import short
 from mlmonitor.records import Floats, Mask
 
 ENOUGH_LABELS: Final = 300
-"""Labels of predictions made since a drift began that may call it benign."""
+"""Fewer labels of predictions made since a drift began cannot call it benign."""
 
 MOST_TIMES: Final = 20
 """The number of times that are watched; the oldest ones stay."""

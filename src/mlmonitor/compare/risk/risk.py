@@ -16,8 +16,8 @@ class Risk(NamedTuple):
     reference: the measure at training, which `basis` names: the reference's own losses, the
     `training_metrics` that it was given, or the first labels of this process. tolerance: relative
     growth of the loss that is ignored. limit: the measure beyond which it is not. log10_e_value:
-    the evidence that the limit is exceeded. is_firing: whether its alert is. waiting: labels of
-    cohorts that are not mature enough to count; see `Config.performance_maturity`.
+    the evidence that the limit is exceeded. is_firing: whether its alert is firing. waiting: labels
+    of cohorts that are not mature enough to count; see `Config.performance_maturity`.
     """
 
     measure: str

@@ -53,7 +53,7 @@ def find_baselines(reference: Reference | None) -> dict[str, RiskBaseline]:
 
 
 def _from_metric(measure: str, value: float) -> RiskBaseline | None:
-    """Take a metric that was measured at training as known exactly."""
+    """Treat a metric that was measured at training as known exactly."""
     loss = to_measure(measure, value)
     is_share = measure in BOUNDED and 0 <= loss <= 1
     if not is_share and not (measure == "mae" and loss > 0):
@@ -71,7 +71,7 @@ def certain_baseline(bins: LossBins, loss: float, basis: RiskBasis) -> RiskBasel
 
 
 def baseline_of_labels(bins: LossBins, totals: Floats) -> RiskBaseline | None:
-    """Return the baseline that the first losses amount to; None if they are too few."""
+    """Return a baseline made of the first losses; None if they are too few."""
     counts = np.rint(totals[:-1]).astype(np.int64)
     rows = int(counts.sum())
     if rows < LEAST_BASELINE:

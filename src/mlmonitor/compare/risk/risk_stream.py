@@ -18,7 +18,7 @@ RECENT_LABELS: Final = 500
 """The number of newest labels that a risk covers at least, if there are that many."""
 
 CURRENT_LABELS: Final = 100
-"""The same for an alert's `current`, which shall show a recovery soon."""
+"""The same for an alert's `current`, which should show a recovery soon."""
 
 _NOTHING = RiskEvidence(0.0, np.zeros(1, np.int64), 0.0)
 

@@ -16,10 +16,10 @@ _BURST_GROWTH: Final = 2.0
 class FailureEvidence:
     """Whether more calls fail than among the first ones.
 
-    Failures count as the mean size of the burst of a failure. If bursts turn out to be twice as
+    Failures are counted in units of the mean size of a burst. If bursts turn out to be twice as
     large as among the first calls, the evidence starts again with that size, because first calls
     without a failure, or with one burst, say little about bursts.
-    Promise: bursts at a steady rate do not alert; that of `ProportionAlerts` for other failures.
+    Promise: bursts at a steady rate do not alert; for other failures, that of `ProportionAlerts`.
     """
 
     def __init__(self, has_failed: Mask, significance: Significance) -> None:

@@ -45,10 +45,10 @@ class ServiceAlerts:
     """Whether more calls fail, or calls take longer, than among the first `BASELINE_CALLS`.
 
     Both are streams of evidence that is valid at any time, and share `SERVICE_PART` of `alpha`. A
-    call counts once, however many rows it has; calls without a duration, as of `record`, do not
-    count. Calls that depend on each other count as fewer: failures by the size of their bursts so
-    far, latencies by the design effect of the first calls. A rate or latency that was bad from the
-    start is the baseline, and not detected.
+    call counts once, however many rows it has; calls without a duration, such as those of `record`,
+    do not count. Calls that depend on each other count as fewer: failures by the size of their
+    bursts so far, latencies by the design effect of the first calls. A rate or latency that was bad
+    from the start is the baseline, and not detected.
     Price: about 5 us a block of 256 calls in the worker; memory `nbytes`, constant.
     """
 
@@ -146,7 +146,7 @@ class ServiceAlerts:
                 further.end()
 
     def _find_further_limit(self) -> float:
-        """Return the latency that a standing alert's calls must exceed to be worse than it."""
+        """Return the latency beyond which calls are worse than the firing alert says."""
         latest = next((a for a in self._open if a.measure == LATENCY), None)
         return np.inf if latest is None else latest.value * GROWTH
 

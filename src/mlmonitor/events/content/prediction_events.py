@@ -138,7 +138,7 @@ class PredictionEvents:
         """Return the id of each row; a call without one gets the id of its event.
 
         A host that reads the id of such a call later gets the same id.
-        places: that of each row in its call, or None if each call is a row.
+        places: the place of each row in its call, or None if each call is a row.
         """
         if any(given):
             return [

@@ -1,4 +1,4 @@
-"""The size of bursts of rare events, such as failing calls, as it is learned while they arrive."""
+"""The size of bursts of rare events, such as failing calls, learned as they arrive."""
 
 from typing import Final
 

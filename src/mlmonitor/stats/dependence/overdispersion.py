@@ -12,7 +12,7 @@ FEWEST_BLOCKS = 10
 """A design effect is measured on no fewer blocks."""
 
 FEWEST_DAYS = 7
-"""The design effect of days is measured on no fewer of them."""
+"""The design effect of days is measured on no fewer days."""
 
 _LEAST_EVENTS = 30  # rows in and outside a bin, for the bin to be a direction of its own
 _SINGLE_BINS = 3  # unordered bins that are a direction of their own
@@ -27,9 +27,9 @@ _SORTED_STEPS = 0.2  # of their variance is between neighbours: the rows are sor
 class EffectCurve(NamedTuple):
     """The design effect of runs of consecutive rows, by the number of rows in a run.
 
-    effects: never fall and never below 1. is_resolved: False if there are too few rows to show
-    their dependence, or if they are sorted by this field; sorted rows have effects of 1, because
-    their order says nothing about later rows.
+    effects: never decreasing, and never below 1. is_resolved: False if there are too few rows to
+    show their dependence, or if they are sorted by this field; sorted rows have effects of 1,
+    because their order says nothing about later rows.
     """
 
     rows: Floats
@@ -58,14 +58,14 @@ def block_effects(
     cells: the bin of each row, in the order of their arrival; the last of `width` bins, missing
     values, has no order. expected: the shares of the bins in each row's season, see
     `season_shares`; by default those of all rows. days: the number of each row's day, ascending.
-    known_effect: that of declared groups. What does not exceed it with significance is explained by
-    them and counts as 1 here; otherwise the largest of many estimates from few long blocks would
-    exceed it by chance, by up to half.
-    The design effect of a block length is the variance of a block's count, divided by the variance
-    of as many independent rows. It is measured in several directions: all bins together, and for
-    ordered bins their location and their spread, for others the most frequent ones alone. The
-    largest significant one counts. Beyond the longest blocks it grows once more by as much as it
-    grew last, which is its limit if blocks of that length are nearly independent.
+    known_effect: that of declared groups. An effect that does not exceed it significantly is
+    explained by the groups and counts as 1 here; otherwise the largest of many estimates from few
+    long blocks would exceed it by chance, by up to half. The design effect of a block length is the
+    variance of a block's count, divided by the variance of as many independent rows. It is measured
+    in several directions: all bins together, and for ordered bins their location and their spread,
+    for others the most frequent ones alone. The largest significant one counts. Beyond the longest
+    blocks it grows once more by as much as it grew last, which is its limit if blocks of that
+    length are nearly independent.
     Promise: 1 for nine in ten fields of independent rows; for the others about 1.7 at the longest
         blocks.
     Price: about 4 ms for 100,000 rows of ten bins.
@@ -174,7 +174,7 @@ def _measure_day_effect(
     scores: Floats,
     expected: Floats | None,
 ) -> tuple[float, _Estimate]:
-    """Return the mean size of the day of a row, and the design effects of whole days."""
+    """Return the mean number of rows on a row's day, and the design effects of whole days."""
     day = np.unique(days, return_inverse=True)[1]
     sizes = np.bincount(day).astype(np.float64)
     counts = np.bincount(day * width + cells, minlength=sizes.size * width).reshape(-1, width)

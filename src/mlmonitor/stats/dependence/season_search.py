@@ -35,10 +35,10 @@ def find_season(hours: Counts, seconds: Floats, columns: Sequence[Floats]) -> Fo
     """Look for the season of rows.
 
     hours: the hour of the week of each row, local time. seconds: its time since 1970. columns: the
-    scores of fields, each `[rows, directions]`. The variance between the hours of a day is compared
-    with what is left of it after that of days: hours that differ, but each day in another way, are
-    no season. Likewise days of the week are compared with other days of the same name. So rows that
-    depend on each other, or days that differ, are not taken for a season.
+    scores of fields, each `[rows, directions]`. The variance between the hours of the day is
+    compared with the residual variance between hours and days: hours that differ in another way
+    each day are no season. Likewise days of the week are compared with other days of the same name.
+    Rows that depend on each other, or days that differ, are therefore not mistaken for a season.
     Promise: no season in 99 of 100 references of 20 fields without one.
     Source: Fisher, "Statistical methods for research workers", 1925, for the two-way layout.
     """

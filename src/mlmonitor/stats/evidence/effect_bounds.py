@@ -17,8 +17,8 @@ def psi_lower_sequence(reference: Table, current: Table) -> Floats:
     """Return a lower confidence bound of the PSI between the laws behind the counts, `[fields]`.
 
     PSI divided by `1/n + 1/m` is approximately a non-central chi-square, whose root is nearly
-    normal. The noise of the current rows is bounded at all times at once, that of the reference,
-    which never changes, once.
+    normal. The noise of the current rows is bounded at all times at once; that of the reference
+    only once, because the reference never changes.
     Promise: with 90 % probability it never exceeds the true PSI, however often it is computed.
     Source: Patnaik, "The non-central chi-square and F distributions", 1949, for the root; Robbins,
         "Statistical methods related to the law of the iterated logarithm", 1970, for the boundary.

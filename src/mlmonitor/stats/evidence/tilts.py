@@ -33,6 +33,6 @@ def location_scores(reference: Counts, is_ordered: Mask) -> Floats:
 
 
 def tilt_factors(scores: Floats) -> Floats:
-    """Return by what each alternative multiplies the shares, `[tilts, fields, bins]`."""
+    """Return the factors that each alternative applies to the shares, `[tilts, fields, bins]`."""
     factors: Floats = np.exp(np.array(TILTS)[:, None, None] * scores)
     return factors

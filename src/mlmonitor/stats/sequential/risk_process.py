@@ -109,7 +109,7 @@ class RiskProcess:
         return RiskEvidence(float(products[weakest]), counts, float(since[strongest, -1]))
 
     def _weigh(self, weight: float) -> None:
-        """Let each loss count as a part of one; small changes of the weight are not followed."""
+        """Let each loss count as a part of one; small changes of the weight are ignored."""
         if abs(np.log(weight / self._weight)) > _WEIGHT_STEP:
             reference = weight * self._reference.astype(np.float64)
             self._weight = weight

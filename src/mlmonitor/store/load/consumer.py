@@ -57,7 +57,7 @@ def client_settings(brokers: str, properties: Iterable[str]) -> dict[str, Any]:
 class GroupConsumer:
     """Reads a topic as a member of a group; offsets are those of the database, never Kafka's.
 
-    Rebalances are cooperative: partitions that stay are read on meanwhile. Kafka is given the
+    Rebalances are cooperative: partitions that stay are still read meanwhile. Kafka is given the
     offsets afterwards, for tools that show lag.
     """
 
@@ -77,9 +77,9 @@ class GroupConsumer:
         """The offset up to which each owned partition was handed out."""
         self.ends: dict[PartitionKey, int] = {}
         self.rewinds: int = 0
-        """How often a partition began again below what was loaded, as a topic made again does."""
+        """How often a partition restarted below what was loaded: its topic was made again."""
         self.lag: int = 0
-        """As `measure_lag` found it last; any thread may read it."""
+        """The last result of `measure_lag`; any thread may read it."""
         self.was_assigned: bool = False
         self.active_at: float = time.monotonic()
         """When the last message arrived or the assignment changed."""
@@ -133,14 +133,14 @@ class GroupConsumer:
         return size
 
     def _place(self, partition: int) -> PartitionKey:
-        """Return the same key for the same partition: a message is read faster so."""
+        """Return the same object for the same partition, which makes reading messages faster."""
         place = self._places.get(partition)
         if place is None:
             place = self._places[partition] = PartitionKey(self.topic, partition)
         return place
 
     def starts(self, messages: Sequence[Message]) -> dict[PartitionKey, int]:
-        """Return where the partitions of messages were, and move on behind the messages."""
+        """Return the offsets of partitions before these messages, and advance past the messages."""
         starts = dict(self.positions)
         firsts = {message.place: message.offset for message in reversed(messages)}
         self.rewinds += sum(offset < starts.get(place, 0) for place, offset in firsts.items())

@@ -22,7 +22,7 @@ def copy_rows(connection: Any, table: str, schema: StagingSchema, data: bytes) -
 def copy_new(connection: Any, data: bytes) -> bool:
     """Copy predictions straight into their table; return whether all of them were new.
 
-    Otherwise none is there, and the transaction goes on.
+    Otherwise none is stored, and the transaction continues.
     """
     try:
         with connection.transaction():

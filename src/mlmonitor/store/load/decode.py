@@ -86,7 +86,7 @@ class EventBatch:
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
     def add_content(self, content: Content | None, latest: datetime) -> bool:
-        """Add an event that was read in bulk; return whether it is right."""
+        """Add an event that was read in bulk; return whether it is valid."""
         if content is None or _check_times(content, latest) is not None:
             return False
         self.events.setdefault(content["schema"], []).append(content)
@@ -94,7 +94,7 @@ class EventBatch:
 
     @property
     def shard(self) -> int:
-        """The rollups' shard: loaders that write at once have no partition in common."""
+        """The shard of the rollups: loaders that write at once have no partition in common."""
         return min(place.partition for place in self.ends) % 64 if self.ends else 0
 
     def halves(self) -> "tuple[tuple[Sequence[Message], ...], Mapping[PartitionKey, int]]":
@@ -121,7 +121,7 @@ class Decoder:
         """Return a batch of messages; `starts` may hold other partitions as well.
 
         as_written: whether features keep the form that their sender has written. The database may
-            refuse numbers with thousands of digits, which are none too many once they are read.
+            refuse numbers with thousands of digits; written again, they have few.
         """
         ends = ends_of(messages)
         batch = EventBatch(messages, {place: starts[place] for place in ends}, ends)
@@ -205,7 +205,7 @@ def _check_times(content: Content, latest: datetime) -> str | None:
 
 
 def _check_bins(content: Content) -> str | None:
-    """Return why the bins of a reference cannot be counted in, if they cannot."""
+    """Return why values cannot be counted in the bins of a reference, if they cannot."""
     if content["schema"] != "reference" or content["kind"] not in ("numeric", "datetime"):
         return None
     uppers = [bin_.get("upper") for bin_ in content.get("bins", ())]

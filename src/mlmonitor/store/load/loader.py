@@ -46,7 +46,7 @@ class LoadOptions:
 
 
 class LoaderStopped(MonitorError):
-    """The loader cannot go on: the database refuses it, for a reason that stays."""
+    """The loader cannot go on: the database refuses it, for a permanent reason."""
 
 
 class Loader:

@@ -47,8 +47,8 @@ def read_offsets(
 def claim_offsets(connection: Any, group: str, starts: Mapping[PartitionKey, int]) -> None:
     """Lock the partitions of a batch until its transaction ends.
 
-    A second instance that still believes to own them waits, and is then refused, so no batch is
-    loaded twice, in whichever way the group shares them.
+    A second instance that still believes it owns them waits and is then refused, so no batch is
+    loaded twice, however the group shares them.
 
     Raises:
         Overtaken: a partition is not where the batch starts.

@@ -181,7 +181,7 @@ class _Weights(NamedTuple):
         return cls(failed, 1 / np.array(columns.sample, np.float64), latency)
 
     def sum_up(self, rows: Sequence[int]) -> "_Traffic":
-        """Count predictions, failures, what sampling stands for, and latencies."""
+        """Count predictions, failures, the rows that a sample stands for, and latencies."""
         counted = _Traffic()
         latencies = self.latency[rows]
         latencies = latencies[~np.isnan(latencies)]

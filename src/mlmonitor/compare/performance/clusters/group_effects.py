@@ -36,7 +36,7 @@ _SHARES = frozenset(
 
 
 class GroupEffects:
-    """Widens intervals by the ratio of a measure's cluster-robust variance to that of its rows.
+    """Widens intervals by the ratio of the cluster-robust variance to that of independent rows.
 
     The areas under curves, the calibration error and the means over several classes get the largest
     effect of the other measures.
@@ -59,7 +59,7 @@ class GroupEffects:
     def design_effects(self) -> dict[str, float]:
         """Return how many rows count as one independent row, at least 1, by measure.
 
-        As many as there are rows if they are of fewer than two groups.
+        All rows count as one if they belong to fewer than two groups.
         """
         rows = max(float(self.sums.totals[0]), 1.0)
         effects = self.copy()._effects  # noqa: SLF001 - of this class; it is computed once

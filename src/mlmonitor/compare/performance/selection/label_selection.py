@@ -25,9 +25,9 @@ _FIRST_PREDICTIONS: Final = 500
 class LabelSelection(NamedTuple):
     """How the labelled predictions of mature cohorts differ from those that never got a label.
 
-    predicted, labelled: rows of these cohorts. difference: the total variation distance between
-    the predictions of both, from 0 to 1. labelled_mean, unlabelled_mean: their mean predictions;
-    NaN for classes. is_selective: whether the difference is larger than chance and worth a word.
+    predicted, labelled: rows of these cohorts. difference: the total variation distance between the
+    predictions of both, from 0 to 1. labelled_mean, unlabelled_mean: their mean predictions; NaN
+    for classes. is_selective: whether the difference exceeds chance and is large enough to report.
     """
 
     predicted: int
@@ -54,7 +54,7 @@ class SelectionTable:
     """Predictions and labels by cohort and bin of the prediction.
 
     The bins are classes, or else the tenths of the first `_FIRST_PREDICTIONS` numbers.
-    Price: 17 KiB; a search a prediction and label.
+    Price: 17 KiB; one search for each prediction and label.
     """
 
     def __init__(self, table: CohortTable) -> None:
@@ -133,7 +133,7 @@ class SelectionTable:
 def _within_cohorts(labelled: Counts, unlabelled: Counts) -> float:
     """Return the statistic of Mantel and Haenszel: differences within cohorts, added up.
 
-    A share of labels, or a mix of predictions, that differs between cohorts is no difference.
+    Cohorts may differ in their share of labels and in their mix of predictions.
     Source: Landis, Heyman and Koch (1978), general association of a 2 x k table in strata.
     """
     deviation, covariance = np.zeros(_BINS), np.zeros((_BINS, _BINS))
