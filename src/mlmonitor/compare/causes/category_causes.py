@@ -100,4 +100,5 @@ def _find_partly_moved(
         return CommonCause(title, "renamed", advice)
     share = min(move.share * since, 1.0)
     title = f"{entry.name}: about {share:.0%} of all rows went from one category to another"
-    return CommonCause(title, "merged", "ask upstream whether a part of one is coded as the other")
+    # It may as well be the traffic itself that changed: nothing that a verdict may wait for.
+    return CommonCause(title, "inputs", "ask upstream whether a part of one is coded as the other")

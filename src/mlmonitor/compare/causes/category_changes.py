@@ -12,6 +12,7 @@ _LEAST_SHARE = 0.02  # of the rows: a category that is gone
 _LEAST_ROWS = 10  # of it that were to be expected
 _LEAST_COMPARED = 100
 _DEVIATIONS = 3.0
+_LEAST_STAYING = 3  # categories beside the two of a move
 _OFFSET = 0.01  # share of the rows by which a category may differ besides chance
 _MUCH_NEARER = 0.4  # of the distance in their own order
 _MOST_EXCHANGED = 6  # categories whose orders are all tried
@@ -45,12 +46,14 @@ def are_merged(before: Floats, now: Counts) -> bool:
 def find_moved_share(before: Floats, now: Counts) -> MovedShare | None:
     """Return the share of rows that changed category, if one move explains all changes.
 
-    before, now: as for `are_merged`; the last place may be that of new categories. Exactly one pair
-    of categories must fit.
+    before, now: as for `are_merged`; the last place is that of new categories. Exactly one pair of
+    categories must fit. A move to a known category says something only beside others that stayed:
+    of two or three categories one always grows by what another loses.
     """
     rows = int(now.sum())
     if rows < _LEAST_COMPARED:
         return None
+    is_telling = np.count_nonzero(before >= _LEAST_SHARE) >= 2 + _LEAST_STAYING
     shares = now / rows
     lost = before - shares
     limits = _DEVIATIONS * np.sqrt(before * (1 - before) / rows)
@@ -60,7 +63,8 @@ def find_moved_share(before: Floats, now: Counts) -> MovedShare | None:
             moved = before.copy()
             moved[place] -= lost[place]
             moved[target] += lost[place]
-            if target != place and _agree(moved, shares, rows):
+            is_candidate = target != place and (is_telling or target == before.size - 1)
+            if is_candidate and _agree(moved, shares, rows):
                 moves.append(MovedShare(place, target, float(lost[place])))
     return moves[0] if len(moves) == 1 else None
 

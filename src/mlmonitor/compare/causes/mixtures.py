@@ -8,6 +8,7 @@ from mlmonitor.records import Floats
 
 _KS = 1.36  # the Kolmogorov-Smirnov statistic that one sample in twenty exceeds
 _OFFSET = 0.01  # of the ranks, besides chance
+_MOST_BEFORE = 0.05  # of the values that one value had, if it is to be one that is stuck
 _EVIDENT = 2.5  # times what the fit leaves unexplained
 
 APART: Final = 0.5
@@ -68,6 +69,27 @@ def find_part(
     is_likely = float(likely.min(initial=np.inf)) <= best + limit / 4
     place = int(np.argmin(likely if is_likely else unexplained))
     return Part(place, float(shares[place]))
+
+
+def measure_point(before: Floats, now: Floats, *, rows: int) -> float:
+    """Return the share of one value that hardly any row had before, if nothing else has changed.
+
+    before, now: quantiles at evenly spaced ranks from 0 to 1. rows: those behind `now`. 0 if other
+    values have changed their shares among each other, as when all values of a field of few values
+    are scaled.
+    """
+    values, counts = np.unique(now[np.isfinite(now)], return_counts=True)
+    if values.size == 0:
+        return 0.0
+    most = int(np.argmax(counts))
+    point, share = values[most], float(counts[most] / now.size)
+    if np.count_nonzero(before == point) > _MOST_BEFORE * before.size:
+        return 0.0
+    points = np.union1d(before, now)
+    others = estimate_ranks(before, points)
+    at_point = np.where(points == point, 0.5, points > point)
+    expected = others + share * (at_point - others)
+    return share if fits(expected, estimate_ranks(now, points), rows=rows) else 0.0
 
 
 def fits(expected: Floats, now: Floats, *, rows: int) -> bool:

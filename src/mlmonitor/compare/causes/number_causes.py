@@ -9,6 +9,7 @@ import numpy as np
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.causes.change_sample import ShownRows
 from mlmonitor.compare.causes.common_cause import CommonCause
+from mlmonitor.compare.causes.mixtures import measure_point
 from mlmonitor.compare.causes.number_changes import (
     RANKS,
     FieldTraits,
@@ -20,7 +21,6 @@ from mlmonitor.compare.causes.number_changes import (
     find_filler,
     find_swapped_part,
     is_whole,
-    measure_point,
 )
 from mlmonitor.compare.population import Population
 from mlmonitor.formats.reference import NumericReference
@@ -161,11 +161,11 @@ def _join_changes(
 def _find_partly_stuck(features: Sequence[_ChangedFeature], shown: ShownRows) -> CommonCause | None:
     """Detect one value that many rows have, and few had before. It is not shown."""
     fine = shown.shapes.digests.quantile(_FINE_RANKS)
-    for place, entry, _ in features:
-        share = measure_point(_read_quantiles(entry, _FINE_RANKS), fine[place])
+    for place, entry, rows in features:
+        share = measure_point(_read_quantiles(entry, _FINE_RANKS), fine[place], rows=rows)
         if share >= _LEAST_STUCK:
-            rows = _describe_share(share, shown)
-            title = f"{entry.name} stuck at one value" + (rows and f" in {rows}")
+            part = _describe_share(share, shown)
+            title = f"{entry.name} stuck at one value" + (part and f" in {part}")
             advice = "it may be filled with a default by one of the clients, or its source may hang"
             return CommonCause(title, "stuck", advice)
     return None

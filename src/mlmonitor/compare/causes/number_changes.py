@@ -25,7 +25,6 @@ _SWAP_DISTANCE = 0.5  # of the spread: columns closer than that cannot be told a
 _NEAR_FACTOR = 0.07  # relative difference from a factor that is used between units
 _SWAP_APART = 0.25  # ranks: two fields agree on the share
 _SAME_SHARE = 0.15  # by which the shares of swapped rows may differ in two fields
-_MOST_BEFORE = 0.05  # of the values that one value had, if it is to be one that is stuck
 _MOST_RANKS = 0.5  # of a field of few values that one factor or amount explains exactly
 _KNOWN_FACTORS = (100.0, 1_000.0, 10.0, 60.0, 3_600.0, 1e6, 1e4, 12.0, 24.0, 7.0)
 
@@ -175,19 +174,6 @@ def find_swapped_part(
         shares.append(part.share)
     is_one_share = abs(shares[0] - shares[1]) <= _SAME_SHARE
     return sum(shares) / 2 if is_one_share else None
-
-
-def measure_point(before: Floats, now: Floats) -> float:
-    """Return the share of the most frequent value, if hardly any row had it before; otherwise 0.
-
-    before, now: quantiles at evenly spaced ranks from 0 to 1.
-    """
-    values, counts = np.unique(now[np.isfinite(now)], return_counts=True)
-    if values.size == 0:
-        return 0.0
-    most = int(np.argmax(counts))
-    had = np.count_nonzero(before == values[most]) / before.size
-    return float(counts[most] / now.size) if had <= _MOST_BEFORE else 0.0
 
 
 def are_swapped(before: tuple[Floats, Floats], now: tuple[Floats, Floats]) -> bool:

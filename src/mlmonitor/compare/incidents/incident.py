@@ -38,9 +38,9 @@ class Incident:
     missing, a category `renamed`, two that are `merged`, categories `exchanged`, names that are
     `respelt` (spaces, case, '.0', truncated), values of the wrong type (`unreadable`), a field
     without values (`lost`) or with a single one (`stuck`), rows that are `repeated`, the `service`
-    failing or slow, `inputs` that moved the prediction, labels shifted by rows
-    (`misaligned_labels`), `inverted_scores`, a model whose `performance` alone fell, an `objective`
-    alone that is broken, or `unknown`.
+    failing or slow, `inputs` that moved the prediction or from one category to another, labels
+    shifted by rows (`misaligned_labels`), `inverted_scores`, a model whose `performance` alone
+    fell, an `objective` alone that is broken, or `unknown`.
     title, cause, advice: what the window showed when it opened; later what the rows since show, so
     they may change while it is open.
     harm: whether the labels of predictions made since show a drift to be `harmful` or `benign`;

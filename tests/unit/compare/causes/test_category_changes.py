@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mlmonitor.compare.causes.category_changes import are_exchanged, are_merged
+from mlmonitor.compare.causes.category_changes import are_exchanged, are_merged, find_moved_share
 
 SHARES = np.array([0.4, 0.3, 0.2, 0.1])
 
@@ -58,3 +58,12 @@ def test_equal_shares_cannot_be_exchanged() -> None:
     """Every order of them is the same."""
     now = np.random.default_rng(1).multinomial(1_000, [0.25] * 4)
     assert not are_exchanged(np.full(4, 0.25), now)
+
+
+def test_a_move_between_categories_is_told_only_beside_others_that_stayed() -> None:
+    """Of two lines of business one always grows by what the other loses."""
+    assert find_moved_share(np.array([0.7, 0.3, 0.0]), np.array([610, 390, 0])) is None
+    before = np.array([0.4, 0.2, 0.15, 0.15, 0.1, 0.0])
+    move = find_moved_share(before, np.array([300, 300, 150, 150, 100, 0]))
+    assert move is not None
+    assert (move.place, move.target) == (0, 1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mlmonitor.compare.causes.mixtures import estimate_ranks, find_part
+from mlmonitor.compare.causes.mixtures import estimate_ranks, find_part, measure_point
 from mlmonitor.compare.causes.number_changes import FieldTraits, describe_part, find_swapped_part
 from mlmonitor.records import Floats
 
@@ -95,3 +95,16 @@ def test_few_rows_show_no_part() -> None:
     before, now, changed = np.array([0.2, 0.8]), np.array([0.1, 0.5]), np.array([[0.0, 0.1]])
     assert find_part(before, now, changed, rows=5_000, preferred=1, apart=0.2) is not None
     assert find_part(before, now, changed, rows=50, preferred=1, apart=0.2) is None
+
+
+def test_one_value_in_a_part_of_the_rows_is_measured() -> None:
+    """A client that sends a default in three rows of ten."""
+    now = at_ranks(mix(np.full(ROWS, 70.0), 0.3))
+    assert measure_point(at_ranks(draw(0)), now, rows=ROWS) == pytest.approx(0.3, abs=0.02)
+
+
+def test_a_new_value_among_others_that_moved_too_is_not_called_a_default() -> None:
+    """Limits of insurance have few values; once all grow by a quarter, each is new."""
+    limits = np.repeat([8_000.0, 50_000.0, 300_000.0], [1_000, 600, 400])
+    grown = np.repeat([8_000.0, 10_000.0, 62_500.0, 375_000.0], [200, 800, 600, 400])
+    assert measure_point(at_ranks(limits), at_ranks(grown), rows=ROWS) == 0
