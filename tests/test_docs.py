@@ -112,10 +112,11 @@ def test_links_of_a_page_lead_to_existing_files(page: Path) -> None:
             assert target.stat().st_size < 110_000
 
 
-def test_the_index_of_algorithms_names_every_page() -> None:
-    """What is not in docs/algorithms/README.md is hard to find."""
-    pages = {page.name for page in (DOCS / "algorithms").glob("*.md")} - {"README.md"}
-    index = (DOCS / "algorithms" / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("folder", ["algorithms", "guides"])
+def test_an_index_names_every_page_of_its_folder(folder: str) -> None:
+    """What is not in docs/algorithms/README.md or docs/guides/README.md is hard to find."""
+    pages = {page.name for page in (DOCS / folder).glob("*.md")} - {"README.md"}
+    index = (DOCS / folder / "README.md").read_text(encoding="utf-8")
     assert {name for name in pages if f"]({name})" not in index} == set()
 
 
