@@ -110,7 +110,7 @@ def _describe_season(season: SeasonInfo | None, search: str | None) -> str | Non
 
 
 def _describe_dependence(snapshot: ModelSnapshot) -> str | None:
-    """What dependent rows are worth, and what declared groups do besides; None if neither."""
+    """What dependent rows are worth, and side effects of declared groups; None if neither."""
     worth = None if snapshot.traffic is None else _describe_worth(snapshot.traffic)
     texts = [*([] if worth is None else [worth]), *snapshot.group_hints]
     return "; ".join(texts) or None

@@ -171,7 +171,7 @@ class PredictionKeeper:
 
 
 def _find_numeric_label(numeric: Mapping[str, Values]) -> str | None:
-    """Return the first output whose first values are 0 or 1 beside a score; None if there is none.
+    """Return the first output that looks like a class, 0 or 1, beside a score; None if none does.
 
     A score has another value, or is a float where the output is an integer.
     """

@@ -21,8 +21,8 @@ class _CalibrationPart(BaseModel):
 class FieldEffect(_CalibrationPart):
     """The effect of a feature on an outcome, beyond that of the prediction.
 
-    `values` has one number for each of the feature's counts, then that of missing values: added to
-    the log odds of a class, or to the logarithm of an expected error.
+    `values` has one number for each of the feature's counts, then one for missing values. It is
+    added to the log odds of a class, or to the logarithm of an expected error.
     """
 
     field: Name

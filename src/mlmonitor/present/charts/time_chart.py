@@ -18,7 +18,7 @@ BATCH_SECONDS = 10.0  # a window that was filled faster came from a file
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """A path with the class that styles it, and its name in the legend; empty for none."""
+    """A path, the class that styles it, and its name in the legend, empty if it has none."""
 
     path: str
     style: str

@@ -62,13 +62,13 @@ ERROR_LINK = Link(lambda offset: np.exp(np.clip(offset, -700, 700)), np.square, 
 
 
 SCORE = ""
-"""The name of the score among the candidates: what it says changes once features say more."""
+"""The name of the score among the candidates: its effect may change once features have theirs."""
 
 
 class FittedEffects(NamedTuple):
     """Effects by feature, after which the sum of all is multiplied and shifted.
 
-    The factor and the shift are those that rows without a part in the effects call for.
+    The factor and the shift are fitted on rows that had no part in the effects.
     """
 
     by_name: dict[str, Floats]

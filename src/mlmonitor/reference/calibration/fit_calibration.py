@@ -57,7 +57,7 @@ class TrainingRows(NamedTuple):
 
 
 def fit_calibration(data: TrainingRows) -> CalibrationReference | None:
-    """Return the calibration; None without enough pairs, without scores, or if a class is a person.
+    """Return the calibration; None without enough pairs or scores, or if a class names a person.
 
     Price: a sort of the scores, and the cells of 20,000 rows of each feature.
     """

@@ -12,7 +12,7 @@ _Sampling = Callable[..., RowSample | None]
 
 
 class DrawnRows(NamedTuple):
-    """Features drawn from a distributed frame, the columns that are none, and the rows seen."""
+    """Features drawn from a distributed frame, its other columns, and the number of rows seen."""
 
     features: Any
     columns: dict[str, Any]
@@ -32,7 +32,7 @@ def find_sampling(features: Any) -> _Sampling | None:
 def draw_rows(
     features: Any, named: dict[str, Any], sampling: _Sampling, *, seed: int, limit: int
 ) -> DrawnRows:
-    """Draw at most `limit` rows, and take the columns out that belong to rows but are no features.
+    """Draw at most `limit` rows, and separate the columns that are not features.
 
     named: by argument the column or columns that hold it, a function of the features, or None.
 

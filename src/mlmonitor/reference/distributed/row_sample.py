@@ -1,4 +1,4 @@
-"""A uniform sample of rows that merges: drawn in each partition, the same for all of them."""
+"""A mergeable uniform sample of rows, drawn in each partition."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple

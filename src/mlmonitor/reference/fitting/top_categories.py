@@ -182,7 +182,7 @@ class Rare:
 def group_withheld(
     sample: np.ndarray[Any, Any], named: Collection[str], groups: int
 ) -> np.ndarray[Any, Any]:
-    """Replace each name of a sample that is not among the named ones by that of its group."""
+    """Replace each name of a sample that is not among the named ones by the name of its group."""
     if not groups:
         return sample
     names = group_names(groups)

@@ -69,12 +69,11 @@ def test_an_estimated_alert_resolves_once_labels_decide() -> None:
         assert {a.basis for a in monitor.status().alerts if a.role == "performance"} == {"realised"}
 
 
-def test_losses_split_between_two_bins_keep_their_mean() -> None:
+@pytest.mark.parametrize("bins", [LossBins("accuracy", 1.0), LossBins("mae", 7.0)])
+def test_losses_split_between_two_bins_keep_their_mean(bins: LossBins) -> None:
     """Exactly, for bins of classes and of errors, within the range of their values."""
-    rng = np.random.default_rng(4)
-    for bins in (LossBins("accuracy", 1.0), LossBins("mae", 7.0)):
-        losses = rng.uniform(0.1, 7.0, 1_000) * bins.scale / 7.0
-        totals = split_losses(bins, losses, np.ones(1_000))
-        assert totals[:-1].sum() == pytest.approx(1_000)
-        assert bins.scale * (bins.values @ totals[:-1]) == pytest.approx(losses.sum())
-        assert totals[-1] == pytest.approx(losses.sum())
+    losses = np.random.default_rng(4).uniform(0.1, 7.0, 1_000) * bins.scale / 7.0
+    totals = split_losses(bins, losses, np.ones(1_000))
+    assert totals[:-1].sum() == pytest.approx(1_000)
+    assert bins.scale * (bins.values @ totals[:-1]) == pytest.approx(losses.sum())
+    assert totals[-1] == pytest.approx(losses.sum())
