@@ -57,7 +57,7 @@ def _merge_batches(batches: Iterable[Any], *, limit: int) -> Iterator[Any]:
 def _write_sample(sample: RowSample, shard: int) -> Iterator[Any]:
     """Yield the rows with their priorities and places; one of them holds the number of rows seen.
 
-    It is the row of the lowest priority, which no merging drops.
+    That is the row of the lowest priority, which no merging drops.
     """
     import pyarrow as pa
 
