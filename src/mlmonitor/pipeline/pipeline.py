@@ -228,7 +228,7 @@ class Pipeline:
         return snapshot if self._events is None else replace(snapshot, events=self._events.status())
 
     def _describe(self, model: ModelSnapshot) -> list[Family]:
-        """Describe the version in use, and what late labels change of earlier ones."""
+        """Describe the version in use, and what late labels have changed in earlier ones."""
         families = self._version.describe(model)
         for version in self._earlier:
             earlier = version.snapshot(self._inbox, model.destinations, now=model.time)

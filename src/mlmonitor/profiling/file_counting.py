@@ -52,7 +52,7 @@ def count_file(
                 done += rows
                 line.update(done)
 
-        if size <= 1 or not sys.executable:
+        if size <= 1 or not _has_interpreter():
             counted: Iterator[ProfileContent] = (
                 _count_part(plan, path, file, part, count_rows) for part in file.parts
             )
@@ -63,6 +63,11 @@ def count_file(
         for content in counted:
             whole.merge(content)
     return whole
+
+
+def _has_interpreter() -> bool:
+    """Whether Python can be started again: a frozen program would start itself in its place."""
+    return bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
 def _check_workers(workers: int | None) -> int:

@@ -1,6 +1,8 @@
 """`mlmonitor profile` and `mlmonitor fleet`: files in, one status out."""
 
 import json
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -161,6 +163,19 @@ def read_in_parts(path: Path) -> list[tuple[int, dict[str, Any]]]:
         for part in file.parts
         for chunk in data_file.read_part(str(path), part, file.names, {})
     ]
+
+
+@pytest.mark.parametrize(("name", "value"), [("frozen", True), ("executable", "")])
+def test_a_program_without_an_interpreter_counts_in_its_own_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object
+) -> None:
+    """A frozen program would start itself again, and not Python."""
+    monkeypatch.setattr(data_file, "PART_ROWS", 500)
+    monkeypatch.setattr(sys, name, value, raising=False)
+    monkeypatch.setattr(subprocess, "Popen", None)
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table(COLUMNS), path, row_group_size=500)
+    assert Profile.read(path, reference=REFERENCE, workers=2).rows == 2_000
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5])

@@ -157,7 +157,7 @@ def _rank_candidate(candidate: ListedField) -> tuple[float, float, str]:
 
 
 def _compute_ratio(status: FieldStatus) -> float:
-    """How often the PSI is as large as its threshold; 0 without one."""
+    """Return the PSI divided by its threshold; 0 without one."""
     return (status.psi or 0.0) / max(status.psi_threshold or np.inf, 1e-12)
 
 

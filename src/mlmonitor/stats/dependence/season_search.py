@@ -87,7 +87,7 @@ def _has_hours(scores: Floats, day: Counts, hour: Counts, days: int) -> bool:
 
 
 def _has_weekdays(scores: Floats, day: Counts, weekday: Counts, days: int) -> bool:
-    """Whether days of the week differ beyond days of the same name."""
+    """Whether days of the week differ more than days of the same name do."""
     rows = np.bincount(day, minlength=days).astype(np.float64)
     means = np.bincount(day, scores, minlength=days) / np.maximum(rows, 1)
     sums = np.bincount(weekday, rows * means, minlength=_WEEK_DAYS)
