@@ -31,6 +31,7 @@ WSGI = {
     "sync": (*GUNICORN, "wsgi"),
     "sync, preloaded": (*GUNICORN, *PRELOAD, "wsgi"),
     "sync, preloaded, with our hooks": (*GUNICORN, *PRELOAD, *HOOKS, "wsgi"),
+    "sync, Flask": (*GUNICORN, "flask_app:app"),
     "gthread": (*GUNICORN, "-k", "gthread", "--threads", "4", "wsgi"),
     "gthread, preloaded": (*GUNICORN, "-k", "gthread", "--threads", "4", *PRELOAD, "wsgi"),
     "gevent": (*GUNICORN, "-k", "gevent", "wsgi"),

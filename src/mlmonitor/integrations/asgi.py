@@ -1,12 +1,22 @@
 """For ASGI services: deliver the last window when they end, and mount the live page."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, MutableMapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    MutableMapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlmonitor.errors import ConfigError, import_extra
 from mlmonitor.monitor.monitor import Monitor
 from mlmonitor.worker.processes import EXIT_SECONDS
+
+if TYPE_CHECKING:
+    from mlmonitor.present.page.page_source import PageSource
 
 __all__ = ["MonitorMiddleware", "lifespan", "page"]
 
@@ -123,12 +133,23 @@ def page(*monitors: Monitor, allowed_hosts: Collection[str] = ()) -> App:
         ConfigError: there is no monitor.
         MissingExtra: the extra `page` is not installed.
     """
+    sources = build_sources(monitors)
+    from mlmonitor.present.page.page_app import build_app
+
+    app: App = build_app(sources, allowed_hosts=allowed_hosts)
+    return app
+
+
+def build_sources(monitors: Sequence[Monitor]) -> "list[PageSource]":
+    """The sources of a page of some monitors, once its extra is known to be installed.
+
+    Raises:
+        ConfigError: there is no monitor.
+        MissingExtra: the extra `page` is not installed.
+    """
     if not monitors or not all(isinstance(monitor, Monitor) for monitor in monitors):
         raise ConfigError("page: expected one or more monitors")
     import_extra("starlette", extra="page")
-    from mlmonitor.present.page.page_app import build_app
     from mlmonitor.present.page.page_source import PageSource
 
-    sources = [PageSource(monitor._read_page) for monitor in monitors]  # noqa: SLF001 - ours
-    app: App = build_app(sources, allowed_hosts=allowed_hosts)
-    return app
+    return [PageSource(monitor._read_page) for monitor in monitors]  # noqa: SLF001 - ours

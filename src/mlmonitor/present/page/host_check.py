@@ -26,27 +26,40 @@ class HostCheck:
 
     def __init__(self, app: ASGIApp, allowed: Collection[str], *, loopback_only: bool) -> None:
         self._app, self._loopback_only = app, loopback_only
-        self._allowed = LOOPBACK | {name.lower().strip("[]") for name in allowed}
+        self._allowed = allow_hosts(allowed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 421 for a foreign host; pass everything else on."""
-        if scope["type"] == "http" and not self._accepts(scope):
-            refusal = PlainTextResponse(_REFUSAL, 421, headers={"Cache-Control": "no-store"})
-            await refusal(scope, receive, send)
+        if scope["type"] == "http" and not is_expected_host(
+            scope, self._allowed, loopback_only=self._loopback_only
+        ):
+            await refuse_host()(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
-    def _accepts(self, scope: Scope) -> bool:
-        if ANY_HOST in self._allowed:
-            return True
-        names = [value for key, value in scope["headers"] if key == b"host"]
-        if len(names) != 1:
-            return False
-        host = split_host(names[0].decode("latin-1"))
-        server: Any = scope.get("server") or ("",)
-        if host in self._allowed or (host and host == str(server[0]).lower()):
-            return True
-        return not self._loopback_only and is_address(host)
+
+def is_expected_host(scope: Scope, allowed: Collection[str], *, loopback_only: bool) -> bool:
+    """Whether the host of a request is expected; `allowed` includes the loopback names."""
+    if ANY_HOST in allowed:
+        return True
+    names = [value for key, value in scope["headers"] if key == b"host"]
+    if len(names) != 1:
+        return False
+    host = split_host(names[0].decode("latin-1"))
+    server: Any = scope.get("server") or ("",)
+    if host in allowed or (host and host == str(server[0]).lower()):
+        return True
+    return not loopback_only and is_address(host)
+
+
+def allow_hosts(names: Collection[str]) -> frozenset[str]:
+    """The names in the form of `split_host`, and those of the loopback interface."""
+    return LOOPBACK | {name.lower().strip("[]") for name in names}
+
+
+def refuse_host() -> PlainTextResponse:
+    """The answer to a request for a foreign host."""
+    return PlainTextResponse(_REFUSAL, 421, headers={"Cache-Control": "no-store"})
 
 
 def split_host(header: str) -> str:

@@ -17,6 +17,8 @@ from mlmonitor.present.views.view_options import SORTS, ViewOptions
 
 log: logging.Logger = logging.getLogger("mlmonitor")
 
+Answer = Callable[[Request], Response]
+
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
@@ -69,19 +71,23 @@ def build_app(
     loopback_only: bool = False,
 ) -> ASGIApp:
     """The app for some sources, behind the check of the host."""
-    page = PageApp(sources)
-    app = Starlette(
-        routes=[
-            Route("/", _guard(page.document)),
-            Route("/snapshot.json", _guard(page.snapshot)),
-            Route("/page.css", _serve_asset("page.css", "text/css")),
-            Route("/page.js", _serve_asset("page.js", "text/javascript")),
-        ]
-    )
+    answers = build_answers(sources)
+    app = Starlette(routes=[Route(path, answer) for path, answer in answers.items()])
     return HostCheck(app, allowed_hosts, loopback_only=loopback_only)
 
 
-def _serve_asset(name: str, media_type: str) -> Any:
+def build_answers(sources: Sequence[PageSource]) -> dict[str, Answer]:
+    """What answers at each of the four paths; it never raises."""
+    page = PageApp(sources)
+    return {
+        "/": _guard(page.document),
+        "/snapshot.json": _guard(page.snapshot),
+        "/page.css": _serve_asset("page.css", "text/css"),
+        "/page.js": _serve_asset("page.js", "text/javascript"),
+    }
+
+
+def _serve_asset(name: str, media_type: str) -> Answer:
     body = read_asset(name).encode()
 
     def serve(_request: Request) -> Response:
@@ -90,7 +96,7 @@ def _serve_asset(name: str, media_type: str) -> Any:
     return serve
 
 
-def _guard(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
+def _guard(answer: Answer) -> Answer:
     """Answer 500 instead of raising: neither the app around nor its log gets the exception.
 
     The text of an exception may hold values, so only its type is logged.
