@@ -26,6 +26,7 @@ BENCHMARKS: tuple[str, ...] = (
     "accuracy",
     "export",
     "scale",
+    "fleet_scale",
     "tail",
     "alerts",
 )
@@ -42,6 +43,7 @@ QUICK = (
     "accuracy",
     "export",
     "scale",
+    "fleet_scale",
 )
 
 

@@ -1,9 +1,9 @@
-"""A local HTTP server that takes OTLP and keeps nothing but its size."""
+"""A local HTTP server that takes OTLP and keeps nothing but its size, or hands it on."""
 
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -11,9 +11,12 @@ from typing import Self
 
 
 class Sink:
-    """A context manager: where `url` is, and how many bytes came."""
+    """A context manager: where `url` is, and how many bytes came.
 
-    def __init__(self) -> None:
+    on_request: is called with the path and the body of every request.
+    """
+
+    def __init__(self, on_request: Callable[[str, bytes], object] | None = None) -> None:
         self.requests: int = 0
         self.body_bytes: int = 0
         sink = self
@@ -23,7 +26,9 @@ class Sink:
 
             def do_POST(self) -> None:
                 length = int(self.headers.get("content-length", 0))
-                self.rfile.read(length)
+                body = self.rfile.read(length)
+                if on_request is not None:
+                    on_request(self.path, body)
                 sink.requests += 1
                 sink.body_bytes += length
                 self.send_response(200)

@@ -1,0 +1,236 @@
+"""What a fleet costs: 1,000 processes of 200 numeric fields, each on its own and at the backend.
+
+Three real processes export every choice of bins, detail and segments to a sink in this one, and
+save their profiles. Only series and bytes are multiplied: each process has its own. Profiles are
+read and merged 1,000 times, in turn those of the three.
+"""
+
+import gzip
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+
+import shapes
+from harness import Figure, main
+from mlmonitor import Config, Monitor, Otlp, Profile, Reference
+from mlmonitor.export.series.budget import series_count
+from sink import Sink
+
+FLEET, PROCESSES, ROWS, TICKS = 1_000, 3, 1_000, 2
+INTERVAL_SECONDS = 60.0
+SEGMENTS = ("home", "motor", "travel")
+ALL_DETAIL = 1_000_000
+_PLAIN_SERIES = 80  # of calls and of the monitor itself
+_HISTOGRAM_EXTRAS = 3  # besides its bounds: the bucket to infinity, the sum and the count
+
+
+class Choice(NamedTuple):
+    """What is exported: bins of a field, segments, and the limit on series a numeric field."""
+
+    name: str
+    bins: int = 10
+    segments: tuple[str, ...] = ()
+    series_a_field: int | None = None
+
+    def max_series(self, fields: int) -> int:
+        """The limit that a process gets."""
+        limit = self.series_a_field
+        return ALL_DETAIL if limit is None else (fields + 1) * limit + _PLAIN_SERIES
+
+
+CHOICES = (
+    Choice("10 bins"),
+    Choice("5 bins", bins=5),
+    Choice("20 bins", bins=20),
+    Choice("10 bins, without quantiles and reference bins", series_a_field=66),
+    Choice("10 bins, without any detail", series_a_field=44),
+    Choice("10 bins, 3 segments", segments=("line",)),
+)
+
+
+def columns(fields: int, rows: int, seed: int) -> dict[str, Any]:
+    """Normal numbers, and a column that splits them into segments."""
+    rng = np.random.default_rng(seed)
+    values = zip(shapes.names(fields), rng.normal(size=(fields, rows)), strict=True)
+    return {**dict(values), "line": rng.choice(SEGMENTS, rows)}
+
+
+def fit(choice: Choice, fields: int) -> Reference:
+    """The reference that all processes of a choice share."""
+    features = columns(fields, 2_000, 1)
+    if not choice.segments:
+        del features["line"]
+    return Reference.fit(
+        features,
+        predictions=features["f0"],
+        segments=choice.segments,
+        bins=choice.bins,
+        thresholds="asymptotic",
+    )
+
+
+def run_process(folder: Path, url: str, fields: int, seed: int) -> None:
+    """One process of the fleet: every choice in turn; prints what each cost."""
+    for place, choice in enumerate(CHOICES):
+        reference = Reference.load(folder / f"{place}.json")
+        config = Config(
+            poll_interval_seconds=3_600.0,
+            export_interval_seconds=86_400.0,
+            max_series=choice.max_series(fields),
+        )
+        exporter = Otlp.collector(f"{url}/{place}")
+        features, took = columns(fields, ROWS, seed), []
+        if not choice.segments:
+            del features["line"]
+        with Monitor(
+            "fleet",
+            reference=reference,
+            exporters=[exporter],
+            segments=choice.segments,
+            config=config,
+        ) as monitor:
+            for _ in range(TICKS + 1):  # attributes are encoded once, in the first
+                monitor.record(features, features["f0"])
+                monitor.status()
+                started = time.process_time_ns()
+                if not monitor.flush(timeout_seconds=120.0):
+                    raise SystemExit("an export failed")
+                took.append((time.process_time_ns() - started) / 1e6)
+            monitor.profile().save(folder / f"{place}-{seed}.profile")
+            cost = {"tick_ms": min(took[1:]), "memory": monitor.memory_bytes}
+        print(json.dumps(cost), flush=True)
+
+
+class Exports:
+    """The exports of all processes, by choice."""
+
+    def __init__(self) -> None:
+        self._received: list[tuple[int, bytes]] = []
+
+    def add(self, path: str, body: bytes) -> None:
+        """Keep one request."""
+        self._received.append((int(path.split("/")[1]), body))
+
+    def sum_last(self, place: int, ends: list[int]) -> tuple[int, int]:
+        """Series, as Prometheus counts them, and compressed bytes of one full export a process.
+
+        ends: how many requests had arrived when each process ended.
+        """
+        series = wire_bytes = 0
+        for first, last in zip([0, *ends[:-1]], ends, strict=True):
+            requests = [
+                (len(body), *read_points(body))
+                for at, body in self._received[first:last]
+                if at == place
+            ]
+            newest = sorted({when for _, _, when in requests})[-2]  # the last is that of its end
+            series += sum(count for _, count, when in requests if when == newest)
+            wire_bytes += sum(size for size, _, when in requests if when == newest)
+        return series, wire_bytes
+
+    def __len__(self) -> int:
+        return len(self._received)
+
+
+def read_points(body: bytes) -> tuple[int, int]:
+    """Series of one request, and its time."""
+    request = ExportMetricsServiceRequest.FromString(gzip.decompress(body))
+    count = newest = 0
+    for resource in request.resource_metrics:
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                data = getattr(metric, metric.WhichOneof("data"))
+                for point in data.data_points:
+                    newest = max(newest, point.time_unix_nano)
+                    bounds = getattr(point, "explicit_bounds", None)
+                    count += 1 if bounds is None else len(bounds) + _HISTOGRAM_EXTRAS
+    return count, newest
+
+
+def merge_profiles(folder: Path, count: int) -> Iterator[Figure]:
+    """As `mlmonitor fleet` reads and merges them, without the files of 1,000 processes."""
+    files = [(folder / f"0-{seed}.profile").read_bytes() for seed in range(PROCESSES)]
+    yield Figure("profile of a process", np.mean([len(each) for each in files]), "bytes")
+    compressed = [len(gzip.compress(each, 6)) for each in files]
+    yield Figure("profile of a process, gzip", np.mean(compressed), "bytes")
+    merged = Profile()
+    started = time.process_time()
+    for place in range(count):
+        merged.merge(Profile.from_bytes(files[place % PROCESSES]))
+    took = time.process_time() - started
+    assert merged.rows == sum(Profile.from_bytes(files[p % PROCESSES]).rows for p in range(count))
+    yield Figure(f"{count:,} profiles read and merged, CPU", took, "s")
+    yield Figure("one profile read and merged, CPU", 1e3 * took / count, "ms")
+    yield Figure("merged profile", len(merged.to_bytes()), "bytes")
+    started = time.process_time()
+    merged.status(Reference.load(folder / "0.json"))
+    yield Figure("status of the merged profile, CPU", time.process_time() - started, "s")
+
+
+def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
+    """Every figure of this benchmark."""
+    fields = 20 if is_quick else 200
+    exports, costs, ends = Exports(), [], []
+    with tempfile.TemporaryDirectory() as name, Sink(exports.add) as sink:
+        folder = Path(name)
+        for place, choice in enumerate(CHOICES):
+            fit(choice, fields).save(folder / f"{place}.json")
+        for seed in range(PROCESSES):
+            command = [
+                sys.executable,
+                __file__,
+                "--process",
+                name,
+                sink.url,
+                str(fields),
+                str(seed),
+            ]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            costs.append([json.loads(line) for line in done.stdout.splitlines()])
+            ends.append(len(exports))
+        for place, choice in enumerate(CHOICES):
+            own = [cost[place] for cost in costs]
+            yield from choice_figures(choice, fields, own, exports.sum_last(place, ends))
+        yield from merge_profiles(folder, 30 if is_quick else FLEET)
+
+
+def choice_figures(
+    choice: Choice, fields: int, costs: list[dict[str, float]], sums: tuple[int, int]
+) -> Iterator[Figure]:
+    """Of one process, and of the fleet at its backend."""
+    series, wire_bytes = sums[0] / PROCESSES, sums[1] / PROCESSES
+    counted = series_count(
+        numeric=fields + 1,
+        categorical=len(choice.segments),
+        bins=choice.bins,
+        categories=len(SEGMENTS),
+        segments=1 + len(SEGMENTS) * len(choice.segments),
+    )
+    name = choice.name
+    formula = None if choice.series_a_field else counted
+    yield Figure(f"{name}: series a process", series, "series", formula, "series_count()")
+    yield Figure(f"{name}: bytes an export, gzip", wire_bytes, "bytes")
+    yield Figure(f"{name}: CPU a tick", min(cost["tick_ms"] for cost in costs), "ms")
+    yield Figure(f"{name}: memory bound", max(cost["memory"] for cost in costs), "bytes")
+    yield Figure(f"{name}: series of {FLEET:,} processes", FLEET * series, "series")
+    samples = FLEET * series / INTERVAL_SECONDS
+    yield Figure(f"{name}: samples of {FLEET:,} processes", samples, "a second")
+    rate = FLEET * wire_bytes / INTERVAL_SECONDS
+    yield Figure(f"{name}: traffic of {FLEET:,} processes", rate, "bytes a second")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--process"]:
+        run_process(Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
+    else:
+        sys.exit(main("fleet_scale", measure, __doc__ or ""))
