@@ -295,6 +295,18 @@ def test_a_label_before_its_prediction_waits_for_it(store: Connection, load: Any
     assert row.fetchone() == (5.0, prediction["prediction"], timedelta(days=1))
 
 
+def test_a_loader_joins_a_label_that_missed_its_prediction(store: Connection, load: Any) -> None:
+    """Stored at the same moment by another process; the next batch is of another prediction."""
+    load(keyed([EventSource().prediction(START)]))
+    store.execute(
+        "insert into mlmonitor.waiting_label (event_id, time, model, prediction_id, actual)"
+        " select gen_random_uuid(), time, model, prediction_id, 5 from mlmonitor.prediction"
+    )
+    load(keyed([EventSource(2).prediction(START)]))
+    assert count(store, "select count(*) from mlmonitor.waiting_label") == 0
+    assert count(store, "select actual from mlmonitor.outcome") == 5.0
+
+
 def test_the_first_label_of_a_prediction_counts(store: Connection, load: Any) -> None:
     """Later ones are stored among the labels, and change no sum."""
     source = EventSource()

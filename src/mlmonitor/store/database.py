@@ -1,9 +1,18 @@
 """Connections to PostgreSQL, and what its errors mean."""
 
-from typing import Any
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from mlmonitor.errors import ConfigError, import_extra
 
+log: logging.Logger = logging.getLogger("mlmonitor.store")
+Answer = TypeVar("Answer")
+
+_SLOWEST_RETRY_SECONDS = 5.0
+_LOGGED_AT_SECONDS = 0.8  # the fourth attempt: a short outage is not worth a line
 _APPLICATION = "mlmonitor"
 _OUTAGE_CLASSES = ("08", "53", "57", "58")
 """Connection lost, resources short, operator intervention, system error."""
@@ -37,6 +46,31 @@ def connect(url: str, *, autocommit: bool = True, timeout_seconds: int = 10) -> 
         ) from None
 
 
+def ask_patiently(
+    url: str, question: Callable[[Any], Answer], *, may_wait: Callable[[], bool]
+) -> Answer:
+    """Ask a database through a connection of its own, again and again while it is away.
+
+    Raises:
+        psycopg.Error: the database refuses, or is away and there is no more waiting for it.
+    """
+    delay = 0.1
+    while True:
+        try:
+            with connect(url) as connection:
+                return question(connection)
+        except Exception as error:
+            if not is_outage(error) or not may_wait():
+                raise
+            if delay == _LOGGED_AT_SECONDS:
+                log.warning(
+                    "database: cannot be reached, or refuses the user, the password or the "
+                    "name; waiting for it"
+                )
+        time.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads instances
+        delay = min(2 * delay, _SLOWEST_RETRY_SECONDS)
+
+
 def sqlstate(error: BaseException) -> str:
     """Return the SQLSTATE of a database's error; empty if the server sent none."""
     return getattr(error, "sqlstate", None) or ""
@@ -52,3 +86,12 @@ def is_outage(error: BaseException) -> bool:
     if state:
         return state[:2] in _OUTAGE_CLASSES or state in _RETRIED_STATES
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+
+
+def explain_refusal(error: Any) -> str:
+    """Return why the database refuses to load: names and rights, and never a value."""
+    state = sqlstate(error)
+    reason = f"SQLSTATE {state}" if state else type(error).__name__
+    if state[:2] == "42":
+        reason += f": {error.diag.message_primary}"
+    return f"database: refuses to load ({reason})"

@@ -6,8 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlmonitor.capture.outputs import PREDICTION
+from mlmonitor.formats.events import MATCH_MISSED
 from mlmonitor.records import Floats
+from mlmonitor.store.database import sqlstate
 from mlmonitor.store.stored_rows import StoredPredictions, StoredRow
+
+_READERS_ONLY = ("42501", "25006")
+"""Insufficient privilege, read-only transaction."""
 
 Outputs = list[Any] | dict[str, list[Any]]
 """A main output, or the scores of classes by class."""
@@ -20,6 +25,18 @@ class StoredOutcomes(NamedTuple):
     predictions: Outputs
     actuals: list[Any]
     predicted_at: Floats
+
+
+def match_missed(connection: Any) -> None:
+    """Join labels with predictions that were stored at the same moment, if this user may.
+
+    A user who only reads evaluates what others have joined.
+    """
+    try:
+        connection.execute(MATCH_MISSED)
+    except Exception as error:
+        if sqlstate(error) not in _READERS_ONLY:
+            raise
 
 
 def read_outcomes(connection: Any, stored: StoredPredictions) -> Iterator[StoredOutcomes]:

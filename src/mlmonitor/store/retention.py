@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from mlmonitor.errors import ConfigError
+from mlmonitor.formats.events import MATCH_MISSED
 
 PARTITIONED = ("prediction", "label", "kpi", "outcome")
 _HOURLY = ("rollup_traffic", "rollup_field", "rollup_kpi", "rollup_outcome")
@@ -33,6 +34,7 @@ def retain(connection: Any, *, days: int, now: datetime | None = None) -> list[R
     oldest = oldest_day(days, now or datetime.now(UTC))
     connection.execute(f"select pg_advisory_lock({_LOCK})")
     try:
+        connection.execute(MATCH_MISSED)  # before their day goes
         return _remove_before(connection, oldest)
     finally:
         if not connection.broken:

@@ -15,7 +15,7 @@ from mlmonitor.errors import ConfigError
 from mlmonitor.export.destinations import Otlp
 from mlmonitor.monitor.monitor import Monitor
 from mlmonitor.status.status import Status
-from mlmonitor.store.evaluate import read_outcomes
+from mlmonitor.store.evaluate import match_missed, read_outcomes
 
 _CLOSE_SECONDS = 30.0
 
@@ -47,6 +47,7 @@ def _run(options: argparse.Namespace) -> int:
     exporter = Otlp.collector(options.otlp) if options.otlp else Otlp.from_environment(os.environ)
     with open_database(options) as connection:
         stored = find_stored_model(connection, options)
+        match_missed(connection)
         monitor = Monitor(
             stored.model,
             version=stored.version,

@@ -10,7 +10,13 @@ from typing import Any, NamedTuple
 from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.events.content.event_source import Content
 from mlmonitor.events.sinks.event_sink import EventCounter
-from mlmonitor.formats.events import STAGING_COLUMNS, StagingSchema, encode_copy
+from mlmonitor.formats.events import (
+    MATCH_MISSED,
+    STAGING_COLUMNS,
+    RecheckTimes,
+    StagingSchema,
+    encode_copy,
+)
 from mlmonitor.secret import Secret
 
 _HEAD_BYTES, _END_BYTES = 19, 2  # of the format around its rows
@@ -20,6 +26,7 @@ _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.5, 15.0
 _WAIT_SECONDS = 10.0  # without any delivery, after which a batch job waits no longer
 _ORDER: Sequence[StagingSchema] = ("reference", "prediction", "label", "kpi", "alert", "verdict")
 """References first, because rollups need the bins of the fields; labels after predictions."""
+_JOINED: Sequence[StagingSchema] = ("prediction", "label")
 
 _NO_TABLES = ("3F000", "42883", "42P01")
 _OUTAGES = ("08", "53", "55", "57", "58", "40", "25", "28", "3D")
@@ -54,6 +61,7 @@ class PostgresSink:
         self._is_closing = self._is_flushing = False
         self._connection: Any = None
         self._retry_seconds = _FIRST_RETRY_SECONDS
+        self._rechecks = RecheckTimes()
         self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
         self._thread.start()
 
@@ -113,14 +121,31 @@ class PostgresSink:
         return self._counter.status(waiting=self._waiting)
 
     def _run(self) -> None:
-        while chunks := self._collect_batch():
-            self._deliver(chunks)
+        is_open = True
+        while is_open:
+            chunks = self._collect_batch()
+            if chunks:
+                self._deliver(chunks)
+            is_open = bool(chunks) or not self._is_closing
+            left = self._rechecks.seconds_left(time.monotonic())
+            if left == 0.0 or (left is not None and not is_open):
+                self._match_missed()
         self._disconnect()
 
+    def _match_missed(self) -> None:
+        """Join labels with predictions that another process stored at the same moment."""
+        try:
+            self._connect().execute(MATCH_MISSED)
+        except self._psycopg.Error:
+            self._disconnect()  # the next look, of any process, finds the same labels
+        self._rechecks.advance(time.monotonic())
+
     def _collect_batch(self) -> list[_Chunk]:
-        """Wait for events, and a moment for more; return none at the end."""
+        """Wait for events, and a moment for more; return none at the end, or if a look is due."""
         with self._changed:
-            self._changed.wait_for(lambda: self._chunks or self._is_closing)
+            patience = self._rechecks.seconds_left(time.monotonic())
+            if not self._changed.wait_for(lambda: self._chunks or self._is_closing, patience):
+                return []
             deadline = time.monotonic() + _LINGER_SECONDS
             while not (self._is_closing or self._is_flushing) and self._waiting < _BATCH_EVENTS:
                 if not self._changed.wait(max(deadline - time.monotonic(), 0.0)):
@@ -153,6 +178,8 @@ class PostgresSink:
                 self._deliver(chunks[:middle])
                 return self._deliver(chunks[middle:])
             self._retry_seconds = _FIRST_RETRY_SECONDS
+            if any(chunk.schema in _JOINED for chunk in chunks):
+                self._rechecks.start(time.monotonic())
             return self._settle(chunks, "delivered")
 
     def _note_failure(self, error: Exception, state: str) -> None:

@@ -35,10 +35,12 @@ from mlmonitor.formats.events.event_records import (
     read_records,
 )
 from mlmonitor.formats.events.prediction_block import PredictionBlock
+from mlmonitor.formats.events.recheck_times import MATCH_MISSED, RecheckTimes
 
 __all__ = [
     "EVENT_BYTES",
     "EVENT_MODELS",
+    "MATCH_MISSED",
     "STAGING_COLUMNS",
     "VERSION",
     "AlertEvent",
@@ -49,6 +51,7 @@ __all__ = [
     "LabelEvent",
     "PredictionBlock",
     "PredictionEvent",
+    "RecheckTimes",
     "RecordColumns",
     "ReferenceBin",
     "ReferenceEvent",

@@ -50,6 +50,7 @@ def load_files(
             while batch := list(islice(messages, batch_messages)):
                 decoded = decoder.decode(batch, {place: batch[0].offset})
                 counts.add(writer.write(connection, decoded))
+        writer.match_missed(connection)
     return counts
 
 

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from mlmonitor.errors import ConfigError, MonitorError
-from mlmonitor.store.database import connect, is_outage, sqlstate
+from mlmonitor.formats.events import RecheckTimes
+from mlmonitor.store.database import Answer, ask_patiently, connect, explain_refusal, is_outage
 from mlmonitor.store.load.avro import AvroDecoder
 from mlmonitor.store.load.consumer import GroupConsumer
 from mlmonitor.store.load.dead_letters import DeadLetterTopic
@@ -21,10 +22,8 @@ from mlmonitor.store.load.writer import BatchWriter, LoadCounts
 from mlmonitor.store.schema import require_latest
 
 log: logging.Logger = logging.getLogger("mlmonitor.store")
-Answer = TypeVar("Answer")
 
 _SLOWEST_RETRY_SECONDS = 5.0
-_LOGGED_AT_SECONDS = 0.8  # the fourth attempt: a short outage is not worth a line
 _POLL_SECONDS = 0.25
 _REVOKE_SECONDS = 20.0
 """A partition that is revoked is waited for this long; the database refuses what is later."""
@@ -73,6 +72,7 @@ class Loader:
         self._published: queue.SimpleQueue[Mapping[PartitionKey, int]] = queue.SimpleQueue()
         self._failure: BaseException | None = None
         self._connection: Any = None
+        self._rechecks = RecheckTimes()
         self._decoder = Decoder(AvroDecoder(options.schema_registry))
         letters = DeadLetterTopic(dict(options.kafka), options.dead_letter_topic)
         self.dead_letter_topic = letters
@@ -210,46 +210,52 @@ class Loader:
 
     def _check_schema(self) -> None:
         """Check the database; a loader that is to run for long waits for one that is away."""
-        self._ask(require_latest, may_wait=self.options.until_idle_seconds is None)
+        self._ask(require_latest, waits=self.options.until_idle_seconds is None)
 
     def _read_offsets(self, places: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
         """Read offsets; wait while the database is away."""
         listed = list(places)
         return self._ask(lambda connection: read_offsets(connection, self.options.group, listed))
 
-    def _ask(self, question: Callable[[Any], Answer], *, may_wait: bool = True) -> Answer:
+    def _ask(self, question: Callable[[Any], Answer], *, waits: bool = True) -> Answer:
         """Ask the database through a connection of its own, again and again while it is away."""
-        delay = 0.1
-        while True:
-            try:
-                with connect(self.options.database) as connection:
-                    return question(connection)
-            except Exception as error:
-                if not is_outage(error) or not may_wait or self._stopping.is_set():
-                    raise
-                if delay == _LOGGED_AT_SECONDS:
-                    log.warning(
-                        "database: cannot be reached, or refuses the user, the password or the "
-                        "name; waiting for it"
-                    )
-            time.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads instances
-            delay = min(2 * delay, _SLOWEST_RETRY_SECONDS)
+        return ask_patiently(
+            self.options.database, question, may_wait=lambda: waits and not self._stopping.is_set()
+        )
 
     def _write_all(self) -> None:
         """Store batches until None; the thread of the writer."""
         try:
-            while (batch := self._batches.get()) is not None:
+            while (batch := self._take_batch()) is not None:
                 self._idle.clear()
                 if not self._overtaken.is_set():
                     self._write_patiently(batch)
                 if self._batches.empty():
                     self._idle.set()
+            if self._rechecks.seconds_left(self._now()) is not None:
+                self._match_missed()
         except BaseException as error:  # noqa: BLE001 - reported by the thread that reads
             self._failure = error
         finally:
             self._idle.set()
             if self._connection is not None:
                 self._connection.close()
+
+    def _take_batch(self) -> EventBatch | None:
+        """Return the next batch, None at the end; look for missed labels when it is time."""
+        while True:
+            if (seconds := self._rechecks.seconds_left(self._now())) == 0.0:
+                self._match_missed()
+            with suppress(queue.Empty):
+                return self._batches.get(timeout=seconds)
+
+    def _match_missed(self) -> None:
+        try:
+            self._writer.match_missed(self._connect())
+        except Exception as error:  # noqa: BLE001 - the next look finds the same labels
+            self._disconnect()
+            log.info("labels that missed their prediction: %s", explain_refusal(error))
+        self._rechecks.advance(self._now())
 
     def _write_patiently(self, batch: EventBatch) -> None:
         """Store a batch; while the database is away, try again, ever more slowly."""
@@ -263,14 +269,17 @@ class Loader:
                 return
             except Exception as error:
                 self._disconnect()
+                if isinstance(error, ConfigError):
+                    raise
                 if not is_outage(error):
-                    raise self._explain_stop(error) from error
+                    raise LoaderStopped(explain_refusal(error)) from error
                 self.outages += 1
                 if self._stopping.wait(delay * random.uniform(0.5, 1.0)):  # noqa: S311 - as above
                     return
                 delay = min(2 * delay, _SLOWEST_RETRY_SECONDS)
             else:
                 self.counts.add(counts)
+                self._rechecks.start(self._now())
                 self.committed_at = time.time()
                 self._published.put(batch.ends)
                 return
@@ -288,13 +297,3 @@ class Loader:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-    @staticmethod
-    def _explain_stop(error: Any) -> Exception:
-        if isinstance(error, ConfigError):
-            return error
-        state = sqlstate(error)
-        reason = f"SQLSTATE {state}" if state else type(error).__name__
-        if state[:2] == "42":  # of names and rights, never of values
-            reason += f": {error.diag.message_primary}"
-        return LoaderStopped(f"database: refuses to load ({reason})")

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlmonitor.formats.events import (
+    MATCH_MISSED,
     PredictionBlock,
     StagingSchema,
     encode_copy,
@@ -86,6 +87,14 @@ class BatchWriter:
             batch.events, batch.predictions = {}, None
             batch.dead_letters = [DeadLetter(batch.messages[0], reason)]
             return self._write_once(connection, batch)
+
+    def match_missed(self, connection: Any) -> None:
+        """Join labels with predictions that another process stored at the same moment.
+
+        Raises:
+            psycopg.Error: the database is away, or refuses this user.
+        """
+        connection.execute(MATCH_MISSED)
 
     def _write_halves(self, connection: Any, batch: EventBatch) -> LoadCounts:
         (first, second), between = batch.halves()

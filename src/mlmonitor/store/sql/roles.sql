@@ -11,6 +11,7 @@ grant select, insert, update on
     mlmonitor.rollup_delay
     to mlmonitor_loader;
 grant select, insert, update, delete on mlmonitor.waiting_label to mlmonitor_loader;
+grant select, update on mlmonitor.waiting_check to mlmonitor_loader;
 grant select on mlmonitor.active_field to mlmonitor_loader;
 grant select on mlmonitor.schema_version to mlmonitor_loader, mlmonitor_reader;
 grant execute on function mlmonitor.create_partition(text, date) to mlmonitor_loader;
