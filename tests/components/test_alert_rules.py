@@ -1,6 +1,7 @@
 """Each alert fires when it should and is silent when it should be: `promtool test rules`."""
 
 import json
+import math
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -354,12 +355,17 @@ def evidence_samples(minute: int, rates: tuple[int, int], effect: float) -> list
     expected = {"mlmonitor:field_evidence": log10_e, "mlmonitor:field_psi:low": low}
     return [
         {
-            "expr": f"sum({name})",
+            "expr": f"round(sum({name}), 1e-9)",
             "eval_time": f"{minute}m",
-            "exp_samples": [{"labels": "{}", "value": float(value)}],
+            "exp_samples": [{"labels": "{}", "value": round_as_promql(float(value), 1e-9)}],
         }
         for name, value in expected.items()
     ]
+
+
+def round_as_promql(number: float, step: float) -> float:
+    """The same operations as PromQL's `round`, to the last bit."""
+    return math.floor(number * (1 / step) + 0.5) / (1 / step)
 
 
 @pytest.mark.parametrize("effect", [1.0, 4.0])
