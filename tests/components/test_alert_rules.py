@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import yaml
+from scipy.stats import norm
 
 from mlmonitor import catalog
 from mlmonitor.catalog import MetricSpec
@@ -20,7 +21,7 @@ from mlmonitor.present.dashboards.promql_names import (
     metric_name,
 )
 from mlmonitor.present.dashboards.shipped_files import write_files
-from mlmonitor.stats.distance import psi_low
+from mlmonitor.stats.distance import psi
 from mlmonitor.stats.evidence.psi_evidence import log_psi_evidence
 from support.backends import program
 
@@ -351,15 +352,20 @@ def evidence_samples(minute: int, rates: tuple[int, int], effect: float) -> list
     """What the library computes from the counts of both processes after a minute."""
     counts = 2 * minute * np.array([rates])
     log10_e = log_psi_evidence(TRAINED, counts, effect)[0] / np.log(10)
-    low = psi_low(TRAINED / effect, counts / effect)[0]
-    expected = {"mlmonitor:field_evidence": log10_e, "mlmonitor:field_psi:low": low}
+    noise = effect * float(1 / TRAINED.sum() + 1 / counts.sum())  # two bins: one degree of freedom
+    beyond = float(psi(TRAINED, counts)[0]) / noise - 1
+    low = max(beyond - norm.ppf(0.9) * math.sqrt(2 * (1 + 2 * max(beyond, 0))), 0) * noise
+    expected = (
+        ("mlmonitor:field_evidence", float(log10_e), 1e-9),
+        ("mlmonitor:field_psi:low", low, 1e-5),  # the rule has seven digits of the quantile
+    )
     return [
         {
-            "expr": f"round(sum({name}), 1e-9)",
+            "expr": f"round(sum({name}), {step})",
             "eval_time": f"{minute}m",
-            "exp_samples": [{"labels": "{}", "value": round_as_promql(float(value), 1e-9)}],
+            "exp_samples": [{"labels": "{}", "value": round_as_promql(value, step)}],
         }
-        for name, value in expected.items()
+        for name, value, step in expected
     ]
 
 

@@ -8,7 +8,7 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.batch import build_batch_entry
 from mlmonitor.capture.host.batch_slices import RecordedBatch
 from mlmonitor.capture.host.host_capture import HostCapture
-from mlmonitor.capture.host.label_entries import copy_column, copy_labels
+from mlmonitor.capture.host.label_entries import check_times, copy_column, copy_labels
 from mlmonitor.capture.host.outcome_entries import (
     are_rankings,
     check_columns,
@@ -18,6 +18,7 @@ from mlmonitor.capture.host.outcome_entries import (
 )
 from mlmonitor.config import Config
 from mlmonitor.errors import SchemaError
+from mlmonitor.records import Floats
 from mlmonitor.worker.worker import Worker
 
 
@@ -47,7 +48,9 @@ class Feedback:
         """
         if self.config.enabled:
             with self._inbox.guard:
-                self._worker.report(self._inbox.labels.put, copy_labels(prediction_id, actual, at))
+                labels = copy_labels(prediction_id, actual, at)
+                self._worker.report(self._inbox.labels.put, labels)
+                check_times("label: at", labels.times)
 
     def record_outcomes(
         self,
@@ -72,6 +75,7 @@ class Feedback:
                 if are_rankings(actuals):
                     rankings = copy_rankings(predictions, actuals, predicted_at)
                     self._worker.hand_over_outcomes(rankings)
+                    self._check_predicted_at(predicted_at, rankings.predicted_at)
                     return
                 values = copy_column(actuals)
                 if features is None:
@@ -83,7 +87,13 @@ class Feedback:
                     copiers=self._capture.recorder.copiers,
                     guard=self._inbox.guard,
                 )
-                self._worker.hand_over_outcomes(pair_outcomes(entry, values, predicted_at))
+                pairs = pair_outcomes(entry, values, predicted_at)
+                self._worker.hand_over_outcomes(pairs)
+                self._check_predicted_at(predicted_at, pairs.predicted_at)
+
+    @staticmethod
+    def _check_predicted_at(given: object, seconds: Floats) -> None:
+        check_times("record_outcomes: predicted_at", None if given is None else seconds)
 
     def kpi(self, name: str, value: float) -> None:
         """Report a business figure: its sum, count and distribution are kept under `name`.

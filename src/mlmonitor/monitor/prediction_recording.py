@@ -10,7 +10,7 @@ from mlmonitor.capture.entry import ROWS, Shape
 from mlmonitor.capture.host.attribution_entries import copy_attributions
 from mlmonitor.capture.host.batch_slices import RecordedBatch
 from mlmonitor.capture.host.host_capture import HostCapture
-from mlmonitor.capture.host.label_entries import read_times
+from mlmonitor.capture.host.label_entries import check_times, read_times
 from mlmonitor.capture.host.recorder import find_open_id
 from mlmonitor.capture.host.watch.observation import Observation
 from mlmonitor.capture.outputs import NO_NAMES, OutputKind, Outputs, Select
@@ -146,6 +146,7 @@ class Recording:
                     self._worker.hand_over_batch(entry)
                 if attributions is not None:
                     self._record_attributions(attributions, rows)
+                check_times("record: at", batch.times)
 
     @property
     def prediction_id(self) -> str:

@@ -15,6 +15,8 @@ from mlmonitor.capture.values import Values, unmask
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import Floats
 
+_MOST_SECONDS = 9.2e9  # before or after 1970: what nanoseconds in 64 bits can express
+
 
 class LabelEntry(NamedTuple):
     """Labels: the id of each prediction, "" if it has none, and its actual value."""
@@ -23,6 +25,12 @@ class LabelEntry(NamedTuple):
     actuals: Values
     times: Floats | None = None
     """When each label was observed, in seconds since 1970; None: on arrival."""
+
+    def observed_at(self, now: float) -> Floats:
+        """Return when each label was observed; `now` where that is unknown."""
+        if self.times is None:
+            return np.full(len(self.ids), now)
+        return np.where(np.isnan(self.times), now, self.times)
 
     def rows(self, chosen: Sequence[int] | np.ndarray[Any, Any]) -> "LabelEntry":
         """Select labels by position."""
@@ -81,13 +89,30 @@ def _read_label_times(times: object, count: int) -> Floats | None:
 
 
 def read_times(moments: Any) -> Floats:
-    """Convert one time or many to seconds since 1970: numbers, datetimes, ISO 8601 texts."""
+    """Convert one time or many to seconds since 1970: numbers, datetimes, ISO 8601 texts.
+
+    NaN where a time cannot be read, or is outside the years 1678 to 2261, as milliseconds are.
+    """
     is_many = hasattr(moments, "__len__") and not isinstance(moments, str)
     column = copy_column(moments if is_many else [moments])
     numbers = column if isinstance(column, np.ndarray) else np.asarray(column)
-    if numbers.dtype.kind in "iuf":
-        return numbers.astype(np.float64)
-    return parse_datetimes(column)[0]
+    is_seconds = numbers.dtype.kind in "iuf"
+    seconds = numbers.astype(np.float64) if is_seconds else parse_datetimes(column)[0]
+    return np.where(np.abs(seconds) <= _MOST_SECONDS, seconds, np.nan)
+
+
+def check_times(argument: str, seconds: Floats | None) -> None:
+    """Check times that were given, once the rows themselves are safe.
+
+    Raises:
+        SchemaError: some could not be read.
+    """
+    unread = 0 if seconds is None else int(np.count_nonzero(np.isnan(seconds)))
+    if unread:
+        raise SchemaError(
+            f"{argument}: expected seconds since 1970 (not milliseconds), datetimes or ISO 8601 "
+            f"texts; {unread} of {np.size(seconds)} times could not be read and count as now"
+        )
 
 
 def join_entries(entries: Iterable[LabelEntry]) -> list[LabelEntry]:

@@ -135,7 +135,7 @@ class LabelledOutcomes:
         matches = self.pending.match(entry, read, is_last_try=is_last_try)
         if column is None or not matches.rows.size:
             return
-        labelled_at = np.full(len(entry.ids), now) if entry.times is None else entry.times
+        labelled_at = entry.observed_at(now)
         times = np.stack([matches.columns["predicted_at"], labelled_at[matches.rows]])
         self._ingest(matches.columns, column, matches.rows, times, now=now)
 

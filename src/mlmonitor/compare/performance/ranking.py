@@ -73,7 +73,7 @@ def match_rankings(
         return MatchedRankings(nothing, nothing, np.empty((2, 0)), has_unreadable)
     kept = [matches.columns[f"{SCORE}{PREDICTION}.{name}"] for name in names]
     scores = np.stack(kept, axis=1)[matches.is_read]
-    labelled_at = np.full(len(entry.ids), now) if entry.times is None else entry.times
+    labelled_at = entry.observed_at(now)
     times = np.stack([matches.columns["predicted_at"][matches.is_read], labelled_at[rows]])
     return MatchedRankings(scores, relevances[rows], times, has_unreadable)
 
