@@ -49,6 +49,7 @@ SHOTS = (
     Shot("page-phone", size=PHONE),
     Shot("page-field", size=(1280, 900), field="limit"),
     Shot("page-performance", section="Performance"),
+    Shot("page-performance-dark", is_dark=True, section="Performance"),
 )
 
 

@@ -15,6 +15,7 @@ class ComparisonOptions:
     span: span of their windows. hitters: number of new category names kept. deviations: half the
     width of a band, in standard deviations. groups: the column that names the group of a row, if
     one was declared. grouping: what is known of the groups, once the reference is known.
+    cohort_seconds: the length of a period of predictions.
     """
 
     span: Span
@@ -23,6 +24,7 @@ class ComparisonOptions:
     deviations: float = 3.0
     groups: str | None = None
     grouping: Grouping | None = None
+    cohort_seconds: float = 86_400.0
 
     @classmethod
     def from_config(cls, config: Config, *, groups: str | None = None) -> "ComparisonOptions":
@@ -35,6 +37,7 @@ class ComparisonOptions:
             config.heavy_hitters,
             config.outlier_deviations,
             groups=groups,
+            cohort_seconds=config.cohort_seconds,
         )
 
     def shared(self, fields: int) -> "ComparisonOptions":

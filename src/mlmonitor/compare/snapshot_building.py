@@ -8,6 +8,7 @@ from types import MappingProxyType
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.aggregate.outcomes.row_losses import to_measure
 from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.compare.estimated.estimator import estimates_by_period
 from mlmonitor.compare.figures.attributions import AttributionsSnapshot
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.model_state import ModelState
@@ -166,7 +167,9 @@ def _build_labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot
         errors=None if state.labels is None else _copy(state.labels.errors),
         performance=performance,
         estimated=None if estimator is None else estimator.performance(performance),
-        cohorts=() if tracker is None else tracker.cohorts(now=now),
+        cohorts=()
+        if tracker is None
+        else tracker.cohorts(now=now, estimated=estimates_by_period(estimator)),
         selection=None if tracker is None else tracker.selection(now=now),
         risks={} if state.risk is None else state.risk.risks,
         alerts=tuple(

@@ -94,7 +94,9 @@ class Comparing:
             groups=groups,
             estimator=None
             if calibration is None
-            else Estimator(calibration, plan, options.span, now=now),
+            else Estimator(
+                calibration, plan, options.span, now=now, cohort_seconds=options.cohort_seconds
+            ),
         )
 
     @property
@@ -112,7 +114,7 @@ class Comparing:
             self.population.update_groups(groups)
         self.population.update(block, now=now)
         if self.estimator is not None:
-            self.estimator.ingest(block, now=now)
+            self.estimator.ingest(block, now=now, times=rows.times)
         if self.segmentation is not None:
             codes = self.segmentation.codes(rows) if codes is None else codes
             self.segmentation.split.update_groups(groups, codes)

@@ -12,6 +12,7 @@ from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
+from mlmonitor.compare.estimated.estimator import estimates_by_period
 from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.snapshot import ExportStatus, ModelSnapshot
@@ -191,12 +192,13 @@ class ModelVersion:
         labels = self.state.labels
         tracker = None if labels is None else labels.tracker
         counts = {status.value: count for status, count in self.state.pending.counts.items()}
+        estimated = estimates_by_period(self.state.traffic.estimator)
         return EarlierVersion(
             version=self.name,
             predictions=self.state.calls.predictions,
             labels={name: count for name, count in counts.items() if count},
             performance=None if tracker is None else tracker.performance() or None,
-            cohorts=() if tracker is None else tracker.cohorts(now=now),
+            cohorts=() if tracker is None else tracker.cohorts(now=now, estimated=estimated),
         )
 
 

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from mlmonitor import Config, Monitor, Objective
 from mlmonitor.errors import ConfigError
+from mlmonitor.formatting import short
 from mlmonitor.integrations.asgi import page
 from mlmonitor.present.names import field_id, segment_id
 from mlmonitor.present.page.host_check import split_host
@@ -445,6 +446,28 @@ def test_a_classifier_shows_confusion_calibration_and_objectives() -> None:
     for phrase in ("Actual classes", "Calibration", "at least 0.99", "broken", "estimated"):
         assert phrase in document.text, phrase
     assert "Estimates assume that a score means the same probability" in document.text
+
+
+def test_cohorts_show_realised_and_estimated_values_on_one_axis() -> None:
+    """Each has both in its text alternative and in the table; young ones say so."""
+    with classifier_monitor(has_labels=True) as monitor:
+        html = parts_of(TestClient(page(monitor)))["performance"]
+        (cohort,) = monitor.status().cohorts
+    chart = html[html.index("by time of prediction") :]
+    realised, estimated = cohort.performance["accuracy"], cohort.estimated["accuracy"]
+    label = chart.split('role="img" aria-label="')[1].split('"')[0]
+    values = [short(value) for measure in (realised, estimated) for value in measure[:3]]
+    assert label.split(": ", 1)[1] == (
+        "realised {} ({} to {}), estimated {} ({} to {}), ".format(*values)
+        + "100% labelled, labels still arrive"
+    )
+    for part in ('class="dot young"', 'class="diamond"', 'class="interval estimated"'):
+        assert part in chart, part
+    table = chart.split("<table")[1].split("</table>")[0]
+    assert "accuracy estimated" in table
+    assert table.count("<td>") == 8
+    assert all(f"<td>{value}</td>" in table for value in values)
+    assert Document(html).problems == []
 
 
 def test_estimates_are_shown_before_the_first_label() -> None:

@@ -1,6 +1,7 @@
 """Estimates the performance of live predictions before their labels arrive."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.window import Span
 from mlmonitor.compare.estimated.calibration_curve import CalibrationCurve, join_fields
+from mlmonitor.compare.estimated.cohort_estimates import CohortEstimates
 from mlmonitor.compare.estimated.estimated_performance import EstimatedPerformance, EstimateGap
 from mlmonitor.compare.estimated.expected_losses import ExpectedLosses, class_losses
 from mlmonitor.compare.estimated.expected_measures import (
@@ -23,23 +25,48 @@ from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.formats.reference.calibration_entries import CalibrationReference
 from mlmonitor.records import Block, Counts, Floats
 
+DAY_SECONDS: Final = 86_400.0
+
+
+class _ScoredRows(NamedTuple):
+    """Rows with a score: their places, bins `[curves, rows]`, expected outcomes, and decisions."""
+
+    places: Counts
+    bins: Counts
+    expected: Floats
+    variance: Floats
+    predicted: Counts | None
+
+    def select(self, rows: Counts | slice) -> "_ScoredRows":
+        """Return some of the rows."""
+        predicted = None if self.predicted is None else self.predicted[rows]
+        bins, expected = self.bins[:, rows], self.expected[:, rows]
+        return _ScoredRows(self.places[rows], bins, expected, self.variance[:, rows], predicted)
+
 
 class Estimator:
     """Expected outcomes of the predictions in a window, by the calibration of the reference.
 
     The score of each row falls into a bin of its calibration curve, which gives the probability of
     each outcome; features on which the calibration depended in training correct it row by row.
-    The window is kept in halves, so that it covers between half and all of its span.
+    The window is kept in halves, so that it covers between half and all of its span; each cohort of
+    predictions is kept besides.
     Promise: additive in the rows; an estimate is unbiased as long as the probability of an outcome,
         given the score and these features, is that of training.
-    Price: three tables of 24 bytes a bin and group, 4.8 kB for two classes and 100 bins; one
-        search a row and score.
+    Price: three tables of 24 bytes a bin and group, 4.8 kB for two classes and 100 bins, and one
+        for each of 60 cohorts, at most 512 KB; one search a row and score.
     Source: CBPE of NannyML (Białek et al., "Estimating model performance under covariate shift
         without labels", arXiv 2401.08348), which describes PAPE as well.
     """
 
     def __init__(
-        self, calibration: CalibrationReference, plan: Plan, span: Span, *, now: float
+        self,
+        calibration: CalibrationReference,
+        plan: Plan,
+        span: Span,
+        *,
+        now: float,
+        cohort_seconds: float = DAY_SECONDS,
     ) -> None:
         self.calibration: CalibrationReference = calibration
         self._outputs = LiveOutputs(calibration, plan)
@@ -50,6 +77,7 @@ class Estimator:
         self._halves = self._new_sums(), self._new_sums()  # the older, the open one
         self._half_began, self._half_rows = now, 0
         self._labelled = self._new_sums()
+        self._cohorts = CohortEstimates(cohort_seconds, self._labelled.nbytes, self._compute)
         self._codes: Counts | None = None
         self._losses: ExpectedLosses | None = None
 
@@ -63,16 +91,26 @@ class Estimator:
         fields = join_fields(self._curves)
         return EstimatedPerformance(self.calibration.task, {}, fields=fields).assumption
 
-    def ingest(self, block: Block, *, now: float) -> None:
-        """Add the predictions of some rows, read by the plan, at about `now`."""
+    def ingest(self, block: Block, *, now: float, times: Floats | None = None) -> None:
+        """Add the predictions of some rows, read by the plan, at about `now`.
+
+        times: when each was predicted, NaN where that is unknown. It decides the cohort, not the
+        window.
+        """
         self.advance(now)
         self._half_rows += block.rows
         scores = self._outputs.scores(block)
-        if scores is not None:
-            predicted = self._outputs.predicted_classes(block, scores)
-            losses = self._add(self._halves[1], scores, predicted, block)
-            if self._losses is not None:
-                self._losses.update(losses)
+        if scores is None:
+            return
+        scored = self._score(scores, self._outputs.predicted_classes(block, scores), block)
+        predicted_at = None if times is None else times[scored.places]
+        for period, rows in self._cohorts.split(predicted_at, now=now):
+            added = self._new_sums()
+            self._add(added, scored.select(rows))
+            self._halves[1].merge(added)
+            self._cohorts.update(period, added)
+        if self._losses is not None:
+            self._losses.update(self._compute_losses(scored))
 
     def advance(self, now: float) -> None:
         """Drop halves that are older than the window."""
@@ -101,6 +139,13 @@ class Estimator:
             self.calibration.task, estimates, fields=fields, gap=self._compute_gap(realised)
         )
 
+    def by_cohort(self) -> Mapping[int, Mapping[str, Estimate]]:
+        """Return the estimates by period of prediction, as `CohortTable` counts periods.
+
+        They cover all predictions of a period, even those without an id, which get no label.
+        """
+        return self._cohorts.estimates()
+
     def begin(self, plan: OutcomePlan) -> None:
         """Prepare for labelled pairs; those of another task or of other classes are left out."""
         self._codes = None
@@ -119,7 +164,7 @@ class Estimator:
             return
         if self.calibration.task == "regression":
             is_known = ~(np.isnan(block.predicted) | np.isnan(block.actual))
-            self._add(self._labelled, block.predicted[None, is_known], None, None)
+            self._add(self._labelled, self._score(block.predicted[None, is_known], None, None))
             return
         if not len(block.scores):
             return
@@ -130,7 +175,7 @@ class Estimator:
         if not self.calibration.is_probability:
             with np.errstate(divide="ignore"):
                 scores = np.log(scores / (1 - scores))  # they were made probabilities to be kept
-        self._add(self._labelled, scores[:, is_known], predicted[is_known], None)
+        self._add(self._labelled, self._score(scores[:, is_known], predicted[is_known], None))
 
     def _compute_gap(self, realised: Performance | None) -> Mapping[str, EstimateGap]:
         if realised is None or self._codes is None:
@@ -148,36 +193,39 @@ class Estimator:
         classes = len(self._curves) if self.calibration.task == "multiclass" else 0
         return ExpectedSums(groups, max(curve.bins for curve in self._curves), classes)
 
-    def _add(
-        self,
-        sums: ExpectedSums,
-        scores: Floats,
-        predicted: Counts | None,
-        block: Block | None,
-    ) -> Floats:
-        """Add rows whose scores, and predicted class if any, are known; return their losses."""
+    def _score(self, scores: Floats, predicted: Counts | None, block: Block | None) -> _ScoredRows:
+        """Return the rows whose scores, and predicted class if any, are known."""
         is_known = ~np.isnan(scores).any(axis=0)
         if predicted is not None:
             is_known &= predicted >= 0
-        scored = np.flatnonzero(is_known)
+        places = np.flatnonzero(is_known)
         bins = self._find_bins(scores)
-        expected, variance = (part[:, scored] for part in self._expect(bins, block))
-        bins = bins[:, scored]
-        if predicted is not None and self.calibration.task == "binary":
-            groups = (predicted[scored] == self.calibration.positive).astype(np.int64)
-            sums.update(groups, bins[0], expected[0], variance[0])
-            return class_losses(self.calibration, expected, predicted[scored])
-        if predicted is not None:
+        expected, variance = (part[:, places] for part in self._expect(bins, block))
+        if self.calibration.task == "multiclass":
             expected = expected / np.maximum(expected.sum(axis=0), 1e-9)
             variance = expected * (1 - expected)
-            sums.update_classes(expected, predicted[scored])
+        decided = None if predicted is None else predicted[places]
+        return _ScoredRows(places, bins[:, places], expected, variance, decided)
+
+    def _add(self, sums: ExpectedSums, rows: _ScoredRows) -> None:
+        """Add rows to the sums of their groups and bins."""
+        _, bins, expected, variance, predicted = rows
+        if predicted is not None and self.calibration.task == "binary":
+            groups = (predicted == self.calibration.positive).astype(np.int64)
+            sums.update(groups, bins[0], expected[0], variance[0])
+            return
+        if predicted is not None:
+            sums.update_classes(expected, predicted)
         for group in range(len(self._curves)):
-            groups = np.full(scored.size, group)
+            groups = np.full(bins.shape[1], group)
             sums.update(groups, bins[group], expected[group], variance[group])
-        if predicted is None:
-            errors: Floats = expected[0]
-            return errors
-        return class_losses(self.calibration, expected, predicted[scored])
+
+    def _compute_losses(self, rows: _ScoredRows) -> Floats:
+        """Return the expected loss of each row."""
+        if rows.predicted is not None:
+            return class_losses(self.calibration, rows.expected, rows.predicted)
+        errors: Floats = rows.expected[0]
+        return errors
 
     def _find_bins(self, scores: Floats) -> Counts:
         """The bin of each row on each curve; those of a regression share their output."""
@@ -204,7 +252,7 @@ class Estimator:
     @property
     def nbytes(self) -> int:
         """Memory held."""
-        return 3 * self._labelled.nbytes
+        return 3 * self._labelled.nbytes + self._cohorts.nbytes
 
 
 class LabelledPairs:
@@ -227,3 +275,8 @@ class LabelledPairs:
 def listeners_of(estimator: Estimator | None) -> Sequence[LabelledPairs]:
     """Return what passes pairs to the estimator, if there is one."""
     return () if estimator is None else (LabelledPairs(estimator),)
+
+
+def estimates_by_period(estimator: Estimator | None) -> Mapping[int, Mapping[str, Estimate]]:
+    """Return the estimates of each cohort by its period; none without an estimator."""
+    return {} if estimator is None else estimator.by_cohort()

@@ -19,6 +19,11 @@ from mlmonitor.records import Floats
 
 _NOTHING: Final[Mapping[str, Estimate]] = MappingProxyType({})
 
+EstimatesByPeriod = Mapping[int, Mapping[str, Estimate]]
+"""Estimates of each cohort, by its period."""
+
+NO_ESTIMATES: Final[EstimatesByPeriod] = MappingProxyType({})
+
 
 class Cohort(NamedTuple):
     """Predictions made between `start` and `end`, which is not included.
@@ -30,6 +35,8 @@ class Cohort(NamedTuple):
     as much as in earlier cohorts; the interval allows for the differences between these cohorts,
     and is NaN with fewer than three of them. Selective labels, such as those of approved loans
     alone, are not corrected.
+    estimated: measures of all its predictions without any label, as in `status.estimated`; empty
+    without a calibration in the reference.
     """
 
     start: datetime
@@ -39,6 +46,7 @@ class Cohort(NamedTuple):
     maturity: float | None
     performance: Performance
     projected: Mapping[str, Estimate] = _NOTHING
+    estimated: Mapping[str, Estimate] = _NOTHING
 
 
 class CohortTracker:
@@ -71,7 +79,13 @@ class CohortTracker:
             self.outcomes.reset(place)
             self.triangle.reset(place)
 
-    def cohorts(self, *, now: float, effects: GroupEffects | None = None) -> tuple[Cohort, ...]:
+    def cohorts(
+        self,
+        *,
+        now: float,
+        effects: GroupEffects | None = None,
+        estimated: EstimatesByPeriod = NO_ESTIMATES,
+    ) -> tuple[Cohort, ...]:
         """The newest cohorts that have predictions, the oldest first; `effects` of groups."""
         table, outcomes = self.table, self.outcomes.copy()
         shares = table.shares_by_age(now)
@@ -97,6 +111,7 @@ class CohortTracker:
                     ),
                     Performance(outcomes, place, effects=effects),
                     project(place, age) if age >= 0 else _NOTHING,
+                    MappingProxyType(dict(estimated.get(period, _NOTHING))),
                 )
             )
         return tuple(found)

@@ -12,7 +12,12 @@ from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.buffer.waiting_rows import Column
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
-from mlmonitor.compare.performance.cohorts import Cohort, CohortTracker
+from mlmonitor.compare.performance.cohorts import (
+    NO_ESTIMATES,
+    Cohort,
+    CohortTracker,
+    EstimatesByPeriod,
+)
 from mlmonitor.compare.performance.outcome_reader import OutcomeReader
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.compare.performance.prediction_keeper import BUCKET, PredictionKeeper, bucket_names
@@ -133,11 +138,13 @@ class OutcomeTracker:
     def _copy_effects(self) -> GroupEffects | None:
         return None if self._effects is None else self._effects.copy()
 
-    def cohorts(self, *, now: float) -> tuple[Cohort, ...]:
-        """Performance by the time of prediction, the oldest cohort first."""
+    def cohorts(
+        self, *, now: float, estimated: EstimatesByPeriod = NO_ESTIMATES
+    ) -> tuple[Cohort, ...]:
+        """Performance by the time of prediction, the oldest cohort first, with its estimates."""
         self._cohorts.reset(self._keeper.new_cohorts)
         self._keeper.new_cohorts = []
-        return self._cohorts.cohorts(now=now, effects=self._copy_effects())
+        return self._cohorts.cohorts(now=now, effects=self._copy_effects(), estimated=estimated)
 
     def selection(self, *, now: float) -> LabelSelection | None:
         """Return how labelled predictions of mature cohorts differ from those without a label."""

@@ -6,32 +6,49 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlmonitor.compare.performance.cohorts import Cohort
+from mlmonitor.compare.performance.estimate import Estimate
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.formatting import counted, short
-from mlmonitor.present.charts.axes import value_axis
+from mlmonitor.present.charts.axes import Axis, value_axis
 from mlmonitor.present.charts.time_chart import DataTable
 from mlmonitor.present.names import show_name
 
 _MATURE = 0.9
 _MOST_COHORTS, _MOST_BUCKETS = 24, 12
 
+_Pair = tuple[Cohort, Estimate | None, Estimate | None]
+"""A cohort with the realised and the estimated value of one measure."""
+
 
 @dataclass(frozen=True, slots=True)
-class IntervalBar:
-    """A value with its interval, in thousandths of the chart's width, and its coverage.
+class IntervalMark:
+    """A value with its interval as text, and in thousandths of the chart's width, -1 if unknown."""
 
-    labelled: the share of predictions that have a label, in percent. is_young: whether more labels
-    are to be expected.
-    """
-
-    name: str
     value: str
+    interval: str
     left: int
     low: int
     high: int
+
+    def __str__(self) -> str:
+        return f"{self.value} ({self.interval})" if self.interval else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalBar:
+    """The realised and the estimated value of one cohort, None if unknown, and its coverage.
+
+    labelled: the share of predictions that have a label, in percent. is_young: whether more labels
+    are to be expected. description: all of it in words.
+    """
+
+    name: str
+    realised: IntervalMark | None
+    estimated: IntervalMark | None
     labelled: int
     is_young: bool
     note: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +60,16 @@ class IntervalChart:
     labels: tuple[str, ...]
     yardstick: int | None
     table: DataTable
+
+    @property
+    def has_estimates(self) -> bool:
+        """Whether any cohort has one."""
+        return any(bar.estimated is not None for bar in self.bars)
+
+    @property
+    def has_young(self) -> bool:
+        """Whether labels of any cohort with a realised value still arrive."""
+        return any(bar.is_young and bar.realised is not None for bar in self.bars)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,50 +114,80 @@ _SHORT = {name: name.upper() for name in ("mae", "rmse", "mape", "wape", "ece", 
 def chart_cohorts(
     cohorts: Sequence[Cohort], measure: str, training: Mapping[str, float]
 ) -> IntervalChart | None:
-    """The newest cohorts of one measure; None without labels."""
-    shown = [c for c in cohorts if measure in c.performance][-_MOST_COHORTS:]
-    if not shown or not measure:
+    """The newest cohorts of one measure, realised beside estimated; None if there is neither."""
+    pairs = [
+        (cohort, _read(cohort.performance, measure), _read(cohort.estimated, measure))
+        for cohort in cohorts[-_MOST_COHORTS:]
+    ]
+    pairs = [pair for pair in pairs if pair[1] is not None or pair[2] is not None]
+    if not pairs:
         return None
-    estimates = [cohort.performance[measure] for cohort in shown]
     trained = next((x for key, x in training.items() if key.casefold() == measure), None)
-    ends = [x for e in estimates for x in (e.value, e.low, e.high) if math.isfinite(x)]
+    estimates = [estimate for _, *both in pairs for estimate in both if estimate is not None]
+    ends = [x for e in estimates for x in e[:3] if math.isfinite(x)]
     ends += [] if trained is None else [trained]
-    axis = value_axis(min(ends, default=0.0), max(ends, default=1.0))
-    span = axis.high - axis.low
-
-    def to_place(value: float) -> int:
-        return round((value - axis.low) / span * 1000) if math.isfinite(value) else -1
-
-    bars, rows = [], []
-    for cohort, estimate in zip(shown, estimates, strict=True):
-        labelled = cohort.labelled / max(cohort.predicted, cohort.labelled, 1)
-        start = f"{cohort.start:%d %b %H:%M}" if cohort.start.hour else f"{cohort.start:%d %b %Y}"
-        is_young = cohort.maturity is None or cohort.maturity < _MATURE
-        note = f"{labelled:.0%} labelled"
-        left, low, high = map(to_place, (estimate.value, estimate.low, estimate.high))
-        bars.append(
-            IntervalBar(
-                start, short(estimate.value), left, low, high, round(labelled * 100), is_young, note
-            )
-        )
-        numbers = (cohort.predicted, cohort.labelled)
-        interval = (estimate.value, estimate.low, estimate.high)
-        rows.append((start, *map(counted, numbers), *map(short, interval)))
-    head = (
-        "predicted from (UTC)",
-        "predictions",
-        "labelled",
-        caption_measure(measure),
-        "low",
-        "high",
-    )
+    axes = [value_axis(min(ends), max(ends), intervals=count) for count in (3, 4, 5)]
+    axis = min(axes, key=lambda candidate: candidate.high - candidate.low)
+    bars = tuple(_build_bar(*pair, axis) for pair in pairs)
+    name, is_estimated = caption_measure(measure), any(e is not None for _, _, e in pairs)
     return IntervalChart(
-        title=f"{caption_measure(measure)} by time of prediction, with 95 % intervals",
-        bars=tuple(bars),
+        title=f"{name} by time of prediction, with 95 % intervals",
+        bars=bars,
         labels=axis.labels,
-        yardstick=None if trained is None else to_place(trained),
-        table=DataTable(head, tuple(rows)),
+        yardstick=None if trained is None else _place(trained, axis),
+        table=_list_cohorts(name, pairs, bars, has_estimates=is_estimated),
     )
+
+
+def _read(measures: Mapping[str, Estimate], name: str) -> Estimate | None:
+    """Return a measure that has a value."""
+    estimate = measures.get(name)
+    return estimate if estimate is not None and math.isfinite(estimate.value) else None
+
+
+def _build_bar(
+    cohort: Cohort, realised: Estimate | None, estimated: Estimate | None, axis: Axis
+) -> IntervalBar:
+    labelled = cohort.labelled / max(cohort.predicted, cohort.labelled, 1)
+    name = f"{cohort.start:%d %b %H:%M}" if cohort.start.hour else f"{cohort.start:%d %b %Y}"
+    marks = [None if e is None else _mark(e, axis) for e in (realised, estimated)]
+    is_young = cohort.maturity is None or cohort.maturity < _MATURE
+    words = [
+        f"{basis} {mark}"
+        for basis, mark in zip(("realised", "estimated"), marks, strict=True)
+        if mark is not None
+    ]
+    note = f"{labelled:.0%} labelled"
+    arriving = ["labels still arrive"] if is_young else []
+    description = f"{name}: {', '.join((*words, note, *arriving))}"
+    return IntervalBar(name, marks[0], marks[1], round(labelled * 100), is_young, note, description)
+
+
+def _mark(estimate: Estimate, axis: Axis) -> IntervalMark:
+    value, low, high = estimate[:3]
+    is_known = math.isfinite(low) and math.isfinite(high)
+    interval = f"{short(low)} to {short(high)}" if is_known else ""
+    return IntervalMark(short(value), interval, *(_place(x, axis) for x in (value, low, high)))
+
+
+def _place(value: float, axis: Axis) -> int:
+    """Return where a value is on the axis, in thousandths; -1 if it is not finite."""
+    span = axis.high - axis.low
+    return round((value - axis.low) / span * 1000) if math.isfinite(value) else -1
+
+
+def _list_cohorts(
+    name: str, pairs: Sequence[_Pair], bars: Sequence[IntervalBar], *, has_estimates: bool
+) -> DataTable:
+    head = ["predicted from (UTC)", "predictions", "labelled", name, "low", "high"]
+    head += [f"{name} estimated", "estimated low", "estimated high"] if has_estimates else []
+    rows = []
+    for (cohort, *both), bar in zip(pairs, bars, strict=True):
+        row = [bar.name, counted(cohort.predicted), counted(cohort.labelled)]
+        for estimate in both[: 1 + has_estimates]:
+            row += ["", "", ""] if estimate is None else map(short, estimate[:3])
+        rows.append(tuple(row))
+    return DataTable(tuple(head), tuple(rows))
 
 
 def chart_buckets(performance: Performance) -> list[BucketChart]:

@@ -13,6 +13,7 @@ from sklearn import metrics
 from mlmonitor import Config, Monitor, Reference, Role
 from mlmonitor.aggregate.outcomes.expected_sums import ExpectedSums
 from mlmonitor.aggregate.window import Span
+from mlmonitor.compare.estimated.cohort_estimates import CohortEstimates
 from mlmonitor.compare.estimated.estimator import Estimator
 from mlmonitor.formats.reference import CalibrationReference, dump, load
 from mlmonitor.records import Block
@@ -445,3 +446,107 @@ def _estimator(calibration: CalibrationReference, plan: Any) -> Estimator:
 def _block(data: Scored, part: slice) -> Block:
     numeric = np.array([data.x[part], data.label[part], data.score[part]], np.float64)
     return Block(numeric.shape[1], numeric, np.zeros((3, 3), np.int64), [])
+
+
+DAY = 86_400.0
+NOON = 20_000.5 * DAY
+
+
+class Predicted(NamedTuple):
+    """The outputs of some rows by name, and what happened."""
+
+    outputs: dict[str, Any]
+    actuals: Any
+
+
+def predicted(task: str, rng: np.random.Generator, rows: int) -> Predicted:
+    """Predictions of a task."""
+    if task == "binary":
+        data = scored(rng, rows)
+        return Predicted({"label": data.label, "score": data.score}, data.truth)
+    if task == "regression":
+        values = rng.gamma(2.0, 10.0, rows)
+        return Predicted({"prediction": values}, values + rng.normal(0, values))
+    chances, names = rng.dirichlet([1, 1, 1], rows), np.array(["a", "b", "c"])
+    truth = names[(rng.random((rows, 1)) < chances.cumsum(axis=1)).argmax(axis=1)]
+    outputs = {"label": names[chances.argmax(axis=1)]}
+    outputs |= {name: chances[:, place] for place, name in enumerate(names.tolist())}
+    return Predicted(outputs, truth)
+
+
+def status_of(reference: Reference, data: Predicted, rows: Any, at: Any = None) -> Any:
+    """The status once these rows were recorded, and the first of them was labelled."""
+    clock = ManualClock(NOON)
+    ids = [str(row) for row in rows.tolist()]
+    with Monitor("m", reference=reference, exporters=[], clock=clock) as monitor:
+        outputs = {name: values[rows] for name, values in data.outputs.items()}
+        monitor.record({"x": np.zeros(rows.size)}, outputs, ids=ids, at=at)
+        monitor.label(ids[:1], data.actuals[rows[:1]])
+        monitor.status()
+        status = monitor.status()
+    assert status.internal_errors == 0, status.last_error
+    return status
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_the_estimate_of_a_cohort_is_that_of_its_rows_alone(task: str) -> None:
+    """Rows of two days in one block; those without a time of prediction are of today."""
+    rng = np.random.default_rng(5)
+    data = predicted(task, rng, 900)
+    reference = fit_reference(
+        {"x": rng.normal(size=900)}, predictions=data.outputs, actuals=data.actuals
+    )
+    is_today = rng.random(900) < 0.3
+    at = np.where(is_today, np.nan, NOON - DAY)
+    cohorts = status_of(reference, data, np.arange(900), at).cohorts
+    assert [cohort.predicted for cohort in cohorts] == [(~is_today).sum(), is_today.sum()]
+    for cohort, is_own in zip(cohorts, (~is_today, is_today), strict=True):
+        alone = status_of(reference, data, np.flatnonzero(is_own)).estimated
+        assert set(cohort.estimated) == set(alone)
+        for name, estimate in alone.items():
+            assert cohort.estimated[name][:3] == pytest.approx(estimate[:3], rel=1e-9), name
+            assert cohort.estimated[name][3:] == (is_own.sum(), "estimated")
+
+
+def test_a_period_that_takes_the_place_of_an_old_one_has_its_own_rows_alone() -> None:
+    """The newest sixty periods are kept; a row of an older one is not counted."""
+    data, (calibration, plan) = scored(np.random.default_rng(6), 300), _CALIBRATION
+    estimator = _estimator(calibration, plan)
+    for day in (0, 1, 60, 0):
+        estimator.ingest(_block(data, slice(day, day + 100)), now=(day + 0.5) * DAY)
+    assert set(estimator.by_cohort()) == {1, 60}
+    alone = _estimator(calibration, plan)
+    alone.ingest(_block(data, slice(60, 160)), now=60.5 * DAY)
+    assert estimator.by_cohort()[60] == alone.by_cohort()[60]
+
+
+def test_an_estimate_follows_rows_that_arrive_after_it_was_read() -> None:
+    """What was computed for a page is computed again once the period has more rows."""
+    data, (calibration, plan) = scored(np.random.default_rng(7), 300), _CALIBRATION
+    estimator = _estimator(calibration, plan)
+    estimator.ingest(_block(data, slice(100)), now=0.0)
+    before = estimator.by_cohort()[0]["accuracy"]
+    estimator.ingest(_block(data, slice(100, 300)), now=1.0)
+    after = estimator.by_cohort()[0]["accuracy"]
+    assert (before.count, after.count) == (100, 300)
+
+
+@pytest.mark.parametrize(
+    ("nbytes_each", "most"), [(4_800, 60), (50_000, 10), (1_000_000, 1)], ids=["2", "11", "many"]
+)
+def test_wide_tables_of_many_classes_are_kept_for_fewer_periods(
+    nbytes_each: int, most: int
+) -> None:
+    """All of them stay within half a megabyte, unless one alone is more."""
+    estimates = CohortEstimates(DAY, nbytes_each, lambda _: {})
+    for period in range(100):
+        estimates.update(period, ExpectedSums(2, 3))
+    assert set(estimates.estimates()) == set(range(100 - most, 100))
+    assert estimates.nbytes == most * nbytes_each
+
+
+def test_the_memory_bound_of_an_estimator_includes_its_cohorts() -> None:
+    """Sixty tables besides the three of the window and of the labels."""
+    calibration, plan = _CALIBRATION
+    bins = len(calibration.maps[0].rows)
+    assert _estimator(calibration, plan).nbytes == (60 + 3) * 24 * 2 * bins
