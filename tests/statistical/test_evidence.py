@@ -1,7 +1,7 @@
 """False alerts and delays of the e-process, in streams whose truth is known.
 
-Rates are judged by binomial intervals: a bound that holds can be told from one that does not, and
-no index that the code itself once printed is pinned.
+Rates are judged by binomial intervals: a sentence claims no lower rate than its number of streams
+supports, and no index that the code itself once printed is pinned.
 """
 
 import numpy as np
@@ -19,7 +19,9 @@ from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.population import Population
 from mlmonitor.records import Floats
 from mlmonitor.stats.eprocess import EProcess
+from mlmonitor.stats.evidence.tilts import tilt_factors
 from support.cases import short_form
+from support.rates import highest_rate
 from support.references import fit_reference
 
 ALPHA = 0.01
@@ -106,17 +108,18 @@ def take(population: Population, reader: Reader, columns: dict[str, np.ndarray])
     population.update(reader.read_block(found), now=0.0)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("rows", "length"),
+    ("rows", "length", "models"),
     short_form(
-        [(1_000, 100_000), (5_000, 100_000), (50_000, 100_000), (5_000, 20_000)], (5_000, 20_000)
+        [(1_000, 50_000, 24), (5_000, 50_000, 24), (50_000, 50_000, 24), (5_000, 10_000, 16)],
+        (5_000, 10_000, 16),
     ),
 )
-def test_without_drift_at_most_one_stream_in_a_hundred_ever_alerts(
-    rows: int, length: int, rng: np.random.Generator
+def test_without_drift_at_most_four_streams_in_a_hundred_ever_alert(
+    rows: int, length: int, models: int, rng: np.random.Generator
 ) -> None:
-    """Checked every 50 rows for 100,000 rows, whatever the reference and the field's kind."""
-    models = 12
+    """Checked every 50 rows, of all kinds of field; and none of 16 or 24 models of 20 fields."""
     streams = models * FIELDS
     shares = np.tile(shapes(), (streams // len(KINDS), 1))
     reference = rng.multinomial(rows, shares)
@@ -125,17 +128,29 @@ def test_without_drift_at_most_one_stream_in_a_hundred_ever_alerts(
     for _ in range(length // LOOK_ROWS):
         evidence.update(rng.multinomial(LOOK_ROWS, shares))
         highest = np.maximum(highest, evidence.log_e())
-    single = highest >= np.log(1 / ALPHA)
-    shared = (highest >= np.log(FIELDS / ALPHA)).reshape(models, FIELDS).any(axis=1)
-    # More than so many would be met once in a thousand runs if the bound just held.
-    for kind in range(len(KINDS)):
-        alerts = single[kind :: len(KINDS)]
-        assert np.count_nonzero(alerts) <= binom.ppf(0.999, alerts.size, ALPHA)
-    assert np.count_nonzero(single) <= binom.ppf(0.999, streams, ALPHA)
-    assert np.count_nonzero(shared) <= binom.ppf(0.999, models, ALPHA)
+    alerts = int(np.count_nonzero(highest >= np.log(1 / ALPHA)))
+    assert highest_rate(alerts, streams) <= 0.04
+    assert (highest < np.log(FIELDS / ALPHA)).all()
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_without_drift_at_most_one_model_in_a_hundred_ever_alerts(
+    rng: np.random.Generator,
+) -> None:
+    """None of 300 models of 20 fields does, looked at every 1,000 rows for 50,000 rows."""
+    models = 300
+    shares = np.tile(shapes(), (models * FIELDS // len(KINDS), 1))
+    evidence = EProcess(rng.multinomial(5_000, shares), np.ones(shares.shape, np.bool_))
+    has_alerted = np.zeros(models, np.bool_)
+    for _ in range(50):
+        evidence.update(rng.multinomial(1_000, shares))
+        has_alerted |= (evidence.log_e() >= LEVEL).reshape(models, FIELDS).any(axis=1)
+    assert highest_rate(int(has_alerted.sum()), models) <= ALPHA
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("shares", "rows"),
     [
@@ -144,25 +159,35 @@ def test_without_drift_at_most_one_stream_in_a_hundred_ever_alerts(
         (np.array([0.5, 0.5]), 100),
         (np.array([0.999, 0.001]), 200),
         (np.array([0.991, *[0.001] * 9]), 500),
+        (np.array([0.005, 0.095, *[0.1] * 8, 0.095, 0.005, 0.0]), 5_000),
     ],
-    ids=["twenty bins", "fifty bins", "a coin", "a rare event", "nine rare events"],
+    ids=[
+        "twenty bins",
+        "fifty bins",
+        "a coin",
+        "a rare event",
+        "nine rare events",
+        "heavy tails",
+    ],
 )
-def test_evidence_holds_its_bound_for_difficult_laws(
+def test_under_difficult_laws_at_most_two_streams_in_a_hundred_alert(
     shares: Floats, rows: int, rng: np.random.Generator
 ) -> None:
     """The bound is proved over laws as the prior has them; of single ones these are the worst met.
 
     References much smaller than anyone should use, in many bins, or with bins hardly ever met.
     """
-    streams = 200
+    streams = 500
     reference = rng.multinomial(rows, shares, streams)
-    evidence = EProcess(reference, np.ones((streams, shares.size), np.bool_))
+    has_order = shares[-1] == 0  # that bin is of missing values
+    tilts = tilt_factors(reference, np.ones(streams, np.bool_)) if has_order else None
+    evidence = EProcess(reference, np.ones_like(reference, np.bool_), tilts=tilts)
     highest = np.full(streams, -np.inf)
     for _ in range(300):
         evidence.update(rng.multinomial(LOOK_ROWS, shares, streams))
         highest = np.maximum(highest, evidence.log_e())
     alerts = int(np.count_nonzero(highest >= np.log(1 / ALPHA)))
-    assert alerts <= binom.ppf(0.999, streams, ALPHA)
+    assert highest_rate(alerts, streams) <= 0.02
 
 
 @pytest.mark.slow

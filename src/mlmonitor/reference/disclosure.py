@@ -28,6 +28,11 @@ ID_ROWS = 20
 
 _FALLING_SHARE = 0.02
 
+_LEAST_COLLISIONS = 50.0
+"""Pairs of equal values that chance would make; without them, values were handed out once each."""
+
+_MOST_EQUAL = 0.01
+
 
 def least_count(counts: Collection[int]) -> int:
     """Return the fewest rows that a category needs for its name to be kept.
@@ -81,6 +86,24 @@ def is_number_id_like(ordered: Floats) -> bool:
         return False
     is_whole = bool((ordered == np.floor(ordered)).all())
     return is_whole and bool((ordered[1:] > ordered[:-1]).all())
+
+
+def is_sequential(ordered: Floats) -> bool:
+    """Whether sorted numbers were handed out one after the other, as serial numbers are.
+
+    They are distinct integers, but for one in a hundred, in a range so narrow that as many
+    independent integers, of any law, would have far more equal ones: the expected number of equal
+    pairs is least for equal shares.
+    Source: the birthday problem.
+    """
+    if ordered.size < ID_ROWS or not np.isfinite(ordered).all():
+        return False
+    equal = int(np.count_nonzero(np.diff(ordered) == 0))
+    if not (ordered == np.floor(ordered)).all() or equal > _MOST_EQUAL * ordered.size:
+        return False
+    width = float(ordered[-1] - ordered[0]) + 1
+    expected = ordered.size * (ordered.size - 1) / 2 / width
+    return expected >= max(_LEAST_COLLISIONS, 10 * equal)
 
 
 def is_advancing(rows: Floats) -> bool:

@@ -232,7 +232,7 @@ class Reference(NotebookReference):
 
     @property
     def advancing(self) -> tuple[str, ...]:
-        """Times that almost never recur, such as timestamps; their drift fires no alert."""
+        """Timestamps and serial numbers: later rows have others, and that fires no alert."""
         return tuple(entry.name for entry in self.content.fields if entry.is_advancing)
 
     @property

@@ -17,7 +17,7 @@ from mlmonitor.stats.evidence.evidence_process import (
     RestartSegments,
 )
 from mlmonitor.stats.evidence.restarts import log_stake, slot_for_restart
-from mlmonitor.stats.evidence.tilts import TILTS, tilt_factors
+from mlmonitor.stats.evidence.tilts import TILTS
 
 CONCENTRATIONS = (50.0, 300.0)
 """Concentrations of the alternatives around the null's shares, in rows."""
@@ -34,7 +34,8 @@ class EProcess:
     Dirichlet-multinomial with the reference's counts plus half a count a bin, which accounts for
     the size of the reference. The alternative mixes a flat Dirichlet law with laws around the null
     that are no more concentrated than the null. For ordered fields half of it are laws in which the
-    whole field has moved, because one shift costs less evidence than bins that may each change.
+    whole field has moved, or a heavy tail has grown, because one shift costs less evidence than
+    bins that may each change.
     Because a change may be late, the process restarts with the first update after every
     `restart_rows` rows. Each restart has a share of the stake, and rows before a restart belong to
     its null.
@@ -45,11 +46,11 @@ class EProcess:
         of predictive laws is a martingale under their mixture. For single laws it is checked by
         simulation (`pytest -m '' tests/statistical`).
     reference: counts `[fields, bins]`; present: the bins that each field has. prior: pseudo-counts
-    of each bin, if not half a count. scores: of ordered bins, see `location_scores`. dependence:
+    of each bin, if not half a count. tilts: of ordered bins, see `tilt_factors`. dependence:
     the counts of the reference, and of the rows since each restart, are divided by their design
     effects; the promise is then an approximation, see docs/algorithms/dependence.md.
     Price: `8 * bins * (kept + 9)` bytes a field, and at most 2 MB during an evaluation; about 10 us
-        a field and evaluation, 20 us with scores. Constant: `kept` restarts remain, spaced
+        a field and evaluation, 20 us with tilts. Constant: `kept` restarts remain, spaced
         geometrically over the past (`slot_for_restart`); dropping others can only lower the
         evidence.
     Source: Lindon and Malek, "Anytime-valid inference for multinomial count data", NeurIPS 2022,
@@ -83,12 +84,12 @@ class EProcess:
         prior: Floats | None = None,
         restart_rows: int = 1_000,
         kept: int = 12,
-        scores: Floats | None = None,
+        tilts: Floats | None = None,
         dependence: DesignEffects | None = None,
     ) -> None:
         fields, width = reference.shape
-        self._tilts: Floats | None = None if scores is None else tilt_factors(scores)
-        self._log_weights: Floats = _log_weights(fields, scores)
+        self._tilts: Floats | None = tilts
+        self._log_weights: Floats = _log_weights(fields, tilts)
         self._dependence = dependence
         pseudo_counts = effective_reference(reference, dependence) + (
             PRIOR if prior is None else prior
@@ -254,12 +255,12 @@ class EProcess:
         return log_stake(self._order[: self._used, fields])
 
 
-def _log_weights(fields: int, scores: Floats | None) -> Floats:
+def _log_weights(fields: int, tilts: Floats | None) -> Floats:
     """Return the log weight of each alternative, `[alternatives, fields]`."""
     around = np.full((1 + len(CONCENTRATIONS), fields), -np.log(1 + len(CONCENTRATIONS)))
-    if scores is None:
+    if tilts is None:
         return around
-    is_ordered = scores.any(axis=1)
+    is_ordered = (tilts != 1).any(axis=(0, 2))
     tilted = np.where(is_ordered, -np.log(2 * len(TILTS)), -np.inf)
     around -= np.where(is_ordered, np.log(2), 0.0)
     return np.vstack([around, np.tile(tilted, (len(TILTS), 1))])

@@ -53,7 +53,8 @@ class FieldStatus:
     values outside the reference. log10_e_value: the evidence of a change since the start.
     has_alert: whether a drift alert is firing.
     is_id_like: whether the reference's values were almost all different, so that the field is not
-    compared. training: the same statistics of the reference; None without one.
+    compared. is_advancing: whether it holds timestamps or serial numbers, whose drift fires no
+    alert. training: the same statistics of the reference; None without one.
     scores, thresholds: each distance of the window from the reference by measure (`psi`,
     `psi_debiased`, `js`, `hellinger`, `tv`, `ks`, `wasserstein`, `chi2`), and the value it exceeds
     once in a hundred windows without drift; `psi` and `jensen_shannon` are short for two of them.
@@ -80,6 +81,7 @@ class FieldStatus:
     has_alert: bool = False
     window_quality: Mapping[Quality, int] = field(default_factory=dict)
     is_id_like: bool = False
+    is_advancing: bool = False
     mmd: float | None = None
     training: TrainingStats | None = None
     effective_rows: float | None = None
@@ -94,7 +96,7 @@ class FieldStatus:
     @property
     def has_moved(self) -> bool:
         """Whether PSI exceeds `MOVED_PSI` and its threshold."""
-        if self.role is Role.ACTUAL and self.count == 0:  # not one label could be read
+        if self.is_advancing or (self.role is Role.ACTUAL and self.count == 0):  # none was readable
             return False
         return self.psi is not None and self.psi > max(MOVED_PSI, self.psi_threshold or 0.0)
 
@@ -188,6 +190,7 @@ def _build_numeric_status(columns: _Columns, place: int, field: Field) -> FieldS
         thresholds=_by_measure(columns.thresholds, place),
         mmd=_get_score(columns.scores, MMD, place),
         is_id_like=is_id_like,
+        is_advancing=bool(population.entries) and population.entries[place].is_advancing,
     )
 
 

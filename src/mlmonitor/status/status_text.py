@@ -1,6 +1,7 @@
 """A status as text: a few lines that fit a terminal."""
 
 from collections.abc import Sequence
+from itertools import compress
 
 from mlmonitor.formatting import (
     amount,
@@ -10,7 +11,6 @@ from mlmonitor.formatting import (
     short,
     truncate,
 )
-from mlmonitor.records import Kind
 from mlmonitor.status.field_status import FieldStatus
 from mlmonitor.status.field_table import field_table, invalid_lines
 from mlmonitor.status.figures.figure_status import figure_lines
@@ -108,12 +108,10 @@ def _write_alerts(status: Status) -> list[str]:
     scored = [field for field in status.fields if field.psi is not None]
     if scored and not status.alerts:
         lines.append(f"no alerts: {amount(len(scored), 'field')} compared with training")
-    id_like = [field for field in status.fields if field.is_id_like]
-    ids, times = (
-        [truncate(f.name, NAME_COLUMNS) for f in id_like if (f.kind is Kind.DATETIME) is are_times]
-        for are_times in (False, True)
-    )
-    lines += why_lines(status.why) + ids_lines(ids) + advancing_lines(times)
+    advancing = [truncate(f.name, NAME_COLUMNS) for f in status.fields if f.is_advancing]
+    is_id = [field.is_id_like and not field.is_advancing for field in status.fields]
+    ids = [truncate(field.name, NAME_COLUMNS) for field in compress(status.fields, is_id)]
+    lines += why_lines(status.why) + ids_lines(ids) + advancing_lines(advancing)
     lines += accepted_lines(_list_accepted(status))
     embeddings = [field for field in status.fields if field.mmd is not None]
     distances = [f"{truncate(f.name, NAME_COLUMNS)} {f.mmd:.3f}" for f in embeddings]

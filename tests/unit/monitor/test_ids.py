@@ -86,6 +86,48 @@ def test_times_that_only_advance_are_reported_once_and_fire_no_alert() -> None:
     assert "missing" in {alert.measure for alert in alerts if alert.field == "when"}
 
 
+@pytest.mark.parametrize("first", [1, 48_000, 7_000_000], ids=["small", "middle", "long"])
+@pytest.mark.parametrize("is_shuffled", [False, True])
+def test_serial_numbers_are_reported_once_and_fire_no_alert(
+    first: int,
+    is_shuffled: bool,  # noqa: FBT001 - parametrized
+    rng: np.random.Generator,
+) -> None:
+    """Later orders have higher numbers, and nothing has changed by that; a stuck one alerts."""
+    order = first + np.arange(ROWS)
+    order[7] = order[8]  # one was sent again
+    trained = rng.permutation(order)[: ROWS * 4 // 5] if is_shuffled else order
+    reference = fit_reference({"order": trained})
+    assert (*reference.id_like, *reference.advancing) == ("order",)
+    assert "order" in repr(reference)
+    alerts: list[Alert] = []
+    with Monitor("m", reference=reference, exporters=[], on_alert=alerts.append) as monitor:
+        monitor.record({"order": order + ROWS}, np.zeros(ROWS))
+        status = str(monitor.status())
+        assert [alert for alert in alerts if alert.field == "order"] == []
+        assert status.count("order:") + status.count("in order:") >= 1
+        assert "incident" not in status
+        monitor.record({"order": np.full(ROWS, first)}, np.zeros(ROWS))
+        monitor.flush()
+    assert {alert.measure for alert in alerts if alert.field == "order"} == {"constant"}
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng: rng.integers(0, 100_000, 2_000),
+        lambda rng: rng.permutation(2_000) / 2,
+        lambda rng: rng.permutation(2_000) * 1_000,
+        lambda rng: np.repeat(rng.permutation(1_000), 2),
+    ],
+    ids=["independent", "with fractions", "far apart", "each twice"],
+)
+def test_other_numbers_are_no_serial_numbers(draw: Any, rng: np.random.Generator) -> None:
+    """Amounts are often all different, too."""
+    reference = fit_reference({"amount": draw(rng)})
+    assert (reference.id_like, reference.advancing) == ((), ())
+
+
 def log_of(kind: str, rng: np.random.Generator) -> Any:
     """Times of a year of rows, as services log them."""
     start = np.datetime64("2023-01-01T00:00:00.000000")

@@ -34,12 +34,24 @@ def test_a_light_tail_keeps_its_edges(name: str, rng: np.random.Generator) -> No
 
 @pytest.mark.parametrize("side", [1, -1])
 def test_a_heavy_tail_has_a_bin_of_a_few_rows(side: int, rng: np.random.Generator) -> None:
-    """On its own side alone."""
-    values = side * rng.lognormal(0, 2, ROWS)
+    """On its own side alone, if the others are on both sides of zero."""
+    values = side * (rng.lognormal(0, 2, ROWS) - 0.5)
     before, after = edges_of(values)
     added = sorted(set(after) - set(before))
     assert len(added) == 1
-    assert np.count_nonzero(side * values > side * added[0]) == pytest.approx(25, abs=3)
+    assert np.count_nonzero(side * values > side * added[0]) == pytest.approx(50, abs=3)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_heavy_values_of_one_sign_have_a_bin_of_a_few_rows_near_zero(
+    side: int, rng: np.random.Generator
+) -> None:
+    """Values in a unit that is a hundred times larger end up there."""
+    values = side * rng.lognormal(0, 2, ROWS)
+    before, after = edges_of(values)
+    near, far = sorted(set(after) - set(before), key=abs)
+    assert np.count_nonzero(abs(values) < abs(near)) == pytest.approx(50, abs=3)
+    assert np.count_nonzero(abs(values) > abs(far)) == pytest.approx(50, abs=3)
 
 
 def test_cauchy_values_have_two_tail_bins(rng: np.random.Generator) -> None:

@@ -1,11 +1,16 @@
-"""Alternatives in which an ordered field has moved as a whole."""
+"""Alternatives in which an ordered field has moved as a whole, or has grown in a heavy tail."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from mlmonitor.stats.eprocess import CONCENTRATIONS, EProcess
-from mlmonitor.stats.evidence.tilts import TILTS, location_scores, tilt_factors
+from mlmonitor.stats.evidence.tilts import (
+    TAIL_FACTOR,
+    TILTS,
+    location_scores,
+    tilt_factors,
+)
 
 BINS = 10
 EQUAL = np.append(np.full(BINS, 500), 0)[None, :]
@@ -37,21 +42,41 @@ def test_a_constant_field_has_no_scores() -> None:
 @pytest.mark.parametrize("shift", TILTS)
 def test_a_tilt_is_a_shift_of_a_normal_field(shift: float) -> None:
     """By that many standard deviations, to a hundredth in each bin."""
-    factors = tilt_factors(location_scores(EQUAL, ORDERED))[TILTS.index(shift), 0]
+    factors = tilt_factors(EQUAL, ORDERED)[TILTS.index(shift), 0]
     tilted = factors[:-1] / factors[:-1].sum()
     assert tilted == pytest.approx(normal_shares(shift)[:-1], abs=0.015)
+
+
+@pytest.mark.parametrize(
+    ("values", "grown"),
+    [
+        ([5_000, 5_000, 5_000, 4_975, 25], [(4,), (4,)]),
+        ([25, 4_975, 5_000, 5_000, 5_000], [(0,), (0,)]),
+        ([25, 4_975, 5_000, 4_975, 25], [(0,), (4,)]),
+    ],
+    ids=["above", "below", "on both sides"],
+)
+def test_a_bin_in_a_heavy_tail_grows_in_two_alternatives(
+    values: list[int], grown: list[tuple[int, ...]]
+) -> None:
+    """And nothing else changes in them; the other two are shifts of the whole field."""
+    factors = tilt_factors(np.array([[*values, 7]]), ORDERED)[:, 0]
+    assert [tuple(np.flatnonzero(law != 1).tolist()) for law in factors[2:]] == grown
+    assert np.unique(factors[2:]).tolist() == [1, TAIL_FACTOR]
+    assert (np.diff(factors[0, :-1]) < 0).all()
+    assert (np.diff(factors[1, :-1]) > 0).all()
 
 
 def test_the_evidence_is_the_mixture_of_dirichlet_multinomial_laws() -> None:
     """By scipy; half of the mixture is tilted."""
     counts = np.append(np.arange(10, 30, 2), 3)[None, :]
-    scores = location_scores(EQUAL, ORDERED)
-    process = EProcess(EQUAL, np.ones_like(EQUAL, np.bool_), scores=scores)
+    tilts = tilt_factors(EQUAL, ORDERED)
+    process = EProcess(EQUAL, np.ones_like(EQUAL, np.bool_), tilts=tilts)
     process.update(counts)
     null = EQUAL[0] + 0.5
     laws = [np.full(BINS + 1, 0.5)]
     laws += [np.maximum(null * c / (null.sum() + c), 0.5) for c in CONCENTRATIONS]
-    for factors in tilt_factors(scores)[:, 0]:
+    for factors in tilts[:, 0]:
         tilted = null * factors
         laws.append(np.maximum(tilted * null.sum() / tilted.sum(), 0.5))
     weights = np.array([1 / 6] * 3 + [1 / 8] * 4)
@@ -76,8 +101,8 @@ def test_a_shift_is_found_sooner_and_other_changes_at_most_a_bit_later() -> None
     }.items():
         counts = rng.multinomial(500, shares, 200)
         log_e = []
-        for scores in (None, location_scores(reference, np.ones(200, np.bool_))):
-            process = EProcess(reference, present, scores=scores)
+        for tilts in (None, tilt_factors(reference, np.ones(200, np.bool_))):
+            process = EProcess(reference, present, tilts=tilts)
             process.update(counts)
             log_e.append(process.log_e())
         gained[name] = float(np.median(log_e[1] - log_e[0]))

@@ -55,7 +55,7 @@ def find_number_cause(
         if isinstance(entry := population.entries[place], NumericReference)
         and entry.quantiles
         and entry.role == "feature"
-        and not entry.id_like
+        and not entry.is_unrepeated
         and valid[place]
     ]
     if not features:

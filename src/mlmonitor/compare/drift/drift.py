@@ -35,7 +35,7 @@ from mlmonitor.stats.distance import Table, psi, psi_low
 from mlmonitor.stats.eprocess import EProcess
 from mlmonitor.stats.evidence.dirichlet import PRIOR
 from mlmonitor.stats.evidence.evidence_process import ChangeSegment, EvidenceProcess
-from mlmonitor.stats.evidence.tilts import location_scores
+from mlmonitor.stats.evidence.tilts import tilt_factors
 from mlmonitor.stats.seasonal_eprocess import SeasonalEProcess
 
 PSI = "psi"
@@ -75,7 +75,7 @@ class Drift:
                 counts,
                 possible,
                 prior=prior,
-                scores=location_scores(counts, _is_ordered(plan)),
+                tilts=tilt_factors(counts, _is_ordered(plan)),
                 dependence=dependence,
             )
         )
@@ -89,7 +89,7 @@ class Drift:
         self._second = SecondChanges(
             possible, effective, self._effect, threshold=significance.drift_threshold
         )
-        self._is_advancing = np.array([entry.is_advancing for entry in entries], np.bool_)
+        self._is_unrepeated = np.array([entry.is_unrepeated for entry in entries], np.bool_)
         self._refused_shares = _compute_refused_shares(entries)
         self._refused: Counts = np.zeros((len(entries), len(REFUSED)), np.int64)
         self._skipped: Counts = np.zeros_like(self._refused)
@@ -109,7 +109,7 @@ class Drift:
 
         They resolve after as many rows as any alert, because the evidence is new.
         """
-        kept = np.arange(len(self._is_advancing)) != without
+        kept = np.arange(len(self._is_unrepeated)) != without
         self.states.continue_from(other.states, kept)
         counts = np.hstack([profile_counts(total), season_rows(total)])
         self._recovery.restart(kept, counts, np.zeros(kept.size, np.int64))
@@ -120,7 +120,9 @@ class Drift:
         counts, seasons = self._ingest(total), season_rows(total)
         yield_gil()
         log_e, change = self._evidence.evaluate()
-        log_e = np.where(self._is_advancing, -np.inf, log_e)  # a later time is not drift
+        log_e = np.where(
+            self._is_unrepeated, -np.inf, log_e
+        )  # a later time or another id is not drift
         yield_gil()
         excess, change = self._effect.judge(self._evidence, log_e, change)
         yield_gil()

@@ -47,8 +47,8 @@ def _form_beliefs(entry: CountedEntry) -> dict[Quality, tuple[float, float]]:
 
     Missing, not finite, of a wrong type: the reference's counts plus half a count. Out of range:
     the probability that the next value is outside the extremes of `m` values follows
-    Beta(2, m - 1) for a continuous law and is smaller for others; times that only advance leave
-    their range by nature, and have no such stream. New category: with `once`
+    Beta(2, m - 1) for a continuous law and is smaller for others; ids, and times that only advance,
+    leave their range by nature, and have no such stream. New category: with `once`
     categories of a single row, its probability is about `once / m` (Good and Turing); the variance
     grows with the number of categories of two rows.
     """
@@ -60,7 +60,7 @@ def _form_beliefs(entry: CountedEntry) -> dict[Quality, tuple[float, float]]:
     beliefs: dict[Quality, tuple[float, float]] = {}
     if isinstance(entry, NumericReference):
         refused[Quality.NONFINITE] = entry.nonfinite
-        if m and not entry.is_advancing:
+        if m and not entry.is_unrepeated:
             beliefs[Quality.OUT_OF_RANGE] = 2.0, max(m - 1, PRIOR)
     elif m and entry.is_closed and entry.kind == "categorical":
         once = entry.once + 1.0

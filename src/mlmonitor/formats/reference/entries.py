@@ -105,7 +105,12 @@ class FieldReference(BaseModel):
 
     @property
     def is_advancing(self) -> bool:
-        """Whether the values are times that almost never recur, so later ones exceed the range."""
+        """Whether the values are times or numbers that advance, so later ones exceed the range."""
+        return False
+
+    @property
+    def is_unrepeated(self) -> bool:
+        """Whether other rows have other values by nature, so that a difference is no drift."""
         return False
 
     @property
@@ -128,9 +133,11 @@ class NumericReference(FieldReference):
 
     `missing` counts rows without a usable number; `counts` are over bins `(a, b]` between `edges`.
     The edges, quantiles and range of an `id_like` field are rounded, so that none is a row's value.
+    `sequential` marks whole numbers that were handed out one after the other.
     """
 
     kind: Literal["numeric", "datetime"]
+    sequential: bool = False
     mean: Finite | None
     stddev: Deviation | None
     skewness: Finite | None = None
@@ -147,8 +154,13 @@ class NumericReference(FieldReference):
 
     @property
     def is_advancing(self) -> bool:
-        """Whether the values are times that almost never recur, so later ones exceed the range."""
-        return self.id_like and self.kind == "datetime"
+        """Whether the values are times or numbers that advance, so later ones exceed the range."""
+        return self.sequential or (self.id_like and self.kind == "datetime")
+
+    @property
+    def is_unrepeated(self) -> bool:
+        """Whether other rows have other values by nature, so that a difference is no drift."""
+        return self.sequential or self.id_like
 
     @property
     def nbytes(self) -> int:

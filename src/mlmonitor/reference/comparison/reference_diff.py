@@ -108,7 +108,7 @@ def _compare_field(
     if change == "same" and before is not None and after is not None:
         distance = _measure_shift(before, after)
         is_moved = distance is not None and distance > tolerance
-        change = "moved" if is_moved and not before.is_advancing else "same"
+        change = "moved" if is_moved and not before.is_unrepeated else "same"
     kind = entry.kind if change != "kind" or after is None else f"{entry.kind} to {after.kind}"
     pair = before, after
     return FieldDifference(

@@ -20,7 +20,13 @@ from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import QUANTILE_POINTS, CountedEntry, NumericReference
 from mlmonitor.records import Field, Floats, Kind, Role
-from mlmonitor.reference.disclosure import coarsen, coarsen_range, is_advancing, is_number_id_like
+from mlmonitor.reference.disclosure import (
+    coarsen,
+    coarsen_range,
+    is_advancing,
+    is_number_id_like,
+    is_sequential,
+)
 from mlmonitor.reference.fitting.reservoir import Reservoir, Sample
 from mlmonitor.reference.fitting.stratified_field import refused_of
 from mlmonitor.reference.fitting.top_categories import categorical
@@ -144,6 +150,10 @@ class FieldSample:
         reasons: Reasons = sample.rows(slots).astype(np.int8)
         return reasons
 
+    def _is_sequential(self, field: Field, ordered: Floats) -> bool:
+        is_candidate = field.kind is Kind.NUMERIC and field.role is Role.FEATURE
+        return is_candidate and not self._is_public and is_sequential(ordered)
+
     def _summarise_numbers(
         self, field: Field, ordered: Floats, sampled: Floats, bins: int
     ) -> NumericReference:
@@ -181,6 +191,7 @@ class FieldSample:
             max=high if has_values else None,
             quantiles=quantiles.tolist(),
             id_like=id_like,
+            sequential=self._is_sequential(field, ordered) and not id_like,
             edges=edges.tolist(),
             counts=bin_counts(upto, np.array([ordered.size]))[0].tolist(),
         )

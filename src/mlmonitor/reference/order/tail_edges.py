@@ -7,7 +7,7 @@ from mlmonitor.records import Floats
 
 _HEAVY = 6.0  # 2.0 for a normal law, 2.9 for an exponential one, 14 for a lognormal one of sigma 2
 _LEAST_ROWS = 25  # in an outer bin
-_LEAST_SHARE = 0.002
+_LEAST_SHARE = 0.005
 _RANKS = (0.5, 0.9, 0.995)
 
 
@@ -16,18 +16,20 @@ def add_tail_edges(edges: Floats, ordered: Floats, *, tolerance: float) -> Float
 
     A tail is heavy if the 99.5 % quantile is more than six times as far from the median as the 90 %
     quantile. An error of units in a few rows of such a field stays in its outermost bin of equal
-    mass, in which it changes little. The new edge leaves 25 rows beyond it, or 0.2 % if they are
-    more.
+    mass, in which it changes little. The new edge leaves 25 rows beyond it, or 0.5 % if they are
+    more. Heavy-tailed values that are all positive, or all negative, also have one near zero: there
+    values end up that were divided.
     Promise: other values keep their edges.
     """
     if not edges.size or ordered.size < 100 * _LEAST_ROWS:
         return edges
     share = max(_LEAST_ROWS / ordered.size, _LEAST_SHARE)
     added = [edges]
-    if _is_heavy(ordered):
-        added.append(_place_outer_edge(ordered, share, tolerance, edges[-1]))
     mirrored = -ordered[::-1]
-    if _is_heavy(mirrored):
+    is_heavy, is_heavy_below = _is_heavy(ordered), _is_heavy(mirrored)
+    if is_heavy or (is_heavy_below and ordered[-1] < 0):
+        added.append(_place_outer_edge(ordered, share, tolerance, edges[-1]))
+    if is_heavy_below or (is_heavy and ordered[0] > 0):
         added.append(-_place_outer_edge(mirrored, share, tolerance, -edges[0]))
     return np.unique(np.concatenate(added))
 
