@@ -13,6 +13,9 @@ from mlmonitor.records import Counts, Floats
 MOST_BYTES: Final = 512 * 1024
 """Memory of the sums of all periods; wide tables, of many classes, are kept for fewer periods."""
 
+ESTIMATES_BYTES: Final = 2_048
+"""Memory of the estimates of one period: eight measures at most."""
+
 Compute = Callable[[ExpectedSums], Mapping[str, Estimate]]
 
 
@@ -75,4 +78,4 @@ class CohortEstimates:
     @property
     def nbytes(self) -> int:
         """Memory held once all periods have had rows."""
-        return self.most * self._nbytes_each
+        return self.most * (self._nbytes_each + ESTIMATES_BYTES)
