@@ -72,7 +72,7 @@ TRUTHS = [True, None, False, True]
 CODED: dict[str, tuple[Any, list[Any]]] = {
     "pandas category": (pd.Series(TEXTS, dtype="category"), TEXTS),
     "pandas category of numbers": (pd.Series(NUMBERS, dtype="category"), NUMBERS),
-    "pandas texts": (pd.Series(TEXTS, dtype="str"), TEXTS),
+    "pandas texts": (pd.Series(TEXTS, dtype="string[pyarrow]"), TEXTS),
     "pandas booleans with gaps": (pd.array(TRUTHS, "boolean"), TRUTHS),
     "polars Categorical": (pl.Series(TEXTS, dtype=pl.Categorical), TEXTS),
     "polars Enum": (pl.Series(TEXTS, dtype=pl.Enum(["z", "b", "a"])), TEXTS),

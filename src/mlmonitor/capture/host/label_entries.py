@@ -107,11 +107,11 @@ def check_times(argument: str, seconds: Floats | None) -> None:
     Raises:
         SchemaError: some could not be read.
     """
-    unread = 0 if seconds is None else int(np.count_nonzero(np.isnan(seconds)))
-    if unread:
+    unread = np.zeros(0) if seconds is None else seconds[np.isnan(seconds)]
+    if seconds is not None and unread.size:
         raise SchemaError(
             f"{argument}: expected seconds since 1970 (not milliseconds), datetimes or ISO 8601 "
-            f"texts; {unread} of {np.size(seconds)} times could not be read and count as now"
+            f"texts; {unread.size} of {seconds.size} times could not be read and count as now"
         )
 
 

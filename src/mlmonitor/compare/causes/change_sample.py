@@ -82,7 +82,7 @@ class ChangeSample:
         for names, column in zip(self._names, encoded, strict=True):
             names.update(column.new)
         self._numbers[:, start:stop] = first.numeric
-        self._refused += first.refused
+        self._refused += _share_refused(block.refused, first.numeric)
         self._hashes[start:stop] = self._hash_features(first, encoded)
         self._profile.rows = stop
 
@@ -121,6 +121,14 @@ class ChangeSample:
         is_feature = np.array([_is_feature(f.role) for f in self._plan.schema.numeric], np.bool_)
         own = is_feature & (1 + is_new.sum(axis=1) >= _NEARLY_ALL * distinct)
         return self.rows - distinct if np.count_nonzero(own) >= 2 else 0
+
+
+def _share_refused(refused: Counts, numbers: Floats) -> Counts:
+    """Count the refused values of some rows of a block, with reasons as frequent as in all of it."""
+    unread = np.count_nonzero(np.isnan(numbers), axis=1)
+    share = unread / np.maximum(refused.sum(axis=1), 1)
+    counts: Counts = np.rint(refused * share[:, None]).astype(np.int64)
+    return counts
 
 
 def _is_feature(role: Role) -> bool:

@@ -118,7 +118,7 @@ class PredictionBlock:
         return type(self)(columns, self.features, self.uuids, self.microseconds)
 
 
-def parse_uuids(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.bool]]:
+def parse_uuids(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return texts of 36 characters as bytes, `[ids, 16]`, and which are UUIDs in lower case."""
     characters = np.frombuffer("".join(texts).encode("ascii", "replace"), np.uint8)
     characters = characters.reshape(-1, _UUID_CHARACTERS)

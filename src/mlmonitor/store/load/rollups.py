@@ -167,7 +167,7 @@ def roll_up(
 class _Weights(NamedTuple):
     """What each prediction adds to the traffic. latency: NaN where there is none."""
 
-    failed: NDArray[np.bool]
+    failed: NDArray[np.bool_]
     estimated: Floats
     latency: Floats
 

@@ -91,3 +91,16 @@ def test_rows_of_few_possible_values_are_no_copies(plan: Plan) -> None:
     sample = ChangeSample(plan, 10)
     sample.update(few)
     assert sample.shown().copied_rows == 0
+
+
+def test_missing_values_beyond_the_kept_rows_are_not_counted(plan: Plan) -> None:
+    """A block of two thousand rows, a tenth of them missing, of which 512 rows are kept."""
+    rows = block(ROWS)
+    is_missing = np.random.default_rng(3).random(ROWS) < 0.1
+    rows.numeric[0, is_missing] = np.nan
+    rows.refused[0, 0] = np.count_nonzero(is_missing)
+    sample = ChangeSample(plan, 16)
+    sample.update(rows)
+    counts = sample.shown().profile.quality[0]
+    assert counts.sum() == SAMPLE_ROWS
+    assert SAMPLE_ROWS - counts[0] - counts[4] == np.count_nonzero(is_missing[:SAMPLE_ROWS])
