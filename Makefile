@@ -9,10 +9,9 @@ DRIFT_PEERS := .venv-drift-peers
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-# Tests run in one process more than there are cores, as many wait for servers. One file forks in C, which
-# no thread of xdist may be beside.
-JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
-SERIAL := tests/processes/test_forks_in_c.py
+# Tests run in this many processes; two folders start processes and threads of their own, and do not.
+JOBS ?= 2
+SERIAL := tests/processes tests/concurrency
 PARALLEL := -n $(JOBS) --dist worksteal $(SERIAL:%=--ignore=%)
 
 # `make test ON=wheel`: the tests run on the wheel that `make wheel` has built, not on src/.
@@ -41,6 +40,7 @@ test: $(VENV)/.test
 # The long statistical and memory tests, and servers under load.
 test-slow: $(VENV)/.test
 	$(PYTEST) -m slow $(PARALLEL)
+	$(PYTEST) -m slow $(SERIAL)
 
 # Loads and crashes on the scale of a day in production; not part of CI.
 endurance: $(VENV)/.test components
@@ -87,7 +87,7 @@ spark:
 	$(SUBJECT) .venv-spark/bin/python -m pytest -m integration tests/spark
 
 integration: $(VENV)/.test components debian
-	$(PYTEST) -m integration -n 2 --dist loadfile  # a file's tests share their servers
+	$(PYTEST) -m integration
 
 check: $(VENV)/.check
 	$(BIN)/ruff format --check .

@@ -50,7 +50,7 @@ class Feedback:
             with self._inbox.guard:
                 labels = copy_labels(prediction_id, actual, at)
                 self._worker.report(self._inbox.labels.put, labels)
-                check_times("label: at", labels.times)
+                check_times("label: at", at, labels.times)
 
     def record_outcomes(
         self,
@@ -93,7 +93,8 @@ class Feedback:
 
     @staticmethod
     def _check_predicted_at(given: object, seconds: Floats) -> None:
-        check_times("record_outcomes: predicted_at", None if given is None else seconds)
+        times = None if given is None else seconds
+        check_times("record_outcomes: predicted_at", given, times)
 
     def kpi(self, name: str, value: float) -> None:
         """Report a business figure: its sum, count and distribution are kept under `name`.

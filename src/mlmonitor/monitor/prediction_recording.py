@@ -146,7 +146,7 @@ class Recording:
                     self._worker.hand_over_batch(entry)
                 if attributions is not None:
                     self._record_attributions(attributions, rows)
-                check_times("record: at", batch.times)
+                check_times("record: at", at, batch.times)
 
     @property
     def prediction_id(self) -> str:

@@ -31,6 +31,7 @@ _FALLING_SHARE = 0.02
 _LEAST_COLLISIONS = 50.0
 """Pairs of equal values that chance would make; without them, values were handed out once each."""
 
+_LARGEST_EXACT = 2.0**53  # beyond it, floats are not every integer
 _MOST_EQUAL = 0.01
 
 
@@ -96,7 +97,7 @@ def is_sequential(ordered: Floats) -> bool:
     pairs is least for equal shares.
     Source: the birthday problem.
     """
-    if ordered.size < ID_ROWS or not np.isfinite(ordered).all():
+    if ordered.size < ID_ROWS or not (np.abs(ordered) <= _LARGEST_EXACT).all():
         return False
     equal = int(np.count_nonzero(np.diff(ordered) == 0))
     if not (ordered == np.floor(ordered)).all() or equal > _MOST_EQUAL * ordered.size:

@@ -98,8 +98,8 @@ def test_times_that_cannot_be_read_are_an_error_and_the_rows_are_kept(at: Any) -
 
 @pytest.mark.parametrize(
     "unread",
-    [1_000 * NOW.timestamp(), "yesterday", float("nan"), np.datetime64("NaT", "s"), 253402300799.0],
-    ids=["milliseconds", "words", "nan", "nat", "year 9999"],
+    [1_000 * NOW.timestamp(), "yesterday", 253402300799.0, [253402300799]],
+    ids=["milliseconds", "words", "year 9999", "list"],
 )
 def test_times_that_cannot_be_read_count_as_now_and_are_reported(unread: Any) -> None:
     """Nothing is lost, and the status, which shows days, still can be read."""
@@ -111,3 +111,16 @@ def test_times_that_cannot_be_read_count_as_now_and_are_reported(unread: Any) ->
     assert [(c.start.day, c.predicted, c.labelled) for c in status.cohorts] == [(10, 3, 2)]
     assert (status.predictions, status.labels["matched"], status.internal_errors) == (2, 2, 3)
     assert "expected seconds since 1970 (not milliseconds)" in (status.last_error or "")
+
+
+@pytest.mark.parametrize(
+    "missing", [float("nan"), np.datetime64("NaT", "s"), [None]], ids=["nan", "nat", "none"]
+)
+def test_missing_times_count_as_now(missing: Any) -> None:
+    """As if none were given, without a word."""
+    with job() as monitor:
+        monitor.record({"x": [0.1]}, [0.1], ids=["a"], at=missing)
+        monitor.label("a", 1.0, at=missing)
+        status = monitor.status()
+    assert [(c.start.day, c.predicted, c.labelled) for c in status.cohorts] == [(10, 1, 1)]
+    assert (status.internal_errors, status.last_error) == (0, None)

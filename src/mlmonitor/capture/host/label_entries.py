@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.frame_columns import column_values
 from mlmonitor.capture.frames import package_of
 from mlmonitor.capture.host.copiers import is_value
@@ -93,26 +94,36 @@ def read_times(moments: Any) -> Floats:
 
     NaN where a time cannot be read, or is outside the years 1678 to 2261, as milliseconds are.
     """
-    is_many = hasattr(moments, "__len__") and not isinstance(moments, str)
-    column = copy_column(moments if is_many else [moments])
+    column = copy_column(moments if _are_many(moments) else [moments])
     numbers = column if isinstance(column, np.ndarray) else np.asarray(column)
     is_seconds = numbers.dtype.kind in "iuf"
     seconds = numbers.astype(np.float64) if is_seconds else parse_datetimes(column)[0]
     return np.where(np.abs(seconds) <= _MOST_SECONDS, seconds, np.nan)
 
 
-def check_times(argument: str, seconds: Floats | None) -> None:
-    """Check times that were given, once the rows themselves are safe.
+def check_times(argument: str, moments: Any, seconds: Floats | None) -> None:
+    """Check times that were given, once the rows themselves are safe; missing ones count as now.
+
+    seconds: what `read_times` made of `moments`.
 
     Raises:
-        SchemaError: some could not be read.
+        SchemaError: some are neither readable nor missing.
     """
-    unread = np.zeros(0) if seconds is None else seconds[np.isnan(seconds)]
-    if seconds is not None and unread.size:
+    if seconds is None or not np.isnan(seconds).any():
+        return
+    column = copy_column(moments) if _are_many(moments) else [moments]
+    unread = sum(
+        is_nan and not is_missing(m) for m, is_nan in zip(column, np.isnan(seconds), strict=False)
+    )
+    if unread:
         raise SchemaError(
             f"{argument}: expected seconds since 1970 (not milliseconds), datetimes or ISO 8601 "
-            f"texts; {unread.size} of {seconds.size} times could not be read and count as now"
+            f"texts; {unread} of {len(column)} times could not be read and count as now"
         )
+
+
+def _are_many(moments: Any) -> bool:
+    return hasattr(moments, "__len__") and not isinstance(moments, str)
 
 
 def join_entries(entries: Iterable[LabelEntry]) -> list[LabelEntry]:
