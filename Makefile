@@ -32,7 +32,7 @@ setup: $(VENV)/.check $(VENV)/.dev
 demo: $(VENV)/.demo
 	$(BIN)/python examples/fastapi_app/run.py
 
-# All that a change can break in a minute's work: about four minutes on two idle cores.
+# All that is not slow: about ten minutes on two idle cores.
 test: $(VENV)/.test
 	$(PYTEST) $(PARALLEL)
 	$(PYTEST) $(SERIAL)
