@@ -6,6 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -73,7 +74,11 @@ def test_the_example_of_the_guide_to_dask_runs() -> None:
     pytest.importorskip("dask.dataframe", exc_type=ImportError)
     text = (DOCS / "guides" / "spark_and_dask.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"## Dask\n\n```python\n(.*?)```", text, re.DOTALL)
-    exec(compile(block, "spark_and_dask", "exec"), {})  # noqa: S102 - our own page
+    names: dict[str, Any] = {}
+    exec(compile(block, "spark_and_dask", "exec"), names)  # noqa: S102 - our own page
+    by_line = names["rows"]["line"].value_counts()
+    assert {line: own.rows for (line,), own in names["lines"].items()} == by_line.to_dict()
+    assert names["whole"].rows == len(names["rows"])
 
 
 def test_the_examples_of_the_live_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
