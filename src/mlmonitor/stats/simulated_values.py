@@ -62,6 +62,8 @@ def simulate_distances(counts: Counts, *, is_ordered: bool) -> dict[str, list[fl
     """
     key = tuple(counts.tolist())
     names = [name for name in MEASURES if is_ordered or name not in ORDERED]
+    if not any(key):  # no row has a value that a window could be compared with
+        return {name: [0.0] * len(CRITICAL_ROWS) for name in names}
     points = [_simulated(key, size) for size in CRITICAL_ROWS]
     return {name: [by_name[name] for by_name in points] for name in names}
 

@@ -281,3 +281,13 @@ def test_the_band_is_the_mean_and_n_deviations() -> None:
     assert x.low <= np.float32(1.0) * (1 - 2**-23)
     assert x.high >= np.float32(3.0) * (1 + 2**-23)
     assert (none.low, none.high) == (-np.inf, np.inf)
+
+
+@pytest.mark.parametrize("thresholds", ["simulated", "asymptotic"])
+def test_a_reference_of_one_row_leaves_nothing_to_chance(thresholds: Any) -> None:
+    """A first row of a job, whose only category is too rare to be named."""
+    reference = Reference.fit(
+        {"amount": [1.0], "line": ["fire"]}, predictions=[1.0], thresholds=thresholds
+    )
+    points = [entry.critical["psi"] for entry in reference.content.fields]
+    assert [set(row) for row in points] == [{0.0}] * 3  # two features and the prediction
