@@ -70,6 +70,7 @@ def run_example(script: str, *arguments: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_classifier_alerts_after_the_shift_and_matches_all_labels(tmp_path: Path) -> None:
     """The first status has no alert, the second has one for the measurement that was enlarged."""
     calm, _, shifted = run_example("classifier/run.py", folder=tmp_path).partition("\n\ntumours")
@@ -87,6 +88,7 @@ def test_the_batch_job_delivers_every_row(tmp_path: Path) -> None:
     assert receiver.ledger.total("mlmonitor.predictions", {"status": "ok"}) == ROWS
 
 
+@pytest.mark.slow
 def test_a_model_is_retrained_and_handed_to_its_running_service(tmp_path: Path) -> None:
     """One verdict to retrain, of the first version after the change; the second one is kept."""
     said = run_example("retraining/run.py", folder=tmp_path)

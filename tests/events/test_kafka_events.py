@@ -103,6 +103,7 @@ def test_events_of_one_prediction_are_in_order_in_one_partition(
         assert len({partition for _, partition in parts}) == 1
 
 
+@pytest.mark.slow
 def test_messages_other_than_predictions_name_their_schema_in_a_header(
     kafka_broker: KafkaBroker, reference: Reference
 ) -> None:
@@ -129,6 +130,7 @@ def time_calls(function: Callable[[Any], object], inputs: list[Any]) -> Iterator
         yield time.perf_counter() - started
 
 
+@pytest.mark.slow
 def test_an_unreachable_broker_costs_no_prediction_and_every_lost_event_is_counted(
     own_broker: KafkaBroker, reference: Reference
 ) -> None:
@@ -160,6 +162,7 @@ def test_an_unreachable_broker_costs_no_prediction_and_every_lost_event_is_count
     assert back.waiting == back.refused == 0
 
 
+@pytest.mark.slow
 def test_events_still_undelivered_at_exit_are_dropped_and_counted(
     reference: Reference, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -178,6 +181,7 @@ def test_events_still_undelivered_at_exit_are_dropped_and_counted(
     assert "Connection refused" in str(monitor.status())
 
 
+@pytest.mark.slow
 def test_events_that_waited_too_long_are_dropped_and_counted(reference: Reference) -> None:
     """By `message.timeout.ms`, while the service goes on."""
     events = Kafka("127.0.0.1:1", options={"message.timeout.ms": 300})
@@ -192,6 +196,7 @@ def test_events_that_waited_too_long_are_dropped_and_counted(reference: Referenc
     assert (status.waiting, status.dropped) == (0, 1 + len(reference.fields))
 
 
+@pytest.mark.slow
 def test_a_batch_job_waits_for_room_and_loses_nothing(
     kafka_broker: KafkaBroker, reference: Reference
 ) -> None:
@@ -265,6 +270,7 @@ def run_service(broker: KafkaBroker, topic: str, way: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_has_delivered_its_events(kafka_broker: KafkaBroker) -> None:
     """Without a close: its exit waits for them."""
     topic = kafka_broker.make_topic()

@@ -100,6 +100,7 @@ def test_events_that_are_sent_again_are_stored_once(store_url: str) -> None:
         assert count == (expected,), schema
 
 
+@pytest.mark.slow
 def test_events_wait_for_a_database_that_has_no_tables_yet(
     database_url: str, reference: Reference
 ) -> None:
@@ -117,6 +118,7 @@ def test_events_wait_for_a_database_that_has_no_tables_yet(
     assert query(database_url, "select count(*) from mlmonitor.prediction") == [(100,)]
 
 
+@pytest.mark.slow
 def test_no_event_is_lost_or_stored_twice_when_the_database_ends_connections(
     store_url: str, reference: Reference
 ) -> None:

@@ -181,6 +181,7 @@ def test_ranking_measures_equal_scikit_learns() -> None:
     assert rankings["mrr"][0] == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
 def test_intervals_hold_the_true_value_about_95_times_in_a_hundred(task: str) -> None:
     """Each measure, over 400 samples of 400 rows, from the truth of 400,000."""

@@ -30,6 +30,8 @@ def fork(work, end=sys.exit):
     assert os.waitpid(child, 0)[1] == 0
 
 """
+FORKSERVER = pytest.param("forkserver", marks=pytest.mark.slow)
+SPAWN = pytest.param("spawn", marks=pytest.mark.slow)
 MAIN = "if __name__ == '__main__':\n    "
 
 
@@ -150,6 +152,7 @@ thread.join()
     assert Ended(sink).by_instance == [1, 5]
 
 
+@pytest.mark.slow
 def test_forks_of_a_busy_service(sink: Sink, environment: Environment, tmp_path: Path) -> None:
     """Twelve forks at any moment of a service that records and exports lose and double nothing."""
     body = """
@@ -178,7 +181,7 @@ print(sum(counts))
     assert ended.by_instance == sorted([own, *[7] * 12])
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("method", ["fork", FORKSERVER, "spawn"])
 def test_processes_of_multiprocessing(
     method: str, sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
@@ -199,7 +202,7 @@ def main():
     assert Ended(sink).by_instance == [2, 3, 4]
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("method", ["fork", FORKSERVER, SPAWN])
 def test_pools_of_processes(
     method: str, sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:

@@ -40,6 +40,9 @@ SERVERS = {
     ),
 }
 
+OFTEN = {"hypercorn", "granian"}
+"""Tried with every `make test`; all others with `make test-slow`."""
+
 
 def require(module: str) -> None:
     """Skip, with the reason, where the program is not installed."""
@@ -59,7 +62,13 @@ def wait_for_workers(service: Service) -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.parametrize(("module", "command"), SERVERS.values(), ids=SERVERS)
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [
+        pytest.param(*server, id=name, marks=() if name in OFTEN else (pytest.mark.slow,))
+        for name, server in SERVERS.items()
+    ],
+)
 def test_every_answer_of_a_server_arrives(
     module: str, command: tuple[str, ...], serve: Starter, sink: Sink
 ) -> None:
@@ -83,7 +92,7 @@ def test_every_answer_of_a_server_arrives(
     ("app", "limit"),
     [
         pytest.param("celery_app", (), id="without our hook", marks=pytest.mark.slow),
-        pytest.param("celery_hook", (), id="with our hook"),
+        pytest.param("celery_hook", (), id="with our hook", marks=pytest.mark.slow),
         pytest.param("celery_app", FOUR_TASKS, id="four tasks each", marks=pytest.mark.slow),
         pytest.param("celery_hook", FOUR_TASKS, id="four, and our hook", marks=pytest.mark.slow),
     ],

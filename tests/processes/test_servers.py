@@ -55,7 +55,7 @@ BARE = {
 }
 
 
-OFTEN = {"sync", "sync, preloaded", "gthread", "gevent", "uvicorn", "uvicorn, two workers"}
+OFTEN = {"sync", "sync, preloaded", "gthread", "uvicorn", "uvicorn, two workers"}
 """Tried with every `make test`; all others with `make test-slow`."""
 
 
@@ -85,7 +85,7 @@ def test_what_gunicorn_answered_is_what_arrives(
     assert len(instances(sink)) == len(answers.processes)
 
 
-@pytest.mark.parametrize("kind", ["sync", "gevent"])
+@pytest.mark.parametrize("kind", ["sync", pytest.param("gevent", marks=pytest.mark.slow)])
 def test_what_a_preloaded_service_does_at_import_is_counted_once(
     kind: str, serve: Starter, sink: Sink
 ) -> None:

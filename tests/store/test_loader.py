@@ -88,6 +88,7 @@ def test_events_of_all_schemas_arrive_in_their_tables(store: Connection, load: A
     assert count(store, "select count(*) from mlmonitor.waiting_label") == 0
 
 
+@pytest.mark.slow
 def test_a_topic_that_is_loaded_by_another_group_adds_nothing(
     store: Connection, load: Any, kafka_broker: KafkaBroker
 ) -> None:
@@ -116,6 +117,7 @@ def test_a_topic_that_is_loaded_by_another_group_adds_nothing(
         )
 
 
+@pytest.mark.slow
 def test_new_events_among_replayed_ones_are_loaded_and_summed_up(
     store: Connection, load: Any
 ) -> None:
@@ -249,6 +251,7 @@ def test_names_and_values_that_look_like_sql_are_data(store: Connection, load: A
         assert found.fetchone() == (1.0,)
 
 
+@pytest.mark.slow
 def test_extreme_numbers_are_stored_and_never_stop_the_sums(store: Connection, load: Any) -> None:
     """Sums of squares of the largest floats would overflow in the database."""
     source = EventSource()
@@ -269,6 +272,7 @@ def test_extreme_numbers_are_stored_and_never_stop_the_sums(store: Connection, l
     assert count(store, query) == 1.7e308
 
 
+@pytest.mark.slow
 def test_a_newer_version_of_a_schema_is_read_and_its_unknown_fields_are_left(
     store: Connection, load: Any
 ) -> None:
@@ -282,6 +286,7 @@ def test_a_newer_version_of_a_schema_is_read_and_its_unknown_fields_are_left(
     assert count(store, "select max(schema_version) from mlmonitor.prediction") == 3
 
 
+@pytest.mark.slow
 def test_a_label_before_its_prediction_waits_for_it(store: Connection, load: Any) -> None:
     """In a batch of its own, before the prediction is loaded."""
     source = EventSource()
@@ -295,6 +300,7 @@ def test_a_label_before_its_prediction_waits_for_it(store: Connection, load: Any
     assert row.fetchone() == (5.0, prediction["prediction"], timedelta(days=1))
 
 
+@pytest.mark.slow
 def test_a_loader_joins_a_label_that_missed_its_prediction(store: Connection, load: Any) -> None:
     """Stored at the same moment by another process; the next batch is of another prediction."""
     load(keyed([EventSource().prediction(START)]))
@@ -307,6 +313,7 @@ def test_a_loader_joins_a_label_that_missed_its_prediction(store: Connection, lo
     assert count(store, "select actual from mlmonitor.outcome") == 5.0
 
 
+@pytest.mark.slow
 def test_the_first_label_of_a_prediction_counts(store: Connection, load: Any) -> None:
     """Later ones are stored among the labels, and change no sum."""
     source = EventSource()
@@ -319,6 +326,7 @@ def test_the_first_label_of_a_prediction_counts(store: Connection, load: Any) ->
     assert count(store, "select mae from mlmonitor.cohort") == 2.0
 
 
+@pytest.mark.slow
 def test_pairs_without_an_id_are_outcomes_of_their_own(store: Connection, load: Any) -> None:
     """As `record_outcomes` reports them."""
     source = EventSource()
@@ -336,6 +344,7 @@ def test_pairs_without_an_id_are_outcomes_of_their_own(store: Connection, load: 
     assert row == ("2026-11-27 07:00:00+00", 3.0, 1)
 
 
+@pytest.mark.slow
 def test_rows_loaded_before_their_reference_are_summed_up_when_it_arrives(
     store: Connection, load: Any
 ) -> None:
@@ -379,6 +388,7 @@ def _sums(store: Connection) -> dict[tuple[Any, ...], list[Any]]:
     }
 
 
+@pytest.mark.slow
 def test_the_database_and_the_loader_compute_the_same_sums(store: Connection, load: Any) -> None:
     """`merge_prediction` is what events=Postgres(...) calls; the loader computes by itself."""
     source = EventSource()
@@ -454,6 +464,7 @@ def wait_until(holds: Callable[[], bool], *, seconds: float = 60.0) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_two_loaders_share_a_topic_and_one_leaves(
     store: Connection, kafka_broker: KafkaBroker, database_url: str
 ) -> None:
@@ -492,6 +503,7 @@ def test_two_loaders_share_a_topic_and_one_leaves(
         assert count(store, f"select {what} from mlmonitor.{query}") == 2_500
 
 
+@pytest.mark.slow
 def test_a_user_with_the_loader_s_role_alone_can_load(
     store: Connection, kafka_broker: KafkaBroker, database_url: str
 ) -> None:
@@ -521,6 +533,7 @@ def test_a_user_with_the_loader_s_role_alone_can_load(
     assert again.counts.replayed == sent - 1
 
 
+@pytest.mark.slow
 def test_a_loader_stops_soon_while_its_database_is_away(
     store: Connection, kafka_broker: KafkaBroker, database_url: str
 ) -> None:
@@ -613,6 +626,7 @@ def test_a_database_that_refuses_the_loader_stops_it(store: Connection, load: An
         load(keyed([EventSource().kpi(START, 1.0)]))
 
 
+@pytest.mark.slow
 def test_the_command_is_silent_in_a_pipe(
     store: Connection, kafka_broker: KafkaBroker, database_url: str
 ) -> None:

@@ -82,7 +82,7 @@ class Sink(ThreadingHTTPServer):
 def running_sink() -> Iterator[Sink]:
     """A sink that takes what comes, until it is left."""
     with Sink() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server
         server.shutdown()
 

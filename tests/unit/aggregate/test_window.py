@@ -232,6 +232,7 @@ def _warm(window: Window, rng: np.random.Generator) -> None:
     window.view()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("span", [HOUR, Span(None, 50_000, 60), Span(None, 100, 1)])
 def test_memory_is_as_stated_and_does_not_grow(span: Span, rng: np.random.Generator) -> None:
     """After several times its span it states what it stated before, and holds no more than that."""

@@ -266,6 +266,7 @@ def test_a_prediction_of_two_ids_is_found_by_either() -> None:
     assert desk.match([("made", 0), ("own 2", 0)]) == [(1.0, 0), (2.0, 0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [500, 2_000, 20_000])
 @pytest.mark.parametrize("length", [10, 10_000])
 def test_waiting_predictions_stay_within_the_reported_memory(limit: int, length: int) -> None:

@@ -197,6 +197,7 @@ def test_labels_by_id_count_once_and_unknown_ones_are_counted() -> None:
     assert labels["evicted"] == 1
 
 
+@pytest.mark.slow
 def test_a_decision_without_a_difference_is_rare_however_often_it_is_asked_for() -> None:
     """At most alpha of the streams ever decide, at any of a hundred looks."""
     rng = np.random.default_rng(7)

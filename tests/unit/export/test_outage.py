@@ -116,6 +116,7 @@ def test_ten_minutes_without_anyone_there(
         assert not receiver.ledger.warnings, receiver
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "minutes"), short_form([(0, 20), *((seed, 60) for seed in range(4))], (0, 20))
 )
@@ -146,6 +147,7 @@ def test_an_hour_of_random_faults_loses_nothing(
         assert all(told["accepted"] and told["failed"] for told in outcomes.values())
 
 
+@pytest.mark.slow
 def test_a_lost_answer_counts_once_where_once_at_most_is_wanted(
     clock: ManualClock, rng: np.random.Generator
 ) -> None:
@@ -203,6 +205,7 @@ def test_a_partial_refusal_is_permanent(clock: ManualClock, rng: np.random.Gener
             assert destination.seconds_since_success == 0
 
 
+@pytest.mark.slow
 def test_an_outage_of_any_length_takes_no_memory(
     clock: ManualClock, rng: np.random.Generator, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -103,6 +103,7 @@ def test_a_parquet_file_is_counted_like_its_columns_in_memory(tmp_path: Path) ->
     assert read.unknown_fields == frame.unknown_fields == {"plan": 600}
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     """Five times the rows need no more memory of Python and numpy."""
     peaks = []

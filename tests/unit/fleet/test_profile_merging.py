@@ -33,6 +33,7 @@ def profile_rows(places: Any) -> Profile:
     return Profile.of(rows, reference=REFERENCE, segments=["line"], at=AT)
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None)
 @given(cuts=st.lists(st.integers(0, ROWS), max_size=4), seed=st.integers(0, 99))
 def test_every_partitioning_in_any_order_gives_the_counts_of_the_rows_at_once(

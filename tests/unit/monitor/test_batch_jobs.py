@@ -66,6 +66,7 @@ def test_a_frame_recorded_in_slices_is_counted_as_if_it_were_whole(
     assert whole.mean == pytest.approx(sliced.mean, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_a_script_that_records_and_ends_delivers_every_row(tmp_path: Path) -> None:
     """A nightly script: one `record`, no `close`, the interpreter exits."""
     script = tmp_path / "job.py"

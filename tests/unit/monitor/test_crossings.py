@@ -177,6 +177,7 @@ def days(start: datetime, rows: int) -> Iterator[datetime]:
     return (start + timedelta(minutes=7 * at) for at in range(rows))
 
 
+@pytest.mark.slow
 def test_a_long_tail_of_names_in_seasons_is_no_drift(clock: ManualClock) -> None:
     """Names that were chosen for being frequent, and new ones, are expected hour by hour."""
     rng = np.random.default_rng(1)

@@ -149,6 +149,7 @@ def measure(rng: np.random.Generator, tmp_path: Path) -> Measure:
     return held
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", short_form(CASES, "mixed", "hostile"))
 def test_memory_stays_within_what_is_said(name: str, measure: Measure) -> None:
     """After more panes than a window has, no more is held than reported."""

@@ -103,6 +103,7 @@ def test_a_name_that_cannot_be_saved_is_left_out(name: str) -> None:
     assert [field.name for field in found.fields] == ["x"]
 
 
+@pytest.mark.slow
 def test_names_that_clients_make_up_are_bounded() -> None:
     """Of 20,000 keys that came once each, at most `FIELDS` are kept, and the true one is."""
     rows = [{"x": 1.0} | {f"k{at}-{key}": 1.0 for key in range(1_000)} for at in range(20)]

@@ -136,6 +136,7 @@ def test_a_large_change_is_found_soon(reference: Reference, change: str) -> None
     assert "found in 2 of 2 runs" in str(result)
 
 
+@pytest.mark.slow
 def test_a_change_that_is_too_small_is_not_found(reference: Reference) -> None:
     """And the text says so."""
     planned = PlannedChange.parse("age=0.01sd", reference)

@@ -103,6 +103,7 @@ def test_common_bins_are_judged_by_their_psi_alone() -> None:
     assert psi_lower_sequence(reference, current) > 0.1
 
 
+@pytest.mark.slow
 def test_a_harmless_offset_hides_no_larger_shift(rng: np.random.Generator) -> None:
     """After 100,000 rows of an offset that is tolerated, a quarter of a deviation is found."""
     reference = fit_reference({"x": rng.normal(size=100_000)}, predictions=np.zeros(100_000))

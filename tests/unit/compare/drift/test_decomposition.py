@@ -95,6 +95,7 @@ def test_a_shift_without_a_changed_mix_is_all_rest(service: Service) -> None:
     assert all(abs(each.mix) < 8 for each in shift.contributions)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(1, 500), st.floats(0, 1)), min_size=1, max_size=8))
 def test_over_a_fleet_contributions_add_up_by_rows(parts: list[tuple[int, float]]) -> None:

@@ -18,6 +18,7 @@ LAWS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [100, 1_000])
 @pytest.mark.parametrize("law", LAWS)
 def test_few_windows_shift_by_more_than_chance_explains(

@@ -100,6 +100,7 @@ def test_rows_repeated_ten_times_have_the_interval_of_one_row_each(
         assert widened.high - widened.low == pytest.approx(wanted.high - wanted.low, rel=0.08), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("plan", "draw"), [(REGRESSION, numbers), (BINARY, classes)])
 def test_intervals_over_groups_of_ten_rows_contain_the_true_value(
     plan: OutcomePlan, draw: Any

@@ -62,6 +62,7 @@ def test_labels_that_are_still_to_arrive_are_not_judged() -> None:
     assert run(1, lambda x: x > 0.5).selection is None
 
 
+@pytest.mark.slow
 def test_random_labels_are_called_selective_in_none_of_a_thousand_streams() -> None:
     """Whose share of labels, and whose predictions, differ from cohort to cohort."""
     rng, judged = np.random.default_rng(8), 0

@@ -38,6 +38,7 @@ def count_firing(failed: list[Mask], seconds: list[Floats]) -> int:
     return sum(bool(serve(service(), took, has_failed, step=200)) for has_failed, took in pairs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "rate"), [(10, 0.02), (20, 0.05)])
 def test_bursts_of_failures_at_a_steady_rate_do_not_alert(size: int, rate: float) -> None:
     """Independent failures at this rate would not, either."""
@@ -54,6 +55,7 @@ def test_an_outage_is_found_although_failures_come_in_bursts() -> None:
     assert [alert.measure for alert in alerts] == ["error_rate"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("correlation", [0.5, 0.9, 0.95])
 def test_latencies_that_follow_each_other_do_not_alert(correlation: float) -> None:
     """As in a queue."""

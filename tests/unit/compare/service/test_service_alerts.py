@@ -97,6 +97,7 @@ def test_microseconds_never_fire() -> None:
     assert not serve(service(), seconds, np.zeros(seconds.size, np.bool_), step=100)
 
 
+@pytest.mark.slow
 def test_stationary_calls_alert_no_more_often_than_alpha_allows() -> None:
     """At a share of 4 % for the service, few of 100 streams of 5,000 calls fire at all."""
     generous = SIGNIFICANCE._replace(alpha=1.0, quality_tolerance=0.0, min_rows=0)

@@ -195,6 +195,7 @@ def test_a_request_that_is_too_large_is_halved_and_later_ones_start_smaller(
     assert all(request.points <= 500 for request in receiver.ledger.requests[1:])
 
 
+@pytest.mark.slow
 def test_one_refused_part_leaves_the_others_alone(clock: ManualClock) -> None:
     """Of three requests the second fails: the rest is taken, and the next export makes it good."""
     with OtlpReceiver("dynatrace", token=TOKEN, clock=clock) as receiver:

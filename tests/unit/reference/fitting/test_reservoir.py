@@ -43,6 +43,7 @@ def test_without_a_limit_all_rows_are_kept_in_order(chunks: list[int], seed: int
     assert sampled(chunks, None, seed)[0] == list(range(sum(chunks)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [3, 17, 64, 200])
 def test_every_row_is_as_likely_as_any_other(chunk: int) -> None:
     """Over 1,000 seeds each of 200 rows is kept about equally often, however they are cut."""

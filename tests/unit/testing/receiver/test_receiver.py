@@ -170,6 +170,7 @@ def test_exponential_histograms_of_the_sdk_are_added_up() -> None:
         assert (found.min, found.max) == (0.0, 1e6)
 
 
+@pytest.mark.slow
 def test_the_official_exporter_tries_again_after_a_lost_answer(
     receiver: OtlpReceiver, make: Callable[..., MetricExporter], protocol: str
 ) -> None:
