@@ -238,12 +238,13 @@ class Drift:
     def _explain(self, place: int, expected: Table, counts: Counts) -> str:
         """The bin that adds most to the PSI, with both shares, and the names of new categories.
 
-        For unreadable values, which share a bin, it is the kind whose share has moved most.
+        For unreadable values, which share a bin, it is the kind whose share has moved most. A field
+        without any value in training has no bin but theirs.
         """
         before, now = expected / _sum_counts(expected), counts / _sum_counts(counts)
         smoothed = np.log((counts + PRIOR) / (expected + PRIOR))
         parts = (now - before) * (smoothed - np.log(_sum_counts(counts) / _sum_counts(expected)))
-        most = int(np.argmax(parts))
+        most = int(np.argmax(parts)) if np.any(expected[:-1]) else len(counts) - 1
         name = bin_names(self._plan, place)[most]
         if most < len(counts) - 1:
             new = self._new_bin(place)
