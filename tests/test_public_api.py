@@ -63,6 +63,44 @@ def test_importing_loads_no_client_library() -> None:
     assert done.stdout.split("\n")[:2] == ["[]", "1"]
 
 
+def list_loaded(code: str) -> set[str]:
+    """The modules of the package that a fresh interpreter holds after some code."""
+    script = f"{code}\nimport sys; print(*(name for name in sys.modules if 'mlmonitor' in name))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ
+    )
+    return set(done.stdout.split())
+
+
+def list_rooms(modules: set[str]) -> set[str]:
+    """The rooms of these modules."""
+    return {name.split(".")[1] for name in modules if "." in name}
+
+
+def test_importing_monitor_loads_the_part_that_records_alone() -> None:
+    """Whatever compares and exports is imported when a monitor is created."""
+    modules = list_loaded("from mlmonitor import Monitor")
+    assert len(modules) <= 75
+    rooms = {"buffer", "capture", "config", "display", "environment", "errors", "formatting"}
+    assert list_rooms(modules) == rooms | {"forks", "monitor", "records", "worker"}
+
+
+def test_a_plain_monitor_loads_no_room_that_it_has_not_asked_for(tmp_path: Path) -> None:
+    """It sends no events, calls no webhook, and fits nothing: its reference is a file."""
+    path = tmp_path / "reference.json"
+    mlmonitor.Reference.fit({"x": [1.0, 2.0, 3.0]}, thresholds="asymptotic").save(path)
+    modules = list_loaded(
+        "from mlmonitor import Monitor\n"
+        f"monitor = Monitor('plain', reference={str(path)!r}, exporters=[])\n"
+        "monitor.watch(lambda features: 0.5)({'x': 1.0})\n"
+        "monitor.close()"
+    )
+    idle = {"challenge", "events", "fleet", "notify", "present", "profiling", "store"}
+    assert list_rooms(modules) & idle == set()
+    assert not [name for name in modules if name.startswith("mlmonitor.reference.fitting.")]
+    assert not [name for name in modules if name.startswith("mlmonitor.export.transport.")]
+
+
 def test_the_package_under_test_is_the_one_meant() -> None:
     """When a wheel is tested, it is the wheel that is imported, and it says that it is typed."""
     package = Path(mlmonitor.__file__).parent

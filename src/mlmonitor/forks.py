@@ -1,12 +1,16 @@
-"""Notice forks made in C, which run none of Python's hooks."""
+"""Restart what a fork breaks, even a fork made in C, which runs none of Python's hooks.
+
+If a thread is in the middle of an import when another one forks, the child's copy of the module
+stays locked, and its first use there would hang. Forks by Python therefore wait for `hold_forks`.
+"""
 
 import ctypes
 import mmap
 import os
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, Self, cast
 
@@ -89,6 +93,30 @@ _restarts: list[Callable[[], object]] = []
 _restarting = threading.RLock()
 
 
+_FORK_WAITS_SECONDS = 2.0
+
+_importing = threading.RLock()
+_forking: set[int] = set()  # threads that are forking and hold the lock meanwhile
+
+
+@contextmanager
+def hold_forks() -> Iterator[None]:
+    """Import within this context: other threads wait to fork, for at most two seconds."""
+    with _importing:
+        yield
+
+
+def _before_fork() -> None:
+    if _importing.acquire(timeout=_FORK_WAITS_SECONDS):
+        _forking.add(threading.get_ident())
+
+
+def _after_fork_in_parent() -> None:
+    if threading.get_ident() in _forking:
+        _forking.discard(threading.get_ident())
+        _importing.release()
+
+
 def on_fork(restart: Callable[[], object]) -> None:
     """Call `restart` in every forked child: at once after `os.fork`, else at the next check."""
     _restarts.append(restart)
@@ -115,6 +143,9 @@ def _is_alone() -> bool:
 
 
 def _restart_all() -> None:
+    global _importing  # noqa: PLW0603 - another thread of the parent may have held it
+    _importing = threading.RLock()
+    _forking.clear()
     for restart in _restarts:
         restart()
     process_mark.value = 1
@@ -128,4 +159,8 @@ def _restart_after_python_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_restart_after_python_fork)
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_restart_after_python_fork,
+    )

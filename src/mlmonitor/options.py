@@ -5,7 +5,7 @@ from importlib import import_module
 from itertools import pairwise
 from math import isfinite
 from os import PathLike
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.vector_copiers import VectorCopiers
@@ -16,18 +16,19 @@ from mlmonitor.compare.objectives.objective_alerts import check_objective
 from mlmonitor.compare.performance.performance import MEASURES
 from mlmonitor.compare.quality.declared_rules import declared_fields
 from mlmonitor.config import Config
+from mlmonitor.derived.kpi_values import check_kpis
 from mlmonitor.errors import ConfigError
-from mlmonitor.events.event_options import EventOptions
-from mlmonitor.events.sinks.event_sink import EventDestination
 from mlmonitor.export.base import Exporter
-from mlmonitor.export.destinations import Otlp
 from mlmonitor.export.preload import gevent_will_patch, load_clients
-from mlmonitor.notify.webhook import Webhook, check_notify
+from mlmonitor.forks import hold_forks
 from mlmonitor.records import Declared, Field, Kind, Kpi, Metric, Objective, Role
-from mlmonitor.reference.figures.row_figures import check_kpis
-from mlmonitor.reference.fit_options import kinds_of
+from mlmonitor.reference.kind_inference import kinds_of
 from mlmonitor.reference.reference import Reference
 from mlmonitor.verdict.verdict import Verdict
+
+if TYPE_CHECKING:
+    from mlmonitor.events.sinks.event_sink import EventDestination
+    from mlmonitor.notify.webhook import Webhook
 
 F = TypeVar("F")
 
@@ -82,6 +83,10 @@ def resolve_exporters(
 
 def _list_exporters(exporters: object, environ: Mapping[str, str]) -> list[Exporter]:
     if exporters is None:
+        if not any(variable.startswith("OTEL_") for variable in environ):
+            return []
+        from mlmonitor.export.destinations import Otlp
+
         otlp = Otlp.from_environment(environ)
         return [] if otlp is None else [otlp]
     if isinstance(exporters, Sequence) and all(hasattr(exporter, "send") for exporter in exporters):
@@ -94,7 +99,7 @@ def _list_exporters(exporters: object, environ: Mapping[str, str]) -> list[Expor
 
 def check_events(
     events: object, reference: Reference | None, config: Config
-) -> EventDestination | None:
+) -> "EventDestination | None":
     """Return where events go, if anywhere; its fields are those of the reference, if there is one.
 
     Raises:
@@ -102,6 +107,9 @@ def check_events(
     """
     if events is None or not config.enabled:
         return None
+    with hold_forks():
+        from mlmonitor.events.event_options import EventOptions
+
     if not (hasattr(events, "open") and isinstance(getattr(events, "options", None), EventOptions)):
         raise ConfigError(
             f"events: expected Kafka(...), Postgres(...) or Files(...), got {_name_type(events)}"
@@ -112,8 +120,13 @@ def check_events(
     return destination
 
 
-def resolve_notify(notify: Sequence[Any]) -> tuple[Webhook, ...]:
+def resolve_notify(notify: Sequence[Any]) -> "tuple[Webhook, ...]":
     """Return the webhooks; their client is imported now, as those of exporters are."""
+    if notify == ():
+        return ()
+    with hold_forks():
+        from mlmonitor.notify.webhook import check_notify
+
     webhooks = check_notify(notify)
     if webhooks and not gevent_will_patch():
         import_module("requests")

@@ -128,7 +128,7 @@ def _select_timed(
     try:
         packed = pack(f"{len(durations)}d", *durations)  # in two thirds of the time of numpy
     except StructError:  # a call without a duration
-        timed = [place for place, each in enumerate(durations) if each is not None]
+        timed = [place for place, duration in enumerate(durations) if duration is not None]
         durations = [durations[place] for place in timed]
         errors = None if errors is None else [errors[place] for place in timed]
         packed = pack(f"{len(durations)}d", *durations)

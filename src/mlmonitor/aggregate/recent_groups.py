@@ -38,7 +38,7 @@ class RecentGroups:
             self._earlier[slot] = self._total.copy()
 
     def mean_size(self, rows: Floats) -> Floats:
-        """Return the mean size of the group of a row among this many newest rows."""
+        """Return the mean size of a row's group, over this many of the newest rows."""
         if self._total.rows == self._total.alone:
             return np.minimum(np.maximum(rows, 1.0), self._assumed_size)
         used = [

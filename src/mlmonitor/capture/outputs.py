@@ -10,6 +10,7 @@ from mlmonitor.capture.canonical import category_name
 from mlmonitor.errors import ConfigError
 
 PREDICTION = "prediction"
+ACTUAL = "actual"
 
 OutputKind = Literal["value", "probabilities"]
 NO_NAMES: tuple[str, ...] = ()

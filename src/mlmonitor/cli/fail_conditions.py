@@ -1,4 +1,4 @@
-"""What `--fail-on` can name, and whether a status has it."""
+"""The conditions that `--fail-on` can name, and whether a status meets one."""
 
 import argparse
 from collections.abc import Callable
@@ -36,5 +36,5 @@ def add_fail_on(parser: argparse.ArgumentParser) -> None:
 
 
 def judge(condition: str | None, status: Status) -> int:
-    """Return the exit status: FAILED if the status has what `--fail-on` names."""
+    """Return the exit status: FAILED if the model's status meets a condition of `--fail-on`."""
     return FAILED if condition is not None and _CONDITIONS[condition](status) else OK

@@ -1,4 +1,4 @@
-"""Files of profiles, read into one model; again only if a file has changed."""
+"""Files of profiles, merged into one model and read again only if a file has changed."""
 
 import time
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ FileState = tuple[str, int, int]
 class FleetFiles:
     """Profiles in files and folders, merged by round and compared with one reference.
 
-    round_seconds: the length of a round; None for one round of all rows. identity: name and version
-    of the model.
+    round_seconds: the length of a round; None puts all rows into one round. identity: the name and
+    the version of the model.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class FleetFiles:
         return ordered[-1], ModelReading(snapshot, build_status(snapshot))
 
     def _merge_rounds(self, paths: Sequence[str]) -> dict[int, Profile]:
-        """Merge the profiles of each round, by its number; all of them without a length."""
+        """Merge the profiles of each round, by its number; without a length there is one round."""
         rounds: dict[int, Profile] = {}
         for path in paths:
             try:

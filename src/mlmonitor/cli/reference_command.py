@@ -1,4 +1,4 @@
-"""`mlmonitor reference`: the contents of a saved reference, and what differs between two."""
+"""`mlmonitor reference`: show a saved reference, or the differences between two."""
 
 import argparse
 import json

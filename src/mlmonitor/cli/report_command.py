@@ -64,9 +64,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _make_monitor(options: argparse.Namespace, reference: Reference, data: DataFile) -> Monitor:
-    """A monitor whose window holds the whole file, and that sends nothing.
+    """Make a monitor whose window holds the whole file, and which sends nothing.
 
-    A slice more than the file fills, because a window drops its oldest slice when it is full.
+    The window has one slice more than the file fills, because a full window drops its oldest slice.
     """
     rows = max(data.rows, 1)
     slices = min(_SLICES, rows)
@@ -89,7 +89,7 @@ def _make_monitor(options: argparse.Namespace, reference: Reference, data: DataF
 
 
 class _Roles:
-    """Which column of a file is which field of the reference."""
+    """The columns of a file, by their roles in the reference."""
 
     def __init__(self, reference: Reference, prediction: str | None, actual: str | None) -> None:
         fields = [field for field in reference.fields if field.role is not Role.DERIVED]
@@ -120,7 +120,7 @@ class _Roles:
             )
 
     def split(self, columns: Columns) -> tuple[Columns, Any, Any]:
-        """The features, the predictions and the actuals of a chunk; None for what it lacks."""
+        """Split a chunk into features, predictions and actuals; None for a part that it lacks."""
         outputs = {new: columns[old] for old, new in self.predictions.items() if old in columns}
         predictions = next(iter(outputs.values())) if len(outputs) == 1 else outputs or None
         actuals = None if self.actual is None else columns.get(self.actual)

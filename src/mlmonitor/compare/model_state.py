@@ -252,10 +252,10 @@ class ModelState:
         losses = [part for part in (self.risk, self.estimates) if part is not None]
         candidates: tuple[Evaluable, ...] = (*self.populations, *self.service.parts, *losses)
         return [
-            each
-            for each in candidates
-            if (each.unevaluated_rows >= rows and now - each.evaluated_at >= seconds)
-            or (each.unevaluated_rows and now - each.evaluated_at >= self._quiet_seconds)
+            candidate
+            for candidate in candidates
+            if (candidate.unevaluated_rows >= rows and now - candidate.evaluated_at >= seconds)
+            or (candidate.unevaluated_rows and now - candidate.evaluated_at >= self._quiet_seconds)
         ]
 
     def group_alerts(self, changed: Sequence[Alert]) -> list[Incident]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlmonitor.aggregate.segments import MOST_SEGMENTS, Codes
 from mlmonitor.capture.read.reader import Reader
@@ -16,10 +16,13 @@ from mlmonitor.compare.quality.new_fields import NewFieldDetector
 from mlmonitor.compare.quality.rules import Rules
 from mlmonitor.compare.segment_populations import Segmentation, SegmentPopulations, share_alpha
 from mlmonitor.derived.deriver import Deriver, reader_of
+from mlmonitor.forks import hold_forks
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Block, Declared, Role
-from mlmonitor.reference.learner import Learner
 from mlmonitor.reference.reference import Reference
+
+if TYPE_CHECKING:
+    from mlmonitor.reference.learner import Learner
 
 _ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
 
@@ -159,9 +162,11 @@ class Traffic:
             reference = reference.without(declared.ignore)
         self.reference: Reference | None = reference
         self.baseline_rows: int = baseline_rows
-        self.learner: Learner | None = None
-        if reference is None:
-            self.learner = Learner(baseline_rows, declared, most_segments=most_segments)
+        self.learner: Learner | None = (
+            None
+            if reference is not None
+            else _begin_learning(baseline_rows, declared, most_segments)
+        )
         self.comparing: Comparing | None = None
         self._options, self._declared = options, declared
         self.keeps_rows: bool = keeps_rows
@@ -213,7 +218,7 @@ class Traffic:
             return None
         return self.comparing.update(rest, codes, now=now)
 
-    def _finish_learning(self, learner: Learner, *, now: float) -> None:
+    def _finish_learning(self, learner: "Learner", *, now: float) -> None:
         """Compare from now on; if no reference can be learned from these rows, start over."""
         learned = learner.rows
         try:
@@ -250,6 +255,14 @@ class Traffic:
         names = self._named | {f.name for f in reader.schema.fields}
         unused = self._declared.ignore - reader.ignored - self._named
         return tuple(_with_similar(name, names) for name in sorted(unused))
+
+
+def _begin_learning(rows: int, declared: Declared, most_segments: int) -> "Learner":
+    """Prepare to learn a reference; only then the modules that fit one are imported."""
+    with hold_forks():
+        from mlmonitor.reference.learner import Learner
+
+    return Learner(rows, declared, most_segments=most_segments)
 
 
 def _with_similar(name: str, names: Collection[str]) -> str:

@@ -96,7 +96,8 @@ class Distances:
 
     Promise: up to `STEPS` missing fields of a row are left out exactly; with more, the score is
         slightly too high.
-    Price: a product of a row with a matrix `[fields, fields]`, `STEPS + 1` for a row with gaps.
+    Price: one product of a row with a matrix `[fields, fields]`, or `STEPS + 1` products for a row
+        with gaps.
     Source: Mahalanobis 1936; Wilson and Hilferty 1931.
     """
 

@@ -25,12 +25,12 @@ from mlmonitor.stats.mmd import MMD
 
 
 def sources_of(content: ReferenceFile) -> list[TextReference | EmbeddingReference]:
-    """Return the texts and embeddings of a reference, in its order."""
+    """Return the texts and embeddings of a reference, in the order of its fields."""
     return [e for e in content.fields if isinstance(e, TextReference | EmbeddingReference)]
 
 
 def kernel_plans(content: ReferenceFile) -> list[KernelPlan]:
-    """Return the reference values of the kernel features of its embeddings, in its order."""
+    """Return the reference values of the kernel features of its embeddings, field by field."""
     return [
         KernelPlan(
             similarity=derived_names(entry)[-1],

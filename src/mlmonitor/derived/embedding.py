@@ -88,7 +88,7 @@ class Kernel:
     """Random Fourier features of a Gaussian kernel: their inner products estimate the kernel.
 
     Promise: the inner product of two vectors' features is `exp(-|x - y|^2 / 2 bandwidth^2)`, with
-        a standard error of `1 / sqrt(features)` at most; that of a vector with itself is 1.
+        a standard error of `1 / sqrt(features)` at most; of a vector with itself it is exactly 1.
     Price: `dimensions * features / 2` multiplications a row. The frequencies are from a generator
         whose stream numpy has frozen, so a reference gives the same values in every release.
     Source: Rahimi and Recht, "Random features for large-scale kernel machines", NeurIPS 2007.
@@ -127,8 +127,9 @@ def median_distance(matrix: Floats) -> float:
 class EmbeddingColumns:
     """Converts vectors to three numeric columns, and to the features that the MMD sums.
 
-    norm: the Euclidean norm. cosine: that with the centroid of the reference; missing for a zero
-    vector. kernel_similarity: the mean kernel value with the vectors of the reference.
+    norm: the Euclidean norm. cosine: the cosine similarity to the centroid of the reference;
+    missing for a zero vector. kernel_similarity: the mean kernel value with the vectors of the
+    reference.
     """
 
     def __init__(self, centroid: Floats, kernel: Kernel, kernel_mean: Floats) -> None:
@@ -152,7 +153,7 @@ class EmbeddingColumns:
         return self._kernel.nbytes + self._centroid.nbytes + self._mean.nbytes
 
     def read(self, values: Values) -> DerivedColumns:
-        """Return `[norm, cosine, kernel_similarity]` and kernel features by rows."""
+        """Return `[norm, cosine, kernel_similarity]` and the kernel features, one column a row."""
         parsed = vectors(values, len(self._centroid))
         norm = np.sqrt((parsed.matrix**2).sum(axis=1))
         size = norm * self._length

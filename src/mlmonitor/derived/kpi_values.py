@@ -7,12 +7,12 @@ import numpy as np
 
 from mlmonitor.capture.read.numbers import parse_floats
 from mlmonitor.capture.values import Values, plain_values
-from mlmonitor.errors import CallbackError
+from mlmonitor.errors import CallbackError, ConfigError
 from mlmonitor.records import Floats, Kpi
 
 
 class MissingColumn(KeyError):
-    """There is no column of that name; a KeyError of the user's own could name a value."""
+    """There is no column of that name. Not a plain KeyError: the user's own could name a value."""
 
 
 class RowColumns(Mapping[str, Any]):
@@ -74,3 +74,24 @@ def compute_kpi(kpi: Kpi, columns: RowColumns, rows: int) -> Floats:
             f"shape {values.shape}"
         )
     return np.where(np.isfinite(values), values, np.nan)
+
+
+def check_kpis(kpis: Any) -> tuple[Kpi, ...]:
+    """Return declared figures, checked.
+
+    Raises:
+        ConfigError: they are not a list of `Kpi`, a name is empty or occurs twice, or a function
+            cannot be called.
+    """
+    is_listed = isinstance(kpis, list | tuple) and all(isinstance(item, Kpi) for item in kpis)
+    if not is_listed:
+        raise ConfigError(
+            "kpis: expected a list, such as [Kpi('savings', lambda rows: rows['claimed'] - "
+            "rows['prediction'], unit='EUR')]"
+        )
+    names = [kpi.name for kpi in kpis]
+    if len(set(names)) < len(names) or not all(isinstance(n, str) and n for n in names):
+        raise ConfigError("kpis: expected names that differ")
+    if not all(callable(kpi.function) and isinstance(kpi.unit, str) for kpi in kpis):
+        raise ConfigError("kpis: expected Kpi(name, function, unit=text) each")
+    return tuple(kpis)

@@ -147,7 +147,7 @@ class TextColumns:
         return self._vocabulary.nbytes
 
     def read(self, values: Values) -> DerivedColumns:
-        """Return `[length, words, unknown_words]` by rows."""
+        """Return `[length, words, unknown_words]`, one column a row."""
         numeric = np.full((len(TEXT_FIELDS), len(values)), np.nan)
         reasons = np.zeros(numeric.shape, np.int8)
         for row, value in enumerate(values):

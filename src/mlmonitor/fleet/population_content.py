@@ -42,7 +42,7 @@ class Privacy(NamedTuple):
 
 
 class PopulationContent:
-    """What was counted of one population; exact for counts under merging in any order.
+    """The counts and sketches of one population; counts are exact in any order of merging.
 
     plan: the fingerprint of the layout, which both sides of a merge must share. added: the arrays
     that are added up, by their names in `FieldProfile`.

@@ -3,28 +3,29 @@
 from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
+from typing import TYPE_CHECKING
 
-from mlmonitor import options
-from mlmonitor.compare.acceptance.accept_field import accept_field
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
-from mlmonitor.export.series.identity import Identity
-from mlmonitor.pipeline.pipeline import Pipeline
 from mlmonitor.records import Declared, Kind, Role
-from mlmonitor.reference.reference import Reference
-from mlmonitor.worker.worker import Worker
+
+if TYPE_CHECKING:
+    from mlmonitor.export.series.identity import Identity
+    from mlmonitor.pipeline.pipeline import Pipeline
+    from mlmonitor.reference.reference import Reference
+    from mlmonitor.worker.worker import Worker
 
 
 class Adoption:
     """Versions of one model, one after another in one process."""
 
     config: Config
-    _identity: Identity
-    _worker: Worker
-    _declare: Callable[[Reference | None], Declared]
+    _identity: "Identity"
+    _worker: "Worker"
+    _declare: "Callable[[Reference | None], Declared]"
     _positions: tuple[str, ...] | None
 
-    def _begin_adoption(self, identity: Identity, positions: tuple[str, ...] | None) -> None:
+    def _begin_adoption(self, identity: "Identity", positions: tuple[str, ...] | None) -> None:
         """Start with one version.
 
         positions: the names of positional features that the first reference gave; None if they were
@@ -33,7 +34,7 @@ class Adoption:
         self._identity, self._positions = identity, positions
         self._used: dict[str, object] = {identity.version: None}
 
-    def adopt(self, reference: Reference | str | PathLike[str] | None, *, version: str) -> None:
+    def adopt(self, reference: "Reference | str | PathLike[str] | None", *, version: str) -> None:
         """Compare with the reference of a new version from now on, without a restart.
 
         Calls that ended before belong to the old version, later ones to the new. The series of the
@@ -50,6 +51,8 @@ class Adoption:
             ConfigError: the version was used before, or an option of the monitor does not fit the
                 reference. FormatError: the file is damaged. OSError: it cannot be read.
         """
+        from mlmonitor import options
+
         resolved = options.resolve_reference(reference)
         declared = self._declare(resolved)
         _check_vectors(self._identity.declared, declared)
@@ -84,7 +87,9 @@ class Adoption:
             self._worker.apply(lambda pipeline, now: _accept(pipeline, field, Role(role), now=now))
 
 
-def _accept(pipeline: Pipeline, field: str, role: Role, *, now: float) -> None:
+def _accept(pipeline: "Pipeline", field: str, role: Role, *, now: float) -> None:
+    from mlmonitor.compare.acceptance.accept_field import accept_field
+
     pipeline.catch_up(now)
     pipeline.report(accept_field(pipeline.state, field, role, now=now), now)
 

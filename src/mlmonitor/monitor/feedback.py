@@ -1,6 +1,6 @@
 """The part of a monitor that receives labels, outcomes and business figures."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,9 @@ from mlmonitor.capture.host.outcome_entries import (
 from mlmonitor.config import Config
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import Floats
-from mlmonitor.worker.worker import Worker
+
+if TYPE_CHECKING:
+    from mlmonitor.worker.worker import Worker
 
 
 def check_figure(name: str, value: object) -> None:
@@ -34,7 +36,7 @@ class Feedback:
 
     config: Config
     _inbox: Inbox
-    _worker: Worker
+    _worker: "Worker"
     _capture: HostCapture
 
     def label(self, prediction_id: object, actual: Any, at: object = None) -> None:

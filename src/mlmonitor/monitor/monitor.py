@@ -7,34 +7,31 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from os import PathLike
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from mlmonitor import options
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.host_capture import HostCapture
 from mlmonitor.capture.host.recorder import Recorder
-from mlmonitor.compare.alerts.alert import Alert
-from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.config import Config
-from mlmonitor.events.sinks.event_sink import EventDestination
-from mlmonitor.export.base import Exporter
-from mlmonitor.export.delivery.delivery import name_deliveries
-from mlmonitor.export.series.identity import Identity
-from mlmonitor.forks import PerProcess
+from mlmonitor.forks import PerProcess, hold_forks
 from mlmonitor.monitor.adoption import Adoption
 from mlmonitor.monitor.feedback import Feedback
 from mlmonitor.monitor.prediction_recording import Recording
 from mlmonitor.monitor.presenting import Presenting
 from mlmonitor.monitor.profile_exchange import ProfileExchange
-from mlmonitor.notify.webhook import Webhook
-from mlmonitor.pipeline.announcements import Announcements
-from mlmonitor.pipeline.pipeline import Pipeline
 from mlmonitor.records import Field, Kind, Kpi, Metric, Objective
-from mlmonitor.reference.reference import Reference
-from mlmonitor.status.status import Status
-from mlmonitor.verdict.verdict import Verdict
 from mlmonitor.worker.wall_clock import Clock, ProcessClock
-from mlmonitor.worker.worker import Worker
+
+if TYPE_CHECKING:
+    from mlmonitor.compare.alerts.alert import Alert
+    from mlmonitor.compare.incidents.incident import Incident
+    from mlmonitor.events.sinks.event_sink import EventDestination
+    from mlmonitor.export.base import Exporter
+    from mlmonitor.notify.webhook import Webhook
+    from mlmonitor.pipeline.pipeline import Pipeline
+    from mlmonitor.reference.reference import Reference
+    from mlmonitor.status.status import Status
+    from mlmonitor.verdict.verdict import Verdict
 
 
 class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExchange):
@@ -92,8 +89,8 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
         model: str,
         *,
         version: str = "",
-        reference: Reference | str | PathLike[str] | None = None,
-        exporters: Sequence[Exporter] | None = None,
+        reference: "Reference | str | PathLike[str] | None" = None,
+        exporters: "Sequence[Exporter] | None" = None,
         features: Sequence[str] = (),
         ignore: Sequence[str] = (),
         fields: Sequence[Field] = (),
@@ -104,14 +101,20 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
         metrics: Sequence[Metric] = (),
         objectives: Sequence[Objective] = (),
         kpis: Sequence[Kpi] = (),
-        on_alert: Callable[[Alert], object] | None = None,
-        on_incident: Callable[[Incident], object] | None = None,
-        on_verdict: Callable[[Verdict], object] | None = None,
-        events: EventDestination | None = None,
-        notify: Sequence[Webhook] = (),
+        on_alert: "Callable[[Alert], object] | None" = None,
+        on_incident: "Callable[[Incident], object] | None" = None,
+        on_verdict: "Callable[[Verdict], object] | None" = None,
+        events: "EventDestination | None" = None,
+        notify: "Sequence[Webhook]" = (),
         config: Config | None = None,
         clock: Clock | None = None,
     ) -> None:
+        with hold_forks():  # imported here, so that importing this module is cheap
+            from mlmonitor import options
+            from mlmonitor.export.series.identity import Identity
+            from mlmonitor.pipeline import pipeline as _pipeline  # noqa: F401 - for _new_pipeline
+            from mlmonitor.worker.worker import Worker
+
         options.check_model(model)
         self.config: Config = options.resolve_config(config, os.environ)
         self._clock = options.check_callable("clock", clock) or ProcessClock()
@@ -147,6 +150,8 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
 
     def _begin_capture(self, names: tuple[str, ...]) -> None:
         """Create the host's side; `names` are those of positional features."""
+        from mlmonitor import options
+
         inbox, schema = self._inbox, self._identity.declared.schema
         recorder = Recorder(
             line=inbox.calls,
@@ -163,7 +168,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
         self._block, self._plain = self._capture.observation_class, self._capture.shapes.plain
 
     @property
-    def reference(self) -> Reference | None:
+    def reference(self) -> "Reference | None":
         """The reference in use; a learned one once it has been learned."""
         return self._worker.pipeline.traffic.reference
 
@@ -172,8 +177,10 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
         """Upper bound in bytes of the aggregates and the reference, without the rows that wait."""
         return self._worker.memory_bytes
 
-    def status(self) -> Status:
+    def status(self) -> "Status":
         """Return the state of the model, with everything recorded before this call."""
+        from mlmonitor.status.status import Status
+
         if not self.config.enabled:
             return Status(self._identity.model, self._identity.version, "disabled")
         return self._worker.status()
@@ -205,8 +212,12 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
     def __repr__(self) -> str:
         return f"Monitor({self._identity.model!r}, version={self._identity.version!r})"
 
-    def _new_pipeline(self, started_at: float, reference: Reference | None) -> Pipeline:
+    def _new_pipeline(self, started_at: float, reference: "Reference | None") -> "Pipeline":
         """Build the pipeline of this process, from zero."""
+        from mlmonitor.export.delivery.delivery import name_deliveries
+        from mlmonitor.pipeline.announcements import Announcements
+        from mlmonitor.pipeline.pipeline import Pipeline
+
         identity = replace(self._identity, instance=str(uuid.uuid4()), started_at=started_at)
         deliveries = name_deliveries(self._exporters)
         inbox, webhooks = self._inbox, self._notify if self.config.enabled else ()

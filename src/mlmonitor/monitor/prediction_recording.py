@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import ROWS, Shape
@@ -18,7 +18,9 @@ from mlmonitor.capture.prediction_ids import prediction_id
 from mlmonitor.config import Config
 from mlmonitor.display.progress import track
 from mlmonitor.worker.wall_clock import Clock
-from mlmonitor.worker.worker import Worker
+
+if TYPE_CHECKING:
+    from mlmonitor.worker.worker import Worker
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,7 +32,7 @@ class Recording:
 
     config: Config
     _inbox: Inbox
-    _worker: Worker
+    _worker: "Worker"
     _capture: HostCapture
     _clock: Clock
     _block: type[Observation]

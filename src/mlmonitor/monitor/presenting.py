@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlmonitor.config import Config
-from mlmonitor.worker.worker import Worker
 
 if TYPE_CHECKING:
     from mlmonitor.present.page.page_server import PageServer
     from mlmonitor.present.views.view_options import ModelReading
+    from mlmonitor.worker.worker import Worker
 
 
 class Presenting:
     """The live page and the report of one model."""
 
     config: Config
-    _worker: Worker
+    _worker: "Worker"
     _servers: "list[PageServer]"
 
     def serve(

@@ -1,14 +1,17 @@
 """The part of a monitor that returns what it has counted, and adds what others have."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
-from mlmonitor.fleet.profile_content import ProfileContent
-from mlmonitor.pipeline.pipeline import Pipeline
-from mlmonitor.profiling.row_profile import Profile, read_content, wrap_content
-from mlmonitor.worker.worker import Worker
+
+if TYPE_CHECKING:
+    from mlmonitor.fleet.profile_content import ProfileContent
+    from mlmonitor.pipeline.pipeline import Pipeline
+    from mlmonitor.profiling.row_profile import Profile
+    from mlmonitor.worker.worker import Worker
 
 
 class ProfileExchange:
@@ -16,19 +19,21 @@ class ProfileExchange:
 
     config: Config
     _inbox: Inbox
-    _worker: Worker
+    _worker: "Worker"
 
-    def profile(self) -> Profile:
+    def profile(self) -> "Profile":
         """Return the rows of the window as a profile, with everything recorded before this call.
 
         It is empty while a reference is learned. The profile belongs to `reference`, without the
         features that the monitor ignores: pass the same `ignore` to `status`.
         Price: a copy of the window, about 3 KiB a numeric field.
         """
+        from mlmonitor.profiling.row_profile import Profile, wrap_content
+
         content = self._worker.read_profile() if self.config.enabled else None
         return Profile() if content is None else wrap_content(content)
 
-    def record_profile(self, profile: Profile) -> None:
+    def record_profile(self, profile: "Profile") -> None:
         """Record rows that were counted elsewhere, by Spark, Dask or another process.
 
         They count as predictions of now: in the window, in drift, alerts and the verdict, and in
@@ -42,6 +47,8 @@ class ProfileExchange:
             IncompatibleSketch: the rows were counted with another reference, other segments or
                 another configuration; nothing is added.
         """
+        from mlmonitor.profiling.row_profile import read_content
+
         content = read_content(profile)
         if content is None or not self.config.enabled:
             return
@@ -50,7 +57,7 @@ class ProfileExchange:
         self._worker.ensure_started()
 
 
-def _absorb(pipeline: Pipeline, now: float, *, content: ProfileContent) -> None:
+def _absorb(pipeline: "Pipeline", now: float, *, content: "ProfileContent") -> None:
     pipeline.catch_up(now)
     state = pipeline.state
     state.begin_comparing(now=now)

@@ -3,18 +3,26 @@
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from mlmonitor.capture.guard import Guard
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.alert_dispatcher import AlertDispatcher
 from mlmonitor.compare.incidents.callbacks import NO_CALLBACKS, Callbacks
 from mlmonitor.compare.incidents.incident import Incident
-from mlmonitor.events.event_log import EventLog
-from mlmonitor.notify.cloudevents import Notice, build_event
-from mlmonitor.notify.notifier import Notifier
-from mlmonitor.notify.webhook import Webhook
+from mlmonitor.forks import hold_forks
 from mlmonitor.status.status import NotificationStatus
 from mlmonitor.verdict.verdict import Verdict
+
+if TYPE_CHECKING:
+    from mlmonitor.buffer.inbox import Inbox
+    from mlmonitor.config import Config
+    from mlmonitor.events.event_log import EventLog
+    from mlmonitor.events.sinks.event_sink import EventDestination
+    from mlmonitor.export.series.identity import Identity
+    from mlmonitor.notify.cloudevents import Notice
+    from mlmonitor.notify.notifier import Notifier
+    from mlmonitor.notify.webhook import Webhook
 
 
 class Announcements:
@@ -24,7 +32,11 @@ class Announcements:
     """
 
     def __init__(
-        self, callbacks: Callbacks, guard: Guard, webhooks: Sequence[Webhook] = (), model: str = ""
+        self,
+        callbacks: Callbacks,
+        guard: Guard,
+        webhooks: "Sequence[Webhook]" = (),
+        model: str = "",
     ) -> None:
         self._alerts: AlertDispatcher[Alert] = AlertDispatcher(callbacks.on_alert, guard)
         self._incidents: AlertDispatcher[Incident] = AlertDispatcher(
@@ -34,7 +46,7 @@ class Announcements:
             callbacks.on_verdict, guard, name="on_verdict"
         )
         self._guard, self._model = guard, model
-        self._notifiers = [Notifier(webhook) for webhook in webhooks]
+        self._notifiers = _make_notifiers(webhooks)
         self._notices: deque[tuple[Notice, str, float]] = deque()
 
     @classmethod
@@ -42,7 +54,7 @@ class Announcements:
         """Announce nothing."""
         return cls(NO_CALLBACKS, guard)
 
-    def add(self, notices: Iterable[Notice], *, version: str, now: float) -> None:
+    def add(self, notices: "Iterable[Notice]", *, version: str, now: float) -> None:
         """Queue changes of one version of the model."""
         for notice in notices:
             if isinstance(notice, Alert):
@@ -59,6 +71,10 @@ class Announcements:
         self._alerts.dispatch()
         self._incidents.dispatch()
         self._verdicts.dispatch()
+        if not self._notices:
+            return
+        from mlmonitor.notify.cloudevents import build_event  # loaded with the notifiers
+
         while self._notices:
             notice, version, now = self._notices.popleft()
             with self._guard:
@@ -90,7 +106,17 @@ class Announcements:
         return statuses
 
 
-def log_notices(events: EventLog | None, notices: Iterable[Notice], *, now: float) -> None:
+def _make_notifiers(webhooks: "Sequence[Webhook]") -> "list[Notifier]":
+    """Make a sender for each webhook; only then its modules are imported."""
+    if not webhooks:
+        return []
+    with hold_forks():
+        from mlmonitor.notify.notifier import Notifier
+
+    return [Notifier(webhook) for webhook in webhooks]
+
+
+def log_notices(events: "EventLog | None", notices: "Iterable[Notice]", *, now: float) -> None:
     """Write changes to the event log, if there is one."""
     if events is None:
         return
@@ -99,3 +125,15 @@ def log_notices(events: EventLog | None, notices: Iterable[Notice], *, now: floa
             events.ingest_verdict(notice, now=now)
         else:
             events.ingest_alerts([notice], now=now)
+
+
+def open_log(
+    events: "EventDestination | None", identity: "Identity", inbox: "Inbox", config: "Config"
+) -> "EventLog | None":
+    """Make the event log, if events are sent; only then its modules are imported."""
+    if events is None:
+        return None
+    with hold_forks():
+        from mlmonitor.events.event_log import EventLog
+
+    return EventLog(events, identity, inbox, deviations=config.outlier_deviations)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import SHAPE, Entry, Shape
@@ -13,9 +13,11 @@ from mlmonitor.capture.read.run_mistakes import SilentMistake
 from mlmonitor.capture.trace_context import host_span_source
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.config import Config
-from mlmonitor.events.event_log import EventLog
 from mlmonitor.gil import yield_gil
 from mlmonitor.pipeline.model_version import ModelVersion, split_labels, was_predicted_before
+
+if TYPE_CHECKING:
+    from mlmonitor.events.event_log import EventLog
 
 Positions = Mapping[tuple[str, ...], tuple[str, ...]]
 
@@ -45,7 +47,7 @@ class Drain:
         is_traced: bool,
         evaluate: Evaluate,
         positions: Positions,
-        events: EventLog | None = None,
+        events: "EventLog | None" = None,
     ) -> None:
         self._events = events
         if events is not None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.alerts.alert import Alert
@@ -10,22 +11,23 @@ from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
-from mlmonitor.events.event_log import EventLog
-from mlmonitor.events.sinks.event_sink import EventDestination
 from mlmonitor.export.base import Family, Snapshot
 from mlmonitor.export.delivery.delivery import Delivery
 from mlmonitor.export.delivery.losses import describe_losses
 from mlmonitor.export.preload import load_clients
 from mlmonitor.export.series.identity import Identity
 from mlmonitor.gil import yield_gil
-from mlmonitor.notify.cloudevents import Notice
-from mlmonitor.pipeline.announcements import Announcements, log_notices
+from mlmonitor.pipeline.announcements import Announcements, log_notices, open_log
 from mlmonitor.pipeline.drain import Drain, Positions
 from mlmonitor.pipeline.model_version import MOST_EARLIER, ModelVersion, ProcessCounts
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.build import build_status
 from mlmonitor.status.reference_warning import reference_warning
 from mlmonitor.status.status import Status
+
+if TYPE_CHECKING:
+    from mlmonitor.events.sinks.event_sink import EventDestination
+    from mlmonitor.notify.cloudevents import Notice
 
 log: logging.Logger = logging.getLogger("mlmonitor")
 
@@ -48,7 +50,7 @@ class Pipeline:
         deliveries: Sequence[Delivery],
         announcements: Announcements | None = None,
         *,
-        events: EventDestination | None = None,
+        events: "EventDestination | None" = None,
     ) -> None:
         self._announcements = announcements or Announcements.silent(inbox.guard)
         self._is_ending = False
@@ -57,9 +59,7 @@ class Pipeline:
         self._started_at = identity.started_at
         self._next_export = identity.started_at + config.export_interval_seconds
         self._last_time_ns = int(identity.started_at * 1e9)
-        self._events: EventLog | None = None
-        if events is not None:
-            self._events = EventLog(events, identity, inbox, deviations=config.outlier_deviations)
+        self._events = open_log(events, identity, inbox, config)
         self._version = self._begin_version(identity, reference, now=identity.started_at)
         self._earlier: list[ModelVersion] = []
         self._drain = self._begin_drain({})
@@ -166,7 +166,7 @@ class Pipeline:
             self._announce(self.state.group_alerts(changed), now)
             log_notices(self._events, self.state.incidents.drain_renamed(), now=now)
 
-    def _announce(self, notices: Sequence[Notice], now: float) -> None:
+    def _announce(self, notices: "Sequence[Notice]", now: float) -> None:
         """Queue changes for callbacks, webhooks and the event log."""
         self._announcements.add(notices, version=self._version.name, now=now)
         log_notices(self._events, notices, now=now)

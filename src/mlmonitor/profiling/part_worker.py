@@ -1,6 +1,6 @@
 """A process that counts parts of a file: it reads requests from its input, and answers.
 
-Nothing is pickled, and the program that asked is not imported again, as `multiprocessing` would.
+Unlike `multiprocessing`, it pickles nothing and does not import the main program again.
 """
 
 import json

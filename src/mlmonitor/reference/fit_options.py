@@ -8,14 +8,15 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 
 from mlmonitor.aggregate.season import Season
-from mlmonitor.capture.outputs import PREDICTION, OutputKind, Outputs
+from mlmonitor.capture.outputs import ACTUAL, PREDICTION, OutputKind, Outputs
 from mlmonitor.capture.read.numbers import category_names
 from mlmonitor.errors import ConfigError, SchemaError
 from mlmonitor.formats.reference import CategoricalReference, FieldEntry
 from mlmonitor.records import Field, Kind, Role
 from mlmonitor.reference.column_names import check_column_names
+from mlmonitor.reference.kind_inference import kinds_of
 from mlmonitor.reference.thresholds import FieldOptions, Thresholds
-from mlmonitor.reference.training_data import ACTUAL, Columns
+from mlmonitor.reference.training_data import Columns
 from mlmonitor.reference.training_facts import TrainingFacts
 
 log: logging.Logger = logging.getLogger("mlmonitor")
@@ -245,17 +246,3 @@ def warn_of_missing(entries: Sequence[FieldEntry]) -> None:
             ", ".join(names[:10]),
             f" and {len(names) - 10} more columns" if len(names) > 10 else "",
         )
-
-
-def kinds_of(schema: Any) -> dict[str, Kind]:
-    """Return the declared kind of each column; raise SchemaError for an unknown kind."""
-    kind_names = ", ".join(kind.value for kind in Kind)
-    if not isinstance(schema, Mapping):
-        raise SchemaError(f"schema: expected a mapping of column to one of {kind_names}")
-    kinds = {}
-    for name, kind in schema.items():
-        try:
-            kinds[str(name)] = Kind(kind)
-        except ValueError:
-            raise SchemaError(f"schema: {name!r}: expected one of {kind_names}") from None
-    return kinds

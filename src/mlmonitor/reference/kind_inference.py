@@ -1,8 +1,10 @@
-"""Infer the kind of a training column from most of its values."""
+"""The kinds of training columns: declared by name, or inferred from most of the values."""
 
 from collections import Counter
+from collections.abc import Mapping
 from enum import Enum
 from numbers import Number
+from typing import Any
 
 import numpy as np
 
@@ -89,3 +91,17 @@ def _infer_value_kind(value: object) -> Kind | None:
     if isinstance(value, Enum) and not isinstance(value, Number) and _BY_FORM.get(type(form)):
         return Kind.CATEGORICAL
     return _BY_FORM.get(type(form))
+
+
+def kinds_of(schema: Any) -> dict[str, Kind]:
+    """Return the declared kind of each column; raise SchemaError for an unknown kind."""
+    kind_names = ", ".join(kind.value for kind in Kind)
+    if not isinstance(schema, Mapping):
+        raise SchemaError(f"schema: expected a mapping of column to one of {kind_names}")
+    kinds = {}
+    for name, kind in schema.items():
+        try:
+            kinds[str(name)] = Kind(kind)
+        except ValueError:
+            raise SchemaError(f"schema: {name!r}: expected one of {kind_names}") from None
+    return kinds

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.season import Season
@@ -28,13 +28,13 @@ from mlmonitor.formats.reference import (
 )
 from mlmonitor.formatting import amount, truncate
 from mlmonitor.records import Field, Kind, Role
-from mlmonitor.reference.figures.row_figures import Figures
-from mlmonitor.reference.fit_options import FitOptions, SeasonName
-from mlmonitor.reference.fitting.fit_reference import TrainingData, fit_reference
 from mlmonitor.reference.plans import dictionary_of, field_of, numeric_plan
 from mlmonitor.reference.reference_html import NotebookReference
-from mlmonitor.reference.thresholds import Thresholds
-from mlmonitor.reference.training_facts import TrainingFacts
+
+if TYPE_CHECKING:
+    from mlmonitor.reference.figures.row_figures import Figures
+    from mlmonitor.reference.fit_options import SeasonName
+    from mlmonitor.reference.thresholds import Thresholds
 
 _OBJECT_BYTES = 4_000  # of a reference's objects, without its entries
 
@@ -68,17 +68,17 @@ class Reference(NotebookReference):
         training_seconds: float | None = None,
         training_rows: int | None = None,
         parent_version: str | None = None,
-        kpis: Figures = (),
+        kpis: "Figures" = (),
         attributions: Any = None,
         anomaly_score: bool | Sequence[str] = False,
         segments: Sequence[str] = (),
         max_segments: int = MOST_SEGMENTS,
         groups: Any = None,
         times: Any = None,
-        season: SeasonName | None = None,
+        season: "SeasonName | None" = None,
         season_timezone: str = "UTC",
         bins: int = 10,
-        thresholds: Thresholds = "simulated",
+        thresholds: "Thresholds" = "simulated",
         seed: int = 0,
     ) -> Self:
         """Fit a reference to training data, preferably to rows that the model was not fitted on.
@@ -122,6 +122,10 @@ class Reference(NotebookReference):
                 column has no known kind, or not the declared one.
             ConfigError: an option is unknown or out of bounds, or `times` is missing for a season.
         """
+        from mlmonitor.reference.fit_options import FitOptions  # only where models are trained
+        from mlmonitor.reference.fitting.fit_reference import TrainingData, fit_reference
+        from mlmonitor.reference.training_facts import TrainingFacts
+
         facts = TrainingFacts.check(
             trained_at=trained_at,
             importances=importances,

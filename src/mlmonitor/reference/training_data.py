@@ -10,7 +10,7 @@ from mlmonitor.capture.form import Copied, PayloadForm
 from mlmonitor.capture.frames import frame_owner, is_frame
 from mlmonitor.capture.host.copiers import Copiers, copy_unreadable
 from mlmonitor.capture.host.results import copy_result, is_column
-from mlmonitor.capture.outputs import Outputs
+from mlmonitor.capture.outputs import ACTUAL, Outputs
 from mlmonitor.capture.read.prediction_columns import PredictionColumns
 from mlmonitor.capture.read.tables import ColumnTable, MappingTable
 from mlmonitor.capture.values import Values
@@ -18,8 +18,6 @@ from mlmonitor.errors import SchemaError, import_extra
 from mlmonitor.records import Role
 from mlmonitor.reference.column_names import check_column_name, check_column_names
 from mlmonitor.reference.fitting.stratification import StratumKeys
-
-ACTUAL = "actual"
 
 Columns = dict[tuple[Role, str], Values]
 

@@ -152,7 +152,7 @@ class SeasonalEProcess:
         return Evaluation(log_e, ChangeSegment(of_all_rows, rows, seasons))
 
     def restarts(self, fields: Counts) -> RestartSegments:
-        """Return every restart of some fields, given their places."""
+        """Return all restarts of the fields at these places."""
         counts = (self._observed + self._visit - self._from)[:, fields]
         seasons = (self._season_rows - self._season_from)[:, fields]
         scale = seasons.sum(axis=-1) / np.maximum(counts.sum(axis=-1), 1e-300)

@@ -47,8 +47,8 @@ class TrainingStats:
 class FieldStatus:
     """One field over the window. A number is None if it cannot be computed.
 
-    quality: of all values since the start. window_quality: of the window's values. psi,
-    jensen_shannon: distance of the window from the reference. psi_threshold: exceeded by PSI
+    quality: counts of all values since the start. window_quality: counts of the window's values.
+    psi, jensen_shannon: distance of the window from the reference. psi_threshold: exceeded by PSI
     once in a hundred windows of this many rows without drift. new_categories: the most frequent
     values outside the reference. log10_e_value: the evidence of a change since the start.
     has_alert: whether a drift alert is firing.
@@ -112,14 +112,14 @@ _NAMED = 5  # fields that an error lists
 
 def field_named(name: str, role: Role | str, fields: Sequence[FieldStatus]) -> FieldStatus:
     """The field of that name and role; raises KeyError if there is none."""
-    for each in fields:
-        if each.name == name and each.role == role:
-            return each
-    others = [f"role={str(each.role)!r}" for each in fields if each.name == name]
+    for status in fields:
+        if status.name == name and status.role == role:
+            return status
+    others = [f"role={str(status.role)!r}" for status in fields if status.name == name]
     if others:
         hint = f"there is one of {' and one of '.join(others)}"
     else:
-        hint = _suggest(name, [each.name for each in fields if each.role == role])
+        hint = _suggest(name, [status.name for status in fields if status.role == role])
     raise KeyError(f"no {role} is called {name!r}; {hint}")
 
 

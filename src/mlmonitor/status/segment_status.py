@@ -54,9 +54,9 @@ class SegmentStatus:
 
 def segment_lines(segments: Mapping[str, SegmentStatus]) -> list[str]:
     """One line per segment."""
-    active = [each for each in segments.values() if each.reference_rows or each.rows]
+    active = [segment for segment in segments.values() if segment.reference_rows or segment.rows]
     shown: Sequence[SegmentStatus] = active[:_LINES]
-    lines = [f"segment {truncate(each.name, _NAME)}: {each}" for each in shown]
+    lines = [f"segment {truncate(segment.name, _NAME)}: {segment}" for segment in shown]
     more = len(active) - len(shown)
     return [*lines, f"{amount(more, 'more segment')}"] if more else lines
 

@@ -103,7 +103,9 @@ def _write_reference(status: Status) -> str:
 
 def _write_alerts(status: Status) -> list[str]:
     """Incidents first, then alerts, then their known causes."""
-    incidents = [f"incident: {truncate(str(each), 400)}" for each in status.incidents[:_LINES]]
+    incidents = [
+        f"incident: {truncate(str(incident), 400)}" for incident in status.incidents[:_LINES]
+    ]
     lines = incidents + alert_lines(status.alerts)
     scored = [field for field in status.fields if field.psi is not None]
     if scored and not status.alerts:

@@ -3,7 +3,7 @@
 
 The old extension (`custom.remote.python.dbquery`) takes ten queries an endpoint and reports the
 first column of the first row of each as `custom.db.query`, by `query_name`. The new one, Extensions
-2.0, reads whole rows: its `extension.yaml` is data of this package.
+2.0, reads whole rows: its `extension.yaml` ships with this package.
 """
 
 import re

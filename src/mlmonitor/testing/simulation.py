@@ -29,9 +29,10 @@ _LOOKS = 200  # at the evidence, in one run
 
 @dataclass(frozen=True)
 class PlannedChange:
-    """A change of one field: `moved` by an amount, `scaled` by a factor, or a share of its values.
+    """A change of one field, before a model is deployed.
 
-    what: `moved`, `scaled`, `missing` or `new`. amount: in the field's unit, a factor, or a share.
+    what: `moved`, `scaled`, `missing` or `new`. amount: by how much the values move, in the field's
+    unit; the factor that scales them; or the share of values that are missing or new.
     """
 
     field: str
@@ -83,9 +84,9 @@ class PlannedChange:
 
 @dataclass(frozen=True)
 class Simulated:
-    """What some simulated runs of a change have shown.
+    """The results of simulated runs of one change.
 
-    found_after: rows after the change at which the field's alert fired, for the runs in which it
+    found_after: how many rows after the change the field's alert fired, for each run in which it
     did. runs: number of runs, of `rows` changed rows each. false_alerts: runs in which any alert
     fired before the change.
     """
@@ -115,7 +116,7 @@ def simulate(  # noqa: PLR0913 - all but two by keyword
     config: Config | None = None,
     seed: int = 0,
 ) -> Simulated:
-    """Let monitors watch rows drawn from a reference, of which one field then changes.
+    """Let monitors watch rows that are drawn from a reference, until one field changes.
 
     Fields are drawn independently of each other, from the bins and quantiles of the reference. A
     field whose rows depend on each other repeats each value as often as its design effect says.
@@ -139,7 +140,7 @@ def _run(
     sizes: tuple[int, int],
     config: Config | None,
 ) -> int | None:
-    """Return the row of the first alert: of any field before the change, later of the changed."""
+    """Return the row of the first alert: of any field before the change, then of that field."""
     clean, rows = sizes
     total, step = clean + rows, max((clean + rows) // _LOOKS, 1)
     entries = [e for e in counted(reference.content.fields) if e.role in ("feature", "prediction")]

@@ -15,7 +15,7 @@ _SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 
 
 class LabelledWindow(NamedTuple):
-    """Neighbouring cohorts with almost all their labels; `maturity` is that of the least mature."""
+    """Adjacent cohorts that have almost all their labels; `maturity` is the lowest among them."""
 
     performance: Performance
     labelled: int

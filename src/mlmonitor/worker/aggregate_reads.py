@@ -4,14 +4,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.export.base import Snapshot
-from mlmonitor.fleet.profile_content import ProfileContent
 from mlmonitor.forks import check_fork
 from mlmonitor.pipeline.pipeline import Pipeline
 from mlmonitor.status.status import Status
 from mlmonitor.worker.wall_clock import Clock, read_wall
+
+if TYPE_CHECKING:
+    from mlmonitor.fleet.profile_content import ProfileContent
 
 
 class AggregateReads:
@@ -49,8 +52,10 @@ class AggregateReads:
             snapshot, status = self.pipeline.read(now, with_history=with_history)
         return snapshot, replace(status, state="closed") if self._is_closed else status
 
-    def read_profile(self) -> ProfileContent | None:
+    def read_profile(self) -> "ProfileContent | None":
         """Ingest the waiting rows, then copy the window; None while nothing is compared."""
+        from mlmonitor.fleet.profile_content import ProfileContent
+
         check_fork()
         with self._hold_aggregates():
             now = self._clock()

@@ -4,7 +4,7 @@ import threading
 
 
 class FlushRequests:
-    """The requests that the host's threads make and the worker's thread answers."""
+    """Requests for an export by the host's threads, and the answers of the worker's thread."""
 
     def _reset_requests(self) -> None:
         """Create the state that belongs to this process alone."""

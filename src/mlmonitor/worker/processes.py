@@ -42,7 +42,8 @@ def register(driver: Driver) -> None:
 def close_all(*, timeout_seconds: float | None = None) -> None:
     """Close every monitor of this process within `timeout_seconds` in total.
 
-    None: two seconds, or `Config.exit_wait_seconds` for a monitor that recorded batches.
+    timeout_seconds: if None, two, or `Config.exit_wait_seconds` for a monitor that recorded
+        batches.
     """
     check_fork()
     started = time.monotonic()

@@ -125,13 +125,13 @@ class Worker(AggregateReads, FlushRequests):
         self.report(self._inbox.outcomes.put, [outcomes])
 
     def apply(self, step: Callable[[Pipeline, float], object]) -> None:
-        """Apply a step to the pipeline at this time, in the calling thread; no other runs."""
+        """Apply a step to the pipeline now, in the calling thread, while no other step runs."""
         check_fork()
         with self._hold_aggregates():
             step(self.pipeline, self._clock())
 
     def _pause_seconds(self) -> float:
-        """Seconds to pause: 0 while a thread waits for the worker, fewer if rows pile up."""
+        """Seconds to pause: 0 while a thread waits for the worker, a short time if rows pile up."""
         if self._waiting_threads or self._requested > self._answered:
             return 0.0
         is_behind = self._inbox.calls.waiting_rows > self._config.buffer_rows // 8

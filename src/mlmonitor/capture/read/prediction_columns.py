@@ -71,8 +71,10 @@ class PredictionColumns:
         if type(first) is not np.ndarray or first.dtype.kind not in "fiub" or not is_plain:
             return None
         is_same = rows.count(1) == len(rows) and all(
-            type(each) is np.ndarray and each.shape == (1,) and each.dtype == first.dtype
-            for each in predictions
+            type(prediction) is np.ndarray
+            and prediction.shape == (1,)
+            and prediction.dtype == first.dtype
+            for prediction in predictions
         )
         return np.concatenate(predictions) if is_same else None
 

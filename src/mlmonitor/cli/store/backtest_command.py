@@ -1,4 +1,4 @@
-"""`mlmonitor backtest`: which alerts a past period would have fired, with which settings."""
+"""`mlmonitor backtest`: the alerts that a past period would have fired under some settings."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""`mlmonitor store dynatrace`: write what Dynatrace needs to read the store by SQL."""
+"""`mlmonitor store dynatrace`: write the files with which Dynatrace reads the store by SQL."""
 
 import argparse
 import json

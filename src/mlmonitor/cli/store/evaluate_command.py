@@ -1,4 +1,4 @@
-"""`mlmonitor evaluate`: realised performance from the store, for labels no service ever sees."""
+"""`mlmonitor evaluate`: performance from the store, with labels that reach no service."""
 
 import argparse
 import json

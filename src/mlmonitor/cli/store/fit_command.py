@@ -1,4 +1,4 @@
-"""`mlmonitor reference fit`: a reference of the predictions of a period in the store."""
+"""`mlmonitor reference fit`: fit a reference to the stored predictions of a period."""
 
 import argparse
 from typing import Any

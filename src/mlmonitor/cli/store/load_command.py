@@ -25,7 +25,7 @@ from mlmonitor.store.load.loader import Loader, LoaderStopped, LoadOptions
 
 _LETTERS = ".dead-letters"
 _GARBAGE_THRESHOLDS = 200_000, 20, 20
-"""Events are many small objects without cycles: looking for some a thousand times costs a fifth."""
+"""Collect garbage rarely: events are many small objects without cycles, and it costs a fifth."""
 
 
 def add_command(commands: Any) -> None:
@@ -152,7 +152,7 @@ def _stop_at_signals(loader: Loader) -> Iterator[None]:
 
 
 class _Progress:
-    """One line of a terminal, written over four times a second."""
+    """One line of a terminal, rewritten four times a second."""
 
     _INTERVAL_SECONDS = 0.25
 

@@ -1,4 +1,4 @@
-"""The loader's own metrics over OTLP: the store itself exports nothing."""
+"""The loader's own metrics over OTLP, because the store exports nothing."""
 
 import threading
 import time

@@ -60,7 +60,7 @@ def open_database(options: argparse.Namespace) -> Any:
     """Connect to the database that the options name.
 
     Raises:
-        ConfigError: none is named, or it refuses the connection or cannot be reached.
+        ConfigError: no database is named, or it refuses the connection or cannot be reached.
     """
     url = require_database(options)
     with waiting_refused():
@@ -69,7 +69,7 @@ def open_database(options: argparse.Namespace) -> Any:
 
 @contextmanager
 def waiting_refused() -> Iterator[None]:
-    """Report a database that is away as a wrong configuration, instead of a traceback."""
+    """Report an unreachable database as a wrong configuration, instead of a traceback."""
     try:
         yield
     except ConfigError:

@@ -36,7 +36,7 @@ class OpenAlerts:
         return [*fired.values(), *(replace(alert, state="resolved") for alert in resolved)]
 
     def update(self, place: int, alert: Alert) -> Alert:
-        """Replace the alert at a place after a further change; it keeps when it fired."""
+        """Replace the alert at a place after a further change, but keep the time when it fired."""
         fired = self._by_place[place]
         reason = f"changed again; {alert.reason}"
         self._by_place[place] = replace(alert, started_at=fired.started_at, reason=reason)

@@ -75,17 +75,17 @@ def are_exchanged(before: Floats, now: Counts) -> bool:
     Only for at most six categories, in at least a hundred rows.
     """
     rows = int(now.sum())
-    known = np.flatnonzero(before >= _LEAST_SHARE)
-    if rows < _LEAST_COMPARED or not 2 <= known.size <= _MOST_EXCHANGED:
+    frequent = np.flatnonzero(before >= _LEAST_SHARE)
+    if rows < _LEAST_COMPARED or not 2 <= frequent.size <= _MOST_EXCHANGED:
         return False
-    shares, expected = now[known] / rows, before[known]
-    if now[known].sum() < (1 - _LEAST_SHARE) * rows or _agree(expected, shares, rows):
+    shares, expected = now[frequent] / rows, before[frequent]
+    if now[frequent].sum() < (1 - _LEAST_SHARE) * rows or _agree(expected, shares, rows):
         return False
-    orders = np.array(list(permutations(range(known.size))))
+    orders = np.array(list(permutations(range(frequent.size))))
     distances = np.abs(expected[orders] - shares).max(axis=1)
     is_near = distances <= _MUCH_NEARER * float(np.abs(expected - shares).max())
     fitting = int((is_near & _agree(expected[orders], shares, rows)).sum())
-    return 0 < fitting <= known.size
+    return 0 < fitting <= frequent.size
 
 
 def _merge(before: Floats, lost: int, place: int) -> Floats:

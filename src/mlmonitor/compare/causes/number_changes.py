@@ -121,7 +121,7 @@ def describe_part(
     values += [np.sort(factor * before) for factor in factors]
     values += [before + moved for moved in shifts]
     points = np.union1d(before, now)
-    changed = np.array([estimate_ranks(each, points) for each in values])
+    changed = np.array([estimate_ranks(numbers, points) for numbers in values])
     part = find_part(
         estimate_ranks(before, points),
         estimate_ranks(now, points),
@@ -151,7 +151,7 @@ def is_whole(before: Floats, now: Floats, quantiles: tuple[Floats, Floats], *, r
     points = np.union1d(now, slope * before + offset)
     expected = [np.sort(a * before + b) for a, b in ((slope, offset), mirrored)]
     ranks = estimate_ranks(now, points)
-    return any(fits(estimate_ranks(each, points), ranks, rows=rows) for each in expected)
+    return any(fits(estimate_ranks(values, points), ranks, rows=rows) for values in expected)
 
 
 def find_swapped_part(
@@ -251,8 +251,8 @@ def _describe_hours(hours: int) -> str:
 
 
 def _round_factor(factor: float) -> float:
-    for known in _KNOWN_FACTORS:
-        for exact in (known, 1 / known):
+    for known_factor in _KNOWN_FACTORS:
+        for exact in (known_factor, 1 / known_factor):
             if abs(factor / exact - 1) <= _NEAR_FACTOR:
                 return exact
     return _round(factor)

@@ -53,39 +53,39 @@ _CHANGES: Final[Mapping[str, Callable[[str], str]]] = {
 }
 
 
-def describe_spelling(known: Collection[str], new: Mapping[str, int]) -> str | None:
+def describe_spelling(known_names: Collection[str], new: Mapping[str, int]) -> str | None:
     """Describe how new names differ from known ones, or return None if they are other names.
 
-    known: the categories of the reference. new: the rows of each new name. At least ten rows and
-    nine in ten must be explained. Names are truncated only if two or more end at one length. The
-    description holds no name.
+    known_names: the categories of the reference. new: the rows of each new name. At least ten rows
+    and nine in ten must be explained. Names are truncated only if two or more end at one length.
+    The description holds no name.
     """
     rows = sum(new.values())
     if rows < _LEAST_ROWS:
         return None
     least = (1 - _MOST_UNEXPLAINED) * rows
     for what, simplify in _ADDITIONS.items():
-        pairs = _match(known, new, simplify)
+        pairs = _match(known_names, new, simplify)
         if sum(new[name] for name in pairs) >= least:
             is_longer = all(len(name) > len(old) for name, old in pairs.items())
             return f"with {what} added" if is_longer else f"with {what} changed or removed"
     for description, simplify in _CHANGES.items():
-        if sum(new[name] for name in _match(known, new, simplify)) >= least:
+        if sum(new[name] for name in _match(known_names, new, simplify)) >= least:
             return description
-    return "truncated" if _are_truncated(known, new, least) else None
+    return "truncated" if _are_truncated(known_names, new, least) else None
 
 
 def _match(
-    known: Collection[str], new: Mapping[str, int], simplify: Callable[[str], str]
+    known_names: Collection[str], new: Mapping[str, int], simplify: Callable[[str], str]
 ) -> dict[str, str]:
     """Return the known name that each new name equals once both are simplified."""
-    simple = {simplify(name): name for name in known}
+    simple = {simplify(name): name for name in known_names}
     return {name: simple[simplify(name)] for name in new if simplify(name) in simple}
 
 
-def _are_truncated(known: Collection[str], new: Mapping[str, int], least: float) -> bool:
+def _are_truncated(known_names: Collection[str], new: Mapping[str, int], least: float) -> bool:
     """Whether new names are the beginnings of known ones, cut at one length."""
-    begun = [name for name in new if any(old.startswith(name) for old in known)]
+    begun = [name for name in new if any(old.startswith(name) for old in known_names)]
     lengths = {len(name) for name in begun}
     is_cut = len(begun) > 1 and len(lengths) == 1 and min(lengths) >= _LEAST_CUT
     return is_cut and sum(new[name] for name in begun) >= least

@@ -47,8 +47,8 @@ class CohortEstimates:
         if times is None:
             yield int(now // self._seconds), slice(None)
             return
-        known = np.where(np.isnan(times), now, times)
-        periods = np.floor(known / self._seconds).astype(np.int64)
+        times_or_now = np.where(np.isnan(times), now, times)
+        periods = np.floor(times_or_now / self._seconds).astype(np.int64)
         for period in np.unique(periods).tolist():
             yield period, np.flatnonzero(periods == period)
 
@@ -57,7 +57,7 @@ class CohortEstimates:
         oldest = max((period, *self._sums)) - self.most
         if period <= oldest:
             return
-        for old in [each for each in self._sums if each <= oldest]:
+        for old in [start for start in self._sums if start <= oldest]:
             del self._sums[old]
             self._estimates.pop(old, None)
         self._estimates.pop(period, None)

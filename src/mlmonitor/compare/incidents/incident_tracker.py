@@ -73,7 +73,7 @@ class IncidentTracker:
     @property
     def incidents(self) -> tuple[Incident, ...]:
         """The incidents that are open, the oldest first."""
-        return tuple(each.incident for each in self._open)
+        return tuple(open_incident.incident for open_incident in self._open)
 
     def apply(
         self,
@@ -94,7 +94,7 @@ class IncidentTracker:
     @property
     def is_explained(self) -> bool:
         """Whether the cause of each open incident is known."""
-        return all(each.incident.cause != UNKNOWN for each in self._open)
+        return all(open_incident.incident.cause != UNKNOWN for open_incident in self._open)
 
     def reexamine(self, find_cause: Callable[[Sequence[Alert]], CommonCause]) -> list[Incident]:
         """Update the cause of open incidents; where none is found now, the earlier one is kept.
@@ -102,17 +102,26 @@ class IncidentTracker:
         Incidents of repeated rows become one, because they have one cause wherever their changes
         began; return those that were merged.
         """
-        for each in self._open:
-            common = find_cause(each.incident.members)
+        for open_incident in self._open:
+            common = find_cause(open_incident.incident.members)
             if common.cause != UNKNOWN:
-                has_changed = common.title != each.incident.title
-                each.incident, each.is_examined = _explain(each.incident, common), True
-                self._renamed += [each.incident] if has_changed else []
-        repeated = [each for each in self._open if each.incident.cause == _REPEATED]
+                has_changed = common.title != open_incident.incident.title
+                open_incident.incident, open_incident.is_examined = (
+                    _explain(open_incident.incident, common),
+                    True,
+                )
+                self._renamed += [open_incident.incident] if has_changed else []
+        repeated = [
+            open_incident
+            for open_incident in self._open
+            if open_incident.incident.cause == _REPEATED
+        ]
         for other in repeated[1:]:
             repeated[0].absorb(other)
-        self._open = [each for each in self._open if each not in repeated[1:]]
-        return [replace(each.incident, state="closed") for each in repeated[1:]]
+        self._open = [
+            open_incident for open_incident in self._open if open_incident not in repeated[1:]
+        ]
+        return [replace(open_incident.incident, state="closed") for open_incident in repeated[1:]]
 
     def drain_renamed(self) -> list[Incident]:
         """Return the incidents whose title has changed since the last call, for the event log."""
@@ -125,7 +134,14 @@ class IncidentTracker:
         find_cause: Callable[[Sequence[Alert]], CommonCause],
         row: int,
     ) -> list[Incident]:
-        target = next((each for each in self._open if _shares_rows(each, fired, row)), None)
+        target = next(
+            (
+                open_incident
+                for open_incident in self._open
+                if _shares_rows(open_incident, fired, row)
+            ),
+            None,
+        )
         if target is not None:
             target.grow(fired, find_cause, row)
             return []
@@ -136,10 +152,10 @@ class IncidentTracker:
         return [incident]
 
     def _resolve(self, resolved: set[_Key]) -> list[Incident]:
-        for each in self._open:
-            each.firing -= resolved
+        for open_incident in self._open:
+            open_incident.firing -= resolved
         closed = [replace(e.incident, state="closed") for e in self._open if not e.firing]
-        self._open = [each for each in self._open if each.firing]
+        self._open = [open_incident for open_incident in self._open if open_incident.firing]
         return closed
 
 

@@ -105,7 +105,7 @@ class ObjectiveAlerts:
             self._new_rows += calls.seconds.size
 
     def begin(self, plan: OutcomePlan, effects: GroupEffects | None = None) -> None:
-        """Watch measures of performance, once the task is known; `effects` are those of groups."""
+        """Watch measures of performance, once the task is known; effects: of declared groups."""
         if self._of_labels:
             measures = [watch.objective.measure for watch in self._of_labels]
             self._stretches = LabelStretches(plan, measures, effects)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mlmonitor.aggregate.sketches.categories import Dictionary
 from mlmonitor.buffer.pending import IS_MISSING, IS_UNREADABLE, SAYS_SOMETHING, Reading
 from mlmonitor.capture.canonical import category_name, is_missing
-from mlmonitor.capture.outputs import PREDICTION
+from mlmonitor.capture.outputs import ACTUAL, PREDICTION
 from mlmonitor.capture.read.class_values import unify_classes
 from mlmonitor.capture.read.numbers import name_or_none, parse_datetimes, parse_floats
 from mlmonitor.capture.read.refusals import RefusalReason, column_reasons, refused_counts
@@ -18,7 +18,6 @@ from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.records import Block, Field, Floats, Kind
 from mlmonitor.reference.kind_inference import infer_kind
-from mlmonitor.reference.training_data import ACTUAL
 
 _NO_COUNTS = np.zeros((0, 3), np.int64)
 _NO_NUMBERS = np.empty((0, 0))
@@ -97,8 +96,8 @@ def list_values(values: Values) -> list[Any]:
 def infer_actual_kind(actuals: Values, predictions: Sequence[CountedEntry]) -> Kind:
     """Infer the kind from the actuals, or else from the reference's predictions."""
     try:
-        known = infer_kind(ACTUAL, actuals)
+        kind = infer_kind(ACTUAL, actuals)
     except SchemaError:
-        known = None
+        kind = None
     predicted = (entry.kind for entry in predictions if entry.name == PREDICTION)
-    return known or Kind(next(predicted, Kind.NUMERIC))
+    return kind or Kind(next(predicted, Kind.NUMERIC))

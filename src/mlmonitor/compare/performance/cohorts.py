@@ -90,7 +90,7 @@ class CohortTracker:
         table, outcomes = self.table, self.outcomes.copy()
         shares = table.shares_by_age(now)
         project = self._make_projector(now, effects)
-        found = []
+        cohorts = []
         for place in table.order():
             period = int(table.periods[place])
             if not table.predicted[place] and not table.labelled[place]:
@@ -100,7 +100,7 @@ class CohortTracker:
             )
             age = int(now // table.seconds) - period - 1
             share = shares[min(age, MOST_COHORTS - 1)] if age >= 0 else np.nan
-            found.append(
+            cohorts.append(
                 Cohort(
                     start,
                     end,
@@ -114,7 +114,7 @@ class CohortTracker:
                     MappingProxyType(dict(estimated.get(period, _NOTHING))),
                 )
             )
-        return tuple(found)
+        return tuple(cohorts)
 
     def _make_projector(
         self, now: float, effects: GroupEffects | None

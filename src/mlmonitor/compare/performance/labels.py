@@ -13,7 +13,7 @@ from mlmonitor.buffer.pending import SAYS_SOMETHING, Pending, Reading
 from mlmonitor.buffer.waiting_rows import Column
 from mlmonitor.capture.host.label_entries import LabelEntry, select_rows
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
-from mlmonitor.capture.outputs import PREDICTION
+from mlmonitor.capture.outputs import ACTUAL, PREDICTION
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.comparison_options import ComparisonOptions
@@ -45,7 +45,6 @@ from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Block, Field, Floats, Metric, Role
 from mlmonitor.reference.reference import Reference
-from mlmonitor.reference.training_data import ACTUAL
 
 
 class LabelledOutcomes:
@@ -118,8 +117,8 @@ class LabelledOutcomes:
         ):
             return
         if self.population is None:
-            known = entry.rows(np.flatnonzero(self.pending.find(entry.ids)))
-            self.population = self._begin(known.actuals, now=now) if known.ids else None
+            matched = entry.rows(np.flatnonzero(self.pending.find(entry.ids)))
+            self.population = self._begin(matched.actuals, now=now) if matched.ids else None
         if self.population is None:
             self.pending.match(entry, is_last_try=is_last_try)
             return

@@ -96,12 +96,12 @@ class OutcomeReader:
             return np.empty((0, rows))
         if not self._scores:
             return columns["predicted"][None, :]
-        found = {name: columns[f"{SCORE}prediction.{name}"] for name in self._scores}
+        scores = {name: columns[f"{SCORE}prediction.{name}"] for name in self._scores}
         if plan.task == "binary":
             name = plan.classes[plan.positive]
             last = self._scores[min(len(self._scores), 2) - 1]
-            return found.get(name, found[last])[None, :]
-        return np.stack([found[name] for name in plan.classes])
+            return scores.get(name, scores[last])[None, :]
+        return np.stack([scores[name] for name in plan.classes])
 
     def _compute_metric(self, metric: Metric, block: OutcomeBlock) -> Floats:
         """Return the values of one metric; all NaN if it raises or returns a wrong type."""

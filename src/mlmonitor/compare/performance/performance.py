@@ -232,8 +232,8 @@ class Performance(MeasuresByName):
             LookupError: there is no such dimension.
         """
         if dimension not in self._dimensions:
-            known = ", ".join(self._dimensions) or "none"
-            raise LookupError(f"by: expected a dimension that is kept, which are: {known}")
+            available = ", ".join(self._dimensions) or "none"
+            raise LookupError(f"by: expected a dimension that is kept, which are: {available}")
         names, tables = self._dimensions[dimension]
         parts = {
             name: type(self)(tables, place, effects=self._effects)
@@ -288,5 +288,7 @@ class Performance(MeasuresByName):
 
 def _average(values: list[Estimate]) -> Estimate:
     """Return the mean of dependent estimates; its interval has their average width."""
-    value, low, high = (float(np.mean([each[place] for each in values])) for place in range(3))
-    return Estimate(value, low, high, max(each.count for each in values))
+    value, low, high = (
+        float(np.mean([estimate[place] for estimate in values])) for place in range(3)
+    )
+    return Estimate(value, low, high, max(estimate.count for estimate in values))

@@ -80,7 +80,7 @@ class PredictionKeeper:
         if rows.failed:
             values = next(iter(rows.predictions.values()))
             is_made = [value is not ABSENT for value in values]
-            ids = [name if made else None for name, made in zip(ids, is_made, strict=True)]
+            ids = [name if has_id else None for name, has_id in zip(ids, is_made, strict=True)]
         predicted_at = np.full(rows.count, now)
         if rows.times is not None:
             predicted_at = np.where(np.isnan(rows.times), now, rows.times)

@@ -38,8 +38,8 @@ def has_rows(actuals: Values) -> bool:
     """Whether the first actual that is not missing is a row of values, such as relevances."""
     if isinstance(actuals, np.ndarray):
         return actuals.ndim > 1
-    known = (value for value in actuals if not is_missing(value))
-    first = next(known, None)
+    present = (value for value in actuals if not is_missing(value))
+    first = next(present, None)
     return (
         isinstance(first, list | tuple | np.ndarray)
         and getattr(first, "ndim", 1) == 1

@@ -121,8 +121,8 @@ class OutcomeTracker:
         if not self._has_edges:
             return block.predicted_class
         predicted = columns["predicted"]
-        found = np.searchsorted(self._edges, predicted, side="left")
-        return np.where(np.isnan(predicted), -1, found)
+        buckets = np.searchsorted(self._edges, predicted, side="left")
+        return np.where(np.isnan(predicted), -1, buckets)
 
     def performance(self) -> Performance:
         """Return the present performance as an independent value."""

@@ -88,7 +88,7 @@ def _check_bounds(where: str, field: Field) -> None:
 
 
 def _check_fit(field: Field, reference: Reference) -> None:
-    kinds = {(each.role, each.name): each.kind for each in reference.fields}
+    kinds = {(field.role, field.name): field.kind for field in reference.fields}
     kind = kinds.get((field.role, field.name))
     if kind is None:
         raise ConfigError(

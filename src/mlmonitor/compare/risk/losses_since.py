@@ -30,7 +30,7 @@ NO_FINDING: Final = HarmFinding("unknown", "")
 
 
 class LossesSince:
-    """Sums of losses by measure, of the predictions made since each of some times.
+    """Sums of losses by measure, over the predictions made since each of several moments.
 
     Price: 350 bytes a time and measure; a comparison of each label's prediction time.
     """

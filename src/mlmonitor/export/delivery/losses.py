@@ -20,7 +20,7 @@ def describe_losses(
         reason = f" ({events.last_error})" if events.last_error else ""
         losses.append(f"{events.waiting:,} events were not delivered to {events.sink}{reason}")
     if not is_delivered:
-        failed = {each.name: each.status(0.0) for each in deliveries}
+        failed = {delivery.name: delivery.status(0.0) for delivery in deliveries}
         reasons = [
             f"{name}: {status.last_reason}" for name, status in failed.items() if not status.is_well
         ]

@@ -126,7 +126,9 @@ def cohort_points(cohorts: Sequence[Cohort], identity: Attributes) -> Iterator[P
         labels = (*identity, ("cohort", cohort.start.isoformat()))
         yield Point(catalog.COHORT_PREDICTIONS, labels, cohort.predicted)
         yield Point(catalog.COHORT_LABELLED, labels, cohort.labelled)
-    mature = [each for each in cohorts if each.maturity is not None and each.maturity >= _MATURE]
+    mature = [
+        cohort for cohort in cohorts if cohort.maturity is not None and cohort.maturity >= _MATURE
+    ]
     predicted = sum(cohort.predicted for cohort in mature)
     if predicted:
         share = sum(cohort.labelled for cohort in mature) / predicted

@@ -1,7 +1,7 @@
 """The schemas of events in Avro, derived from their models, for registries of schemas.
 
-A field that may be absent has a default, so that a reader with an older or newer schema resolves
-it: the rule of full compatibility.
+A field that may be absent has a default, so that readers with an older or newer schema can resolve
+it. This is what registries call full compatibility.
 Source: Apache Avro 1.12, specification, "Schema Resolution".
 """
 
@@ -57,7 +57,7 @@ _BIN = {
 
 
 def build_avro_schema(schema: str) -> dict[str, Any]:
-    """Return the Avro schema of the events of one schema; names and meanings are those of JSON."""
+    """Return the Avro schema of one kind of event; its fields are named and mean as in JSON."""
     model = EVENT_MODELS[schema]
     fields: list[dict[str, Any]] = [{"name": "schema", "type": "string", "default": schema}]
     for name, field in model.model_fields.items():

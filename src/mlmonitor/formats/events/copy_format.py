@@ -128,7 +128,7 @@ STAGING_COLUMNS: Mapping[StagingSchema, tuple[StagingColumn, ...]] = {
         jsonb: bins"""
     ),
 }
-"""The columns of each schema, in the order of its fields, the envelope first."""
+"""The columns of each schema: the envelope, then its own fields in their order."""
 
 _ARRAYS = frozenset({"reasons", "quantiles", "buckets", "bins"})
 COPY_HEAD: bytes = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
@@ -145,7 +145,7 @@ _EMPTY_OBJECT, _EMPTY_ARRAY = pack_length(3) + b"\x01{}", pack_length(3) + b"\x0
 def encode_copy(schema: StagingSchema, events: Sequence[Mapping[str, Any]]) -> bytes:
     """Return events as the input of `COPY ... FROM STDIN (FORMAT binary)`.
 
-    events: contents as in JSON, valid by their model. A field that is absent has its default.
+    events: contents as JSON has them, already validated. An absent field gets its default.
 
     Raises:
         MissingExtra: orjson is not installed.
@@ -170,7 +170,7 @@ def _list_writers(schema: StagingSchema) -> tuple[tuple[str, object, _Write], ..
 
 
 def choose_writer(column: StagingColumn) -> _Write:
-    """Return what writes a value of an event as the cell of a column.
+    """Return the function that writes a value of an event as the cell of a column.
 
     Raises:
         MissingExtra: orjson is not installed.

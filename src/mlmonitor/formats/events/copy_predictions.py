@@ -1,6 +1,6 @@
-"""Predictions in columns as the input of PostgreSQL's binary COPY.
+"""Predictions in columns, encoded for PostgreSQL's binary COPY.
 
-The same rows as `encode_copy` makes of contents, at a fifth of its price.
+The rows are those that `encode_copy` would make one by one, at a fifth of its price.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,13 +30,13 @@ _START = np.dtype(
         ("time", ">i8"),
     ]
 )
-"""The first columns of a row, which are never null and so have the same size in each."""
+"""The first columns of a row, which are never null and so have one size in all rows."""
 _STARTING = ("schema_version", "event_id", "time")
 _FEW = 4
 """A column that has this many rows for each of its values is written value by value."""
 
 Cells = bytes | Sequence[bytes]
-"""The cells of a column: one that all rows share, or one for each."""
+"""The cells of a column: one that all rows share, or one for each row."""
 
 
 def encode_predictions(block: PredictionBlock) -> bytes:
@@ -89,7 +89,7 @@ def _write(values: Sequence[Any], write: Callable[[Any], bytes], *, is_hashable:
 
 
 def _has_equal_types(value: object) -> bool:
-    """Whether values of other types may be equal to it: 1, 1.0 and True, and 0.0 and -0.0.
+    """Whether a value may equal another that is written differently: 1, 1.0 and True, 0.0 and -0.0.
 
     The same holds for objects that contain them.
     """

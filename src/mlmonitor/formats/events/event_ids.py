@@ -9,9 +9,9 @@ from collections.abc import Sequence
 class EventIds:
     """Ids of the events of one process: version 7 UUIDs of time, process and sequence number.
 
-    Promise: a function of these three alone. Ids of one process differ and ascend with time, so an
-        index over them grows at its end; ids of two processes differ in 42 bits of a hash of their
-        instances, if both use one number in the same millisecond.
+    Promise: an id depends on these three alone. Ids of one process differ and ascend with time, so
+        an index over them grows at its end. If two processes use the same number in the same
+        millisecond, their ids still differ in 42 bits of a hash of the instance.
     Source: RFC 9562, section 5.7.
     """
 
@@ -33,7 +33,7 @@ class EventIds:
 
 
 def hash_id(parts: Sequence[str]) -> str:
-    """Return the id of an event that some texts identify, whichever process sends it.
+    """Return the id of an event that these texts identify, from any process that sends it.
 
     Promise: a version 8 UUID of 122 bits of SHA-256. Source: RFC 9562, section 5.8.
     """

@@ -60,8 +60,8 @@ class EventModel(BaseModel):
 class PredictionEvent(EventModel):
     """One prediction, or a call that failed to make one.
 
-    prediction: the main output. scores: further numeric outputs and the probabilities of classes.
-    outputs: further outputs that are not numeric. features: datetimes are seconds since 1970; a
+    prediction: the main output. scores: other numeric outputs, and the probabilities of classes.
+    outputs: other outputs that are not numeric. features: datetimes are seconds since 1970; a
     withheld category is `__other__`, one that the reference lacks `__new__`; a field that is
     withheld as a whole is left out. derived: fields computed from others. invalid: why a value is
     null, unless it was simply missing. group: a hash. sample: the share of predictions that are
@@ -143,7 +143,7 @@ class AlertEvent(EventModel):
 
 
 class VerdictEvent(EventModel):
-    """What to do with the model, and why."""
+    """Whether to keep, recalibrate or retrain the model, and why."""
 
     schema_name: Literal["verdict"] = Field("verdict", alias="schema")
     action: Literal["keep", "recalibrate", "retrain"]
@@ -167,9 +167,9 @@ class ReferenceBin(BaseModel):
 class ReferenceEvent(EventModel):
     """One field of the reference that predictions are compared with.
 
-    reference_id, fields: the reference, and the number of its fields; each field is an event.
-    rows, bins, missing: what live counts are compared with: the counts of all bins, those of
-    categories followed by `__other__` and `__new__`, and of missing values. withheld: whether its
+    Each field is an event. reference_id, fields: the id of the reference, and the number of its
+    fields. rows, bins, missing: the counts that live ones are compared with; categories are
+    followed by `__other__` and `__new__`. withheld: whether its
     values are left out of predictions. quantiles: pairs of probability and value. band, range: the
     limits of the anomaly band and of the values. buckets: declared edges for performance.
     """

@@ -51,7 +51,7 @@ def check_event(content: object) -> Event:
 
 
 def decode_events(messages: Sequence[bytes]) -> list[dict[str, Any] | FormatError]:
-    """Read events one by one; each is its content as JSON has it, or why it was refused."""
+    """Read events one by one; return the content of each as JSON has it, or why it was refused."""
     return [_decode_one(data) for data in messages]
 
 
@@ -66,7 +66,7 @@ def _decode_one(data: bytes) -> dict[str, Any] | FormatError:
 
 
 def dump_event(event: Event) -> dict[str, Any]:
-    """Return the content of an event as JSON has it, without fields at their defaults."""
+    """Return the content of an event as JSON has it, without fields that have their defaults."""
     content: dict[str, Any] = event.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     name: str = event.schema_name
     return {"schema": name, "schema_version": event.schema_version} | content
@@ -89,5 +89,5 @@ def _make_message(kind: str, text: str) -> str:
 
 
 def _place(steps: tuple[int | str, ...]) -> str:
-    """Name the field alone: what follows it may be the name of a feature, which is data."""
+    """Name the outermost field only: the rest of the place may name a feature, which is data."""
     return ascii(steps[0])[:60].strip("'") if steps else "event"

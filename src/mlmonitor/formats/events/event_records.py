@@ -14,15 +14,15 @@ Decode = Callable[[bytes], Any]
 
 _match_uuid = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _DECODED_AT_ONCE = 500
-"""More are slower: what they hold no longer fits into the processor's cache."""
+"""Messages read at once; a larger batch is slower, because it no longer fits into the cache."""
 
 
 class RecordTypes(NamedTuple):
-    """The class of a prediction's record, and what reads records.
+    """The class of a prediction's record, and the functions that read records.
 
-    decode: reads a message as a record of its schema. decode_many: reads a list of features,
-    decode_one the features of one prediction. list_values, name_values: the values of a record's
-    fields, without names and with them. schemas: by the class of a record.
+    decode: reads a message as a record of its schema. decode_many: reads a list of features;
+    decode_one: those of one prediction. list_values, name_values: return the values of a record's
+    fields, without and with their names. schemas: maps the class of a record to its schema.
     """
 
     prediction: type
@@ -62,10 +62,10 @@ class RecordColumns(NamedTuple):
 
 @lru_cache(maxsize=1)
 def build_record_types() -> RecordTypes:
-    """Return the types of records, made once they are needed.
+    """Return the types of records, which are made on first use.
 
-    They accept only what the models accept, and leave what is rare to them: integers of more than
-    64 bits, other forms of times, U+0000.
+    They accept only what the models accept, and leave rare input to the models: integers of more
+    than 64 bits, unusual forms of times, U+0000.
 
     Raises:
         MissingExtra: msgspec is not installed.
@@ -175,7 +175,7 @@ def _list_fields(msgspec: Any, values: _ValueTypes) -> dict[str, list[Any]]:
 
 
 def read_records(messages: Sequence[bytes]) -> list[Any]:
-    """Read messages as records: None for each that its model must judge, as for every other schema.
+    """Read messages as records; None for each that its model must judge, such as other schemas.
 
     Price: 1.6 us a prediction of 20 features, which are not read yet.
 

@@ -35,7 +35,7 @@ _DEFAULTS: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class PredictionBlock:
-    """Valid predictions, an item a row in each column.
+    """Valid predictions in columns, with one item a row.
 
     features: read from the column of the same name. uuids: ids of events, uint8 `[rows, 16]`.
     microseconds: times since 1970.
@@ -65,9 +65,9 @@ class PredictionBlock:
     def from_records(
         cls, records: Sequence[Any], *, earliest: int, latest: int
     ) -> tuple[Self, Sequence[int]]:
-        """Build a block of records with times between two; also the places of those left out.
+        """Build a block of the records within two times; also return the places of those left out.
 
-        Those a model must judge: it says what is wrong with them, or accepts them.
+        A model must judge these: it says what is wrong with them, or accepts them.
         Price: 5 us a prediction of 20 features.
         """
         columns = RecordColumns(*zip(*map(build_record_types().list_values, records), strict=True))
@@ -86,7 +86,7 @@ class PredictionBlock:
 
     @classmethod
     def from_contents(cls, contents: Sequence[Mapping[str, Any]]) -> Self:
-        """Build a block of contents as JSON has them, valid by the model."""
+        """Build a block of contents as JSON has them, already validated."""
         given: dict[str, list[Any]] = {
             name: [content.get(name, _DEFAULTS.get(name)) for content in contents]
             for name in RecordColumns._fields
@@ -100,7 +100,7 @@ class PredictionBlock:
 
     @classmethod
     def join(cls, blocks: Sequence[Self]) -> Self:
-        """Return the rows of all."""
+        """Join the rows of several blocks."""
         if len(blocks) == 1:
             return blocks[0]
         parts = zip(*(block.columns for block in blocks), strict=True)

@@ -19,7 +19,7 @@ class _CalibrationPart(BaseModel):
 
 
 class FieldEffect(_CalibrationPart):
-    """The effect of a feature on an outcome, beyond that of the prediction.
+    """The effect of a feature on an outcome that the prediction does not already account for.
 
     `values` has one number for each of the feature's counts, then one for missing values. It is
     added to the log odds of a class, or to the logarithm of an expected error.
@@ -30,10 +30,10 @@ class FieldEffect(_CalibrationPart):
 
 
 class OutcomeMap(_CalibrationPart):
-    """What the training rows of each bin of an output turned out to be.
+    """The outcomes of the training rows in each bin of an output.
 
     `outcome` is the class that `sums` counts, or the error that `sums` and `squares` add up. If
-    features have effects, `offsets` holds what these are added to in each bin.
+    features have effects, they are added to the `offsets` of each bin.
     """
 
     outcome: Name

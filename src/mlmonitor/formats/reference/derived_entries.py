@@ -84,7 +84,7 @@ class EmbeddingReference(FieldReference):
 
 
 class AnomalyReference(BaseModel):
-    """What the anomaly score of a row needs: scales and covariance of the numeric features.
+    """The scales and the covariance of the numeric features, which the anomaly score needs.
 
     `covariance` is its lower triangle, row by row. A score above `threshold` is anomalous.
     """
@@ -139,16 +139,16 @@ FieldEntry = CountedEntry | TextReference | EmbeddingReference
 
 def counted(fields: Iterable[FieldEntry]) -> list[CountedEntry]:
     """Return the entries that have bins: all except texts and embeddings."""
-    return [each for each in fields if isinstance(each, CountedEntry)]
+    return [entry for entry in fields if isinstance(entry, CountedEntry)]
 
 
 def derived_names(entry: FieldEntry) -> list[str]:
     """Return the names of the fields derived from `entry`; only texts and embeddings have any."""
     match entry:
         case TextReference():
-            return [f"{entry.name}.{each}" for each in TEXT_FIELDS]
+            return [f"{entry.name}.{suffix}" for suffix in TEXT_FIELDS]
         case EmbeddingReference():
-            return [f"{entry.name}.{each}" for each in EMBEDDING_FIELDS]
+            return [f"{entry.name}.{suffix}" for suffix in EMBEDDING_FIELDS]
         case _:
             return []
 
@@ -160,8 +160,8 @@ def check_derived(fields: list[FieldEntry], anomaly: AnomalyReference | None) ->
     expected = {(name, "numeric") for name in names}
     if anomaly is not None:
         expected |= {(SCORE, "numeric"), (ANOMALOUS, "boolean")}
-        known = {e.name for e in fields if (e.role, e.kind) == ("feature", "numeric")}
-        want(known >= set(anomaly.names), "anomaly.names: expected numeric features")
+        numeric_names = {e.name for e in fields if (e.role, e.kind) == ("feature", "numeric")}
+        want(numeric_names >= set(anomaly.names), "anomaly.names: expected numeric features")
     derived = {(entry.name, entry.kind) for entry in fields if entry.role == "derived"}
     want(
         derived == expected, "fields: expected those derived from its texts, embeddings and anomaly"

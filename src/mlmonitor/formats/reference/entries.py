@@ -73,8 +73,8 @@ class FieldReference(BaseModel):
     last. `nonfinite` and `wrong_type` count those of the `missing` values that were not simply
     absent. `predicted` and `predicted_variance` are the mean and variance of the explained
     prediction by bin, missing values last; null for a bin without rows. `mix_weight` is the part of
-    a feature's mix effect that is its own, and `mix_group` numbers the features that it explains
-    shifts with; null if this is unknown. `dependence` is null if it was not measured.
+    a feature's mix effect that is its own; null if unknown. Features with the same `mix_group`
+    explain shifts together. `dependence` is null if it was not measured.
     `accepted_at`: when a live window was accepted as the field's baseline.
     """
 
@@ -110,7 +110,7 @@ class FieldReference(BaseModel):
 
     @property
     def is_unrepeated(self) -> bool:
-        """Whether other rows have other values by nature, so that a difference is no drift."""
+        """Whether new rows naturally have new values, so that a difference is not drift."""
         return False
 
     @property
@@ -132,7 +132,8 @@ class NumericReference(FieldReference):
     """One numeric or datetime field: moments, range, quantiles, and counts over its bins.
 
     `missing` counts rows without a usable number; `counts` are over bins `(a, b]` between `edges`.
-    The edges, quantiles and range of an `id_like` field are rounded, so that none is a row's value.
+    The edges, quantiles and range of an `id_like` field are rounded, so that none is the value of a
+    row.
     `sequential` marks whole numbers that were handed out one after the other.
     """
 
@@ -159,7 +160,7 @@ class NumericReference(FieldReference):
 
     @property
     def is_unrepeated(self) -> bool:
-        """Whether other rows have other values by nature, so that a difference is no drift."""
+        """Whether new rows naturally have new values, so that a difference is not drift."""
         return self.sequential or self.id_like
 
     @property
@@ -199,8 +200,9 @@ class CategoricalReference(FieldReference):
     among these that were kept; `is_closed`: whether it names all. `once` and `twice`: number of
     categories that occurred once and twice, which estimate new categories (Good and Turing).
     If some categories are not listed, `held_out` holds `[*categories, others, new, missing]` of the
-    rows that did not choose the listed ones. Names that may identify a person are in neither list,
-    unless the user declared the field `public`; the last `groups` of `categories` stand for them.
+    rows that did not decide which ones are listed. Names that may identify a person are in neither
+    list, unless the user declared the field `public`; the last `groups` of `categories` stand for
+    them.
     """
 
     kind: Literal["categorical", "boolean"]

@@ -53,8 +53,8 @@ class ReferenceFile(BaseModel):
     version that this model replaces.
     `copied_rows` counts rows that are copies of earlier ones; 0 if this is unknown. `losses` holds
     the losses of the rows that have a prediction and an actual, by measure, and `calibration` how
-    both relate. `grouped` describes the
-    declared groups of rows, and `is_dated` says whether their order is that of times.
+    predictions and actuals relate. `grouped` describes the
+    declared groups of rows. `is_dated`: whether the rows were ordered by times.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -119,6 +119,8 @@ class ReferenceFile(BaseModel):
 
 class _Head(BaseModel):
     """The part that is read first, so that a newer file is reported as newer and not as damaged."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(defer_build=True)
 
     format: str
     version: Annotated[int, Field(strict=True, ge=1, lt=1 << 31)]

@@ -88,8 +88,8 @@ class SegmentReference(BaseModel):
 
 def segment_entry(entry: CountedEntry, part: SegmentField) -> CountedEntry:
     """Return the entry of one segment: its own counts over the bins of the whole."""
-    known = {name: value for name, value in part if name in type(entry).model_fields}
-    return entry.model_copy(update={**known, "rows": part.rows})
+    shared = {name: value for name, value in part if name in type(entry).model_fields}
+    return entry.model_copy(update={**shared, "rows": part.rows})
 
 
 def check_segments(
@@ -100,9 +100,11 @@ def check_segments(
     season: str | None,
 ) -> None:
     """Check that segments have the fields, bins and rows of the whole; else raise ValueError."""
-    known = [None if each.values is None else tuple(each.values) for each in segments]
-    want(len(set(known)) == len(known), "segments: expected each once")
-    want(None not in known[:-1], "segments: expected the rest last")
+    segment_values = [
+        None if segment.values is None else tuple(segment.values) for segment in segments
+    ]
+    want(len(set(segment_values)) == len(segment_values), "segments: expected each once")
+    want(None not in segment_values[:-1], "segments: expected the rest last")
     for at, segment in enumerate(segments):
         where = f"segments.{at}"
         want(segment.values is None or len(segment.values) == width, f"{where}: values")

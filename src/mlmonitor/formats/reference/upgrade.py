@@ -9,7 +9,7 @@ _LISTED_AT_LEAST, _HANDFUL = 50, 5
 def upgrade(data: bytes, version: int) -> bytes:
     """Convert the file in `data` from `version` to the current version.
 
-    Content that its version did not allow is left to the validation that follows.
+    Content that the old version did not allow is left for the validation that follows.
     """
     if version > 1:
         return data
@@ -26,7 +26,7 @@ def upgrade(data: bytes, version: int) -> bytes:
 
 
 def _rename_kernel_similarity(entries: list[dict[str, Any]]) -> None:
-    """Rename an embedding's `witness`, which is version 1's name of the kernel similarity."""
+    """Rename an embedding's `witness`, as version 1 called the kernel similarity."""
     renamed = {f"{e.get('name')}.witness" for e in entries if e.get("kind") == "embedding"}
     for entry in entries:
         name = entry.get("name")

@@ -41,7 +41,7 @@ class MeasureTile:
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveTile:
-    """A declared bound with its measure now. state: `met`, `broken` or `unknown`."""
+    """A declared bound, with its current value. state: `met`, `broken` or `unknown`."""
 
     name: str
     bound: str

@@ -7,8 +7,8 @@ import numpy as np
 
 from mlmonitor.capture.read.attribution_rows import read_attributions
 from mlmonitor.capture.values import Values
-from mlmonitor.derived.kpi_values import RowColumns, compute_kpi
-from mlmonitor.errors import CallbackError, ConfigError, SchemaError
+from mlmonitor.derived.kpi_values import RowColumns, check_kpis, compute_kpi
+from mlmonitor.errors import CallbackError, SchemaError
 from mlmonitor.records import Floats, Kpi, Role
 from mlmonitor.reference.column_names import check_column_name
 from mlmonitor.reference.training_data import Chunk
@@ -73,27 +73,6 @@ def _split(kpis: Any, *, is_stream: bool) -> tuple[tuple[Kpi, ...], dict[str, An
             raise SchemaError("kpis: expected Kpi(name, function) for an iterator of chunks")
         return (), {check_column_name(name): values for name, values in kpis.items()}
     return check_kpis(kpis), {}
-
-
-def check_kpis(kpis: Any) -> tuple[Kpi, ...]:
-    """Return declared figures, checked.
-
-    Raises:
-        ConfigError: they are no list of `Kpi`, a name is empty or occurs twice, or a function
-            cannot be called.
-    """
-    is_listed = isinstance(kpis, list | tuple) and all(isinstance(item, Kpi) for item in kpis)
-    if not is_listed:
-        raise ConfigError(
-            "kpis: expected a list, such as [Kpi('savings', lambda rows: rows['claimed'] - "
-            "rows['prediction'], unit='EUR')]"
-        )
-    names = [kpi.name for kpi in kpis]
-    if len(set(names)) < len(names) or not all(isinstance(n, str) and n for n in names):
-        raise ConfigError("kpis: expected names that differ")
-    if not all(callable(kpi.function) and isinstance(kpi.unit, str) for kpi in kpis):
-        raise ConfigError("kpis: expected Kpi(name, function, unit=text) each")
-    return tuple(kpis)
 
 
 def _check_length(what: str, name: str, values: Any, rows: int) -> Values:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from mlmonitor.capture.outputs import ACTUAL
 from mlmonitor.display.progress import track
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import (
@@ -20,7 +21,7 @@ from mlmonitor.reference.fitting.reservoir import Reservoir
 from mlmonitor.reference.fitting.stratification import Stratification
 from mlmonitor.reference.fitting.stratified_field import StratifiedField
 from mlmonitor.reference.thresholds import FieldOptions
-from mlmonitor.reference.training_data import ACTUAL, Chunk, Columns
+from mlmonitor.reference.training_data import Chunk, Columns
 from mlmonitor.reference.training_losses.fit_losses import fit_losses
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mlmonitor.capture.outputs import ACTUAL
 from mlmonitor.capture.read.class_values import unify_classes
 from mlmonitor.display.progress import track
 from mlmonitor.formats.reference import ReferenceFile
@@ -22,7 +23,7 @@ from mlmonitor.reference.fitting.copied_rows import warn_of_copied_rows
 from mlmonitor.reference.fitting.derived_fields import Derivations
 from mlmonitor.reference.fitting.fit import SAMPLE_ROWS, fit_fields
 from mlmonitor.reference.fitting.stratification import Stratification
-from mlmonitor.reference.training_data import ACTUAL, Chunk, chunks
+from mlmonitor.reference.training_data import Chunk, chunks
 
 
 class TrainingData(NamedTuple):

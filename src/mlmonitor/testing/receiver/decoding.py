@@ -87,7 +87,7 @@ class ResourceSource(NamedTuple):
 
 
 class MetricHead(NamedTuple):
-    """What all points of one metric in a request share."""
+    """The properties that all points of one metric in a request share."""
 
     name: str
     unit: str

@@ -12,10 +12,10 @@ GARBAGE = b"<html>Welcome to the gateway</html>"
 class Refuse:
     """Answer with an error, store nothing.
 
-    code: an HTTP status; over gRPC a code's name such as "UNAVAILABLE", or the HTTP status that
-        stands for it.
-    retry_after_seconds: sent as `Retry-After`, over gRPC as `RetryInfo`.
-    body: over HTTP; else a `google.rpc.Status` with `message`.
+    code: an HTTP status; over gRPC, the name of a code such as "UNAVAILABLE", or the HTTP status
+        that stands for it.
+    retry_after_seconds: sent as `Retry-After`, or over gRPC as `RetryInfo`.
+    body: sent over HTTP instead of a `google.rpc.Status` with `message`.
     """
 
     code: int | str
@@ -59,8 +59,8 @@ class Slow:
 class Drop:
     """Close the connection before the request is read, or after its points are stored.
 
-    `stored` sends no answer and `half-way` half of it: the client cannot know the outcome. Over
-    gRPC the client sees UNAVAILABLE, as its own transport would report.
+    `stored` sends no answer and `half-way` sends half of it: the client cannot know the outcome.
+    Over gRPC the client sees UNAVAILABLE, as if its own transport had failed.
     """
 
     when: Literal["unread", "stored", "half-way"] = "unread"

@@ -67,7 +67,7 @@ def total(value: Distribution) -> HistogramTotal:
 
 
 def _list_edges(value: Exponential) -> Iterator[tuple[float, int]]:
-    """Return ascending upper bounds, and the count between each and the one before.
+    """Return ascending upper bounds, and the count between each bound and the previous one.
 
     A negative bucket covers -base^(i+1) up to, but not including, -base^i; its edge is the same.
     """

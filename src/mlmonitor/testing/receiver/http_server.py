@@ -22,7 +22,7 @@ _IDLE_SECONDS = 60
 
 
 class HttpServer:
-    """Listens while it is up; its port is chosen by the first `up`, and kept while down."""
+    """Listens while it is up; the first `up` chooses the port, which is kept while it is down."""
 
     def __init__(self, intake: RequestHandler) -> None:
         self._intake = intake
@@ -60,7 +60,7 @@ class HttpServer:
                 self._held = None
 
     def _stop(self) -> bool:
-        """Stop; return whether it was up. Holds the lock, so that `up` finds the port reserved."""
+        """Stop; return whether it was up. Holds the lock until the port is reserved again."""
         server, self._server = self._server, None
         thread, self._thread = self._thread, None
         if server is None or thread is None:
@@ -72,7 +72,7 @@ class HttpServer:
 
 
 def bound(port: int) -> socket.socket:
-    """Return a socket that is bound and does not listen, so connections are refused."""
+    """Return a socket that is bound but does not listen, so that connections are refused."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((HOST, port))

@@ -36,9 +36,10 @@ class Request(NamedTuple):
 class Ledger:
     """Adds up the points that one receiver has stored. Safe to read while requests arrive.
 
-    Names are those sent, or those in the backend. Attributes are the point's as sent, the backend's
-    labels, or the resource's; they are compared as text. Pass those with dots in their names as a
-    mapping: `total("http.requests", {"http.method": "GET"})`.
+    A metric is found by the name that was sent or by its name in the backend. Attributes match
+    those of the point or of the resource as they were sent, or the labels in the backend; they are
+    compared as text. Pass attributes with dots in their names as a mapping:
+    `total("http.requests", {"http.method": "GET"})`.
     """
 
     def __init__(self) -> None:
@@ -58,7 +59,7 @@ class Ledger:
 
     @property
     def refused(self) -> Counter[str]:
-        """Points that were refused, by reason. A request refused unread counts as one."""
+        """Number of refused points, by reason. A request that was refused unread counts as one."""
         with self._changed:
             return Counter(self._refused)
 
@@ -98,7 +99,8 @@ class Ledger:
     ) -> int | float:
         """Return the sum of a counter over all processes and restarts; 0 if there is none.
 
-        Cumulative series add the newest value of each process and start time, deltas every point.
+        A cumulative series adds the newest value of each process and start time, a delta series
+        every point.
         """
         with self._changed:
             amounts = self._list_amounts("sum", name, {**(attributes or {}), **more})
@@ -190,7 +192,7 @@ class Ledger:
             return "\n".join(self._list_lines())
 
     def __repr__(self) -> str:
-        """Return one line, which pytest shows in failures."""
+        """Return one line for pytest to show in failures."""
         with self._changed:
             return " | ".join(line.strip() for line in self._list_lines())
 

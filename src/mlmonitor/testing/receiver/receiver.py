@@ -39,8 +39,9 @@ Profile = Literal["collector", "dynatrace", "mimir", "prometheus"]
 class OtlpReceiver:
     """Receives OTLP metrics as a backend would, on a free port of 127.0.0.1, and adds them up.
 
-    Promise: points that the backend documents as refused are refused, with its status; every
-        accepted point is in `ledger`. Price: a thread, and memory for every point.
+    Promise: a point that the backend documents as refused is refused, with the same status; every
+        accepted point is in `ledger`.
+    Price: a thread, and memory for every point.
 
     As a fixture:
 
@@ -50,10 +51,11 @@ class OtlpReceiver:
                 yield receiver
 
     profile: the backend whose rules apply. `collector` accepts all valid OTLP.
-    protocol: `grpc` for the collector alone, with the extra `grpc`; the others accept HTTP only.
-    token: the token that Dynatrace requires as `Authorization`; None for none. It is never shown.
-    tenant: the tenant that Mimir requires as `X-Scope-OrgID`; None for none.
-    clock: the backend's time in seconds since 1970, for the age of points.
+    protocol: `grpc` is for the collector alone and needs the extra `grpc`.
+    token: the token that Dynatrace requires as `Authorization`; None requires none. It is never
+        shown.
+    tenant: the tenant that Mimir requires as `X-Scope-OrgID`; None requires none.
+    clock: the backend's time in seconds since 1970, which decides how old points are.
     faults: the faults of the first requests; see `script`.
     is_managed: allow at most 12 buckets and no negative bounds, as Dynatrace Managed does.
     most_series: Mimir's limit on a tenant's series.
@@ -126,7 +128,7 @@ class OtlpReceiver:
         self._intake.script(faults)
 
     def next(self, fault: Fault, *, times: int = 1) -> None:
-        """Insert faults for the next requests before the planned ones."""
+        """Apply faults to the next requests, ahead of the planned ones."""
         for _ in range(times):
             self._intake.next(fault)
 

@@ -1,4 +1,4 @@
-"""The handling of a request by a receiver, over either transport."""
+"""How a receiver handles a request, over either transport."""
 
 import threading
 import zlib
@@ -60,7 +60,7 @@ class RequestHandler:
         self._next: list[Fault] = []
 
     def script(self, faults: "Iterable[Fault | None] | Policy") -> None:
-        """Plan the faults of the next requests, the first of them number 0."""
+        """Plan the faults of the next requests, which are counted from 0."""
         chosen = faults if callable(faults) else [self.checked(fault) for fault in faults]
         with self._lock:
             self._policy, self._number = planned(chosen), 0
@@ -96,14 +96,14 @@ class RequestHandler:
         self.ledger.write(Request(0, 0, 0, status, reason, ""), refused)
 
     def missed(self, fault: Fault, wire: bytes = b"", *, status: int | str | None = None) -> None:
-        """Record a request of which nothing was stored because of its fault."""
+        """Record a request whose fault kept all of its points from being stored."""
         fault_name = type(fault).__name__
         self.ledger.write(Request(len(wire), len(wire), 0, status, "", fault_name))
 
     def handle(
         self, head: Head, wire: bytes, fault: Fault | None, *, is_answered: bool
     ) -> ServerAnswer:
-        """Judge a request, store its accepted points, record it; with status if `is_answered`."""
+        """Judge a request, store its accepted points and record it; return the answer."""
         with self._lock:
             body, refusal = self._read_body(head, wire)
             judgement, points = Judgement(), 0

@@ -52,7 +52,8 @@ class ReceivedSeries:
     """One series of one process.
 
     name, stored_name: the name that was sent, and the backend's name.
-    attributes, labels, resource: those of the point, of the backend, and of the sender.
+    attributes, labels, resource: the attributes of the point, its labels in the backend, and the
+        attributes of the sender.
     values: (start, time, value) of every point in the order of arrival, times in ns since 1970.
     """
 

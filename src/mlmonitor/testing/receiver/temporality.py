@@ -34,7 +34,7 @@ def _measure_size(amount: Amount) -> float:
 
 
 class _Run:
-    """One series since one start time: its newest value, and its total before it fell."""
+    """One series since one start time: its newest value, and the total before its last fall."""
 
     __slots__ = ("before", "time_ns", "value")
 
@@ -47,7 +47,7 @@ class CumulativeStream:
     """A cumulative series of one process: the newest value of each start time counts.
 
     A value that falls without a new start time is an unannounced reset; as in Prometheus, the total
-    before it is kept. A fall of a series that may fall (`is_monotonic` is false) is no reset. Late
+    before it is kept. A series that may fall (`is_monotonic` is false) is not reset by a fall. Late
     and repeated points change nothing.
     """
 

@@ -80,8 +80,8 @@ class GroupEffects:
         own = self._effects.get(measure)
         if own is not None:
             return own
-        known = [effect for effect in self._effects.values() if not np.isnan(effect)]
-        return max(known, default=NAN)
+        measured = [effect for effect in self._effects.values() if not np.isnan(effect)]
+        return max(measured, default=NAN)
 
     @cached_property
     def _totals(self) -> dict[str, np.float64]:
@@ -96,7 +96,7 @@ class GroupEffects:
             for term in (f"count.{name}", f"value.{name}"):
                 totals[term] = self.sums.products[place, self._names.index(term)]
         weights = influence_weights(self.plan, totals)
-        return {name: self._compute_effect(each) for name, each in weights.items()}
+        return {name: self._compute_effect(weight) for name, weight in weights.items()}
 
     def _compute_effect(self, weights: Mapping[str, float]) -> float:
         effect = self.sums.effect(np.array([weights.get(name, 0.0) for name in self._names]))

@@ -65,7 +65,7 @@ class SelectionTable:
         self._first: list[tuple[int, Counts, Floats]] = []
 
     def reset(self, places: list[int]) -> None:
-        """Forget cohorts whose place a newer one uses."""
+        """Clear the places that newer cohorts now use."""
         self.counts[:, places] = 0
         self.sums[:, places] = 0.0
 
@@ -77,10 +77,12 @@ class SelectionTable:
         numbers, cohorts = predicted[is_number], places[is_number]
         if self._edges is None:
             self._first.append((kind, cohorts, numbers))
-            made = [part for of, _, part in self._first if of == 0]
-            if sum(map(len, made)) < _FIRST_PREDICTIONS:
+            predicted_parts = [part for of, _, part in self._first if of == 0]
+            if sum(map(len, predicted_parts)) < _FIRST_PREDICTIONS:
                 return
-            self._edges = np.unique(np.quantile(np.concatenate(made), np.arange(1, 10) / 10))
+            self._edges = np.unique(
+                np.quantile(np.concatenate(predicted_parts), np.arange(1, 10) / 10)
+            )
             waiting, self._first = self._first, []
         else:
             waiting = [(kind, cohorts, numbers)]

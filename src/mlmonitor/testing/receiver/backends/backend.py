@@ -49,7 +49,7 @@ class Judgement:
     """The outcome of one request.
 
     `refused` counts points by reason; `warnings` counts oddities of accepted points. `rejected` is
-    the number in the answer, which may differ from the true one.
+    the number that the answer states, which may differ from the number of refused points.
     """
 
     status: int = 200

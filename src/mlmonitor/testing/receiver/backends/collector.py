@@ -19,8 +19,8 @@ MOST_BYTES = 20 * 1024 * 1024
 class Collector:
     """Keeps every valid point under the name and attributes that it was sent with.
 
-    Stricter than the product, which also forwards invalid points: here they are reported in a
-    partial success.
+    Stricter than the product, which forwards invalid points as well: here a partial success
+    reports them.
     """
 
     path = "/v1/metrics"

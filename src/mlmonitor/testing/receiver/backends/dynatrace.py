@@ -71,7 +71,7 @@ def type_fault(metric: MetricHead) -> str | None:
 
 
 def key_fault(name: str) -> str | None:
-    """Accept a key of 2 to 255 characters with a valid one, outside Dynatrace's namespace `dt.`.
+    """Accept a key of 2 to 255 characters, one of them valid, outside Dynatrace's namespace `dt.`.
 
     Dropping a key of another length is an assumption: the documentation gives no consequence.
     """
@@ -152,7 +152,8 @@ class Dynatrace:
     def judge(self, payload: Payload, *, now: float) -> Judgement:
         """Accept the valid points; return 400 only if there is none.
 
-        The 400 for a request of too many points is an assumption: documented is that it is dropped.
+        The 400 for a request of too many points is an assumption: the documentation says only that
+        it is dropped.
         """
         judgement = Judgement()
         if len(payload.points) > MOST_POINTS:

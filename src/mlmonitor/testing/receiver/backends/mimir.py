@@ -54,7 +54,7 @@ def label_fault(sample: PrometheusSample) -> str | None:
 
 
 class Candidate(NamedTuple):
-    """A point without a fault of its own, and the samples it would become."""
+    """A point that is valid by itself, and the samples it would become."""
 
     stored: Stored
     samples: list[PrometheusSample]

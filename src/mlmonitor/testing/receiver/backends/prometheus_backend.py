@@ -61,7 +61,7 @@ class Prometheus:
         return Refusal(400, problem) if problem else None
 
     def judge(self, payload: Payload, *, now: float) -> Judgement:
-        """Accept all or nothing: 400 for samples out of order or bounds, 500 if untranslatable."""
+        """Accept all or nothing: 400 for late or early samples, 500 for what has no translation."""
         judgement, batch = Judgement(), self._series.batch()
         if payload.empty:
             judgement.refused[EMPTY] = len(payload.empty)

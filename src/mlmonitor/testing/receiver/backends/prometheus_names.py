@@ -56,8 +56,8 @@ _NOT_IN_LABEL = re.compile(r"[^a-zA-Z0-9_]")
 def metric_name(metric: MetricHead, *, with_suffixes: bool) -> str | None:
     """Return a metric's name; None if no character can be used.
 
-    Suffixes are the unit, `_total` for monotonic sums, and `_ratio` for gauges of unit 1, none of
-    them twice. A leading digit is preceded by `_`.
+    The suffixes are the unit, `_total` for monotonic sums, and `_ratio` for gauges of unit 1; a
+    suffix that the name already has is not repeated. A leading digit is preceded by `_`.
     """
     pattern = _NOT_IN_TOKEN if with_suffixes else _NOT_IN_NAME
     tokens = [token for token in pattern.split(metric.name) if token]
@@ -117,8 +117,8 @@ class Labels(NamedTuple):
 def labels(point: WirePoint) -> Labels | None:
     """Return a point's labels: attributes, `job`, `instance`; None if a key has no valid name.
 
-    Attributes whose names become equal are joined with `;`. Empty values are no labels. The rest
-    of the resource is in `target_info` alone and does not identify series.
+    If the names of attributes become equal, their values are joined with `;`. Empty values make no
+    label. The rest of the resource is in `target_info` alone and does not identify series.
     """
     result = Labels({}, [])
     for key, value in sorted(point.attributes, key=lambda pair: pair[0]):

@@ -27,7 +27,7 @@ TOO_NEW = "out of bounds: timestamp is too far in the future"
 
 
 class PrometheusSample(NamedTuple):
-    """One value of one series; `value` only has to distinguish equal from unequal."""
+    """One value of one series; `value` is only compared for equality."""
 
     series: Identity
     time_ms: int
@@ -97,7 +97,7 @@ class SampleHead:
         self.newest_ms, self.size = batch.newest_ms, batch.size
 
     def fault(self, sample: PrometheusSample, *, now: float) -> str | None:
-        """Return why a sample is refused; None if it is accepted, or repeats the last one."""
+        """Return why a sample is refused; None if it is accepted or repeats the previous one."""
         if sample.time_ms > now * 1000 + AHEAD_MS:
             return TOO_NEW
         newest = self.newest.get(sample.series)
