@@ -51,8 +51,8 @@ def test_the_guide_to_the_doctor_shows_what_is_printed(
             with nullcontext() if "1 stored" in printed else receiver.down():
                 statuses.append(main(command.replace("localhost:4318", here).split()))
             out, err = capsys.readouterr()
-            told = (out + err).replace(here, "localhost:4318")
-            assert [line.rstrip() for line in told.splitlines()] == printed.splitlines()
+            shown = (out + err).replace(here, "localhost:4318")
+            assert [line.rstrip() for line in shown.splitlines()] == printed.splitlines()
     assert statuses == [0, 1, 2, 0]
 
 

@@ -67,13 +67,13 @@ class Inbox:
 @pytest.fixture
 def inbox() -> Iterator[Inbox]:
     """A running webhook."""
-    made = Inbox()
-    thread = Thread(target=made.server.serve_forever)
+    people = Inbox()
+    thread = Thread(target=people.server.serve_forever)
     thread.start()
-    yield made
-    made.server.shutdown()
+    yield people
+    people.server.shutdown()
     thread.join()
-    made.server.server_close()
+    people.server.server_close()
 
 
 @pytest.fixture

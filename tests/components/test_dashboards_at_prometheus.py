@@ -97,11 +97,11 @@ def test_every_query_of_every_dashboard_finds_numbers(seen: Seen) -> None:
     empty, without_number = [], []
     count = 0
     for where, expression in board_expressions(seen):
-        found = answers(seen, expression)
+        series = answers(seen, expression)
         count += 1
-        if not any(found):
+        if not any(series):
             empty.append((where, expression))
-        if any(sample["value"][1] == "NaN" for samples in found for sample in samples):
+        if any(sample["value"][1] == "NaN" for samples in series for sample in samples):
             without_number.append((where, expression))
     assert count > 80
     assert empty == []
@@ -110,8 +110,8 @@ def test_every_query_of_every_dashboard_finds_numbers(seen: Seen) -> None:
 
 def expression_of(seen: Seen, title: str, place: int = 0) -> str:
     """The query of a panel."""
-    found = [expression for where, expression in board_expressions(seen) if where == title]
-    return found[place]
+    expressions = [expression for where, expression in board_expressions(seen) if where == title]
+    return expressions[place]
 
 
 def by_label(samples: list[dict[str, Any]], label: str) -> dict[str, float]:

@@ -32,15 +32,17 @@ def pooled() -> dict[tuple[str, str], float]:
     training = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(training)
     rows = [AMOUNTS[at % len(AMOUNTS)] for at in range(REQUESTS)]
-    found = {}
+    values_by_field = {}
     for entry in training.REFERENCE.content.fields:
         if isinstance(entry, NumericReference):
             places = np.searchsorted(entry.edges, rows, side="left")
         else:
             places = [entry.categories.index("AB"[row % 2]) for row in rows]
         counts = np.bincount(places, minlength=len(entry.counts))
-        found[entry.name, entry.role] = float(psi(np.array([entry.counts]), counts[None, :])[0])
-    return found
+        values_by_field[entry.name, entry.role] = float(
+            psi(np.array([entry.counts]), counts[None, :])[0]
+        )
+    return values_by_field
 
 
 def check(prometheus: Prometheus) -> None:
@@ -49,13 +51,13 @@ def check(prometheus: Prometheus) -> None:
     prometheus.wait_for_number(values % "amount", REQUESTS)
     prometheus.wait_for_number(values % "line", REQUESTS)
     samples = prometheus.query("mlmonitor:field_psi")
-    found = {
+    exported = {
         (sample["metric"]["field"], sample["metric"]["role"]): float(sample["value"][1])
         for sample in samples
     }
     expected = pooled()
     assert expected["amount", "feature"] > 0.5
-    assert found == pytest.approx(expected, rel=1e-9, abs=0)
+    assert exported == pytest.approx(expected, rel=1e-9, abs=0)
     assert prometheus.number('count(mlmonitor:field_psi:threshold{field="amount"})') == 1
 
 

@@ -66,7 +66,7 @@ def test_errors_of_a_fleet_equal_those_of_the_pooled_rows(prometheus: Prometheus
     monitors = list(fleet("errors", prometheus, (predicted, actual)))
     selected = '{model_name="errors"}'
     wait_for(prometheus, 'sum(mlmonitor_error_count_total{model_name="errors",field=""})', ROWS)
-    found = {
+    exported = {
         name: prometheus.number(f"mlmonitor:{name}{selected}") for name in ("mae", "rmse", "bias")
     }
     expected = {
@@ -74,7 +74,7 @@ def test_errors_of_a_fleet_equal_those_of_the_pooled_rows(prometheus: Prometheus
         "rmse": math.sqrt(metrics.mean_squared_error(actual, predicted)),
         "bias": float((predicted - actual).mean()),
     }
-    assert found == pytest.approx(expected, rel=1e-9)
+    assert exported == pytest.approx(expected, rel=1e-9)
     mae, bias = (prometheus.query(query) for query in guide_queries()[:2])
     assert float(mae[0]["value"][1]) == pytest.approx(expected["mae"], rel=1e-6)
     assert float(bias[0]["value"][1]) == pytest.approx(expected["bias"], rel=1e-6)

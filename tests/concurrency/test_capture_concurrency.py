@@ -56,11 +56,11 @@ def at_once(work: Callable[[int], None]) -> list[threading.Thread]:
 def test_every_row_put_by_eight_threads_is_added_or_counted(rows: int, limit: int) -> None:
     """Taken and dropped make exactly what was put, and the bound holds but for one a thread."""
     handover = Handover(limit)
-    shape, each = Shape((), Outputs()), 4_000
+    shape, rows_per_thread = Shape((), Outputs()), 4_000
     most = 0
 
     def put(at: int) -> None:
-        for number in range(each):
+        for number in range(rows_per_thread):
             handover.put((shape, PayloadForm.MAPPINGS, rows, (at, number), None, 1, None, Call()))
 
     threads = at_once(put)
@@ -72,7 +72,10 @@ def test_every_row_put_by_eight_threads_is_added_or_counted(rows: int, limit: in
     taken += handover.drain(10**9)
     seen = [entry[3] for entry in taken]
     assert len(seen) == len(set(seen))
-    assert sum(entry[2] for entry in taken) + handover.dropped_rows() == THREADS * each * rows
+    assert (
+        sum(entry[2] for entry in taken) + handover.dropped_rows()
+        == THREADS * rows_per_thread * rows
+    )
     assert most <= limit + THREADS
     for at in range(THREADS):
         mine = [number for thread, number in seen if thread == at]

@@ -155,7 +155,10 @@ def test_a_destination_that_hangs_at_the_end_takes_no_time_from_the_others(
 ) -> None:
     """All monitors of a process are closed at once: each has the whole time."""
     stuck = Stuck()
-    monitors = [Monitor("m", exporters=[each], config=QUIET) for each in (stuck, exporter, stuck)]
+    monitors = [
+        Monitor("m", exporters=[destination], config=QUIET)
+        for destination in (stuck, exporter, stuck)
+    ]
     for monitor in monitors:
         monitor.record({"a": [1.0]}, [1.0])
     processes.close_all(timeout_seconds=0.5)
@@ -215,19 +218,19 @@ def test_every_flush_covers_all_rows_recorded_before_it(exporter: InMemoryExport
     """Eight threads that flush at once each find their own record exported."""
     monitor = Monitor("m", exporters=[exporter], config=QUIET)
     predict = monitor.watch(lambda features: features["a"])
-    found: list[bool] = []
+    are_covered: list[bool] = []
 
     def serve() -> None:
         for _ in range(20):
             predict({"a": 1.0})
-            found.append(monitor.flush(timeout_seconds=20))
+            are_covered.append(monitor.flush(timeout_seconds=20))
 
     threads = [threading.Thread(target=serve) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [True] * 160
+    assert are_covered == [True] * 160
     assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 160
     monitor.close()
 

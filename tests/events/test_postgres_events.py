@@ -60,15 +60,15 @@ def test_every_event_is_one_row_with_its_values(store_url: str, reference: Refer
         status = monitor.status().events
     assert status is not None
     assert (status.sink, status.dropped, status.refused, status.waiting) == ("postgres", 0, 0, 0)
-    found = query(
+    stored = query(
         store_url,
         "select prediction_id, prediction, features, latency_seconds, model, model_version"
         " from mlmonitor.prediction order by prediction",
     )
-    assert [row[0] for row in found] == ids
-    assert [row[1] for row in found] == list(range(1_000))
-    assert [row[2]["amount"] for row in found] == columns["amount"].tolist()
-    assert {row[2]["line"] for row in found} == {"motor", "__new__", "boat"}
+    assert [row[0] for row in stored] == ids
+    assert [row[1] for row in stored] == list(range(1_000))
+    assert [row[2]["amount"] for row in stored] == columns["amount"].tolist()
+    assert {row[2]["line"] for row in stored} == {"motor", "__new__", "boat"}
     assert query(store_url, "select count(*), sum(actual) from mlmonitor.label") == [
         (1_000, float(sum(range(1, 1_001))))
     ]

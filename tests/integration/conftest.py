@@ -16,10 +16,10 @@ from support.collector_sink import Collector, Sink, free_port, wait_for
 @pytest.fixture
 def collector(tmp_path: Path) -> Iterator[Collector]:
     """A real collector on ports of its own, forwarding over OTLP/HTTP to a sink of ours."""
-    found = importlib.util.find_spec("rotel")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("rotel")
+    if package is None or package.origin is None:
         pytest.skip("rotel is not installed: pip install 'mlmonitor-sdk[test]'")
-    binary = Path(found.origin).parent / "rotel-agent"
+    binary = Path(package.origin).parent / "rotel-agent"
     sink = Sink()
     threading.Thread(target=sink.serve_forever, daemon=True).start()
     grpc, http = free_port(), free_port()

@@ -66,11 +66,11 @@ def rows(seed: int, count: int) -> list[Row]:
     rng = np.random.default_rng(seed)
     amounts, kinds = rng.normal(105, 25, count).tolist(), rng.integers(0, 50, count).tolist()
     lines = rng.choice(["A", "B", "C"], count, p=[0.6, 0.39, 0.01]).tolist()
-    found: list[Row] = []
+    decoded: list[Row] = []
     for amount, kind, line in zip(amounts, kinds, lines, strict=True):
         value = None if kind == 0 else "much" if kind == 1 else amount
-        found.append({"amount": value, "age": 40.0, "line": line})
-    return found
+        decoded.append({"amount": value, "age": 40.0, "line": line})
+    return decoded
 
 
 def watched(monitor: Monitor) -> tuple[Predict, Callable[[Row], Awaitable[float]]]:
@@ -194,11 +194,11 @@ def test_everything_on_the_wire_is_in_the_catalogue(
 ) -> None:
     """Names, units, kinds and attributes are those of the catalogue, and none is NaN."""
     exported(collector, rng)
-    known = {metric.name: metric for metric in CATALOG}
+    catalogue = {metric.name: metric for metric in CATALOG}
     kinds = {"counter": "sum", "gauge": "gauge", "histogram": "histogram"}
     assert len({received.metric.name for received in collector.sink.points}) > 20
     for metric, point, attributes, resource in collector.sink.points:
-        entry = known[metric.name]
+        entry = catalogue[metric.name]
         assert metric.unit == entry.unit
         assert metric.WhichOneof("data") == kinds[entry.kind]
         assert set(attributes) <= {"model.name", "model.version", *entry.attributes}

@@ -36,9 +36,9 @@ def test_maturity_is_a_share_that_never_falls_with_age(labels: list[tuple[int, i
             table.count_predictions(places)
             table.count_labels(places, np.array([float(predicted + delay)]))
     shares = table.shares_by_age(21.0)
-    known = shares[~np.isnan(shares)]
-    assert ((known >= 0) & (known <= 1)).all()
-    assert (np.diff(known) >= -1e-12).all()
+    measured = shares[~np.isnan(shares)]
+    assert ((measured >= 0) & (measured <= 1)).all()
+    assert (np.diff(measured) >= -1e-12).all()
 
 
 def test_projected_losses_equal_macks_chain_ladder_on_a_triangle() -> None:

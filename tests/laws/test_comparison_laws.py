@@ -140,9 +140,11 @@ def test_eight_workers_counts_say_what_their_pooled_rows_say(
     def profile(part: slice) -> FieldProfile:
         columns = {"x": x[part], "c": c[part].tolist()}
         rows = len(columns["x"])
-        found = FieldProfile(plan)
-        found.update(reader.read_block(Rows(rows, ColumnTable(columns, rows), {}, [], [], None)))
-        return found
+        profile_of_rows = FieldProfile(plan)
+        profile_of_rows.update(
+            reader.read_block(Rows(rows, ColumnTable(columns, rows), {}, [], [], None))
+        )
+        return profile_of_rows
 
     cuts = np.sort(rng.integers(0, 8_000, 7)).tolist()
     workers = [

@@ -55,9 +55,9 @@ def block(seed: int, rows: int) -> Block:
     """Some rows, read and extended."""
     reader = reader_of(Deriver(reference().content, plan().schema), plan().schema, ignore=())
     table = ColumnTable(columns(seed, rows), rows)
-    found = reader.read_block(Rows(rows, table, {}, [], [], None))
+    read = reader.read_block(Rows(rows, table, {}, [], [], None))
     assert reader.unknown == {}
-    return found
+    return read
 
 
 def part(whole: Block, start: int, stop: int) -> Block:
@@ -72,13 +72,13 @@ def part(whole: Block, start: int, stop: int) -> Block:
     )
 
 
-def assert_same(found: FieldProfile, expected: FieldProfile) -> None:
+def assert_same(actual: FieldProfile, expected: FieldProfile) -> None:
     """Sums agree up to rounding, counts exactly, and so does what follows from them."""
-    np.testing.assert_allclose(found.kernels, expected.kernels, rtol=1e-12, atol=1e-12)
-    np.testing.assert_array_equal(found.bins, expected.bins)
-    np.testing.assert_array_equal(found.quality, expected.quality)
+    np.testing.assert_allclose(actual.kernels, expected.kernels, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(actual.bins, expected.bins)
+    np.testing.assert_array_equal(actual.quality, expected.quality)
     np.testing.assert_allclose(
-        mmd_of(plan(), found), mmd_of(plan(), expected), rtol=1e-9, equal_nan=True
+        mmd_of(plan(), actual), mmd_of(plan(), expected), rtol=1e-9, equal_nan=True
     )
 
 
@@ -89,9 +89,9 @@ def test_kernel_sums_do_not_depend_on_the_cut(seed: int, cuts: list[int], rows: 
     at = sorted({0, rows, *(min(cut, rows) for cut in cuts)})
     parts = [part(whole, *pair) for pair in itertools.pairwise(at)]
     merged = FieldProfile(plan())
-    for each in parts:
+    for piece in parts:
         one = FieldProfile(plan())
-        one.update(each)
+        one.update(piece)
         one.merge(merged)
         merged = one
     expected = FieldProfile(plan())
@@ -123,24 +123,24 @@ def test_a_window_of_rows_holds_the_sums_of_its_rows(seed: int, rows: int, lengt
     expected = FieldProfile(plan())
     expected.merge(FieldProfile(plan()))
     expected.update(part(whole, rows - kept, rows))
-    found = window.view().profile
-    np.testing.assert_allclose(found.kernels, expected.kernels, rtol=1e-9, atol=1e-9)
+    windowed = window.view().profile
+    np.testing.assert_allclose(windowed.kernels, expected.kernels, rtol=1e-9, atol=1e-9)
 
 
 @given(st.integers(0, 99), st.integers(0, 12))
 def test_a_row_is_derived_the_same_alone_or_in_a_batch(seed: int, rows: int) -> None:
     """Row by row as dicts, or all at once as columns."""
-    told = columns(seed, rows)
+    by_columns = columns(seed, rows)
     single = [
-        {name: values[at] for name, values in told.items() if values[at] is not None}
+        {name: values[at] for name, values in by_columns.items() if values[at] is not None}
         for at in range(rows)
     ]
     reader = reader_of(Deriver(reference().content, plan().schema), plan().schema, ignore=())
-    found = reader.read_block(Rows(rows, MappingTable(single), {}, [], [], None))
+    alone = reader.read_block(Rows(rows, MappingTable(single), {}, [], [], None))
     expected = block(seed, rows)
-    np.testing.assert_allclose(found.numeric, expected.numeric, rtol=1e-9, equal_nan=True)
-    np.testing.assert_array_equal(found.refused, expected.refused)
-    assert found.categorical == expected.categorical
+    np.testing.assert_allclose(alone.numeric, expected.numeric, rtol=1e-9, equal_nan=True)
+    np.testing.assert_array_equal(alone.refused, expected.refused)
+    assert alone.categorical == expected.categorical
 
 
 def test_a_reference_with_derived_fields_is_read_as_it_was_written() -> None:

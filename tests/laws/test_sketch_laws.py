@@ -51,15 +51,15 @@ def _same_moments(one: Moments, two: Moments) -> None:
     peak = np.where(one.count > 0, np.maximum(-one.min, one.max), 0.0)
     for mine, theirs in ((one.mean, two.mean), (one.stddev, two.stddev)):
         np.testing.assert_array_equal(np.isnan(mine), np.isnan(theirs))
-        known = ~np.isnan(mine)
-        gap = np.abs(mine[known] / 2 - theirs[known] / 2)
-        assert (gap <= np.maximum(1e-9 * peak[known], 2e-323)).all()
+        finite = ~np.isnan(mine)
+        gap = np.abs(mine[finite] / 2 - theirs[finite] / 2)
+        assert (gap <= np.maximum(1e-9 * peak[finite], 2e-323)).all()
 
 
 def _ranks_hold(digests: TDigest, data: streams.Floats) -> None:
     """Every quantile lies where its share of the data does, within the promise."""
-    found = digests.quantile(QS)
-    for values, quantiles in zip(data, found, strict=True):
+    estimates = digests.quantile(QS)
+    for values, quantiles in zip(data, estimates, strict=True):
         ordered = np.sort(values[~np.isnan(values)])
         if ordered.size == 0:
             assert np.isnan(quantiles).all()
@@ -70,10 +70,10 @@ def _ranks_hold(digests: TDigest, data: streams.Floats) -> None:
         assert (high + TDigest.WORST_ERROR >= QS).all()
 
 
-def _same_digests(one: TDigest, two: TDigest, met: Sequence[Any]) -> None:
+def _same_digests(one: TDigest, two: TDigest, values: Sequence[Any]) -> None:
     for name in ("count", "min", "max"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
-    data = np.concatenate(met, axis=1)
+    data = np.concatenate(values, axis=1)
     _ranks_hold(one, data)
     _ranks_hold(two, data)
 
@@ -88,23 +88,23 @@ def _same_profiles(one: FieldProfile, two: FieldProfile, _: Sequence[Any]) -> No
 def _bounds_hold(sketch: HeavyHitters, truth: dict[str, int]) -> None:
     """No count is too low, none too high by more than its error, and nobody frequent is missed."""
     assert sketch.total == sum(truth.values())
-    found = {hitter.name: hitter for hitter in sketch.top()}
-    for name, hitter in found.items():
+    hitters = {hitter.name: hitter for hitter in sketch.top()}
+    for name, hitter in hitters.items():
         assert hitter.count - hitter.error <= truth.get(name, 0) <= hitter.count
-    assert {name for name, n in truth.items() if n * sketch.size > sketch.total} <= found.keys()
+    assert {name for name, n in truth.items() if n * sketch.size > sketch.total} <= hitters.keys()
 
 
-def _same_hitters(one: HeavyHitters, two: HeavyHitters, met: Sequence[Any]) -> None:
+def _same_hitters(one: HeavyHitters, two: HeavyHitters, values: Sequence[Any]) -> None:
     truth: dict[str, int] = {}
-    for names in met:
+    for names in values:
         for name, count in names.items():
             truth[name] = truth.get(name, 0) + count
     _bounds_hold(one, truth)
     _bounds_hold(two, truth)
 
 
-def _same_distinct(one: Distinct, two: Distinct, met: Sequence[Any]) -> None:
-    truth = len({name for names in met for name in names})
+def _same_distinct(one: Distinct, two: Distinct, values: Sequence[Any]) -> None:
+    truth = len({name for names in values for name in names})
     for sketch in (one, two):
         assert abs(sketch.estimate() - truth) <= max(Distinct.RELATIVE_ERROR * truth, 1e-3)
 
@@ -118,22 +118,24 @@ def _same_sums(one: ErrorSums, two: ErrorSums, _: Sequence[Any]) -> None:
         np.testing.assert_allclose(one.signed, two.signed, rtol=1e-9, atol=atol)
 
 
-def _same_exponential(one: ExponentialSketch, two: ExponentialSketch, met: Sequence[Any]) -> None:
+def _same_exponential(
+    one: ExponentialSketch, two: ExponentialSketch, values: Sequence[Any]
+) -> None:
     for name in ("scale", "offset", "zeros", "min", "max"):
         assert getattr(one, name) == getattr(two, name)
     np.testing.assert_array_equal(one.counts, two.counts)
-    whole = sum(np.abs(block[np.isfinite(block)] / 1e9).sum() for block in met)
+    whole = sum(np.abs(block[np.isfinite(block)] / 1e9).sum() for block in values)
     gap = abs(one.sum / 1e9 - two.sum / 1e9)
     assert gap <= 1e-9 * whole or not np.isfinite([one.sum, two.sum]).all()
 
 
-def _same_shapes(one: Shapes, two: Shapes, met: Sequence[Any]) -> None:
-    _same_digests(one.digests, two.digests, [block.numeric for block in met])
-    encoded = [digest(block, PLAN).encoded for block in met]
+def _same_shapes(one: Shapes, two: Shapes, values: Sequence[Any]) -> None:
+    _same_digests(one.digests, two.digests, [block.numeric for block in values])
+    encoded = [digest(block, PLAN).encoded for block in values]
     for at in range(len(PLAN.schema.categorical)):
-        new = [each[at].new for each in encoded]
+        new = [digests[at].new for digests in encoded]
         _same_hitters(one.hitters[at], two.hitters[at], new)
-        rare = [_rare_names(block.categorical[at], at) for block in met]
+        rare = [_rare_names(block.categorical[at], at) for block in values]
         _same_distinct(one.distinct[at], two.distinct[at], rare)
 
 
@@ -141,8 +143,8 @@ def _rare_names(values: Sequence[object], at: int) -> set[str]:
     """Names that are none of the dictionary's own, told without it; of truths there are none."""
     if PLAN.dictionaries[at].is_boolean:
         return set()
-    known = [value for value in values if value is not ABSENT and not is_missing(value)]
-    names = {name for value in known if (name := category_name(value)) is not None}
+    present = [value for value in values if value is not ABSENT and not is_missing(value)]
+    names = {name for value in present if (name := category_name(value)) is not None}
     return names.difference(PLAN.dictionaries[at].top)
 
 
@@ -464,10 +466,10 @@ def test_every_value_of_a_profile_has_one_quality(block: Block) -> None:
     profile.update(block)
     np.testing.assert_array_equal(profile.quality[:2].sum(axis=1), block.rows)
     np.testing.assert_array_equal(profile.bins.sum(axis=1), profile.moments.count)
-    refused = [QUALITIES.index(each) for each in ("missing", "nonfinite", "wrong_type")]
-    known = profile.quality.sum(axis=1) - profile.quality[:, refused].sum(axis=1)
-    held = np.concatenate([profile.bins.sum(axis=1), profile.categories.sum(axis=1)])
-    np.testing.assert_array_equal(held, known)
+    refused = [QUALITIES.index(quality) for quality in ("missing", "nonfinite", "wrong_type")]
+    accepted = profile.quality.sum(axis=1) - profile.quality[:, refused].sum(axis=1)
+    counted = np.concatenate([profile.bins.sum(axis=1), profile.categories.sum(axis=1)])
+    np.testing.assert_array_equal(counted, accepted)
 
 
 @pytest.mark.parametrize("name", streams.STREAMS)

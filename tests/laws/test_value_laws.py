@@ -137,9 +137,9 @@ def assert_agrees(
         assert category_names(column) == names
         assert [key[0] for key in segment_values([column])] == names
         np.testing.assert_array_equal(read(column)[0], numbers)
-        known = Dictionary([name for name in dict.fromkeys(names) if name is not None])
-        codes = known.encode(lookup_values(column)).codes.tolist()
-        assert [known.top[code] if code >= 0 else None for code in codes] == names
+        dictionary = Dictionary([name for name in dict.fromkeys(names) if name is not None])
+        codes = dictionary.encode(lookup_values(column)).codes.tolist()
+        assert [dictionary.top[code] if code >= 0 else None for code in codes] == names
 
 
 def nan_or(value: float | None) -> float:

@@ -23,10 +23,10 @@ def test_the_distance_is_mahalanobis(fields: int, rows: int, rng: np.random.Gene
     scaling = Scaling.fit(values)
     z = scaling.apply(values)
     covariance = shrunk_covariance(z)
-    found, count = Distances(scaling, covariance).squared(values)
+    squared, count = Distances(scaling, covariance).squared(values)
     metric = np.linalg.inv(covariance)
     expected = cdist(z.T, np.zeros((1, fields)), "mahalanobis", VI=metric)[:, 0]
-    np.testing.assert_allclose(np.sqrt(found), expected, rtol=1e-6)
+    np.testing.assert_allclose(np.sqrt(squared), expected, rtol=1e-6)
     assert (count == fields).all()
 
 

@@ -33,10 +33,10 @@ counts = st.one_of(small, st.integers(0, 10_000), st.integers(1 << 31, HUGE))
 
 
 @st.composite
-def pairs(draw: st.DrawFn, each: st.SearchStrategy[int] = counts) -> tuple[Table, Table]:
+def pairs(draw: st.DrawFn, counts_of_bin: st.SearchStrategy[int] = counts) -> tuple[Table, Table]:
     """Two tables `[fields, bins]` of counts, zeros and empty fields among them."""
     fields, bins = draw(st.integers(1, 4)), draw(st.integers(1, 12))
-    row = st.lists(each, min_size=bins, max_size=bins)
+    row = st.lists(counts_of_bin, min_size=bins, max_size=bins)
     table = st.lists(row, min_size=fields, max_size=fields)
     return np.array(draw(table), np.int64), np.array(draw(table), np.int64)
 
@@ -65,8 +65,8 @@ def test_psi_is_its_definition(tables: tuple[Table, Table]) -> None:
 @given(pairs())
 def test_jensen_shannon_is_the_distance_of_scipy(tables: tuple[Table, Table]) -> None:
     """Each field's distance equals scipy's to base 2; where scipy divides by zero it is NaN."""
-    found = jensen_shannon(*tables)
-    for a, b, distance in zip(*tables, found, strict=True):
+    computed = jensen_shannon(*tables)
+    for a, b, distance in zip(*tables, computed, strict=True):
         if a.sum() == 0 or b.sum() == 0:
             assert math.isnan(distance)
         else:
@@ -78,10 +78,10 @@ def test_jensen_shannon_is_the_distance_of_scipy(tables: tuple[Table, Table]) ->
 def test_the_laws_for_many_rows_are_those_of_the_chi_square(bins: int) -> None:
     """PSI's and chi-square's are the 99 % points of the chi-square they follow, within 2 %."""
     reference, current = np.full((1, bins), 1_000), np.full((1, bins), 50)
-    found, point = by_law(reference, current), chi2.ppf(0.99, bins - 1)
+    threshold, point = by_law(reference, current), chi2.ppf(0.99, bins - 1)
     noise = 1 / reference.sum() + 1 / current.sum()
-    assert found["psi"][0] == pytest.approx(point * noise, rel=0.02)
-    assert found["chi2"][0] == pytest.approx(point, rel=0.02)
+    assert threshold["psi"][0] == pytest.approx(point * noise, rel=0.02)
+    assert threshold["chi2"][0] == pytest.approx(point, rel=0.02)
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -136,6 +136,6 @@ def test_wasserstein_is_that_of_scipy_but_for_the_outermost(
 ) -> None:
     """In standard deviations, within 1 % and 0.03 of scipy's, for a law that moved or widened."""
     x, y = rng.normal(size=40_000), rng.normal(shift, 1.0 + shift / 4, size=40_000)
-    quantiles = [np.quantile(each, WASSERSTEIN_RANKS)[None] for each in (x, y)]
-    found = wasserstein(*quantiles, np.array([1.0]))[0]
-    assert found == pytest.approx(wasserstein_distance(x, y), rel=0.01, abs=0.03)
+    quantiles = [np.quantile(sample, WASSERSTEIN_RANKS)[None] for sample in (x, y)]
+    distance = wasserstein(*quantiles, np.array([1.0]))[0]
+    assert distance == pytest.approx(wasserstein_distance(x, y), rel=0.01, abs=0.03)

@@ -23,7 +23,7 @@ def alternatives(null: np.ndarray) -> list[np.ndarray]:
     """Around the null, no surer than it and with half a count a bin at least; and a flat one."""
     share, flat = null / null.sum(), np.full(null.size, PRIOR)
     sure = [1 / (1 / c + 1 / null.sum()) for c in CONCENTRATIONS]
-    return [*(np.maximum(share * each, PRIOR) for each in sure), flat]
+    return [*(np.maximum(share * law, PRIOR) for law in sure), flat]
 
 
 def naive_log_e(reference: np.ndarray, rows: list[int], every: int) -> float:

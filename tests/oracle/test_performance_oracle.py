@@ -76,7 +76,7 @@ def test_binary_classification_measures_equal_scikit_learns(processes: int, rate
     actual = (rng.random(ROWS) < 1 / (1 + np.exp(-0.8 * logits))).astype(np.int64)
     predicted = (score > 0.5).astype(np.int64)
     plan = OutcomePlan("binary", ("no", "yes"), has_scores=True)
-    found = performance_of(plan, classes_of(plan, actual, predicted, score[None]), processes)
+    performance = performance_of(plan, classes_of(plan, actual, predicted, score[None]), processes)
     bins = np.digitize(score, np.arange(1, 10) / 10, right=True)
     gaps = [abs((score - actual)[bins == at].sum()) for at in range(10)]
     expected = {
@@ -90,17 +90,17 @@ def test_binary_classification_measures_equal_scikit_learns(processes: int, rate
         "brier": metrics.brier_score_loss(actual, score),
         "ece": sum(gaps) / ROWS,
     }
-    values = {name: found[name].value for name in expected}
+    values = {name: performance[name].value for name in expected}
     assert values == pytest.approx(expected, rel=1e-9)
     areas = {
         "roc_auc": metrics.roc_auc_score(actual, score),
         "pr_auc": metrics.average_precision_score(actual, score),
     }
     for name, area in areas.items():
-        assert abs(found[name].value - area) <= found.auc_error[name] + 1e-12
-        assert found.auc_error[name] < (0.003 if name == "roc_auc" else 0.05)
+        assert abs(performance[name].value - area) <= performance.auc_error[name] + 1e-12
+        assert performance.auc_error[name] < (0.003 if name == "roc_auc" else 0.05)
     matrix = metrics.confusion_matrix(actual, predicted)
-    assert [list(row.values()) for row in found.confusion.values()] == matrix.tolist()
+    assert [list(row.values()) for row in performance.confusion.values()] == matrix.tolist()
 
 
 @processes
@@ -127,10 +127,10 @@ def test_another_threshold_decides_as_numpy_would() -> None:
     score = rng.random(ROWS)
     actual = (rng.random(ROWS) < score).astype(np.int64)
     plan = OutcomePlan("binary", ("no", "yes"), has_scores=True)
-    found = performance_of(plan, classes_of(plan, actual, actual, score[None]), 1)
+    performance = performance_of(plan, classes_of(plan, actual, actual, score[None]), 1)
     for threshold in (0.1, 0.5, 0.93):
         flagged = score > threshold
-        outcome = found.at(threshold)
+        outcome = performance.at(threshold)
         assert outcome.threshold == pytest.approx(threshold)
         assert outcome.true_positives == (flagged & (actual == 1)).sum()
         assert outcome.true_negatives == (~flagged & (actual == 0)).sum()
@@ -146,7 +146,7 @@ def test_multiclass_measures_equal_scikit_learns(processes: int) -> None:
     actual = np.array([rng.choice(4, p=row) for row in scores])
     predicted = scores[:, :3].argmax(axis=1)
     plan = OutcomePlan("multiclass", ("a", "b", "c", "d"), has_scores=True)
-    found = performance_of(plan, classes_of(plan, actual, predicted, scores.T), processes)
+    performance = performance_of(plan, classes_of(plan, actual, predicted, scores.T), processes)
     macro: dict[str, Any] = {"average": "macro", "zero_division": 0}
     one_hot = np.eye(4)[actual]
     matrices = metrics.multilabel_confusion_matrix(actual, predicted)
@@ -160,9 +160,9 @@ def test_multiclass_measures_equal_scikit_learns(processes: int) -> None:
         "log_loss": metrics.log_loss(actual, scores),
         "brier": ((scores - one_hot) ** 2).sum(axis=1).mean(),
     }
-    assert {name: found[name].value for name in expected} == pytest.approx(expected, rel=1e-9)
+    assert {name: performance[name].value for name in expected} == pytest.approx(expected, rel=1e-9)
     area = metrics.roc_auc_score(actual, scores, multi_class="ovr", average="macro")
-    assert abs(found["roc_auc"].value - area) <= found.auc_error["roc_auc"] + 1e-12
+    assert abs(performance["roc_auc"].value - area) <= performance.auc_error["roc_auc"] + 1e-12
 
 
 def test_ranking_measures_equal_scikit_learns() -> None:

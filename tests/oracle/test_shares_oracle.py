@@ -16,26 +16,26 @@ def test_the_critical_share_is_passed_once_in_a_hundred(
     belief: tuple[float, float], rows: int
 ) -> None:
     """Exactly the 99 % point up to 64 bad values; beyond, passed in 0.5 to 2 % of windows."""
-    found = critical_share(np.array([belief]), np.array([rows]))[0] * rows
+    threshold = critical_share(np.array([belief]), np.array([rows]))[0] * rows
     law = betabinom(rows, *belief)
-    if found <= 64:
-        assert round(found) == law.ppf(0.99)
+    if threshold <= 64:
+        assert round(threshold) == law.ppf(0.99)
     else:
-        assert law.sf(np.floor(found - 1)) >= 0.005
-        assert law.sf(np.ceil(found)) <= 0.02
+        assert law.sf(np.floor(threshold - 1)) >= 0.005
+        assert law.sf(np.ceil(threshold)) <= 0.02
 
 
 @pytest.mark.parametrize("rows", [1, 50, 10_000, 2**31, 2**52])
 def test_no_number_of_rows_is_too_large(rows: int) -> None:
     """The critical share is a share, and falls towards what is believed."""
     belief = np.array([[0.5, 1_000.5], [10.5, 990.5], [500.5, 500.5]])
-    found = critical_share(belief, np.full(3, rows))
+    shares = critical_share(belief, np.full(3, rows))
     expected = belief[:, 0] / belief.sum(axis=1)
-    assert (found >= expected - 1 / rows).all()
-    assert (found <= 1).all()
+    assert (shares >= expected - 1 / rows).all()
+    assert (shares <= 1).all()
     if rows == 2**52:
         limit = betaprime(belief[:, 0], belief[:, 1]).ppf(0.99)
-        np.testing.assert_allclose(found, limit / (1 + limit), rtol=0.1)
+        np.testing.assert_allclose(shares, limit / (1 + limit), rtol=0.1)
 
 
 def test_without_rows_there_is_no_critical_share() -> None:

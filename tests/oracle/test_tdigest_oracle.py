@@ -54,11 +54,13 @@ def from_shards(values: streams.Floats) -> TDigest:
     return whole
 
 
-def rank_errors(values: streams.Floats, q: streams.Floats, found: streams.Floats) -> streams.Floats:
+def rank_errors(
+    values: streams.Floats, q: streams.Floats, quantiles: streams.Floats
+) -> streams.Floats:
     """How far `q` is from the ranks that each found value has in the data."""
     ordered = np.sort(values)
-    low = ordered.searchsorted(found, side="left") / ordered.size
-    high = ordered.searchsorted(found, side="right") / ordered.size
+    low = ordered.searchsorted(quantiles, side="left") / ordered.size
+    high = ordered.searchsorted(quantiles, side="right") / ordered.size
     return np.maximum(np.maximum(low - q, q - high), 0.0)
 
 
@@ -129,8 +131,8 @@ def test_few_values_are_all_kept(rows: int, rng: np.random.Generator) -> None:
 def test_ranks_of_a_normal_sample_are_the_normal_distributions(rng: np.random.Generator) -> None:
     """Of 200,000 normal values, `cdf` is scipy's within the promise and five sampling errors."""
     x = np.linspace(-3, 3, 61)
-    found = in_blocks(rng.normal(size=200_000)).cdf(x[None])[0]
-    assert np.abs(found - stats.norm.cdf(x)).max() < TDigest.MIDDLE_ERROR + 5 * 0.5 / 200_000**0.5
+    ranks = in_blocks(rng.normal(size=200_000)).cdf(x[None])[0]
+    assert np.abs(ranks - stats.norm.cdf(x)).max() < TDigest.MIDDLE_ERROR + 5 * 0.5 / 200_000**0.5
 
 
 def test_shards_of_different_sizes_weigh_by_their_rows(rng: np.random.Generator) -> None:

@@ -127,9 +127,9 @@ def test_a_killed_worker_loses_what_it_answered_since_its_last_export(
     """At most that; and no other process loses anything."""
     variables = {"SERVICE_EXPORT_SECONDS": str(EXPORT_SECONDS), "SERVICE_TELLS_PROCESS": "1"}
     service = serve(*GUNICORN, "-w", "3", "wsgi", **variables)
-    found: list[Answers] = []
+    answers_by_run: list[Answers] = []
     client = threading.Thread(
-        target=lambda: found.append(ask_many(service.port, 3_000, rate=250.0))
+        target=lambda: answers_by_run.append(ask_many(service.port, 3_000, rate=250.0))
     )
     client.start()
     while len(workers(service)) < 3 and client.is_alive():
@@ -140,7 +140,7 @@ def test_a_killed_worker_loses_what_it_answered_since_its_last_export(
     os.kill(victim, signal.SIGKILL)
     client.join()
     assert service.stop() == 0, service.said()
-    (answers,) = found
+    (answers,) = answers_by_run
     for process in answers.processes - {victim}:
         given = sum(answer.process == process for answer in answers.given)
         assert reported(sink, process)[0] == given

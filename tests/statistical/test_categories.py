@@ -37,9 +37,9 @@ def fitted(shares: Floats, rows: int, rng: np.random.Generator) -> tuple[Counts,
     true = np.zeros(60)
     listed = [by_name[name] for name in entry.categories]
     true[: len(listed)] = listed
-    known = sum(by_name[name] for name in entry.others)
-    true[len(listed)] = known if entry.is_closed else 1 - sum(listed)
-    true[len(listed) + 1] = max(1 - sum(listed) - known, 0.0) if entry.is_closed else 0.0
+    known_rare = sum(by_name[name] for name in entry.others)
+    true[len(listed)] = known_rare if entry.is_closed else 1 - sum(listed)
+    true[len(listed) + 1] = max(1 - sum(listed) - known_rare, 0.0) if entry.is_closed else 0.0
     counts, prior = entry_counts(entries, plan)[0], prior_counts(entries, plan)[0]
     is_bin = possible_bins(plan)[0]
     table = np.zeros((3, 60))
@@ -56,15 +56,15 @@ def fitted(shares: Floats, rows: int, rng: np.random.Generator) -> tuple[Counts,
 def test_rare_categories_are_no_drift(law: str, rows: int, rng: np.random.Generator) -> None:
     """In 50,000 rows at most eight streams in a hundred ever have evidence of 1 %."""
     shares = LAWS[law] / LAWS[law].sum()
-    found = [fitted(shares, rows, rng) for _ in range(REFERENCES)]
+    fits = [fitted(shares, rows, rng) for _ in range(REFERENCES)]
     evidence = EProcess(
-        np.array([table[0] for table, _, _ in found]).astype(np.int64),
-        np.array([is_bin for _, _, is_bin in found]) > 0,
-        prior=np.array([table[1] for table, _, _ in found]),
+        np.array([table[0] for table, _, _ in fits]).astype(np.int64),
+        np.array([is_bin for _, _, is_bin in fits]) > 0,
+        prior=np.array([table[1] for table, _, _ in fits]),
     )
     highest = np.full(REFERENCES, -np.inf)
     for _ in range(LOOKS):
-        evidence.update(np.array([rng.multinomial(LOOK_ROWS, true) for _, true, _ in found]))
+        evidence.update(np.array([rng.multinomial(LOOK_ROWS, true) for _, true, _ in fits]))
         highest = np.maximum(highest, evidence.log_e())
     alerts = int(np.count_nonzero(highest >= np.log(1 / ALPHA)))
     assert highest_rate(alerts, REFERENCES) <= 0.08

@@ -45,7 +45,7 @@ def watched(change: Callable[[Columns, np.random.Generator, float], None]) -> To
     """Calm rows, then such as `change` makes of them; its last argument goes from 0 to 1."""
     rng = np.random.default_rng(11)
     reference = Reference.fit(rows(rng, REFERENCE_ROWS), predictions=np.zeros(REFERENCE_ROWS))
-    found: list[Alert] = []
+    alerts: list[Alert] = []
     exporter, clock = InMemoryExporter(), ManualClock()
     config = Config(
         check_rows=STEP_ROWS,
@@ -61,7 +61,7 @@ def watched(change: Callable[[Columns, np.random.Generator, float], None]) -> To
         exporters=[exporter],
         config=config,
         clock=clock,
-        on_alert=found.append,
+        on_alert=alerts.append,
     ) as monitor:
         for start in range(0, CALM_ROWS + CHANGED_ROWS, STEP_ROWS):
             columns = rows(rng, STEP_ROWS)
@@ -70,7 +70,7 @@ def watched(change: Callable[[Columns, np.random.Generator, float], None]) -> To
             monitor.record(columns, np.zeros(STEP_ROWS))
             clock.advance(1.0)
             assert monitor.flush(timeout_seconds=60)
-            for alert in found:
+            for alert in alerts:
                 rows_until.setdefault(alert.field, start + STEP_ROWS - CALM_ROWS)
     beyond = {
         (name, measure)
@@ -137,7 +137,7 @@ def test_a_change_is_found_in_its_field_and_no_other(
     seen_by: str,
 ) -> None:
     """After calm rows without any alert, one field alerts, and its window is beyond chance."""
-    told = watched(change)
-    assert set(told.rows_until) == {name}
-    assert 0 < told.rows_until[name] <= within_rows
-    assert (name, seen_by) in told.beyond_chance
+    outcome = watched(change)
+    assert set(outcome.rows_until) == {name}
+    assert 0 < outcome.rows_until[name] <= within_rows
+    assert (name, seen_by) in outcome.beyond_chance

@@ -125,7 +125,7 @@ def test_one_window_in_a_hundred_passes(law: str, rng: np.random.Generator) -> N
             rates = passing(reference, reference.critical, windows, is_ordered=law in LAWS)
             passed.update({(size, name): round(rate * WINDOWS) for name, rate in rates.items()})
     assert len(passed) == len(SIZES) * (len(MEASURES) - (law not in LAWS))
-    wrong = {each: n for each, n in passed.items() if not holds(n, REFERENCES * WINDOWS)}
+    wrong = {measure: n for measure, n in passed.items() if not holds(n, REFERENCES * WINDOWS)}
     assert not wrong
 
 
@@ -145,12 +145,14 @@ def test_the_bound_holds_over_small_and_learned_references(
             kinds = {"fitted": reference.critical}
             kinds |= {"learned": reference.learned} if is_learned else {}
             for kind, critical in kinds.items():
-                found = passing(reference, critical, windows, is_ordered=law in LAWS)
-                for name, rate in found.items():
+                passed = passing(reference, critical, windows, is_ordered=law in LAWS)
+                for name, rate in passed.items():
                     rates.setdefault((kind, size, name), []).append(rate)
     assert len(rates) >= 2 * 4 * (len(MEASURES) - (law not in LAWS))
     wrong = {
-        each: np.mean(of) for each, of in rates.items() if not holds_by_reference(np.array(of))
+        measure: np.mean(of)
+        for measure, of in rates.items()
+        if not holds_by_reference(np.array(of))
     }
     assert not wrong
 
@@ -174,7 +176,7 @@ def test_wasserstein_from_digests_exceeds_its_threshold_in_one_window_of_a_hundr
         both = CriticalValues([entry.critical], counts), learned
         window = np.zeros_like(counts)
         window[0, 0] = size
-        limits = [each.at(window)[WASSERSTEIN] for each in both]
+        limits = [table.at(window)[WASSERSTEIN] for table in both]
         digest = TDigest(windows // 4)
         digest.update(LAWS[law].draw(rng, size * windows // 4).reshape(-1, size))
         then = np.broadcast_to(np.array(entry.quantiles[1:-1]), (windows // 4, 99))
@@ -182,7 +184,7 @@ def test_wasserstein_from_digests_exceeds_its_threshold_in_one_window_of_a_hundr
             then, digest.quantile(WASSERSTEIN_RANKS), np.full(windows // 4, entry.stddev)
         )
         passed += np.count_nonzero(moved > limits, axis=1)
-    assert all(holds(int(each), windows) for each in passed)
+    assert all(holds(int(count), windows) for count in passed)
 
 
 @pytest.mark.parametrize("change", [0.0, 0.02, 0.1, 0.3])

@@ -40,29 +40,29 @@ def unrelated(rng: np.random.Generator, rows: int) -> dict[str, Floats]:
 
 def flipped(rng: np.random.Generator, rows: int) -> dict[str, Floats]:
     """As related as before, but one feature the other way round."""
-    found = related(rng, rows)
-    return found | {"x0": 1 / found["x0"]}
+    vectors = related(rng, rows)
+    return vectors | {"x0": 1 / vectors["x0"]}
 
 
 def clusters(rng: np.random.Generator, rows: int) -> Floats:
     """Vectors about five topics, of which one is met most of the time."""
     topics = np.random.default_rng(5).normal(size=(5, DIMENSIONS))
     at = rng.choice(5, rows, p=[0.6, 0.1, 0.1, 0.1, 0.1])
-    found: Floats = topics[at] + 0.7 * rng.normal(size=(rows, DIMENSIONS))
-    return found
+    vectors: Floats = topics[at] + 0.7 * rng.normal(size=(rows, DIMENSIONS))
+    return vectors
 
 
 def turned(rng: np.random.Generator, rows: int) -> Floats:
     """The same vectors, turned: every one is as long as before, and as far from every other."""
-    found: Floats = clusters(rng, rows) @ ortho_group.rvs(DIMENSIONS, random_state=2)
-    return found
+    vectors: Floats = clusters(rng, rows) @ ortho_group.rvs(DIMENSIONS, random_state=2)
+    return vectors
 
 
 def unit(rng: np.random.Generator, rows: int) -> Floats:
     """Directions, as most models for text give them, with wild coordinates."""
     wild = rng.standard_t(3, size=(rows, DIMENSIONS)) + 0.5
-    found: Floats = wild / np.linalg.norm(wild, axis=1, keepdims=True)
-    return found
+    vectors: Floats = wild / np.linalg.norm(wild, axis=1, keepdims=True)
+    return vectors
 
 
 def texts(rng: np.random.Generator, rows: int) -> list[str]:
@@ -74,19 +74,19 @@ def texts(rng: np.random.Generator, rows: int) -> list[str]:
 
 def alerts(reference: Reference, draw: Draw, rng: np.random.Generator, rows: int) -> dict[str, int]:
     """After how many rows each field alerted."""
-    found: list[Alert] = []
+    alerts: list[Alert] = []
     until: dict[str, int] = {}
     config = Config(
         check_rows=STEP_ROWS, check_interval_seconds=0, export_interval_seconds=86_400.0, alpha=0.01
     )
     clock = ManualClock()
     with Monitor(
-        "m", reference=reference, config=config, on_alert=found.append, clock=clock
+        "m", reference=reference, config=config, on_alert=alerts.append, clock=clock
     ) as monitor:
         for start in range(0, rows, STEP_ROWS):
             monitor.record(draw(rng, STEP_ROWS), np.zeros(STEP_ROWS))
             assert monitor.flush(timeout_seconds=60)
-            for alert in found:
+            for alert in alerts:
                 until.setdefault(alert.field, start + STEP_ROWS)
     return until
 

@@ -54,8 +54,8 @@ def tilted(shares: Floats, psi: float) -> Floats:
 
     def distance(by: float) -> float:
         new = moved(by)
-        held = shares > 0
-        return float(((new - shares)[held] * np.log(new[held] / shares[held])).sum()) - psi
+        present = shares > 0
+        return float(((new - shares)[present] * np.log(new[present] / shares[present])).sum()) - psi
 
     return moved(brentq(distance, 0.0, 5.0))
 
@@ -67,26 +67,26 @@ def delays(shares: Floats, psi: float, rng: np.random.Generator, *, streams: int
     for _ in range(100):
         evidence.update(rng.multinomial(500, shares, streams))
     assert not (evidence.log_e() >= LEVEL).any()
-    moved, found = tilted(shares, psi), np.full(streams, np.inf)
+    moved, delays_by_stream = tilted(shares, psi), np.full(streams, np.inf)
     for rows in range(LOOK_ROWS, 10_000, LOOK_ROWS):
         evidence.update(rng.multinomial(LOOK_ROWS, moved, streams))
-        found[(evidence.log_e() >= LEVEL) & np.isinf(found)] = rows
-        if np.isfinite(found).all():
+        delays_by_stream[(evidence.log_e() >= LEVEL) & np.isinf(delays_by_stream)] = rows
+        if np.isfinite(delays_by_stream).all():
             break
-    return found
+    return delays_by_stream
 
 
 def values(rng: np.random.Generator, rows: int) -> dict[str, np.ndarray]:
     """Five fields each: continuous, discrete, zero-inflated and categorical."""
-    found: dict[str, np.ndarray] = {}
+    columns: dict[str, np.ndarray] = {}
     for at in range(FIELDS // 4):
-        found |= {
+        columns |= {
             f"continuous {at}": rng.normal(size=rows),
             f"discrete {at}": rng.poisson(3.0, rows).astype(np.float64),
             f"zero-inflated {at}": np.maximum(rng.random(rows) - 0.7, 0.0),
             f"categorical {at}": rng.choice(list("abcdefghij"), rows, p=shapes()[3]),
         }
-    return found
+    return columns
 
 
 def watched(rows: int, rng: np.random.Generator) -> tuple[Population, Reader, list[str]]:
@@ -104,8 +104,8 @@ def watched(rows: int, rng: np.random.Generator) -> tuple[Population, Reader, li
 def take(population: Population, reader: Reader, columns: dict[str, np.ndarray]) -> None:
     """Rows come in, as the worker takes them."""
     rows = len(next(iter(columns.values())))
-    found = Rows(rows, ColumnTable(columns, rows), {}, [], [], None)
-    population.update(reader.read_block(found), now=0.0)
+    read_rows = Rows(rows, ColumnTable(columns, rows), {}, [], [], None)
+    population.update(reader.read_block(read_rows), now=0.0)
 
 
 @pytest.mark.timeout(600)
@@ -225,9 +225,9 @@ def test_a_change_after_fifty_thousand_clean_rows_is_found_soon(
     psi: float, rows: int, kind: int, rng: np.random.Generator
 ) -> None:
     """The median delay in one of twenty fields at a level of 1 % for all of them together."""
-    found = delays(shapes()[kind], psi, rng)
+    waits = delays(shapes()[kind], psi, rng)
     # Fewer than so many within half of all would be met once in a thousand runs.
-    assert np.count_nonzero(found <= rows) >= binom.ppf(0.001, found.size, 0.5)
+    assert np.count_nonzero(waits <= rows) >= binom.ppf(0.001, waits.size, 0.5)
 
 
 def test_the_evidence_ends_up_small_where_nothing_happens(rng: np.random.Generator) -> None:

@@ -69,10 +69,10 @@ def categories(exponent: float, size: int) -> Callable[[np.random.Generator, int
         shares = np.arange(1, size + 1) ** -exponent
         shares /= shares.sum()
         seen = rng.choice(size, rows, p=shares)
-        known = np.unique(seen)
+        distinct = np.unique(seen)
         values = [f"c{at}" for at in seen.tolist()]
         reference = fit_reference({"x": values}, fields=[Field("x", public=True)])
-        return reference, 1 - shares[known].sum()
+        return reference, 1 - shares[distinct].sum()
 
     return draw
 
@@ -153,11 +153,11 @@ def test_a_growing_share_is_found_soon(
     for _ in range(20):
         look(before, 1_000)
     assert not subject.is_firing.any()
-    found = np.full(streams, np.inf)
+    delays = np.full(streams, np.inf)
     for seen in range(100, 10_000, 100):
         look(after, 100)
-        found[subject.is_firing & np.isinf(found)] = seen
-    assert np.median(found) <= rows
+        delays[subject.is_firing & np.isinf(delays)] = seen
+    assert np.median(delays) <= rows
 
 
 class Stream:
@@ -230,12 +230,12 @@ def test_mixes_are_rarely_beyond_chance_without_drift(rng: np.random.Generator) 
             y = rng.normal(size=(3, 300))
             served = {"a": y[0], "b": y[1], "c": np.where(y[2] > 1, "high", "low").tolist()}
             table = ColumnTable(served, 300)
-            made = Rows(300, table, {"prediction": y[0] + y[1] * y[2]}, [], [], None)
+            rows = Rows(300, table, {"prediction": y[0] + y[1] * y[2]}, [], [], None)
             profile = FieldProfile(plan)
-            profile.update(reader.read_block(made))
+            profile.update(reader.read_block(rows))
             shift = why.explain(profile)
             assert shift is not None
             compared += len(shift.contributions)
-            passed += sum(each.is_beyond_chance for each in shift.contributions)
+            passed += sum(contribution.is_beyond_chance for contribution in shift.contributions)
     assert compared == 60 * 40 * 3
     assert passed <= 0.02 * compared  # windows share a reference, so they do not pass independently

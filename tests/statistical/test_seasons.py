@@ -36,8 +36,8 @@ LAWS = np.array(
 def shares(seasons: int, tilt: float = 0.0, law: Floats = LAWS[0]) -> Floats:
     """Bin shares by hour, leaning one way by day and the other by night; `tilt` is on top."""
     lean = 0.6 * np.sin(2 * np.pi * np.arange(seasons) / 24)[:, None] + tilt
-    found = law * np.exp(lean * SLOPE)
-    normed: Floats = found / found.sum(axis=1, keepdims=True)
+    tilted = law * np.exp(lean * SLOPE)
+    normed: Floats = tilted / tilted.sum(axis=1, keepdims=True)
     return normed
 
 

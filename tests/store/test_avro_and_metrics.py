@@ -64,10 +64,10 @@ def test_avro_and_json_may_share_a_topic() -> None:
 @pytest.fixture
 def loader() -> Loader:
     """A loader that has loaded something."""
-    made = Loader(LoadOptions({}, "t", "g", "postgresql://nowhere"))
-    made.counts.loaded = {"prediction": 7}
-    made.counts.dead, made.counts.batches, made.committed_at = 2, 1, 0.0
-    return made
+    idle_loader = Loader(LoadOptions({}, "t", "g", "postgresql://nowhere"))
+    idle_loader.counts.loaded = {"prediction": 7}
+    idle_loader.counts.dead, idle_loader.counts.batches, idle_loader.committed_at = 2, 1, 0.0
+    return idle_loader
 
 
 def test_the_loader_exports_its_own_metrics(loader: Loader) -> None:

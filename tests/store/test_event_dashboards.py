@@ -211,17 +211,17 @@ def test_every_query_of_a_dashboard_finds_rows(reader: Connection) -> None:
     titles = [title for title, _ in queries()]
     assert len(titles) > 25
     for title in titles:
-        found = rows(reader, title)
-        assert found, title
-        numbers = [row["value"] for row in found if "metric" in row]
+        shown = rows(reader, title)
+        assert shown, title
+        numbers = [row["value"] for row in shown if "metric" in row]
         assert not numbers or any(number is not None for number in numbers), title
 
 
 def test_a_dashboards_drift_is_computed_over_all_rows_of_its_time_range(reader: Connection) -> None:
     """Shards are added up before the distance is taken, as the library takes it."""
     expected = float(psi(np.array([TRAINED]), np.array([LIVE]))[0])
-    found = rows(reader, "drift: Data drift by field")
-    assert [row["value"] for row in found] == pytest.approx([expected] * HOURS, rel=1e-12)
+    shown = rows(reader, "drift: Data drift by field")
+    assert [row["value"] for row in shown] == pytest.approx([expected] * HOURS, rel=1e-12)
     both = {
         row["metric"]: row["value"]
         for row in rows(reader, "drift: Prediction drift and feature drift")

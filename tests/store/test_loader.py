@@ -247,8 +247,10 @@ def test_names_and_values_that_look_like_sql_are_data(store: Connection, load: A
             (text,),
         ).fetchone()
         assert row == (text, text, text, {text: text})
-        found = store.execute("select accuracy from mlmonitor.cohort where model = %s", (text,))
-        assert found.fetchone() == (1.0,)
+        accuracies = store.execute(
+            "select accuracy from mlmonitor.cohort where model = %s", (text,)
+        )
+        assert accuracies.fetchone() == (1.0,)
 
 
 @pytest.mark.slow
@@ -408,8 +410,10 @@ def test_the_database_and_the_loader_compute_the_same_sums(store: Connection, lo
     store.execute("delete from mlmonitor.prediction")
     for table in ("rollup_field", "rollup_traffic"):
         store.execute(f"delete from mlmonitor.{table}")
-    known = [*source.reference()][:1]
-    load(keyed([*known, *source.stream(1, labelled=0)]))  # so that the next batch is a replay
+    reference_events = [*source.reference()][:1]
+    load(
+        keyed([*reference_events, *source.stream(1, labelled=0)])
+    )  # so that the next batch is a replay
     from mlmonitor.formats.events import encode_copy
     from mlmonitor.store.load.copy import merge
 

@@ -293,7 +293,7 @@ def test_retention_that_runs_twice_at_once_removes_each_day_once(
         connect(database_url) as other,
         ThreadPoolExecutor(2) as threads,
     ):
-        calls = [threads.submit(retain, each, days=2, now=now) for each in (one, other)]
+        calls = [threads.submit(retain, connection, days=2, now=now) for connection in (one, other)]
         removed = [call.result(20) for call in calls]
     assert sorted(map(len, removed)) == [0, 5]
 

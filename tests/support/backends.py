@@ -21,10 +21,10 @@ CONFIGURATIONS = Path(__file__).parents[2] / "examples" / "collectors"
 
 def program(name: str) -> Path:
     """A built program. That it is missing is a failure: whoever runs these tests wants it."""
-    found = components.program(name)
-    if found is None:
+    path = components.program(name)
+    if path is None:
         pytest.fail(f"{name} is not built: make components")
-    return found
+    return path
 
 
 _LONG_SECONDS = 30
@@ -60,8 +60,8 @@ class Prometheus(NamedTuple):
         query = urllib.parse.urlencode({"query": promql})
         url = f"http://127.0.0.1:{self.port}/api/v1/query?{query}"
         with urllib.request.urlopen(url, timeout=60) as answer:
-            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
-        return found
+            result: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+        return result
 
     def number(self, promql: str) -> float:
         """The value of a query that has one sample; 0 while it has none."""

@@ -61,14 +61,14 @@ class Sink(ThreadingHTTPServer):
 
         A collector forwards requests side by side: the last to arrive need not be the last sent.
         """
-        found: dict[Series, Any] = {}
+        values: dict[Series, Any] = {}
         for received in self.named(name, **attributes):
             instance = received.resource["service.instance.id"]
             key = name, frozenset({*received.attributes.items(), ("instance", instance)})
-            known = found.get(key)
-            if known is None or received.point.time_unix_nano >= known.time_unix_nano:
-                found[key] = received.point
-        return list(found.values())
+            earlier = values.get(key)
+            if earlier is None or received.point.time_unix_nano >= earlier.time_unix_nano:
+                values[key] = received.point
+        return list(values.values())
 
     def wait_for_total(self, name: str, total: int, **attributes: str) -> None:
         """Wait, at most a minute, until what a collector still holds has arrived here."""
@@ -102,8 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
                 for metric in scope.metrics:
                     data = getattr(metric, metric.WhichOneof("data"))
                     for point in data.data_points:
-                        known = {a.key: a.value.string_value for a in point.attributes}
-                        self.server.points.append(Received(metric, point, known, identity))
+                        attributes = {a.key: a.value.string_value for a in point.attributes}
+                        self.server.points.append(Received(metric, point, attributes, identity))
         answer = ExportMetricsServiceResponse().SerializeToString()
         self.send_response(200)
         self.send_header("Content-Type", "application/x-protobuf")

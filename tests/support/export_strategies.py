@@ -33,8 +33,10 @@ def histograms(draw: st.DrawFn) -> HistogramValue:
     """Any bounds that ascend, any counts, and what may be told beside them."""
     bounds = tuple(sorted(draw(st.sets(finite, max_size=5))))
     some = st.lists(st.integers(0, 2**50), min_size=len(bounds) + 1, max_size=len(bounds) + 1)
-    told = st.none() | finite
-    return HistogramValue(bounds, tuple(draw(some)), draw(told), draw(told), draw(told))
+    maybe_finite = st.none() | finite
+    return HistogramValue(
+        bounds, tuple(draw(some)), draw(maybe_finite), draw(maybe_finite), draw(maybe_finite)
+    )
 
 
 def _values(metric: MetricSpec) -> st.SearchStrategy[Any]:
@@ -70,11 +72,11 @@ points = st.lists(
 
 
 def by_the_sdk(
-    found: list[Point], *, start_ns: int, time_ns: int, resource: Attributes, version: str
+    points: list[Point], *, start_ns: int, time_ns: int, resource: Attributes, version: str
 ) -> ExportMetricsServiceRequest:
     """The same points through OpenTelemetry's encoder."""
     grouped: dict[MetricSpec, list[Point]] = defaultdict(list)
-    for point in found:
+    for point in points:
         grouped[point.metric].append(point)
     metrics = [_metric(metric, group, start_ns, time_ns) for metric, group in grouped.items()]
     scope = InstrumentationScope("mlmonitor", version)
@@ -146,16 +148,21 @@ def _histogram(point: Point, start_ns: int, time_ns: int) -> sdk.HistogramDataPo
 
 def flat(request: ExportMetricsServiceRequest) -> dict[str, Any]:
     """A request as metrics by name, each as its head and its points in an order of their own."""
-    found: dict[str, Any] = {}
+    flattened: dict[str, Any] = {}
     for resource in request.resource_metrics:
-        found["resource"] = sorted(map(str, resource.resource.attributes))
+        flattened["resource"] = sorted(map(str, resource.resource.attributes))
         for scope in resource.scope_metrics:
-            found["scope"] = str(scope.scope)
+            flattened["scope"] = str(scope.scope)
             for metric in scope.metrics:
                 data = getattr(metric, metric.WhichOneof("data"))
-                told = [point.SerializeToString(deterministic=True) for point in data.data_points]
+                serialized = [
+                    point.SerializeToString(deterministic=True) for point in data.data_points
+                ]
                 del data.data_points[:]
-                head, before = metric.SerializeToString(deterministic=True), found.get(metric.name)
+                head, before = (
+                    metric.SerializeToString(deterministic=True),
+                    flattened.get(metric.name),
+                )
                 assert before is None or before[0] == head
-                found[metric.name] = head, sorted(told + (before[1] if before else []))
-    return found
+                flattened[metric.name] = head, sorted(serialized + (before[1] if before else []))
+    return flattened

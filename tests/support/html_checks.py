@@ -55,11 +55,11 @@ class Document(HTMLParser):
 
     def find_active(self) -> list[str]:
         """Attributes that would run code or fetch something."""
-        found = []
+        active = []
         for tag, name, value in self.attributes:
             is_remote = name in ("src", "href") and (value or "").lower().startswith(
                 ("http:", "https:", "//", "javascript:")
             )
             if name.startswith("on") or name == "style" or is_remote:
-                found.append(f"<{tag} {name}={value!r}>")
-        return found
+                active.append(f"<{tag} {name}={value!r}>")
+        return active

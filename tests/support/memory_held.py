@@ -17,9 +17,9 @@ def held_bytes(
         monitor = new_monitor()
         serve(monitor)
         gc.collect()
-        found, _ = tracemalloc.get_traced_memory()
+        traced, _ = tracemalloc.get_traced_memory()
         memory_bytes = monitor.memory_bytes
         monitor.close()
     finally:
         tracemalloc.stop()
-    return found, memory_bytes
+    return traced, memory_bytes

@@ -48,7 +48,7 @@ def any_value(value: object) -> AnyValue:
     if value is None:
         return AnyValue()
     if isinstance(value, list):
-        return AnyValue(array_value={"values": [any_value(each) for each in value]})
+        return AnyValue(array_value={"values": [any_value(item) for item in value]})
     if isinstance(value, dict):
         return AnyValue(kvlist_value={"values": pairs(value)})
     return AnyValue(**{_FIELDS[type(value)]: value})
@@ -168,13 +168,13 @@ def request(
     *metrics: Metric, resource: Attributes = (), scope: Attributes = ()
 ) -> ExportMetricsServiceRequest:
     """A request of one process."""
-    made = ExportMetricsServiceRequest()
-    resource_metrics = made.resource_metrics.add()
+    message = ExportMetricsServiceRequest()
+    resource_metrics = message.resource_metrics.add()
     resource_metrics.resource.attributes.extend(pairs(resource))
     scope_metrics = resource_metrics.scope_metrics.add()
     scope_metrics.scope.attributes.extend(pairs(scope))
     scope_metrics.metrics.extend(metrics)
-    return made
+    return message
 
 
 class Reply(NamedTuple):

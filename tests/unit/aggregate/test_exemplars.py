@@ -61,26 +61,28 @@ def exemplar(value: float, time_ns: int, origin: tuple[int, int]) -> Exemplar:
 
 
 @given(drains)
-def test_each_bin_and_side_has_the_last_traced_value_that_fell_there(found: Any) -> None:
+def test_each_bin_and_side_has_the_last_traced_value_that_fell_there(drawn: Any) -> None:
     """Bins are `(a, b]`, a side is strictly beyond the band; a missing value falls nowhere."""
     kept = FieldExemplars(PLAN)
     before = kept.nbytes
     bins: dict[tuple[int, int], Exemplar] = {}
     sides: dict[int, Exemplar] = {}
-    for time_ns, rows in enumerate(found, start=1):
+    for time_ns, rows in enumerate(drawn, start=1):
         origins = [(at, row[2]) for at, row in enumerate(rows) if row[2] is not None]
-        told = block([row[:2] for row in rows])
-        kept.update(told, [at for at, _ in origins], [origin for _, origin in origins], time_ns)
+        rows_block = block([row[:2] for row in rows])
+        kept.update(
+            rows_block, [at for at, _ in origins], [origin for _, origin in origins], time_ns
+        )
         for at, origin in origins:
-            for field, known in enumerate((WIDE, NARROW)):
+            for field, plan_of_field in enumerate((WIDE, NARROW)):
                 value = rows[at][field]
                 if np.isnan(value):
                     continue
                 one = exemplar(value, time_ns, origin)
-                bins[field, bisect_left(EDGES[known], value)] = one
-                if value < BANDS[known][0]:
+                bins[field, bisect_left(EDGES[plan_of_field], value)] = one
+                if value < BANDS[plan_of_field][0]:
                     sides[2 * field] = one
-                elif value > BANDS[known][1]:
+                elif value > BANDS[plan_of_field][1]:
                     sides[2 * field + 1] = one
     assert sorted(kept.bins) == sorted((field, one) for (field, _), one in bins.items())
     assert dict(kept.sides) == sides
@@ -110,9 +112,9 @@ def test_a_latency_and_an_error_have_the_last_call_that_was_traced(calls: Any) -
 
 def traced(error: str | None = None, *, rows: int = 1, span: int = 1) -> Entry:
     """A call that was made in a span."""
-    found = Traced((SHAPE, PayloadForm.MAPPINGS, rows, {}, None, 2_000_000, error, Call()))
-    found.origin = (1, span)
-    return found
+    traced_call = Traced((SHAPE, PayloadForm.MAPPINGS, rows, {}, None, 2_000_000, error, Call()))
+    traced_call.origin = (1, span)
+    return traced_call
 
 
 def test_errors_beyond_the_known_types_share_one_exemplar_as_they_share_their_count() -> None:

@@ -39,37 +39,39 @@ def pane(seed: int, rows: int) -> FieldProfile:
 
 @given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 30)), max_size=20), st.integers(0, 9))
 def test_the_last_panes_merged_are_what_they_are_one_by_one(
-    told: list[tuple[int, int]], size: int
+    drawn: list[tuple[int, int]], size: int
 ) -> None:
     """Every count exactly, moments but for rounding, and what was pushed out leaves no trace."""
-    ring, all_panes = Panes(PLAN, size), [pane(seed, rows) for seed, rows in told]
-    for each in all_panes:
-        ring.append(each)
+    ring, all_panes = Panes(PLAN, size), [pane(seed, rows) for seed, rows in drawn]
+    for added in all_panes:
+        ring.append(added)
     expected = FieldProfile(PLAN)
-    for each in all_panes[len(all_panes) - min(size, len(all_panes)) :]:
-        expected.merge(each)
-    found = ring.merged()
-    assert found.rows == expected.rows
+    for added in all_panes[len(all_panes) - min(size, len(all_panes)) :]:
+        expected.merge(added)
+    merged = ring.merged()
+    assert merged.rows == expected.rows
     for name in COUNTS:
-        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
-    np.testing.assert_allclose(found.sums, expected.sums, rtol=1e-9, atol=1e-9)
+        np.testing.assert_array_equal(getattr(merged, name), getattr(expected, name))
+    np.testing.assert_allclose(merged.sums, expected.sums, rtol=1e-9, atol=1e-9)
     for name in ("count", "min", "max"):
-        np.testing.assert_array_equal(getattr(found.moments, name), getattr(expected.moments, name))
-    np.testing.assert_allclose(found.moments.mean, expected.moments.mean, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(found.moments.stddev, expected.moments.stddev, rtol=1e-9)
+        np.testing.assert_array_equal(
+            getattr(merged.moments, name), getattr(expected.moments, name)
+        )
+    np.testing.assert_allclose(merged.moments.mean, expected.moments.mean, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(merged.moments.stddev, expected.moments.stddev, rtol=1e-9)
 
 
 def test_a_merged_ring_is_not_changed_by_later_rows() -> None:
     """It is of its moment, also where only one pane is in use."""
     ring = Panes(PLAN, 3)
     ring.append(pane(1, 10))
-    found = ring.merged()
-    before = {name: array.copy() for name, array in found.arrays().items()}
+    merged = ring.merged()
+    before = {name: array.copy() for name, array in merged.arrays().items()}
     ring.append(pane(2, 10))
-    found.merge(pane(3, 5))
+    merged.merge(pane(3, 5))
     for name, array in ring.merged().arrays().items():
-        assert not np.shares_memory(array, found.arrays()[name])
-    assert before["bins"].sum() == found.bins.sum() - pane(3, 5).bins.sum()
+        assert not np.shares_memory(array, merged.arrays()[name])
+    assert before["bins"].sum() == merged.bins.sum() - pane(3, 5).bins.sum()
 
 
 @pytest.mark.parametrize("rows", [(1 << 31) - 8, (1 << 31) - 7, 1 << 31, 1 << 33])
@@ -79,10 +81,10 @@ def test_a_pane_of_as_many_rows_as_32_bits_hold_or_more_is_counted_exactly(rows:
     many.rows = rows + 7
     many.bins += rows
     many.moments.count += rows
-    for each in (few, many, few):
-        ring.append(each)
-    found = ring.merged()
-    assert found.rows == rows + 21
-    assert (found.bins == 2 * few.bins + many.bins).all()
-    assert (found.moments.count == 2 * few.moments.count + many.moments.count).all()
-    assert found.bins.dtype == np.int64
+    for added in (few, many, few):
+        ring.append(added)
+    merged = ring.merged()
+    assert merged.rows == rows + 21
+    assert (merged.bins == 2 * few.bins + many.bins).all()
+    assert (merged.moments.count == 2 * few.moments.count + many.moments.count).all()
+    assert merged.bins.dtype == np.int64

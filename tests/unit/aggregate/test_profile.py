@@ -34,7 +34,7 @@ def of(block: Block, plan: Plan = PLAN) -> FieldProfile:
 def quality(profile: FieldProfile, field: int) -> dict[Quality, int]:
     """The counts of one field by quality, none of them zero."""
     counts = zip(QUALITIES, profile.quality[field].tolist(), strict=True)
-    return {each: count for each, count in counts if count}
+    return {name: count for name, count in counts if count}
 
 
 def test_bounds_are_in_range_and_in_band() -> None:
@@ -72,13 +72,13 @@ def test_qualities_agree_with_one_comparison_at_a_time(block: np.ndarray) -> Non
     """In range, in band and in which bin: each value asked on its own gives the same counts."""
     values = block[0]
     profile = of(a_block(values.tolist(), [None] * values.size))
-    known = values[~np.isnan(values)]
-    in_range = (known >= NUMERIC.low) & (known <= NUMERIC.high)
+    present = values[~np.isnan(values)]
+    in_range = (present >= NUMERIC.low) & (present <= NUMERIC.high)
     assert profile.quality[0, QUALITIES.index(Quality.VALID)] == in_range.sum()
     assert profile.quality[0, QUALITIES.index(Quality.OUT_OF_RANGE)] == (~in_range).sum()
-    low, high = (known < NUMERIC.band_low).sum(), (known > NUMERIC.band_high).sum()
+    low, high = (present < NUMERIC.band_low).sum(), (present > NUMERIC.band_high).sum()
     assert profile.outliers[0].tolist() == [low, high]
-    expected = [(known <= 1).sum(), ((known > 1) & (known <= 2)).sum(), (known > 2).sum()]
+    expected = [(present <= 1).sum(), ((present > 1) & (present <= 2)).sum(), (present > 2).sum()]
     assert profile.bins[0].tolist() == expected
 
 
@@ -137,7 +137,9 @@ def test_memory_is_that_of_all_arrays_and_no_larger_when_full() -> None:
         parts = [profile.moments.count, profile.moments.mean, profile.moments.m2]
         parts += [profile.moments.exponent, profile.moments.min, profile.moments.max]
         parts += [
-            each for name in FieldProfile.__slots__ if hasattr(each := getattr(profile, name), "T")
+            array
+            for name in FieldProfile.__slots__
+            if hasattr(array := getattr(profile, name), "T")
         ]
         assert profile.nbytes == sum(part.nbytes for part in parts)
     assert empty.nbytes == full.nbytes

@@ -28,11 +28,13 @@ def test_many_moments_at_once_are_as_each_alone(moments: list[float], zone: str)
     """The calendar is asked once a quarter of an hour, and answers for all of it."""
     for name in ("hour_of_day", "hour_of_week"):
         season = Season(name, zone)
-        assert season.at_each(np.array(moments)).tolist() == [season.at(each) for each in moments]
-        for each in moments:
-            local = datetime.fromtimestamp(floor(each), ZoneInfo(zone))
-            assert season.at(each) % 24 == local.hour
-            assert 0 <= season.at(each) < season.count
+        assert season.at_each(np.array(moments)).tolist() == [
+            season.at(moment) for moment in moments
+        ]
+        for moment in moments:
+            local = datetime.fromtimestamp(floor(moment), ZoneInfo(zone))
+            assert season.at(moment) % 24 == local.hour
+            assert 0 <= season.at(moment) < season.count
 
 
 def test_a_week_has_each_of_its_hours_once() -> None:

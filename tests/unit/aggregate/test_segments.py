@@ -37,8 +37,8 @@ def test_no_two_segments_share_a_name(
     two: list[tuple[str | None, ...]], fields: tuple[str, ...]
 ) -> None:
     """Whatever their values are, and whatever stands for the whole, the rest and the missing."""
-    values = [each[: len(fields)] for each in two]
-    names = [segment_name(fields, each) for each in values]
+    values = [segment[: len(fields)] for segment in two]
+    names = [segment_name(fields, segment) for segment in values]
     assert (names[0] == names[1]) == (values[0] == values[1])
     assert {ALL, OTHER}.isdisjoint(names)
     for name, value in zip(names, values, strict=True):
@@ -72,14 +72,14 @@ COLUMN = st.lists(
 
 @given(COLUMN.flatmap(lambda c: st.tuples(st.just(c), st.permutations(c))), st.integers(0, 6))
 def test_codes_are_the_places_of_what_training_calls_the_same_values(
-    columns: tuple[list[object], list[object]], known: int
+    columns: tuple[list[object], list[object]], kept_count: int
 ) -> None:
     """Serving and training agree on every row's segment; what was not kept is the rest."""
     values = segment_values(columns)
-    kept = list(dict.fromkeys(values))[:known]
+    kept = list(dict.fromkeys(values))[:kept_count]
     codes = SegmentEncoder(["x", "y"], kept)
     table = ColumnTable(dict(zip("xy", map(list, columns), strict=True)), len(columns[0]))
-    expected = [kept.index(each) if each in kept else len(kept) for each in values]
+    expected = [kept.index(value) if value in kept else len(kept) for value in values]
     assert codes.encode(rows_of(table)).tolist() == expected
     assert codes.other == len(kept)
 

@@ -246,7 +246,7 @@ def test_memory_is_as_stated_and_does_not_grow(span: Span, rng: np.random.Genera
         window = a_window(span, plan)
         stated = window.memory_bytes
         for at in range(100):
-            new = [names[each] for each in rng.integers(0, len(names), 100)]
+            new = [names[place] for place in rng.integers(0, len(names), 100)]
             numbers = rng.normal(size=(3, 2_000))
             block = Block(2_000, numbers, np.zeros((3, 3), np.int64), [["a"] * 1_900 + new])
             window.update(block, now=60.0 * at)

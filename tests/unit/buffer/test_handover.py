@@ -19,7 +19,7 @@ def entry(rows: int = 1, at: int = 0) -> Entry:
 
 def rows(entries: list[Entry]) -> int:
     """How many rows these are."""
-    return sum(each[2] for each in entries)
+    return sum(entry[2] for entry in entries)
 
 
 def test_entries_are_drained_in_the_order_they_were_put() -> None:
@@ -27,8 +27,8 @@ def test_entries_are_drained_in_the_order_they_were_put() -> None:
     handover = Handover(100)
     for at in range(10):
         handover.put(entry(at=at))
-    assert [each[3] for each in handover.drain(4)] == [0, 1, 2, 3]
-    assert [each[3] for each in handover.drain(100)] == [4, 5, 6, 7, 8, 9]
+    assert [drained[3] for drained in handover.drain(4)] == [0, 1, 2, 3]
+    assert [drained[3] for drained in handover.drain(100)] == [4, 5, 6, 7, 8, 9]
     assert handover.drain(100) == []
 
 
@@ -39,7 +39,7 @@ def test_a_full_one_drops_the_newest_and_counts_them() -> None:
         handover.put(entry(at=at))
     assert len(handover) == 10
     assert handover.dropped_rows() == 15
-    assert [each[3] for each in handover.drain(100)] == list(range(10))
+    assert [drained[3] for drained in handover.drain(100)] == list(range(10))
 
 
 def test_looking_at_the_drops_changes_nothing() -> None:
@@ -105,8 +105,12 @@ def test_while_the_host_traces_all_entries_pass_through_put() -> None:
     handover.drain(1)
     handover.put(entry(5))
     assert handover.room == 0
-    found = handover.drain(100)
-    assert [each.origin for each in found if isinstance(each, Traced)] == [(1, 1), (1, 2), (1, 2)]
+    entries = handover.drain(100)
+    assert [drained.origin for drained in entries if isinstance(drained, Traced)] == [
+        (1, 1),
+        (1, 2),
+        (1, 2),
+    ]
     assert handover.dropped_rows() == 3
     handover.close()
     handover.put(entry())

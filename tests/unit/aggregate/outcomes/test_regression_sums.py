@@ -53,10 +53,10 @@ def test_errors_beyond_all_floats_are_infinite_without_a_warning() -> None:
     for _ in range(2):
         sums.update(huge, -huge)
     sums.merge(sums)
-    found = sums.performance()
-    assert found is not None
-    assert (found.count, found.mae, found.rmse) == (8, np.inf, np.inf)
-    assert np.isnan(found.bias)
+    performance = sums.performance()
+    assert performance is not None
+    assert (performance.count, performance.mae, performance.rmse) == (8, np.inf, np.inf)
+    assert np.isnan(performance.bias)
 
 
 def test_infinite_sums_of_opposite_sign_merge_without_a_warning() -> None:

@@ -128,8 +128,8 @@ def test_long_names_are_not_merged() -> None:
     names = [category_name(number) or "" for number in huge]
     assert len(set(names)) == 3
     assert max(map(len, names)) <= NAME_CHARACTERS
-    found = Dictionary(()).encode(texts)
-    assert len(found.new) == 5
+    codes = Dictionary(()).encode(texts)
+    assert len(codes.new) == 5
 
 
 @given(values=st.lists(RAW, max_size=30), is_boolean=st.booleans(), is_closed=st.booleans())
@@ -182,17 +182,17 @@ def test_every_kind_of_missing_value_counts_as_missing(value: object) -> None:
 def test_known_rare_and_new_categories_are_distinguished() -> None:
     """The reference's most frequent, its others, and what it never held."""
     book = Dictionary(["a", "b"], ["c"])
-    found = book.encode(["a", "b", "b", "c", "d", "d", "e"])
-    assert found.counts.tolist() == [1, 2, 1, 3]
-    assert found.new == Counter({"d": 2, "e": 1})
+    codes = book.encode(["a", "b", "b", "c", "d", "d", "e"])
+    assert codes.counts.tolist() == [1, 2, 1, 3]
+    assert codes.new == Counter({"d": 2, "e": 1})
     assert book.names == ("a", "b", OTHER, NEW)
 
 
 def test_an_open_list_calls_nothing_new() -> None:
     """Where not all of the reference's categories are listed, the rest is `other`."""
-    found = Dictionary(["a"], ["b"], is_closed=False).encode(["a", "b", "z"])
-    assert found.counts.tolist() == [1, 2, 0]
-    assert not found.new
+    codes = Dictionary(["a"], ["b"], is_closed=False).encode(["a", "b", "z"])
+    assert codes.counts.tolist() == [1, 2, 0]
+    assert not codes.new
 
 
 def test_a_boolean_reads_truths_and_no_text() -> None:
@@ -222,16 +222,16 @@ def test_remembered_values_are_bounded() -> None:
 
 def test_remembered_values_stay_within_the_reported_memory() -> None:
     """Short names of four bytes a character are remembered only while there is room for them."""
-    known = [f"known {at}" for at in range(2_000)]
+    names = [f"known {at}" for at in range(2_000)]
     tracemalloc.start()
-    book = Dictionary(known[:50], known[50:])
+    book = Dictionary(names[:50], names[50:])
     for start in range(0, 10_000, 500):
         book.encode([f"{at}" + "\U0001f600" * 58 for at in range(start, start + 500)])
     book.encode([float(at) for at in range(10_000)])
-    held, _ = tracemalloc.get_traced_memory()
+    traced, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert 0 < book.remembered < Dictionary.REMEMBERED
-    assert held < book.nbytes
+    assert traced < book.nbytes
 
 
 def test_nothing_of_the_host_is_kept_alive() -> None:

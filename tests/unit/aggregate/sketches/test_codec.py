@@ -36,12 +36,12 @@ def laid_out(*arrays: object, version: object = 1, kind: object = "k") -> dict[s
 @given(STATES)
 def test_what_is_packed_is_unpacked(state: dict[str, np.ndarray[Any, Any]]) -> None:
     """Names, types, shapes and every bit of every array; the copies can be written to."""
-    found = unpack("k", pack("k", state))
-    assert list(found) == list(state)
+    unpacked = unpack("k", pack("k", state))
+    assert list(unpacked) == list(state)
     for name, array in state.items():
-        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
-        assert found[name].tobytes() == array.tobytes()
-        assert found[name].flags.writeable
+        assert (unpacked[name].dtype, unpacked[name].shape) == (array.dtype, array.shape)
+        assert unpacked[name].tobytes() == array.tobytes()
+        assert unpacked[name].flags.writeable
 
 
 def test_the_layout_is_fixed() -> None:
@@ -57,9 +57,9 @@ def test_the_layout_is_fixed() -> None:
 def test_bytes_of_anything_are_refused(data: bytes) -> None:
     """Random bytes, alone or after a good header, raise FormatError."""
     header = json.dumps(laid_out(["x", "<f8", [2]])).encode() + b"\n"
-    for each in (data, header + data, header[:-1] + data):
+    for damaged in (data, header + data, header[:-1] + data):
         with pytest.raises(FormatError):
-            unpack("k", each)
+            unpack("k", damaged)
 
 
 HUGE = 1 << 39

@@ -22,9 +22,9 @@ def test_every_value_lies_in_a_bucket_of_its_own_size(values: list[float]) -> No
     """Above the lower end and up to the upper one, but for the last digits."""
     sketch = ExponentialSketch.from_values(np.array(values))
     assert sketch.count == len(values)
-    found = bounds(sketch)
+    edges = bounds(sketch)
     for value in values:
-        assert any(low * (1 - 1e-9) < value <= high * (1 + 1e-9) for low, high in found)
+        assert any(low * (1 - 1e-9) < value <= high * (1 + 1e-9) for low, high in edges)
 
 
 @pytest.mark.parametrize("power", range(-20, 20))

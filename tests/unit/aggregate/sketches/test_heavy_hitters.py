@@ -36,7 +36,7 @@ def test_a_skewed_stream_keeps_its_head(block: int, rng: np.random.Generator) ->
     truth = Counter(names)
     for hitter in hitters.top():
         assert hitter.count - hitter.error <= truth[hitter.name] <= hitter.count
-    assert {name for name, _ in truth.most_common(5)} <= {each.name for each in hitters.top()}
+    assert {name for name, _ in truth.most_common(5)} <= {heavy.name for heavy in hitters.top()}
     assert max(hitter.error for hitter in hitters.top()) <= len(names) / 16
 
 
@@ -53,9 +53,9 @@ def test_memory_is_as_stated_for_the_longest_names() -> None:
     hitters = HeavyHitters(50)
     for start in range(0, 1_000, 10):
         hitters.update({"😀" * 190 + f"{at:010}": 1 for at in range(start, start + 10)})
-    held = sum(each.name.__sizeof__() for each in hitters.top())
+    name_bytes = sum(hitter.name.__sizeof__() for hitter in hitters.top())
     assert len(hitters.top()) == 50
-    assert held < hitters.nbytes
+    assert name_bytes < hitters.nbytes
 
 
 def test_a_size_of_nothing_is_refused() -> None:

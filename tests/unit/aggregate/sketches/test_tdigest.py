@@ -76,8 +76,8 @@ def test_shares_outside_the_unit_interval_are_its_ends() -> None:
     """Quantiles beyond 0 and 1 are min and max; the quantile at NaN is NaN."""
     digest = TDigest(1)
     digest.update(np.arange(1_000.0)[None])
-    found = digest.quantile(np.array([-1.0, 2.0, np.nan]))[0]
-    np.testing.assert_array_equal(found, [0.0, 999.0, np.nan])
+    quantiles = digest.quantile(np.array([-1.0, 2.0, np.nan]))[0]
+    np.testing.assert_array_equal(quantiles, [0.0, 999.0, np.nan])
 
 
 def test_counts_go_beyond_what_32_bits_hold() -> None:
@@ -95,10 +95,10 @@ def test_quantiles_ascend_between_the_extremes(block: np.ndarray, q: list[float]
     """A larger share has no smaller quantile, and none is beyond min or max."""
     digest = TDigest(1)
     digest.update(block)
-    found = digest.quantile(np.sort(np.array(q)))[0]
+    quantiles = digest.quantile(np.sort(np.array(q)))[0]
     if digest.count[0]:
-        assert (found[:-1] <= found[1:]).all()
-        assert ((digest.min[0] <= found) & (found <= digest.max[0])).all()
+        assert (quantiles[:-1] <= quantiles[1:]).all()
+        assert ((digest.min[0] <= quantiles) & (quantiles <= digest.max[0])).all()
 
 
 @given(blocks(1, rows=st.integers(0, 400)))
@@ -106,13 +106,13 @@ def test_centroids_ascend_and_fill_no_more_than_their_cells(block: np.ndarray) -
     """One centroid a cell, in ascending order; what is no point covers two cells at most."""
     digest = TDigest(1, cells=20)
     digest.update(block)
-    held = digest.weights[0] > 0
-    means, weights = digest.means[0, held], digest.weights[0, held]
+    used = digest.weights[0] > 0
+    means, weights = digest.means[0, used], digest.weights[0, used]
     assert (means[:-1] <= means[1:]).all()
     upto = np.cumsum(weights)
     if upto.size:
         ends = np.arcsin(2 * np.append(0.0, upto) / upto[-1] - 1) / np.pi * 20
-        assert (np.diff(ends)[~digest.points[0, held]] < 2 + 1e-9).all()
+        assert (np.diff(ends)[~digest.points[0, used]] < 2 + 1e-9).all()
 
 
 def test_missing_values_do_not_cost_accuracy(rng: np.random.Generator) -> None:
