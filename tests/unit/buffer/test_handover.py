@@ -141,6 +141,6 @@ def test_rows_are_added_or_dropped_and_the_bound_holds(
             put += step
         assert len(handover) <= limit
     dropped = handover.dropped_rows()
-    held = rows(handover.drain(10_000))
-    assert put == taken + dropped + held
-    assert held < limit + max([1, *steps])
+    drained_rows = rows(handover.drain(10_000))
+    assert put == taken + dropped + drained_rows
+    assert drained_rows < limit + max([1, *steps])

@@ -49,9 +49,9 @@ class Desk:
         entry = LabelEntry([i for i, _ in labels], [a for _, a in labels])
         pairs = []
         for block, is_last in self.pending.due([entry] if labels else []):
-            found: Matches = self.pending.match(block, numbers, is_last_try=is_last)
+            matches: Matches = self.pending.match(block, numbers, is_last_try=is_last)
             for row, is_read, value in zip(
-                found.rows, found.is_read, found.columns.get("predicted", ()), strict=True
+                matches.rows, matches.is_read, matches.columns.get("predicted", ()), strict=True
             ):
                 if is_read:
                     pairs.append((float(value), block.actuals[row]))
@@ -194,8 +194,8 @@ def test_a_limit_of_zero_remembers_nothing() -> None:
     """Who expects no labels pays nothing for them."""
     desk = Desk(0)
     desk.remember(["a"], [1.0])
-    found = (len(desk.pending), desk.pending.memory_bytes, desk.pending.evicted)
-    assert found == (0, 0, 0)
+    sizes = (len(desk.pending), desk.pending.memory_bytes, desk.pending.evicted)
+    assert sizes == (0, 0, 0)
 
 
 @given(
@@ -210,7 +210,7 @@ def test_every_label_is_counted_exactly_once(steps: list[tuple[bool, list[str]]]
     matched = 0
     for is_label, ids in steps:
         if is_label:
-            matched += len(desk.match([(each, 1.0) for each in ids]))
+            matched += len(desk.match([(name, 1.0) for name in ids]))
             labelled.update(ids)
         else:
             desk.remember(ids, [1.0] * len(ids))
@@ -232,8 +232,8 @@ def test_waiting_rows_behave_like_an_ordered_dictionary(
     for is_label, numbers_ in steps:
         ids = [str(number) for number in dict.fromkeys(numbers_)]
         if is_label:
-            met = [(expected.pop(i), 1.0) for i in ids if i in expected]
-            assert sorted(desk.match([(i, 1.0) for i in ids])) == sorted(met)  # type: ignore[type-var]
+            labelled = [(expected.pop(i), 1.0) for i in ids if i in expected]
+            assert sorted(desk.match([(i, 1.0) for i in ids])) == sorted(labelled)  # type: ignore[type-var]
             desk.pending.settle()
         else:
             values = [float(count := count + 1) for _ in ids]
@@ -294,10 +294,10 @@ def test_a_million_predictions_wait_in_64_mib(predictions: int) -> None:
         values = {name: np.zeros(len(ids), dtype) for name, dtype in columns.items()}
         pending.remember(ids, values, np.zeros(len(ids)))
     del ids, values
-    held, _ = tracemalloc.get_traced_memory()
+    traced, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(pending) == predictions
-    assert held < (64 << 20) * predictions / 1_000_000
+    assert traced < (64 << 20) * predictions / 1_000_000
 
 
 def test_waiting_labels_are_counted_if_no_drain_follows() -> None:

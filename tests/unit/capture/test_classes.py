@@ -47,7 +47,9 @@ def test_blocks_and_batches_are_read_as_watched_functions_are(monitor: Monitor) 
     status = monitor.status()
     assert status.predictions == 9
     for name in ("prediction.good", "prediction.bad"):
-        own, others = (each.field(name, role="prediction") for each in (status, watched))
+        own, others = (
+            status_of_model.field(name, role="prediction") for status_of_model in (status, watched)
+        )
         assert own.count == 3 * others.count == 9
         assert own.mean == pytest.approx(others.mean)
     label = status.field("prediction", role="prediction")

@@ -66,9 +66,9 @@ def column(frame: Any, name: str) -> tuple[list[float], list[int]]:
     return floats.tolist(), refused.tolist()
 
 
-def same(found: Floats | list[float], expected: list[float]) -> bool:
+def same(actual: Floats | list[float], expected: list[float]) -> bool:
     """Whether the numbers are equal, NaN included."""
-    return np.array_equal(found, expected, equal_nan=True)
+    return np.array_equal(actual, expected, equal_nan=True)
 
 
 def test_a_gap_in_a_numeric_column_is_one_missing_value(make: Make) -> None:
@@ -79,8 +79,8 @@ def test_a_gap_in_a_numeric_column_is_one_missing_value(make: Make) -> None:
         ("f", [1.5, math.nan, 3.5]),
         ("b", [1, math.nan, 0]),
     ]:
-        found, refused = column(frame, name)
-        assert same(found, expected), name
+        numbers, refused = column(frame, name)
+        assert same(numbers, expected), name
         assert refused == [1, 0, 0], name
 
 
@@ -160,8 +160,8 @@ def test_categories_keep_their_gaps(frame: Any) -> None:
 )
 def test_durations_are_seconds(frame: Any) -> None:
     """A duration is a number of seconds."""
-    found, refused = column(frame, "d")
-    assert same(found, [2.0, math.nan])
+    seconds, refused = column(frame, "d")
+    assert same(seconds, [2.0, math.nan])
     assert refused == [1, 0, 0]
 
 
@@ -248,8 +248,8 @@ def test_a_column_of_its_own_is_read_as_in_its_frame(series: Any) -> None:
     _, rows, columns = copy_columns({"a": series})
     values = batch_table(PayloadForm.COLUMNS, columns, rows).column("a")
     assert values is not None
-    found, refused = parse_floats(values)
-    assert same(found, [1, math.nan])
+    numbers, refused = parse_floats(values)
+    assert same(numbers, [1, math.nan])
     assert refused.tolist() == [1, 0, 0]
 
 
@@ -289,19 +289,19 @@ def test_frames_read_together_are_what_they_are_one_by_one(make: Make) -> None:
     alone = [read_rows([call]) for call in calls]
     for name in ("a", "n", "t"):
         assert told(runs, name) == told(alone, name)
-    for found in (runs, alone):
-        made = [value for run in found for value in run.predictions["prediction"]]
-        assert made[:8] == [*range(8)]
+    for read_runs in (runs, alone):
+        predictions = [value for run in read_runs for value in run.predictions["prediction"]]
+        assert predictions[:8] == [*range(8)]
 
 
 def told(runs: Sequence[Rows], name: str) -> list[Any]:
     """Every value of a column of all runs with its type; None where it is missing."""
-    found: list[Any] = []
+    columns: list[Any] = []
     for run in runs:
         values = run.features.column(name)
         listed = [None] * run.count if values is None else list(values)
-        found += [None if is_missing(value) else (type(value), value) for value in listed]
-    return found
+        columns += [None if is_missing(value) else (type(value), value) for value in listed]
+    return columns
 
 
 class Hostile:

@@ -46,8 +46,8 @@ def test_the_log_grows_with_the_logarithm_of_the_faults(caplog: pytest.LogCaptur
     with caplog.at_level(logging.WARNING, logger="mlmonitor"):
         for _ in range(1_000):
             guard.hold(ValueError())
-    told = [record.args[0] for record in caplog.records if isinstance(record.args, tuple)]
-    assert told == [1 << power for power in range(10)]
+    logged = [record.args[0] for record in caplog.records if isinstance(record.args, tuple)]
+    assert logged == [1 << power for power in range(10)]
 
 
 def test_the_log_tells_where_but_not_what(caplog: pytest.LogCaptureFixture) -> None:

@@ -18,11 +18,11 @@ chances = st.binary(min_size=10, max_size=10)
 @given(times, chances)
 def test_an_id_is_a_version_7_uuid_that_tells_its_time(unix_ms: int, chance: bytes) -> None:
     """The standard library reads it as version 7 of RFC 9562 in canonical form."""
-    made = prediction_id(unix_ms=unix_ms, chance=chance)
-    parsed = uuid.UUID(made)
+    new_id = prediction_id(unix_ms=unix_ms, chance=chance)
+    parsed = uuid.UUID(new_id)
     assert (parsed.version, parsed.variant) == (7, uuid.RFC_4122)
-    assert made == str(parsed)
-    assert made_at_ms(made) == unix_ms
+    assert new_id == str(parsed)
+    assert made_at_ms(new_id) == unix_ms
 
 
 @given(times, times, chances, chances)
@@ -55,7 +55,7 @@ def test_an_id_of_the_callers_own_tells_no_time(other: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "text"),
+    ("given", "text"),
     [
         (17, "17"),
         (17.0, "17"),
@@ -70,9 +70,9 @@ def test_an_id_of_the_callers_own_tells_no_time(other: str) -> None:
         (b"raw", "b'raw'"),
     ],
 )
-def test_an_id_has_one_text_however_it_is_held(told: object, text: str) -> None:
+def test_an_id_has_one_text_however_it_is_held(given: object, text: str) -> None:
     """Numbers that came through numpy or a column of floats, and texts as they are."""
-    assert id_text(told) == text
+    assert id_text(given) == text
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ ENTRY: Entry = (Shape((), Outputs()), PayloadForm.MAPPING, 1, {"a": 1.0}, 0.5, 7
 @pytest.fixture
 def whence() -> SpanSource:
     """How to ask in this process, which has the SDK."""
-    found = host_span_source()
-    assert found is not None
-    return found
+    source = host_span_source()
+    assert source is not None
+    return source
 
 
 @pytest.fixture
@@ -39,13 +39,13 @@ def test_an_entry_has_the_origin_of_the_span_it_was_put_in(
 ) -> None:
     """The innermost one; to whoever does not ask, it is an entry like any other."""
     with tracer.start_as_current_span("outer"), tracer.start_as_current_span("inner") as span:
-        found = attach_origin(ENTRY, whence)
+        attached = attach_origin(ENTRY, whence)
     context = span.get_span_context()
-    assert isinstance(found, Traced)
-    assert found.origin == (context.trace_id, context.span_id)
-    assert tuple(found) == ENTRY
-    assert [*zip(found, ENTRY, strict=True)] == [(each, each) for each in ENTRY]
-    assert found[7] is ENTRY[7]
+    assert isinstance(attached, Traced)
+    assert attached.origin == (context.trace_id, context.span_id)
+    assert tuple(attached) == ENTRY
+    assert [*zip(attached, ENTRY, strict=True)] == [(part, part) for part in ENTRY]
+    assert attached[7] is ENTRY[7]
 
 
 def test_without_a_span_there_is_no_origin(whence: SpanSource, tracer: trace.Tracer) -> None:

@@ -49,13 +49,13 @@ def test_a_band_is_the_mean_and_n_deviations_to_either_side(
     """For features and predictions, datetimes in seconds; a constant's band has no width."""
     exporter = exported(reference, deviations)
     role = "prediction" if name == "prediction" else "feature"
-    told = {
-        each: exporter.value(f"mlmonitor.reference.{each}", {"field": name, "role": role})
-        for each in ("mean", "stddev", "lower", "upper")
+    band = {
+        figure: exporter.value(f"mlmonitor.reference.{figure}", {"field": name, "role": role})
+        for figure in ("mean", "stddev", "lower", "upper")
     }
-    mean, stddev = float(told["mean"]), float(told["stddev"])  # type: ignore[arg-type]  # a gauge
-    assert told["lower"] == mean - deviations * stddev
-    assert told["upper"] == mean + deviations * stddev
+    mean, stddev = float(band["mean"]), float(band["stddev"])  # type: ignore[arg-type]  # a gauge
+    assert band["lower"] == mean - deviations * stddev
+    assert band["upper"] == mean + deviations * stddev
     assert (stddev == 0) == (name == "one")
 
 
@@ -64,5 +64,5 @@ def test_what_lies_beyond_the_band_is_counted_by_side(reference: Reference, name
     """One value was too low and two too high; a constant's own value is neither."""
     exporter = exported(reference, 3.0)
     for side, count in (("low", 1), ("high", 2)):
-        known = {"field": name, "side": side}
-        assert exporter.value("mlmonitor.field.outliers", known) == count
+        attributes = {"field": name, "side": side}
+        assert exporter.value("mlmonitor.field.outliers", attributes) == count

@@ -95,12 +95,12 @@ def test_chunks_have_their_times_in_chunks(rng: np.random.Generator) -> None:
     columns = traffic(moments, rng)
     whole = fit_reference(columns, times=as_dates(moments), season="hour_of_day")
     parts = [slice(0, 700), slice(700, 2_000)]
-    found = fit_reference(
+    chunked = fit_reference(
         iter([{k: v[part] for k, v in columns.items()} for part in parts]),
         times=iter([as_dates(moments)[part] for part in parts]),
         season="hour_of_day",
     )
-    assert [e.seasons for e in found.content.fields] == [e.seasons for e in whole.content.fields]
+    assert [e.seasons for e in chunked.content.fields] == [e.seasons for e in whole.content.fields]
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ def test_the_reference_of_some_hours_is_their_mixture() -> None:
         weights = np.zeros((1, 24), np.int64)
         for hour, count in rows.items():
             weights[0, int(hour[1:])] = count
-        found = baseline.for_rows(weights)[0]
-        return float(found[1] / found.sum()), float(found.sum())
+        expected = baseline.for_rows(weights)[0]
+        return float(expected[1] / expected.sum()), float(expected.sum())
 
     assert against(h5=7) == pytest.approx((0.9, 100))
     assert against(h6=7) == pytest.approx((0.25, 40))
@@ -181,11 +181,11 @@ def test_breathing_traffic_has_not_moved_until_it_does(rng: np.random.Generator)
         serve(monitor, clock, rng, hours=48)
         status = monitor.status()
         assert status.alerts == ()
-        assert not any(each.has_moved for each in status.fields)
+        assert not any(field.has_moved for field in status.fields)
         assert monitor.reference is not None
         serve(monitor, clock, rng, hours=2, moved=0.7)
         status = monitor.status()
-        assert {each.field for each in status.alerts} == {"amount", "prediction"}
+        assert {field.field for field in status.alerts} == {"amount", "prediction"}
         assert status.field("amount").has_moved
 
 
@@ -194,7 +194,7 @@ def test_without_seasons_the_same_traffic_is_said_to_have_moved(rng: np.random.G
     clock = ManualClock(START.timestamp())
     with monitor_of(fit(rng, times=None, season=None), clock) as monitor:
         serve(monitor, clock, rng, hours=8)
-        assert {each.field for each in monitor.status().alerts} >= {"amount", "line"}
+        assert {alert.field for alert in monitor.status().alerts} >= {"amount", "line"}
 
 
 @pytest.mark.slow

@@ -26,9 +26,9 @@ def test_a_figure_has_the_moments_of_what_was_reported(figures: list[tuple[str, 
     at_once = Kpis(OPTIONS)
     at_once.ingest(figures, now=1.0)
     for name, population in kpis.populations.items():
-        expected = [value for each, value in figures if each == name]
-        for found in (population, at_once.populations[name]):
-            (status,) = field_statuses(found.snapshot(now=1.0))
+        expected = [value for key, value in figures if key == name]
+        for counted in (population, at_once.populations[name]):
+            (status,) = field_statuses(counted.snapshot(now=1.0))
             assert (status.name, status.role, status.count) == (name, Role.KPI, len(expected))
             assert status.mean == pytest.approx(np.mean(expected), abs=1e-6)
             assert status.stddev == pytest.approx(np.std(expected), abs=1e-5)

@@ -31,15 +31,15 @@ def seen(reference: Reference, *batches: dict[str, list[Any]]) -> tuple[Populati
     reader = Reader(plan.schema)
     for columns in batches:
         rows = len(next(iter(columns.values())))
-        found = Rows(rows, ColumnTable(columns, rows), {}, [], [], None)
-        population.update(reader.read_block(found), now=1.0)
+        rows_read = Rows(rows, ColumnTable(columns, rows), {}, [], [], None)
+        population.update(reader.read_block(rows_read), now=1.0)
     return population, reader
 
 
 def statuses(reference: Reference, *batches: dict[str, list[Any]]) -> dict[str, FieldStatus]:
     """The status of each feature after these batches."""
     population, _ = seen(reference, *batches)
-    return {each.name: each for each in field_statuses(population.snapshot(now=2.0))}
+    return {status.name: status for status in field_statuses(population.snapshot(now=2.0))}
 
 
 numbers = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=60)
@@ -52,82 +52,87 @@ def test_scores_are_the_distances_of_the_counts(then: list[float], now: list[flo
     (entry,) = reference.content.fields
     edges = entry.edges if entry.kind == "numeric" else []
     counts = np.bincount(np.searchsorted(edges, now, side="left"), minlength=len(edges) + 1)
-    found = statuses(reference, {"x": now})["x"]
+    status = statuses(reference, {"x": now})["x"]
     pair = np.array([entry.counts]), counts[None, :]
-    assert found.psi == pytest.approx(psi(*pair)[0], abs=1e-12)
-    assert found.jensen_shannon == pytest.approx(jensen_shannon(*pair)[0], abs=1e-12)
+    assert status.psi == pytest.approx(psi(*pair)[0], abs=1e-12)
+    assert status.jensen_shannon == pytest.approx(jensen_shannon(*pair)[0], abs=1e-12)
 
 
 @given(numbers)
 def test_the_window_has_the_moments_of_its_values(now: list[float]) -> None:
     """Count, mean, deviation, range and the ends of the quantiles agree with numpy."""
-    found = statuses(fit_reference({"x": [0.0, 1.0]}), {"x": now})["x"]
-    assert (found.count, found.min, found.max) == (len(now), min(now), max(now))
-    assert found.mean == pytest.approx(np.mean(now), abs=1e-6)
-    assert found.stddev == pytest.approx(np.std(now), abs=1e-5)
-    assert list(found.quantiles) == sorted(found.quantiles)
-    assert list(found.quantiles.values()) == sorted(found.quantiles.values())
+    status = statuses(fit_reference({"x": [0.0, 1.0]}), {"x": now})["x"]
+    assert (status.count, status.min, status.max) == (len(now), min(now), max(now))
+    assert status.mean == pytest.approx(np.mean(now), abs=1e-6)
+    assert status.stddev == pytest.approx(np.std(now), abs=1e-5)
+    assert list(status.quantiles) == sorted(status.quantiles)
+    assert list(status.quantiles.values()) == sorted(status.quantiles.values())
 
 
 def test_the_reference_against_itself_has_not_moved() -> None:
     """The training rows, served once more, are at no distance."""
     data = {"x": [1.0, 2.0, 3.0, 4.0] * 25, "line": ["motor", "home", "boat", "boat"] * 25}
-    for each in statuses(fit_reference(data), data).values():
-        assert (each.psi, each.jensen_shannon, each.has_moved) == (0.0, 0.0, False)
-        assert each.count == 100
+    for status in statuses(fit_reference(data), data).values():
+        assert (status.psi, status.jensen_shannon, status.has_moved) == (0.0, 0.0, False)
+        assert status.count == 100
 
 
 @pytest.mark.parametrize("values", [[7.0] * 20, [None] * 20, ["a"] * 20, [True] * 20])
 def test_a_constant_or_empty_field_has_a_status(values: list[Any]) -> None:
     """One value or none at all is told without a warning; what is unknown is None."""
     data = {"x": values, "y": [float(at) for at in range(20)]}
-    found = statuses(fit_reference(data), data)["x"]
+    status = statuses(fit_reference(data), data)["x"]
     is_empty = values[0] is None
-    assert found.count == (0 if is_empty else 20)
-    assert found.psi == 0.0  # where there never was a value, none is missing that was there
-    assert found.missing == (20 if is_empty else 0)
-    assert all(x is None or np.isfinite(x) for x in (found.mean, found.stddev, found.min))
+    assert status.count == (0 if is_empty else 20)
+    assert status.psi == 0.0  # where there never was a value, none is missing that was there
+    assert status.missing == (20 if is_empty else 0)
+    assert all(x is None or np.isfinite(x) for x in (status.mean, status.stddev, status.min))
 
 
 def test_before_the_first_row_there_is_nothing_to_tell() -> None:
     """No rows, no numbers: None throughout, and no warning."""
-    for each in statuses(fit_reference({"x": [1.0, 2.0], "line": ["a", "b"]})).values():
-        assert (each.count, each.psi, each.jensen_shannon, each.mean) == (0, None, None, None)
-        assert (each.quantiles, each.psi_threshold, each.has_moved) == ({}, None, False)
+    for status in statuses(fit_reference({"x": [1.0, 2.0], "line": ["a", "b"]})).values():
+        assert (status.count, status.psi, status.jensen_shannon, status.mean) == (
+            0,
+            None,
+            None,
+            None,
+        )
+        assert (status.quantiles, status.psi_threshold, status.has_moved) == ({}, None, False)
 
 
 def test_new_categories_are_named_once_they_are_many() -> None:
     """A value seen four times may be one person's name; seen five times it is shown."""
     data = {"line": ["motor", "home"] * 10, "x": [1.0] * 20}
     now = {"line": ["caravan"] * 5 + ["Ada Lovelace"] * 4 + ["home"], "x": [1.0] * 10}
-    found = statuses(fit_reference(data), now)["line"]
-    assert [(hit.name, hit.count) for hit in found.new_categories] == [("caravan", 5)]
-    assert found.quality[Quality.NEW_CATEGORY] == 9
+    status = statuses(fit_reference(data), now)["line"]
+    assert [(hit.name, hit.count) for hit in status.new_categories] == [("caravan", 5)]
+    assert status.quality[Quality.NEW_CATEGORY] == 9
 
 
 def test_known_but_rare_categories_are_not_new() -> None:
     """Beyond the most frequent, what the reference listed is `other`, not `new`."""
     data = {"c": [f"c{at}" for at in range(100)] * 20, "x": [1.0] * 2_000}
-    found = statuses(fit_reference(data), data)["c"]
-    assert found.quality[Quality.NEW_CATEGORY] == 0
-    assert found.psi is not None
-    assert found.psi_threshold is not None
-    assert found.psi < found.psi_threshold
+    status = statuses(fit_reference(data), data)["c"]
+    assert status.quality[Quality.NEW_CATEGORY] == 0
+    assert status.psi is not None
+    assert status.psi_threshold is not None
+    assert status.psi < status.psi_threshold
 
 
 def test_what_was_fitted_is_known_when_it_is_served() -> None:
     """Categories keep their names from training to serving, odd ones included."""
     odd = ["\ud800", "n" * 500, "", "__new__", b"bytes", 7, 7.0, True, "7"]
     data = {"c": odd, "x": [1.0] * len(odd)}
-    found = statuses(fit_reference(data, schema={"c": "categorical"}), data)["c"]
-    assert (found.quality[Quality.NEW_CATEGORY], found.count, found.psi) == (0, len(odd), 0.0)
+    status = statuses(fit_reference(data, schema={"c": "categorical"}), data)["c"]
+    assert (status.quality[Quality.NEW_CATEGORY], status.count, status.psi) == (0, len(odd), 0.0)
 
 
 def test_an_open_list_cannot_tell_what_is_new() -> None:
     """Where the reference had more categories than it could keep, nothing is called new."""
     data = {"c": [f"c{at}" for at in range(10_000)], "x": [1.0] * 10_000}
-    found = statuses(fit_reference(data), {"c": ["unheard of"] * 10, "x": [1.0] * 10})["c"]
-    assert (found.quality[Quality.NEW_CATEGORY], found.new_categories) == (0, ())
+    status = statuses(fit_reference(data), {"c": ["unheard of"] * 10, "x": [1.0] * 10})["c"]
+    assert (status.quality[Quality.NEW_CATEGORY], status.new_categories) == (0, ())
 
 
 def test_distinct_categories_are_counted() -> None:
@@ -143,19 +148,19 @@ def test_distinct_categories_are_counted() -> None:
 def test_a_window_that_is_over_leaves_quality_alone() -> None:
     """Moments and scores forget with the window; what became of the values does not."""
     population, _ = seen(fit_reference({"x": [1.0, 2.0]}), {"x": [1.0, None, float("inf")]})
-    (found,) = field_statuses(population.snapshot(now=100_000.0))
-    assert (found.count, found.psi, found.mean) == (0, None, None)
-    assert found.missing == 1
-    assert found.quality[Quality.NONFINITE] == 1
-    assert sum(found.window_quality.values()) == 0
+    (status,) = field_statuses(population.snapshot(now=100_000.0))
+    assert (status.count, status.psi, status.mean) == (0, None, None)
+    assert status.missing == 1
+    assert status.quality[Quality.NONFINITE] == 1
+    assert sum(status.window_quality.values()) == 0
 
 
 def test_the_quality_of_the_window_is_that_of_its_rows() -> None:
     """As long as the window has forgotten nothing, it is that of all rows."""
     population, _ = seen(fit_reference({"x": [1.0, 2.0]}), {"x": [1.0, None, float("inf")]})
-    (found,) = field_statuses(population.snapshot(now=2.0))
-    assert found.window_quality == found.quality
-    assert found.window_quality[Quality.MISSING] == 1
+    (status,) = field_statuses(population.snapshot(now=2.0))
+    assert status.window_quality == status.quality
+    assert status.window_quality[Quality.MISSING] == 1
 
 
 def test_a_shift_is_distinguished_from_chance() -> None:

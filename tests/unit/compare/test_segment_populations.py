@@ -76,31 +76,31 @@ def watched(of: Reference = REFERENCE) -> Traffic:
 
 def counts(population: Population) -> dict[str, np.ndarray]:
     """Every count of a population, since the start and over the window."""
-    found = {}
+    counts_by_field = {}
     for name, profile in (
         ("total", population.window.total()),
         ("window", population.window.view().profile),
     ):
         for part in ("bins", "categories", "quality", "outliers"):
-            found[f"{name} {part}"] = getattr(profile, part)
-        found[f"{name} rows"] = np.array(profile.rows)
-        found[f"{name} moments"] = profile.moments.count
-    return found
+            counts_by_field[f"{name} {part}"] = getattr(profile, part)
+        counts_by_field[f"{name} rows"] = np.array(profile.rows)
+        counts_by_field[f"{name} moments"] = profile.moments.count
+    return counts_by_field
 
 
 @given(st.lists(CALL, min_size=1, max_size=30))
 def test_the_segments_add_up_to_the_whole(calls: list[Any]) -> None:
     """For every count there is, whatever the values turn out to be; of failed calls, too."""
-    found = watched()
-    found.ingest(rows_of(calls), now=1.0)
-    assert found.population is not None
-    assert found.segmentation is not None
-    each = [counts(population) for population in found.segmentation.split.populations]
-    for name, whole in counts(found.population).items():
-        np.testing.assert_array_equal(sum(part[name] for part in each), whole, err_msg=name)
+    traffic = watched()
+    traffic.ingest(rows_of(calls), now=1.0)
+    assert traffic.population is not None
+    assert traffic.segmentation is not None
+    segments = [counts(population) for population in traffic.segmentation.split.populations]
+    for name, whole in counts(traffic.population).items():
+        np.testing.assert_array_equal(sum(part[name] for part in segments), whole, err_msg=name)
     failed = sum(prediction is ABSENT for _, prediction in calls)
-    assert found.segmentation.tally.failed.sum() == failed
-    assert found.segmentation.tally.predictions.sum() == len(calls) - failed
+    assert traffic.segmentation.tally.failed.sum() == failed
+    assert traffic.segmentation.tally.predictions.sum() == len(calls) - failed
 
 
 @given(st.lists(CALL, min_size=2, max_size=20), st.data())
@@ -116,19 +116,19 @@ def test_where_rows_are_cut_changes_no_segment(calls: list[Any], data: st.DataOb
     for mine, theirs in zip(
         one.segmentation.split.populations, two.segmentation.split.populations, strict=True
     ):
-        for name, found in counts(mine).items():
-            np.testing.assert_array_equal(found, counts(theirs)[name], err_msg=name)
+        for name, counted in counts(mine).items():
+            np.testing.assert_array_equal(counted, counts(theirs)[name], err_msg=name)
 
 
 @given(st.lists(CALL, min_size=1, max_size=20))
 def test_each_segment_has_counted_what_its_own_rows_alone_would_be(calls: list[Any]) -> None:
     """A segment is a population of its rows, and of no other's."""
-    found = watched()
-    found.ingest(rows_of(calls), now=1.0)
-    assert found.segmentation is not None
-    for place, population in enumerate(found.segmentation.split.populations):
-        known = ordered_segment_names(REFERENCE)[place]
-        own = [c for c in calls if _place(c[0]["line"]) == known]
+    traffic = watched()
+    traffic.ingest(rows_of(calls), now=1.0)
+    assert traffic.segmentation is not None
+    for place, population in enumerate(traffic.segmentation.split.populations):
+        segment = ordered_segment_names(REFERENCE)[place]
+        own = [c for c in calls if _place(c[0]["line"]) == segment]
         alone = watched()
         if own:
             alone.ingest(rows_of(own), now=1.0)
@@ -165,38 +165,38 @@ def test_a_matrix_keeps_apart_what_was_missing_and_what_was_infinite() -> None:
         None,
     )
     block = reader.read_block(rows)
-    found = dict(split_block(block, SegmentEncoder(["line"], [("0",), ("1",)]).encode(rows)))
-    assert found[0].refused.tolist() == [[0, 0, 0], [1, 0, 0]]
-    assert found[1].refused.tolist() == [[0, 0, 0], [1, 1, 0]]
+    parts = dict(split_block(block, SegmentEncoder(["line"], [("0",), ("1",)]).encode(rows)))
+    assert parts[0].refused.tolist() == [[0, 0, 0], [1, 0, 0]]
+    assert parts[1].refused.tolist() == [[0, 0, 0], [1, 1, 0]]
 
 
 def test_a_block_that_does_not_tell_its_reasons_still_adds_up() -> None:
     """Each reason is given to as many of the missing values as it was counted for."""
     numeric = np.array([[1.0, np.nan, np.nan, np.nan]])
     block = Block(4, numeric, np.array([[1, 1, 0]]), [])
-    found = [part.refused for _, part in split_block(block, np.array([0, 0, 1, 1]))]
-    assert sum(each.sum() for each in found) == 2
-    np.testing.assert_array_equal(sum(found), block.refused)
+    refused = [part.refused for _, part in split_block(block, np.array([0, 0, 1, 1]))]
+    assert sum(counts.sum() for counts in refused) == 2
+    np.testing.assert_array_equal(sum(refused), block.refused)
 
 
 def test_a_block_is_split_in_the_order_of_its_rows() -> None:
     """A stable sort: the rows of a segment come as they came."""
     block = Block(5, np.arange(5.0)[None, :], np.zeros((1, 3), np.int64), [list("abcde")])
-    found = list(split_block(block, np.array([2, 0, 2, 0, 2])))
-    assert [code for code, _ in found] == [0, 2]
-    assert [part.numeric[0].tolist() for _, part in found] == [[1, 3], [0, 2, 4]]
-    assert [part.categorical[0] for _, part in found] == [["b", "d"], ["a", "c", "e"]]
+    parts = list(split_block(block, np.array([2, 0, 2, 0, 2])))
+    assert [code for code, _ in parts] == [0, 2]
+    assert [part.numeric[0].tolist() for _, part in parts] == [[1, 3], [0, 2, 4]]
+    assert [part.categorical[0] for _, part in parts] == [["b", "d"], ["a", "c", "e"]]
 
 
 def test_the_rest_is_compared_if_the_reference_has_one() -> None:
     """Else it is counted: nothing is known of it to compare it with."""
-    for most, known in ((2, True), (4, False)):
+    for most, has_rest in ((2, True), (4, False)):
         of = reference(max_segments=most)
         split = SegmentPopulations(of, ROLES, of.plan(ROLES, deviations=3.0), LENS, now=0.0)
         assert len(split.populations) == most + 1
         assert split.populations[-1].segment == "__other__"
-        assert (split.populations[-1].drift is not None) is known
-        assert all(each.drift is not None for each in split.populations[:-1])
+        assert (split.populations[-1].drift is not None) is has_rest
+        assert all(population.drift is not None for population in split.populations[:-1])
 
 
 def test_the_level_is_shared_by_the_fields_of_all_segments() -> None:
@@ -208,12 +208,12 @@ def test_the_level_is_shared_by_the_fields_of_all_segments() -> None:
 
 def test_columns_are_split_like_rows() -> None:
     """A batch of columns, of which one is an array."""
-    found = watched()
+    traffic = watched()
     table = ColumnTable(
         {"line": np.array(["home", "motor", "home"]), "age": [1.0, None, 3.0], "day": [None] * 3}, 3
     )
-    found.ingest(Rows(3, table, {"prediction": [1.0, 2.0, 3.0]}, [], [], None), now=0.0)
-    assert found.segmentation is not None
-    home, motor, _ = found.segmentation.split.populations
+    traffic.ingest(Rows(3, table, {"prediction": [1.0, 2.0, 3.0]}, [], [], None), now=0.0)
+    assert traffic.segmentation is not None
+    home, motor, _ = traffic.segmentation.split.populations
     assert home.window.total().rows == 2
     assert motor.window.total().rows == 1

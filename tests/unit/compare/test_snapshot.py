@@ -161,7 +161,7 @@ def test_reading_a_model_does_not_begin_to_compare(reference: Reference) -> None
     assert state.populations == ()
     state.begin_comparing(now=service.clock())
     begun = state.populations
-    assert [each.segment for each in begun[:2]] == ["all", "all"]
+    assert [segment.segment for segment in begun[:2]] == ["all", "all"]
     state.begin_comparing(now=service.clock())
     assert state.populations == begun
 
@@ -177,12 +177,12 @@ def test_an_alert_carries_its_measure_now_beside_the_one_that_fired() -> None:
         service.clock.advance(5.0)
         service.pipeline.model_snapshot(service.clock())
     snapshot = service.snapshot()
-    (alert,) = (each for each in snapshot.alerts if each.measure == "psi")
+    (alert,) = (candidate for candidate in snapshot.alerts if candidate.measure == "psi")
     assert snapshot.traffic is not None
     assert alert.current == snapshot.traffic.scores["psi"][0]
     assert alert.current != alert.value
     service.pipeline.report_alerts()
-    fired = next(each for each in service.alerts if each.measure == "psi")
+    fired = next(candidate for candidate in service.alerts if candidate.measure == "psi")
     assert fired.value == alert.value
     assert fired.current == fired.value
     assert fired == alert == replace(alert, current=0.0)
@@ -200,5 +200,5 @@ def test_segments_add_up_to_the_whole(reference: Reference) -> None:
     assert sum(rows) == snapshot.traffic.total.rows
     assert snapshot.labels.errors is not None
     errors = [segment.errors for segment in snapshot.segments]
-    assert sum(int(each.count.sum()) for each in errors if each is not None) == 150
+    assert sum(int(sums.count.sum()) for sums in errors if sums is not None) == 150
     assert len(snapshot.populations) == len(snapshot.whole) + 2 * len(snapshot.segments)

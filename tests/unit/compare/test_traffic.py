@@ -106,13 +106,13 @@ def test_a_service_is_watched_as_if_it_had_been_given_what_it_learned() -> None:
     ours, theirs = (s.population for s in (learner, taught))
     assert ours is not None
     assert theirs is not None
-    for found, expected in zip(
+    for status, expected in zip(
         field_statuses(ours.snapshot(now=3.0)),
         field_statuses(theirs.snapshot(now=3.0)),
         strict=True,
     ):
-        assert (found.psi, found.jensen_shannon) == (expected.psi, expected.jensen_shannon)
-        assert found.count == expected.count == 35
+        assert (status.psi, status.jensen_shannon) == (expected.psi, expected.jensen_shannon)
+        assert status.count == expected.count == 35
 
 
 def test_nothing_to_report_while_learning() -> None:

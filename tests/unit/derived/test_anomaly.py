@@ -31,12 +31,12 @@ def test_a_row_with_gaps_is_judged_by_the_fields_it_has(
     covariance = shrunk_covariance(scaling.apply(values))
     holes = rng.random(values.shape) < 0.4
     holes[0] = False
-    found, count = Distances(scaling, covariance).squared(np.where(holes, np.nan, values))
+    squared, count = Distances(scaling, covariance).squared(np.where(holes, np.nan, values))
     z = scaling.apply(values)
     for row in range(100):
         has = ~holes[:, row]
         expected = z[has, row] @ np.linalg.solve(covariance[np.ix_(has, has)], z[has, row])
-        assert found[row] == pytest.approx(expected, rel=1e-6)
+        assert squared[row] == pytest.approx(expected, rel=1e-6)
         assert count[row] == has.sum()
 
 
@@ -47,10 +47,10 @@ def test_with_more_gaps_the_distance_is_never_too_small(rng: np.random.Generator
     covariance = shrunk_covariance(scaling.apply(values))
     holes = np.zeros(values.shape, bool)
     holes[20:] = True
-    found, _ = Distances(scaling, covariance).squared(np.where(holes, np.nan, values))
+    squared, _ = Distances(scaling, covariance).squared(np.where(holes, np.nan, values))
     z = scaling.apply(values)[:20]
     exact = (z * np.linalg.solve(covariance[:20, :20], z)).sum(axis=0)
-    assert (found >= exact * (1 - 1e-9)).all()
+    assert (squared >= exact * (1 - 1e-9)).all()
 
 
 def test_a_row_without_any_field_has_no_score(rng: np.random.Generator) -> None:

@@ -80,8 +80,8 @@ def test_what_is_no_vector_is_counted_by_reason(value: object, reason: int) -> N
 
 def test_a_vector_of_length_zero_has_no_direction() -> None:
     """It is missing for the cosine alone; so is every one where the centroid has none."""
-    found = columns().read([[0.0, 0.0, 0.0]])
-    numeric, refused = found.numeric, found.refused
+    read = columns().read([[0.0, 0.0, 0.0]])
+    numeric, refused = read.numeric, read.refused
     np.testing.assert_array_equal(np.isnan(numeric[:, 0]), [False, True, False])
     np.testing.assert_array_equal(refused[:, 0], [0, 1, 0])
     assert columns([0.0, 0.0, 0.0]).read([[1.0, 1.0, 1.0]]).refused[1, 0] == 1
@@ -90,10 +90,10 @@ def test_a_vector_of_length_zero_has_no_direction() -> None:
 @given(st.lists(st.one_of(RAW, st.lists(st.floats(), min_size=3, max_size=3)), max_size=20))
 def test_every_value_is_a_vector_or_counted(values: list[object]) -> None:
     """Nothing is raised, and every value is one or the other."""
-    found = vectors(values, 3)
+    read = vectors(values, 3)
     present = sum(value is not ABSENT for value in values)
-    assert found.known.sum() + np.count_nonzero(found.reasons) == present
-    assert np.isfinite(found.matrix).all()
+    assert read.known.sum() + np.count_nonzero(read.reasons) == present
+    assert np.isfinite(read.matrix).all()
 
 
 def test_frequencies_are_the_same_for_ever() -> None:

@@ -86,8 +86,8 @@ def test_texts_become_their_length_words_and_unknown_share() -> None:
 @given(st.lists(RAW, max_size=20))
 def test_every_value_is_a_number_or_counted(values: list[object]) -> None:
     """Each value of each derived field is one or the other, unless it is absent by right."""
-    found = TextColumns(Vocabulary.from_words(["a"])).read(values)
-    numeric, refused = found.numeric, found.refused
+    read = TextColumns(Vocabulary.from_words(["a"])).read(values)
+    numeric, refused = read.numeric, read.refused
     present = sum(value is not ABSENT for value in values)
     assert (np.isfinite(numeric).sum(axis=1) + refused.sum(axis=1) == present).all()
     again = TextColumns(Vocabulary.from_words(["a"])).read(
@@ -99,7 +99,7 @@ def test_every_value_is_a_number_or_counted(values: list[object]) -> None:
 
 def test_a_sample_keeps_texts_and_nothing_else() -> None:
     """What is no text takes no room."""
-    assert [as_text(each) for each in ("a", None, [1] * 99)] == ["a", None, UNREADABLE]
+    assert [as_text(value) for value in ("a", None, [1] * 99)] == ["a", None, UNREADABLE]
 
 
 def test_words_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:

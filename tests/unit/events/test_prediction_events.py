@@ -244,21 +244,21 @@ def test_redacted_and_unchosen_fields_are_left_out_and_hashed_ones_are_hashes(
     assert amount["withheld"]
     assert "bins" not in amount
     (line,) = [e for e in recorder.select("reference") if e["field"] == "line"]
-    labels = {each["label"] for each in line["bins"]}
+    labels = {entry["label"] for entry in line["bins"]}
     assert {hashed for _, hashed in hashes} <= labels
     assert "motor" not in labels
 
 
 def test_hashes_with_a_key_differ_from_those_without(clock: ManualClock) -> None:
     """And from those of another key."""
-    found = set()
+    hashes = set()
     for key in (None, "one", "two"):
         recorder = EventRecorder(hashed=["line"], hash_key=key)
         with monitor(recorder, clock) as watching:
             watching.watch(lambda _: 1.0)(row())
             watching.flush()
-        found.add(recorder.select("prediction")[0]["features"]["line"])
-    assert len(found) == 3
+        hashes.add(recorder.select("prediction")[0]["features"]["line"])
+    assert len(hashes) == 3
 
 
 def test_a_new_category_is_named_from_its_fifth_row_on(clock: ManualClock) -> None:
@@ -310,7 +310,9 @@ def test_hostile_values_are_data(value: Any, clock: ManualClock) -> None:
     assert len(recorder.select("kpi")) == 1
     for event, name in zip(events, features(), strict=True):
         assert set(event["features"]) == set(features())
-        others = {key: each for key, each in event["features"].items() if key not in (name, "at")}
+        others = {
+            key: feature for key, feature in event["features"].items() if key not in (name, "at")
+        }
         assert others.items() <= row().items()
 
 
@@ -421,10 +423,10 @@ def test_a_reference_is_the_same_events_in_every_process(clock: ManualClock) -> 
         parts.append(recorder.select("reference"))
     assert [e["event_id"] for e in parts[0]] == [e["event_id"] for e in parts[1]]
     (amount,) = [event for event in parts[0] if event["field"] == "amount"]
-    assert sum(each["count"] for each in amount["bins"]) + amount["missing"] == ROWS
+    assert sum(entry["count"] for entry in amount["bins"]) + amount["missing"] == ROWS
     assert amount["buckets"] == [900.0]
     (line,) = [event for event in parts[0] if event["field"] == "line"]
-    assert [each["label"] for each in line["bins"]][-2:] == ["__other__", "__new__"]
+    assert [entry["label"] for entry in line["bins"]][-2:] == ["__other__", "__new__"]
     assert {event["fields"] for event in parts[0]} == {len(parts[0])}
 
 
@@ -448,8 +450,8 @@ def test_rows_recorded_with_a_time_carry_it(clock: ManualClock) -> None:
         with monitor(recorder, clock, reference=given, config=config) as watching:
             watching.record(features(), np.zeros(ROWS), at=times)
             watching.flush()
-        found = [datetime.fromisoformat(event["time"]) for event in recorder.select("prediction")]
-        assert found == times
+        moments = [datetime.fromisoformat(event["time"]) for event in recorder.select("prediction")]
+        assert moments == times
 
 
 def test_the_group_of_a_row_is_sent_as_a_hash(clock: ManualClock) -> None:

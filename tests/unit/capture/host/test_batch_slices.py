@@ -68,24 +68,24 @@ def test_slices_of_a_batch_hold_all_its_rows_in_order(features: Any, predictions
     """Ten rows, four at a time: four, four and two, each with its own predictions and ids."""
     ids = [f"r-{row}" for row in range(ROWS)]
     slices = list(slice_batch(RecordedBatch(features, predictions, ids), 4))
-    assert [len(each.ids) for each in slices] == [4, 4, 2]
-    assert [row for each in slices for row in each.ids] == ids
-    assert joined([values(each.features) for each in slices]) == values(features)
+    assert [len(part.ids) for part in slices] == [4, 4, 2]
+    assert [row for part in slices for row in part.ids] == ids
+    assert joined([values(part.features) for part in slices]) == values(features)
     if predictions is None:
-        assert all(each.predictions is None for each in slices)
+        assert all(part.predictions is None for part in slices)
     elif isinstance(predictions, list) and isinstance(predictions[0], np.ndarray):
         for output in range(2):
-            rows = [row for each in slices for row in each.predictions[output].tolist()]
+            rows = [row for part in slices for row in part.predictions[output].tolist()]
             assert rows == predictions[output].tolist()
     else:
-        assert joined([values(each.predictions) for each in slices]) == values(predictions)
+        assert joined([values(part.predictions) for part in slices]) == values(predictions)
 
 
 @given(rows=st.integers(1, 50), limit=st.integers(1, 60))
 def test_no_slice_is_longer_than_asked_for_and_none_is_empty(rows: int, limit: int) -> None:
     """Whatever the numbers, the sizes add up to the batch's."""
     sizes = [
-        len(each.features) for each in slice_batch(RecordedBatch(np.ones((rows, 3)), None), limit)
+        len(part.features) for part in slice_batch(RecordedBatch(np.ones((rows, 3)), None), limit)
     ]
     assert sum(sizes) == rows
     assert all(0 < size <= limit for size in sizes)

@@ -248,8 +248,8 @@ def test_what_a_mask_hides_is_not_handed_over(shape: tuple[int, ...]) -> None:
     """The number below a mask, or numpy's filler 1e20, is never recorded."""
     masked = np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0]).reshape(shape)
     _, _, payload = copied(masked)
-    found = payload if len(shape) == 2 else np.frombuffer(payload[1], payload[0])
-    np.testing.assert_array_equal(np.ravel(found), [1.0, np.nan, 3.0])
+    array = payload if len(shape) == 2 else np.frombuffer(payload[1], payload[0])
+    np.testing.assert_array_equal(np.ravel(array), [1.0, np.nan, 3.0])
 
 
 def test_features_changed_afterwards_stay_as_they_were() -> None:
@@ -408,7 +408,7 @@ def test_a_batch_of_any_length_is_copied_whole() -> None:
 
 def test_an_array_of_one_value_is_frozen_to_that_value() -> None:
     """Inside a list as well, where an array would not be read."""
-    assert [type(each) for each in copy_result([np.array(0.5), np.array(1)])] == [
+    assert [type(value) for value in copy_result([np.array(0.5), np.array(1)])] == [
         np.float64,
         np.int64,
     ]

@@ -46,8 +46,8 @@ def test_the_id_of_a_plain_call_is_seen_from_deep_inside(monitor: Monitor) -> No
 def test_the_id_is_the_same_for_every_way_to_pass_features(monitor: Monitor, by_name: bool) -> None:  # noqa: FBT001 - both ways
     """Its label finds the prediction, so the id that was told is the id that was recorded."""
     predict = monitor.watch(lambda features: features and monitor.prediction_id)
-    told = predict(features=ROW) if by_name else predict(ROW)
-    monitor.label(told, 1.0)
+    id_inside = predict(features=ROW) if by_name else predict(ROW)
+    monitor.label(id_inside, 1.0)
     monitor.status()
     assert monitor.status().labels["matched"] == 1
 

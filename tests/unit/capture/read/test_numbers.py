@@ -51,10 +51,10 @@ def verdict(values: object) -> tuple[str, float]:
     assert refused.shape == (3,)
     assert len(floats) == 1
     reasons = dict(zip((MISSING, NONFINITE, WRONG_TYPE), refused.tolist(), strict=True))
-    found = [name for name, count in reasons.items() if count] or [VALID]
-    assert len(found) == 1
-    assert math.isnan(floats[0]) == (found != [VALID])
-    return found[0], float(floats[0])
+    verdicts = [name for name, count in reasons.items() if count] or [VALID]
+    assert len(verdicts) == 1
+    assert math.isnan(floats[0]) == (verdicts != [VALID])
+    return verdicts[0], float(floats[0])
 
 
 @pytest.mark.parametrize(

@@ -79,9 +79,9 @@ def test_a_row_of_another_width_or_kind_is_not_read(
     rows: list[tuple[object, ...]], data: st.DataObject
 ) -> None:
     """Though all bytes together may be as many."""
-    told: list[Any] = [rows[0][1:], (*rows[0], 1.0), None, dict.fromkeys("ab"), list(rows[0])]
+    odd_rows: list[Any] = [rows[0][1:], (*rows[0], 1.0), None, dict.fromkeys("ab"), list(rows[0])]
     row = data.draw(st.integers(1, len(rows)))
-    rows.insert(row, data.draw(st.sampled_from(told)))
+    rows.insert(row, data.draw(st.sampled_from(odd_rows)))
     assert pack_rows(rows, len(rows[0])) is None
 
 

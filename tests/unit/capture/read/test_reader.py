@@ -34,8 +34,8 @@ def read(reader: Reader, *features: Any, predictions: Any = None) -> list[Block]
     shape = Shape(NAMES, OUTPUTS)
     results = predictions or [None] * len(features)
     entries = [
-        (shape, *Copiers()[type(each)](each), result, 1, None, Call())
-        for each, result in zip(features, results, strict=True)
+        (shape, *Copiers()[type(row)](row), result, 1, None, Call())
+        for row, result in zip(features, results, strict=True)
     ]
     return [reader.read_block(read_rows(run)) for run in gather(entries)]
 

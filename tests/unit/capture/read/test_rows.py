@@ -39,7 +39,7 @@ def test_consecutive_calls_of_one_kind_are_one_run() -> None:
     ]
     runs = list(gather(entries))
     assert [len(run) for run in runs] == [2, 1, 1, 1]
-    assert [each for run in runs for each in run] == entries
+    assert [call for run in runs for call in run] == entries
 
 
 def test_a_failed_call_keeps_its_row() -> None:

@@ -17,7 +17,7 @@ MATRIX = [[1.0, 2.0], [3.0, 4.0]]
 
 def payloads(*features: Any) -> tuple[PayloadForm, list[Any]]:
     """Some calls' features of one form."""
-    copied = [Copiers()[type(each)](each) for each in features]
+    copied = [Copiers()[type(row)](row) for row in features]
     (form,) = {form for form, _, _ in copied}
     return form, [payload for _, _, payload in copied]
 
@@ -45,22 +45,22 @@ TABLES = {
 @pytest.mark.parametrize("make", TABLES.values(), ids=TABLES.keys())
 def test_every_form_gives_the_same_columns(make: Any) -> None:
     """Two rows of two fields have the same columns, names and count in whatever form they came."""
-    found = make()
-    assert found.rows == 2
-    assert list(found.column("a")) == [1.0, 3.0]
-    assert list(found.column("b")) == [2.0, 4.0]
-    assert found.column("c") in (None, [None, None])
-    assert dict(found.names()) == {"a": 2, "b": 2}
+    columns = make()
+    assert columns.rows == 2
+    assert list(columns.column("a")) == [1.0, 3.0]
+    assert list(columns.column("b")) == [2.0, 4.0]
+    assert columns.column("c") in (None, [None, None])
+    assert dict(columns.names()) == {"a": 2, "b": 2}
 
 
 @pytest.mark.parametrize("make", TABLES.values(), ids=TABLES.keys())
 def test_what_is_read_at_once_is_what_columns_give(make: Any) -> None:
     """`matrix`, where it answers, has the columns asked for, in that order; else it says None."""
-    found = make()
-    matrix = found.matrix(["b", "a"])
+    columns = make()
+    matrix = columns.matrix(["b", "a"])
     if matrix is not None:
         np.testing.assert_array_equal(matrix, [[2.0, 1.0], [4.0, 3.0]])
-    assert found.matrix(["a", "c"]) is None
+    assert columns.matrix(["a", "c"]) is None
 
 
 @pytest.mark.parametrize("form", ["mapping", "sequence", "array", "matrix"])
@@ -93,9 +93,9 @@ def test_a_row_that_could_not_be_read_is_unreadable_in_every_column() -> None:
 
 def test_names_are_text_for_keys_of_any_type() -> None:
     """The value under 0 is found as "0", as a column of a frame would be."""
-    found = table({0: 1.0, "b": 2.0}, {"0": 3.0, None: 4.0})
-    assert found.column("0") == [1.0, 3.0]
-    assert dict(found.names()) == {"0": 2, "b": 1, "None": 1}
+    columns = table({0: 1.0, "b": 2.0}, {"0": 3.0, None: 4.0})
+    assert columns.column("0") == [1.0, 3.0]
+    assert dict(columns.names()) == {"0": 2, "b": 1, "None": 1}
 
 
 class HostileKey:
@@ -131,16 +131,16 @@ def test_values_beyond_the_declared_names_are_reported_by_position() -> None:
 )
 def test_a_table_knows_whether_it_holds_anything_else(rows: list[Any], only: bool) -> None:  # noqa: FBT001 - a row of the table
     """After its two fields were read, a table tells without their names that there are no more."""
-    found = table(*rows)
-    if found.matrix(NAMES) is None:
-        found.column("a"), found.column("b")
-    assert found.holds_only(2) is only
+    mixed = table(*rows)
+    if mixed.matrix(NAMES) is None:
+        mixed.column("a"), mixed.column("b")
+    assert mixed.holds_only(2) is only
 
 
 def test_matrices_of_text_and_of_numbers_stay_apart() -> None:
     """One call's array of text does not turn its neighbours' numbers into text."""
-    found = table(np.array([[1.0, 2.0]]), np.array([["x", "y"]]), np.array([[5.0, 6.0]]))
-    assert list(found.column("a")) == [1.0, "x", 5.0]
+    columns = table(np.array([[1.0, 2.0]]), np.array([["x", "y"]]), np.array([[5.0, 6.0]]))
+    assert list(columns.column("a")) == [1.0, "x", 5.0]
 
 
 @pytest.mark.parametrize(
@@ -150,15 +150,15 @@ def test_matrices_of_text_and_of_numbers_stay_apart() -> None:
 )
 def test_a_column_that_is_not_one_value_a_row_is_unreadable(column: object) -> None:
     """It is of a wrong type in each row; the other columns are kept."""
-    found = batch_table(PayloadForm.COLUMNS, {"bad": column, "good": [1.0, 2.0]}, 2)
-    assert found.column("bad") == [UNREADABLE] * 2
-    assert found.column("good") == [1.0, 2.0]
+    columns = batch_table(PayloadForm.COLUMNS, {"bad": column, "good": [1.0, 2.0]}, 2)
+    assert columns.column("bad") == [UNREADABLE] * 2
+    assert columns.column("good") == [1.0, 2.0]
 
 
 def test_a_column_of_one_column_is_a_column() -> None:
     """An array `[rows, 1]` is one value a row."""
-    found = batch_table(PayloadForm.COLUMNS, {"a": np.array([[1.0], [2.0]])}, 2)
-    np.testing.assert_array_equal(found.column("a"), [1.0, 2.0])
+    columns = batch_table(PayloadForm.COLUMNS, {"a": np.array([[1.0], [2.0]])}, 2)
+    np.testing.assert_array_equal(columns.column("a"), [1.0, 2.0])
 
 
 @pytest.mark.parametrize("form", [PayloadForm.COLUMNS, PayloadForm.FRAME])
@@ -170,15 +170,15 @@ def test_whole_batches_are_not_joined(form: PayloadForm) -> None:
 
 def test_positions_that_nobody_named_are_counted_from_x0() -> None:
     """Rows, vectors and matrices without names have the columns x0, x1, ..., each where it is."""
-    for found in (
+    for columns in (
         table([1.0, 2.0], [3.0, 4.0], names=()),
         table(np.array([1.0, 2.0]), np.array([3.0, 4.0]), names=()),
         table(np.array(MATRIX), names=()),
     ):
-        assert dict(found.names()) == {"x0": 2, "x1": 2}
-        assert list(found.column("x1")) == [2.0, 4.0]
-        np.testing.assert_array_equal(found.matrix(["x0", "x1"]), MATRIX)
-        assert found.holds_only(2)
+        assert dict(columns.names()) == {"x0": 2, "x1": 2}
+        assert list(columns.column("x1")) == [2.0, 4.0]
+        np.testing.assert_array_equal(columns.matrix(["x0", "x1"]), MATRIX)
+        assert columns.holds_only(2)
 
 
 def test_a_wide_row_without_names_counts_for_itself_alone() -> None:

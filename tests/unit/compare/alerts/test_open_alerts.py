@@ -64,6 +64,6 @@ def test_current_follows_the_measure_while_value_stays() -> None:
     alerts = OpenAlerts()
     alerts.apply(transitions([0, 1], []), alert)
     alerts.refresh(np.array([0.3, np.nan, 9.0]))
-    assert [(each.value, each.current) for each in alerts] == [(0.5, 0.3), (0.5, 0.5)]
+    assert [(one.value, one.current) for one in alerts] == [(0.5, 0.3), (0.5, 0.5)]
     (resolved,) = alerts.apply(transitions([], [0]), alert)
     assert (resolved.value, resolved.current) == (0.5, 0.3)

@@ -9,7 +9,7 @@ CODES = ("1234", "2045", "3310")
 
 
 @pytest.mark.parametrize(
-    ("known", "new", "description"),
+    ("known_names", "new", "description"),
     [
         (REGIONS, ["Northern ", "Eastern "], "with spaces added"),
         (REGIONS, [" Northern"], "with spaces added"),
@@ -26,13 +26,15 @@ CODES = ("1234", "2045", "3310")
         (REGIONS, ["North", "South"], "truncated"),
     ],
 )
-def test_another_spelling_is_described(known: list[str], new: list[str], description: str) -> None:
+def test_another_spelling_is_described(
+    known_names: list[str], new: list[str], description: str
+) -> None:
     """Each new name is a known one once both are simplified."""
-    assert describe_spelling(known, dict.fromkeys(new, 20)) == description
+    assert describe_spelling(known_names, dict.fromkeys(new, 20)) == description
 
 
 @pytest.mark.parametrize(
-    ("known", "new"),
+    ("known_names", "new"),
     [
         (REGIONS, ["Central", "Coastal"]),
         (REGIONS, ["South"]),
@@ -44,10 +46,10 @@ def test_another_spelling_is_described(known: list[str], new: list[str], descrip
     ],
 )
 def test_different_names_are_not_taken_for_another_spelling(
-    known: list[str], new: list[str]
+    known_names: list[str], new: list[str]
 ) -> None:
     """Names that are no spelling of a known one, one beginning alone, cuts of two lengths."""
-    assert describe_spelling(known, dict.fromkeys(new, 20)) is None
+    assert describe_spelling(known_names, dict.fromkeys(new, 20)) is None
 
 
 def test_a_spelling_explains_nine_rows_in_ten() -> None:

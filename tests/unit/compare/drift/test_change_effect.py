@@ -22,7 +22,7 @@ def shares(shift: float) -> np.ndarray:
 
 def alerts_of(reference: Any, parts: list[np.ndarray], step: int = 500) -> list[tuple[int, Alert]]:
     """What is told of a stream, with the row of each."""
-    clock, told, row = ManualClock(), [], 0
+    clock, alerts, row = ManualClock(), [], 0
     config = Config(
         check_rows=step, check_interval_seconds=0, window_rows=step * 10, window_seconds=None
     )
@@ -32,7 +32,7 @@ def alerts_of(reference: Any, parts: list[np.ndarray], step: int = 500) -> list[
         exporters=[],
         clock=clock,
         config=config,
-        on_alert=lambda alert: told.append((row, alert)),
+        on_alert=lambda alert: alerts.append((row, alert)),
     ) as monitor:
         for values in parts:
             for start in range(0, len(values), step):
@@ -41,7 +41,7 @@ def alerts_of(reference: Any, parts: list[np.ndarray], step: int = 500) -> list[
                 monitor.record({"x": part}, np.zeros(len(part)))
                 clock.advance(10)
                 monitor.flush(timeout_seconds=20)
-    return [(at, alert) for at, alert in told if alert.measure == "psi"]
+    return [(at, alert) for at, alert in alerts if alert.measure == "psi"]
 
 
 def test_in_nine_streams_of_ten_a_shift_below_the_tolerance_never_seems_to_exceed_it(
@@ -117,7 +117,7 @@ def test_a_harmless_offset_hides_no_larger_shift(rng: np.random.Generator) -> No
 def test_an_alert_does_not_hide_the_next_change(rng: np.random.Generator) -> None:
     """A small shift, then a large one to the other side, then the reference again."""
     reference = fit_reference({"x": rng.normal(size=5_000)}, predictions=np.zeros(5_000))
-    told = alerts_of(
+    alerts = alerts_of(
         reference,
         [
             rng.normal(size=8_000) + 0.3,
@@ -125,8 +125,8 @@ def test_an_alert_does_not_hide_the_next_change(rng: np.random.Generator) -> Non
             rng.normal(size=8_000),
         ],
     )
-    assert [alert.state for _, alert in told] == ["firing", "firing", "resolved"]
-    (_, first), (row, second), _ = told
+    assert [alert.state for _, alert in alerts] == ["firing", "firing", "resolved"]
+    (_, first), (row, second), _ = alerts
     assert 8_000 < row <= 10_000
     assert second.reason.startswith("changed again; up to")
     assert second.value > 0.5 > first.value

@@ -49,9 +49,9 @@ class Service:
         columns = rows(self.rng, count, motor=motor)
         numeric = np.array([columns["noise"], predicted(columns)])
         block = Block(count, numeric, np.zeros((2, 3), np.int64), [columns["line"]])
-        found = FieldProfile(self.plan)
-        found.update(block)
-        return found
+        profile = FieldProfile(self.plan)
+        profile.update(block)
+        return profile
 
     def explained(self, profile: FieldProfile) -> Shift:
         """Why that profile's mean prediction is where it is."""
@@ -63,7 +63,7 @@ class Service:
 
 def part(shift: Shift, field: str) -> Contribution:
     """What one field contributes."""
-    return next(each for each in shift.contributions if each.field == field)
+    return next(contribution for contribution in shift.contributions if contribution.field == field)
 
 
 @pytest.fixture
@@ -77,13 +77,13 @@ def test_the_mix_of_the_field_that_moved_explains_the_shift(service: Service) ->
     shift = service.explained(service.served(5_000, motor=0.8))
     assert shift.prediction == "prediction"
     assert shift.shift == pytest.approx(60, abs=5)
-    assert [each.field for each in shift.contributions] == ["line", "noise"]
+    assert [contribution.field for contribution in shift.contributions] == ["line", "noise"]
     line, noise = shift.contributions
     assert line.mix == pytest.approx(60, abs=5)
     assert line.is_beyond_chance
     assert not noise.is_beyond_chance
-    for each in shift.contributions:
-        assert each.mix + each.rest == pytest.approx(shift.shift)
+    for contribution in shift.contributions:
+        assert contribution.mix + contribution.rest == pytest.approx(shift.shift)
 
 
 def test_a_shift_without_a_changed_mix_is_all_rest(service: Service) -> None:
@@ -92,7 +92,7 @@ def test_a_shift_without_a_changed_mix_is_all_rest(service: Service) -> None:
     profile.moments.mean += np.array([0.0, 50.0])
     shift = service.explained(profile)
     assert shift.shift == pytest.approx(50, abs=8)
-    assert all(abs(each.mix) < 8 for each in shift.contributions)
+    assert all(abs(contribution.mix) < 8 for contribution in shift.contributions)
 
 
 @pytest.mark.slow

@@ -69,8 +69,8 @@ def test_the_table_counts_every_value_once(stream: Stream) -> None:
 
 def test_nothing_that_stays_as_it_was_alerts(stream: Stream) -> None:
     """Forty looks at rows like the reference's raise nothing."""
-    found = [alert for _ in range(40) for alert in stream.take(stream.rows(250))]
-    assert found == []
+    alerts = [alert for _ in range(40) for alert in stream.take(stream.rows(250))]
+    assert alerts == []
     assert (stream.drift.log10_e_value < 2).all()
 
 
@@ -78,9 +78,9 @@ def test_a_shift_is_reported_once_with_the_field_and_the_bin_that_moved(stream: 
     """The alert names the field, its PSI beyond chance, the rows, and the bin that moved most."""
     for _ in range(10):
         stream.take(stream.rows(500))
-    found = [f for _ in range(10) for f in stream.take(stream.rows(200, shift=0.5), now=9.0)]
-    assert [(f.field, f.state) for f in found] == [("amount", "firing")]
-    (alert,) = found
+    alerts = [f for _ in range(10) for f in stream.take(stream.rows(200, shift=0.5), now=9.0)]
+    assert [(f.field, f.state) for f in alerts] == [("amount", "firing")]
+    (alert,) = alerts
     assert alert.value > alert.threshold > 0
     assert alert.log10_e_value > np.log10(3 / 0.01)
     assert 200 <= alert.rows <= 2_000
@@ -88,14 +88,14 @@ def test_a_shift_is_reported_once_with_the_field_and_the_bin_that_moved(stream: 
     assert "before" in alert.reason
     assert "amount" in str(alert)
     assert stream.drift.is_firing.tolist() == [True, False, False]
-    assert list(stream.drift.alerts) == found
+    assert list(stream.drift.alerts) == alerts
 
 
 def test_missing_values_are_a_bin_of_their_own(stream: Stream) -> None:
     """Values missing in 6 % instead of 1 % are found, and the reason says so."""
-    found = [f for _ in range(20) for f in stream.take(stream.rows(250, missing=0.06))]
-    assert [f.field for f in found] == ["amount"]
-    assert "missing" in found[0].reason
+    alerts = [f for _ in range(20) for f in stream.take(stream.rows(250, missing=0.06))]
+    assert [f.field for f in alerts] == ["amount"]
+    assert "missing" in alerts[0].reason
 
 
 def test_a_new_category_and_one_that_vanished_are_found(stream: Stream) -> None:
@@ -106,9 +106,9 @@ def test_a_new_category_and_one_that_vanished_are_found(stream: Stream) -> None:
         rows["line"] = stream.rng.choice(["home", "motor", "boat"], 250, p=[0.6, 0.3, 0.1])
         return rows
 
-    found = [f for _ in range(10) for f in stream.take(changed())]
-    assert [f.field for f in found] == ["line"]
-    assert "pet" in found[0].reason
+    alerts = [f for _ in range(10) for f in stream.take(changed())]
+    assert [f.field for f in alerts] == ["line"]
+    assert "pet" in alerts[0].reason
 
 
 def test_an_alert_is_cleared_after_a_stretch_longer_than_what_raised_it(stream: Stream) -> None:
@@ -126,8 +126,8 @@ def test_an_alert_is_cleared_after_a_stretch_longer_than_what_raised_it(stream: 
 def test_a_change_within_the_tolerance_never_alerts(rng: np.random.Generator) -> None:
     """With a tolerance of a PSI of 1, a shift by half a deviation is evident and harmless."""
     stream = Stream(rng, LEVEL._replace(tolerance=1.0))
-    found = [f for _ in range(20) for f in stream.take(stream.rows(500, shift=0.5))]
-    assert found == []
+    alerts = [f for _ in range(20) for f in stream.take(stream.rows(500, shift=0.5))]
+    assert alerts == []
     assert stream.drift.log10_e_value[0] > 10
 
 

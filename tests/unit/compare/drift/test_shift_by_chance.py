@@ -48,5 +48,5 @@ def test_few_windows_shift_by_more_than_chance_explains(
 def test_a_reference_holds_the_skewness(values: list[float], skewness: float | None) -> None:
     """Where it is a number."""
     reference = fit_reference({"x": values}, predictions=np.arange(float(len(values))))
-    found = getattr(reference.content.fields[0], "skewness", None)
-    assert found == (None if skewness is None else pytest.approx(skewness, abs=0.01))
+    saved = getattr(reference.content.fields[0], "skewness", None)
+    assert saved == (None if skewness is None else pytest.approx(skewness, abs=0.01))

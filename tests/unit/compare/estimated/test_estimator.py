@@ -90,9 +90,9 @@ def test_estimates_match_the_labels_while_features_and_scores_shift(
 ) -> None:
     """Seven measures of two classes, of scores that are not calibrated themselves."""
     live = scored(np.random.default_rng(2), shift=shift)
-    estimated, known = estimates(reference, live), realised(live)
-    assert set(estimated) == set(known)
-    for name, value in known.items():
+    estimated, realised_values = estimates(reference, live), realised(live)
+    assert set(estimated) == set(realised_values)
+    for name, value in realised_values.items():
         assert estimated[name].value == pytest.approx(value, abs=0.015), name
         assert estimated[name].low - 0.005 <= value <= estimated[name].high + 0.005, name
         assert estimated[name].basis == "estimated"
@@ -107,8 +107,10 @@ def test_intervals_cover_what_labels_give_in_nineteen_of_twenty_chunks(
     covered = []
     for seed in range(60):
         live = scored(np.random.default_rng(100 + seed), 1_000)
-        estimated, known = estimates(reference, live), realised(live)
-        covered += [estimated[n].low <= known[n] <= estimated[n].high for n in known]
+        estimated, realised_values = estimates(reference, live), realised(live)
+        covered += [
+            estimated[n].low <= realised_values[n] <= estimated[n].high for n in realised_values
+        ]
     assert 0.9 < np.mean(covered) < 0.995
 
 
@@ -187,8 +189,8 @@ def test_a_group_with_other_odds_at_each_score_corrects_the_estimate() -> None:
     assert estimated is not None
     assert estimated.fields == ("group",)
     assert estimated.assumption == "a score means the same probability as in training, given group"
-    known = metrics.accuracy_score(truth, score > 0.5)
-    assert estimated["accuracy"].value == pytest.approx(known, abs=0.015)
+    realised_accuracy = metrics.accuracy_score(truth, score > 0.5)
+    assert estimated["accuracy"].value == pytest.approx(realised_accuracy, abs=0.015)
     area = metrics.roc_auc_score(truth, score)
     assert estimated["roc_auc"].value == pytest.approx(area, abs=0.02)
 
@@ -216,13 +218,13 @@ def test_several_classes_are_estimated_from_one_probability_each() -> None:
             estimated = monitor.status().estimated
         predicted = names[share.argmax(axis=1)]
         assert estimated is not None
-        known = {
+        expected = {
             "accuracy": metrics.accuracy_score(truth, predicted),
             "f1": metrics.f1_score(truth, predicted, average="macro"),
             "balanced_accuracy": metrics.balanced_accuracy_score(truth, predicted),
             "roc_auc": metrics.roc_auc_score(truth, share, multi_class="ovr"),
         }
-        for name, value in known.items():
+        for name, value in expected.items():
             assert estimated[name].value == pytest.approx(value, abs=0.02), name
             if not tilt:  # one probability at a time is not enough once a class is more frequent
                 assert estimated[name].low < value < estimated[name].high, name

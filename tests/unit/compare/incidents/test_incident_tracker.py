@@ -21,7 +21,7 @@ def resolved(field: str, rows: int) -> Alert:
 
 def name_fields(alerts: Sequence[Alert]) -> CommonCause:
     """A cause whose title is the fields."""
-    return CommonCause("".join(each.field for each in alerts), "unknown", "")
+    return CommonCause("".join(alert.field for alert in alerts), "unknown", "")
 
 
 def test_alerts_of_one_change_join_although_they_fire_one_after_the_other() -> None:
@@ -40,7 +40,7 @@ def test_a_later_change_is_an_incident_of_its_own() -> None:
     tracker.apply([alert("a", 200)], name_fields, row=1_200)
     (second,) = tracker.apply([alert("b", 300)], name_fields, row=9_000)
     assert second.title == "b"
-    assert [each.title for each in tracker.incidents] == ["a", "b"]
+    assert [incident.title for incident in tracker.incidents] == ["a", "b"]
 
 
 def test_an_incident_is_over_once_all_its_alerts_have_resolved() -> None:
@@ -50,7 +50,7 @@ def test_an_incident_is_over_once_all_its_alerts_have_resolved() -> None:
     assert tracker.apply([resolved("a", 200)], name_fields, row=3_000) == []
     (closed,) = tracker.apply([resolved("b", 200)], name_fields, row=4_000)
     assert closed.state == "closed"
-    assert {each.field for each in closed.members} == {"a", "b"}
+    assert {member.field for member in closed.members} == {"a", "b"}
     assert tracker.incidents == ()
 
 
@@ -63,7 +63,7 @@ def test_an_incident_gets_the_cause_that_newer_rows_show() -> None:
     assert tracker.reexamine(lambda _: CommonCause("a changed", "unknown", "")) == []
     (incident,) = tracker.incidents
     assert (incident.title, incident.cause) == ("a scaled", "scaled")
-    assert [each.title for each in tracker.drain_renamed()] == ["a scaled"]
+    assert [renamed.title for renamed in tracker.drain_renamed()] == ["a scaled"]
     assert tracker.drain_renamed() == []
     tracker.apply([alert("b", 400)], name_fields, row=1_400)
     assert tracker.incidents[0].title == "a scaled"
@@ -75,10 +75,10 @@ def test_incidents_of_repeated_rows_become_one() -> None:
     tracker.apply([alert("a", 200)], name_fields, row=1_200)
     tracker.apply([alert("b", 300)], name_fields, row=9_000)
     (ended,) = tracker.reexamine(lambda _: CommonCause("rows repeated", "repeated", ""))
-    assert (ended.state, [each.field for each in ended.members]) == ("closed", ["b"])
+    assert (ended.state, [member.field for member in ended.members]) == ("closed", ["b"])
     assert tracker.apply([alert("c", 300)], name_fields, row=20_000) == []
     (incident,) = tracker.incidents
-    assert [each.field for each in incident.members] == ["a", "b", "c"]
+    assert [member.field for member in incident.members] == ["a", "b", "c"]
     assert tracker.apply([resolved("a", 200), resolved("c", 300)], name_fields, row=30_000) == []
     (closed,) = tracker.apply([resolved("b", 300)], name_fields, row=31_000)
     assert closed.title == "rows repeated"

@@ -126,8 +126,8 @@ def test_a_wrong_label_is_counted_and_says_nothing_about_the_error() -> None:
     assert labels.population is not None
     quality = field_statuses(labels.population.snapshot(now=1.0))[0].quality
     assert quality[Quality.VALID] == 2
-    told = quality[Quality.WRONG_TYPE], quality[Quality.NONFINITE], quality[Quality.MISSING]
-    assert told == (1, 1, 1)
+    counts = quality[Quality.WRONG_TYPE], quality[Quality.NONFINITE], quality[Quality.MISSING]
+    assert counts == (1, 1, 1)
     performance = labels.errors.performance()
     assert performance is not None
     assert (performance.count, performance.mae) == (1, 1.0)

@@ -24,7 +24,7 @@ def claims(rng: np.random.Generator, *, factor: float = 1.0) -> tuple[Cohort, ..
     with Monitor("m", reference=reference, exporters=[], config=config, clock=clock) as monitor:
         waiting: list[tuple[int, list[str], np.ndarray]] = []
         for day in range(DAYS):
-            for _, ids, actuals in [each for each in waiting if each[0] == day]:
+            for _, ids, actuals in [batch for batch in waiting if batch[0] == day]:
                 monitor.label(ids, actuals)
             is_large = rng.random(ROWS) < 0.5
             grown = factor if day >= DAYS - 3 else 1.0

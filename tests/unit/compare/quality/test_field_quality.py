@@ -64,24 +64,24 @@ class Watched:
 @pytest.fixture
 def watched(rng: np.random.Generator) -> Iterator[Watched]:
     """A monitor with two thousand calm rows behind it."""
-    found = Watched(rng)
-    with found.monitor:
-        assert found.serve(4) == []
-        yield found
+    service = Watched(rng)
+    with service.monitor:
+        assert service.serve(4) == []
+        yield service
 
 
 def replaced(watched: Watched, share: float, value: object) -> Any:
     """A column of which a share is something else."""
 
     def change(column: list[object]) -> list[object]:
-        return [value if watched.rng.random() < share else known for known in column]
+        return [value if watched.rng.random() < share else value_before for value_before in column]
 
     return change
 
 
-def turns(found: list[Alert], name: str, measure: str) -> list[str]:
+def turns(alerts: list[Alert], name: str, measure: str) -> list[str]:
     """How one alert was raised and cleared."""
-    return [f.state for f in found if (f.field, f.measure) == (name, measure)]
+    return [f.state for f in alerts if (f.field, f.measure) == (name, measure)]
 
 
 @pytest.mark.parametrize(
@@ -130,25 +130,25 @@ def test_series_of_alerts_and_shares_start_at_zero(watched: Watched) -> None:
         points = [
             p for p in watched.exporter.snapshots[1].points if ("field", name) in p.attributes
         ]
-        told = {
+        shares = {
             dict(p.attributes)["reason"]: p.value
             for p in points
             if p.metric.name == "mlmonitor.quality.alert"
         }
-        assert told == dict.fromkeys(reasons, 0.0)
+        assert shares == dict.fromkeys(reasons, 0.0)
 
 
 def test_a_field_that_stops_to_vary_is_constant(watched: Watched) -> None:
     """Numbers, categories and truths alike; cleared once they vary again."""
-    found = watched.serve(
+    alerts = watched.serve(
         2,
         age=lambda column: [41.0] * len(column),
         line=lambda column: ["home"] * len(column),
         flag=lambda column: [True] * len(column),
     )
     for name in ("age", "line", "flag"):
-        assert turns(found, name, "constant") == ["firing"]
-    alert = next(f for f in found if f.measure == "constant")
+        assert turns(alerts, name, "constant") == ["firing"]
+    alert = next(f for f in alerts if f.measure == "constant")
     assert (alert.value, alert.threshold < 1e-6) == (1.0, True)
     assert "41" not in alert.reason  # a value is no news
     assert turns(watched.serve(3), "age", "constant") == ["resolved"]
@@ -156,37 +156,37 @@ def test_a_field_that_stops_to_vary_is_constant(watched: Watched) -> None:
 
 def test_values_within_one_bin_are_not_constant(watched: Watched) -> None:
     """A field that keeps to a tenth of its range has moved, but it varies."""
-    found = watched.serve(2, age=lambda column: (45 + watched.rng.random(len(column))).tolist())
-    assert turns(found, "age", "constant") == []
-    assert turns(found, "age", "psi") == ["firing"]
+    alerts = watched.serve(2, age=lambda column: (45 + watched.rng.random(len(column))).tolist())
+    assert turns(alerts, "age", "constant") == []
+    assert turns(alerts, "age", "psi") == ["firing"]
 
 
 def test_what_never_varied_may_be_constant(rng: np.random.Generator) -> None:
     """A field that is constant in the reference, or nearly, raises nothing."""
     reference = fit_reference({"same": [1.0] * 500, "rare": [True] + [False] * 499})
-    found: list[Alert] = []
-    with Monitor("m", reference=reference, exporters=[], on_alert=found.append) as monitor:
+    alerts: list[Alert] = []
+    with Monitor("m", reference=reference, exporters=[], on_alert=alerts.append) as monitor:
         for _ in range(20):
             monitor.record({"same": [1.0] * 50, "rare": [False] * 50}, [0.0] * 50)
             monitor.flush()
-    assert found == []
+    assert alerts == []
 
 
 @pytest.mark.parametrize("column", [None, [None] * 500])
 def test_a_field_that_stops_arriving_has_vanished(watched: Watched, column: object) -> None:
     """Whether rows lack it or hold nothing in it."""
-    found = watched.serve(2, age=lambda _: column)
-    assert turns(found, "age", "vanished") == ["firing"]
-    assert turns(found, "age", "missing") == ["firing"]
+    alerts = watched.serve(2, age=lambda _: column)
+    assert turns(alerts, "age", "vanished") == ["firing"]
+    assert turns(alerts, "age", "missing") == ["firing"]
     assert turns(watched.serve(3), "age", "vanished") == ["resolved"]
 
 
 def test_a_field_that_the_reference_does_not_know_is_new(watched: Watched) -> None:
     """Found by its name, and cleared when it no longer comes."""
-    found = watched.serve(2, extra=lambda count: [1.0] * count)
-    assert turns(found, "extra", "new_field") == ["firing"]
-    known = {"field": "__unknown__", "reason": "new_field"}
-    assert watched.exporter.value("mlmonitor.quality.alert", known) == 1
+    alerts = watched.serve(2, extra=lambda count: [1.0] * count)
+    assert turns(alerts, "extra", "new_field") == ["firing"]
+    attributes = {"field": "__unknown__", "reason": "new_field"}
+    assert watched.exporter.value("mlmonitor.quality.alert", attributes) == 1
     assert turns(watched.serve(8), "extra", "new_field") == ["resolved"]
 
 
@@ -220,12 +220,12 @@ def test_better_is_no_alert(rng: np.random.Generator) -> None:
     age = rng.normal(size=3_000)
     age[rng.random(3_000) < 0.33] = np.nan
     reference = fit_reference({"age": age})
-    found: list[Alert] = []
-    with Monitor("m", reference=reference, exporters=[], on_alert=found.append) as monitor:
+    alerts: list[Alert] = []
+    with Monitor("m", reference=reference, exporters=[], on_alert=alerts.append) as monitor:
         for _ in range(4):
             monitor.record({"age": rng.normal(size=1_000).clip(-2, 2)}, np.zeros(1_000))
             monitor.flush()
-    assert {f.measure for f in found} == {"psi"}
+    assert {f.measure for f in alerts} == {"psi"}
 
 
 def test_min_rows_and_the_tolerance_hold_back(rng: np.random.Generator) -> None:
@@ -242,11 +242,13 @@ def test_streams_count_each_value_once(rng: np.random.Generator) -> None:
     streams = list_defects(entries)
     quality = np.array([[900, 50, 5, 5, 40, 0], [980, 10, 0, 0, 0, 10], [1_000, 0, 0, 0, 0, 0]])
     counts = defect_counts(streams, quality)
-    told = {(s.place, s.quality): tuple(c) for s, c in zip(streams, counts.tolist(), strict=True)}
-    assert told[0, Quality.MISSING] == (50, 950)
-    assert told[0, Quality.OUT_OF_RANGE] == (40, 900)
-    assert told[1, Quality.NEW_CATEGORY] == (10, 980)
-    assert (2, Quality.NEW_CATEGORY) not in told
+    counts_by_stream = {
+        (s.place, s.quality): tuple(c) for s, c in zip(streams, counts.tolist(), strict=True)
+    }
+    assert counts_by_stream[0, Quality.MISSING] == (50, 950)
+    assert counts_by_stream[0, Quality.OUT_OF_RANGE] == (40, 900)
+    assert counts_by_stream[1, Quality.NEW_CATEGORY] == (10, 980)
+    assert (2, Quality.NEW_CATEGORY) not in counts_by_stream
 
 
 def test_the_reference_tells_missing_from_wrong_and_infinite() -> None:

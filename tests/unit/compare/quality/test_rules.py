@@ -45,14 +45,14 @@ def recorded(
     fields: list[Field], *batches: dict[str, Any], predictions: Any = 0.0
 ) -> tuple[Monitor, list[Alert], InMemoryExporter]:
     """A closed monitor that was given these batches, what it found, and what it sent."""
-    found: list[Alert] = []
+    alerts: list[Alert] = []
     exporter = InMemoryExporter()
     monitor = Monitor(
         "m",
         reference=REFERENCE,
         exporters=[exporter],
         fields=fields,
-        on_alert=found.append,
+        on_alert=alerts.append,
         config=Config(export_interval_seconds=3_600, alpha=1e-9),
     )
     for batch in batches:
@@ -61,7 +61,7 @@ def recorded(
         monitor.record(whole, np.full(rows, predictions))
         assert monitor.flush(timeout_seconds=60)
     monitor.close()
-    return monitor, found, exporter
+    return monitor, alerts, exporter
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_a_broken_rule_is_counted_and_reported(
     field: Field, values: list[object], constraint: str, count: int
 ) -> None:
     """By constraint, in the counter, in status, and as an alert without any value in it."""
-    monitor, found, exporter = recorded([field], {field.name: values})
-    (alert,) = [f for f in found if f.measure == constraint]
+    monitor, alerts, exporter = recorded([field], {field.name: values})
+    (alert,) = [f for f in alerts if f.measure == constraint]
     assert (alert.field, alert.state, alert.rows) == (field.name, "firing", 4)
     assert (alert.value, alert.threshold, alert.log10_e_value) == (count / 4, 0.0, math.inf)
     series = {"field": field.name, "constraint": constraint}
@@ -99,23 +99,25 @@ def test_a_broken_rule_is_counted_and_reported(
 
 def test_a_rule_that_holds_is_exported_at_zero() -> None:
     """The series are there from the start, and nothing is told."""
-    monitor, found, exporter = recorded(
+    monitor, alerts, exporter = recorded(
         [Field("age", minimum=0), Field("prediction", role=Role.PREDICTION, minimum=0)],
         {"age": [1.0]},
     )
-    assert found == []
+    assert alerts == []
     assert "rules broken" not in str(monitor.status())
     first = exporter.snapshots[0].points
-    told = {p.attributes: p.value for p in first if p.metric.name == "mlmonitor.field.violations"}
-    assert list(told.values()) == [0, 0]
+    violations = {
+        p.attributes: p.value for p in first if p.metric.name == "mlmonitor.field.violations"
+    }
+    assert list(violations.values()) == [0, 0]
 
 
 def test_predictions_can_have_rules() -> None:
     """A negative price is nobody's."""
-    _, found, _ = recorded(
+    _, alerts, _ = recorded(
         [Field("prediction", role=Role.PREDICTION, minimum=0)], {"age": [1.0]}, predictions=-1.0
     )
-    assert [(f.field, f.role, f.measure) for f in found] == [
+    assert [(f.field, f.role, f.measure) for f in alerts] == [
         ("prediction", Role.PREDICTION, "minimum")
     ]
 
@@ -124,10 +126,10 @@ def test_a_broken_rule_is_cleared_by_a_long_clean_stretch() -> None:
     """One in ten was bad: two hundred clean rows clear it, a single bad one begins them anew."""
     bad, good = {"age": [-1.0] + [1.0] * 9}, {"age": [1.0] * 150}
     fields = [Field("age", minimum=0)]
-    _, found, _ = recorded(fields, bad, good, bad, good)
-    assert [f.state for f in found if f.field == "age"] == ["firing"]
-    _, found, _ = recorded(fields, bad, good, bad, good, good, bad)
-    states = [f.state for f in found if f.field == "age"]
+    _, alerts, _ = recorded(fields, bad, good, bad, good)
+    assert [f.state for f in alerts if f.field == "age"] == ["firing"]
+    _, alerts, _ = recorded(fields, bad, good, bad, good, good, bad)
+    states = [f.state for f in alerts if f.field == "age"]
     assert states == ["firing", "resolved", "firing"]
 
 
@@ -184,7 +186,7 @@ def test_wrong_declarations_are_refused_at_set_up(fields: Any, message: str) -> 
 
 def test_a_field_that_is_only_named_declares_nothing() -> None:
     """Its kind is the reference's."""
-    _, found, exporter = recorded([Field("line", kind=Kind.NUMERIC)], {"line": ["boat", None]})
-    assert [f for f in found if f.measure in ("allowed", "nullable")] == []
+    _, alerts, exporter = recorded([Field("line", kind=Kind.NUMERIC)], {"line": ["boat", None]})
+    assert [f for f in alerts if f.measure in ("allowed", "nullable")] == []
     with pytest.raises(KeyError):
         exporter.value("mlmonitor.field.violations")

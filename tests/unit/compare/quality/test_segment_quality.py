@@ -41,8 +41,8 @@ def test_a_segments_rare_categories_are_judged_by_the_whole(reference: Reference
     assert len(town.held_out) == len(town.categories) + 3
     of_parts = [part[at] for part in parts]
     assert all(isinstance(entry, CategoricalReference) for entry in of_parts)
-    held = [entry.held_out for entry in of_parts if isinstance(entry, CategoricalReference)]
-    assert np.sum(held, axis=0).tolist() == town.held_out
+    held_out = [entry.held_out for entry in of_parts if isinstance(entry, CategoricalReference)]
+    assert np.sum(held_out, axis=0).tolist() == town.held_out
     assert sum(e.once for e in of_parts if isinstance(e, CategoricalReference)) == town.once
 
 
@@ -50,23 +50,23 @@ def test_one_segments_missing_values_are_found_there(
     reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
     """Calm rows raise nothing in any segment; then one in ten of the south's ages is missing."""
-    found: list[Alert] = []
+    alerts: list[Alert] = []
     with Monitor(
         "m",
         reference=reference,
         exporters=[exporter],
         segments=["region"],
-        on_alert=found.append,
+        on_alert=alerts.append,
         config=Config(check_rows=200, check_interval_seconds=0, export_interval_seconds=3_600),
     ) as monitor:
         for _ in range(12):
             monitor.record(rows(rng, 500), np.zeros(500))
             assert monitor.flush(timeout_seconds=60)
-        assert found == []
+        assert alerts == []
         for _ in range(8):
             monitor.record(rows(rng, 500, missing=0.1), np.zeros(500))
             assert monitor.flush(timeout_seconds=60)
-    places = {(f.segment, f.field) for f in found if f.measure == "missing"}
+    places = {(f.segment, f.field) for f in alerts if f.measure == "missing"}
     south = {segment for segment, _ in places if "south" in segment}
     assert south
     assert not any("north" in segment for segment, _ in places)

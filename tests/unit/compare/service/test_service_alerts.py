@@ -119,11 +119,11 @@ def test_an_alert_resolves_once_the_calls_are_as_before_and_fires_again() -> Non
     def change(rate: float, factor: float, count: int) -> list[str]:
         has_failed, seconds = failures(rng, count, rate), latencies(rng, count, factor)
         changed = serve(alerts, seconds, has_failed, step=100)
-        return sorted(f"{each.measure} {each.state}" for each in changed)
+        return sorted(f"{alert.measure} {alert.state}" for alert in changed)
 
     assert change(0.005, 1, 2_000) == []
     assert change(0.2, 3, 500) == ["error_rate firing", "latency firing"]
-    assert {each.measure: each.current for each in alerts.alerts} == pytest.approx(
+    assert {alert.measure: alert.current for alert in alerts.alerts} == pytest.approx(
         {"error_rate": 0.2, "latency": 3 * USUAL_SECONDS}, rel=0.3
     )
     assert change(0.005, 1, 5_000) == ["error_rate resolved", "latency resolved"]

@@ -20,7 +20,11 @@ def test_each_reason_is_logged_the_first_second_fourth_eighth_time(
         failures.report("full", points=1, outcome="rejected")
     messages = [record.getMessage() for record in caplog.records]
     assert messages[0] == "export to c, time 1: 5 points failed: down"
-    assert sum("down" in each for each in messages) == sum("full" in each for each in messages) == 4
+    assert (
+        sum("down" in message for message in messages)
+        == sum("full" in message for message in messages)
+        == 4
+    )
     failures.reset()
     failures.report("down", points=5, outcome="failed")
     assert caplog.records[-1].getMessage().startswith("export to c, time 1:")
@@ -37,17 +41,17 @@ def test_reasons_that_change_all_the_time_take_no_memory() -> None:
 @pytest.fixture
 def echo() -> Iterator[list[str]]:
     """A host's handler that sends what is logged, fails for the same reason, and says so."""
-    told: list[str] = []
+    messages: list[str] = []
     other = FailureLog("host's own")
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            told.append(record.getMessage())
-            other.report(f"{len(told)} lines could not be sent", points=1, outcome="failed")
+            messages.append(record.getMessage())
+            other.report(f"{len(messages)} lines could not be sent", points=1, outcome="failed")
 
     handler = Handler()
     LOG.addHandler(handler)
-    yield told
+    yield messages
     LOG.removeHandler(handler)
 
 

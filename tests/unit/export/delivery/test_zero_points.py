@@ -15,8 +15,8 @@ HOUR_NS = 3_600 * 1_000_000_000
 
 def counter(*names: str, values: list[float] | None = None) -> Family:
     """A counter of some series."""
-    found = np.arange(len(names)) + 1 if values is None else np.array(values)
-    return Family(catalog.PREDICTIONS, Series((("status", name),) for name in names), found)
+    counts = np.arange(len(names)) + 1 if values is None else np.array(values)
+    return Family(catalog.PREDICTIONS, Series((("status", name),) for name in names), counts)
 
 
 def snapshot(*families: Family, time_ns: int = 2_000) -> Snapshot:
@@ -50,9 +50,9 @@ def test_a_series_without_a_number_is_sent_as_zero_once_it_has_one() -> None:
 
 def test_a_histogram_without_a_sum_has_a_zero_without_one() -> None:
     """Else the first value would be one of another form."""
-    known = np.array([1.0, 2.0])
+    bounds = np.array([1.0, 2.0])
     block = Histograms(
-        ((1.0,), ()), np.array([[1, 2], [3, 0]]), np.array([np.nan, 5.0]), known, known
+        ((1.0,), ()), np.array([[1, 2], [3, 0]]), np.array([np.nan, 5.0]), bounds, bounds
     )
     family = Family(catalog.DISTRIBUTION, Series([(("field", "x"),), (("field", "y"),)]), block)
     (zero,) = ZeroPoints().collect([family])
@@ -113,4 +113,4 @@ def test_a_destination_of_deltas_is_sent_no_zeros(exporter: InMemoryExporter) ->
     """Deltas begin at zero anyway."""
     exporter.sends_zero_points = False  # type: ignore[attr-defined]  # as an OTLP exporter of deltas says
     assert Delivery(exporter, "memory").send(snapshot(counter("a")))
-    assert [len(each.points) for each in exporter.snapshots] == [1]
+    assert [len(sent.points) for sent in exporter.snapshots] == [1]

@@ -116,13 +116,13 @@ def test_the_sdks_otlp_exporter_sends_the_same_names_and_figures(
         assert PREDICTIONS in names
         assert names == {name for name in theirs.ledger.names if not name.startswith(OWN)}
         for name in names:
-            expected, found = (
+            expected, actual = (
                 {frozenset(series.attributes): series for series in receiver.ledger.series(name)}
                 for receiver in (ours, theirs)
             )
-            assert found.keys() == expected.keys(), name
+            assert actual.keys() == expected.keys(), name
             for attributes, series in expected.items():
-                newest = found[attributes]
+                newest = actual[attributes]
                 assert newest.values[-1] == series.values[-1], name
                 assert (newest.unit, newest.kind) == (series.unit, series.kind)
         assert theirs.ledger.total(PREDICTIONS, OK) == 12
@@ -220,8 +220,8 @@ def test_the_hosts_provider_shows_the_same_figures(
         if metric.name.startswith(OWN) or hasattr(metric.data.data_points[0], "bucket_counts"):
             continue
         for expected in metric.data.data_points:
-            (found,) = points(shown, metric.name, dict(expected.attributes))
-            assert found.value == expected.value, metric.name
+            (shown_point,) = points(shown, metric.name, dict(expected.attributes))
+            assert shown_point.value == expected.value, metric.name
             compared += 1
     assert compared > 50
     (distribution,) = points(sent, "mlmonitor.field.distribution", {"field": "x"})
@@ -247,8 +247,8 @@ def test_two_monitors_share_a_provider(reference: Reference, clock: ManualClock)
         monitor.record({"x": np.ones(rows)}, np.ones(rows))
         assert monitor.flush(timeout_seconds=60)
     data = reader.get_metrics_data()
-    found = {p.attributes["model.name"]: p.value for p in points(data, PREDICTIONS, OK)}
-    assert found == {"a": 3, "b": 4}
+    values = {p.attributes["model.name"]: p.value for p in points(data, PREDICTIONS, OK)}
+    assert values == {"a": 3, "b": 4}
     for monitor in monitors:
         monitor.close()
     provider.shutdown()

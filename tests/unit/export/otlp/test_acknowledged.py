@@ -63,8 +63,8 @@ def test_stored_and_new_histograms_add_up_to_the_total(steps: Steps) -> None:
     taken, taken_sum = np.zeros((1, 3), np.int64), 0.0
     for at, (grown, is_taken) in enumerate(steps):
         counts, sums = counts + np.array([grown]), sums + sum(grown) * 0.1
-        known = np.array([1.0])
-        block = Histograms(((1.0, 2.0),), counts, sums, known, known)
+        bounds = np.array([1.0])
+        block = Histograms(((1.0, 2.0),), counts, sums, bounds, bounds)
         delta = ledger.delta(Family(catalog.DURATION, series, block), first_ns=BORN)
         new = delta.family.values
         assert isinstance(new, Histograms)
@@ -104,9 +104,9 @@ def test_a_series_that_returns_continues_where_it_stopped() -> None:
 def test_a_total_that_fell_counts_as_restarted() -> None:
     """What it counts now is all new; a float that fell by its last digit is the same."""
     ledger, series = AcknowledgedTotals(), Series(attributes(1))
-    for values, told in ((10, 10), (4, 4), (6, 2)):
+    for values, reported in ((10, 10), (4, 4), (6, 2)):
         delta = ledger.delta(counter(series, np.array([values])), first_ns=BORN)
-        assert delta.family.values.tolist() == [told]  # type: ignore[union-attr]
+        assert delta.family.values.tolist() == [reported]  # type: ignore[union-attr]
         delta.settle(np.array([0]), time_ns=2_000)
     floats = Series(attributes(1))
     other = AcknowledgedTotals()

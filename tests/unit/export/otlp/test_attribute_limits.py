@@ -25,9 +25,9 @@ ADVERSARIES = [
 @given(st.lists(st.text(max_size=300) | st.sampled_from(ADVERSARIES), max_size=20, unique=True))
 def test_values_that_differ_stay_different(values: list[str]) -> None:
     """Also once they are made legal, and made legal again."""
-    told = [legalize_value(value) for value in values]
-    assert len(set(told)) == len(values)
-    for value in told:
+    legal = [legalize_value(value) for value in values]
+    assert len(set(legal)) == len(values)
+    for value in legal:
         assert 0 < len(value) <= VALUE_LIMIT
         assert value.isprintable()
         value.encode()
@@ -38,9 +38,9 @@ def test_values_that_differ_stay_different(values: list[str]) -> None:
 @given(st.lists(st.text(max_size=300), max_size=20, unique=True))
 def test_keys_that_differ_stay_different(keys: list[str]) -> None:
     """Lower case, a letter first, and short enough for Dynatrace."""
-    told = [legalize_key(key) for key in keys]
-    assert len(set(told)) == len(keys)
-    assert all(re.fullmatch(r"[a-z][a-z0-9_.]*", key) and len(key) <= KEY_LIMIT for key in told)
+    legal = [legalize_key(key) for key in keys]
+    assert len(set(legal)) == len(keys)
+    assert all(re.fullmatch(r"[a-z][a-z0-9_.]*", key) and len(key) <= KEY_LIMIT for key in legal)
 
 
 @pytest.mark.parametrize("name", ["claims-severity", "a b", "Größe", "🚀", "x" * 255, "a.b", "a:b"])

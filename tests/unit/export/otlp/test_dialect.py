@@ -43,8 +43,8 @@ def test_only_who_wants_bins_gets_them() -> None:
 
 def test_an_instance_id_of_the_environment_is_the_prefix_of_each_process() -> None:
     """What the environment gives comes after, and is cut where dimensions are counted."""
-    told = [("service.instance.id", "theirs"), *((f"k{at}", "v") for at in range(80))]
-    whole = build_resource(told, PROMETHEUS, service="s", instance="i")
+    attributes = [("service.instance.id", "theirs"), *((f"k{at}", "v") for at in range(80))]
+    whole = build_resource(attributes, PROMETHEUS, service="s", instance="i")
     assert whole[:2] == (("service.name", "s"), ("service.instance.id", "theirs-i"))
     assert len(whole) == 82
-    assert len(build_resource(told, DYNATRACE, service="s", instance="i")) == 34
+    assert len(build_resource(attributes, DYNATRACE, service="s", instance="i")) == 34

@@ -43,16 +43,18 @@ def snapshot(value: int = 3, *, after: float = 60.0, statuses: int = 2) -> Snaps
 @pytest.fixture
 def receiver(clock: ManualClock) -> Iterator[OtlpReceiver]:
     """A collector."""
-    with OtlpReceiver("collector", clock=clock) as made:
-        yield made
+    with OtlpReceiver("collector", clock=clock) as server:
+        yield server
 
 
 @pytest.fixture
 def exporter(receiver: OtlpReceiver) -> Iterator[OtlpExporter]:
     """An exporter to that collector."""
-    made = Otlp.collector(receiver.url, headers={"x-token": "s3cretpart"}, timeout_seconds=1)
-    yield made
-    made.close(timeout_seconds=0)
+    otlp_exporter = Otlp.collector(
+        receiver.url, headers={"x-token": "s3cretpart"}, timeout_seconds=1
+    )
+    yield otlp_exporter
+    otlp_exporter.close(timeout_seconds=0)
 
 
 def test_a_full_success_is_all_accepted(exporter: OtlpExporter, receiver: OtlpReceiver) -> None:
@@ -67,9 +69,9 @@ def test_a_full_success_is_all_accepted(exporter: OtlpExporter, receiver: OtlpRe
 def test_a_partial_success_is_read(exporter: OtlpExporter, receiver: OtlpReceiver) -> None:
     """Rejected points are counted and their reason is told, though the status was 200."""
     receiver.next(PartialSuccess(1, "UNSUPPORTED_METRIC_TYPE\n"))
-    found = exporter.send(snapshot())
-    assert found[:4] == (1, 1, 0, 0)
-    assert found.reason.endswith(": UNSUPPORTED_METRIC_TYPE")
+    delivered = exporter.send(snapshot())
+    assert delivered[:4] == (1, 1, 0, 0)
+    assert delivered.reason.endswith(": UNSUPPORTED_METRIC_TYPE")
 
 
 def test_an_answer_that_is_no_protobuf_is_still_an_answer(
@@ -201,17 +203,17 @@ def test_one_refused_part_leaves_the_others_alone(clock: ManualClock) -> None:
     with OtlpReceiver("dynatrace", token=TOKEN, clock=clock) as receiver:
         exporter = Otlp.dynatrace(receiver.url, token=TOKEN)
         receiver.script([None, Refuse(500)])
-        found = exporter.send(snapshot(1, after=1, statuses=12_000))
-        assert found[:4] == (7_000, 0, 5_000, 0)
+        delivered = exporter.send(snapshot(1, after=1, statuses=12_000))
+        assert delivered[:4] == (7_000, 0, 5_000, 0)
         assert receiver.ledger.total(TOTAL) == 7_000
         assert exporter.send(snapshot(2, after=60, statuses=12_000)).accepted == 12_000
         assert receiver.ledger.total(TOTAL) == 24_000
         assert not receiver.ledger.warnings
 
 
-@pytest.mark.parametrize(("ambiguous", "told"), [("advance", 3), ("keep", 9)])
+@pytest.mark.parametrize(("ambiguous", "stored"), [("advance", 3), ("keep", 9)])
 def test_a_delta_without_an_answer_follows_the_choice(
-    clock: ManualClock, ambiguous: Any, told: int
+    clock: ManualClock, ambiguous: Any, stored: int
 ) -> None:
     """At most once: it may be lost, and is counted so. At least once: it may count twice."""
     with OtlpReceiver("dynatrace", token=TOKEN, clock=clock) as receiver:
@@ -219,13 +221,17 @@ def test_a_delta_without_an_answer_follows_the_choice(
             receiver.url, token=TOKEN, ambiguous=ambiguous, timeout_seconds=0.5
         )
         receiver.next(Drop("stored") if ambiguous == "keep" else Drop("unread"))
-        found = exporter.send(snapshot(3, after=1, statuses=1))
+        delivered = exporter.send(snapshot(3, after=1, statuses=1))
         lost, doubled = (1, 0) if ambiguous == "advance" else (0, 1)
-        assert (found.failed, found.possibly_lost, found.possibly_doubled) == (0, lost, doubled)
-        assert found.closed == 1
-        assert "the connection was closed without an answer" in found.reason
+        assert (delivered.failed, delivered.possibly_lost, delivered.possibly_doubled) == (
+            0,
+            lost,
+            doubled,
+        )
+        assert delivered.closed == 1
+        assert "the connection was closed without an answer" in delivered.reason
         exporter.send(snapshot(6, after=60, statuses=1))
-        assert receiver.ledger.total(TOTAL) == told
+        assert receiver.ledger.total(TOTAL) == stored
 
 
 @pytest.mark.parametrize("code", [307, 308])

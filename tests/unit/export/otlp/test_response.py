@@ -14,12 +14,14 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 
 def answer(status: int, body: bytes = b"", **headers: str) -> Answer:
     """What an HTTP answer means."""
-    told = {name.replace("_", "-"): value for name, value in headers.items()}
-    return read_answer(status, told, body, secrets=[Secret("s3cretpart")], now_unix_seconds=NOW)
+    header_values = {name.replace("_", "-"): value for name, value in headers.items()}
+    return read_answer(
+        status, header_values, body, secrets=[Secret("s3cretpart")], now_unix_seconds=NOW
+    )
 
 
 @pytest.mark.parametrize(
-    ("told", "pause"),
+    ("retry_after", "pause"),
     [
         ("7", 7.0),
         ("7.5", 7.5),
@@ -34,17 +36,19 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Answer:
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_pause_is_read_in_either_form_and_bounded(status: int, told: str, pause: float) -> None:
+def test_a_pause_is_read_in_either_form_and_bounded(
+    status: int, retry_after: str, pause: float
+) -> None:
     """Seconds, or a date; nonsense is no pause, and no pause is for ever."""
-    assert answer(status, retry_after=told).pause_seconds == pause
+    assert answer(status, retry_after=retry_after).pause_seconds == pause
 
 
 def test_a_date_is_counted_from_the_answers_own() -> None:
     """The clocks of the two sides may differ by hours."""
-    found = answer(
+    read = answer(
         503, retry_after="Tue, 14 Nov 2023 12:01:00 GMT", date="Tue, 14 Nov 2023 12:00:00 GMT"
     )
-    assert found.pause_seconds == 60
+    assert read.pause_seconds == 60
 
 
 def test_a_partial_success_of_a_liar_is_still_a_number() -> None:
@@ -58,10 +62,10 @@ def test_a_partial_success_of_a_liar_is_still_a_number() -> None:
 @pytest.mark.parametrize("kind", ["text/html", "text/html; charset=utf-8", "Text/HTML"])
 def test_a_web_page_is_a_reason_for_doubt(kind: str) -> None:
     """A login or a proxy says 200, too; so does a gateway that has taken it."""
-    found = answer(200, b"<html>Please sign in</html>", content_type=kind)
-    assert (found.kind, found.rejected) == ("stored", 0)
-    assert "web page" in found.reason
-    assert "check the URL" in found.reason
+    read = answer(200, b"<html>Please sign in</html>", content_type=kind)
+    assert (read.kind, read.rejected) == ("stored", 0)
+    assert "web page" in read.reason
+    assert "check the URL" in read.reason
 
 
 def test_their_words_are_shown_on_one_line_and_without_secrets() -> None:
@@ -79,10 +83,10 @@ def test_their_words_are_shown_on_one_line_and_without_secrets() -> None:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_a_refusal_that_says_what_to_do(status: int) -> None:
     """What was sent stays with us."""
-    found = answer(status, location="https://evil.example/")
-    assert found.kind == "refused"
-    assert "final URL" in found.reason
-    assert "evil" not in found.reason
+    read = answer(status, location="https://evil.example/")
+    assert read.kind == "refused"
+    assert "final URL" in read.reason
+    assert "evil" not in read.reason
 
 
 def test_a_pause_may_be_asked_for_in_protobuf() -> None:

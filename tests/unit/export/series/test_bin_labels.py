@@ -29,7 +29,7 @@ def test_an_edge_is_written_as_a_bucket_is(edge: float, text: str) -> None:
 def test_every_bin_begins_where_the_one_before_it_ends(edges: list[float]) -> None:
     """Without a gap, from one end of the numbers to the other, in order."""
     bins = [dict(attributes) for attributes in bin_attributes(edges)]
-    assert [each["bin"] for each in bins] == [str(at) for at in range(len(edges) + 1)]
+    assert [label["bin"] for label in bins] == [str(at) for at in range(len(edges) + 1)]
     assert (bins[0]["gt"], bins[-1]["le"]) == ("-Inf", "+Inf")
-    assert [each["le"] for each in bins[:-1]] == [each["gt"] for each in bins[1:]]
-    np.testing.assert_array_equal([float(each["le"]) for each in bins[:-1]], edges)
+    assert [label["le"] for label in bins[:-1]] == [label["gt"] for label in bins[1:]]
+    np.testing.assert_array_equal([float(label["le"]) for label in bins[:-1]], edges)

@@ -46,9 +46,9 @@ def test_the_count_is_a_function_of_the_configuration(
     foretold = series_count(numeric=4, categorical=3, kpis=1, bins=10, categories=3)
     assert priced(snapshot, field=True) == foretold - 2  # a prediction explains no shift
     assert priced(snapshot, field=False) < 115
-    told = exporter.value("mlmonitor.export.series", {"state": "sent"})
+    sent = exporter.value("mlmonitor.export.series", {"state": "sent"})
     size = priced(snapshot, field=True) + priced(snapshot, field=False)
-    assert size <= told <= 1.1 * size  # also those without a number, such as an order of categories
+    assert size <= sent <= 1.1 * size  # also those without a number, such as an order of categories
     assert exporter.value("mlmonitor.export.series", {"state": "left_out"}) == 0
     assert series_count(numeric=200) < Config().max_series
 
@@ -71,7 +71,7 @@ def test_detail_goes_first_and_then_whole_fields(
         field = dict(point.attributes).get("field")
         if field is not None and field.startswith("x"):
             by_field.setdefault(field, set()).add(point.metric.name)
-    kinds = {tuple(sorted(found)) for found in by_field.values()}
+    kinds = {tuple(sorted(labels)) for labels in by_field.values()}
     assert len(kinds) <= 2  # numeric and categorical ones
 
 

@@ -54,9 +54,9 @@ def test_numbers_are_pythons_own_and_finite(exported: InMemoryExporter) -> None:
     for point in points(exported):
         numbers: list[object] = [point.value]
         if isinstance(point.value, HistogramValue):
-            known = (point.value.sum, point.value.min, point.value.max)
+            figures = (point.value.sum, point.value.min, point.value.max)
             numbers = [*point.value.bounds, *point.value.counts]
-            numbers += [x for x in known if x is not None]
+            numbers += [x for x in figures if x is not None]
         for number in numbers:
             assert type(number) in (int, float), point
             assert math.isfinite(number), point  # type: ignore[arg-type]  # see the line above
@@ -64,11 +64,11 @@ def test_numbers_are_pythons_own_and_finite(exported: InMemoryExporter) -> None:
 
 def test_attributes_are_texts_that_the_catalogue_lists(exported: InMemoryExporter) -> None:
     """Each metric has the attributes it declares, the model's identity first, and no others."""
-    known = {metric.name: metric for metric in CATALOG}
+    catalogue = {metric.name: metric for metric in CATALOG}
     for point in points(exported):
         names = [name for name, _ in point.attributes]
         assert names[:2] == ["model.name", "model.version"]
-        assert set(names[2:]) <= set(known[point.metric.name].attributes)
+        assert set(names[2:]) <= set(catalogue[point.metric.name].attributes)
         assert all(type(value) is str for _, value in point.attributes)
 
 

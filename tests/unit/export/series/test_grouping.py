@@ -9,20 +9,20 @@ from support.export_strategies import points
 
 
 @given(points)
-def test_points_are_decoded_as_they_were_encoded(found: list[Point]) -> None:
+def test_points_are_decoded_as_they_were_encoded(drawn: list[Point]) -> None:
     """Each with its own type, whatever it was gathered with."""
-    snapshot = Snapshot("i", "s", 1, 2, group_points(found))
-    assert sorted(map(repr, snapshot.points)) == sorted(map(repr, _as_told(found)))
-    assert snapshot.size == len(found)
+    snapshot = Snapshot("i", "s", 1, 2, group_points(drawn))
+    assert sorted(map(repr, snapshot.points)) == sorted(map(repr, _as_told(drawn)))
+    assert snapshot.size == len(drawn)
 
 
-def _as_told(found: list[Point]) -> list[Point]:
+def _as_told(points: list[Point]) -> list[Point]:
     """Gauges are floats."""
     return [
         point._replace(value=float(point.value))
         if point.metric.kind == "gauge" and isinstance(point.value, int)
         else point
-        for point in found
+        for point in points
     ]
 
 
@@ -32,8 +32,8 @@ def test_series_are_shared_for_as_long_as_they_stay_the_same() -> None:
 
     def series(*statuses: str) -> object:
         book.begin_snapshot()
-        told = [Point(catalog.PREDICTIONS, (("status", each),), 1) for each in statuses]
-        return group_points(told, book)[0].series
+        points = [Point(catalog.PREDICTIONS, (("status", status),), 1) for status in statuses]
+        return group_points(points, book)[0].series
 
     first = series("a", "b")
     assert series("a", "b") is first
@@ -47,8 +47,8 @@ def test_series_are_shared_for_as_long_as_they_stay_the_same() -> None:
 
 def test_whole_and_broken_numbers_of_one_metric_are_two_families() -> None:
     """On the wire they are two types."""
-    told = [
+    points = [
         Point(catalog.PREDICTIONS, (("status", str(at)),), value)
         for at, value in enumerate((1, 2.5, 3))
     ]
-    assert [len(family.series) for family in group_points(told)] == [2, 1]
+    assert [len(family.series) for family in group_points(points)] == [2, 1]

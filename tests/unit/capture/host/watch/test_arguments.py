@@ -107,9 +107,9 @@ def test_the_first_argument_holds_the_features(
 ) -> None:
     """Bound or not, by position or by name, the first argument is found and copied."""
     form, rows, payload = taken(function, None, *args, **kwargs)
-    found = payload[0] if form is PayloadForm.MAPPINGS else payload
-    assert (rows, found) == (1, ROW)
-    assert found is not ROW
+    row = payload[0] if form is PayloadForm.MAPPINGS else payload
+    assert (rows, row) == (1, ROW)
+    assert row is not ROW
 
 
 def test_any_argument_may_hold_the_features() -> None:

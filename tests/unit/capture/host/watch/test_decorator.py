@@ -169,9 +169,9 @@ def test_generators_are_refused_at_decoration(monitor: Monitor, is_async: bool) 
             yield features["a"]
 
     kind = Async if is_async else Plain
-    for each in (kind(), kind().__call__, functools.partial(kind.__call__, kind())):
+    for generator in (kind(), kind().__call__, functools.partial(kind.__call__, kind())):
         with pytest.raises(ConfigError, match="generator"):
-            monitor.watch(each)
+            monitor.watch(generator)
 
 
 @pytest.mark.parametrize(
@@ -373,8 +373,8 @@ def test_bad_input_is_counted_by_reason_beside_good_neighbours(monitor: Monitor,
     """Whatever one call was given, it and its neighbours are counted, and nothing is a fault."""
     features, expected = BAD_ROWS[bad]
     watched = monitor.watch(lambda _: 1.0)
-    for each in (ROW, features, ROW):
-        assert watched(each) == 1.0
+    for row in (ROW, features, ROW):
+        assert watched(row) == 1.0
     status = monitor.status()
     assert quality(status, "a") == {Quality.VALID: 2} | expected
     assert (status.internal_errors, status.dropped) == (0, 0)
@@ -416,7 +416,7 @@ def test_columns_of_unequal_length_are_judged_each_by_itself(monitor: Monitor) -
 
 
 @pytest.mark.parametrize(
-    ("given", "met"),
+    ("given", "missing"),
     [
         ([0.5] * 500, 500),
         (np.zeros(9), 9),
@@ -432,7 +432,7 @@ def test_columns_of_unequal_length_are_judged_each_by_itself(monitor: Monitor) -
 def test_predictions_that_are_not_one_per_row_are_missing_and_reported(
     monitor: Monitor,
     given: Any,
-    met: int,
+    missing: int,
     is_frame: bool,  # noqa: FBT001 - both ways
 ) -> None:
     """The rows are recorded; the fault says how many were expected and how many were met."""
@@ -442,7 +442,7 @@ def test_predictions_that_are_not_one_per_row_are_missing_and_reported(
     assert quality(status, "a") == {Quality.VALID: 10}
     assert predictions(status) == {Quality.MISSING: 10}
     assert str(status.last_error) == (
-        f"SchemaError: predictions: expected one for each of the 10 rows, got {met}"
+        f"SchemaError: predictions: expected one for each of the 10 rows, got {missing}"
     )
 
 
@@ -607,10 +607,10 @@ def test_an_id_may_be_asked_for_after_the_block(monitor: Monitor) -> None:
 
 def test_an_id_asked_for_late_is_that_of_what_was_predicted(monitor: Monitor) -> None:
     """Not of what became of it since; and it waits once, also if it had not been read yet."""
-    made = {"prediction": 1.5}
+    result = {"prediction": 1.5}
     with monitor.observe(ROW) as observed:
-        observed.value = made
-    made["prediction"] = 99.0
+        observed.value = result
+    result["prediction"] = 99.0
     asked = observed.id
     assert observed.id == asked
     monitor.status()
@@ -633,8 +633,8 @@ def test_a_failed_block_has_an_id_and_nothing_that_waits(monitor: Monitor) -> No
 
 def test_predictions_nobody_has_asked_about_do_not_wait(monitor: Monitor) -> None:
     """Though somebody still might: they wait from then on."""
-    held = [monitor.observe(ROW) for _ in range(10)]
-    for observed in held:
+    blocks = [monitor.observe(ROW) for _ in range(10)]
+    for observed in blocks:
         with observed:
             observed.value = 1.0
     assert monitor.status().predictions == 10
@@ -813,9 +813,9 @@ def test_async_blocks_are_plain_blocks(monitor: Monitor) -> None:
     async def main() -> list[Any]:
         return await asyncio.gather(*map(one, map(float, range(100))), return_exceptions=True)
 
-    found = run(main())
+    ids = run(main())
     status = monitor.status()
-    assert len({each for each in found if isinstance(each, str)}) == 91
+    assert len({one_id for one_id in ids if isinstance(one_id, str)}) == 91
     assert status.errors == {"LookupError": 9}
     assert status.predictions == 91
 
@@ -830,9 +830,9 @@ def test_calls_whose_id_argument_is_empty_have_each_an_id_of_their_own(
     def predict(features: Any, request: Any = None) -> tuple[str, float]:
         return monitor.prediction_id, 1.0
 
-    told = [predict(ROW, **given)[0] for _ in range(3)]
-    assert len({*told, ""}) == 4
-    monitor.label(told, [1.0, 1.0, 1.0])
+    ids = [predict(ROW, **given)[0] for _ in range(3)]
+    assert len({*ids, ""}) == 4
+    monitor.label(ids, [1.0, 1.0, 1.0])
     monitor.status()
     assert monitor.status().labels["matched"] == 3
 
@@ -857,15 +857,15 @@ def test_a_prediction_is_found_by_the_id_read_inside_and_by_its_features(
     monitor: Monitor, by: str
 ) -> None:
     """Where a feature holds the id, the one that the monitor told finds the prediction as well."""
-    told = []
+    ids = []
 
     @monitor.watch(id_from="request")
     def predict(features: Any) -> float:
-        told.append(monitor.prediction_id)
+        ids.append(monitor.prediction_id)
         return 1.0
 
     predict({**ROW, "request": "r-1"})
-    monitor.label(told[0] if by == "told inside" else "r-1", 1.0)
+    monitor.label(ids[0] if by == "told inside" else "r-1", 1.0)
     monitor.status()
     assert monitor.status().labels["matched"] == 1
 
