@@ -114,9 +114,9 @@ def test_variables_outrank_what_the_program_says() -> None:
         "MLMONITOR_WINDOW_ROWS": "5000",
         "MLMONITOR_ENABLED": "false",
     }
-    found = Config.from_environment(environ, Config(window_slices=7, baseline_rows=50))
-    assert (found.window_slices, found.window_seconds, found.window_rows) == (12, None, 5_000)
-    assert (found.enabled, found.baseline_rows) == (False, 50)
+    config = Config.from_environment(environ, Config(window_slices=7, baseline_rows=50))
+    assert (config.window_slices, config.window_seconds, config.window_rows) == (12, None, 5_000)
+    assert (config.enabled, config.baseline_rows) == (False, 50)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -163,8 +163,8 @@ def test_the_standard_interval_is_a_default() -> None:
 def test_a_bad_standard_interval_is_ignored_with_a_warning(value: str) -> None:
     """The specification's rule; the warning names the variable and its unit, and not the value."""
     warnings: list[str] = []
-    found = Config.from_environment({"OTEL_METRIC_EXPORT_INTERVAL": value}, warn=warnings.append)
-    assert found == Config()
+    config = Config.from_environment({"OTEL_METRIC_EXPORT_INTERVAL": value}, warn=warnings.append)
+    assert config == Config()
     (warning,) = warnings
     assert "OTEL_METRIC_EXPORT_INTERVAL is ignored: expected" in warning
     assert "milliseconds" in warning
@@ -186,11 +186,11 @@ def test_only_true_switches_everything_off() -> None:
 def test_any_text_in_variables_gives_a_config_or_a_config_error(environ: dict[str, str]) -> None:
     """No text in a variable raises anything else."""
     try:
-        found = Config.from_environment(environ)
+        config = Config.from_environment(environ)
     except ConfigError as error:
         assert re.search("|".join(environ), str(error))  # noqa: PT017 - both outcomes are right
     else:
-        assert isinstance(found, Config)
+        assert isinstance(config, Config)
 
 
 @pytest.mark.parametrize(
@@ -227,9 +227,9 @@ def test_a_misspelt_option_is_refused_with_the_closest_names() -> None:
 
 def test_the_signature_and_the_help_name_every_option() -> None:
     """As an editor and `help(Config)` show them, before the first use of it."""
-    told = "import inspect, mlmonitor as m; print(inspect.signature(m.Config), m.Config.__doc__)"
+    code = "import inspect, mlmonitor as m; print(inspect.signature(m.Config), m.Config.__doc__)"
     shown = subprocess.run(
-        [sys.executable, "-c", told], capture_output=True, text=True, check=True, timeout=250
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=250
     ).stdout
     for name, field in Config.model_fields.items():
         assert f"{name}: " in shown.partition("Args:")[0]

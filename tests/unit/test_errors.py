@@ -46,13 +46,13 @@ def test_an_error_is_caught_as_ours_and_as_the_builtin(leaf: type[MonitorError])
 
 def test_every_error_is_in_the_tree_and_its_docstring() -> None:
     """The module's docstring lists exactly the classes there are."""
-    found = {
+    errors_by_name = {
         name
         for name, value in vars(errors).items()
         if isinstance(value, type) and issubclass(value, MonitorError)
     }
-    assert found == {leaf.__name__ for leaf in BUILTINS} | {"MonitorError"}
-    assert all(name in (errors.__doc__ or "") for name in found)
+    assert errors_by_name == {leaf.__name__ for leaf in BUILTINS} | {"MonitorError"}
+    assert all(name in (errors.__doc__ or "") for name in errors_by_name)
 
 
 def test_a_timeout_is_an_export_error() -> None:

@@ -48,13 +48,13 @@ def test_classes_that_differ_from_the_references_are_reported_first(
 ) -> None:
     """The features are this model's, the names of its classes are not."""
     features = {"a": np.arange(float(ROWS))}
-    known = fit_reference(
+    reference = fit_reference(
         features,
         predictions=rng.dirichlet([1, 1], ROWS),
         output="probabilities",
         classes=["no", "yes"],
     )
-    with Monitor("m", reference=known) as monitor:
+    with Monitor("m", reference=reference) as monitor:
 
         @monitor.watch(output="probabilities", names=["good", "bad"])
         def predict(row: dict[str, float]) -> np.ndarray:
@@ -62,10 +62,10 @@ def test_classes_that_differ_from_the_references_are_reported_first(
 
         for _ in range(5):
             predict({"a": 1.0})
-        told = " ".join(str(monitor.status()).splitlines()[1:3])
-    assert told.startswith("none of the predictions that arrive are in the reference")
-    assert "prediction.no" in told
-    assert "prediction.good" in told
+        lines = " ".join(str(monitor.status()).splitlines()[1:3])
+    assert lines.startswith("none of the predictions that arrive are in the reference")
+    assert "prediction.no" in lines
+    assert "prediction.good" in lines
 
 
 def test_one_new_field_among_known_ones_is_no_mismatch() -> None:
@@ -148,10 +148,10 @@ def test_a_wrong_path_is_one_failure_with_the_destinations_hint(
     with OtlpReceiver(profile="collector") as receiver:
         url = f"{receiver.url}/nowhere"
         assert main(["doctor", "--destination", destination, "--url", url]) == 1
-    found = capsys.readouterr().out
-    assert found.count("failed ") == 1
-    assert ("--web.enable-otlp-receiver" in found) == (destination == "prometheus")
-    assert destination in found.split("->")[1].lower()
+    output = capsys.readouterr().out
+    assert output.count("failed ") == 1
+    assert ("--web.enable-otlp-receiver" in output) == (destination == "prometheus")
+    assert destination in output.split("->")[1].lower()
 
 
 @pytest.mark.parametrize(
@@ -184,11 +184,11 @@ def test_a_status_tells_the_season_in_use_and_how_far_embeddings_are(
     times = np.datetime64("2024-01-01") + np.arange(ROWS).astype("m8[h]")
     seasonal = fit_reference({"a": rng.normal(size=ROWS)}, times=times, season="hour_of_day")
     with Monitor("m", reference=seasonal, clock=lambda: 12.5 * 3_600) as monitor:
-        told = str(monitor.status()).splitlines()[0]
-    assert told.endswith("; compared by hour of day, 12 of 24 now (UTC)")
+        first_line = str(monitor.status()).splitlines()[0]
+    assert first_line.endswith("; compared by hour of day, 12 of 24 now (UTC)")
     vectors = {"v": list(rng.normal(size=(ROWS, 8)))}
-    known = fit_reference(vectors, schema={"v": "embedding"})
-    with Monitor("m", reference=known) as monitor:
+    reference = fit_reference(vectors, schema={"v": "embedding"})
+    with Monitor("m", reference=reference) as monitor:
         monitor.record({"v": list(rng.normal(size=(100, 8)))}, np.zeros(100))
         monitor.flush(timeout_seconds=20)
         status = monitor.status()

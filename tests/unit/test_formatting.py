@@ -22,7 +22,7 @@ from mlmonitor.formatting import (
 
 
 @pytest.mark.parametrize(
-    ("number", "told"),
+    ("number", "text"),
     [
         (None, "-"),
         (math.nan, "-"),
@@ -38,21 +38,21 @@ from mlmonitor.formatting import (
         (0.000_12, "1.20e-04"),
     ],
 )
-def test_a_number_is_printed_in_four_digits(number: float | None, told: str) -> None:
+def test_a_number_is_printed_in_four_digits(number: float | None, text: str) -> None:
     """As people read it; a dash where there is none."""
-    assert short(number) == told
+    assert short(number) == text
 
 
 @given(st.floats())
 def test_no_number_is_wider_than_ten_columns(number: float) -> None:
     """Nor does one ever read nan, inf or None."""
-    told = short(number)
-    assert len(told) <= 10
-    assert not {"nan", "inf", "None"} & {told}
+    text = short(number)
+    assert len(text) <= 10
+    assert not {"nan", "inf", "None"} & {text}
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "text"),
     [
         (3e-9, "3 ns"),
         (4.5e-6, "4.5 us"),
@@ -64,13 +64,13 @@ def test_no_number_is_wider_than_ten_columns(number: float) -> None:
         (math.inf, "-"),
     ],
 )
-def test_a_duration_has_the_unit_that_suits_it(seconds: float, told: str) -> None:
+def test_a_duration_has_the_unit_that_suits_it(seconds: float, text: str) -> None:
     """Three digits are enough."""
-    assert duration(seconds) == told
+    assert duration(seconds) == text
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "text"),
     [
         (0.0, "1970-01-01"),
         (-86_400.0, "1969-12-31"),
@@ -79,9 +79,9 @@ def test_a_duration_has_the_unit_that_suits_it(seconds: float, told: str) -> Non
         (1e18, "1.00e+18"),
     ],
 )
-def test_a_time_is_printed_as_its_day(seconds: float | None, told: str) -> None:
+def test_a_time_is_printed_as_its_day(seconds: float | None, text: str) -> None:
     """Not as seconds since 1970, but where no calendar reaches."""
-    assert day(seconds) == told
+    assert day(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_list_stops_and_says_how_many_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "total", "told"),
+    ("count", "total", "text"),
     [
         (0, 5, "0 %"),
         (5, 5, "100 %"),
@@ -136,9 +136,9 @@ def test_a_list_stops_and_says_how_many_more() -> None:
         (99_999, 100_000, ">99.9 %"),
     ],
 )
-def test_a_share_is_never_rounded_to_none_or_all(count: int, total: int, told: str) -> None:
+def test_a_share_is_never_rounded_to_none_or_all(count: int, total: int, text: str) -> None:
     """One row of a million is some, and all but one are not all."""
-    assert share(count, total) == told
+    assert share(count, total) == text
 
 
 @pytest.mark.parametrize("scale", [None, math.nan, math.inf, 0.0])

@@ -28,7 +28,7 @@ def test_a_secret_is_its_text_to_what_sends_it_alone() -> None:
         "%s" % secret,  # noqa: UP031 - one way more
         repr([secret]),
     )
-    assert not any("hunter2" in each for each in shown)
+    assert not any("hunter2" in text for text in shown)
     assert repr(Secret("")) == repr(secret)
 
 

@@ -78,7 +78,7 @@ def test_every_name_arrives_as_a_series_of_its_own(
     """As field, category, figure, kind of error, model and version, at several backends at once."""
     many = ",".join(f"k8s.label.{at}=v" for at in range(80))
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", f"{many},Not Legal=1,k8s.empty=")
-    columns: dict[str, Any] = {each: np.arange(50.0) - 20 for each in NAMES}
+    columns: dict[str, Any] = {key: np.arange(50.0) - 20 for key in NAMES}
     columns["categories"] = (NAMES * 2)[:50]
     reference = fit_reference(columns, predictions=columns["a.b"], actuals=columns["a.b"])
     config = Config(export_interval_seconds=3_600)
@@ -91,9 +91,9 @@ def test_every_name_arrives_as_a_series_of_its_own(
         clock=clock,
     )
     with monitor:
-        for at, each in enumerate(NAMES):
-            fail(monitor, each)
-            monitor.kpi(each, at)
+        for at, key in enumerate(NAMES):
+            fail(monitor, key)
+            monitor.kpi(key, at)
         ids = [str(at) for at in range(50)]
         monitor.record(columns, columns["a.b"], ids=ids)
         monitor.label(ids, columns["a.b"])
@@ -101,12 +101,12 @@ def test_every_name_arrives_as_a_series_of_its_own(
             clock.advance(60)
             assert monitor.flush(timeout_seconds=200)
         assert monitor.status().internal_errors == 0
-    known = Counter(point.metric.name for point in exporter.snapshots[-1].points)
+    metric_names = Counter(point.metric.name for point in exporter.snapshots[-1].points)
     for profile in profiles:
         ledger = receivers[profile].ledger
         assert not ledger.refused, (profile, ledger.refused)
         assert not ledger.warnings, (profile, ledger.warnings)
-        for metric, series in known.items():
+        for metric, series in metric_names.items():
             if profile != "dynatrace" or metric not in INSTEAD:
                 assert len(ledger.series(metric)) == series, (profile, metric)
 

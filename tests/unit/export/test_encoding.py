@@ -23,23 +23,23 @@ START, TIME = 1_700_000_000_000_000_000, 1_700_000_060_000_000_000
 LIMITS = Limits(1 << 30, 1 << 30)
 
 
-def snapshot(found: list[Point], book: SnapshotCache, *, time_ns: int = TIME) -> Snapshot:
+def snapshot(points: list[Point], book: SnapshotCache, *, time_ns: int = TIME) -> Snapshot:
     """A snapshot of some points."""
-    return Snapshot("i", "s", START, time_ns, group_points(found, book))
+    return Snapshot("i", "s", START, time_ns, group_points(points, book))
 
 
-def sent(sender: Sender, told: Snapshot, limits: Limits = LIMITS) -> list[bytes]:
+def sent(sender: Sender, snapshot_to_send: Snapshot, limits: Limits = LIMITS) -> list[bytes]:
     """The requests that a sender makes of a snapshot."""
-    outgoing = sender.prepare(told)
+    outgoing = sender.prepare(snapshot_to_send)
     return [outgoing.body(part) for part in outgoing.parts(limits)]
 
 
 def merged(bodies: list[bytes]) -> ExportMetricsServiceRequest:
     """Several requests as one."""
-    found = ExportMetricsServiceRequest()
+    message = ExportMetricsServiceRequest()
     for body in bodies:
-        found.MergeFromString(body)
-    return found
+        message.MergeFromString(body)
+    return message
 
 
 @given(points, points, names)
@@ -47,36 +47,36 @@ def test_any_points_are_encoded_as_the_sdk_does(
     first: list[Point], second: list[Point], resource: tuple[tuple[str, str], ...]
 ) -> None:
     """Names, attributes and values of any kind, twice, so that templates are used again."""
-    book, told = SnapshotCache(), dict(resource)
-    sender = Sender(COLLECTOR, told, Snapshot("i", "s", START, TIME, ()), "1.2")
+    book, resource_attributes = SnapshotCache(), dict(resource)
+    sender = Sender(COLLECTOR, resource_attributes, Snapshot("i", "s", START, TIME, ()), "1.2")
     named = {"service.name": "s", "service.instance.id": "i"}
-    of_process = tuple({**named, **told, **_own(told)}.items())
-    for found in (first, second, first):
+    of_process = tuple({**named, **resource_attributes, **_own(resource_attributes)}.items())
+    for drawn_points in (first, second, first):
         book.begin_snapshot()
         expected = by_the_sdk(
-            found, start_ns=START, time_ns=TIME, resource=of_process, version="1.2"
+            drawn_points, start_ns=START, time_ns=TIME, resource=of_process, version="1.2"
         )
-        ours = merged(sent(sender, snapshot(found, book)))
-        if found:
+        ours = merged(sent(sender, snapshot(drawn_points, book)))
+        if drawn_points:
             assert flat(ours) == flat(expected)
         else:
             assert not ours.resource_metrics
 
 
-def _own(told: dict[str, str]) -> dict[str, str]:
+def _own(attributes: dict[str, str]) -> dict[str, str]:
     """What no variable can overrule."""
-    return {"service.name": told.get("service.name", "s"), "service.instance.id": "i"}
+    return {"service.name": attributes.get("service.name", "s"), "service.instance.id": "i"}
 
 
 @given(points, st.integers(1, 5), st.integers(200, 2_000))
 def test_parts_hold_everything_once_and_keep_to_their_limits(
-    found: list[Point], most: int, size: int
+    drawn: list[Point], most: int, size: int
 ) -> None:
     """A point that is larger than the limit goes alone; halves hold what the whole held."""
     sender = Sender(COLLECTOR, {}, Snapshot("i", "s", START, TIME, ()), "1")
-    told = snapshot(found, SnapshotCache())
-    whole = flat(merged(sent(sender, told)))
-    outgoing = sender.prepare(told)
+    content = snapshot(drawn, SnapshotCache())
+    whole = flat(merged(sent(sender, content)))
+    outgoing = sender.prepare(content)
     cut = list(outgoing.parts(Limits(most, size)))
     for part in cut:
         assert 1 <= outgoing.count(part) <= most
@@ -94,16 +94,16 @@ def test_a_gauge_without_a_number_has_no_point(are_there: list[bool]) -> None:
     """NaN and infinity stand for nothing to tell; their neighbours are told all the same."""
     values = np.where(are_there, np.arange(len(are_there)), np.inf).astype(np.float64)
     series = Series((("field", str(at)),) for at in range(len(values)))
-    told = Snapshot("i", "s", START, TIME, [Family(catalog.MEAN, series, values)])
-    sender = Sender(COLLECTOR, {}, told, "1")
-    request = merged(sent(sender, told))
-    found = [
+    one_snapshot = Snapshot("i", "s", START, TIME, [Family(catalog.MEAN, series, values)])
+    sender = Sender(COLLECTOR, {}, one_snapshot, "1")
+    request = merged(sent(sender, one_snapshot))
+    numbers = [
         point.as_double
         for resource in request.resource_metrics
         for point in resource.scope_metrics[0].metrics[0].gauge.data_points
     ]
-    assert found == [at for at, is_there in enumerate(are_there) if is_there]
-    assert len(told.points) == told.size == len(found)
+    assert numbers == [at for at, is_there in enumerate(are_there) if is_there]
+    assert len(one_snapshot.points) == one_snapshot.size == len(numbers)
 
 
 def test_no_series_make_no_bytes() -> None:
@@ -118,9 +118,9 @@ def test_lengths_are_as_protobuf_writes_them(number: int) -> None:
     """A varint is that of the message `uint64 = 1`."""
     from opentelemetry.proto.metrics.v1.metrics_pb2 import SummaryDataPoint
 
-    told = SummaryDataPoint(flags=number % 2**32).SerializeToString()
+    serialized = SummaryDataPoint(flags=number % 2**32).SerializeToString()
     if number % 2**32:
-        assert told.endswith(varint(number % 2**32))
+        assert serialized.endswith(varint(number % 2**32))
     assert int.from_bytes(varint(number)[-1:], "big") < 128
 
 

@@ -90,7 +90,9 @@ def test_bins_outliers_and_errors_lead_to_their_traces(sink: Sink, tracer: trace
     durations = traces(sink, catalog.DURATION)
     assert {trace_id for _, trace_id in durations} <= {first, usual, outlier, broken}
     assert 1 <= len(durations) <= 4
-    (point, *_) = (each.point for each in sink.named(catalog.DURATION.name) if each.point.exemplars)
+    (point, *_) = (
+        received.point for received in sink.named(catalog.DURATION.name) if received.point.exemplars
+    )
     assert all(point.start_time_unix_nano < one.time_unix_nano for one in point.exemplars)
     assert all(len(one.span_id) == 8 for one in point.exemplars)
 
@@ -122,22 +124,24 @@ def test_every_way_of_watching_one_row_knows_its_trace(
             "observe": block,
             "record": lambda: monitor.record({"amount": [7.0]}, [7.0]),
         }
-        known = in_trace(tracer, ways[way])
+        trace_id = in_trace(tracer, ways[way])
         in_trace(tracer, lambda: monitor.record({"amount": [50.0, 90.0]}, [50.0, 90.0]))
         assert monitor.flush(timeout_seconds=60)
-    assert traces(sink, catalog.DISTRIBUTION, field="amount") == [(7.0, known)]
-    assert [found for _, found in traces(sink, catalog.DURATION)] == [known] * (way != "record")
+    assert traces(sink, catalog.DISTRIBUTION, field="amount") == [(7.0, trace_id)]
+    assert [trace_of_point for _, trace_of_point in traces(sink, catalog.DURATION)] == [
+        trace_id
+    ] * (way != "record")
 
 
 def test_native_histograms_have_them_as_well(sink: Sink, tracer: trace.Tracer) -> None:
     """In the order of time, as Prometheus wants those of one series."""
     destination = Otlp.prometheus(f"http://127.0.0.1:{sink.port}", durations="exponential")
     with monitor_of(destination) as monitor:
-        known = in_trace(tracer, lambda: monitor.watch(predict)({"amount": 7.0}))
+        trace_id = in_trace(tracer, lambda: monitor.watch(predict)({"amount": 7.0}))
         assert monitor.flush(timeout_seconds=60)
     (newest,) = sink.newest(catalog.DURATION.name)
     assert newest.scale > 0
-    assert [found for _, found in traces(sink, catalog.DURATION)] == [known]
+    assert [trace_of_point for _, trace_of_point in traces(sink, catalog.DURATION)] == [trace_id]
 
 
 def requests_of(exporter: OtlpExporter) -> list[bytes]:
@@ -178,8 +182,10 @@ def test_exemplars_are_sent_until_each_destination_has_stored_them(
     assert sum(bytes.fromhex(first) in body for body in bodies) == 1
     assert len(taken) > 1
     assert sum(body in taken for body in bodies[before:]) == 1
-    told = [found for _, found in traces(sink, catalog.DISTRIBUTION, field="amount")]
-    assert told == [first, later]
+    sent_traces = [
+        sent_trace for _, sent_trace in traces(sink, catalog.DISTRIBUTION, field="amount")
+    ]
+    assert sent_traces == [first, later]
 
 
 def test_dynatrace_and_switched_off_exemplars_get_none(
@@ -198,7 +204,9 @@ def test_dynatrace_and_switched_off_exemplars_get_none(
         assert monitor.flush(timeout_seconds=60)
         assert not monitor._inbox.calls.is_traced
     assert sink.points
-    assert not any(each.point.exemplars for each in sink.points if hasattr(each.point, "exemplars"))
+    assert not any(
+        received.point.exemplars for received in sink.points if hasattr(received.point, "exemplars")
+    )
 
 
 def test_a_host_may_begin_to_trace_later_and_a_forked_child_goes_on(
@@ -212,13 +220,15 @@ def test_a_host_may_begin_to_trace_later_and_a_forked_child_goes_on(
         assert monitor.flush(timeout_seconds=60)
         monkeypatch.undo()
         monitor.status()
-        known = in_trace(tracer, lambda: watched({"amount": 7.0}))
+        trace_id = in_trace(tracer, lambda: watched({"amount": 7.0}))
         assert monitor.flush(timeout_seconds=60)
         monitor._worker.restart_after_fork()
         of_child = in_trace(tracer, lambda: watched({"amount": 7.0}))
         assert monitor.flush(timeout_seconds=60)
-    told = [found for _, found in traces(sink, catalog.DISTRIBUTION, field="amount")]
-    assert told == [known, of_child]
+    sent_traces = [
+        trace_of_point for _, trace_of_point in traces(sink, catalog.DISTRIBUTION, field="amount")
+    ]
+    assert sent_traces == [trace_id, of_child]
 
 
 def test_rows_that_became_the_reference_have_none(sink: Sink, tracer: trace.Tracer) -> None:
@@ -229,9 +239,9 @@ def test_rows_that_became_the_reference_have_none(sink: Sink, tracer: trace.Trac
         watched = monitor.watch(predict)
         for at in range(50):
             in_trace(tracer, lambda at=at: watched({"amount": float(at)}))  # type: ignore[misc]
-        known = in_trace(tracer, lambda: watched({"amount": 7.0}))
+        trace_id = in_trace(tracer, lambda: watched({"amount": 7.0}))
         assert monitor.flush(timeout_seconds=60)
-    assert traces(sink, catalog.DISTRIBUTION, field="amount") == [(7.0, known)]
+    assert traces(sink, catalog.DISTRIBUTION, field="amount") == [(7.0, trace_id)]
 
 
 def test_a_field_that_is_left_out_takes_its_exemplars_along(
@@ -244,10 +254,10 @@ def test_a_field_that_is_left_out_takes_its_exemplars_along(
     config = Config(max_series=300, poll_interval_seconds=3_600, export_interval_seconds=3_600)
     with Monitor("m", reference=reference, exporters=exporters, config=config) as monitor:
         watched = monitor.watch(lambda features: features["f0"])
-        known = in_trace(tracer, lambda: watched({name: float(name[1:]) for name in names}))
+        trace_id = in_trace(tracer, lambda: watched({name: float(name[1:]) for name in names}))
         assert monitor.flush(timeout_seconds=60)
         assert monitor._worker.pipeline.status(0.0).internal_errors == 0
-    sent = {each.attributes["field"] for each in sink.named(catalog.DISTRIBUTION.name)}
+    sent = {received.attributes["field"] for received in sink.named(catalog.DISTRIBUTION.name)}
     assert 0 < len(sent & set(names)) < len(names)
     for name in sent & set(names):
-        assert traces(sink, catalog.DISTRIBUTION, field=name) == [(float(name[1:]), known)]
+        assert traces(sink, catalog.DISTRIBUTION, field=name) == [(float(name[1:]), trace_id)]

@@ -144,7 +144,7 @@ def test_an_hour_of_random_faults_loses_nothing(
         for receiver in receivers.values():
             service.check(receiver)
         outcomes = service.monitor.status().exports
-        assert all(told["accepted"] and told["failed"] for told in outcomes.values())
+        assert all(counts["accepted"] and counts["failed"] for counts in outcomes.values())
 
 
 @pytest.mark.slow

@@ -177,12 +177,14 @@ def test_an_unknown_choice_is_refused(wrong: dict[str, Any]) -> None:
 
 def test_profiles_fix_what_backends_differ_in() -> None:
     """Deltas and bins for Dynatrace alone; each with its own limits and spelling of names."""
-    found = {each.name: each.profile for each in (prometheus("http://p"), dynatrace(LIVE))}
-    assert found["dynatrace"].is_delta
-    assert found["dynatrace"].distributions == "bins"
-    assert found["dynatrace"].limits.points <= 5_000
-    assert found["dynatrace"].limits.size < 4_000_000
-    assert found["dynatrace"].names == "dots"
-    assert not found["prometheus"].is_delta
-    assert found["prometheus"].names == "underscores_and_units"
+    profiles = {
+        exporter.name: exporter.profile for exporter in (prometheus("http://p"), dynatrace(LIVE))
+    }
+    assert profiles["dynatrace"].is_delta
+    assert profiles["dynatrace"].distributions == "bins"
+    assert profiles["dynatrace"].limits.points <= 5_000
+    assert profiles["dynatrace"].limits.size < 4_000_000
+    assert profiles["dynatrace"].names == "dots"
+    assert not profiles["prometheus"].is_delta
+    assert profiles["prometheus"].names == "underscores_and_units"
     assert mimir("http://m").profile.names == "underscores"

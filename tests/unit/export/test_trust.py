@@ -40,7 +40,7 @@ def read(connection: socket.socket) -> bytes:
         return head + stream.read(int(match[1]) if match else 0)
 
 
-def serve(listener: socket.socket, context: ssl.SSLContext | None, found: Server) -> None:
+def serve(listener: socket.socket, context: ssl.SSLContext | None, server: Server) -> None:
     """Answer 200 to everything, until the listener is closed."""
     while True:
         try:
@@ -51,7 +51,7 @@ def serve(listener: socket.socket, context: ssl.SSLContext | None, found: Server
         try:
             if context is not None:
                 connection = context.wrap_socket(connection, server_side=True)
-            found.requests.append(read(connection))
+            server.requests.append(read(connection))
             connection.sendall(ANSWER)
         except OSError:  # whoever does not trust it hangs up
             continue
@@ -62,9 +62,9 @@ def serve(listener: socket.socket, context: ssl.SSLContext | None, found: Server
 def started(context: ssl.SSLContext | None) -> tuple[socket.socket, Server]:
     """A server on a port of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
-    found = Server(listener.getsockname()[1], [])
-    threading.Thread(target=serve, args=(listener, context, found), daemon=True).start()
-    return listener, found
+    server = Server(listener.getsockname()[1], [])
+    threading.Thread(target=serve, args=(listener, context, server), daemon=True).start()
+    return listener, server
 
 
 @pytest.fixture
@@ -81,8 +81,8 @@ def grpcs(authority: trustme.CA) -> Iterator[Callable[..., str]]:
             threads,
             handlers=[grpc.method_handlers_generic_handler(SERVICE, {"Export": export})],
         )
-        known = authority.cert_pem.bytes() if wants_clients else None
-        secrets = grpc.ssl_server_credentials([pair], known, require_client_auth=wants_clients)
+        trusted = authority.cert_pem.bytes() if wants_clients else None
+        secrets = grpc.ssl_server_credentials([pair], trusted, require_client_auth=wants_clients)
         port = server.add_secure_port("127.0.0.1:0", secrets)
         server.start()
         running.append(server)
@@ -111,12 +111,12 @@ def authority() -> trustme.CA:
 @pytest.fixture
 def files(authority: trustme.CA, tmp_path: Path) -> Files:
     """The authority's certificate, and one of a client with its key."""
-    found = Files(tmp_path / "ca.pem", tmp_path / "client.pem", tmp_path / "client.key")
-    authority.cert_pem.write_to_path(str(found.ca))
+    paths = Files(tmp_path / "ca.pem", tmp_path / "client.pem", tmp_path / "client.key")
+    authority.cert_pem.write_to_path(str(paths.ca))
     client = authority.issue_cert("client.example")
-    client.cert_chain_pems[0].write_to_path(str(found.client))
-    client.private_key_pem.write_to_path(str(found.client_key))
-    return found
+    client.cert_chain_pems[0].write_to_path(str(paths.client))
+    client.private_key_pem.write_to_path(str(paths.client_key))
+    return paths
 
 
 @pytest.fixture
@@ -124,9 +124,9 @@ def https(authority: trustme.CA) -> Iterator[tuple[Server, ssl.SSLContext]]:
     """A server with a certificate of that authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    listener, found = started(context)
+    listener, server = started(context)
     with closing(listener):
-        yield found, context
+        yield server, context
 
 
 def send(exporter: OtlpExporter) -> Delivered:

@@ -62,7 +62,7 @@ def test_the_exposition_is_one_that_prometheus_client_parses(clock: ManualClock)
 
     registry = client.CollectorRegistry()
     monitor = Monitor("m", exporters=[], clock=clock)
-    made = collector(monitor, registry)
+    source = collector(monitor, registry)
 
     @monitor.watch
     def predict(row: dict[str, float]) -> float:
@@ -80,7 +80,7 @@ def test_the_exposition_is_one_that_prometheus_client_parses(clock: ManualClock)
     assert buckets == sorted(buckets)
     assert buckets[-1] == 5
     assert re.search(r'duration_seconds_bucket\{.*le="\+Inf"', text)
-    registry.unregister(made)
+    registry.unregister(source)
     assert b"mlmonitor" not in client.generate_latest(registry)
     monitor.close()
 

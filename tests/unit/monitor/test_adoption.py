@@ -333,7 +333,7 @@ def test_no_row_is_lost_while_threads_record_and_versions_change(
             thread.join()
         status = monitor.status()
         assert status.dropped == 0
-        total = status.predictions + sum(each.predictions for each in status.earlier)
+        total = status.predictions + sum(earlier.predictions for earlier in status.earlier)
         assert total == 6_000
 
 

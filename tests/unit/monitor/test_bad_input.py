@@ -183,7 +183,7 @@ def make() -> Monitor:
 
 def counted(status: Status) -> dict[tuple[str, str], int]:
     """How many values of each field have a quality."""
-    return {(each.name, each.role): sum(each.quality.values()) for each in status.fields}
+    return {(field.name, field.role): sum(field.quality.values()) for field in status.fields}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -196,10 +196,10 @@ def test_nothing_is_raised_and_every_row_is_counted(way: Handed, data: st.DataOb
         status = monitor.status()
         assert str(status)
         rows = status.predictions
-        known = {
+        declared = {
             key: n for key, n in counted(status).items() if key[1] in ("feature", "prediction")
         }
-        assert known == dict.fromkeys(known, rows)
+        assert declared == dict.fromkeys(declared, rows)
 
 
 @given(ROW, VALUE, VALUE)

@@ -113,7 +113,7 @@ def test_a_job_that_could_not_deliver_says_so(
     with caplog.at_level(logging.WARNING, logger="mlmonitor"):
         assert not monitor.close()
         assert not monitor.close()
-    (line,) = [each for each in caplog.messages if "closed with losses" in each]
+    (line,) = [message for message in caplog.messages if "closed with losses" in message]
     assert "broken: quota exceeded" in line
 
 

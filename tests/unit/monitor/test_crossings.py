@@ -51,28 +51,28 @@ def reference() -> Reference:
 
 def alerts(monitor: Monitor) -> set[tuple[str, str, str]]:
     """Field, segment and measure of the alerts that hold."""
-    return {(each.field, each.segment, each.measure) for each in monitor.status().alerts}
+    return {(alert.field, alert.segment, alert.measure) for alert in monitor.status().alerts}
 
 
 def test_each_segment_expects_bad_values_of_its_own_kind(reference: Reference) -> None:
     """What is missing in one line and infinite in another is so in the reference of each."""
-    told = {}
+    refused = {}
     for at, name in enumerate(reference.segment_names):
         entries = reference.entries([Role.FEATURE, Role.DERIVED], segment=at)
         for entry in entries:
-            told[name, entry.name] = entry.missing, entry.nonfinite, entry.wrong_type
-    missing, nonfinite, wrong_type = told["motor", "amount"]
+            refused[name, entry.name] = entry.missing, entry.nonfinite, entry.wrong_type
+    missing, nonfinite, wrong_type = refused["motor", "amount"]
     assert missing == nonfinite > 300
     assert wrong_type == 0
-    missing, nonfinite, wrong_type = told["home", "amount"]
+    missing, nonfinite, wrong_type = refused["home", "amount"]
     assert missing > 300
     assert nonfinite == wrong_type == 0
-    missing, _, wrong_type = told["motor", "note.length"]
+    missing, _, wrong_type = refused["motor", "note.length"]
     assert missing == wrong_type > 150
-    assert told["home", "note.length"][1:] == (0, 0)
+    assert refused["home", "note.length"][1:] == (0, 0)
     whole = {e.name: e for e in reference.entries([Role.FEATURE, Role.DERIVED])}
-    assert whole["note.length"].wrong_type == told["motor", "note.length"][2]
-    assert whole["amount"].nonfinite == told["motor", "amount"][1]
+    assert whole["note.length"].wrong_type == refused["motor", "note.length"][2]
+    assert whole["amount"].nonfinite == refused["motor", "amount"][1]
 
 
 def test_the_same_bad_values_as_in_training_are_no_alert(
@@ -92,10 +92,10 @@ def test_the_same_bad_values_as_in_training_are_no_alert(
             swapped["note"] = [5 if note is None else note for note in swapped["note"]]
             monitor.record(swapped, rng.normal(100, 10, ROWS))
             assert monitor.flush(timeout_seconds=60)
-        found = alerts(monitor)
-        assert ("note.length", "home", "wrong_type") in found
-        assert ("note.length", "all", "wrong_type") in found
-        assert not {each for each in found if each[1] == "motor"}
+        fired = alerts(monitor)
+        assert ("note.length", "home", "wrong_type") in fired
+        assert ("note.length", "all", "wrong_type") in fired
+        assert not {place for place in fired if place[1] == "motor"}
         assert monitor.status().internal_errors == 0
 
 
@@ -119,12 +119,12 @@ def test_everything_is_exported_by_segment_but_what_is_known_of_the_whole(
             assert (
                 exporter.value("mlmonitor.quality.share", own | {"reason": "missing"}) is not None
             )
-        told = {
+        values = {
             dict(point.attributes)["segment"]
             for point in exporter.snapshots[-1].points
             if point.metric.name.startswith(("mlmonitor.drift.contrib", "mlmonitor.field.viol"))
         }
-        assert told == {"all"}
+        assert values == {"all"}
         assert set(monitor.status().segments) == {"home", "motor", "__other__"}
         flags = monitor.status().segments["motor"].field("anomalous", role="derived")
         assert flags.count > 0
@@ -189,13 +189,13 @@ def test_a_long_tail_of_names_in_seasons_is_no_drift(clock: ManualClock) -> None
     reference = fit_reference(names, predictions=predicted, times=times, season="hour_of_day")
     entry = reference.entries([Role.FEATURE])[0]
     assert len(entry.seasons) == 24
-    told: list[Alert] = []
+    fired: list[Alert] = []
     with Monitor(
         "m",
         reference=reference,
         exporters=[],
         config=Config(check_rows=100, check_interval_seconds=0),
-        on_alert=told.append,
+        on_alert=fired.append,
         clock=clock,
     ) as monitor:
         for _ in range(5 * 24):
@@ -203,4 +203,4 @@ def test_a_long_tail_of_names_in_seasons_is_no_drift(clock: ManualClock) -> None
             monitor.record({"name": seasonal(rng, np.full(100, hour))}, rng.normal(size=100))
             assert monitor.flush(timeout_seconds=60)
             clock.advance(3_600)
-    assert [str(each) for each in told] == []
+    assert [str(alert) for alert in fired] == []

@@ -46,10 +46,10 @@ def test_categories_of_more_than_a_handful_of_rows_are_no_ids(
 @pytest.mark.parametrize("rows", [1_000, ROWS])
 def test_ids_that_become_one_are_constant(rows: int) -> None:
     """As many different as came are told while they come; one that all have is found."""
-    found: list[Alert] = []
+    alerts: list[Alert] = []
     config = Config(check_rows=100, check_interval_seconds=0)
     with Monitor(
-        "m", reference=fit_reference(ids(0, rows)), config=config, on_alert=found.append
+        "m", reference=fit_reference(ids(0, rows)), config=config, on_alert=alerts.append
     ) as monitor:
         for at in range(10):
             monitor.record(ids(100_000 + at * 100, 100), np.zeros(100))
@@ -57,13 +57,13 @@ def test_ids_that_become_one_are_constant(rows: int) -> None:
         status = monitor.status()
         assert status.field("customer").distinct == pytest.approx(1_000, rel=0.1)
         assert TELLS in str(status)
-        assert [f.measure for f in found] == []
+        assert [f.measure for f in alerts] == []
         for _ in range(3):
             one: dict[str, Any] = ids(0, 100) | {"customer": ["unknown"] * 100}
             monitor.record(one, np.zeros(100))
             monitor.flush(timeout_seconds=20)
-    assert ("customer", "constant") in {(f.field, f.measure) for f in found}
-    assert ("line", "constant") not in {(f.field, f.measure) for f in found}
+    assert ("customer", "constant") in {(f.field, f.measure) for f in alerts}
+    assert ("line", "constant") not in {(f.field, f.measure) for f in alerts}
 
 
 def test_times_that_only_advance_are_reported_once_and_fire_no_alert() -> None:

@@ -57,21 +57,21 @@ def test_a_field_of_the_reference_that_is_ignored_is_left_out_everywhere(
     reference: Reference, rng: np.random.Generator
 ) -> None:
     """No row of the status, no alert, no series of it, and of its segments none either."""
-    known, exporter = served(reference, rng, [])
-    assert "age" in {alert.field for alert in known.alerts}
+    full, exporter = served(reference, rng, [])
+    assert "age" in {alert.field for alert in full.alerts}
     status, exporter = served(reference, rng, ["age"])
     assert {f.name for f in status.fields if f.role == "feature"} == {"sum", "line"}
     assert status.alerts == ()
     assert status.unknown_fields == {}
     assert all("age" not in {f.name for f in s.fields} for s in status.segments.values())
-    told = {
+    fields = {
         dict(attributes).get("field")
         for snapshot in exporter.snapshots
         for family in snapshot.families
         for attributes in family.series.attributes
     }
-    assert "age" not in told
-    assert "sum" in told
+    assert "age" not in fields
+    assert "sum" in fields
 
 
 def test_what_is_derived_from_an_ignored_field_goes_with_it(

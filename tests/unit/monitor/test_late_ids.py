@@ -25,8 +25,8 @@ def reference() -> Reference:
 @pytest.fixture
 def monitor(reference: Reference) -> Iterator[Monitor]:
     """A monitor whose worker rests: `status` takes in what waits."""
-    with made(reference) as found:
-        yield found
+    with made(reference) as new_monitor:
+        yield new_monitor
 
 
 def made(reference: Reference, **options: Any) -> Monitor:
@@ -37,9 +37,9 @@ def made(reference: Reference, **options: Any) -> Monitor:
 
 def observed(monitor: Monitor, features: Any = None, value: Any = 1.5) -> Observation:
     """A block that has ended."""
-    with monitor.observe(ROW if features is None else features) as found:
-        found.value = value
-    return found
+    with monitor.observe(ROW if features is None else features) as block:
+        block.value = value
+    return block
 
 
 def matched(monitor: Monitor) -> int:
@@ -50,12 +50,12 @@ def matched(monitor: Monitor) -> int:
 
 def test_who_still_knows_the_block_may_ask_by_its_context(monitor: Monitor) -> None:
     """A task or thread that was started inside it, when it has ended and been read."""
-    with monitor.observe(ROW) as found:
-        found.value = 1.5
+    with monitor.observe(ROW) as block:
+        block.value = 1.5
         inside = contextvars.copy_context()
     monitor.status()
     asked = inside.run(lambda: monitor.prediction_id)
-    assert asked == found.id
+    assert asked == block.id
     monitor.label(asked, 1.0)
     assert matched(monitor) == 1
 
@@ -63,18 +63,18 @@ def test_who_still_knows_the_block_may_ask_by_its_context(monitor: Monitor) -> N
 def test_a_block_that_ends_while_its_id_is_made_is_found_by_it(reference: Reference) -> None:
     """Another thread may end it, and the worker read it, in the middle of the look."""
     with made(reference) as monitor:
-        found = monitor.observe(ROW)
-        found.__enter__()
-        found.value = 1.5
+        block = monitor.observe(ROW)
+        block.__enter__()
+        block.value = 1.5
         make = monitor._capture.recorder.new_id
 
         def interrupted() -> str:
-            found.__exit__(None, None, None)
+            block.__exit__(None, None, None)
             monitor.status()
             return make()
 
         object.__setattr__(monitor._capture.recorder, "new_id", interrupted)
-        monitor.label(found.id, 1.0)
+        monitor.label(block.id, 1.0)
         assert matched(monitor) == 1
 
 
@@ -83,12 +83,12 @@ def test_one_that_cannot_be_read_costs_no_other_its_id(monitor: Monitor) -> None
     frames = [pd.DataFrame([ROW]) for _ in range(2)]
     for frame in frames:
         frame.attrs["x"] = np.zeros(3)  # which pandas compares when it joins, and cannot
-    each = [*[ROW] * 3, *frames, *[ROW] * 3]
-    blocks = [observed(monitor, features) for features in each]
+    rows = [*[ROW] * 3, *frames, *[ROW] * 3]
+    blocks = [observed(monitor, features) for features in rows]
     monitor.status()
     for block in blocks:
         monitor.label(block.id, 1.0)
-    assert matched(monitor) == len(each)
+    assert matched(monitor) == len(rows)
 
 
 @pytest.mark.parametrize("rows", [1, 2])
@@ -113,9 +113,9 @@ def test_labels_that_arrive_while_a_reference_is_learned_are_reported() -> None:
         monitor = Monitor("m", exporters=[], config=config)
         asked = []
         for at in range(rows):
-            with monitor.observe({"x": float(at)}) as found:
-                found.value = float(at)
-            asked.append(found.id)
+            with monitor.observe({"x": float(at)}) as block:
+                block.value = float(at)
+            asked.append(block.id)
         monitor.label([*asked, "nobody's"], [*range(rows), 1.0])
         is_learned = rows == 20
         labels = monitor.status().labels
@@ -148,9 +148,9 @@ def test_labels_of_evicted_predictions_do_not_wait_for_a_reference() -> None:
 
 def test_an_id_that_is_asked_for_at_the_end_is_no_dropped_label(monitor: Monitor) -> None:
     """None was sent."""
-    found = observed(monitor)
+    block = observed(monitor)
     monitor.close()
-    assert found.id
+    assert block.id
     assert monitor.status().labels["dropped"] == 0
 
 

@@ -154,8 +154,8 @@ def measure(rng: np.random.Generator, tmp_path: Path) -> Measure:
 def test_memory_stays_within_what_is_said(name: str, measure: Measure) -> None:
     """After more panes than a window has, no more is held than reported."""
     measure(CASES[name], FEW, 1)  # imports and caches of libraries are nobody's rows
-    held, losses = measure(CASES[name], FEW, 14)
-    assert held <= losses
+    held_bytes, losses = measure(CASES[name], FEW, 14)
+    assert held_bytes <= losses
 
 
 @pytest.mark.slow
@@ -163,10 +163,10 @@ def test_memory_stays_within_what_is_said(name: str, measure: Measure) -> None:
 def test_memory_does_not_grow_with_any_input(case: Case, measure: Measure) -> None:
     """After twice as many rows, no more is held than before, nor than reported."""
     measure(case, MANY, 2)
-    short, told = measure(case, MANY, 14)
-    long, told_later = measure(case, MANY, 28)
-    assert short <= told
-    assert long <= told_later
+    short, reported = measure(case, MANY, 14)
+    long, reported_later = measure(case, MANY, 28)
+    assert short <= reported
+    assert long <= reported_later
     assert long <= short * 1.1
 
 

@@ -355,13 +355,13 @@ def test_a_model_that_abstains_at_times_is_not_reported_as_a_mistake(reference: 
 
 def test_a_misspelt_class_is_named_beside_the_one_it_replaces(rng: np.random.Generator) -> None:
     """The names of a class of the reference and of one that arrives instead of it."""
-    known = fit_reference(
+    reference = fit_reference(
         COLUMNS,
         predictions=rng.dirichlet([1, 1], ROWS),
         output="probabilities",
         classes=["no", "yes"],
     )
-    with Monitor("m", reference=known, exporters=[]) as monitor:
+    with Monitor("m", reference=reference, exporters=[]) as monitor:
         watched = monitor.watch(output="probabilities", names=["no", "yess"])(lambda _: [0.2, 0.8])
         watched({"age": 1.0, "line": "A"})
         warning = monitor.status().reference_warning

@@ -457,25 +457,25 @@ def test_an_alert_is_reported_once_when_it_fires_and_once_when_it_resolves(
     reference: Reference, rng: np.random.Generator
 ) -> None:
     """The callback gets each turn in the worker; what it raises is held back."""
-    told: list[Alert] = []
+    alerts: list[Alert] = []
 
     def tell(alert: Alert) -> None:
-        told.append(alert)
+        alerts.append(alert)
         raise RuntimeError("the pager is down")
 
     config = Config(export_interval_seconds=3_600)
     with Monitor("m", reference=reference, on_alert=tell, config=config) as monitor:
         moved(monitor, rng, 0.0, 6)
-        assert told == []
+        assert alerts == []
         moved(monitor, rng, 0.7, 4)
-        assert {(f.field, f.state) for f in told} == {("a", "firing")}
-        measures = [f.measure for f in told]
+        assert {(f.field, f.state) for f in alerts} == {("a", "firing")}
+        measures = [f.measure for f in alerts]
         assert sorted(measures) == sorted(set(measures))
         assert "psi" in measures
-        assert set(monitor.status().alerts) == set(told)
-        assert monitor.status().internal_errors == len(told)
+        assert set(monitor.status().alerts) == set(alerts)
+        assert monitor.status().internal_errors == len(alerts)
         moved(monitor, rng, 0.0, 12)
-        turns = [(f.measure, f.state) for f in told]
+        turns = [(f.measure, f.state) for f in alerts]
         assert sorted(turns) == sorted((m, a) for m in measures for a in ("firing", "resolved"))
         assert monitor.status().alerts == ()
 

@@ -73,14 +73,16 @@ def test_two_classes_with_scores_in_every_common_form(
     form: Any, actual: Any, truth: Any, score: Any
 ) -> None:
     """Bools and integers are one truth; the measures are scikit-learn's."""
-    found = status_of(form(score), actual(truth)).performance
-    assert found is not None
-    assert found.task == "binary"
-    assert found["accuracy"].value == metrics.accuracy_score(truth, score > 0.5)
-    assert found["brier"].value == pytest.approx(metrics.brier_score_loss(truth, score), rel=1e-9)
+    performance = status_of(form(score), actual(truth)).performance
+    assert performance is not None
+    assert performance.task == "binary"
+    assert performance["accuracy"].value == metrics.accuracy_score(truth, score > 0.5)
+    assert performance["brier"].value == pytest.approx(
+        metrics.brier_score_loss(truth, score), rel=1e-9
+    )
     area = metrics.roc_auc_score(truth, score)
-    assert abs(found["roc_auc"].value - area) <= found.auc_error["roc_auc"]
-    assert sum(part.count for part in found.calibration) == ROWS
+    assert abs(performance["roc_auc"].value - area) <= performance.auc_error["roc_auc"]
+    assert sum(part.count for part in performance.calibration) == ROWS
 
 
 @pytest.mark.parametrize(
@@ -96,10 +98,10 @@ def test_two_classes_with_scores_in_every_common_form(
 )
 def test_classes_of_any_type_are_compared_by_name(predicted: Any, actual: Any) -> None:
     """One right, one missed, one false alarm."""
-    found = status_of(predicted, actual).performance
-    assert found is not None
-    assert found["accuracy"].value == pytest.approx(1 / 3)
-    assert found["recall"].value == found["precision"].value == 0.5
+    performance = status_of(predicted, actual).performance
+    assert performance is not None
+    assert performance["accuracy"].value == pytest.approx(1 / 3)
+    assert performance["recall"].value == performance["precision"].value == 0.5
 
 
 def test_decision_values_have_areas_but_no_calibration(truth: Any, score: Any) -> None:
@@ -109,12 +111,14 @@ def test_decision_values_have_areas_but_no_calibration(truth: Any, score: Any) -
         Reference.fit({"x": values}, predictions=values, actuals=truth, thresholds="asymptotic")
     ) as monitor:
         monitor.record_outcomes(values, truth)
-        found = monitor.status().performance
-    assert found is not None
-    assert found["accuracy"].value == metrics.accuracy_score(truth, values > 0)
-    assert found["roc_auc"].value == pytest.approx(metrics.roc_auc_score(truth, values), abs=0.02)
-    assert not found.keys() & {"log_loss", "brier", "ece"}
-    assert found.calibration == ()
+        performance = monitor.status().performance
+    assert performance is not None
+    assert performance["accuracy"].value == metrics.accuracy_score(truth, values > 0)
+    assert performance["roc_auc"].value == pytest.approx(
+        metrics.roc_auc_score(truth, values), abs=0.02
+    )
+    assert not performance.keys() & {"log_loss", "brier", "ece"}
+    assert performance.calibration == ()
 
 
 def test_several_classes_with_probabilities(truth: Any) -> None:
@@ -133,14 +137,18 @@ def test_several_classes_with_probabilities(truth: Any) -> None:
         )
         monitor.label(ids, actual)
         status = monitor.status()
-    found = status.performance
-    assert found is not None
+    performance = status.performance
+    assert performance is not None
     predicted = np.array(["a", "b", "c"])[scores.argmax(axis=1)]
-    assert found["f1"].value == pytest.approx(metrics.f1_score(actual, predicted, average="macro"))
-    assert found["log_loss"].value == pytest.approx(metrics.log_loss(actual, scores), rel=1e-9)
+    assert performance["f1"].value == pytest.approx(
+        metrics.f1_score(actual, predicted, average="macro")
+    )
+    assert performance["log_loss"].value == pytest.approx(
+        metrics.log_loss(actual, scores), rel=1e-9
+    )
     matrix = metrics.confusion_matrix(actual, predicted)
-    assert [list(row.values()) for row in found.confusion.values()] == matrix.tolist()
-    by_class = found.by("prediction")
+    assert [list(row.values()) for row in performance.confusion.values()] == matrix.tolist()
+    by_class = performance.by("prediction")
     assert by_class["a"].count == (predicted == "a").sum()
     assert "accuracy" in str(status)
 
@@ -155,10 +163,10 @@ def test_a_class_that_was_never_predicted_is_in_the_confusion_matrix() -> None:
     )
     with made(reference) as monitor:
         monitor.record_outcomes(list("aabb"), list("abcz"))
-        found = monitor.status().performance
-    assert found is not None
-    assert found.confusion["c"]["b"] == 1
-    assert found.confusion["__other__"]["b"] == 1
+        performance = monitor.status().performance
+    assert performance is not None
+    assert performance.confusion["c"]["b"] == 1
+    assert performance.confusion["__other__"]["b"] == 1
 
 
 def _labelled_by_line(features: dict[str, Any], predicted: Any, actual: Any) -> Status:
@@ -183,10 +191,10 @@ def test_performance_by_the_buckets_of_a_declared_field() -> None:
     status = _labelled_by_line(features, predicted, actual)
     error = np.abs(predicted - actual)
     assert status.performance is not None
-    found = status.performance.by("claimed_amount")
-    assert list(found) == ["(-inf, 1000]", "(1000, 10000]", "(10000, inf)"]
+    buckets = status.performance.by("claimed_amount")
+    assert list(buckets) == ["(-inf, 1000]", "(1000, 10000]", "(10000, inf)"]
     middle = (claimed > 1_000) & (claimed <= 10_000)
-    assert found["(1000, 10000]"]["mae"].value == pytest.approx(error[middle].mean(), rel=1e-9)
+    assert buckets["(1000, 10000]"]["mae"].value == pytest.approx(error[middle].mean(), rel=1e-9)
     motor = status.performance.by("segment")["motor"]
     assert motor == status.segments["motor"].performance
     assert motor["mae"].value == pytest.approx(error[line == "motor"].mean(), rel=1e-9)
@@ -228,8 +236,8 @@ def test_a_metric_of_zeros_and_ones_gets_numbers(kind: str, *, has_reference: bo
     actuals = np.where(truth, "1", "0") if kind == "text" else truth.astype(kind)
     positive: object = "1" if kind == "text" else 1
     cost = Metric("cost", lambda p, a: 5.0 * ((a == positive) & (p != positive)))
-    known = fitted({"x": score}, score, actuals) if has_reference else None
-    with made(known, metrics=[cost]) as monitor:
+    reference = fitted({"x": score}, score, actuals) if has_reference else None
+    with made(reference, metrics=[cost]) as monitor:
         monitor.record_outcomes(score, actuals)
         performance = monitor.status().performance
     assert performance is not None
@@ -343,12 +351,12 @@ def test_pairs_count_in_the_cohort_of_their_prediction() -> None:
 )
 def test_rankings_are_pairs_of_rows(scores: Any, relevances: Any) -> None:
     """The second item of the first query is the first relevant one; the other query is right."""
-    found = status_of(scores, relevances).performance
-    assert found is not None
-    assert found.task == "ranking"
-    assert found.count == 2
-    assert found["mrr"].value == 0.75
-    assert 0.8 < found["ndcg"].value < 0.9
+    performance = status_of(scores, relevances).performance
+    assert performance is not None
+    assert performance.task == "ranking"
+    assert performance.count == 2
+    assert performance["mrr"].value == 0.75
+    assert 0.8 < performance["ndcg"].value < 0.9
 
 
 def test_a_mistake_in_pairs_is_named_and_raises_nothing() -> None:

@@ -20,7 +20,7 @@ def policies(
 ) -> dict[str, Any]:
     """Ages that depend on the line; `moved` adds to some of them."""
     line = rng.choice(LINES, rows, p=SHARES)
-    means = np.array([MEANS[each] + (moved or {}).get(each, 0.0) for each in line.tolist()])
+    means = np.array([MEANS[name] + (moved or {}).get(name, 0.0) for name in line.tolist()])
     return {"line": line, "age": rng.normal(means, 5.0)}
 
 
@@ -52,16 +52,16 @@ def test_every_point_carries_its_segment(
     points = exporter.snapshots[-1].points
     assert {dict(point.attributes)["segment"] for point in points} == {"all", *LINES, "__other__"}
     for name in ("mlmonitor.predictions", "mlmonitor.field.values"):
-        found: dict[tuple[tuple[str, str], ...], list[float]] = {}
+        numbers: dict[tuple[tuple[str, str], ...], list[float]] = {}
         for point in points:
-            known = dict(point.attributes)
+            attributes = dict(point.attributes)
             if point.metric.name == name:
-                is_whole = known.pop("segment") == "all"
-                found.setdefault(tuple(known.items()), [0.0, 0.0])[is_whole] += point.value
-        assert found
+                is_whole = attributes.pop("segment") == "all"
+                numbers.setdefault(tuple(attributes.items()), [0.0, 0.0])[is_whole] += point.value
+        assert numbers
         assert all(
             parts == whole
-            for key, (parts, whole) in found.items()
+            for key, (parts, whole) in numbers.items()
             if ("status", "error") not in key
         )
 
@@ -82,20 +82,20 @@ def test_an_alert_names_its_segment_and_the_status_counts_it(
     reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
     """One line in ten of the traffic moves: it is found there, before the whole has moved."""
-    told: list[Alert] = []
-    with make(reference, exporter, on_alert=told.append) as monitor:
+    alerts: list[Alert] = []
+    with make(reference, exporter, on_alert=alerts.append) as monitor:
         columns = policies(rng, 5_000, {"travel": 6.0})
         monitor.record(columns, columns["age"])
         status = monitor.status()
         assert monitor.flush(timeout_seconds=60)
-    assert {(each.field, each.segment) for each in told} >= {("age", "travel")}
-    assert {each.segment for each in told}.isdisjoint({"motor", "home"})
-    assert "in travel" in str(next(each for each in told if each.segment == "travel"))
+    assert {(alert.field, alert.segment) for alert in alerts} >= {("age", "travel")}
+    assert {alert.segment for alert in alerts}.isdisjoint({"motor", "home"})
+    assert "in travel" in str(next(alert for alert in alerts if alert.segment == "travel"))
     travel = status.segments["travel"]
     assert travel.field("age").has_alert
     assert travel.field("age").psi > 0.5
     assert status.segments["motor"].field("age").psi < 0.1
-    line = next(each for each in str(status).splitlines() if each.startswith("segment travel"))
+    line = next(text for text in str(status).splitlines() if text.startswith("segment travel"))
     assert "2 moved (age, prediction), 2 alerts" in line
     assert "__other__" not in str(status)
     with pytest.raises(KeyError):
@@ -194,10 +194,10 @@ def test_a_service_without_a_reference_learns_its_segments(
         status = monitor.status()
         assert monitor.reference is not None
         assert monitor.reference.segment_names == ("motor", "home", "__other__")
-    assert sum(each.predictions for each in status.segments.values()) == 1_000
+    assert sum(segment.predictions for segment in status.segments.values()) == 1_000
     assert status.segments["motor"].reference_rows > 200
-    assert sum(each.reference_rows for each in status.segments.values()) == 600
-    assert sum(each.window_rows for each in status.segments.values()) == 400
+    assert sum(segment.reference_rows for segment in status.segments.values()) == 600
+    assert sum(segment.window_rows for segment in status.segments.values()) == 400
     assert not status.alerts
 
 
@@ -209,7 +209,7 @@ def test_a_segment_field_may_be_one_that_is_ignored(
         columns = policies(rng, 300)
         monitor.record(columns, columns["age"])
         status = monitor.status()
-    assert [each.name for each in status.fields] == ["age", "prediction"]
+    assert [field.name for field in status.fields] == ["age", "prediction"]
     assert status.segments["motor"].predictions > 100
 
 
@@ -286,8 +286,8 @@ def test_memory_with_segments_stays_within_what_is_said(rng: np.random.Generator
         return held_bytes(new_monitor, lambda monitor: serve(monitor, clock, rng, batches))
 
     held(2)  # imports and caches of libraries are nobody's rows
-    short, told = held(15)
+    short, reported = held(15)
     long, _ = held(45)
-    assert short <= told
-    assert long <= told
+    assert short <= reported
+    assert long <= reported
     assert long <= short * 1.1

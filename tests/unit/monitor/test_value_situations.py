@@ -60,9 +60,9 @@ OBJECTS: dict[str, list[Any]] = {
 @pytest.fixture
 def monitors() -> Iterator[list[Monitor]]:
     """Monitors that are closed after the test."""
-    made: list[Monitor] = []
-    yield made
-    for monitor in made:
+    opened: list[Monitor] = []
+    yield opened
+    for monitor in opened:
         monitor.close()
 
 
@@ -96,8 +96,8 @@ def test_datetimes_declared_categorical_have_one_name_at_fit_and_live(
 ) -> None:
     """Whatever brings a moment, it is a category that the reference knows."""
     reference = fit_reference(DATETIMES[trained](), schema={"c": "categorical"})
-    found = qualities(watch(monitors, reference), DATETIMES[live]())
-    assert found == {Quality.VALID: ROWS}
+    quality = qualities(watch(monitors, reference), DATETIMES[live]())
+    assert quality == {Quality.VALID: ROWS}
 
 
 @pytest.mark.parametrize("live", ["rows of timestamps", "a frame with a zone", "records"])
@@ -167,9 +167,9 @@ def test_a_nullable_column_in_a_dict_is_read_as_in_a_frame(
     reference = fit_reference({"c": column})
     (entry,) = reference.content.fields
     assert (entry.kind, entry.missing) == (kind, missing)
-    found = qualities(watch(monitors, reference), {"c": column})
-    assert found.get(Quality.MISSING, 0) == missing
-    assert set(found) <= {Quality.VALID, Quality.MISSING}
+    quality = qualities(watch(monitors, reference), {"c": column})
+    assert quality.get(Quality.MISSING, 0) == missing
+    assert set(quality) <= {Quality.VALID, Quality.MISSING}
 
 
 @pytest.mark.parametrize("make", [lambda v: pd.Series(v, dtype="Int64"), pl.Series, pa.array])
@@ -246,7 +246,7 @@ def test_classes_may_be_an_array_and_of_the_type_of_the_actuals(
     label, actual = entries["prediction"], entries["actual"]
     assert isinstance(label, CategoricalReference)
     assert isinstance(actual, CategoricalReference)
-    assert {*label.categories} == {*actual.categories} == {str(each) for each in classes}
+    assert {*label.categories} == {*actual.categories} == {str(name) for name in classes}
     monitor = watch(monitors, reference)
     monitor.record(NUMBERS, proba, output="probabilities", names=classes)
     with monitor.observe({"x": 1.0}, output="probabilities", names=classes) as prediction:

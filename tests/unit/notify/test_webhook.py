@@ -65,14 +65,14 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def notifier_of() -> Iterator[Any]:
     """Makes notifiers, and closes them."""
-    made: list[Notifier] = []
+    notifiers: list[Notifier] = []
 
     def make(url: str, **options: Any) -> Notifier:
-        made.append(Notifier(Webhook(url, **options)))
-        return made[-1]
+        notifiers.append(Notifier(Webhook(url, **options)))
+        return notifiers[-1]
 
     yield make
-    for notifier in made:
+    for notifier in notifiers:
         notifier.close()
 
 
@@ -466,8 +466,8 @@ def test_a_forked_child_sends_its_own_events_and_not_its_parents(reference: Refe
             code = 1
             try:
                 is_new = not sum(
-                    each.delivered + each.waiting
-                    for each in monitor.status().notifications.values()
+                    notification.delivered + notification.waiting
+                    for notification in monitor.status().notifications.values()
                 )
                 monitor.record({"x": np.full(3_000, 9.0)}, np.full(3_000, 9.0))
                 code = 0 if is_new and monitor.close(timeout_seconds=20) else 1

@@ -173,8 +173,8 @@ def test_an_alert_is_reported_once_if_it_is_reported_during_an_evaluation(
         Alert(name, Role.FEATURE, "all", "psi", 1.0, 1.0, 0.1, 9.0, "firing", 100, 1.0, "")
         for name in ("first", "second")
     )
-    told: list[Alert] = []
-    monkeypatch.setattr(line.pipeline._announcements._alerts, "_on_alert", told.append)
+    alerts: list[Alert] = []
+    monkeypatch.setattr(line.pipeline._announcements._alerts, "_on_alert", alerts.append)
     line.pipeline.catch_up(line.clock())
     population = line.pipeline.traffic.population
     assert population is not None
@@ -188,7 +188,7 @@ def test_an_alert_is_reported_once_if_it_is_reported_during_an_evaluation(
     monkeypatch.setattr(population, "evaluate", evaluate)
     line.pipeline.status(line.clock())
     line.pipeline.report_alerts()
-    assert told == [first, second]
+    assert alerts == [first, second]
 
 
 def test_evidence_is_evaluated_after_n_rows_but_not_twice_within_a_second(

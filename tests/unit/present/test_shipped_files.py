@@ -56,9 +56,9 @@ def test_every_expression_parses_and_names_only_metrics_of_the_catalogue(naming:
     exported = names_of(naming) | recorded_names()
     asked: set[str] = set()
     for kind in ("grafana", "alerts"):
-        found = list(expressions(kind, naming))
-        assert found
-        for where, expression in found:
+        shipped_expressions = list(expressions(kind, naming))
+        assert shipped_expressions
+        for where, expression in shipped_expressions:
             names = set(selectors(expression))
             assert names, (where, expression)
             assert names <= exported, (where, names - exported)
@@ -179,9 +179,9 @@ def test_every_panel_says_what_is_good_and_what_to_do() -> None:
     """A description of more than a title's worth, in both schemas, and a unit."""
     for folder in FOLDERS:
         for name, board in boards(folder):
-            found = list(panels(board))
-            assert found
-            for panel in found:
+            shown = list(panels(board))
+            assert shown
+            for panel in shown:
                 assert len(panel["description"]) > 25, (name, panel["title"])
                 assert panel["description"].rstrip().endswith("."), (name, panel["title"])
 

@@ -104,9 +104,9 @@ def test_a_classifiers_reference_has_the_fields_that_watching_it_gives(predictio
     label = entries["prediction"]
     assert isinstance(label, CategoricalReference)
     assert sorted(label.categories) == sorted(given["prediction"])
-    found = entries["prediction.mid"]
-    assert isinstance(found, NumericReference)
-    assert found.max == 0.8
+    entry = entries["prediction.mid"]
+    assert isinstance(entry, NumericReference)
+    assert entry.max == 0.8
     assert [e.name for e in reference.entries([Role.ACTUAL])] == ["actual"]
 
 
@@ -232,7 +232,7 @@ def test_an_option_out_of_bounds_is_refused(
 
 
 @pytest.mark.parametrize(
-    "told",
+    "given",
     [
         datetime(2024, 5, 1, 12),  # noqa: DTZ001 - naive on purpose
         datetime(2024, 5, 1, 12, tzinfo=UTC),
@@ -241,9 +241,9 @@ def test_an_option_out_of_bounds_is_refused(
     ],
     ids=["naive", "utc", "offset", "pandas"],
 )
-def test_the_time_of_training_is_kept_in_utc(told: datetime) -> None:
+def test_the_time_of_training_is_kept_in_utc(given: datetime) -> None:
     """A naive time is taken as UTC; any other is the same moment in UTC."""
-    trained_at = fit_reference({"x": [1]}, trained_at=told).trained_at
+    trained_at = fit_reference({"x": [1]}, trained_at=given).trained_at
     assert trained_at == datetime(2024, 5, 1, 12, tzinfo=UTC)
     assert trained_at is not None
     assert trained_at.utcoffset() == timedelta(0)
@@ -251,11 +251,11 @@ def test_the_time_of_training_is_kept_in_utc(told: datetime) -> None:
 
 def test_training_metrics_are_kept() -> None:
     """Importances and metrics are numbers by name, whatever type of number they came as."""
-    found = fit_reference(
+    reference = fit_reference(
         {"x": [1]}, importances={"x": np.float32(0.5)}, training_metrics={"mae": 41}
     )
-    assert found.content.importances == {"x": 0.5}
-    assert found.content.training_metrics == {"mae": 41.0}
+    assert reference.content.importances == {"x": 0.5}
+    assert reference.content.training_metrics == {"mae": 41.0}
 
 
 def test_fields_are_planned_numeric_first() -> None:

@@ -111,8 +111,8 @@ PREDICTIONS: dict[str, Any] = {
 @pytest.mark.parametrize("what", ["predictions", "actuals"])
 def test_outputs_in_any_form_are_one_field(form: str, what: str) -> None:
     """Predictions and actuals may be lists, arrays, columns, series, or a function of the chunk."""
-    found = fit_reference({"x": [0, 1, 2]}, **{what: PREDICTIONS[form]})
-    entry = found.content.fields[1]
+    reference = fit_reference({"x": [0, 1, 2]}, **{what: PREDICTIONS[form]})
+    entry = reference.content.fields[1]
     assert isinstance(entry, NumericReference)
     assert (entry.name, entry.role) == (what[:-1], what[:-1])
     assert (entry.mean, entry.counts, entry.rows) == (2.0, [0, 1, 0, 1, 0, 1, 0], 3)
@@ -130,19 +130,19 @@ def test_outputs_in_any_form_are_one_field(form: str, what: str) -> None:
 )
 def test_several_outputs_are_a_field_each(outputs: Any, names: list[str]) -> None:
     """Columns of an array have their positions for names, those of a frame or mapping their own."""
-    found = fit_reference({"x": [0, 1, 2]}, predictions=outputs)
-    assert [e.name for e in found.content.fields if e.role == "prediction"] == names
+    reference = fit_reference({"x": [0, 1, 2]}, predictions=outputs)
+    assert [e.name for e in reference.content.fields if e.role == "prediction"] == names
 
 
 def test_labels_are_categories() -> None:
     """A classifier's predictions and actuals are counted by label."""
-    found = fit_reference(
+    reference = fit_reference(
         {"x": [0, 1, 2]},
         predictions=["yes", "no", "yes"],
         actuals=np.array(["no", "no", "yes"]),
         fields=[Field("prediction", public=True), Field("actual", public=True)],
     )
-    _, prediction, actual = found.content.fields
+    _, prediction, actual = reference.content.fields
     assert isinstance(prediction, CategoricalReference)
     assert isinstance(actual, CategoricalReference)
     assert (prediction.categories, prediction.counts) == (["yes", "no"], [2, 1, 0])
@@ -151,11 +151,13 @@ def test_labels_are_categories() -> None:
 
 def test_a_feature_may_be_called_prediction() -> None:
     """Role and name together identify a field."""
-    found = fit_reference({"prediction": [1], "actual": [2]}, predictions=[3], actuals=[4])
-    told = [
-        (e.role, e.name, e.mean) for e in found.content.fields if isinstance(e, NumericReference)
+    reference = fit_reference({"prediction": [1], "actual": [2]}, predictions=[3], actuals=[4])
+    entries = [
+        (e.role, e.name, e.mean)
+        for e in reference.content.fields
+        if isinstance(e, NumericReference)
     ]
-    assert told == [
+    assert entries == [
         ("feature", "prediction", 1),
         ("feature", "actual", 2),
         ("prediction", "prediction", 3),
@@ -223,7 +225,7 @@ def test_data_that_cannot_be_trusted_is_refused(
 
 @pytest.mark.parametrize("what", ["predictions", "actuals"])
 @pytest.mark.parametrize(
-    ("values", "met"),
+    ("values", "got"),
     [
         ([1, 2], "got 2"),
         ([1, 2, 3, 4], "got 4"),
@@ -239,12 +241,12 @@ def test_data_that_cannot_be_trusted_is_refused(
         (iter([[1, 2, 3]]), "iterator"),
     ],
 )
-def test_outputs_that_do_not_fit_the_rows_are_refused(what: str, values: Any, met: str) -> None:
+def test_outputs_that_do_not_fit_the_rows_are_refused(what: str, values: Any, got: str) -> None:
     """One for each row is expected; a single value is not spread over all of them."""
     with pytest.raises(SchemaError) as caught:
         fit_reference({"x": [0, 1, 2]}, **{what: values})
     assert str(caught.value).startswith(f"{what}: ")
-    assert met in str(caught.value)
+    assert got in str(caught.value)
     assert PERSONAL not in str(caught.value)
 
 
@@ -271,11 +273,11 @@ def parts(rows: int, size: int) -> Iterator[dict[str, Any]]:
 )
 def test_chunks_bring_their_predictions(predictions: Callable[[], Any]) -> None:
     """A function of the chunk, and an iterator beside it, both give each row its prediction."""
-    found = fit_reference(parts(100, 7), predictions=predictions(), actuals=lambda c: c["x"])
+    reference = fit_reference(parts(100, 7), predictions=predictions(), actuals=lambda c: c["x"])
     whole = fit_reference(
         {"x": np.arange(100)}, predictions=2 * np.arange(100), actuals=np.arange(100)
     )
-    assert found == whole
+    assert reference == whole
 
 
 @pytest.mark.parametrize(
@@ -314,6 +316,6 @@ def test_a_function_cannot_change_what_it_is_shown() -> None:
         chunk["x"] *= 1_000
         return chunk["x"]
 
-    found = fit_reference({"x": np.array([1.0, 2.0])}, predictions=predict)
-    assert isinstance(found.content.fields[0], NumericReference)
-    assert found.content.fields[0].max == 2.0
+    reference = fit_reference({"x": np.array([1.0, 2.0])}, predictions=predict)
+    assert isinstance(reference.content.fields[0], NumericReference)
+    assert reference.content.fields[0].max == 2.0

@@ -38,9 +38,9 @@ def window(rows: int) -> np.ndarray:
 
 def test_a_window_of_a_simulated_size_has_the_value_that_was_simulated() -> None:
     """Interpolation passes through the table."""
-    table, found = simulate_distances(COUNTS, is_ordered=True), critical(COUNTS)
+    table, values = simulate_distances(COUNTS, is_ordered=True), critical(COUNTS)
     for place, rows in enumerate(CRITICAL_ROWS):
-        for name, value in found.at(window(rows)).items():
+        for name, value in values.at(window(rows)).items():
             if name in table:
                 assert value[0] == pytest.approx(table[name][place], rel=1e-12)
 
@@ -49,9 +49,9 @@ def test_a_window_of_a_simulated_size_has_the_value_that_was_simulated() -> None
 @pytest.mark.parametrize("name", [name for name in MEASURES if name != "chi2"])
 def test_more_rows_leave_less_to_chance(name: str, is_simulated: bool) -> None:  # noqa: FBT001 - parametrized
     """What chance explains shrinks as the window grows, down to what the reference leaves open."""
-    found = critical(COUNTS, is_simulated=is_simulated)
+    thresholds = critical(COUNTS, is_simulated=is_simulated)
     sizes = [20, 35, 50, 120, 1_000, 5_000, 10_000, 1 << 40]
-    values = [found.at(window(rows))[name][0] for rows in sizes]
+    values = [thresholds.at(window(rows))[name][0] for rows in sizes]
     assert values == sorted(values, reverse=True)
     assert values[-1] > 0
 
@@ -195,16 +195,16 @@ def test_a_learned_reference_gets_its_tables_bit_by_bit() -> None:
     entries = [entry.model_copy(update={"critical": {}}) for entry in fitted.content.fields]
     counts = entry_counts(entries, fitted.plan([Role.FEATURE], deviations=3))
     learned = CriticalValues([{}, {}], counts, entries)
-    known = CriticalValues([entry.critical for entry in fitted.content.fields], counts)
+    from_tables = CriticalValues([entry.critical for entry in fitted.content.fields], counts)
     assert learned.is_simulating
     steps = 0
     while learned.simulate_next():
         steps += 1
     assert steps == 3 * len(CRITICAL_ROWS)  # two fields' counts, and one's quantiles
-    assert learned.nbytes == known.nbytes
+    assert learned.nbytes == from_tables.nbytes
     window = np.zeros_like(counts)
     window[:, 0] = 80
-    for name, values in known.at(window).items():
+    for name, values in from_tables.at(window).items():
         tolerance = 0.15 if name == WASSERSTEIN else 1e-12
         assert learned.at(window)[name][0] == pytest.approx(values[0], rel=tolerance)
 

@@ -53,9 +53,9 @@ def test_the_rows_of_a_series_count_by_its_autocorrelation(
     rng: np.random.Generator, correlation: float
 ) -> None:
     """The design effect of the mean is `(1 + r) / (1 - r)`; that of its bins is hardly less."""
-    found = curve(autoregressive(rng, ROWS, correlation))
-    assert found.is_resolved
-    assert 0.7 < found.effects[8] * (1 - correlation) / (1 + correlation) < 1.3
+    effects = curve(autoregressive(rng, ROWS, correlation))
+    assert effects.is_resolved
+    assert 0.7 < effects.effects[8] * (1 - correlation) / (1 + correlation) < 1.3
 
 
 def test_differences_between_days_are_detected_in_long_blocks_alone(
@@ -64,21 +64,21 @@ def test_differences_between_days_are_detected_in_long_blocks_alone(
     """Forty days of 500 rows, whose means differ by a fifth of a standard deviation."""
     values = rng.normal(size=ROWS) + 0.2 * np.repeat(rng.normal(size=40), 500)
     days = np.repeat(np.arange(40), 500)
-    found = block_effects(binned(values), BINS + 1, is_ordered=True, days=days)
-    assert found.effects[2] < 1.5
-    assert 10 < found.effects[-1] < 60
+    effects = block_effects(binned(values), BINS + 1, is_ordered=True, days=days)
+    assert effects.effects[2] < 1.5
+    assert 10 < effects.effects[-1] < 60
 
 
 def test_sorted_rows_say_nothing_about_later_ones(rng: np.random.Generator) -> None:
     """An order that the rows were given is no dependence, but nothing is known then."""
     for values in (np.sort(rng.normal(size=ROWS)), np.repeat([0.0, 1.0], ROWS // 2)):
-        found = block_effects(
+        effects = block_effects(
             np.searchsorted([0.5], values) if values.max() == 1 else binned(values),
             BINS + 1,
             is_ordered=True,
         )
-        assert not found.is_resolved
-        assert (found.effects == 1).all()
+        assert not effects.is_resolved
+        assert (effects.effects == 1).all()
 
 
 def test_seasons_are_no_dependence_once_they_are_declared(rng: np.random.Generator) -> None:
@@ -102,24 +102,24 @@ def test_the_correlation_of_groups_is_measured_in_any_order(
     customers = rng.normal(size=1_000)[groups]
     own = rng.normal(size=ROWS)
     cells = binned(np.sqrt(correlation) * customers + np.sqrt(1 - correlation) * own)
-    found, size = group_effect(cells, BINS + 1, groups, is_ordered=True)
+    effect, size = group_effect(cells, BINS + 1, groups, is_ordered=True)
     assert size == 20
-    assert found == pytest.approx(correlation, abs=0.06)
+    assert effect == pytest.approx(correlation, abs=0.06)
 
 
 def test_a_category_that_clumps_is_seen(rng: np.random.Generator) -> None:
     """Categories have no location: the most frequent ones are looked at singly."""
     cells = np.repeat(rng.integers(0, 5, ROWS // 8), 8)
-    found = block_effects(cells, 7, is_ordered=False)
-    assert found.effects[6:9] == pytest.approx(8, rel=0.3)
+    effects = block_effects(cells, 7, is_ordered=False)
+    assert effects.effects[6:9] == pytest.approx(8, rel=0.3)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 19])
 def test_too_few_rows_show_nothing(rows: int) -> None:
     """Blocks of two rows need twenty of them."""
-    found = block_effects(np.zeros(rows, np.int64), 2, is_ordered=True)
-    assert found.effects.tolist() == [1.0]
-    assert not found.is_resolved
+    effects = block_effects(np.zeros(rows, np.int64), 2, is_ordered=True)
+    assert effects.effects.tolist() == [1.0]
+    assert not effects.is_resolved
 
 
 def test_effects_are_interpolated_and_stay_as_they_were_beyond_the_last() -> None:

@@ -28,8 +28,8 @@ def test_the_wealth_of_a_bet_equals_its_product_over_the_losses() -> None:
     """Counts by bin give the same as one loss after the other."""
     losses = np.random.default_rng(0).random(50)
     counts = bin_losses(losses)
-    each = VALUES[np.minimum((losses * 40).astype(int), 39)]
-    products = [np.prod(1 - bet + bet * each / 0.3) for bet in BETS]
+    loss_values = VALUES[np.minimum((losses * 40).astype(int), 39)]
+    products = [np.prod(1 - bet + bet * loss_values / 0.3) for bet in BETS]
     wealth = log_wealth(VALUES, counts[None].astype(np.float64), np.array([0.3]))
     assert wealth[0, 0] == pytest.approx(np.log(np.mean(products)), abs=1e-9)
 

@@ -59,8 +59,8 @@ def test_noise_is_hardly_ever_taken_for_a_season(
 @pytest.mark.parametrize(("rows", "outcome"), [(900, "too_short"), (3_000, "too_short")])
 def test_a_search_over_too_few_days_says_so(rows: int, outcome: str) -> None:
     """Two days show no daily season, six no weekly one."""
-    found = search(streams.independent(rows, seed=1, rows_per_day=500))
-    assert (found.name, found.outcome) == (None, outcome)
+    season = search(streams.independent(rows, seed=1, rows_per_day=500))
+    assert (season.name, season.outcome) == (None, outcome)
 
 
 def test_a_daily_season_is_found_in_a_few_days() -> None:

@@ -115,9 +115,9 @@ def test_a_season_absent_from_the_reference_is_learned_and_is_no_evidence() -> N
 def test_memory_does_not_grow_with_rows() -> None:
     """After many restarts and cycles as much is held as at first."""
     evidence = begun()
-    held = evidence.nbytes
+    bytes_before = evidence.nbytes
     for turn in range(200):
         evidence.begin_season(turn % SEASONS)
         evidence.update(np.full((2, BINS), 50))
-    assert evidence.nbytes == held
+    assert evidence.nbytes == bytes_before
     assert np.isfinite(evidence.log_e()).all()

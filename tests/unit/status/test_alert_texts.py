@@ -35,14 +35,14 @@ def found(
     config: Config | None = None,
 ) -> dict[tuple[str, str], Alert]:
     """The alerts of some rows, by field and measure."""
-    told: list[Alert] = []
+    alerts: list[Alert] = []
     count = len(rows["age"])
     with Monitor(
-        "m", reference=reference, fields=fields, on_alert=told.append, config=config
+        "m", reference=reference, fields=fields, on_alert=alerts.append, config=config
     ) as monitor:
         monitor.record(rows, np.random.default_rng(5).normal(size=count))
         assert monitor.flush(timeout_seconds=60)
-    return {(f.field, f.measure): f for f in told}
+    return {(f.field, f.measure): f for f in alerts}
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_bins_are_called_what_people_call_them(
     rows = columns(rng, 400)
     rows["day"] = [np.datetime64("2025-06-01", "s").item()] * 400
     rows["town"] = [f"new {at % 50}" for at in range(400)]
-    told = found(reference, rows)
-    assert told["day", "psi"].reason.startswith("above 2024-")
-    assert told["town", "psi"].reason.startswith(
+    texts = found(reference, rows)
+    assert texts["day", "psi"].reason.startswith("above 2024-")
+    assert texts["town", "psi"].reason.startswith(
         "values that the reference does not know, such as 'new 0', "
     )
 
@@ -92,11 +92,11 @@ def test_runs_and_rules_are_printed_without_a_threshold(
     rows = columns(rng, 400)
     rows["age"] = [40.0] * 400
     rows["town"][:12] = [None] * 12
-    told = found(reference, rows, fields=(Field("town", nullable=False),))
-    assert str(told["age", "constant"]) == (
+    texts = found(reference, rows, fields=(Field("town", nullable=False),))
+    assert str(texts["age", "constant"]) == (
         "feature age: constant; the last 400 values are equal; the reference's vary"
     )
-    assert str(told["town", "nullable"]) == (
+    assert str(texts["town", "nullable"]) == (
         "feature town: nullable; 12 of 400 values missing, which breaks nullable=False"
     )
 

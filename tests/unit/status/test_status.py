@@ -22,7 +22,7 @@ from mlmonitor.status.field_status import MOVED_PSI, TrainingStats
 GOOD = dict.fromkeys(Quality, 0) | {Quality.VALID: 1_000}
 
 
-def field(name: str = "claimed_amount", **told: Any) -> FieldStatus:
+def field(name: str = "claimed_amount", **options: Any) -> FieldStatus:
     """A numeric feature with everything to tell."""
     numbers: dict[str, Any] = {
         "mean": 8_186.25,
@@ -34,14 +34,19 @@ def field(name: str = "claimed_amount", **told: Any) -> FieldStatus:
         "jensen_shannon": 0.0456,
         "psi_threshold": 0.02,
     }
-    told = {"role": Role.FEATURE, "kind": Kind.NUMERIC, "count": 1_000, "quality": GOOD} | told
-    return FieldStatus(name, **(numbers | {"window_quality": told["quality"]} | told))
+    options = {
+        "role": Role.FEATURE,
+        "kind": Kind.NUMERIC,
+        "count": 1_000,
+        "quality": GOOD,
+    } | options
+    return FieldStatus(name, **(numbers | {"window_quality": options["quality"]} | options))
 
 
-def blank(name: str, **told: Any) -> FieldStatus:
+def blank(name: str, **options: Any) -> FieldStatus:
     """A field of which nothing is known."""
     nothing = dict.fromkeys(("mean", "stddev", "min", "max", "psi", "jensen_shannon"))
-    return field(name, **(nothing | {"quantiles": {}, "count": 0, "psi_threshold": None} | told))
+    return field(name, **(nothing | {"quantiles": {}, "count": 0, "psi_threshold": None} | options))
 
 
 def labelled(count: int, *, mae: float, rmse: float, bias: float) -> Performance:
@@ -184,13 +189,13 @@ def test_one_is_not_many() -> None:
         "m", "1", "watching", predictions=1, reference_rows=1, dropped=1, internal_errors=1
     )
     text = str(replace(one, fields=(field(),)))
-    for told in (
+    for line in (
         "reference of 1 row\n",
         "1 prediction,",
         "no alerts: 1 field ",
         "1 internal error",
     ):
-        assert told in text
+        assert line in text
     assert "1 row dropped" in text
 
 

@@ -376,7 +376,9 @@ def test_labels_that_belong_to_other_rows_call_for_repair() -> None:
         return drawn._replace(actual=np.roll(drawn.actual, 1))
 
     verdict = service.run_day(shifted, rows=2_000)
-    assert "misaligned_labels" in {each.cause for each in service.monitor.status().incidents}
+    assert "misaligned_labels" in {
+        incident.cause for incident in service.monitor.status().incidents
+    }
     assert verdict.action == "keep"
     assert verdict.reasons[0].code == "input"
 

@@ -72,7 +72,7 @@ def without(name: str) -> Callable[[Json], None]:
     """Takes a field out."""
 
     def change(data: Json) -> None:
-        data["fields"] = [each for each in data["fields"] if each["name"] != name]
+        data["fields"] = [entry for entry in data["fields"] if entry["name"] != name]
 
     return change
 
@@ -141,9 +141,9 @@ CONTRADICTIONS: list[tuple[Callable[[Json], None], str]] = [
 @pytest.mark.parametrize("case", range(len(CONTRADICTIONS)))
 def test_what_contradicts_itself_is_refused(case: int) -> None:
     """With the place and what was expected, and never with what stood there."""
-    change, told = CONTRADICTIONS[case]
+    change, expected = CONTRADICTIONS[case]
     data = deepcopy(SOUND)
     change(data)
     message = refused(data)
-    assert told in message
+    assert expected in message
     assert PRIVATE not in message

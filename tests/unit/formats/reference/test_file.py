@@ -219,9 +219,9 @@ def test_a_damaged_file_is_refused(what: str) -> None:
 )
 def test_a_duplicate_key_is_refused(place: str, key: str, hidden: str) -> None:
     """Readers do not agree on which of the two counts, whatever they hold."""
-    before, found, after = TEXT.rpartition(f'"{key}": ')
+    before, key_text, after = TEXT.rpartition(f'"{key}": ')
     assert f"{place}: expected each key once" in refused(
-        f"{before}{found}{hidden}, {found}{after}".encode()
+        f"{before}{key_text}{hidden}, {key_text}{after}".encode()
     )
 
 

@@ -61,12 +61,12 @@ def test_what_judges_a_row_has_not_learned_from_it(rng: np.random.Generator) -> 
 )
 def test_columns_of_lists_in_frames_are_vectors(frame: Any, rng: np.random.Generator) -> None:
     """The same as from arrays, row for row; so is what is derived from them in the service."""
-    told = columns(rng)
-    listed = told | {"v": told["v"].tolist()}
-    expected = fit_reference(told, schema=SCHEMA).content
-    found = fit_reference(frame(listed), schema=SCHEMA)
-    assert found.content == expected
-    with Monitor("m", reference=found) as monitor:
+    data = columns(rng)
+    listed = data | {"v": data["v"].tolist()}
+    expected = fit_reference(data, schema=SCHEMA).content
+    reference = fit_reference(frame(listed), schema=SCHEMA)
+    assert reference.content == expected
+    with Monitor("m", reference=reference) as monitor:
         monitor.record(frame(listed), np.zeros(ROWS))
         assert monitor.flush(timeout_seconds=60)
         for name in DERIVED:
@@ -75,20 +75,20 @@ def test_columns_of_lists_in_frames_are_vectors(frame: Any, rng: np.random.Gener
 
 def test_vectors_of_one_width_in_polars(rng: np.random.Generator) -> None:
     """Its own type for them is read, too."""
-    told = columns(rng)
-    frame = pl.DataFrame(told | {"v": pl.Series(told["v"].tolist(), dtype=pl.Array(pl.Float64, 4))})
-    assert fit_reference(frame, schema=SCHEMA).content == fit_reference(told, schema=SCHEMA).content
+    data = columns(rng)
+    frame = pl.DataFrame(data | {"v": pl.Series(data["v"].tolist(), dtype=pl.Array(pl.Float64, 4))})
+    assert fit_reference(frame, schema=SCHEMA).content == fit_reference(data, schema=SCHEMA).content
 
 
 def test_chunks_are_sampled_as_a_whole_is(rng: np.random.Generator) -> None:
     """Where no row has to be left out, chunks make the same fields."""
-    told = columns(rng)
+    data = columns(rng)
 
     def chunks() -> Iterator[dict[str, Any]]:
         for start in range(0, ROWS, 25):
-            yield {name: values[start : start + 25] for name, values in told.items()}
+            yield {name: values[start : start + 25] for name, values in data.items()}
 
-    whole = fit_reference(told, schema=SCHEMA, anomaly_score=True).content
+    whole = fit_reference(data, schema=SCHEMA, anomaly_score=True).content
     content = fit_reference(chunks(), schema=SCHEMA, anomaly_score=True).content
     assert content.anomaly == whole.anomaly
     for mine, theirs in zip(content.fields, whole.fields, strict=True):
@@ -110,9 +110,9 @@ def test_a_large_sample_is_bounded(
 
 def test_a_prediction_may_be_a_text(rng: np.random.Generator) -> None:
     """As that of a model that writes; its words are watched as those of a feature are."""
-    told = columns(rng)
+    data = columns(rng)
     reference = fit_reference(
-        {"x": told["x"]}, predictions=told["t"], schema={"prediction": "text"}
+        {"x": data["x"]}, predictions=data["t"], schema={"prediction": "text"}
     )
     assert next(f.name for f in reference.fields if f.role is Role.DERIVED) == "prediction.length"
     with Monitor("m", reference=reference) as monitor:
@@ -129,7 +129,7 @@ def test_a_model_of_one_text_and_nothing_else(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("schema", "scored", "told"),
+    ("schema", "scored", "message"),
     [
         ({"u": "text"}, False, "there is no column 'u'"),
         ({"x": "text", "v": "embedding"}, False, "column 'x': expected texts, got too few"),
@@ -149,14 +149,14 @@ def test_a_model_of_one_text_and_nothing_else(rng: np.random.Generator) -> None:
     ],
 )
 def test_what_cannot_be_learned_is_refused(
-    schema: dict[str, str], scored: Any, told: str, rng: np.random.Generator
+    schema: dict[str, str], scored: Any, message: str, rng: np.random.Generator
 ) -> None:
     """With the field, what was expected, and what to do."""
     features = columns(rng) | {"one": [1.0] * ROWS}
     if scored == []:
         scored = True
         features = {"v": features["v"]}
-    with pytest.raises(SchemaError, match=told):
+    with pytest.raises(SchemaError, match=message):
         fit_reference(features, actuals=["a"] * ROWS, schema=schema, anomaly_score=scored)
 
 
@@ -185,10 +185,10 @@ def test_vectors_are_not_inferred_but_the_message_says_how(rng: np.random.Genera
 
 def test_a_service_learns_with_the_declared_options(rng: np.random.Generator) -> None:
     """Kinds that cannot be inferred are declared; what holds nothing of its kind is left out."""
-    told = columns(rng)
+    data = columns(rng)
     schema = {"t": Kind.TEXT, "v": Kind.EMBEDDING, "x": Kind.EMBEDDING, "none": Kind.TEXT}
     learner = Learner(ROWS, Declared(schema=schema | {"y": Kind.BOOLEAN}))
-    learner.ingest(Rows(ROWS, ColumnTable(told, ROWS), {}, [], [], None))
+    learner.ingest(Rows(ROWS, ColumnTable(data, ROWS), {}, [], [], None))
     names = [field.name for field in learner.reference().fields]
     assert names == ["t", "v", *DERIVED]
 
@@ -196,9 +196,9 @@ def test_a_service_learns_with_the_declared_options(rng: np.random.Generator) ->
 def test_a_monitor_without_reference_takes_a_schema(rng: np.random.Generator) -> None:
     """From single rows, whose vectors their owner changes after the call."""
     with Monitor("m", schema=SCHEMA) as monitor:
-        told = columns(rng, 1_200)
+        data = columns(rng, 1_200)
         for at in range(1_200):
-            row = {name: values[at] for name, values in told.items()}
+            row = {name: values[at] for name, values in data.items()}
             with monitor.observe(row) as prediction:
                 prediction.value = 1.0
             row["v"][:] = 0.0
@@ -236,7 +236,7 @@ def test_what_the_service_cannot_read_is_counted(rng: np.random.Generator) -> No
     for name in DERIVED:
         quality = status.field(name, role="derived").quality
         expected = {"missing": 1, "wrong_type": 1, "nonfinite": int(name.startswith("v"))}
-        assert {each: quality[each] for each in expected} == expected  # type: ignore[index]  # StrEnum
+        assert {quality_name: quality[quality_name] for quality_name in expected} == expected  # type: ignore[index]  # StrEnum
     assert status.field("anomaly_score", role="derived").missing == 1
     assert status.field("anomalous", role="derived").missing == 1
 
@@ -248,23 +248,23 @@ def test_the_mmd_is_exported_beside_what_chance_makes_of_it(rng: np.random.Gener
     with Monitor("m", reference=reference, exporters=[exporter]) as monitor:
         monitor.record(columns(rng, 100) | {"v": rng.normal(size=(100, 4)) + 3}, np.zeros(100))
         assert monitor.flush(timeout_seconds=60)
-    known = {"field": "v.kernel_similarity", "role": "derived", "measure": "mmd"}
-    score = exporter.value("mlmonitor.drift.score", known)
-    critical = exporter.value("mlmonitor.drift.threshold", known)
+    attributes = {"field": "v.kernel_similarity", "role": "derived", "measure": "mmd"}
+    score = exporter.value("mlmonitor.drift.score", attributes)
+    critical = exporter.value("mlmonitor.drift.threshold", attributes)
     assert isinstance(score, float)
     assert isinstance(critical, float)
     assert score > 3 * critical
     points = exporter.snapshots[-1].points
-    told = [dict(p.attributes) for p in points if ("measure", "mmd") in p.attributes]
-    assert {each["field"] for each in told} == {"v.kernel_similarity"}
+    labels = [dict(p.attributes) for p in points if ("measure", "mmd") in p.attributes]
+    assert {one["field"] for one in labels} == {"v.kernel_similarity"}
 
 
 def test_class_probabilities_are_a_field_each_and_drift(rng: np.random.Generator) -> None:
     """In the reference and in the service: each class, and the label of the likeliest."""
-    known = rng.dirichlet([5, 3, 2], 4_000)
+    probabilities = rng.dirichlet([5, 3, 2], 4_000)
     reference = fit_reference(
         {"x": rng.normal(size=4_000)},
-        predictions=known,
+        predictions=probabilities,
         output="probabilities",
         classes=["low", "mid", "high"],
     )
@@ -292,11 +292,11 @@ def test_each_segment_has_its_own_part_of_what_is_derived(
     form: str, rng: np.random.Generator
 ) -> None:
     """Held-out rows of all segments are those of the whole, bin for bin, season for season."""
-    told = columns(rng, 600) | {
+    data = columns(rng, 600) | {
         "line": rng.choice(["home", "motor", "boat"], 600, p=[0.5, 0.4, 0.1])
     }
     times = [f"2026-05-{1 + at % 7:02d}T{at % 24:02d}:00:00" for at in range(600)]
-    features: Any = iter([told]) if form == "chunks" else told
+    features: Any = iter([data]) if form == "chunks" else data
     reference = fit_reference(
         features,
         schema=SCHEMA,
@@ -312,16 +312,16 @@ def test_each_segment_has_its_own_part_of_what_is_derived(
     for at, entry in enumerate(whole):
         own = [part[at] for part in parts]
         assert [sum(cells) for cells in zip(*(e.counts for e in own), strict=True)] == entry.counts
-        assert sum(each.missing for each in own) == entry.missing
-        assert sum(each.rows for each in own) == entry.rows
+        assert sum(entry_of_segment.missing for entry_of_segment in own) == entry.missing
+        assert sum(entry_of_segment.rows for entry_of_segment in own) == entry.rows
         assert len(entry.seasons) == 24
     assert load(dump(reference.content)) == reference.content
 
 
 def test_segments_of_the_service_add_up_to_the_whole(rng: np.random.Generator) -> None:
     """What was refused is refused in its own segment; the MMD is of the whole alone."""
-    told = columns(rng, 600) | {"line": ["home", "motor"] * 300}
-    reference = fit_reference(told, schema=SCHEMA, anomaly_score=True, segments=["line"])
+    data = columns(rng, 600) | {"line": ["home", "motor"] * 300}
+    reference = fit_reference(data, schema=SCHEMA, anomaly_score=True, segments=["line"])
     exporter = InMemoryExporter()
     with Monitor("m", reference=reference, segments=["line"], exporters=[exporter]) as monitor:
         texts: list[Any] = ["a b", 5, None, "c"]
@@ -336,10 +336,10 @@ def test_segments_of_the_service_add_up_to_the_whole(rng: np.random.Generator) -
             np.zeros(4),
         )
         assert monitor.flush(timeout_seconds=60)
-    known = {"field": "t.length", "role": "derived"}
+    attributes = {"field": "t.length", "role": "derived"}
 
     def count(segment: str, quality: str, name: str) -> object:
-        expected = {**known, "field": name, "quality": quality, SEGMENT: segment}
+        expected = {**attributes, "field": name, "quality": quality, SEGMENT: segment}
         return exporter.value("mlmonitor.field.values", expected)
 
     assert count("motor", "wrong_type", "t.length") == 1
@@ -347,5 +347,5 @@ def test_segments_of_the_service_add_up_to_the_whole(rng: np.random.Generator) -
     assert count("home", "wrong_type", "v.norm") == 1
     assert count("motor", "missing", "v.norm") == 1
     told_of = [dict(p.attributes) for p in exporter.snapshots[-1].points]
-    mmds = [each for each in told_of if each.get("measure") == "mmd"]
-    assert {each[SEGMENT] for each in mmds} == {"all"}
+    mmds = [one for one in told_of if one.get("measure") == "mmd"]
+    assert {one[SEGMENT] for one in mmds} == {"all"}

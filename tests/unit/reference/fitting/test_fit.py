@@ -60,14 +60,14 @@ def parts(rows: int, size: int) -> Iterator[dict[str, Any]]:
 def test_where_a_stream_is_cut_does_not_matter(values: list[float | None], size: int) -> None:
     """Chunks below the sample's limit make the reference of the data handed over whole."""
     cut = ({"x": values[at : at + size]} for at in range(0, len(values), size))
-    found, whole = (
+    in_parts, whole = (
         numeric_or_empty(fit_reference(cut, schema={"x": "numeric"})),
         numeric_or_empty(fit_reference({"x": values}, schema={"x": "numeric"})),
     )
     for name in ("rows", "missing", "min", "max", "edges", "counts", "quantiles"):
-        assert getattr(found, name) == getattr(whole, name)
+        assert getattr(in_parts, name) == getattr(whole, name)
     if whole.mean is not None:
-        assert found.mean == pytest.approx(whole.mean, rel=1e-9, abs=1e-9 * abs(whole.max or 0))
+        assert in_parts.mean == pytest.approx(whole.mean, rel=1e-9, abs=1e-9 * abs(whole.max or 0))
 
 
 def numeric_or_empty(reference: Reference) -> NumericReference:
@@ -181,8 +181,10 @@ def test_the_schema_outranks_what_is_inferred(values: Any, kind: Any, shown: Any
 
 def test_the_schema_may_speak_of_predictions() -> None:
     """Class numbers are counted as categories where the schema says so."""
-    found = fit_reference({"x": [1, 2]}, predictions=[0, 1], schema={"prediction": "categorical"})
-    assert [entry.kind for entry in found.content.fields] == ["numeric", "categorical"]
+    reference = fit_reference(
+        {"x": [1, 2]}, predictions=[0, 1], schema={"prediction": "categorical"}
+    )
+    assert [entry.kind for entry in reference.content.fields] == ["numeric", "categorical"]
 
 
 @pytest.mark.parametrize(
@@ -302,8 +304,8 @@ def test_masked_values_are_missing() -> None:
 def test_names_need_not_be_text() -> None:
     """Column numbers become text, in a frame, an array's names, and rows alike."""
     for features in (pd.DataFrame(np.eye(2)), [{0: 1.0, 1: 0.0}, {0: 0.0, 1: 1.0}], np.eye(2)):
-        found = fit_reference(features, names=[0, 1])  # type: ignore[list-item]
-        assert [(e.name, e.missing) for e in found.content.fields] == [("0", 0), ("1", 0)]
+        reference = fit_reference(features, names=[0, 1])  # type: ignore[list-item]
+        assert [(e.name, e.missing) for e in reference.content.fields] == [("0", 0), ("1", 0)]
 
 
 def test_other_sequences_are_read_as_columns() -> None:

@@ -30,13 +30,13 @@ def sample(values: list[str | None]) -> "np.ndarray[tuple[int], np.dtype[np.obje
 @given(names)
 def test_every_value_is_counted_once(values: list[str | None]) -> None:
     """Counts of listed categories, of the rest and of missing values add up to the rows."""
-    found = ranked(sample(values))
-    assert sum(found.counts) + found.missing == len(values)
+    categories = ranked(sample(values))
+    assert sum(categories.counts) + categories.missing == len(values)
     exact = Counter(values)
-    listed = len(found.categories) - found.groups
-    assert [exact[name] for name in found.categories[:listed]] == found.counts[:listed]
-    assert found.once == sum(count == 1 for name, count in exact.items() if name is not None)
-    assert found.twice == sum(count == 2 for name, count in exact.items() if name is not None)
+    listed = len(categories.categories) - categories.groups
+    assert [exact[name] for name in categories.categories[:listed]] == categories.counts[:listed]
+    assert categories.once == sum(count == 1 for name, count in exact.items() if name is not None)
+    assert categories.twice == sum(count == 2 for name, count in exact.items() if name is not None)
 
 
 @given(names)
@@ -44,12 +44,12 @@ def test_held_out_rows_are_counted_only_where_some_categories_are_not_listed(
     values: list[str | None],
 ) -> None:
     """Where all are listed nothing was chosen, and all rows are counted."""
-    found = ranked(sample(values), is_public=True)
+    categories = ranked(sample(values), is_public=True)
     if len(set(values) - {None}) <= TOP_CATEGORIES:
-        assert found.held_out == []
+        assert categories.held_out == []
     else:
-        assert len(found.held_out) == len(found.categories) + 3
-        assert sum(found.held_out) < len(values)
+        assert len(categories.held_out) == len(categories.categories) + 3
+        assert sum(categories.held_out) < len(values)
 
 
 @given(names)
@@ -144,9 +144,9 @@ def test_an_address_is_not_named_however_frequent_it_is() -> None:
 def test_the_listed_are_not_flattered(rng: np.random.Generator) -> None:
     """Of 500 equally frequent categories the 50 chosen hold a tenth, by the rows held out."""
     values = [f"c{at}" for at in rng.integers(0, 500, 5_000)]
-    found = ranked(sample(list(values)), is_public=True)
-    chosen, whole = sum(found.held_out[:TOP_CATEGORIES]), sum(found.held_out)
-    flattered = sum(found.counts[:-1]) / sum(found.counts)
+    categories = ranked(sample(list(values)), is_public=True)
+    chosen, whole = sum(categories.held_out[:TOP_CATEGORIES]), sum(categories.held_out)
+    flattered = sum(categories.counts[:-1]) / sum(categories.counts)
     assert abs(chosen / whole - 0.1) < 4 * np.sqrt(0.09 / whole)
     assert flattered > 0.12
 

@@ -57,7 +57,7 @@ def test_an_error_takes_nothing_and_is_used_up(receiver: OtlpReceiver) -> None:
     assert reply.headers["Retry-After"] == "1.5"
     assert receiver.ledger.accepted == 0
     assert send(receiver, one()).status == 200
-    assert [(each.status, each.fault) for each in receiver.ledger.requests] == [
+    assert [(request.status, request.fault) for request in receiver.ledger.requests] == [
         (503, "Refuse"),
         (200, ""),
     ]
@@ -98,10 +98,10 @@ def test_chance_is_seeded() -> None:
     """The same seed meets the same faults, about as often as it was told."""
     faults: list[Fault] = [Refuse(503), Drop("stored")]
     one_, other = (Sometimes(faults, share=0.25, seed=7) for _ in range(2))
-    met = [one_(number) for number in range(400)]
-    assert met == [other(number) for number in range(400)]
-    assert 60 < sum(each is not None for each in met) < 140
-    assert set(met) == {None, *faults}
+    drawn = [one_(number) for number in range(400)]
+    assert drawn == [other(number) for number in range(400)]
+    assert 60 < sum(fault is not None for fault in drawn) < 140
+    assert set(drawn) == {None, *faults}
     assert Sometimes(faults, share=0.0, seed=7)(0) is None
 
 
@@ -212,9 +212,9 @@ def test_while_it_is_down_connections_are_refused_and_its_port_is_kept(
 ) -> None:
     """Those that were open are cut; afterwards it is where it was, with all it had."""
     url = receiver.url
-    held = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=60)
-    held.request("GET", "/elsewhere")
-    assert held.getresponse().read() == b""
+    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=60)
+    connection.request("GET", "/elsewhere")
+    assert connection.getresponse().read() == b""
     for _ in range(3):
         send(receiver, gauge("g", number(1)))
         with receiver.down():
@@ -222,11 +222,11 @@ def test_while_it_is_down_connections_are_refused_and_its_port_is_kept(
                 send(receiver, one())
             with socket.socket() as thief, pytest.raises(OSError, match="in use"):
                 thief.bind(("127.0.0.1", receiver.port))
-            assert held.sock.recv(1) == b""
+            assert connection.sock.recv(1) == b""
         assert send(receiver, one()).status == 200
     assert receiver.url == url
     assert receiver.ledger.total("n") == 3
-    held.close()
+    connection.close()
 
 
 def test_a_receiver_fails_by_script_until_it_is_switched_on(receiver: OtlpReceiver) -> None:
@@ -237,7 +237,7 @@ def test_a_receiver_fails_by_script_until_it_is_switched_on(receiver: OtlpReceiv
         send(receiver, one(2))
     receiver.up()
     assert send(receiver, one(3)).status == 200
-    assert [each.fault for each in receiver.ledger.requests] == ["", "Down", ""]
+    assert [request.fault for request in receiver.ledger.requests] == ["", "Down", ""]
     assert receiver.ledger.total("n") == 2
 
 
@@ -254,7 +254,7 @@ def test_up_and_down_may_be_called_twice(receiver: OtlpReceiver) -> None:
 
 
 @pytest.mark.parametrize(
-    ("protocol", "fault", "told"),
+    ("protocol", "fault", "message"),
     [
         ("http", Refuse("UNAVAILABLE"), "HTTP status"),
         ("grpc", Garbage(), "over gRPC"),
@@ -263,13 +263,13 @@ def test_up_and_down_may_be_called_twice(receiver: OtlpReceiver) -> None:
     ids=str,
 )
 def test_a_fault_without_a_meaning_is_refused_when_it_is_planned(
-    protocol: str, fault: Fault, told: str
+    protocol: str, fault: Fault, message: str
 ) -> None:
     """Not when it is met; one that has a meaning can still be planned then."""
     receiver = OtlpReceiver(protocol=protocol)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=message):
         receiver.script([fault])
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=message):
         receiver.next(fault)
     meant = Refuse(503) if protocol == "http" else Refuse("UNAVAILABLE")
     receiver.next(meant)

@@ -85,18 +85,21 @@ def exports(
 ) -> tuple[list[tuple[str, Metric, Metric]], list[int]]:
     """All exports of a script, and all values that were observed."""
     processes = {name: Process(name) for name in "ab"}
-    made, values = [], []
+    requests, values = [], []
     for at, (step, name, value) in enumerate(script, start=1):
         process = processes[name]
         if step == "observe":
             process.observe(value)
             values.append(value)
         else:
-            made.append(process.export(at, temporality))
+            requests.append(process.export(at, temporality))
         if step == "restart":
             process.restart(at)
     end = len(script) + 1
-    return [*made, *(process.export(end, temporality) for process in processes.values())], values
+    return [
+        *requests,
+        *(process.export(end, temporality) for process in processes.values()),
+    ], values
 
 
 @given(steps, st.randoms(use_true_random=False), st.sampled_from([DELTA, CUMULATIVE]))
@@ -104,17 +107,17 @@ def test_totals_are_the_true_ones_however_they_were_cut(
     script: list[tuple[str, str, int]], chance: random.Random, temporality: int
 ) -> None:
     """Delta or cumulative, over exports, restarts and processes, in any order of arrival."""
-    made, values = exports(script, temporality)
-    chance.shuffle(made)
+    requests, values = exports(script, temporality)
+    chance.shuffle(requests)
     ledger = Ledger()
-    for name, counted, measured in made:
+    for name, counted, measured in requests:
         take(ledger, counted, measured, instance=name)
     assert ledger.total("n") == sum(values)
-    found = ledger.histogram("h")
-    assert found.count == len(values)
-    assert found.sum == sum(values)
+    histogram = ledger.histogram("h")
+    assert histogram.count == len(values)
+    assert histogram.sum == sum(values)
     expected = np.bincount(np.searchsorted(BOUNDS, values), minlength=4)
-    np.testing.assert_array_equal(found.counts, expected)
+    np.testing.assert_array_equal(histogram.counts, expected)
     if temporality == DELTA:
         assert not ledger.warnings
 
@@ -124,9 +127,9 @@ def test_cumulative_points_that_are_sent_again_change_nothing(
     script: list[tuple[str, str, int]],
 ) -> None:
     """A retry after an answer that was lost is harmless; nothing is told."""
-    made, values = exports(script, CUMULATIVE)
+    requests, values = exports(script, CUMULATIVE)
     ledger = Ledger()
-    for name, counted, measured in made:
+    for name, counted, measured in requests:
         for _ in range(2):
             take(ledger, counted, measured, instance=name)
     assert ledger.total("n") == sum(values)
@@ -138,13 +141,13 @@ def test_delta_points_that_are_sent_again_count_twice_and_are_reported(
     script: list[tuple[str, str, int]],
 ) -> None:
     """That is what the backend would do: each resent interval overlaps itself."""
-    made, values = exports(script, DELTA)
+    requests, values = exports(script, DELTA)
     ledger = Ledger()
-    for name, counted, measured in made:
+    for name, counted, measured in requests:
         for _ in range(2):
             take(ledger, counted, measured, instance=name)
     assert ledger.total("n") == 2 * sum(values)
-    assert ledger.warnings == {"delta intervals overlap": 2 * len(made)}
+    assert ledger.warnings == {"delta intervals overlap": 2 * len(requests)}
 
 
 @given(st.lists(st.tuples(st.integers(1, 60), st.integers(1, 8)), min_size=1, max_size=12))
@@ -176,11 +179,11 @@ def test_exponential_histograms_of_any_scales_add_up(
     for at, (part, scale) in enumerate(zip((values[:half], values[half:]), scales, strict=True)):
         point = exponential_of(part, scale, at=at)
         take(ledger, exponential_histogram("e", point), instance=str(at))
-    found = ledger.histogram("e")
-    assert found.count == len(values) == sum(found.counts)
-    bounds = [-math.inf, *found.bounds, math.inf]
+    histogram = ledger.histogram("e")
+    assert histogram.count == len(values) == sum(histogram.counts)
+    bounds = [-math.inf, *histogram.bounds, math.inf]
     magnitudes = np.abs(values)
-    for (low, high), count in zip(pairwise(bounds), found.counts, strict=True):
+    for (low, high), count in zip(pairwise(bounds), histogram.counts, strict=True):
         # A value at a power of the base may round to either side of its bucket's bound.
         slack = 1e-9 * magnitudes
         assert np.count_nonzero((values > low + slack) & (values < high - slack)) <= count
@@ -192,7 +195,7 @@ def exponential_of(values: Sequence[float], scale: int, *, at: int) -> object:
     sides = []
     for sign in (1, -1):
         magnitudes = [sign * value for value in values if sign * value > 0]
-        keys = [math.ceil(math.log2(each) * 2.0**scale) - 1 for each in magnitudes]
+        keys = [math.ceil(math.log2(magnitude) * 2.0**scale) - 1 for magnitude in magnitudes]
         low = min(keys, default=0)
         sides.append((low, np.bincount([key - low for key in keys]).tolist() if keys else []))
     (offset, counts), negative = sides
@@ -265,8 +268,8 @@ def test_histograms_of_different_bounds_are_not_added() -> None:
     take(ledger, histogram("h", one, other))
     with pytest.raises(ValueError, match="different bounds"):
         ledger.histogram("h")
-    found = ledger.histogram("h", m="x")
-    assert (found.counts, found.sum, found.min, found.max) == ((1, 2), 1, 0, 2)
+    total = ledger.histogram("h", m="x")
+    assert (total.counts, total.sum, total.min, total.max) == ((1, 2), 1, 0, 2)
 
 
 def test_extremes_are_those_of_all_parts_that_held_something() -> None:
@@ -278,8 +281,8 @@ def test_extremes_are_those_of_all_parts_that_held_something() -> None:
         buckets([0, 2], [1], at=3, since=2, sum=9, min=4, max=5),
     ]
     take(ledger, histogram("h", *parts))
-    found = ledger.histogram("h")
-    assert (found.count, found.sum, found.min, found.max) == (3, 10, 1, 5)
+    total = ledger.histogram("h")
+    assert (total.count, total.sum, total.min, total.max) == (3, 10, 1, 5)
 
 
 def test_a_summary_is_kept_and_not_added_up() -> None:

@@ -145,7 +145,7 @@ def test_each_backend_refuses_the_form_that_does_not(
         serve(over_http, receiver, {} if profile == "dynatrace" else DELTA)
         ledger = receiver.ledger
         assert ledger.total("shop.orders") == 0
-        (status,) = {each.status for each in ledger.requests if each.points > 1}
+        (status,) = {request.status for request in ledger.requests if request.points > 1}
         assert status == {"dynatrace": 200, "prometheus": 500, "mimir": 400}[profile]
         assert ("Failed to export" in caplog.text) == (profile != "dynatrace")
         # Prometheus has none of the gauges that came beside a delta: only those of the last export.
@@ -165,9 +165,9 @@ def test_exponential_histograms_of_the_sdk_are_added_up() -> None:
             for value in values:
                 recorded.record(value)
             provider.shutdown()
-        found = receiver.ledger.histogram("h")
-        assert found.count == sum(found.counts) == 6
-        assert (found.min, found.max) == (0.0, 1e6)
+        histogram = receiver.ledger.histogram("h")
+        assert histogram.count == sum(histogram.counts) == 6
+        assert (histogram.min, histogram.max) == (0.0, 1e6)
 
 
 @pytest.mark.slow
@@ -180,8 +180,8 @@ def test_the_official_exporter_tries_again_after_a_lost_answer(
         serve(make, receiver, temporality)
         assert receiver.ledger.total("shop.orders") == orders
     assert receiver.ledger.warnings["delta intervals overlap"] == 2
-    lost = [each for each in receiver.ledger.requests if each.status is None]
-    assert [each.fault for each in lost] == ["Drop", "Drop"]
+    lost = [request for request in receiver.ledger.requests if request.status is None]
+    assert [request.fault for request in lost] == ["Drop", "Drop"]
 
 
 @AS_OF_1_40
@@ -304,7 +304,7 @@ def test_a_client_may_follow_a_redirect() -> None:
         )
         assert there.ledger.gauge("g") == 5
         assert here.ledger.accepted == 0
-        assert [each.status for each in here.ledger.requests] == [307]
+        assert [one.status for one in here.ledger.requests] == [307]
 
 
 @pytest.mark.parametrize("profile", ["collector", "dynatrace", "mimir", "prometheus"])

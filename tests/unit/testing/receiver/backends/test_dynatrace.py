@@ -170,7 +170,7 @@ def test_a_request_over_4_mb_uncompressed_is_dropped_whole(receiver: OtlpReceive
         assert (len(data) > rules.MOST_BYTES) == (status == 413)
         headers = {**PROTOBUF, "Content-Encoding": "gzip"}
         assert post(receiver, gzip.compress(data), headers).status == status
-    assert [each.status for each in receiver.ledger.requests] == [200, 413]
+    assert [one.status for one in receiver.ledger.requests] == [200, 413]
     assert receiver.ledger.accepted == 1
     assert receiver.ledger.refused == {"request too large": 1}
 

@@ -20,29 +20,32 @@ from support.otlp_requests import gauge, number, request
 
 def a_point(attributes: Any, *, scope: Any = (), resource: Any = ()) -> WirePoint:
     """A gauge's point with these attributes, off the wire."""
-    made = request(gauge("g", number(1, attributes)), scope=scope, resource=resource)
-    return decode(made.SerializeToString()).points[0]
+    message = request(gauge("g", number(1, attributes)), scope=scope, resource=resource)
+    return decode(message.SerializeToString()).points[0]
 
 
 @given(st.text())
 def test_any_dimension_key_becomes_a_valid_one(key: str) -> None:
     """Lower case letters, digits, `-._`, at most 100; not starting with a digit, `-` or dot."""
-    found = dimension_key(key)
-    if found is not None:
-        assert 1 <= len(found) <= LONGEST_DIMENSION_KEY
-        assert set(found) <= set("abcdefghijklmnopqrstuvwxyz0123456789-._")
-        assert found[0] in "abcdefghijklmnopqrstuvwxyz_"
-        assert dimension_key(found) == found
+    legal = dimension_key(key)
+    if legal is not None:
+        assert 1 <= len(legal) <= LONGEST_DIMENSION_KEY
+        assert set(legal) <= set("abcdefghijklmnopqrstuvwxyz0123456789-._")
+        assert legal[0] in "abcdefghijklmnopqrstuvwxyz_"
+        assert dimension_key(legal) == legal
 
 
 @given(st.text())
 def test_any_metric_key_becomes_a_valid_one(name: str) -> None:
     """Letters, digits, `-._`; not starting with a digit, `-` or dot; mending is done once."""
-    found = metric_key(name)
-    if found is not None:
-        assert all(each.isascii() and (each.isalnum() or each in "-._") for each in found)
-        assert found[0].isalpha() or found[0] == "_"
-        assert metric_key(found) == found
+    legal = metric_key(name)
+    if legal is not None:
+        assert all(
+            character.isascii() and (character.isalnum() or character in "-._")
+            for character in legal
+        )
+        assert legal[0].isalpha() or legal[0] == "_"
+        assert metric_key(legal) == legal
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,8 @@ def test_wrong_order_is_reported_by_a_partial_success_that_rejects_nothing(
 def test_a_tenant_has_a_limit_of_series() -> None:
     """Known ones go on; a histogram costs its buckets, sum and count, and comes whole or not."""
     with OtlpReceiver("mimir", clock=lambda: NOW, most_series=6) as receiver:
-        made = histogram("h", buckets([1, 2], [1.0], sum=1), temporality=CUMULATIVE)
-        assert send(receiver, made).body == b""
+        metric = histogram("h", buckets([1, 2], [1.0], sum=1), temporality=CUMULATIVE)
+        assert send(receiver, metric).body == b""
         assert send(receiver, gauge("a", number(1)), gauge("b", number(1))).body == b""
         reply = send(receiver, gauge("c", number(1)))
         assert reply.status == 200

@@ -161,9 +161,9 @@ def test_metrics_whose_names_become_one_collide(receiver: OtlpReceiver) -> None:
 
 def test_a_histogram_and_a_gauge_may_collide_as_well(receiver: OtlpReceiver) -> None:
     """`h` has a series `h_count`; a gauge of that name has it too."""
-    made = histogram("h", buckets([1, 2], [1.0], sum=1), temporality=CUMULATIVE)
-    assert send(receiver, made, gauge("h.count", number(2))).status == 400
-    assert send(receiver, made, gauge("h.size", number(2))).status == 200
+    metric = histogram("h", buckets([1, 2], [1.0], sum=1), temporality=CUMULATIVE)
+    assert send(receiver, metric, gauge("h.count", number(2))).status == 400
+    assert send(receiver, metric, gauge("h.size", number(2))).status == 200
 
 
 def test_processes_are_identified_by_their_instance(receiver: OtlpReceiver) -> None:

@@ -58,8 +58,8 @@ def test_the_catalogue_promises_these_names(metric: object) -> None:
 def test_any_name_becomes_a_valid_one(name: str, unit: str, kind: str) -> None:
     """`[a-zA-Z_:][a-zA-Z0-9_:]*`, or there is none."""
     for with_suffixes in (True, False):
-        found = metric_name(head(name, unit, kind), with_suffixes=with_suffixes)
-        assert found is None or re.fullmatch(r"[a-zA-Z_:][a-zA-Z0-9_:]*", found)
+        translated = metric_name(head(name, unit, kind), with_suffixes=with_suffixes)
+        assert translated is None or re.fullmatch(r"[a-zA-Z_:][a-zA-Z0-9_:]*", translated)
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,9 @@ def test_a_series_has_its_attributes_job_and_instance_as_labels() -> None:
             "host.name": "h",
         },
     )
-    found = labels(decode(sent.SerializeToString()).points[0])
-    assert found is not None
-    assert found.kept == {
+    series_labels = labels(decode(sent.SerializeToString()).points[0])
+    assert series_labels is not None
+    assert series_labels.kept == {
         "a_b": "true",
         "c": "2",
         "e": "1",
@@ -101,13 +101,13 @@ def test_a_series_has_its_attributes_job_and_instance_as_labels() -> None:
         "job": "shop/claims",
         "instance": "i-1",
     }
-    assert found.notes == []
+    assert series_labels.notes == []
 
 
 def test_attributes_that_become_one_label_are_joined_and_reported() -> None:
     """In the order of their keys, with a semicolon."""
     sent = request(gauge("g", number(1, {"a_b": "2", "a.b": "1"})))
-    found = labels(decode(sent.SerializeToString()).points[0])
-    assert found is not None
-    assert found.kept == {"a_b": "1;2"}
-    assert found.notes == ["attributes collide in one label: 'a_b'"]
+    series_labels = labels(decode(sent.SerializeToString()).points[0])
+    assert series_labels is not None
+    assert series_labels.kept == {"a_b": "1;2"}
+    assert series_labels.notes == ["attributes collide in one label: 'a_b'"]
