@@ -51,7 +51,7 @@ def fast(compression: int) -> Sketch:
         digest = fastdigest.TDigest(max_centroids=compression)
         for start in range(0, ROWS, BLOCK):
             digest.batch_update(values[start : start + BLOCK])
-        return 16 * digest.n_centroids, lambda q: [digest.quantile(float(each)) for each in q]
+        return 16 * digest.n_centroids, lambda q: [digest.quantile(float(share)) for share in q]
 
     return sketch
 
@@ -93,7 +93,7 @@ def datasketches(k: int) -> Sketch:
         digest = tdigest_double(k)
         for start in range(0, ROWS, BLOCK):
             digest.update(values[start : start + BLOCK])
-        return len(digest.serialize()), lambda q: [digest.get_quantile(float(each)) for each in q]
+        return len(digest.serialize()), lambda q: [digest.get_quantile(float(share)) for share in q]
 
     return sketch
 
@@ -108,7 +108,7 @@ def dd(accuracy: float) -> Sketch:
         for value in values.tolist():
             digest.add(value)
         bins = len(digest._store.bins) + len(digest._negative_store.bins)  # noqa: SLF001 - exposed nowhere else
-        return 8 * bins, lambda q: [digest.get_quantile_value(float(each)) for each in q]
+        return 8 * bins, lambda q: [digest.get_quantile_value(float(share)) for share in q]
 
     return sketch
 

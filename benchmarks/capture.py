@@ -56,14 +56,14 @@ def threads(call: Callable[[], object], calls: int) -> float:
         done.wait()
 
     crew = [threading.Thread(target=work) for _ in range(THREADS)]
-    for each in crew:
-        each.start()
+    for thread in crew:
+        thread.start()
     start.wait()
     started = time.perf_counter_ns()
     done.wait()
     took = time.perf_counter_ns() - started
-    for each in crew:
-        each.join()
+    for thread in crew:
+        thread.join()
     return took / (calls // THREADS * THREADS)
 
 
@@ -73,7 +73,7 @@ def peers(fields: int) -> dict[str, Callable[[], object]]:
     meter = MeterProvider([InMemoryMetricReader()]).get_meter("bench")
     counter, duration = meter.create_counter("calls"), meter.create_histogram("duration")
     attributes = {"model": "bench"}
-    each = [meter.create_histogram(name) for name in shapes.names(fields)]
+    histograms = [meter.create_histogram(name) for name in shapes.names(fields)]
     row = dict.fromkeys(shapes.names(fields), 0.5)
     clock = time.perf_counter_ns
 
@@ -87,7 +87,7 @@ def peers(fields: int) -> dict[str, Callable[[], object]]:
         duration.record(0.5, attributes)
 
     def otel_features() -> None:
-        for histogram, value in zip(each, row.values(), strict=True):
+        for histogram, value in zip(histograms, row.values(), strict=True):
             histogram.record(value, attributes)
 
     return {
@@ -156,8 +156,10 @@ def of_shape(fields: int, shape: str, *, rounds: int, calls: int) -> Iterator[Fi
     with shapes.monitor(fields) as monitor:
         variants = ways(monitor, fields, shape)
         baseline = peers(1)[BASELINE]
-        each = {name: timed(monitor, call, calls) for name, (call, _) in variants.items()}
-        timings = in_turns({**each, BASELINE: lambda: nanoseconds(baseline, calls)}, rounds=rounds)
+        timed_ways = {name: timed(monitor, call, calls) for name, (call, _) in variants.items()}
+        timings = in_turns(
+            {**timed_ways, BASELINE: lambda: nanoseconds(baseline, calls)}, rounds=rounds
+        )
         yield from added(timings, {name: less for name, (_, less) in variants.items()})
 
 
@@ -175,12 +177,12 @@ def special(*, rounds: int, calls: int) -> Iterator[Figure]:
             "watch dict 20, buffer full": full.watch(nothing),
             "bare": nothing,
         }
-        each: dict[str, Way] = {
+        ways: dict[str, Way] = {
             name: lambda call=call: nanoseconds(lambda: call(row), calls)  # type: ignore[misc]
             for name, call in calls_of.items()
         }
-        each[BASELINE] = lambda: nanoseconds(baseline, calls)
-        timings = in_turns(each, rounds=rounds)
+        ways[BASELINE] = lambda: nanoseconds(baseline, calls)
+        timings = in_turns(ways, rounds=rounds)
         less = dict.fromkeys(calls_of, "bare") | {"bare": ""}
         yield from added(timings, less)
         watched = open_.watch(nothing)
@@ -216,21 +218,21 @@ def traced(*, rounds: int, calls: int) -> Iterator[Figure]:
             with tracer.start_as_current_span("request"):
                 return outside()
 
-        each: dict[str, Way] = {
+        ways: dict[str, Way] = {
             "watch dict 20, host traces, no span": outside,
             "watch dict 20, in a span": inside,
             "bare": lambda: nanoseconds(lambda: nothing(row), calls),
             BASELINE: lambda: nanoseconds(baseline, calls),
         }
-        timings = in_turns(each, rounds=rounds)
-    yield from added(timings, dict.fromkeys(list(each)[:2], "bare"))
+        timings = in_turns(ways, rounds=rounds)
+    yield from added(timings, dict.fromkeys(list(ways)[:2], "bare"))
 
 
 def of_peers(*, rounds: int, calls: int) -> Iterator[Figure]:
     """The baselines beside each other."""
-    each = peers(20)
+    peer_calls = peers(20)
     timings = in_turns(
-        {name: lambda call=call: nanoseconds(call, calls) for name, call in each.items()},  # type: ignore[misc]
+        {name: lambda call=call: nanoseconds(call, calls) for name, call in peer_calls.items()},  # type: ignore[misc]
         rounds=rounds,
     )
     for name, timing in timings.items():

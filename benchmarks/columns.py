@@ -58,10 +58,10 @@ OTHERS: dict[str, Any] = {
 
 def monitor_of(features: dict[str, Any] | pd.DataFrame) -> Monitor:
     """A monitor of these features, whose worker is driven by hand."""
-    known = Reference.fit(features, predictions=_RNG.normal(size=ROWS))
+    reference = Reference.fit(features, predictions=_RNG.normal(size=ROWS))
     resting = {"poll_interval_seconds": 3_600.0, "export_interval_seconds": 86_400.0}
     config = Config(**{"buffer_rows": 10_000_000, **resting})
-    return Monitor("bench", reference=known, exporters=[], config=config)
+    return Monitor("bench", reference=reference, exporters=[], config=config)
 
 
 def recorded(features: dict[str, Any]) -> Way:

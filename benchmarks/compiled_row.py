@@ -124,9 +124,9 @@ def cpu(compiled: Any, rounds: int) -> None:
             took[name].append(((between - started) / ROWS, (ended - between) / ROWS))
     base = np.array(took[PYTHON][1:]).sum(axis=1)
     for name, parts in took.items():
-        each = np.array(parts[1:])
-        ratios = spread(each.sum(axis=1) / base)
-        host, worker = each.min(axis=0)
+        costs = np.array(parts[1:])
+        ratios = spread(costs.sum(axis=1) / base)
+        host, worker = costs.min(axis=0)
         print(f"{name:30} caller {host:6.0f} ns  worker {worker:6.0f} ns  of {PYTHON}: {ratios}")
 
 
@@ -158,12 +158,12 @@ def tails(compiled: Any, rounds: int, rate: int, seconds: float) -> None:
                 took[name].append(np.quantile(latencies, [0.5, 0.99, 0.999]) / 1e3)
         base = np.array(took["unmonitored"][1:])
         for name, turns in took.items():
-            each = np.array(turns[1:])
-            ratios = [spread(ratio) for ratio in (each / base).T]
+            costs = np.array(turns[1:])
+            ratios = [spread(ratio) for ratio in (costs / base).T]
             quantiles = "  ".join(
                 f"{label} {middle:7.0f} us {ratio}"
                 for label, middle, ratio in zip(
-                    ("p50", "p99", "p99.9"), np.median(each, axis=0), ratios, strict=True
+                    ("p50", "p99", "p99.9"), np.median(costs, axis=0), ratios, strict=True
                 )
             )
             print(f"{name:30} {quantiles}")

@@ -39,14 +39,17 @@ def milliseconds(call: Callable[[], object]) -> float:
 
 def compare(state: ModelState, now: float) -> list[PopulationSnapshot]:
     """Every population beside the reference."""
-    return [each.snapshot(now=now) for each in state.populations]
+    return [population.snapshot(now=now) for population in state.populations]
 
 
 def describe(populations: list[PopulationSnapshot], cache: SnapshotCache) -> list[Family]:
     """Families of every population."""
     cache.begin_snapshot()
     identity = (("model.name", "m"), ("model.version", ""))
-    each_one = (population_families(each, identity, cache, deviations=3.0) for each in populations)
+    each_one = (
+        population_families(population, identity, cache, deviations=3.0)
+        for population in populations
+    )
     return [family for families in each_one for family in families]
 
 

@@ -68,13 +68,13 @@ def print_table(by_way: dict[str, dict[str, float | None]]) -> None:
     """One line a monitor."""
     heads = "fields alerted", "alerts", "models alerted", "shifts found", "median delay"
     print(f"{'20 fields, 20,000 rows without drift':48}" + "".join(f"{h:>16}" for h in heads))
-    for name, each in by_way.items():
-        delay = each["median_delay_rows"]
+    for name, results in by_way.items():
+        delay = results["median_delay_rows"]
         cells = (
-            f"{each['fields_alerted']} of {each['fields']}",
-            f"{each['alerts']}",
-            f"{each['models_alerted']} of {each['models']}",
-            f"{each['shifts_found']} of {each['models']}",
+            f"{results['fields_alerted']} of {results['fields']}",
+            f"{results['alerts']}",
+            f"{results['models_alerted']} of {results['models']}",
+            f"{results['shifts_found']} of {results['models']}",
             "-" if delay is None else f"{delay:,.0f} rows",
         )
         print(f"{name:48}" + "".join(f"{cell:>16}" for cell in cells))

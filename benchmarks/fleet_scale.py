@@ -160,15 +160,15 @@ def read_points(body: bytes) -> tuple[int, int]:
 def merge_profiles(folder: Path, count: int) -> Iterator[Figure]:
     """As `mlmonitor fleet` reads and merges them, without the files of 1,000 processes."""
     files = [(folder / f"0-{seed}.profile").read_bytes() for seed in range(PROCESSES)]
-    yield Figure("profile of a process", np.mean([len(each) for each in files]), "bytes")
-    compressed = [len(gzip.compress(each, 6)) for each in files]
+    yield Figure("profile of a process", np.mean([len(file) for file in files]), "bytes")
+    compressed = [len(gzip.compress(file, 6)) for file in files]
     yield Figure("profile of a process, gzip", np.mean(compressed), "bytes")
     merged = Profile()
     started = time.process_time()
     for place in range(count):
         merged.merge(Profile.from_bytes(files[place % PROCESSES]))
     took = time.process_time() - started
-    own = [Profile.from_bytes(each).rows for each in files]
+    own = [Profile.from_bytes(file).rows for file in files]
     assert merged.rows == sum(own[place % PROCESSES] for place in range(count))
     yield Figure(f"{count:,} profiles read and merged, CPU", took, "s")
     yield Figure("one profile read and merged, CPU", 1e3 * took / count, "ms")

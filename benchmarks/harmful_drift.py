@@ -125,7 +125,10 @@ def delay_rows() -> list[str]:
         rng = np.random.default_rng([7, number])
         delays = [delay(law, change, rng, rows, most) for _ in range(40)]
         middle, late = np.quantile(delays, [0.5, 0.9], method="inverted_cdf")
-        texts = ["not found" if math.isinf(each) else f"{each:,.0f}" for each in (middle, late)]
+        texts = [
+            "not found" if math.isinf(delay_of_field) else f"{delay_of_field:,.0f}"
+            for delay_of_field in (middle, late)
+        ]
         lines.append(f"| {name} | {rows:,} | {' | '.join(texts)} |")
     return lines
 

@@ -154,7 +154,7 @@ def keep(benchmark: str, figures: Sequence[Figure], *, is_quick: bool) -> Path:
     folder = QUICK_RESULTS if is_quick else RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{benchmark}.json"
-    records = [{**asdict(each), "ratio": each.ratio} for each in figures]
+    records = [{**asdict(figure), "ratio": figure.ratio} for figure in figures]
     document = {"benchmark": benchmark, "machine": machine(), "figures": records}
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path
@@ -164,7 +164,7 @@ def kept(benchmark: str, *, is_quick: bool = False) -> list[Figure]:
     """The figures that were written last."""
     path = (QUICK_RESULTS if is_quick else RESULTS) / f"{benchmark}.json"
     records = json.loads(path.read_text())["figures"]
-    return [Figure(**{k: v for k, v in each.items() if k != "ratio"}) for each in records]
+    return [Figure(**{k: v for k, v in record.items() if k != "ratio"}) for record in records]
 
 
 def main(benchmark: str, measure: Callable[[bool], Iterable[Figure]], about: str) -> int:

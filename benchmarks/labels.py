@@ -61,8 +61,8 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harn
     rng, rounds = np.random.default_rng(0), 2 if is_quick else 5
     numbers = rng.lognormal(8, 1, LABELS)
     truth = numbers * rng.lognormal(0, 0.1, LABELS)
-    held = bytes_of_a_million()
-    yield Figure("a million predictions in waiting", held, "bytes", BUDGET_BYTES, "64 MiB")
+    held_bytes = bytes_of_a_million()
+    yield Figure("a million predictions in waiting", held_bytes, "bytes", BUDGET_BYTES, "64 MiB")
     x = {"x": rng.normal(size=2_000)}
     reference = Reference.fit(x, predictions=numbers[:2_000], actuals=truth[:2_000])
     timing = seconds_of(numbers, truth, reference, rounds=rounds)

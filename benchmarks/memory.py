@@ -76,16 +76,16 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harn
             bound,
             "Monitor.memory_bytes",
         )
-        held = population(monitor)
-        fields = len(held.plan.schema)
+        live = population(monitor)
+        fields = len(live.plan.schema)
         yield Figure(
             f"memory of a field, one of {FIELDS}, windows included",
-            held.memory_bytes / fields,
+            live.memory_bytes / fields,
             "bytes",
             BUDGET_BYTES,
             "32 KiB",
         )
-        profile: FieldProfile = held.window.total()
+        profile: FieldProfile = live.window.total()
         yield Figure(
             "one field's profile as bytes",
             len(profile.to_bytes()) / fields,

@@ -57,12 +57,12 @@ def _is_ours(path: Path) -> bool:
 
 def find(by_benchmark: dict[str, list[Figure]], benchmark: str, name: str) -> Figure | None:
     """One figure by its name."""
-    return next((each for each in by_benchmark.get(benchmark, []) if each.name == name), None)
+    return next((figure for figure in by_benchmark.get(benchmark, []) if figure.name == name), None)
 
 
 def bars(path: str, title: str, unit: str, entries: list[tuple[str, float, bool]]) -> None:
     """Costs beside each other, on a logarithmic scale."""
-    entries = sorted(entries, key=lambda each: -each[1])
+    entries = sorted(entries, key=lambda entry: -entry[1])
     figure, axes = plt.subplots(figsize=(7.5, 0.36 * len(entries) + 1.1))
     axes.barh(
         [name for name, _, _ in entries],
@@ -90,11 +90,11 @@ def call_costs(by_benchmark: dict[str, list[Figure]]) -> None:
     """What a call costs in the calling thread."""
     expected = {"Histogram.observe": "prometheus_client Histogram.observe"}
     entries = []
-    for each in by_benchmark["capture"]:
-        is_peer = each.name.startswith(("Histogram", "two clock", "OTel"))
-        is_ours = re.fullmatch(r"(watch|observe) (dict|tuple|ndarray|pydantic) 20", each.name)
+    for figure in by_benchmark["capture"]:
+        is_peer = figure.name.startswith(("Histogram", "two clock", "OTel"))
+        is_ours = re.fullmatch(r"(watch|observe) (dict|tuple|ndarray|pydantic) 20", figure.name)
         if is_peer or is_ours:
-            entries.append((expected.get(each.name, each.name), each.value, bool(is_ours)))
+            entries.append((expected.get(figure.name, figure.name), figure.value, bool(is_ours)))
     bars("calls", "Added to the calling thread by one call", "ns a call", entries)
 
 
@@ -102,10 +102,10 @@ def value_costs(by_benchmark: dict[str, list[Figure]]) -> None:
     """What a value costs in the worker."""
     entries = []
     for rows in (512, 1_024, 4_096):
-        each = find(by_benchmark, "worker", f"aggregates, block {rows} x 20")
-        if each is not None and each.baseline is not None:
-            entries.append((f"mlmonitor, everything, blocks of {rows:,}", each.value, True))
-            entries.append((f"fastdigest alone, blocks of {rows:,}", each.baseline, False))
+        figure = find(by_benchmark, "worker", f"aggregates, block {rows} x 20")
+        if figure is not None and figure.baseline is not None:
+            entries.append((f"mlmonitor, everything, blocks of {rows:,}", figure.value, True))
+            entries.append((f"fastdigest alone, blocks of {rows:,}", figure.baseline, False))
         by_sort = find(by_benchmark, "worker", f"aggregates, block {rows} x 20, beside sorting")
         if by_sort is not None and by_sort.baseline is not None:
             entries.append((f"np.sort alone, blocks of {rows:,}", by_sort.baseline, False))
@@ -118,16 +118,16 @@ def value_costs(by_benchmark: dict[str, list[Figure]]) -> None:
 
 def accuracy(by_benchmark: dict[str, list[Figure]]) -> None:
     """Error against memory, a panel a stream."""
-    streams = list(dict.fromkeys(str(each.more["stream"]) for each in by_benchmark["accuracy"]))
+    streams = list(dict.fromkeys(str(entry.more["stream"]) for entry in by_benchmark["accuracy"]))
     figure, panels = plt.subplots(
         1, len(streams), figsize=(3.1 * len(streams), 3.4), sharey=True, squeeze=False
     )
     for axes, stream in zip(panels.ravel(), streams, strict=True):
         lines: dict[str, list[tuple[float, float]]] = {}
-        for each in by_benchmark["accuracy"]:
-            if each.more["stream"] == stream:
-                point = float(str(each.more["bytes"])), max(each.value, 1e-6)
-                lines.setdefault(str(each.more["sketch"]), []).append(point)
+        for entry in by_benchmark["accuracy"]:
+            if entry.more["stream"] == stream:
+                point = float(str(entry.more["bytes"])), max(entry.value, 1e-6)
+                lines.setdefault(str(entry.more["sketch"]), []).append(point)
         for name, points in lines.items():
             is_ours = name == "mlmonitor"
             xs, ys = zip(*sorted(points), strict=True)
@@ -158,9 +158,9 @@ def tails(by_benchmark: dict[str, list[Figure]]) -> None:
     figure, panels = plt.subplots(1, len(kinds), figsize=(3.1 * len(kinds), 3.0), squeeze=False)
     names = ("p50", "p99", "p99.9", "worst")
     for axes, kind in zip(panels.ravel(), kinds, strict=True):
-        each = [find(by_benchmark, "tail", f"{kind}, {name}") for name in names]
-        theirs = [f.baseline if f and f.baseline else 0.0 for f in each]
-        ours = [f.value if f else 0.0 for f in each]
+        figures = [find(by_benchmark, "tail", f"{kind}, {name}") for name in names]
+        theirs = [f.baseline if f and f.baseline else 0.0 for f in figures]
+        ours = [f.value if f else 0.0 for f in figures]
         places = range(len(names))
         axes.bar([at - 0.2 for at in places], theirs, 0.4, color=THEIRS, label="unmonitored")
         axes.bar([at + 0.2 for at in places], ours, 0.4, color=OURS, label="monitored")
@@ -175,11 +175,11 @@ def tails(by_benchmark: dict[str, list[Figure]]) -> None:
 def table(figures: list[Figure]) -> list[str]:
     """One benchmark's figures as Markdown."""
     lines = ["| | ours | | ratio | of | budget |", "|---|--:|---|--:|---|--:|"]
-    for each in figures:
-        ratio = "" if each.ratio is None else _short(each.ratio)
-        budget = "" if each.budget is None else _short(each.budget)
+    for entry in figures:
+        ratio = "" if entry.ratio is None else _short(entry.ratio)
+        budget = "" if entry.budget is None else _short(entry.budget)
         lines.append(
-            f"| {each.name} | {_short(each.value)} | {each.unit} | {ratio} | {each.against} "
+            f"| {entry.name} | {_short(entry.value)} | {entry.unit} | {ratio} | {entry.against} "
             f"| {budget} |"
         )
     return lines

@@ -293,9 +293,9 @@ def measure(reference: Reference, way: str) -> tuple[str, str]:
         cells = (defect.name, rows, len(result.incidents), titles, "yes" if is_one else "no")
         lines.append(f"| {' | '.join(map(str, cells))} |")
     several = sum(len(result.incidents) > 1 for result in results)
-    found = sum(result.rows is not None for result in results)
+    detected = sum(result.rows is not None for result in results)
     total = len(DEFECTS)
-    summary = f"| {way[0].lower()}{way[1:]} | {sum(named)} of {total} | {found} | {several} |"
+    summary = f"| {way[0].lower()}{way[1:]} | {sum(named)} of {total} | {detected} | {several} |"
     table = "| defect | row | incidents | title | named |\n|---|--:|--:|---|:-:|\n"
     return summary, f"## {way}\n\n{table}" + "\n".join(lines)
 

@@ -79,9 +79,9 @@ def over_segments(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
     predictions, costs = np.zeros(ROWS), {}
     for size in sizes:
         columns = dict(segmented(size))
-        known = Reference.fit(columns, predictions=predictions, segments=["line"])
+        reference = Reference.fit(columns, predictions=predictions, segments=["line"])
         with Monitor(
-            "bench", reference=known, exporters=[], config=config, segments=["line"]
+            "bench", reference=reference, exporters=[], config=config, segments=["line"]
         ) as monitor:
             took = []
             for _ in range(rounds):

@@ -68,8 +68,8 @@ def categories(rng: np.random.Generator, rows: int) -> list[str]:
 def monitor(fields: int, *, categorical: int = 0, **options: Any) -> Monitor:
     """A monitor whose worker rests unless columns otherwise, so that it can be driven by hand."""
     config = Config(**{"buffer_rows": 10_000_000, **_RESTING, **options})
-    known = reference(fields, categorical=categorical)
-    return Monitor("bench", reference=known, exporters=[], config=config)
+    fitted = reference(fields, categorical=categorical)
+    return Monitor("bench", reference=fitted, exporters=[], config=config)
 
 
 def drain(monitor: Monitor) -> None:

@@ -33,12 +33,12 @@ def per_row(
     values = np.random.default_rng(0).normal(size=(rows, fields))
     values[np.random.default_rng(1).random(values.shape) < missing] = np.nan
     if missing and shape == "dict":
-        each: list[Any] = [
+        values_as_rows: list[Any] = [
             {k: None if v != v else v for k, v in row.items()}  # noqa: PLR0124 - NaN
             for row in shapes.rows(shape, values)
         ]
     else:
-        each = shapes.rows(shape, values)
+        values_as_rows = shapes.rows(shape, values)
     monitor = shapes.monitor(fields)
     watched = monitor.watch(lambda _: 0.5)
     gc.collect()
@@ -46,7 +46,7 @@ def per_row(
 
     def once() -> tuple[float, float]:
         started = time.process_time_ns()
-        for row in each:
+        for row in values_as_rows:
             watched(row)
         between = time.process_time_ns()
         shapes.drain(monitor)
@@ -62,11 +62,11 @@ def whylogs_row(fields: int, *, rows: int) -> Way:
     from whylogs.core import DatasetProfile
 
     values = np.random.default_rng(0).normal(size=(rows, fields))
-    each, profile = shapes.rows("dict", values), DatasetProfile()
+    row_dicts, profile = shapes.rows("dict", values), DatasetProfile()
 
     def once() -> float:
         started = time.process_time_ns()
-        for row in each:
+        for row in row_dicts:
             profile.track(row=row)
         return (time.process_time_ns() - started) / rows
 
@@ -95,26 +95,26 @@ def rows_figures(*, is_quick: bool) -> Iterator[Figure]:
 def blocks(fields: int, rows: int, missing: float, count: int = 8) -> list[Block]:
     """Different blocks of normal values, some missing."""
     rng = np.random.default_rng(2)
-    found = []
+    parts = []
     for _ in range(count):
         values = rng.normal(size=(fields, rows))
         gaps = rng.random(values.shape) < missing
         values[gaps] = np.nan
         refused = np.zeros((fields, 3), np.int64)
         refused[:, 0] = np.count_nonzero(gaps, axis=1)
-        found.append(Block(rows, values, refused, []))
-    return found
+        parts.append(Block(rows, values, refused, []))
+    return parts
 
 
-def over(each: list[Any], step: Callable[[Any], object], values: int) -> Way:
+def over(items: list[Any], step: Callable[[Any], object], values: int) -> Way:
     """A round over different blocks: nanoseconds a value."""
-    return lambda: nanoseconds(lambda: [step(one) for one in each], 3, CPU) / (values * len(each))
+    return lambda: nanoseconds(lambda: [step(one) for one in items], 3, CPU) / (values * len(items))
 
 
 def window_of(fields: int, *, categorical: int = 0) -> Window:
     """A window as a model's features have."""
-    known = shapes.reference(fields, categorical=categorical)
-    plan = known.plan((Role.FEATURE,), deviations=3.0)
+    reference = shapes.reference(fields, categorical=categorical)
+    plan = reference.plan((Role.FEATURE,), deviations=3.0)
     return Window(plan, SPAN, hitters=16, now=0.0)
 
 
@@ -122,7 +122,7 @@ def numeric(fields: int, rows: int, missing: float, *, is_quick: bool) -> Iterat
     """Everything in the aggregates, beside fastdigest and beside sorting, per value."""
     import fastdigest
 
-    each = blocks(fields, rows, missing)
+    block_list = blocks(fields, rows, missing)
     window, size = window_of(fields), fields * rows
     digests = [fastdigest.TDigest() for _ in range(fields)]
 
@@ -131,19 +131,19 @@ def numeric(fields: int, rows: int, missing: float, *, is_quick: bool) -> Iterat
             digest.batch_update(values)
 
     ways = {
-        "ours": over(each, lambda block: window.update(block, now=1.0), size),
-        SORT: over(each, lambda block: np.sort(block.numeric, axis=1), size),
+        "ours": over(block_list, lambda block: window.update(block, now=1.0), size),
+        SORT: over(block_list, lambda block: np.sort(block.numeric, axis=1), size),
     }
     if missing == 0:
-        ways[FASTDIGEST] = over(each, fast, size)
-    found = in_turns(ways, rounds=5 if is_quick else 9)
-    ours = found["ours"]
+        ways[FASTDIGEST] = over(block_list, fast, size)
+    timings = in_turns(ways, rounds=5 if is_quick else 9)
+    ours = timings["ours"]
     gaps = f", {missing:.0%} missing" if missing else ""
     name = f"aggregates, block {rows} x {fields}{gaps}"
     if missing == 0:
-        yield Figure(name, ours.best, "ns/value", found[FASTDIGEST].best, FASTDIGEST, ours.spread)
+        yield Figure(name, ours.best, "ns/value", timings[FASTDIGEST].best, FASTDIGEST, ours.spread)
     yield Figure(
-        f"{name}, beside sorting", ours.best, "ns/value", found[SORT].best, SORT, ours.spread
+        f"{name}, beside sorting", ours.best, "ns/value", timings[SORT].best, SORT, ours.spread
     )
 
 
@@ -155,7 +155,7 @@ def categorical(fields: int, rows: int, *, rounds: int) -> Iterator[Figure]:
     columns = [shapes.categories(rng, rows) for _ in range(fields)]
     block = Block(rows, np.empty((1, rows)), np.zeros((1, 3), np.int64), columns)
     window = window_of(1, categorical=fields)
-    found = in_turns(
+    timings = in_turns(
         {
             "ours": over([block], lambda one: window.update(one, now=1.0), fields * rows),
             "Counter": over([columns], lambda one: [Counter(c) for c in one], fields * rows),
@@ -164,11 +164,11 @@ def categorical(fields: int, rows: int, *, rounds: int) -> Iterator[Figure]:
     )
     yield Figure(
         f"aggregates, categories {rows} x {fields}",
-        found["ours"].best,
+        timings["ours"].best,
         "ns/value",
-        found["Counter"].best,
+        timings["Counter"].best,
         "collections.Counter",
-        found["ours"].spread,
+        timings["ours"].spread,
     )
 
 
@@ -186,8 +186,8 @@ def batch(*, rounds: int) -> Iterator[Figure]:
             shapes.drain(monitor)
             return (time.process_time_ns() - started) / (rows * fields)
 
-        found = in_turns({"ours": once}, rounds=rounds)["ours"]
-    yield Figure(f"record, batch {rows} x {fields}", found.best, "ns/value", spread=found.spread)
+        timing = in_turns({"ours": once}, rounds=rounds)["ours"]
+    yield Figure(f"record, batch {rows} x {fields}", timing.best, "ns/value", spread=timing.spread)
 
 
 def of_peers(*, rounds: int) -> Iterator[Figure]:
@@ -216,13 +216,13 @@ def of_peers(*, rounds: int) -> Iterator[Figure]:
         "river ADWIN, value by value": drift.ADWIN().update,
     }
     for name, update in single.items():
-        steps[name] = lambda values, update=update: [update(each) for each in values.tolist()]  # type: ignore[misc]
+        steps[name] = lambda values, update=update: [update(value) for value in values.tolist()]  # type: ignore[misc]
     ways = {name: over([block], step, block.size) for name, step in steps.items()}
-    found = in_turns(ways, rounds=rounds)
-    for name, timing in found.items():
+    timings = in_turns(ways, rounds=rounds)
+    for name, timing in timings.items():
         if name != SORT:
             yield Figure(
-                name, timing.best, "ns/value", found[SORT].best, SORT, round(timing.spread, 3)
+                name, timing.best, "ns/value", timings[SORT].best, SORT, round(timing.spread, 3)
             )
 
 

@@ -29,6 +29,8 @@ RETIRED_WORDS = re.compile(
     r"|anew|for good|in vain|hence|whence|laid by|breathes?|born|is no (?:float|number|string))\b",
     re.IGNORECASE,
 )
+VAGUE_LOCALS = {"found", "told", "known", "each", "met", "made", "held"}
+BOUND = re.compile(rf"\b({'|'.join(sorted(VAGUE_LOCALS))})( in\b|[:,)\]]| [:+*|-]?=)")
 LEFT: dict[str, set[str]] = {
     "long modules": set(),
     "long functions": set(),
@@ -147,6 +149,36 @@ def test_no_method_has_a_retired_name() -> None:
         if method.name.lstrip("_") in RETIRED_METHODS
     }
     assert {where for where in retired if where.split(":")[0] not in LEFT["methods"]} == set()
+
+
+def vague_locals(path: Path) -> set[str]:
+    """The locals and parameters of a file that could hold anything."""
+    source = path.read_text(encoding="utf-8")
+    if not BOUND.search(source):  # spares parsing most files
+        return set()
+    return {
+        name
+        for function in ast.walk(ast.parse(source))
+        if isinstance(function, Function)
+        for node in ast.walk(function)
+        if (name := bound_name(node)) in VAGUE_LOCALS
+    }
+
+
+def bound_name(node: ast.AST) -> str:
+    """The name that a node binds, if it does: a variable, or a parameter."""
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        return node.id
+    return node.arg if isinstance(node, ast.arg) else ""
+
+
+@pytest.mark.parametrize("folder", ["src", "tests", "benchmarks", "docs", "examples"])
+def test_a_local_says_what_it_holds(folder: str) -> None:
+    """`found` may be anything: an alert, a count, a path."""
+    paths = sorted((ROOT / folder).rglob("*.py"))
+    assert paths
+    vague = {str(path.relative_to(ROOT)): vague_locals(path) for path in paths}
+    assert {path: names for path, names in vague.items() if names} == {}
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)

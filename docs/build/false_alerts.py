@@ -33,15 +33,15 @@ def false_alerts_page() -> str:
         ),
         "|---|--:|--:|--:|--:|--:|--:|",
     ]
-    for name, each in measured.items():
-        delay = each["median_delay_rows"]
+    for name, result in measured.items():
+        delay = result["median_delay_rows"]
         cells = [
             name,
-            f"{each['models']} x {each['calm_rows']:,}",
-            f"{each['fields_alerted']} of {each['fields']}",
-            f"{each['models_alerted']} of {each['models']}",
-            f"{each['checks_alerted'] / each['looks']:.2%}",
-            f"{each['shifts_found']} of {each['models']}",
+            f"{result['models']} x {result['calm_rows']:,}",
+            f"{result['fields_alerted']} of {result['fields']}",
+            f"{result['models_alerted']} of {result['models']}",
+            f"{result['checks_alerted'] / result['looks']:.2%}",
+            f"{result['shifts_found']} of {result['models']}",
             "-" if delay is None else f"{delay:,.0f}",
         ]
         lines.append("| " + " | ".join(cells) + " |")

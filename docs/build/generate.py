@@ -62,8 +62,8 @@ _SIGNS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than
 
 def _bound(rule: object) -> str:
     """One bound of an option in words; nothing for a rule that is no bound."""
-    found = ((words, getattr(rule, sign, None)) for sign, words in _SIGNS.items())
-    return ", ".join(f"{words} {value:,}" for words, value in found if value is not None)
+    bounds = ((words, getattr(rule, sign, None)) for sign, words in _SIGNS.items())
+    return ", ".join(f"{words} {value:,}" for words, value in bounds if value is not None)
 
 
 BEGIN, END = "<!-- side_by_side.py writes this -->\n", "<!-- until here -->\n"

@@ -97,7 +97,7 @@ def table() -> str:
         ),
         (
             "durations that arrived",
-            str(sum(each.points for each in theirs.series("prediction.duration"))),
+            str(sum(series.points for series in theirs.series("prediction.duration"))),
             str(ours.histogram("mlmonitor.prediction.duration").count),
         ),
     ]
@@ -107,8 +107,8 @@ def table() -> str:
 
 
 def _answers(requests: "tuple[object, ...]") -> str:
-    found = Counter(str(getattr(each, "status", None)) for each in requests)
-    return ", ".join(f"{status} x {count}" for status, count in sorted(found.items()))
+    answers = Counter(str(getattr(request, "status", None)) for request in requests)
+    return ", ".join(f"{status} x {count}" for status, count in sorted(answers.items()))
 
 
 def _predictions(ok: float, error: float) -> str:

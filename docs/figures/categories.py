@@ -46,12 +46,12 @@ def distinct(axes: Axes) -> None:
     """How far distinct counts are off, ten sketches of each size."""
     sizes = np.unique(np.geomspace(10, 100_000, 13).astype(int))
     for size in sizes.tolist():
-        found = []
+        estimates = []
         for run in range(10):
             sketch = Distinct()
             sketch.update(f"{run}-{name}" for name in range(size))
-            found.append(sketch.estimate() / size - 1)
-        axes.plot([size] * 10, np.array(found) * 100, "o", ms=3, color=BLUE, alpha=0.5)
+            estimates.append(sketch.estimate() / size - 1)
+        axes.plot([size] * 10, np.array(estimates) * 100, "o", ms=3, color=BLUE, alpha=0.5)
     axes.axhspan(
         -Distinct.RELATIVE_ERROR * 100, Distinct.RELATIVE_ERROR * 100, color=GREY, alpha=0.2
     )

@@ -26,21 +26,26 @@ def delays(law: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     evidence = new(STREAMS, rng, restart_rows=1_000)
     for _ in range(SHIFT_AT // 500):
         evidence.update(rng.multinomial(500, tilted(0.0), STREAMS))
-    found = np.full(STREAMS, np.inf)
+    delays_by_stream = np.full(STREAMS, np.inf)
     for rows in range(LOOK_ROWS, MOST_ROWS, LOOK_ROWS):
         evidence.update(rng.multinomial(LOOK_ROWS, law, STREAMS))
-        found[(evidence.log_e() >= np.log(FIELDS / ALPHA)) & np.isinf(found)] = rows
-        if np.isfinite(found).all():
+        delays_by_stream[
+            (evidence.log_e() >= np.log(FIELDS / ALPHA)) & np.isinf(delays_by_stream)
+        ] = rows
+        if np.isfinite(delays_by_stream).all():
             break
-    return found
+    return delays_by_stream
 
 
 def beside_peers(axes: Axes) -> None:
     """Each monitor a point: how fast it found one shift, and how often there was none."""
     measured = json.loads(RESULTS.read_text())
-    for name, each in measured.items():
+    for name, results in measured.items():
         is_ours = name.startswith("mlmonitor")
-        delay, false = each["median_delay_rows"], 100 * each["fields_alerted"] / each["fields"]
+        delay, false = (
+            results["median_delay_rows"],
+            100 * results["fields_alerted"] / results["fields"],
+        )
         if delay is None:
             continue
         axes.plot(false, delay, "o" if is_ours else "x", color=BLUE if is_ours else ORANGE)
@@ -61,11 +66,13 @@ def main() -> None:
     """Ours against the size of the change; then one size beside the peers."""
     rng = np.random.default_rng(4)
     laws = [tilted(by) for by in TILTS]
-    found = np.array([np.quantile(delays(law, rng), [0.1, 0.5, 0.9]) for law in laws]).T
+    quantiles = np.array([np.quantile(delays(law, rng), [0.1, 0.5, 0.9]) for law in laws]).T
     at = [psi_of(law) for law in laws]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4), sharey=True)
-    left.fill_between(at, found[0], found[2], color=BLUE, alpha=0.2, lw=0, label="80 % of changes")
-    left.plot(at, found[1], "o-", ms=4, color=BLUE, label="median")
+    left.fill_between(
+        at, quantiles[0], quantiles[2], color=BLUE, alpha=0.2, lw=0, label="80 % of changes"
+    )
+    left.plot(at, quantiles[1], "o-", ms=4, color=BLUE, label="median")
     left.set(
         xscale="log", yscale="log", xlabel="PSI of the change", ylabel="rows until it is found"
     )

@@ -13,17 +13,17 @@ ALPHA, FIELDS = 0.01, 20
 
 def tilted(by: float) -> np.ndarray:
     """Equal shares, moved along the bins."""
-    found = np.exp(by * np.linspace(-1, 1, BINS))
-    return found / found.sum()
+    tilted_shares = np.exp(by * np.linspace(-1, 1, BINS))
+    return tilted_shares / tilted_shares.sum()
 
 
 def path(kind: EProcess, laws: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
     """The logarithm to base 10 of each stream's e-value, look by look."""
-    found = []
+    values = []
     for law in laws:
         kind.update(rng.multinomial(LOOK_ROWS, law, len(kind.log_e())))
-        found.append(kind.log_e() / np.log(10))
-    return np.array(found)
+        values.append(kind.log_e() / np.log(10))
+    return np.array(values)
 
 
 def new(streams: int, rng: np.random.Generator, *, restart_rows: int) -> EProcess:
@@ -47,8 +47,8 @@ def main() -> None:
         (1_000, "restarts every 1,000 rows", BLUE),
         (1 << 40, "one running total", ORANGE),
     ):
-        found = path(new(1, rng, restart_rows=restart_rows), laws, rng)
-        right.plot(looks, found, color=color, label=name)
+        levels = path(new(1, rng, restart_rows=restart_rows), laws, rng)
+        right.plot(looks, levels, color=color, label=name)
     limit(right, np.log10(FIELDS / ALPHA), "20 / 0.01: alert for one field of twenty")
     right.axvline(SHIFT_AT, color="0.2", lw=0.9, ls="--")
     right.set(title="a change of PSI 0.11 after 50,000 rows", ylim=(-4, 14))

@@ -24,10 +24,10 @@ def errors(offset: float, values: np.ndarray) -> tuple[float, float]:
 def main() -> None:
     """Both errors against the offset."""
     values = np.random.default_rng(1).normal(size=ROWS)
-    found = np.maximum([errors(offset, values) for offset in OFFSETS], 1e-17)
+    largest = np.maximum([errors(offset, values) for offset in OFFSETS], 1e-17)
     figure, axes = plt.subplots(figsize=(6.5, 3.2))
-    axes.loglog(OFFSETS, found[:, 1], "s--", color=ORANGE, ms=4, label="sum and sum of squares")
-    axes.loglog(OFFSETS, found[:, 0], "o-", color=BLUE, ms=4, label="Moments, 20 blocks merged")
+    axes.loglog(OFFSETS, largest[:, 1], "s--", color=ORANGE, ms=4, label="sum and sum of squares")
+    axes.loglog(OFFSETS, largest[:, 0], "o-", color=BLUE, ms=4, label="Moments, 20 blocks merged")
     axes.set(xlabel="mean of the values, their deviation being 1", ylabel="relative error of it")
     axes.legend(frameon=False)
     save(figure, __file__)

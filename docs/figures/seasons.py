@@ -18,8 +18,8 @@ SLOPE = np.linspace(-1, 1, BINS)
 
 def law(hour: int, tilt: float) -> np.ndarray:
     """Bin shares that lean one way by day, the other by night, and one way more after a shift."""
-    found = np.exp((0.6 * np.sin(2 * np.pi * hour / 24) + tilt) * SLOPE)
-    return found / found.sum()
+    shares = np.exp((0.6 * np.sin(2 * np.pi * hour / 24) + tilt) * SLOPE)
+    return shares / shares.sum()
 
 
 def stream() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -30,7 +30,7 @@ def stream() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     reference = np.array([[rng.multinomial(n, law(h, 0.0)) for h, n in enumerate(rows)]])
     present = np.ones((1, BINS), np.bool_)
     plain, seasonal = EProcess(reference.sum(axis=1), present), SeasonalEProcess(reference, present)
-    at, high, found = [], [], []
+    at, high, levels = [], [], []
     for hour in range(24 * DAYS):
         seasonal.begin_season(hour % SEASONS)
         looks = max(int(HOUR_ROWS * load[hour % SEASONS]) // LOOK_ROWS, 1)
@@ -41,18 +41,18 @@ def stream() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             seasonal.update(counts)
             at.append((hour + (look + 1) / looks) / 24)
             high.append(counts[0, -3:].sum() / LOOK_ROWS)
-            found.append((plain.log_e()[0] / np.log(10), seasonal.log_e()[0] / np.log(10)))
-    return np.array(at), np.array(high), np.array(found)
+            levels.append((plain.log_e()[0] / np.log(10), seasonal.log_e()[0] / np.log(10)))
+    return np.array(at), np.array(high), np.array(levels)
 
 
 def main() -> None:
     """Draw them below each other."""
-    at, high, found = stream()
+    at, high, levels = stream()
     figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(8, 5), height_ratios=(2, 3))
     above.plot(at, high, ".", ms=3, color="0.4")
     above.set_ylabel("share of the\nthree highest bins")
     for values, name, color in zip(
-        found.T, ("without seasons", "hour_of_day"), ("tab:red", "tab:blue"), strict=True
+        levels.T, ("without seasons", "hour_of_day"), ("tab:red", "tab:blue"), strict=True
     ):
         below.plot(at, values, color=color, label=name)
     below.axhline(2, color="0.3", lw=0.8, ls=":")

@@ -24,20 +24,20 @@ def rank_errors(name: str) -> np.ndarray:
     digest = TDigest(1)
     for start in range(0, ROWS, BLOCK):
         digest.update(values[None, start : start + BLOCK])
-    found, ordered = digest.quantile(Q)[0], np.sort(values)
-    low, high = (ordered.searchsorted(found, side=side) / ROWS for side in ("left", "right"))
+    estimates, ordered = digest.quantile(Q)[0], np.sort(values)
+    low, high = (ordered.searchsorted(estimates, side=side) / ROWS for side in ("left", "right"))
     return np.maximum(np.maximum(low - Q, Q - high), 0.0)
 
 
 def main() -> None:
     """The largest and the median error over all streams but those with a gap, which stand out."""
     figure, axes = plt.subplots(figsize=(7, 3.8))
-    found = {name: rank_errors(name) for name in streams.STREAMS}
-    others = np.array([errors for name, errors in found.items() if name not in GAPPED])
+    by_stream = {name: rank_errors(name) for name in streams.STREAMS}
+    others = np.array([errors for name, errors in by_stream.items() if name not in GAPPED])
     axes.fill_between(LOGITS, 1e-7, others.max(axis=0), color=GREY, alpha=0.35, lw=0)
     axes.plot(LOGITS, others.max(axis=0), color=GREY, lw=1, label=f"worst of {len(others)} streams")
     for name, color in zip(GAPPED, (ORANGE, BLUE), strict=True):
-        axes.semilogy(LOGITS, np.maximum(found[name], 1e-7), color=color, lw=0.9, label=name)
+        axes.semilogy(LOGITS, np.maximum(by_stream[name], 1e-7), color=color, lw=0.9, label=name)
     outer = np.abs(LOGITS) >= np.log(999)
     promised = np.where(outer, TDigest.TAIL_ERROR, TDigest.MIDDLE_ERROR)
     axes.step(LOGITS, promised, color="0.1", lw=1.2, where="mid", label="promised")

@@ -31,7 +31,7 @@ def rows(rng: np.random.Generator, count: int, turn: Floats, *, new: float) -> d
     words = rng.choice(WORDS[:3_000], (count, 20), p=OFTEN)
     fresh = rng.choice(WORDS[3_000:], (count, 20))
     mixed = np.where(rng.random((count, 20)) < new, fresh, words)
-    return {"vector": vectors @ turn, "comment": [" ".join(each) for each in mixed]}
+    return {"vector": vectors @ turn, "comment": [" ".join(chosen) for chosen in mixed]}
 
 
 def watched(rng: np.random.Generator) -> dict[str, list[float]]:
@@ -55,9 +55,9 @@ def watched(rng: np.random.Generator) -> dict[str, list[float]]:
             told_rows = rows(rng, STEP, same if is_calm else turned, new=0.0 if is_calm else 0.02)
             monitor.record({n: v[:-1] for n, v in told_rows.items()}, np.zeros(STEP - 1))
             monitor.flush(timeout_seconds=30)
-            known = {"field": "vector.kernel_similarity", "measure": "mmd"}
-            series["mmd"].append(exporter.value("mlmonitor.drift.score", known))
-            series["chance"].append(exporter.value("mlmonitor.drift.threshold", known))
+            labels = {"field": "vector.kernel_similarity", "measure": "mmd"}
+            series["mmd"].append(exporter.value("mlmonitor.drift.score", labels))
+            series["chance"].append(exporter.value("mlmonitor.drift.threshold", labels))
             status = monitor.status()
             series["norm"].append(status.field("vector.norm", role="derived").mean)
             unknown = status.field("comment.unknown_words", role="derived")

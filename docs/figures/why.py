@@ -48,9 +48,9 @@ def main() -> None:
         profile.update(Block(SIZE, numeric, np.zeros((3, 3), np.int64), [line.tolist()]))
         shift = why.explain(profile)
         shifts.append(0.0 if shift is None else shift.shift)
-        for each in () if shift is None else shift.contributions:
-            mixes[each.field].append(each.mix)
-            limits[each.field].append(each.threshold)
+        for contribution in () if shift is None else shift.contributions:
+            mixes[contribution.field].append(contribution.mix)
+            limits[contribution.field].append(contribution.threshold)
     draw(shifts, mixes, limits)
 
 

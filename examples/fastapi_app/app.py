@@ -64,12 +64,12 @@ class Settings(BaseModel):
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
         """The settings that the environment names; the only place that reads it."""
         prefix = "CLAIMS_"
-        found = {
+        options = {
             key.removeprefix(prefix).lower(): value
             for key, value in environ.items()
             if key.startswith(prefix)
         }
-        return cls.model_validate(found)
+        return cls.model_validate(options)
 
 
 def create_app(model: SeverityModel, monitor: Monitor) -> FastAPI:

@@ -25,13 +25,13 @@ class Event(NamedTuple):
 
 def shifted(claims: Sequence[Claim], inflation: Inflation) -> list[Claim]:
     """The claims, with inflation for those reported from `SHIFT_DATE` on."""
-    return [inflation.applied(each) if each.reported >= SHIFT_DATE else each for each in claims]
+    return [inflation.applied(claim) if claim.reported >= SHIFT_DATE else claim for claim in claims]
 
 
 def agenda(claims: Sequence[Claim]) -> list[Event]:
     """Every report and every closure once, by day."""
-    reports = [Event(each.reported, is_closure=False, claim=at) for at, each in enumerate(claims)]
-    closures = [Event(each.closed, is_closure=True, claim=at) for at, each in enumerate(claims)]
+    reports = [Event(claim.reported, is_closure=False, claim=at) for at, claim in enumerate(claims)]
+    closures = [Event(claim.closed, is_closure=True, claim=at) for at, claim in enumerate(claims)]
     return sorted(reports + closures)
 
 

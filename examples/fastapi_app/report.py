@@ -48,8 +48,8 @@ class Progress:
 def comparison(before: Snapshot, after: Snapshot) -> str:
     """The fields of two windows side by side."""
     head = ["field", "role", "mean", "psi", "chance", "mean", "psi", "chance", ""]
-    earlier = {(each.role, each.name): each for each in before.fields}
-    rows = [_field_row(earlier.get((each.role, each.name)), each) for each in after.fields]
+    earlier = {(field.role, field.name): field for field in before.fields}
+    rows = [_field_row(earlier.get((field.role, field.name)), field) for field in after.fields]
     shown = table(head, rows, left=2)
     line = shown.partition("\n")[0]
     left, right = (at("chance") + len("chance") for at in (line.index, line.rindex))
@@ -111,7 +111,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int) -> s
 
 
 def _field_row(before: FieldSnapshot | None, after: FieldSnapshot) -> list[str]:
-    sides = [cell for each in (before, after) for cell in _side(each)]
+    sides = [cell for side in (before, after) for cell in _side(side)]
     return [after.name, after.role, *sides, "<- alert" if after.has_alert else ""]
 
 

@@ -52,11 +52,11 @@ class Received:
                     self._add((instance, point.series), point)
 
     def _add(self, key: tuple[str, tuple[str, Attributes]], point: Counted) -> None:
-        known = self._newest.get(key)
-        if known is not None and point.is_delta:
-            point = point._replace(value=known.value + point.value)
+        newest = self._newest.get(key)
+        if newest is not None and point.is_delta:
+            point = point._replace(value=newest.value + point.value)
         # A batch that was sent again may bring an older total after a newer one.
-        if known is None or point.is_delta or point.time_unix_ns >= known.time_unix_ns:
+        if newest is None or point.is_delta or point.time_unix_ns >= newest.time_unix_ns:
             self._newest[key] = point
 
     def total(self, name: str, **attributes: str) -> int:
@@ -130,10 +130,13 @@ def _handler(received: Received) -> type[BaseHTTPRequestHandler]:
 
 def _metrics(request: ExportMetricsServiceRequest) -> Iterator[tuple[str, Metric]]:
     for resource in request.resource_metrics:
-        found = {each.key: each.value.string_value for each in resource.resource.attributes}
+        attributes = {
+            attribute.key: attribute.value.string_value
+            for attribute in resource.resource.attributes
+        }
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
-                yield found.get("service.instance.id", ""), metric
+                yield attributes.get("service.instance.id", ""), metric
 
 
 def _counted(metric: Metric) -> Iterator[Counted]:
@@ -144,5 +147,7 @@ def _counted(metric: Metric) -> Iterator[Counted]:
     )
     for point in metric.sum.data_points:
         value = point.as_int if point.WhichOneof("value") == "as_int" else point.as_double
-        labels = tuple(sorted((each.key, each.value.string_value) for each in point.attributes))
+        labels = tuple(
+            sorted((attribute.key, attribute.value.string_value) for attribute in point.attributes)
+        )
         yield Counted((metric.name, labels), labels, value, point.time_unix_nano, is_delta)

@@ -56,15 +56,15 @@ class Snapshot(BaseModel):
             and ErrorSnapshot(count=performance.count, mae=performance.mae, bias=performance.bias),
             fields=[
                 FieldSnapshot(
-                    name=each.name,
-                    role=each.role,
-                    count=each.count,
-                    mean=each.mean,
-                    psi=each.psi,
-                    psi_threshold=each.psi_threshold,
-                    has_alert=each.has_alert,
+                    name=field.name,
+                    role=field.role,
+                    count=field.count,
+                    mean=field.mean,
+                    psi=field.psi,
+                    psi_threshold=field.psi_threshold,
+                    has_alert=field.has_alert,
                 )
-                for each in status.fields
+                for field in status.fields
             ],
             alerts=[str(alert) for alert in status.alerts],
             mix=_mix(status),

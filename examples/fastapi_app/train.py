@@ -66,7 +66,7 @@ class SeverityModel:
             for name in claims.WATCHED
         }
         total = sum(lost.values()) or 1.0
-        return {name: each / total for name, each in lost.items()}
+        return {name: increase / total for name, increase in lost.items()}
 
     def _matrix(self, columns: Columns) -> Floats:
         parts: list[Sequence[float]] = [

@@ -229,13 +229,13 @@ def _conclusion(listed: Sequence[Quarter], trained: float) -> str:
         for quarter in certain
         if np.isfinite(quarter.cohort.projected["mae"].low)
     ]
-    held = sum(estimate.low <= cost <= estimate.high for estimate, cost in intervals)
+    covered = sum(estimate.low <= cost <= estimate.high for estimate, cost in intervals)
     return textwrap.fill(
         f"It was {trained:,.0f} at training, and {limit:,.0f} is tolerated. By arrival "
         f"{beyond} of {len(late)} quarters since the inflation are beyond that, in the end "
         f"{sum(quarter.in_the_end > limit for quarter in late)}: labels of older claims keep "
         "arriving, and small claims close first. The projection allows for that: its interval "
-        f"holds what came out in {held} of {len(intervals)} quarters.",
+        f"holds what came out in {covered} of {len(intervals)} quarters.",
         width=96,
         initial_indent="  ",
         subsequent_indent="  ",

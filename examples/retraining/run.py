@@ -97,9 +97,9 @@ class Service:
         self.monitor.record(claims.features, self.model.predict(matrix), ids=ids)
         self.open.append((day, ids, claims))
         while self.open[0][0] <= day - LABEL_DELAY:
-            _, closed, known = self.open.popleft()
-            self.monitor.label(closed, known.costs)
-            self.recent.append(known)
+            _, closed, labelled = self.open.popleft()
+            self.monitor.label(closed, labelled.costs)
+            self.recent.append(labelled)
         self.monitor.flush()  # a running service exports every minute by itself
 
     def retrain(self, day: int) -> None:

@@ -13,8 +13,8 @@ def main() -> None:
     password = os.environ["GRAFANA_DATABASE_PASSWORD"]
     with psycopg.connect(os.environ["MLMONITOR_DATABASE"], autocommit=True) as connection:
         user = sql.Identifier(USER)
-        known = connection.execute("select 1 from pg_roles where rolname = %s", (USER,)).fetchone()
-        if known is None:
+        role = connection.execute("select 1 from pg_roles where rolname = %s", (USER,)).fetchone()
+        if role is None:
             connection.execute(sql.SQL("create role {}").format(user))
         statement = sql.SQL("alter role {} login password {}")
         connection.execute(statement.format(user, sql.Literal(password)))

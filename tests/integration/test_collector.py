@@ -214,7 +214,7 @@ def test_counters_are_cumulative_whole_numbers_that_start_at_zero(
     """Each series starts at 0, never falls, keeps its start time, and is an integer throughout."""
     exported(collector, rng)
     series: dict[object, list[Any]] = {}
-    for received in sorted(collector.sink.points, key=lambda each: each.point.time_unix_nano):
+    for received in sorted(collector.sink.points, key=lambda point: point.point.time_unix_nano):
         if received.metric.WhichOneof("data") == "sum":
             assert received.metric.sum.is_monotonic
             assert received.metric.sum.aggregation_temporality == 2

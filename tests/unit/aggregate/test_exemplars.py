@@ -105,7 +105,9 @@ def test_a_latency_and_an_error_have_the_last_call_that_was_traced(calls: Any) -
             durations[bisect_left(BOUNDS, seconds)] = exemplar(seconds, time_ns, origin)
         if error is not None:
             errors[error] = exemplar(1.0, time_ns, origin)
-    assert kept.durations == tuple(sorted(durations.values(), key=lambda each: each.time_ns))
+    assert kept.durations == tuple(
+        sorted(durations.values(), key=lambda duration: duration.time_ns)
+    )
     assert {name: kept.of_error(name) for name in errors} == {k: (v,) for k, v in errors.items()}
     assert kept.of_error("C") == ()
 

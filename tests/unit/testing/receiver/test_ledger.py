@@ -320,6 +320,6 @@ def test_waiting_ends_when_the_condition_holds_or_the_time_is_up() -> None:
     ledger = Ledger()
     thread = threading.Timer(0.01, take, (ledger, counter("n", number(2, at=1, since=0))))
     thread.start()
-    assert ledger.wait_until(lambda found: found.total("n") == 2, timeout_seconds=30)
+    assert ledger.wait_until(lambda points: points.total("n") == 2, timeout_seconds=30)
     thread.join()
-    assert not ledger.wait_until(lambda found: found.total("n") == 3, timeout_seconds=0.01)
+    assert not ledger.wait_until(lambda points: points.total("n") == 3, timeout_seconds=0.01)
