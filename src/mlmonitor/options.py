@@ -5,7 +5,7 @@ from importlib import import_module
 from itertools import pairwise
 from math import isfinite
 from os import PathLike
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.vector_copiers import VectorCopiers
@@ -20,7 +20,6 @@ from mlmonitor.derived.kpi_values import check_kpis
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
 from mlmonitor.export.preload import gevent_will_patch, load_clients
-from mlmonitor.forks import hold_forks
 from mlmonitor.records import Declared, Field, Kind, Kpi, Metric, Objective, Role
 from mlmonitor.reference.kind_inference import kinds_of
 from mlmonitor.reference.reference import Reference
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F")
 
-MOST_EDGES = 100
-"""Between the buckets of one feature."""
+MOST_EDGES = 100  # between the buckets of one feature
 
 
 def _name_type(value: object) -> str:
@@ -98,7 +96,7 @@ def _list_exporters(exporters: object, environ: Mapping[str, str]) -> list[Expor
 
 
 def check_events(
-    events: object, reference: Reference | None, config: Config
+    events: "EventDestination | None", reference: Reference | None, config: Config
 ) -> "EventDestination | None":
     """Return where events go, if anywhere; its fields are those of the reference, if there is one.
 
@@ -107,25 +105,22 @@ def check_events(
     """
     if events is None or not config.enabled:
         return None
-    with hold_forks():
-        from mlmonitor.events.event_options import EventOptions
+    from mlmonitor.events.event_options import EventOptions
 
     if not (hasattr(events, "open") and isinstance(getattr(events, "options", None), EventOptions)):
         raise ConfigError(
             f"events: expected Kafka(...), Postgres(...) or Files(...), got {_name_type(events)}"
         )
-    destination = cast("EventDestination", events)
     if reference is not None:
-        destination.options.check_fields([*(field.name for field in reference.fields), "actual"])
-    return destination
+        events.options.check_fields([*(field.name for field in reference.fields), "actual"])
+    return events
 
 
 def resolve_notify(notify: Sequence[Any]) -> "tuple[Webhook, ...]":
     """Return the webhooks; their client is imported now, as those of exporters are."""
     if notify == ():
         return ()
-    with hold_forks():
-        from mlmonitor.notify.webhook import check_notify
+    from mlmonitor.notify.webhook import check_notify
 
     webhooks = check_notify(notify)
     if webhooks and not gevent_will_patch():

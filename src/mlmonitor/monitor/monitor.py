@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from os import PathLike
 from typing import TYPE_CHECKING, Self
 
@@ -32,6 +33,14 @@ if TYPE_CHECKING:
     from mlmonitor.reference.reference import Reference
     from mlmonitor.status.status import Status
     from mlmonitor.verdict.verdict import Verdict
+    from mlmonitor.worker.worker import Worker
+
+
+def _load_parts() -> None:
+    """Import what a monitor needs to be created, so that importing this module is cheap."""
+    with hold_forks():
+        for name in ("options", "pipeline.pipeline", "worker.worker"):
+            import_module(f"mlmonitor.{name}")
 
 
 class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExchange):
@@ -109,11 +118,9 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
         config: Config | None = None,
         clock: Clock | None = None,
     ) -> None:
-        with hold_forks():  # imported here, so that importing this module is cheap
-            from mlmonitor import options
-            from mlmonitor.export.series.identity import Identity
-            from mlmonitor.pipeline import pipeline as _pipeline  # noqa: F401 - for _new_pipeline
-            from mlmonitor.worker.worker import Worker
+        _load_parts()
+        from mlmonitor import options
+        from mlmonitor.export.series.identity import Identity
 
         options.check_model(model)
         self.config: Config = options.resolve_config(config, os.environ)
@@ -143,10 +150,13 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
         self._begin_adoption(identity, None if named else names)
         self._events = options.check_events(events, self._reference, self.config)
         self._inbox = Inbox(self.config.buffer_rows, self.config.pending_predictions)
-        self._worker = Worker(
-            self._new_pipeline, self._reference, self._inbox, self.config, self._clock
-        )
+        self._worker = self._make_worker()
         self._begin_capture(names)
+
+    def _make_worker(self) -> "Worker":
+        from mlmonitor.worker.worker import Worker
+
+        return Worker(self._new_pipeline, self._reference, self._inbox, self.config, self._clock)
 
     def _begin_capture(self, names: tuple[str, ...]) -> None:
         """Create the host's side; `names` are those of positional features."""

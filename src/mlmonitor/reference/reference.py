@@ -122,25 +122,23 @@ class Reference(NotebookReference):
                 column has no known kind, or not the declared one.
             ConfigError: an option is unknown or out of bounds, or `times` is missing for a season.
         """
-        from mlmonitor.reference.fit_options import FitOptions  # only where models are trained
+        from mlmonitor.reference import fit_options, training_facts  # where models are trained
         from mlmonitor.reference.fitting.fit_reference import TrainingData, fit_reference
-        from mlmonitor.reference.training_facts import TrainingFacts
 
-        facts = TrainingFacts.check(
-            trained_at=trained_at,
-            importances=importances,
-            training_metrics=training_metrics,
-            training_seconds=training_seconds,
-            training_rows=training_rows,
-            parent_version=parent_version,
-        )
-        options = FitOptions.check(
+        options = fit_options.FitOptions.check(
             output=output,
             classes=classes,
             names=names,
             schema=schema,
             fields=fields,
-            facts=facts,
+            facts=training_facts.TrainingFacts.check(
+                trained_at=trained_at,
+                importances=importances,
+                training_metrics=training_metrics,
+                training_seconds=training_seconds,
+                training_rows=training_rows,
+                parent_version=parent_version,
+            ),
             anomaly_score=anomaly_score,
             segments=segments,
             max_segments=max_segments,
