@@ -26,6 +26,7 @@ from mlmonitor.compare.figures.attributions import Attributions
 from mlmonitor.compare.figures.begin_figures import begin_figures
 from mlmonitor.compare.figures.kpis import Kpis
 from mlmonitor.compare.incidents.examination import Examination
+from mlmonitor.compare.incidents.examine_labels import examine_labels
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.incidents.incident_tracker import IncidentTracker
 from mlmonitor.compare.objectives.service_state import ServiceState
@@ -262,6 +263,7 @@ class ModelState:
         """Sort alerts that fired or resolved into incidents; return those that opened or closed."""
         row = self.calls.rows
         find_fault = None if self.risk is None else self.risk.find_fault
+        examine_labels(self.risk, self.populations, self.incidents)
         cause = partial(find_cause, traffic=self.traffic, find_fault=find_fault)
         incidents = self._examination.group(changed, self.incidents, self.traffic, cause, row=row)
         if incidents and self.risk is not None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
 from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.causes.common_cause import CommonCause
 from mlmonitor.compare.estimated.estimated_performance import EstimatedPerformance
 from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.figures.attributions import AttributionsSnapshot
@@ -105,6 +106,7 @@ class LabelsSnapshot:
     estimated: the performance of the window, without labels; None without a calibration or
     predictions. risks: by measure, with the alerts on them. selection: how labelled predictions
     differ from those that never got a label; None with too few of either in mature cohorts.
+    fault: of the labels, their join or the scores, which explains the loss; None if none is known.
     """
 
     counts: Mapping[str, int]
@@ -117,6 +119,7 @@ class LabelsSnapshot:
     risks: Mapping[str, Risk] = field(default_factory=dict)
     alerts: tuple[Alert, ...] = ()
     selection: LabelSelection | None = None
+    fault: CommonCause | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,7 @@ def _build_labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot
         else tracker.cohorts(now=now, estimated=estimates_by_period(estimator)),
         selection=None if tracker is None else tracker.selection(now=now),
         risks={} if state.risk is None else state.risk.risks,
+        fault=None if state.risk is None else state.risk.faults.label_fault,
         alerts=tuple(
             alert
             for part in (state.risk, state.estimates)

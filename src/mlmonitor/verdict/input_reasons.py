@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mlmonitor.compare.alerts.alert import Alert
+from mlmonitor.compare.causes.common_cause import CommonCause
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.formatting import amount, truncate
@@ -11,19 +12,8 @@ from mlmonitor.verdict.labelled_windows import maturity_of
 from mlmonitor.verdict.verdict import VerdictReason
 
 _FAULTS = (
-    *(
-        "renamed",
-        "respelt",
-        "merged",
-        "exchanged",
-        "unreadable",
-        "swapped",
-        "filled",
-        "lost",
-        "stuck",
-        "repeated",
-    ),
-    *("misaligned_labels", "inverted_scores"),
+    *("renamed", "respelt", "merged", "exchanged", "unreadable"),
+    *("swapped", "filled", "lost", "stuck", "repeated"),
 )
 """Causes that are repaired in the data; a model trained on such rows would learn the fault."""
 
@@ -38,6 +28,13 @@ def fault_reason(incidents: Sequence[Incident]) -> VerdictReason | None:
     fields = tuple(dict.fromkeys(alert.field for fault in faults for alert in fault.members))
     titles = ", ".join(truncate(fault.title, 80) for fault in faults[:_NAMED])
     return VerdictReason("input", f"repair the data first: {titles}", fields=fields)
+
+
+def label_fault_reason(fault: CommonCause | None) -> VerdictReason | None:
+    """Describe a fault of the labels, of their join or of the scores; None if there is none."""
+    if fault is None:
+        return None
+    return VerdictReason("input", f"repair the labels first: {fault.title}; {fault.advice}")
 
 
 def drift_reason(alerts: Sequence[Alert], *, judged_until: float | None) -> VerdictReason | None:

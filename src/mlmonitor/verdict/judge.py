@@ -6,7 +6,12 @@ from datetime import UTC, datetime
 from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.verdict.bound_reasons import LossBreach, estimate_reason, find_breach
 from mlmonitor.verdict.early_rise import find_early_rise, find_standing_rise
-from mlmonitor.verdict.input_reasons import drift_reason, fault_reason, label_reason
+from mlmonitor.verdict.input_reasons import (
+    drift_reason,
+    fault_reason,
+    label_fault_reason,
+    label_reason,
+)
 from mlmonitor.verdict.labelled_windows import LabelledWindow, list_mature, list_windows
 from mlmonitor.verdict.loss_reasons import (
     Miscalibration,
@@ -47,7 +52,7 @@ def _decide(
 ) -> tuple[Action, Reasons]:
     """Return the action and its reasons, the decisive one first."""
     action, reasons = _decide_by_labels(snapshot, limits, previous)
-    fault = fault_reason(snapshot.incidents)
+    fault = fault_reason(snapshot.incidents) or label_fault_reason(snapshot.labels.fault)
     if action != "keep" and fault is not None:
         return "keep", [fault, *reasons]
     age = age_reason(snapshot, limits.max_age_seconds)

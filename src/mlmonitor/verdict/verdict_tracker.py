@@ -48,6 +48,7 @@ def _list_grounds(snapshot: ModelSnapshot, limits: VerdictLimits) -> Hashable:
         tuple((c.start, c.predicted, c.labelled, c.maturity) for c in labels.cohorts),
         tuple((a.role, a.field, a.segment, a.measure) for a in snapshot.alerts),
         tuple((incident.cause, incident.title) for incident in snapshot.incidents),
+        labels.fault,
         tuple((risk.measure, risk.count, risk.is_firing) for risk in labels.risks.values()),
         tuple(
             (objective.objective, objective.count, objective.is_met)

@@ -107,17 +107,47 @@ def test_labels_in_another_unit_are_named() -> None:
     assert any("multiplied by about 0.001" in title for title in titles), titles
 
 
-def test_shuffled_labels_have_no_known_cause() -> None:
-    """The title names the measure."""
+@pytest.mark.parametrize("make", [numbers, scores])
+def test_shuffled_labels_are_unrelated_to_predictions(make: Any) -> None:
+    """While no feature, prediction or actual has moved."""
+    rng = np.random.default_rng(4)
+    service = Labelled(*make(rng, ROWS))
+    with service.monitor:
+        service.serve(*make(rng, 500))
+        x, predictions, actuals = make(rng, 500)
+        service.serve(x, predictions, rng.permutation(actuals))
+        (incident,) = service.incidents()
+    assert incident.cause == "unrelated_labels"
+    assert "how labels are joined" in incident.advice
+
+
+def test_labels_unrelated_to_predictions_after_a_drift_are_no_fault_of_labels() -> None:
+    """The model may be useless for rows that it has never seen."""
     rng = np.random.default_rng(4)
     service = Labelled(*numbers(rng, ROWS))
     with service.monitor:
         service.serve(*numbers(rng, 500))
-        x, predictions, actuals = numbers(rng, 500)
+        x, predictions, actuals = numbers(rng, 500, shift=1.0)
         service.serve(x, predictions, rng.permutation(actuals))
-        (incident,) = service.incidents()
-    assert incident.cause == "performance"
-    assert incident.title.startswith("the model does worse: mae ")
+        causes = {incident.cause for incident in service.incidents()}
+    assert "unrelated_labels" not in causes
+
+
+def test_a_model_that_repeats_the_last_value_has_no_shifted_labels() -> None:
+    """Its predictions equal the labels of the row before at all times, and always did."""
+    rng = np.random.default_rng(8)
+
+    def walk(rows: int, step: float) -> tuple[Any, Any, Any]:
+        path = np.cumsum(rng.normal(0, step, rows + 1))
+        path -= np.linspace(path[0], path[-1], rows + 1)
+        return rng.normal(size=rows), path[:-1], path[1:]
+
+    service = Labelled(*walk(ROWS, 1.0))
+    with service.monitor:
+        service.serve(*walk(1_000, 1.0))
+        service.serve(*walk(500, 3.0))
+        causes = {incident.cause for incident in service.incidents()}
+    assert "misaligned_labels" not in causes
 
 
 def test_a_drift_without_harm_is_called_benign() -> None:

@@ -59,9 +59,10 @@ def inflated(rng: np.random.Generator, rows: int) -> Rows:
 
 
 def another_concept(rng: np.random.Generator, rows: int) -> Rows:
-    """The actual follows another feature."""
+    """The actual follows another feature more than the one that the model knows."""
     drawn = draw(rng, rows)
-    return drawn._replace(actual=10 + 2 * drawn.z + rng.normal(size=rows))
+    actual = 10 + 1.2 * drawn.x + 1.6 * drawn.z + rng.normal(size=rows)
+    return drawn._replace(actual=actual)
 
 
 def shuffled(rng: np.random.Generator, rows: int) -> Rows:
@@ -161,11 +162,10 @@ def test_predictions_too_low_in_the_right_order_are_recalibrated() -> None:
     assert "too low" in str(verdict)
 
 
-@pytest.mark.parametrize("make", [another_concept, shuffled])
-def test_a_loss_that_no_line_corrects_calls_for_retraining(make: Make) -> None:
+def test_a_loss_that_no_line_corrects_calls_for_retraining() -> None:
     """The callback is called once."""
     service = Service()
-    verdict = service.run_day(make, rows=500)
+    verdict = service.run_day(another_concept, rows=500)
     assert verdict.action == "retrain"
     reason = verdict.reasons[0]
     assert (reason.code, reason.measure, reason.count) == ("risk", "mae", 500)
@@ -367,20 +367,70 @@ def test_the_losses_of_the_reference_are_a_baseline_without_training_metrics() -
     assert service.run_day(another_concept).action == "retrain"
 
 
-def test_labels_that_belong_to_other_rows_call_for_repair() -> None:
-    """Labels shifted by one row: another model would be as bad."""
+def shifted(rng: np.random.Generator, rows: int) -> Rows:
+    """Each label belongs to the row before."""
+    drawn = draw(rng, rows)
+    return drawn._replace(actual=np.roll(drawn.actual, 1))
+
+
+def negated(rng: np.random.Generator, rows: int) -> Rows:
+    """The labels have the opposite sign."""
+    drawn = draw(rng, rows)
+    return drawn._replace(actual=-drawn.actual)
+
+
+def in_thousands(rng: np.random.Generator, rows: int) -> Rows:
+    """The labels have another unit."""
+    drawn = draw(rng, rows)
+    return drawn._replace(actual=drawn.actual / 1_000)
+
+
+@pytest.mark.parametrize(
+    ("make", "cause"),
+    [
+        (shuffled, "unrelated_labels"),
+        (shifted, "misaligned_labels"),
+        (negated, "inverted_scores"),
+        (in_thousands, "scaled_labels"),
+    ],
+)
+def test_labels_with_a_fault_call_for_their_repair_instead_of_another_model(
+    make: Make, cause: str
+) -> None:
+    """Another model would be as bad; the advice stays until the newest labels are good again."""
     service = Service()
+    service.run_day(calm, rows=600)
+    verdict = service.run_day(make)
+    assert cause in {incident.cause for incident in service.monitor.status().incidents}
+    assert (verdict.action, verdict.reasons[0].code) == ("keep", "input")
+    assert "repair the labels first" in verdict.reasons[0].text
+    repaired = service.run_day(calm, rows=200)
+    assert repaired.action == "keep"
+    assert service.verdicts == []
 
-    def shifted(rng: np.random.Generator, rows: int) -> Rows:
-        drawn = draw(rng, rows)
-        return drawn._replace(actual=np.roll(drawn.actual, 1))
 
-    verdict = service.run_day(shifted, rows=2_000)
-    assert "misaligned_labels" in {
-        incident.cause for incident in service.monitor.status().incidents
-    }
-    assert verdict.action == "keep"
-    assert verdict.reasons[0].code == "input"
+def test_a_concept_that_changes_after_a_fault_of_labels_calls_for_retraining() -> None:
+    """Pairs with a loss that no fault explains refute the fault."""
+    service = Service()
+    service.run_day(shuffled)
+    assert service.run_day(another_concept).action == "retrain"
+
+
+def test_a_concept_that_changes_bit_by_bit_calls_for_retraining_although_nothing_else_moves() -> (
+    None
+):
+    """The loss is beyond its limit long before the labels have nothing to do with predictions."""
+    service, actions = Service(), []
+    for day in range(1, 11):
+
+        def fading(rng: np.random.Generator, rows: int, share: float = day / 10) -> Rows:
+            drawn = draw(rng, rows)
+            moved = 10 + 2 * drawn.z + rng.normal(size=rows)
+            return drawn._replace(actual=(1 - share) * drawn.actual + share * moved)
+
+        actions.append(service.run_day(fading, rows=300).action)
+    assert "retrain" in actions[:5]
+    assert actions[-1] == "retrain"
 
 
 def test_a_model_older_than_its_declared_age_calls_for_retraining() -> None:

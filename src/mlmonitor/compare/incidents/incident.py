@@ -23,6 +23,9 @@ Cause = Literal[
     "inputs",
     "misaligned_labels",
     "inverted_scores",
+    "exchanged_classes",
+    "scaled_labels",
+    "unrelated_labels",
     "performance",
     "objective",
     "unknown",
@@ -39,8 +42,9 @@ class Incident:
     `respelt` (spaces, case, '.0', truncated), values of the wrong type (`unreadable`), a field
     without values (`lost`) or with a single one (`stuck`), rows that are `repeated`, the `service`
     failing or slow, `inputs` that moved the prediction or from one category to another, labels
-    shifted by rows (`misaligned_labels`), `inverted_scores`, a model whose `performance` alone
-    fell, an `objective` alone that is broken, or `unknown`.
+    shifted by rows (`misaligned_labels`), in another unit (`scaled_labels`), with the names of
+    other classes (`exchanged_classes`) or as if shuffled (`unrelated_labels`), `inverted_scores`, a
+    model whose `performance` alone fell, an `objective` alone that is broken, or `unknown`.
     title, cause, advice: what the window showed when it opened; later what the rows since show, so
     they may change while it is open.
     harm: whether the labels of predictions made since show a drift to be `harmful` or `benign`;

@@ -16,6 +16,7 @@ UNKNOWN: Final = "unknown"
 """The cause of an incident that is to be examined again."""
 
 _REPEATED: Final = "repeated"
+_PERFORMANCE: Final = "performance"
 
 
 class _OpenIncident:
@@ -122,6 +123,13 @@ class IncidentTracker:
             open_incident for open_incident in self._open if open_incident not in repeated[1:]
         ]
         return [replace(open_incident.incident, state="closed") for open_incident in repeated[1:]]
+
+    def name_fault(self, fault: CommonCause) -> None:
+        """Name the fault of labels that explains a performance, once newer labels have shown it."""
+        for each in self._open:
+            if each.incident.cause == _PERFORMANCE:
+                each.incident, each.is_examined = _explain(each.incident, fault), True
+                self._renamed.append(each.incident)
 
     def drain_renamed(self) -> list[Incident]:
         """Return the incidents whose title has changed since the last call, for the event log."""

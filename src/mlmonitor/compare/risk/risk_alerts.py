@@ -1,6 +1,6 @@
 """Alerts on harmful drift: the risk of the live model compared with that at training."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -10,16 +10,16 @@ from mlmonitor.aggregate.outcomes.cohort_table import CohortTable
 from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
 from mlmonitor.aggregate.outcomes.row_losses import loss_measures, measure_losses, to_measure
 from mlmonitor.aggregate.segments import ALL
-from mlmonitor.compare.alerts.alert import PERFORMANCE_FIELD, Alert
+from mlmonitor.compare.alerts.alert import ESTIMATED_FIELD, PERFORMANCE_FIELD, Alert
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.causes.common_cause import CommonCause
 from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
-from mlmonitor.compare.risk.label_faults import find_label_fault, newest_pairs
 from mlmonitor.compare.risk.loss_intake import LossIntake
 from mlmonitor.compare.risk.losses_since import HarmFinding, LossesSince
+from mlmonitor.compare.risk.pairs.fault_watch import LabelFaultWatch
+from mlmonitor.compare.risk.pairs.label_faults import ToleratedLoss
 from mlmonitor.compare.risk.rank_losses import RankLosses, ranked_measures
-from mlmonitor.compare.risk.recent_pairs import RecentPairs
 from mlmonitor.compare.risk.risk import Risk
 from mlmonitor.compare.risk.risk_baseline import RiskBaseline
 from mlmonitor.compare.risk.risk_stream import RiskLimits, RiskStream
@@ -75,7 +75,8 @@ class RiskAlerts:
         self._plan: OutcomePlan | None = None
         self._effects: GroupEffects | None = None
         self._ranks: RankLosses | None = None
-        self._pairs, self._since = RecentPairs(), LossesSince()
+        self.faults: LabelFaultWatch = LabelFaultWatch()
+        self._since = LossesSince()
         self._open = OpenAlerts()
 
     def begin(self, plan: OutcomePlan, effects: GroupEffects | None = None) -> None:
@@ -97,7 +98,7 @@ class RiskAlerts:
         losses = measure_losses(self._plan, block)
         if self._ranks is not None:
             losses[RANKED] = self._ranks.measure(block)
-        self._pairs.ingest(block)
+        self.faults.ingest(block)
         self._since.ingest(self._by_measure, losses, predicted_at)
         for intake in self._intakes:
             for start in range(0, block.rows, _BLOCK_LABELS):
@@ -158,19 +159,30 @@ class RiskAlerts:
             reason=f"{short(before)} {_SOURCES[stream.baseline.basis]}, {short(value)} now",
         )
 
+    def examine_pairs(self, drifts: Collection[Hashable]) -> None:
+        """Look for a fault of labels; `drifts` identify the alerts about drift that are firing."""
+        if self._plan is None:
+            return
+        tolerated = [
+            ToleratedLoss(
+                measure,
+                stream.baseline.loss * (1 + self._limits.tolerance),
+                stream.limit,
+                stream.baseline.bins.scale,
+            )
+            for measure, stream in self._by_measure.items()
+        ]
+        self.faults.update(self._plan, tolerated, drifts)
+
     def find_fault(self, alerts: Sequence[Alert]) -> CommonCause | None:
-        """Return the fault of the newest pairs that explains alerts on performance, if any does."""
-        for alert in alerts:
-            intake = next((i for i in self._intakes if i.measure == alert.measure), None)
-            is_ours = alert.field == PERFORMANCE_FIELD and alert.state == "firing"
-            pairs = newest_pairs(self._pairs.block, alert.rows)
-            if not is_ours or self._plan is None or pairs is None or intake is None:
-                continue
-            limit = to_measure(alert.measure, alert.threshold)
-            fault = find_label_fault(self._plan, pairs, measure=alert.measure, limit=limit)
-            if fault is not None:
-                return fault
-        return None
+        """Return the fault of labels that explains alerts on performance, if any does."""
+        is_ours = any(
+            alert.role is Role.PERFORMANCE
+            and alert.field != ESTIMATED_FIELD
+            and alert.state == "firing"
+            for alert in alerts
+        )
+        return self.faults.current if is_ours else None
 
     def watch_since(self, times: Collection[float]) -> None:
         """Keep the losses of predictions made since each of these times apart."""

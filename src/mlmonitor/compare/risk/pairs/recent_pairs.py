@@ -44,6 +44,12 @@ def shift_actuals(block: OutcomeBlock, rows: int) -> OutcomeBlock:
     return ours._replace(actual=actuals.actual, actual_class=actuals.actual_class)
 
 
+def roll_actuals(block: OutcomeBlock, rows: int) -> OutcomeBlock:
+    """Pair each prediction with the actual that is this many rows away, around the end."""
+    actual, actual_class = (np.roll(a, rows) for a in (block.actual, block.actual_class))
+    return block._replace(actual=actual, actual_class=actual_class)
+
+
 def _join(first: OutcomeBlock, second: OutcomeBlock) -> OutcomeBlock:
     return OutcomeBlock(
         np.concatenate([first.predicted, second.predicted]),

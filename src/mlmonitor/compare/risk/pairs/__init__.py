@@ -1,0 +1,1 @@
+"""The newest pairs of predictions and actuals, and the faults of labels that they show."""

@@ -1,0 +1,120 @@
+"""The fault of labels that explains a loss, found in the newest pairs as they arrive."""
+
+from collections.abc import Collection, Hashable, Sequence
+from typing import Final
+
+from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
+from mlmonitor.compare.causes.common_cause import CommonCause
+from mlmonitor.compare.risk.pairs.label_faults import (
+    LABEL_FAULTS,
+    UNRELATED,
+    ToleratedLoss,
+    are_unrelated,
+    list_faults,
+    list_worse,
+)
+from mlmonitor.compare.risk.pairs.recent_pairs import KEPT_PAIRS, RecentPairs, cut_pairs
+
+_SIZES: Final = (32, 64, 128, 256, KEPT_PAIRS)
+"""The numbers of newest pairs that are examined: nobody knows when a fault began."""
+
+_REFUTING: Final = 64
+"""Pairs after the last ones with a fault that clear it if their loss has no fault."""
+
+_PROVING: Final = KEPT_PAIRS // 2
+"""Pairs with a tolerated loss that show a drift to be harmless."""
+
+
+class LabelFaultWatch:
+    """Looks for a fault of labels whenever the newest pairs have too large a loss.
+
+    A fault is remembered while the loss is tolerated again, because the labels before the repair
+    still count in longer windows. Pairs with a loss that no fault explains refute it.
+
+    Labels that are unrelated to predictions are a fault only if no feature, prediction or actual
+    has drifted; a drift of which many pairs had a tolerated loss does not count.
+    Price: 40 bytes for each of 512 pairs; a few milliseconds for new pairs with a large loss.
+    """
+
+    def __init__(self) -> None:
+        self.fault: CommonCause | None = None
+        """The newest fault that nothing has refuted."""
+        self._pairs = RecentPairs()
+        self._new_pairs = self._pairs_since_fault = 0
+        self._usual: frozenset[str] = frozenset()
+        self._sound_pairs: dict[Hashable, int] = {}
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there are pairs that were not examined yet."""
+        return self._new_pairs > 0
+
+    def ingest(self, block: OutcomeBlock) -> None:
+        """Add pairs, in the order of their labels."""
+        self._pairs.ingest(block)
+        self._new_pairs += block.rows
+
+    def update(
+        self, plan: OutcomePlan, tolerated: Sequence[ToleratedLoss], drifts: Collection[Hashable]
+    ) -> None:
+        """Examine the newest pairs; `drifts` identify the alerts about drift that are firing."""
+        pairs, added = self._pairs.block, self._new_pairs
+        self._new_pairs = 0
+        if pairs is None:
+            return
+        self._pairs_since_fault += added
+        self._sound_pairs = {drift: self._sound_pairs.get(drift, 0) for drift in drifts}
+        may_be_unrelated = all(rows >= _PROVING for rows in self._sound_pairs.values())
+        windows = [cut_pairs(pairs, slice(-size, None)) for size in _SIZES if size <= pairs.rows]
+        worse = [window for window in windows if list_worse(plan, window, tolerated)]
+        if not worse:
+            self._learn(plan, windows, tolerated, added)
+            return
+        fault = self._find(plan, worse, tolerated, may_be_unrelated=may_be_unrelated)
+        if fault is not None:
+            self.fault, self._pairs_since_fault = fault, 0
+        elif self._pairs_since_fault >= _REFUTING:
+            since = cut_pairs(pairs, slice(-self._pairs_since_fault, None))
+            if list_worse(plan, since, tolerated):
+                self.fault = None
+
+    def _learn(
+        self,
+        plan: OutcomePlan,
+        windows: Sequence[OutcomeBlock],
+        tolerated: Sequence[ToleratedLoss],
+        added: int,
+    ) -> None:
+        """Learn from pairs with a tolerated loss which faults and drifts explain nothing."""
+        for drift in self._sound_pairs:
+            self._sound_pairs[drift] += added
+        if windows:
+            faults = list_faults(plan, windows[-1], tolerated)
+            self._usual = frozenset(fault.title for fault in faults)
+
+    def _find(
+        self,
+        plan: OutcomePlan,
+        windows: Sequence[OutcomeBlock],
+        tolerated: Sequence[ToleratedLoss],
+        *,
+        may_be_unrelated: bool,
+    ) -> CommonCause | None:
+        for window in windows:
+            for fault in list_faults(plan, window, tolerated):
+                if fault.title not in self._usual:
+                    return fault
+        if may_be_unrelated and any(are_unrelated(plan, w, tolerated) for w in windows):
+            return UNRELATED
+        return None
+
+    @property
+    def current(self) -> CommonCause | None:
+        """The fault if some of the newest pairs showed it."""
+        return self.fault if self._pairs_since_fault < KEPT_PAIRS else None
+
+    @property
+    def label_fault(self) -> CommonCause | None:
+        """The fault if a model trained on such labels would learn it."""
+        fault = self.fault
+        return None if fault is None or fault.cause not in LABEL_FAULTS else fault
