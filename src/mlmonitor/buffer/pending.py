@@ -52,6 +52,12 @@ class Reading(NamedTuple):
 
 SAYS_SOMETHING, IS_MISSING, IS_UNREADABLE = range(3)
 
+_STATUSES = {
+    SAYS_SOMETHING: LabelStatus.MATCHED,
+    IS_MISSING: LabelStatus.MISSING,
+    IS_UNREADABLE: LabelStatus.UNREADABLE,
+}
+
 Read = Callable[[Values], Reading]
 """Reads a column of actuals."""
 
@@ -214,9 +220,13 @@ class Pending:
         """
         verdicts = np.where(is_unreadable, IS_UNREADABLE, reading.verdicts)
         verdicts = np.where(is_gone, IS_MISSING, verdicts)
-        self.counts[LabelStatus.MATCHED] += int(np.count_nonzero(verdicts == SAYS_SOMETHING))
-        self.counts[LabelStatus.MISSING] += int(np.count_nonzero(verdicts == IS_MISSING))
-        self.counts[LabelStatus.UNREADABLE] += int(np.count_nonzero(verdicts == IS_UNREADABLE))
+        self.recount(np.empty(0, np.int8), verdicts)
+
+    def recount(self, before: NDArray[np.int8], after: NDArray[np.int8]) -> None:
+        """Count pairs by other verdicts than before."""
+        for verdict, status in _STATUSES.items():
+            difference = np.count_nonzero(after == verdict) - np.count_nonzero(before == verdict)
+            self.counts[status] += int(difference)
 
     def settle(self) -> None:
         """Count the labels that wait as late or unknown now, since no other drain will follow."""

@@ -56,6 +56,11 @@ class CohortTable:
         cells = np.bincount(places * MOST_COHORTS + delays, minlength=MOST_COHORTS**2)
         self.delays += cells.reshape(self.delays.shape)
 
+    def reset_labels(self) -> None:
+        """Forget all labels."""
+        self.labelled[:] = 0
+        self.delays[:] = 0
+
     def order(self) -> list[int]:
         """Return the places in use, the oldest cohort first."""
         newest = self.periods.max()

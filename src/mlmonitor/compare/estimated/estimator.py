@@ -148,7 +148,7 @@ class Estimator:
 
     def begin(self, plan: OutcomePlan) -> None:
         """Prepare for labelled pairs; those of another task or of other classes are left out."""
-        self._codes = None
+        self._codes, self._labelled = None, self._new_sums()
         if plan.task != self.calibration.task:
             return
         codes = {unify_name(name): code for code, name in enumerate(self.calibration.classes)}

@@ -1,49 +1,38 @@
 """Actuals: matched with predictions, monitored as a field, and added to error sums."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
+from mlmonitor.aggregate.outcomes.outcome_plan import OutcomePlan
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
-from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.segments import Codes
 from mlmonitor.buffer.id_index import Positions
-from mlmonitor.buffer.pending import SAYS_SOMETHING, Pending, Reading
-from mlmonitor.buffer.waiting_rows import Column
+from mlmonitor.buffer.pending import IS_UNREADABLE, SAYS_SOMETHING, Pending, Reading
 from mlmonitor.capture.host.label_entries import LabelEntry, select_rows
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
-from mlmonitor.capture.outputs import ACTUAL, PREDICTION
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.comparison_options import ComparisonOptions
-from mlmonitor.compare.performance.actual_reader import (
-    ActualColumn,
-    infer_actual_kind,
-    read_actuals,
-)
+from mlmonitor.compare.performance.actual_population import ActualPopulation
+from mlmonitor.compare.performance.actual_reader import ActualColumn, read_actuals
 from mlmonitor.compare.performance.prediction_keeper import PredictionKeeper
 from mlmonitor.compare.performance.ranking import (
     ROWS_OF_ACTUALS,
     SINGLE_ACTUALS,
     are_places,
+    build_ranking_block,
     has_rows,
     match_rankings,
-    measure_rankings,
 )
-from mlmonitor.compare.performance.task import Evidence, find_mismatch, infer_plan
+from mlmonitor.compare.performance.task.task_inference import Pairs, TaskInference, is_same_task
 from mlmonitor.compare.performance.tracker import OutcomeTracker, PairListener
 from mlmonitor.compare.population import Population
-from mlmonitor.compare.segment_populations import (
-    SegmentPopulations,
-    ordered_segment_names,
-    share_alpha,
-    split_block,
-)
+from mlmonitor.compare.segment_populations import SegmentPopulations
 from mlmonitor.errors import SchemaError
-from mlmonitor.formats.reference import CountedEntry, NumericReference
 from mlmonitor.gil import yield_gil
-from mlmonitor.records import Block, Field, Floats, Metric, Role
+from mlmonitor.records import Floats, Metric
 from mlmonitor.reference.reference import Reference
 
 
@@ -60,31 +49,41 @@ class LabelledOutcomes:
         metrics: tuple[Metric, ...] = (),
         listeners: Sequence[PairListener] = (),
     ) -> None:
-        self.split: SegmentPopulations | None = None
-        self.segment_errors: list[ErrorSums] = []
-        self._has_segments = has_segments
         self.pending: Pending = keeper.pending
         self.tracker: OutcomeTracker | None = None
         """All measures, from the first pair on."""
-        self._keeper, self._metrics = keeper, metrics
-        self._listeners = listeners
+        self._actuals = ActualPopulation(reference, lens, has_segments=has_segments)
+        self._inference = TaskInference(reference, keeper, metrics)
+        self._keeper, self._listeners = keeper, listeners
+        self._keeps_reasons = has_segments
         self._mismatch: str | None = None  # why labels and predictions cannot be compared
         self._has_told_mismatch = False
-        self.population: Population | None = None
-        self.errors: ErrorSums = ErrorSums(_read_prediction_edges(reference))
-        self._reference = reference
-        self._knows_actuals = bool(_list_entries(reference, Role.ACTUAL))  # asked at every export
-        self._lens = lens
-        if reference is not None:
-            self._lens = share_alpha(lens, reference, has_segments=has_segments)
-        if has_segments and reference is not None:
-            names = ordered_segment_names(reference)
-            self.segment_errors = [ErrorSums(self.errors.edges) for _ in names]
+        self._verdicts: NDArray[np.int8] = np.empty(0, np.int8)  # on the first pairs
+
+    @property
+    def population(self) -> Population | None:
+        """The population of actuals; None before there are any."""
+        return self._actuals.population
+
+    @property
+    def split(self) -> SegmentPopulations | None:
+        """The populations of actuals by segment, if there are segments."""
+        return self._actuals.split
+
+    @property
+    def errors(self) -> ErrorSums:
+        """Sums of errors by prediction bin."""
+        return self._actuals.errors
+
+    @property
+    def segment_errors(self) -> list[ErrorSums]:
+        """The same of each segment."""
+        return self._actuals.segment_errors
 
     def ready(self, *, now: float) -> Population | None:
         """Return the population of actuals; None until some arrive if the reference has none."""
-        if self.population is None and self._knows_actuals:
-            self.population = self._begin([], now=now)
+        if self.population is None and self._inference.knows_actuals:
+            self._prepare([], now=now)
         return self.population
 
     def match(self, entries: Sequence[LabelEntry], *, now: float) -> None:
@@ -116,19 +115,18 @@ class LabelledOutcomes:
             entry, is_last_try=is_last_try, now=now
         ):
             return
-        if self.population is None:
+        if self.population is None or self._inference.is_open:
             matched = entry.rows(np.flatnonzero(self.pending.find(entry.ids)))
-            self.population = self._begin(matched.actuals, now=now) if matched.ids else None
+            if matched.ids:
+                self._prepare(matched.actuals, now=now)
         if self.population is None:
             self.pending.match(entry, is_last_try=is_last_try)
             return
-        plan = self.population.plan
-        book = plan.dictionaries[0] if plan.dictionaries else None
         column: ActualColumn | None = None
 
         def read(actuals: Values) -> Reading:
             nonlocal column
-            column = read_actuals(actuals, plan.schema.fields[0], book)
+            column = self._read(actuals)
             return column.reading
 
         matches = self.pending.match(entry, read, is_last_try=is_last_try)
@@ -136,13 +134,16 @@ class LabelledOutcomes:
             return
         labelled_at = entry.observed_at(now)
         times = np.stack([matches.columns["predicted_at"], labelled_at[matches.rows]])
-        self._ingest(matches.columns, column, matches.rows, times, now=now)
+        reading = column.reading.verdicts[matches.rows]
+        pairs = Pairs(matches.columns, select_rows(column.actuals, matches.rows), times, reading)
+        self._ingest(pairs, column, matches.rows, now=now)
+        self.pending.recount(reading, self._judge(pairs))
 
     def _match_rankings(self, entry: LabelEntry, *, is_last_try: bool, now: float) -> bool:
         """Match rows of relevances with rows of scores; return whether the model ranks."""
         names = self._keeper.scores
         task = "ranking" if self.tracker is None else self.tracker.plan.task
-        if self._knows_actuals or task != "ranking" or not are_places(names):
+        if self._inference.knows_actuals or task != "ranking" or not are_places(names):
             if self.pending.find(entry.ids).any():
                 self._mismatch = self._mismatch or ROWS_OF_ACTUALS
             return False
@@ -157,19 +158,19 @@ class LabelledOutcomes:
         self, rows: Rows, codes: Codes | None, outcomes: OutcomeEntry, *, now: float
     ) -> None:
         """Add predictions and the actuals reported with them; those of failed calls have none."""
-        if self.population is None:
-            self.population = self._begin(outcomes.actuals, now=now)
-        plan = self.population.plan
-        book = plan.dictionaries[0] if plan.dictionaries else None
-        column = read_actuals(outcomes.actuals, plan.schema.fields[0], book)
+        self._prepare(outcomes.actuals, now=now)
+        column = self._read(outcomes.actuals)
         columns = self._keeper.columns(rows, codes)
         predicted_at = np.where(np.isnan(outcomes.predicted_at), now, outcomes.predicted_at)
         self._keeper.count_predictions(predicted_at, columns)
         times = np.stack([predicted_at, np.full(rows.count, now)])
-        self._ingest(columns, column, np.arange(rows.count), times, now=now)
+        pairs = Pairs(columns, column.actuals, times, column.reading.verdicts)
+        self._ingest(pairs, column, np.arange(rows.count), now=now)
         is_gone, is_unreadable = self._keeper.silent(rows, columns)
         if self.tracker is not None and self.tracker.plan.task == "regression":
             is_unreadable |= np.isnan(columns["predicted"]) & ~is_gone
+        if self.tracker is not None and self.tracker.plan.task != "ranking":
+            is_unreadable |= self.tracker.find_strays(columns)
         self.pending.count_pairs(column.reading, is_gone, is_unreadable)
         self._raise_faults()
 
@@ -198,32 +199,80 @@ class LabelledOutcomes:
     def _add_rankings(self, scores: Floats, relevances: Floats, times: Floats) -> None:
         """Add rows of scores and relevances; times: `[2, queries]`, predicted and labelled."""
         tracker = self._begin_ranking()
-        queries = len(scores)
-        nothing, codes = np.full(queries, np.nan), np.full(queries, -1)
-        means = measure_rankings(scores, relevances)
-        block = OutcomeBlock(nothing, nothing, codes, codes, np.empty((0, queries)), means)
+        block = build_ranking_block(scores, relevances)
         tracker.add(block, predicted_at=times[0], labelled_at=times[1])
 
-    def _ingest(
-        self,
-        columns: Mapping[str, Column],
-        column: ActualColumn,
-        rows: Positions,
-        times: Floats,
-        *,
-        now: float,
-    ) -> None:
-        """Add pairs: the kept columns of predictions, and some rows of a column of actuals.
+    def _prepare(self, actuals: Values, *, now: float) -> None:
+        """Begin the population of actuals, or begin again if most of them are of another kind."""
+        inference, population = self._inference, self.population
+        if population is not None and (inference.knows_actuals or not inference.is_open):
+            return
+        if population is None:
+            self._actuals.begin(lambda: inference.infer_kind(actuals), now=now)
+        elif inference.infer_kind(actuals) is not population.plan.schema.fields[0].kind:
+            self._begin_again(actuals, now=now)
 
-        times: `[2, rows]`, when each was predicted and when its actual became known.
+    def _read(self, actuals: Values) -> ActualColumn:
+        """Read actuals by the kind of their population."""
+        assert self.population is not None  # noqa: S101 - `_prepare` precedes
+        plan = self.population.plan
+        dictionary = plan.dictionaries[0] if plan.dictionaries else None
+        return read_actuals(actuals, plan.schema.fields[0], dictionary)
+
+    def _ingest(self, pairs: Pairs, column: ActualColumn, rows: Positions, *, now: float) -> None:
+        """Add pairs; `rows` are those of the column of actuals."""
+        inference, population, tracker = self._inference, self.population, self.tracker
+        is_decided = tracker is not None and (
+            not inference.is_open or tracker.plan.task == "ranking"
+        )
+        if population is None or is_decided:
+            self._add(pairs, column, rows, now=now)
+            return
+        inference.add(pairs)
+        evidence = inference.join_pairs() if inference.is_open else pairs
+        plan = inference.infer(population.plan.schema.fields[0], evidence)
+        self._mismatch = self._mismatch or inference.mismatch
+        tracked = None if tracker is None else tracker.plan
+        if self._verdicts.size and not is_same_task(plan, tracked):
+            self._begin_again([], now=now)
+        else:
+            if tracker is None:
+                self._begin_tracking(plan)
+            self._add(pairs, column, rows, now=now)
+            self._verdicts = np.append(self._verdicts, self._judge(pairs))
+        inference.close_if_enough()
+
+    def _begin_again(self, actuals: Values, *, now: float) -> None:
+        """Ingest the first pairs once more, since further ones show that they are of another kind.
+
+        actuals: those that decide the kind besides; they are not ingested here.
         """
-        segments = columns["segment"].astype(np.int64)
-        self._update(column.block(rows, keeps_reasons=self._has_segments), segments, now=now)
+        inference, pairs = self._inference, self._inference.join_pairs()
+        population = self._actuals.begin(lambda: inference.infer_kind(actuals), now=now)
+        self._keeper.reset_labels()
+        self._begin_tracking(inference.infer(population.plan.schema.fields[0], pairs))
+        column = self._read(pairs.actuals)
+        pairs = pairs._replace(verdicts=column.reading.verdicts)
+        self._add(pairs, column, np.arange(len(column.numbers)), now=now)
+        before, self._verdicts = self._verdicts, self._judge(pairs)
+        self.pending.recount(before, self._verdicts[: before.size])
+
+    def _judge(self, pairs: Pairs) -> NDArray[np.int8]:
+        """Return the verdicts on pairs, unreadable if their prediction is."""
+        if self.tracker is None or self.tracker.plan.task == "ranking":
+            return pairs.verdicts
+        is_stray = self.tracker.find_strays(pairs.columns)
+        return np.where(is_stray, IS_UNREADABLE, pairs.verdicts).astype(np.int8)
+
+    def _add(self, pairs: Pairs, column: ActualColumn, rows: Positions, *, now: float) -> None:
+        """Add pairs to the population of actuals, to the errors, and to all measures."""
+        columns, times = pairs.columns, pairs.times
+        segments: Codes = columns["segment"].astype(np.int64)
+        block = column.block(rows, keeps_reasons=self._keeps_reasons)
+        self._actuals.update(block, segments, now=now)
         numbers = column.numbers[rows]
         if not len(column.raw):
-            self._add_errors(columns["predicted"], numbers, segments)
-        if self.tracker is None:
-            self._begin_tracking(columns, select_rows(column.actuals, rows))
+            self._actuals.add_errors(columns["predicted"], numbers, segments)
         is_read = column.reading.verdicts[rows] == SAYS_SOMETHING
         if self.tracker is not None and self.tracker.plan.task == "ranking":
             self._mismatch = self._mismatch or SINGLE_ACTUALS
@@ -236,63 +285,14 @@ class LabelledOutcomes:
                 labelled_at=times[1, is_read],
             )
 
-    def _begin_tracking(self, columns: Mapping[str, Column], actuals: Values) -> None:
-        if self.population is None:
-            return
-        codes = np.unique(columns["class"])
-        names = [self._keeper.classes.names[code] for code in codes[codes >= 0].tolist()]
-        actual, scores = self.population.plan.schema.fields[0], self._keeper.scores
-        evidence = Evidence(actuals, columns["predicted"], names)
-        if not self._knows_actuals and (fault := find_mismatch(actual, scores, evidence)):
-            self._mismatch = self._mismatch or fault
-            return
-        plan = infer_plan(self._reference, actual, scores, evidence, self._metrics)
+    def _begin_tracking(self, plan: OutcomePlan | None) -> None:
+        """Begin with no pairs; None if actuals and predictions cannot be compared."""
+        self.tracker = None
         if plan is not None:
-            places: Sequence[str] = ()
-            if self._has_segments and self._reference is not None:
-                places = ordered_segment_names(self._reference)
-            edges = self.errors.edges
             self.tracker = OutcomeTracker(
-                plan, self._keeper, edges=edges, segments=places, listeners=self._listeners
+                plan,
+                self._keeper,
+                edges=self._actuals.edges,
+                segments=self._actuals.segment_names,
+                listeners=self._listeners,
             )
-
-    def _add_errors(self, predicted: Floats, actuals: Floats, segments: Codes) -> None:
-        self.errors.update(predicted, actuals)
-        for code, sums in enumerate(self.segment_errors):
-            own = segments == code
-            if own.any():
-                sums.update(predicted[own], actuals[own])
-
-    def _update(self, block: Block, segments: Codes, *, now: float) -> None:
-        """Ingest actuals by segment and as a whole; an unknown segment counts in the whole only."""
-        if self.population is not None:
-            self.population.update(block, now=now)
-        if self.split is not None:
-            for code, part in split_block(block, segments):
-                if code >= 0:
-                    self.split.populations[code].update(part, now=now)
-
-    def _begin(self, actuals: Values, *, now: float) -> Population:
-        """Build the population of actuals, from the reference or else from the first ones."""
-        entries = _list_entries(self._reference, Role.ACTUAL)
-        if entries and self._reference is not None:
-            plan = self._reference.plan([Role.ACTUAL], deviations=self._lens.deviations)
-        else:
-            kind = infer_actual_kind(actuals, _list_entries(self._reference, Role.PREDICTION))
-            plan = Plan.build([Field(ACTUAL, Role.ACTUAL, kind)], {}, {})
-        if self._has_segments and self._reference is not None:
-            self.split = SegmentPopulations(
-                self._reference, [Role.ACTUAL], plan, self._lens, now=now
-            )
-        return Population(plan, entries, self._lens, now=now)
-
-
-def _list_entries(reference: Reference | None, role: Role) -> list[CountedEntry]:
-    return [] if reference is None else reference.entries([role])
-
-
-def _read_prediction_edges(reference: Reference | None) -> Floats:
-    for entry in _list_entries(reference, Role.PREDICTION):
-        if isinstance(entry, NumericReference) and entry.name == PREDICTION:
-            return np.array(entry.edges, np.float64)
-    return np.empty(0)

@@ -15,8 +15,8 @@ from mlmonitor.capture.canonical import category_name
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.performance.actual_reader import list_values
 from mlmonitor.compare.performance.prediction_keeper import GROUP, SCORE, PredictionKeeper
-from mlmonitor.compare.performance.task import ZERO_OR_ONE, match_names
-from mlmonitor.records import Floats, Metric
+from mlmonitor.compare.performance.task.task_plan import ZERO_OR_ONE, match_names
+from mlmonitor.records import Floats, Mask, Metric
 
 _SUM_TOLERANCE = 0.01
 
@@ -34,27 +34,47 @@ class OutcomeReader:
         self._names_no_class = plan.has_scores and (not self._scores or keeper.predicts_scores)
         self.failures: dict[str, str] = {}
         """Custom metrics that raised, and the type of what they raised last."""
-        self.score_fault: str | None = None
-        """What is wrong with scores that should be probabilities; None while nothing is."""
+        self.fault: str | None = None
+        """What is wrong with predictions: scores that are no probabilities, or no numbers."""
 
     def read(self, columns: Mapping[str, Column], actuals: Values, numbers: Floats) -> OutcomeBlock:
         """Return the block of some pairs; `numbers` holds the numeric actuals."""
         predicted = columns["predicted"]
+        is_stray = self.find_strays(columns)
+        if is_stray.any():
+            predicted = np.where(is_stray, np.nan, predicted)
+            self.fault = self.fault or (
+                f"prediction: expected numbers, got texts or booleans in {is_stray.sum()} labelled "
+                "rows, which count as unreadable: pass numbers, or no prediction"
+            )
         if self.plan.task == "regression":
             nothing = np.full(len(predicted), -1)
             block = OutcomeBlock(predicted, numbers, nothing, nothing, np.empty((0, 0)), {})
         else:
-            block = self._read_classes(columns, actuals)
+            block = self._read_classes(columns, actuals, is_stray)
         if self.plan.has_scores and self.plan.has_probabilities:
-            self.score_fault = self.score_fault or _find_score_fault(block.scores)
+            self.fault = self.fault or _find_score_fault(block.scores)
             block.means.update(score_losses(self.plan, block))
         for metric in self.plan.metrics:
             block.means[metric.name] = self._compute_metric(metric, block)
         return block._replace(groups=columns.get(GROUP))
 
-    def _read_classes(self, columns: Mapping[str, Column], actuals: Values) -> OutcomeBlock:
+    def find_strays(self, columns: Mapping[str, Column]) -> Mask:
+        """Mark the predictions that are texts or booleans, where numbers are expected."""
+        codes = columns["class"]
+        if self.plan.task == "regression":
+            truths = [c for c, name in enumerate(self._classes.names) if name in ("false", "true")]
+            return (codes >= 0) & (np.isnan(columns["predicted"]) | np.isin(codes, truths))
+        if not self._names_no_class:
+            return np.zeros(len(codes), np.bool_)
+        is_unknown: Mask = self._translate_codes(codes) == len(self.plan.classes)
+        return is_unknown
+
+    def _read_classes(
+        self, columns: Mapping[str, Column], actuals: Values, is_stray: Mask
+    ) -> OutcomeBlock:
         actual = self._translate_codes(self._classes.encode(list_values(actuals)))
-        predicted = self._translate_codes(columns["class"])
+        predicted = np.where(is_stray, -1, self._translate_codes(columns["class"]))
         scores = self._read_scores(columns)
         numbers = columns["predicted"]
         is_open = (predicted < 0) & ~np.isnan(numbers)

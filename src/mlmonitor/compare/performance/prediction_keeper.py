@@ -104,6 +104,11 @@ class PredictionKeeper:
         places = self._places(predicted_at)
         self.selection.update(places, columns["predicted"], columns["class"], is_label=True)
 
+    def reset_labels(self) -> None:
+        """Forget all labels, before the same ones are counted once more."""
+        self.cohorts.reset_labels()
+        self.selection.reset_labels()
+
     def _places(self, predicted_at: Floats) -> Counts:
         places, begun = self.cohorts.places(predicted_at)
         self.new_cohorts += begun
@@ -117,7 +122,8 @@ class PredictionKeeper:
         numbers, refused = parse_floats(values)
         classes: ClassIndex = np.full(len(numbers), NO_CLASS, np.int32)
         if refused[-1] or _has_truths(values):
-            classes = self.classes.encode(list_values(values))
+            named = _list_named(values, numbers)
+            classes[[*named]] = self.classes.encode(named.values())
         segments = np.full(len(numbers), -1) if codes is None else codes
         columns: dict[str, Column] = {"predicted": numbers, "class": classes, "segment": segments}
         for name in outputs:
@@ -205,6 +211,19 @@ def _has_truths(values: Values) -> bool:
     if isinstance(values, np.ndarray) and values.dtype.kind != "O":
         return bool(values.dtype.kind == "b")
     return not {bool, np.bool_}.isdisjoint(map(type, values))
+
+
+def _list_named(values: Values, numbers: Floats) -> dict[int, object]:
+    """Return the values that name classes, by row: texts and truths, not numbers among them."""
+    listed = list_values(values)
+    if isinstance(values, np.ndarray) and values.dtype.kind == "b":
+        return dict(enumerate(listed))
+    is_missing = np.isnan(numbers).tolist()
+    return {
+        row: value
+        for row, value in enumerate(listed)
+        if is_missing[row] or isinstance(value, bool | np.bool_)
+    }
 
 
 def _find_buckets(values: Values | None, edges: Floats, rows: int) -> Codes:

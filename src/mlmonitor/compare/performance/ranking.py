@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock
 from mlmonitor.buffer.pending import IS_MISSING, IS_UNREADABLE, SAYS_SOMETHING, Pending, Reading
 from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.host.label_entries import LabelEntry
@@ -116,3 +117,11 @@ def measure_rankings(scores: Floats, relevances: Floats, top: int = TOP) -> dict
     first = np.argmax(is_relevant, axis=1)
     reciprocal = np.where(is_relevant.any(axis=1), 1.0 / (first + 1.0), 0.0)
     return {"ndcg": ndcg, "mrr": np.where(is_item.any(axis=1), reciprocal, np.nan)}
+
+
+def build_ranking_block(scores: Floats, relevances: Floats) -> OutcomeBlock:
+    """Return a block with the measures of each query, and neither numbers nor classes."""
+    queries = len(scores)
+    nothing, codes = np.full(queries, np.nan), np.full(queries, -1)
+    means = measure_rankings(scores, relevances)
+    return OutcomeBlock(nothing, nothing, codes, codes, np.empty((0, queries)), means)

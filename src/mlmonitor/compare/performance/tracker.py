@@ -23,7 +23,7 @@ from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.compare.performance.prediction_keeper import BUCKET, PredictionKeeper, bucket_names
 from mlmonitor.compare.performance.selection.label_selection import LabelSelection
 from mlmonitor.errors import CallbackError, SchemaError
-from mlmonitor.records import Floats
+from mlmonitor.records import Floats, Mask
 
 SEGMENT, PREDICTION = "segment", "prediction"
 
@@ -65,7 +65,7 @@ class OutcomeTracker:
             listener.begin(plan, self._effects)
         self._keeper, self._edges = keeper, edges
         self._reader = OutcomeReader(plan, keeper)
-        self._has_told_scores = False
+        self._has_told_fault = False
         is_numeric = plan.task == "regression" or (plan.task == "binary" and len(edges) > 0)
         self._has_edges = is_numeric
         predicted = bucket_names(edges.tolist()) if is_numeric else plan.class_names
@@ -96,6 +96,10 @@ class OutcomeTracker:
         for dimension, (_, tables) in self._parts.items():
             tables.update(block, self._assign_buckets(dimension, columns, block))
         self.add(block, predicted_at=predicted_at, labelled_at=labelled_at)
+
+    def find_strays(self, columns: Mapping[str, Column]) -> Mask:
+        """Mark the predictions that are texts or booleans, where numbers are expected."""
+        return self._reader.find_strays(columns)
 
     def add(self, block: OutcomeBlock, *, predicted_at: Floats, labelled_at: Floats) -> None:
         """Add pairs to the whole and to their cohorts only."""
@@ -151,18 +155,19 @@ class OutcomeTracker:
         return self._keeper.selection.judge(now=now)
 
     def raise_failures(self) -> None:
-        """Report custom metrics that could not be computed since, and unsound scores once.
+        """Report custom metrics that could not be computed since, and unsound predictions once.
 
         Raises:
-            CallbackError: it names the metrics. SchemaError: scores are no probabilities.
+            CallbackError: it names the metrics. SchemaError: scores are no probabilities, or
+                predictions no numbers.
         """
         failures, self._reader.failures = self._reader.failures, {}
         if failures:
             listed = ", ".join(f"{name} ({reason})" for name, reason in failures.items())
             raise CallbackError(f"metrics: {listed}")
-        if self._reader.score_fault is not None and not self._has_told_scores:
-            self._has_told_scores = True
-            raise SchemaError(self._reader.score_fault)
+        if self._reader.fault is not None and not self._has_told_fault:
+            self._has_told_fault = True
+            raise SchemaError(self._reader.fault)
 
     @property
     def nbytes(self) -> int:

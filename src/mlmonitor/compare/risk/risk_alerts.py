@@ -81,7 +81,7 @@ class RiskAlerts:
 
     def begin(self, plan: OutcomePlan, effects: GroupEffects | None = None) -> None:
         """Watch the measures of a task, once it is known; `effects` are those of groups."""
-        self._plan, self._effects = plan, effects
+        self._plan, self._effects, self.faults = plan, effects, LabelFaultWatch()
         self._intakes = tuple(
             LossIntake(measure, self._baselines.get(measure), self._limits)
             for measure in (*loss_measures(plan), *ranked_measures(plan))

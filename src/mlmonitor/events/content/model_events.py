@@ -12,7 +12,7 @@ from mlmonitor.aggregate.sketches.categories import NEW, OTHER
 from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.incidents.incident import Incident
-from mlmonitor.compare.performance.task import Evidence, infer_plan
+from mlmonitor.compare.performance.task.task_plan import Evidence, infer_plan
 from mlmonitor.events.content.event_source import Content, EventSource, format_time
 from mlmonitor.events.content.redaction import Disclosure, disclose
 from mlmonitor.events.event_options import EventOptions, clean_text

@@ -69,6 +69,12 @@ class SelectionTable:
         self.counts[:, places] = 0
         self.sums[:, places] = 0.0
 
+    def reset_labels(self) -> None:
+        """Forget all labels."""
+        self.counts[1] = 0
+        self.sums[1] = 0.0
+        self._first = [part for part in self._first if part[0] == 0]
+
     def update(self, places: Counts, predicted: Column, classes: Column, *, is_label: bool) -> None:
         """Add predictions, or labels, by the places of their cohorts; -1 for none."""
         kind, is_class = int(is_label), classes >= 0

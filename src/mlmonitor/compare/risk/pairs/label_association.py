@@ -39,11 +39,11 @@ def measure_association(plan: OutcomePlan, block: OutcomeBlock) -> Association |
 
 def _correlate_ranks(block: OutcomeBlock) -> Association | None:
     is_pair = np.isfinite(block.predicted) & np.isfinite(block.actual)
-    ranks = [_rank(column[is_pair]) for column in (block.predicted, block.actual)]
-    if ranks[0].size <= _LEAST_EACH or any(column.std() == 0 for column in ranks):
+    predicted, actual = _rank(block.predicted[is_pair]), _rank(block.actual[is_pair])
+    if predicted.size <= _LEAST_EACH or predicted.std() == 0 or actual.std() == 0:
         return None
-    value = abs(float(np.corrcoef(*ranks)[0, 1]))
-    return Association(value, ranks[0].size ** -0.5)
+    value = abs(float(np.corrcoef(predicted, actual)[0, 1]))
+    return Association(value, predicted.size**-0.5)
 
 
 def _rank(values: Floats) -> Floats:

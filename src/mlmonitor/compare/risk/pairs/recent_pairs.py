@@ -46,8 +46,9 @@ def shift_actuals(block: OutcomeBlock, rows: int) -> OutcomeBlock:
 
 def roll_actuals(block: OutcomeBlock, rows: int) -> OutcomeBlock:
     """Pair each prediction with the actual that is this many rows away, around the end."""
-    actual, actual_class = (np.roll(a, rows) for a in (block.actual, block.actual_class))
-    return block._replace(actual=actual, actual_class=actual_class)
+    return block._replace(
+        actual=np.roll(block.actual, rows), actual_class=np.roll(block.actual_class, rows)
+    )
 
 
 def _join(first: OutcomeBlock, second: OutcomeBlock) -> OutcomeBlock:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlmonitor.aggregate.outcomes.outcome_plan import OutcomePlan
-from mlmonitor.capture.canonical import category_name
+from mlmonitor.capture.canonical import category_name, is_missing
 from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.performance.actual_reader import list_values
@@ -27,11 +27,30 @@ class Evidence(NamedTuple):
     """A sample of the first labelled predictions, from which the task is inferred.
 
     predicted: the predictions as numbers. predicted_names: the names of those that are classes.
+    named: how many are texts.
     """
 
     actuals: Values
     predicted: Floats
     predicted_names: Sequence[str]
+    named: int = 0
+
+    @property
+    def numbers(self) -> Floats:
+        """The predictions that are numbers."""
+        return self.predicted[~np.isnan(self.predicted)]
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """The names of predicted classes; texts among numbers are strays."""
+        if self.are_named:
+            return self.predicted_names
+        return [name for name in self.predicted_names if name in _TRUTHS]
+
+    @property
+    def are_named(self) -> bool:
+        """Whether more predictions are names of classes than numbers."""
+        return self.named > self.numbers.size
 
 
 def infer_plan(
@@ -49,7 +68,8 @@ def infer_plan(
     if actual.kind is Kind.DATETIME:
         return None
     entries = _map_entries(reference)
-    if actual.is_numeric and not _is_binary(entries, evidence) and not _has_classes(evidence):
+    has_classes = _has_classes(entries, evidence)
+    if actual.is_numeric and not _is_binary(entries, evidence) and not has_classes:
         return OutcomePlan("regression", center=_find_center(entries, evidence), metrics=metrics)
     classes = _list_classes(entries, scores, evidence)
     if len(classes) > 2 and not 0 < len(classes) <= MOST_KNOWN_CLASSES:
@@ -82,12 +102,12 @@ def find_mismatch(actual: Field, scores: Sequence[str], evidence: Evidence) -> s
         return (
             "label: expected numbers or classes, got times: measure the time until it, in seconds"
         )
-    predicted = evidence.predicted[~np.isnan(evidence.predicted)]
-    if evidence.predicted_names and not predicted.size and not scores and actual.is_numeric:
+    predicted = evidence.numbers
+    if evidence.are_named and not scores and actual.is_numeric:
         values = [v for v in list_values(evidence.actuals) if isinstance(v, float)]
         if any(value % 1 for value in values):
             return "label: expected names of classes, as the predictions are, got numbers"
-    if actual.is_numeric or scores or evidence.predicted_names or not predicted.size:
+    if actual.is_numeric or scores or evidence.are_named or not predicted.size:
         return None
     names = {category_name(value) for value in list_values(evidence.actuals)} - {None}
     is_score = bool((predicted != np.round(predicted)).any())
@@ -132,16 +152,23 @@ def _is_binary(entries: dict[tuple[Role, str], CountedEntry], evidence: Evidence
     entry = _find_actual(entries)
     if entry is not None:
         return _is_zero_or_one(entry)
-    values = list_values(evidence.actuals)
+    present = (value for value in list_values(evidence.actuals) if not is_missing(value))
+    values = [value for value in present if isinstance(value, int | float)]
     are_whole = bool(values) and all(type(value) in (int, bool) for value in values)
-    predicted = evidence.predicted[~np.isnan(evidence.predicted)]
+    predicted, trained = evidence.numbers, entries.get((Role.PREDICTION, PREDICTION))
+    if isinstance(trained, NumericReference):
+        predicted = np.array([trained.min, trained.max], np.float64)  # NaN for None
     are_shares = bool(((predicted >= 0) & (predicted <= 1)).all())
     return are_whole and set(values) <= {0, 1} and are_shares and predicted.size > 0
 
 
-def _has_classes(evidence: Evidence) -> bool:
-    """Whether predictions are names of classes although actuals are numbers."""
-    return len(evidence.predicted_names) > 0 and bool(np.isnan(evidence.predicted).all())
+def _has_classes(entries: dict[tuple[Role, str], CountedEntry], evidence: Evidence) -> bool:
+    """Whether predictions are names of classes although actuals are numbers.
+
+    Texts among the predictions of a model that was trained to predict numbers are strays.
+    """
+    entry = entries.get((Role.PREDICTION, PREDICTION))
+    return evidence.are_named if entry is None else isinstance(entry, CategoricalReference)
 
 
 def _predicts_scores(entries: dict[tuple[Role, str], CountedEntry], evidence: Evidence) -> bool:
@@ -149,7 +176,7 @@ def _predicts_scores(entries: dict[tuple[Role, str], CountedEntry], evidence: Ev
     entry = entries.get((Role.PREDICTION, PREDICTION))
     if entry is not None:
         return isinstance(entry, NumericReference) and not _is_zero_or_one(entry)
-    predicted = evidence.predicted[~np.isnan(evidence.predicted)]
+    predicted = evidence.numbers
     return bool(predicted.size and (predicted != np.round(predicted)).any())
 
 
@@ -157,7 +184,7 @@ def _find_center(entries: dict[tuple[Role, str], CountedEntry], evidence: Eviden
     entry = _find_actual(entries) or entries.get((Role.PREDICTION, PREDICTION))
     if isinstance(entry, NumericReference) and entry.mean is not None:
         return entry.mean
-    predicted = evidence.predicted[~np.isnan(evidence.predicted)]
+    predicted = evidence.numbers
     return float(np.median(predicted)) if predicted.size else 0.0
 
 
@@ -176,7 +203,7 @@ def _list_classes(
     if _find_actual(entries) is None:
         labels = map(category_name, list_values(evidence.actuals))
         names.update(dict.fromkeys(name for name in labels if name is not None))
-        names.update(dict.fromkeys(evidence.predicted_names))
+        names.update(dict.fromkeys(evidence.class_names))
     if names.keys() & _TRUTHS.keys():
         names = dict.fromkeys(("false", "true"))
     if not names.keys() - {"0", "1"}:
@@ -199,7 +226,7 @@ def _find_range(
     highs = [entry.max for entry in numeric if entry.max is not None]
     if lows and highs:
         return min(lows), max(highs)
-    predicted = evidence.predicted[~np.isnan(evidence.predicted)]
+    predicted = evidence.numbers
     if scores or not predicted.size:
         return 0.0, 1.0
     return float(predicted.min()), float(predicted.max())

@@ -1,0 +1,119 @@
+"""What actuals are, and how they are compared: by the reference, or else by the first pairs."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlmonitor.aggregate.outcomes.outcome_plan import OutcomePlan
+from mlmonitor.buffer.waiting_rows import Column
+from mlmonitor.capture.outputs import PREDICTION
+from mlmonitor.capture.values import Values
+from mlmonitor.compare.performance.actual_population import list_entries
+from mlmonitor.compare.performance.actual_reader import infer_actual_kind, list_values
+from mlmonitor.compare.performance.prediction_keeper import PredictionKeeper
+from mlmonitor.compare.performance.task.task_plan import Evidence, find_mismatch, infer_plan
+from mlmonitor.records import Field, Floats, Kind, Metric, Role
+from mlmonitor.reference.reference import Reference
+
+ENOUGH_PAIRS: Final = 100
+"""So many pairs decide for good what the reference does not."""
+
+
+class Pairs(NamedTuple):
+    """Kept columns of predictions, their actuals, and times `[2, rows]`: predicted, labelled.
+
+    verdicts: how each pair was counted, as in a `Reading`.
+    """
+
+    columns: Mapping[str, Column]
+    actuals: Values
+    times: Floats
+    verdicts: NDArray[np.int8]
+
+
+class TaskInference:
+    """Infers the kind of actuals and the task of a model.
+
+    A reference with predictions and actuals decides at once. Otherwise the first `ENOUGH_PAIRS`
+    pairs are kept and decide together, so that a stray text or a missing value among them changes
+    nothing: what most of them are counts.
+    Price: the kept columns of these pairs.
+    """
+
+    def __init__(
+        self, reference: Reference | None, keeper: PredictionKeeper, metrics: tuple[Metric, ...]
+    ) -> None:
+        self._reference, self._keeper, self._metrics = reference, keeper, metrics
+        self._predictions = list_entries(reference, Role.PREDICTION)
+        self.knows_actuals: bool = bool(list_entries(reference, Role.ACTUAL))
+        self.mismatch: str | None = None
+        """Why labels and predictions cannot be compared; None if they can."""
+        is_certain = self.knows_actuals and any(e.name == PREDICTION for e in self._predictions)
+        self._first: list[Pairs] | None = None if is_certain else []
+
+    @property
+    def is_open(self) -> bool:
+        """Whether further pairs may change the task."""
+        return self._first is not None
+
+    @property
+    def rows(self) -> int:
+        """The number of pairs that are kept."""
+        return sum(len(pairs.actuals) for pairs in self._first or ())
+
+    def add(self, pairs: Pairs) -> None:
+        """Keep pairs as evidence."""
+        if self._first is not None:
+            self._first.append(pairs)
+
+    def close_if_enough(self) -> None:
+        """Let the pairs so far decide, if they are enough."""
+        if self.rows >= ENOUGH_PAIRS:
+            self._first = None
+
+    def join_pairs(self) -> Pairs:
+        """Return all pairs that are kept, as one."""
+        parts = self._first or []
+        columns = {
+            name: np.concatenate([part.columns[name] for part in parts])
+            for name in parts[0].columns
+        }
+        actuals = parts[0].actuals
+        if len(parts) > 1:
+            actuals = [value for part in parts for value in list_values(part.actuals)]
+        verdicts = np.concatenate([part.verdicts for part in parts])
+        return Pairs(columns, actuals, np.hstack([part.times for part in parts]), verdicts)
+
+    def infer_kind(self, actuals: Values) -> Kind:
+        """Return the kind of the actuals so far and these, if they are in no reference."""
+        if self._first:
+            actuals = [*list_values(self.join_pairs().actuals), *list_values(actuals)]
+        return infer_actual_kind(actuals, self._predictions)
+
+    def infer(self, actual: Field, pairs: Pairs) -> OutcomePlan | None:
+        """Return how pairs are compared; None, with a `mismatch`, if they cannot be."""
+        codes = pairs.columns["class"]
+        is_named = (codes >= 0) & np.isnan(pairs.columns["predicted"])
+        evidence = Evidence(
+            pairs.actuals,
+            pairs.columns["predicted"],
+            [self._keeper.classes.names[code] for code in np.unique(codes[codes >= 0]).tolist()],
+            int(np.count_nonzero(is_named)),
+        )
+        scores = self._keeper.scores
+        self.mismatch = None
+        if not self.knows_actuals:
+            self.mismatch = find_mismatch(actual, scores, evidence)
+        if self.mismatch is not None:
+            return None
+        return infer_plan(self._reference, actual, scores, evidence, self._metrics)
+
+
+def is_same_task(first: OutcomePlan | None, second: OutcomePlan | None) -> bool:
+    """Whether pairs of both are compared alike; the center of their sums does not matter."""
+    if first is None or second is None:
+        return first is second
+    return replace(first, center=0.0) == replace(second, center=0.0)

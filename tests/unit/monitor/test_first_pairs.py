@@ -1,0 +1,116 @@
+"""The first pairs of predictions and actuals do not decide alone what a model's task is."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlmonitor import Config, Monitor, Reference, Status
+from support.references import fit_reference
+
+NUMBERS = np.random.default_rng(0).normal(100, 20, 20).tolist()
+SCORES = [0.1, 0.9, 0.2, 0.8] * 5
+
+
+@pytest.fixture(scope="module")
+def trained() -> Reference:
+    """A reference of a regression, without actuals."""
+    return fit_reference({"x": NUMBERS}, predictions=NUMBERS)
+
+
+def report(
+    predictions: Sequence[Any],
+    actuals: Sequence[Any],
+    reference: Reference | None = None,
+    *,
+    by_id: bool = False,
+) -> Status:
+    """What a monitor says of pairs that arrive one by one."""
+    config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
+    with Monitor("m", reference=reference, exporters=[], config=config) as monitor:
+        for row, (prediction, actual) in enumerate(zip(predictions, actuals, strict=True)):
+            if by_id:
+                monitor.record({"x": [1.0]}, [prediction], ids=[f"{row}"])
+                monitor.status()
+                monitor.label([f"{row}"], [actual])
+            else:
+                monitor.record_outcomes([prediction], [actual])
+            monitor.status()
+        return monitor.status()
+
+
+def counts_of(status: Status) -> dict[str, int]:
+    """How labels were counted, where they were."""
+    return {name: count for name, count in status.labels.items() if count}
+
+
+@pytest.mark.parametrize("stray", ["n/a", True])
+@pytest.mark.parametrize("place", [0, 20])
+@pytest.mark.parametrize("by_id", [False, True])
+def test_a_stray_prediction_is_unreadable_and_leaves_a_regression_a_regression(
+    stray: object, place: int, *, by_id: bool, trained: Reference
+) -> None:
+    """The first or the last, with and without a reference of numbers; its error is named."""
+    predictions, actuals = list(NUMBERS), [number + 1 for number in NUMBERS]
+    predictions.insert(place, stray)
+    actuals.insert(place, 3.0)
+    status = report(predictions, actuals, trained if by_id else None, by_id=by_id)
+    assert status.performance is not None
+    assert (status.performance.task, status.performance.count) == ("regression", 20)
+    assert status.performance["mae"].value == pytest.approx(1.0)
+    assert counts_of(status) == {"matched": 20, "unreadable": 1}
+    assert "prediction: expected numbers, got texts or booleans" in str(status.last_error)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_first_prediction_that_is_missing_decides_nothing(missing: object) -> None:
+    """Neither for numbers nor for names."""
+    for values, task in ((NUMBERS, "regression"), (["a", "b"] * 10, "binary")):
+        status = report([missing, *values], [values[0], *values])
+        assert status.performance is not None
+        assert (status.performance.task, status.last_error) == (task, None)
+        assert counts_of(status) == {"matched": 20, "missing": 1}
+
+
+@pytest.mark.parametrize(("first", "verdict"), [("n/a", "unreadable"), (None, "missing")])
+def test_a_first_label_of_another_type_decides_nothing(first: object, verdict: str) -> None:
+    """Later ones show that labels are numbers; it is counted as what it is."""
+    status = report([1.0, *NUMBERS], [first, *NUMBERS])
+    assert status.performance is not None
+    assert (status.performance.task, status.performance.count) == ("regression", 20)
+    assert counts_of(status) == {"matched": 20, verdict: 1}
+    (actual,) = (field for field in status.fields if field.role == "actual")
+    assert (actual.kind, actual.count) == ("numeric", 20)
+    assert sum(cohort.labelled for cohort in status.cohorts) == 20
+
+
+def test_counts_that_begin_with_zeros_and_ones_are_a_regression() -> None:
+    """Even if the first predictions look like probabilities."""
+    status = report([0.2, 0.9, 3.5, 2.0], [0, 1, 4, 2])
+    assert status.performance is not None
+    assert status.performance.task == "regression"
+    assert status.performance["mae"].value == pytest.approx(0.2)
+
+
+def test_truths_that_are_followed_by_numbers_are_a_regression() -> None:
+    """True is 1 among numbers."""
+    status = report([1.5, *NUMBERS], [True, *NUMBERS])
+    assert status.performance is not None
+    assert (status.performance.task, status.performance.count) == ("regression", 21)
+
+
+def test_classes_that_arrive_one_by_one_are_all_known() -> None:
+    """Not only those of the first pair."""
+    status = report(list("abcabc"), list("abcaba"))
+    assert status.performance is not None
+    assert status.performance["accuracy"].value == pytest.approx(5 / 6)
+    assert set(status.performance.confusion) == {"a", "b", "c"}
+
+
+def test_a_text_among_scores_of_two_classes_is_unreadable() -> None:
+    """It is no class of its own, and no wrong prediction."""
+    status = report(["error", *SCORES], [1, *(round(score) for score in SCORES)])
+    assert status.performance is not None
+    assert (status.performance.task, status.performance["accuracy"].value) == ("binary", 1.0)
+    assert counts_of(status) == {"matched": 20, "unreadable": 1}
