@@ -52,11 +52,7 @@ class Reading(NamedTuple):
 
 SAYS_SOMETHING, IS_MISSING, IS_UNREADABLE = range(3)
 
-_STATUSES = {
-    SAYS_SOMETHING: LabelStatus.MATCHED,
-    IS_MISSING: LabelStatus.MISSING,
-    IS_UNREADABLE: LabelStatus.UNREADABLE,
-}
+_STATUSES = LabelStatus.MATCHED, LabelStatus.MISSING, LabelStatus.UNREADABLE  # by verdict
 
 Read = Callable[[Values], Reading]
 """Reads a column of actuals."""
@@ -224,7 +220,7 @@ class Pending:
 
     def recount(self, before: NDArray[np.int8], after: NDArray[np.int8]) -> None:
         """Count pairs by other verdicts than before."""
-        for verdict, status in _STATUSES.items():
+        for verdict, status in enumerate(_STATUSES):
             difference = np.count_nonzero(after == verdict) - np.count_nonzero(before == verdict)
             self.counts[status] += int(difference)
 
@@ -238,9 +234,7 @@ class Pending:
         self, reading: Reading, positions: Positions, is_first: Mask, is_silent: Mask
     ) -> None:
         self.counts[LabelStatus.MATCHED] += int(np.count_nonzero(is_first))
-        silent = reading.verdicts[is_silent]
-        self.counts[LabelStatus.MISSING] += int(np.count_nonzero(silent == IS_MISSING))
-        self.counts[LabelStatus.UNREADABLE] += int(np.count_nonzero(silent == IS_UNREADABLE))
+        self.recount(np.empty(0, np.int8), reading.verdicts[is_silent])
         rest = np.flatnonzero((positions >= 0) & ~is_first & ~is_silent)
         if rest.size and self._rows is not None:
             earlier = self._rows.columns[_ACTUAL][positions[rest]]

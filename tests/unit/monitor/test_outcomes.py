@@ -459,8 +459,11 @@ def test_measures_confusion_scores_and_cohorts_are_exported(truth: Any, score: A
 def test_every_pair_is_counted_once_as_matched_or_by_what_it_lacks(
     predictions: Any, actuals: Any, counts: tuple[int, int, int]
 ) -> None:
-    """So no row of a nightly job is lost in silence."""
-    status = status_of(predictions, actuals)
+    """So no row of a nightly job is lost in silence; texts among predictions are an error."""
+    with made() as monitor:
+        monitor.record_outcomes(predictions, actuals)
+        status = monitor.status()
+    assert status.internal_errors == int("x" in predictions)
     names = "matched", "missing", "unreadable"
     assert tuple(status.labels[name] for name in names) == counts
     assert sum(status.labels.values()) == 3

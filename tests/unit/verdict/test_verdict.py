@@ -59,10 +59,9 @@ def inflated(rng: np.random.Generator, rows: int) -> Rows:
 
 
 def another_concept(rng: np.random.Generator, rows: int) -> Rows:
-    """The actual follows another feature more than the one that the model knows."""
+    """The actual also follows another feature, more than the one that the model knows."""
     drawn = draw(rng, rows)
-    actual = 10 + 1.2 * drawn.x + 1.6 * drawn.z + rng.normal(size=rows)
-    return drawn._replace(actual=actual)
+    return drawn._replace(actual=drawn.actual + 3 * drawn.z)
 
 
 def shuffled(rng: np.random.Generator, rows: int) -> Rows:

@@ -10,7 +10,7 @@ from mlmonitor.aggregate.outcomes.outcome_tables import OutcomeTables
 from mlmonitor.compare.objectives.bound_watch import NAN, Breach, distance_beyond
 from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
 from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
-from mlmonitor.compare.performance.estimate import TWO_SIDED_95, Estimate
+from mlmonitor.compare.performance.estimate import TWO_SIDED_95, Estimate, clip_interval
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.records import Objective
 from mlmonitor.stats.sequential.normal_mixture import log_evidence, widen
@@ -168,14 +168,17 @@ class MeasureWatch:
         if estimate is None or not estimate.count:
             return ObjectiveStatus(self.objective, NAN, NAN, NAN, 0, 0.0, None)
         half = widen(_compute_half_width(estimate), estimate.count)
-        log10_e = 0.0
+        value, log10_e = estimate.value, 0.0
+        clipped = estimate._replace(low=value - half, high=value + half)
         if self._stretches is not None:
+            task = self._stretches.plan.task
+            clipped = clip_interval(clipped, self.objective.measure, task)
             log10_e = max(self._find_strongest(self._stretches).log10_e_value, 0.0)
         return ObjectiveStatus(
             objective=self.objective,
-            value=estimate.value,
-            low=estimate.value - half,
-            high=estimate.value + half,
+            value=value,
+            low=clipped.low,
+            high=clipped.high,
             count=estimate.count,
             log10_e_value=log10_e,
             is_met=not self.is_firing,

@@ -13,7 +13,12 @@ from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
 from mlmonitor.aggregate.outcomes.outcome_tables import OutcomeTables
 from mlmonitor.aggregate.outcomes.row_losses import loss_measures, measure_losses, to_measure
 from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
-from mlmonitor.compare.performance.estimate import TWO_SIDED_95, Estimate
+from mlmonitor.compare.performance.estimate import (
+    TWO_SIDED_95,
+    Estimate,
+    bounds_of,
+    estimate_on_scale,
+)
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.records import Floats
 
@@ -136,16 +141,26 @@ class CohortTracker:
                     spread = self.triangle.spread_by_age(row, order, ages, age)
                     mean = float(self.triangle.sums[row, place].sum()) / count
                     estimate = Performance(self.outcomes, place, effects=effects).get(measure)
-                    error = _compute_relative_error(estimate, measure, mean)
-                    value = mean * factor
-                    half = TWO_SIDED_95 * value * float(np.hypot(error, spread / factor))
-                    ends = (to_measure(measure, value - half), to_measure(measure, value + half))
-                    projected[measure] = Estimate(
-                        to_measure(measure, value), min(ends), max(ends), count, "estimated"
+                    error = float(
+                        np.hypot(_compute_relative_error(estimate, measure, mean), spread / factor)
                     )
+                    projected[measure] = self._project_loss(measure, mean * factor, error, count)
             return MappingProxyType(projected)
 
         return project
+
+    def _project_loss(
+        self, measure: str, loss: float, relative_error: float, count: int
+    ) -> Estimate:
+        """Return a measure with its interval, from a mean loss and its relative error."""
+        task = self._plan.task
+        scale = 2.0 if measure == "brier" and task == "multiclass" else 1.0  # see `measure_losses`
+        loss *= scale
+        bounds = bounds_of(measure, task)
+        estimate = estimate_on_scale(loss, loss * relative_error, count, bounds)
+        ends = [to_measure(measure, end) for end in (estimate.low, estimate.high)]
+        value = to_measure(measure, estimate.value)
+        return Estimate(value, min(ends), max(ends), count, "estimated")
 
     @property
     def nbytes(self) -> int:

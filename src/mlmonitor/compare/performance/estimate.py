@@ -13,13 +13,13 @@ TWO_SIDED_95 = 1.959963984540054
 """The two-sided 5 % critical value of the standard normal distribution."""
 
 
-MEAN_BOUNDS = {
-    "ndcg": (0.0, 1.0),
-    "mrr": (0.0, 1.0),
-    "log_loss": (0.0, np.inf),
-    "brier": (0.0, np.inf),
-}
-"""The least and the largest value of measures that are means; others have no bounds."""
+_LOSSES = frozenset({"mae", "rmse", "mape", "wape", "pinball", "log_loss"})
+_SHARES = frozenset(
+    {
+        *("accuracy", "precision", "recall", "f1", "specificity", "balanced_accuracy"),
+        *("roc_auc", "pr_auc", "ece", "brier", "ndcg", "mrr"),
+    }
+)
 
 
 class Estimate(NamedTuple):
@@ -47,6 +47,50 @@ def estimate(value: float, variance: float, count: float, *, low: float, high: f
     value, half = float(value), TWO_SIDED_95 * float(np.sqrt(max(variance, 0.0)))
     ends = max(value - half, float(low)), min(value + half, float(high))
     return Estimate(value, *ends, int(count))
+
+
+def bounds_of(measure: str, task: str = "binary") -> tuple[float, float]:
+    """Return the least and the largest value of a measure; infinite for those without bounds.
+
+    task: a Brier score over several classes reaches 2, not 1.
+    """
+    if measure == "brier" and task == "multiclass":
+        return 0.0, 2.0
+    if measure in _SHARES:
+        return 0.0, 1.0
+    return 0.0 if measure in _LOSSES else -np.inf, 1.0 if measure == "r2" else np.inf
+
+
+def clip_interval(estimate: Estimate, measure: str, task: str = "binary") -> Estimate:
+    """Return an estimate whose interval is within the bounds of its measure; NaN stays NaN."""
+    least, most = bounds_of(measure, task)
+    low, high = (float(np.clip(end, least, most)) for end in (estimate.low, estimate.high))
+    return estimate._replace(low=low, high=high)
+
+
+def estimate_on_scale(
+    value: float, deviation: float, count: int, bounds: tuple[float, float]
+) -> Estimate:
+    """Return a value with an interval on the scale of its bounds: logit for two, log for one.
+
+    The interval is never outside of the bounds, and a value beyond them counts as the bound.
+    deviation: the standard error of the value; NaN for no interval. bounds: the lower is 0.
+    """
+    least, most = bounds
+    value, half = float(np.clip(value, least, most)), TWO_SIDED_95 * deviation
+    sides = np.array([-half, half])
+    if not least < value < most:
+        ends = value + sides
+    else:
+        with np.errstate(over="ignore", divide="ignore"):
+            if np.isfinite(most):
+                slope = most / (value * (most - value))
+                odds = value / (most - value) * np.exp(sides * slope)
+                ends = most / (1.0 + 1.0 / odds)
+            else:
+                ends = value * np.exp(sides / value)
+    low, high = (float(end) for end in np.clip(ends, least, most))
+    return Estimate(value, min(low, value), max(high, value), count)
 
 
 def estimate_mean(

@@ -23,10 +23,10 @@ from mlmonitor.compare.performance.classification import (
 )
 from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
 from mlmonitor.compare.performance.estimate import (
-    MEAN_BOUNDS,
     NAN,
     Estimate,
     MeasuresByName,
+    bounds_of,
     estimate_mean,
 )
 from mlmonitor.compare.performance.regression import compute_regression
@@ -251,7 +251,7 @@ class Performance(MeasuresByName):
         for name in self._tables.plan.mean_names:
             terms = self._tables.means.terms(name, self._bucket)
             if terms[0]:
-                low, high = MEAN_BOUNDS.get(name, (-np.inf, np.inf))
+                low, high = bounds_of(name, self.task)
                 estimates[name] = estimate_mean(*terms, low=low, high=high)
         if self._tables.plan.scored and estimates:
             self._add_scores(estimates)

@@ -18,6 +18,7 @@ from mlmonitor.compare.performance.estimate import (
     NAN,
     TWO_SIDED_95,
     Estimate,
+    clip_interval,
     estimate_proportion,
 )
 
@@ -25,14 +26,6 @@ _PROPORTIONS = {
     "binary": frozenset({"accuracy", "precision", "recall", "specificity"}),
     "multiclass": frozenset({"accuracy"}),
 }
-_BOUNDS = {"bias": (-np.inf, np.inf), "r2": (-np.inf, 1.0)}
-_LOSSES = frozenset({"mae", "rmse", "mape", "wape", "pinball", "log_loss", "brier"})
-_SHARES = frozenset(
-    {
-        *("accuracy", "precision", "recall", "f1", "specificity", "balanced_accuracy"),
-        *("roc_auc", "pr_auc", "ece"),
-    }
-)
 
 
 class GroupEffects:
@@ -124,13 +117,9 @@ class GroupEffects:
             low, high = min(wilson.low, estimate.value), max(wilson.high, estimate.value)
             return estimate._replace(low=low, high=high)  # ends beyond the value were rounding
         factor = float(np.sqrt(effect))
-        least, most = _BOUNDS.get(
-            measure, (0.0 if measure in _LOSSES | _SHARES else -np.inf, np.inf)
-        )
-        most = 1.0 if measure in _SHARES else most
         low = estimate.value - factor * (estimate.value - estimate.low)
         high = estimate.value + factor * (estimate.high - estimate.value)
-        return estimate._replace(low=max(low, least), high=min(high, most))
+        return clip_interval(estimate._replace(low=low, high=high), measure, self.plan.task)
 
 
 def _find_student_quantile(freedom: float) -> float:

@@ -19,7 +19,7 @@ from mlmonitor.records import Field, Floats, Kind, Metric, Role
 from mlmonitor.reference.reference import Reference
 
 ENOUGH_PAIRS: Final = 100
-"""So many pairs decide for good what the reference does not."""
+"""This many pairs decide finally what the reference does not."""
 
 
 class Pairs(NamedTuple):

@@ -1,4 +1,4 @@
-"""Whether labels depend on predictions at all, whatever their units and the names of classes."""
+"""Whether labels depend on predictions at all, in any unit and by any names of classes."""
 
 from typing import NamedTuple
 
