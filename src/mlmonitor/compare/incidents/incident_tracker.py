@@ -126,10 +126,13 @@ class IncidentTracker:
 
     def name_fault(self, fault: CommonCause) -> None:
         """Name the fault of labels that explains a performance, once newer labels have shown it."""
-        for each in self._open:
-            if each.incident.cause == _PERFORMANCE:
-                each.incident, each.is_examined = _explain(each.incident, fault), True
-                self._renamed.append(each.incident)
+        for open_incident in self._open:
+            if open_incident.incident.cause == _PERFORMANCE:
+                open_incident.incident, open_incident.is_examined = (
+                    _explain(open_incident.incident, fault),
+                    True,
+                )
+                self._renamed.append(open_incident.incident)
 
     def drain_renamed(self) -> list[Incident]:
         """Return the incidents whose title has changed since the last call, for the event log."""

@@ -78,7 +78,7 @@ def test_projections_and_objectives_of_few_labels_stay_between_zero_and_one() ->
         for estimate in cohort.projected.values()
     ]
     ends += [(objective.low, objective.high) for objective in status.objectives]
-    known = np.array(ends)[~np.isnan(ends).any(axis=1)]
-    assert len(known)
-    assert known.min() >= 0.0
-    assert known.max() <= 1.0
+    bounded = np.array(ends)[~np.isnan(ends).any(axis=1)]
+    assert len(bounded)
+    assert bounded.min() >= 0.0
+    assert bounded.max() <= 1.0
