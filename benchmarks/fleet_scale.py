@@ -215,7 +215,7 @@ def choice_figures(
         categorical=len(choice.segments),
         bins=choice.bins,
         categories=len(SEGMENTS),
-        segments=1 + len(SEGMENTS) * len(choice.segments),
+        segments=len(SEGMENTS) * len(choice.segments),
     )
     name = choice.name
     formula = None if choice.series_a_field else counted

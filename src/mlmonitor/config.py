@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from mlmonitor.environment.parsers import Warn, read_boolean, read_choice, read_duration, warn_once
 from mlmonitor.environment.watch_settings import WATCH_VARIABLES
 from mlmonitor.errors import ConfigError
+from mlmonitor.formatting import find_similar
 
 PAGE = "docs/configuration.md"
 _PREFIX = "MLMONITOR_"
@@ -270,9 +271,7 @@ def _describe_errors(error: ValidationError) -> str:
 
 def _describe_unknown(name: str, prefix: str = "") -> str:
     """Name the options that a misspelt one may stand for, and the page that lists all."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, Config.model_fields)
+    close = find_similar(name, Config.model_fields, most=3)
     spelled = " or ".join(f"{prefix}{option.upper()}" if prefix else option for option in close)
     question = f"did you mean {spelled}? " if close else ""
     return f"no such option; {question}all are in {PAGE}"

@@ -64,11 +64,16 @@ def try_destination(exporter: OtlpExporter, *, now: float | None = None) -> Iter
             return  # the other kinds would fail for the same reason
 
 
-def check_plan(exporter: OtlpExporter, reference: Reference, *, segments: int) -> Iterator[Check]:
+def check_plan(
+    exporter: OtlpExporter, reference: Reference, *, segments: int | None = None
+) -> Iterator[Check]:
     """Check what a model with this reference would send: how many series, and which names change.
 
-    segments: expected number of segments at most, without the whole.
+    segments: expected number of listed segments at most; if None, those of the reference.
     """
+    own = reference.segment_values
+    listed = sum(values is not None for values in own) if segments is None else segments
+    populations = 2 + listed if listed else 1
     entries = reference.entries(tuple(Role))
     widths = [len(entry.counts) for entry in entries if isinstance(entry, NumericReference)]
     others = [len(entry.counts) for entry in entries if not isinstance(entry, NumericReference)]
@@ -78,14 +83,15 @@ def check_plan(exporter: OtlpExporter, reference: Reference, *, segments: int) -
         categorical=len(entries) - numeric,
         bins=bins,
         categories=categories,
-        segments=segments + 1,
+        segments=listed,
+        has_compared_rest=None in own,
     )
     yield Check(
         "series",
         "ok",
         f"at most {count:,} a process for {amount(numeric, 'numeric field')} and "
         f"{amount(len(entries) - numeric, 'categorical one')} in "
-        f"{amount(segments + 1, 'population')}, and about 110 more",
+        f"{amount(populations, 'population')}, and about 110 more",
     )
     requests = -(-count // exporter.profile.limits.points)
     yield Check("requests", "ok", f"{requests:,} an export at most, within this backend's limits")

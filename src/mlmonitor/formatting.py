@@ -2,7 +2,7 @@
 
 import math
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -151,3 +151,32 @@ def table(rows: Sequence[Sequence[str]], *, left: Collection[int]) -> list[str]:
             cells.append(cell + blank if column in left else blank + cell)
         lines.append("  ".join(cells).rstrip())
     return [lines[0], "-" * max(map(wide, lines)), *lines[1:]]
+
+
+def describe_kind(value: object) -> str:
+    """Describe a value of the wrong kind by its type, or as a class that was not called."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}, which must be called first"
+    return type(value).__name__
+
+
+def find_similar(name: object, names: Iterable[object], *, most: int = 1) -> list[str]:
+    """Return the names that a misspelt one may stand for, the most similar first.
+
+    Case, spaces and punctuation count little: `Claim Amount` stands for `claim_amount`.
+    """
+    from difflib import get_close_matches  # rarely needed, and slow to import
+
+    by_key: dict[str, str] = {}
+    for text in sorted(map(str, names)):
+        by_key.setdefault(_simplify(text), text)
+    return [by_key[key] for key in get_close_matches(_simplify(str(name)), by_key, n=most)]
+
+
+def _simplify(name: str) -> str:
+    return "".join(c for c in name.casefold() if c.isalnum()) or name
+
+
+def ask_similar(name: object, names: Iterable[object]) -> str:
+    """Ask whether a similar name was meant, after a semicolon; an empty text if there is none."""
+    return "".join(f"; did you mean {similar!r}?" for similar in find_similar(name, names))

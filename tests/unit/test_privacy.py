@@ -391,13 +391,38 @@ def test_the_privacy_of_a_saved_reference_is_shown_field_by_field(
     out = capsys.readouterr().out
     assert_clean("shown", out)
     lines = {line.split()[0]: line for line in out.splitlines() if line}
-    assert "0 names" in lines["email"]
+    assert "0 of 400 names" in lines["email"]
     assert "of 400 rows: ids?" in lines["email"]
     assert "rounded bins" in lines["customer"]
-    assert "2 names" in lines["city"]
+    assert "2 of " in lines["city"]
     assert "of 40 rows" in lines["city"]
     assert "Bloom filter" in lines["comment"]
     assert all(len(line) <= 100 for line in out.splitlines())
+
+
+def test_a_field_whose_names_are_all_withheld_says_how_many_there_were(tmp_path: Path) -> None:
+    """Their number identifies no one; no number is known of a file that does not hold it."""
+    names = [f"Jane Roe {number}" for number in range(300)]
+    reference = fit_reference({"name": names, "line": ["home", "motor", "travel"] * 100})
+    reference.save(tmp_path / "r.json")
+    for loaded in (reference, Reference.load(tmp_path / "r.json")):
+        with Monitor("m", reference=loaded, exporters=[]) as monitor:
+            monitor.record({"name": names[:50], "line": ["home"] * 50}, None)
+            status = monitor.status()
+        for name, count in (("name", 300), ("line", 3)):
+            training = status.field(name).training
+            assert training is not None
+            assert training.distinct == count
+        assert "300 names" in str(status)
+    content = reference.content.model_copy(
+        update={
+            "fields": [f.model_copy(update={"distinct": None}) for f in reference.content.fields]
+        }
+    )
+    with Monitor("m", reference=Reference(content), exporters=[]) as monitor:
+        status = monitor.status()
+    numbers = [f.training.distinct for f in status.fields if f.training is not None]
+    assert numbers == [None, 3]
 
 
 def test_a_service_without_a_reference_learns_one_that_names_no_one() -> None:

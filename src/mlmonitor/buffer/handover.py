@@ -33,6 +33,7 @@ class Handover(PerProcess):
         "_span_source",
         "entries",
         "on_first",
+        "on_late",
         "room",
     )
 
@@ -47,6 +48,8 @@ class Handover(PerProcess):
         """
         self.on_first: Callable[[], object] = bool
         """Called at the first entry of each process, in the host's thread."""
+        self.on_late: Callable[[], object] = bool
+        """Called after an entry was dropped because the queue is closed; it never raises."""
         self.clear()
 
     def clear(self) -> None:
@@ -110,6 +113,7 @@ class Handover(PerProcess):
         if self._is_closed:
             with self._lock:
                 self._lost += entry[ROWS]
+            self.on_late()
             return False
         is_first = not self._is_open and self._begin()
         rows, span_source = entry[ROWS], self._span_source

@@ -4,7 +4,7 @@ No frame library is imported here; the module of an object's type names its libr
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,12 @@ def package_of(kind: type) -> str | None:
 def is_frame(kind: type) -> bool:
     """Whether objects of this type are frames, eager or lazy."""
     return package_of(kind) is not None and hasattr(kind, "columns")
+
+
+def find_twice(columns: Iterable[object]) -> str | None:
+    """Return a name that two columns of a frame share; None if there is none."""
+    names = list(map(str, columns))
+    return next((name for name in names if names.count(name) > 1), None)
 
 
 def check_collected(what: str, value: object) -> None:

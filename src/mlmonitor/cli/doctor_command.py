@@ -36,7 +36,9 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--proxy", help="URL of a proxy")
     parser.add_argument("--timeout-seconds", type=float, default=5.0)
     parser.add_argument("--reference", help="a saved reference: says how many series it makes")
-    parser.add_argument("--segments", type=int, default=0, help="expected number of segments")
+    parser.add_argument(
+        "--segments", type=int, help="expected number of segments; by default the reference's"
+    )
     parser.set_defaults(run=_run)
 
 

@@ -144,7 +144,8 @@ class ModelSnapshot:
     arrival. kpi_failures: blocks of rows for which a declared figure failed. segments: in the order
     of their codes, the rest last. unknown_fields: number of values by name, for fields outside the
     reference. unused_ignores, unmatched_rules: options without effect. group_hints: side effects of
-    declared groups.
+    declared groups. absent_columns: rows without a value of a declared column that most of them
+    lack. column_warning: what to do about those that no row has had.
     """
 
     model: str
@@ -172,6 +173,8 @@ class ModelSnapshot:
     attributions: AttributionsSnapshot | None = None
     events: EventStatus | None = None
     group_hints: tuple[str, ...] = ()
+    absent_columns: Mapping[str, int] = field(default_factory=dict)
+    column_warning: str | None = None
 
     @property
     def whole(self) -> tuple[PopulationSnapshot, ...]:

@@ -73,6 +73,8 @@ def build_snapshot(
         unknown_fields=MappingProxyType(state.unknown_fields()),
         unused_ignores=traffic.unused_ignores,
         group_hints=traffic.group_hints,
+        absent_columns=traffic.declared_columns.absent,
+        column_warning=traffic.declared_columns.warning(),
         unmatched_rules=() if rules is None else rules.unmatched_rules,
         health=MonitoringHealth(
             dropped=sum(

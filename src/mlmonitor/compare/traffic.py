@@ -12,11 +12,13 @@ from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.drift.decomposition import ShiftDecomposition
 from mlmonitor.compare.estimated.estimator import Estimator
 from mlmonitor.compare.population import Checks, Population
+from mlmonitor.compare.quality.declared_columns import DeclaredColumns
 from mlmonitor.compare.quality.new_fields import NewFieldDetector
 from mlmonitor.compare.quality.rules import Rules
 from mlmonitor.compare.segment_populations import Segmentation, SegmentPopulations, share_alpha
 from mlmonitor.derived.deriver import Deriver, reader_of
 from mlmonitor.forks import hold_forks
+from mlmonitor.formatting import find_similar
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Block, Declared, Role
 from mlmonitor.reference.reference import Reference
@@ -170,6 +172,9 @@ class Traffic:
         self.comparing: Comparing | None = None
         self._options, self._declared = options, declared
         self.keeps_rows: bool = keeps_rows
+        self.declared_columns: DeclaredColumns = DeclaredColumns(
+            declared, is_learning=reference is None
+        )
 
     def drain_read_rows(self) -> list[ReadRows]:
         """Remove and return the rows read since the last call; none unless `keeps_rows`."""
@@ -209,6 +214,11 @@ class Traffic:
 
     def ingest(self, rows: Rows, codes: Codes | None = None, *, now: float) -> Block | None:
         """Learn from these rows, then compare the others; return those compared as a block."""
+        block = self._ingest(rows, codes, now=now)
+        self.declared_columns.update(rows.features)
+        return block
+
+    def _ingest(self, rows: Rows, codes: Codes | None, *, now: float) -> Block | None:
         rest: Rows | None = rows
         if self.learner is not None:
             first, rest = cut_rows(rows, self.learner.expected - self.learner.learned)
@@ -266,7 +276,5 @@ def _begin_learning(rows: int, declared: Declared, most_segments: int) -> "Learn
 
 
 def _with_similar(name: str, names: Collection[str]) -> str:
-    from difflib import get_close_matches
-
-    similar = get_close_matches(name, sorted(names), n=1)
+    similar = find_similar(name, names)
     return f"{name} (there is {similar[0]})" if similar else name

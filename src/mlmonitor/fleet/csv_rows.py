@@ -27,7 +27,8 @@ def index_csv(path: str, argument: str, *, step: int) -> CsvIndex:
     """Read a file once, by the same rules as `read_csv`, without its values.
 
     Raises:
-        FormatError: it is not a CSV file in UTF-8, or a name is missing or used twice.
+        FormatError: it is not a CSV file in UTF-8, a name is missing or used twice, or a row has
+            more or fewer values than there are names.
         OSError: it cannot be read.
     """
     with Path(path).open("rb") as file:
@@ -50,15 +51,38 @@ def index_csv(path: str, argument: str, *, step: int) -> CsvIndex:
             for row in reader:
                 if row and rows % step == 0:
                     starts.append(start)
+                if row and len(row) != len(names):
+                    raise FormatError(_describe_ragged(argument, reader.line_num, names, row))
                 rows += bool(row)
                 start = offset
         except (csv.Error, UnicodeDecodeError) as error:
             raise FormatError(f"{argument}: not a CSV file in UTF-8") from error
-    if not names or len(set(names)) < len(names):
-        raise FormatError(
-            f"{argument}: expected a first line with a different name for each column"
-        )
+    _check_names(argument, names)
     return CsvIndex(tuple(names), rows, tuple(starts))
+
+
+def _describe_ragged(argument: str, line: int, names: Sequence[str], row: Sequence[str]) -> str:
+    return (
+        f"{argument}: line {line}: expected {len(names)} values, as there are names in the first "
+        f"line, got {len(row)}: is a separator missing, or a text with separators not quoted?"
+    )
+
+
+def _check_names(argument: str, names: Sequence[str]) -> None:
+    """Raise FormatError unless the first line of a file names columns."""
+    if not any(names):
+        raise FormatError(
+            f"{argument}: expected a first line with the names of the columns, got none: is the "
+            "file empty?"
+        )
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise FormatError(f"{argument}: expected each column name once, got {twice!r} twice")
+    if len(names) == 1 and ";" in names[0]:
+        raise FormatError(
+            f"{argument}: expected commas between the values, got semicolons: save it with commas, "
+            "or as .tsv with tabs"
+        )
 
 
 def read_csv(

@@ -89,12 +89,21 @@ def _to_frame(rows: Any) -> Any:
     return rows
 
 
-def _list_column_names(rows: Any) -> list[str]:
+def _list_column_names(rows: Any) -> list[Any]:
     if isinstance(rows, Mapping):
         return list(rows)
     if is_frame(type(rows)):
         return list(rows.column_names if hasattr(rows, "column_names") else rows.columns)
     return []
+
+
+def find_names(rows: Any) -> list[str] | None:
+    """Return the names of the columns of some rows; None if they are values by position."""
+    if isinstance(rows, Mapping) or is_frame(type(rows)):
+        return list(map(str, _list_column_names(rows)))
+    if isinstance(rows, list | tuple) and rows and all(isinstance(row, Mapping) for row in rows):
+        return list(dict.fromkeys(str(name) for row in rows for name in row))
+    return None
 
 
 def _select(rows: Any, names: list[str]) -> Any:

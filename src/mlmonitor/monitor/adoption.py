@@ -50,9 +50,11 @@ class Adoption:
         Raises:
             ConfigError: the version was used before, or an option of the monitor does not fit the
                 reference. FormatError: the file is damaged. OSError: it cannot be read.
+            MonitorError: the monitor was closed.
         """
         from mlmonitor import options
 
+        self._worker.check_open("adopt")
         resolved = options.resolve_reference(reference)
         declared = self._declare(resolved)
         _check_vectors(self._identity.declared, declared)
@@ -82,7 +84,9 @@ class Adoption:
         Raises:
             ConfigError: no such field is compared, the reference has seasons, or the window has
                 fewer than 200 values of the field.
+            MonitorError: the monitor was closed.
         """
+        self._worker.check_open("accept")
         if self.config.enabled:
             self._worker.apply(lambda pipeline, now: _accept(pipeline, field, Role(role), now=now))
 

@@ -120,6 +120,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
     ) -> None:
         _load_parts()
         from mlmonitor import options
+        from mlmonitor.compare import declarations
         from mlmonitor.export.series.identity import Identity
 
         options.check_model(model)
@@ -132,19 +133,19 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
             exporters, os.environ, is_enabled=self.config.enabled
         )
         self._declare = partial(
-            options.build_declared,
+            declarations.build_declared,
             config=self.config,
             ignore=ignore,
             segments=segments,
             schema=schema,
             fields=fields,
-            buckets=options.check_buckets(buckets),
-            metrics=options.check_metrics(metrics),
+            buckets=declarations.check_buckets(buckets),
+            metrics=declarations.check_metrics(metrics),
             objectives=objectives,
             kpis=kpis,
             groups=groups,
         )
-        named = options.check_names("features", features)
+        named = declarations.check_names("features", features)
         names = named or options.list_features(self._reference)
         identity = Identity(str(model), str(version), declared=self._declare(self._reference))
         self._begin_adoption(identity, None if named else names)

@@ -42,11 +42,13 @@ class Presenting:
 
         Raises:
             ConfigError: the port cannot be served.
+            MonitorError: the monitor was closed.
             MissingExtra: the extra `page` is not installed.
         """
         from mlmonitor.present.page.page_server import start_server
         from mlmonitor.present.page.page_source import PageSource
 
+        self._worker.check_open("serve")
         source = PageSource(self._read_page)
         server = start_server([source], host=host, port=port, allowed_hosts=allowed_hosts)
         self._servers.append(server)

@@ -46,9 +46,11 @@ class ProfileExchange:
             FormatError: the profile does not fit the reference.
             IncompatibleSketch: the rows were counted with another reference, other segments or
                 another configuration; nothing is added.
+            MonitorError: the monitor was closed.
         """
         from mlmonitor.profiling.row_profile import read_content
 
+        self._worker.check_open("record_profile")
         content = read_content(profile)
         if content is None or not self.config.enabled:
             return

@@ -13,7 +13,7 @@ from mlmonitor.compare.traffic import Traffic
 from mlmonitor.config import Config
 from mlmonitor.export.base import Family, Snapshot
 from mlmonitor.export.delivery.delivery import Delivery
-from mlmonitor.export.delivery.losses import describe_losses
+from mlmonitor.export.delivery.losses import LATE, describe_losses
 from mlmonitor.export.preload import load_clients
 from mlmonitor.export.series.identity import Identity
 from mlmonitor.gil import yield_gil
@@ -22,7 +22,7 @@ from mlmonitor.pipeline.drain import Drain, Positions
 from mlmonitor.pipeline.model_version import MOST_EARLIER, ModelVersion, ProcessCounts
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.build import build_status
-from mlmonitor.status.reference_warning import reference_warning
+from mlmonitor.status.reference_warning import find_warnings
 from mlmonitor.status.status import Status
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ class Pipeline:
         events: "EventDestination | None" = None,
     ) -> None:
         self._announcements = announcements or Announcements.silent(inbox.guard)
-        self._is_ending = False
-        self._has_warned = False
+        self._is_ending, self._warned = False, set[str]()
         self._config, self._inbox, self._deliveries = config, inbox, deliveries
         self._started_at = identity.started_at
         self._next_export = identity.started_at + config.export_interval_seconds
@@ -119,7 +118,7 @@ class Pipeline:
         if self._events is not None:
             self._events.adopt(own, sum(len(entry.ids) for entry in waiting))
         self._earlier[:] = [old, *self._earlier][:MOST_EARLIER]
-        self._version, self._has_warned = version, False
+        self._version, self._warned = version, set()
         self._drain = self._begin_drain(positions)
 
     @property
@@ -200,7 +199,7 @@ class Pipeline:
         The system's time may be set back; each delivery keeps the stamps of its series rising.
         """
         model = self.model_snapshot(now)
-        self._warn_of_other_model(model)
+        self._log_warnings(model)
         stamp_ns = int((now if wall is None else wall) * 1e9)
         if 0 <= self._last_time_ns - stamp_ns < _TIE_NS:
             stamp_ns = self._last_time_ns + 1_000_000
@@ -235,12 +234,12 @@ class Pipeline:
             families += version.describe(replace(earlier, events=model.events))
         return families
 
-    def _warn_of_other_model(self, snapshot: ModelSnapshot) -> None:
-        """Log once that the reference seems to belong to another model."""
-        warning = None if self._has_warned else reference_warning(snapshot)
-        if warning is not None:
-            self._has_warned = True
-            log.warning("%s: %s", self._identity.model, warning)
+    def _log_warnings(self, snapshot: ModelSnapshot) -> None:
+        """Log once each what seems to be wrong with the set-up."""
+        for option, warning in find_warnings(snapshot).items():
+            if option not in self._warned:
+                self._warned.add(option)
+                log.warning("%s: %s", self._identity.model, warning)
 
     def deliver(self, snapshot: Snapshot) -> bool:
         """Send to every destination independently; return whether all accepted everything.
@@ -259,11 +258,13 @@ class Pipeline:
 
     def log_losses(self, rows: int, *, is_delivered: bool) -> None:
         """Log once, at the end, what was recorded and not delivered: rows, and destinations."""
-        if is_delivered and rows == 0:
-            return
         events = None if self._events is None else self._events.status()
         losses = describe_losses(rows, self._deliveries, events, is_delivered=is_delivered)
         log.warning("%s: closed with losses: %s", self._identity.model, losses)
+
+    def log_late(self) -> None:
+        """Log that rows, labels or figures arrived after the end."""
+        log.warning("%s: %s", self._identity.model, LATE)
 
     def limit_sends(self, timeout_seconds: float) -> None:
         """Limit the duration of later sends, as the process is about to end."""

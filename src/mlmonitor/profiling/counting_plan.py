@@ -1,20 +1,30 @@
 """Everything that decides how rows are counted, as one value that other processes can read."""
 
 import json
+import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from os import PathLike
 from typing import Self
 
 from mlmonitor import options
+from mlmonitor.compare.declarations import check_names, check_segments
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
-from mlmonitor.fleet.row_chunks import ColumnRoles
+from mlmonitor.fleet.profile_content import ProfileContent
+from mlmonitor.fleet.row_chunks import ColumnRoles, RowChunk, find_names
 from mlmonitor.formats.reference import dump, load
+from mlmonitor.formatting import ask_similar, find_similar
+from mlmonitor.records import QUALITIES, Quality, Role
 from mlmonitor.reference.reference import Reference
+
+log: logging.Logger = logging.getLogger("mlmonitor")
+
+_MISSING = QUALITIES.index(Quality.MISSING)
+_NAMED = 5  # columns that an error lists
 
 
 @dataclass(frozen=True)
@@ -49,9 +59,9 @@ class CountingPlan:
             ConfigError: an argument is wrong.
         """
         own = options.resolve_config(config, os.environ)
-        ignored = options.check_names("ignore", ignore)
+        ignored = check_names("ignore", ignore)
         whole = resolve_reference(reference)
-        split_by = options.check_segments(segments, whole.without(frozenset(ignored)), own)
+        split_by = check_segments(segments, whole.without(frozenset(ignored)), own)
         now = time.time() if at is None else float(at)
         return cls(whole, own, now, prediction, tuple(split_by), tuple(ignored))
 
@@ -65,13 +75,49 @@ class CountingPlan:
         """Which columns are predictions, and which are left out."""
         return ColumnRoles(self.counted, self.prediction)
 
-    def check_columns(self, names: Sequence[str], argument: str) -> None:
-        """Raise ConfigError unless data with these columns may be of the reference's model."""
+    def check_columns(self, names: Collection[str], argument: str) -> None:
+        """Raise ConfigError unless data with these columns has those of the reference's model.
+
+        Further columns are counted as unknown. Predictions may be missing, as `split` finds none.
+        """
         if self.prediction is not None and self.prediction not in names:
-            raise ConfigError(f"{argument}: has no column {self.prediction!r}")
-        if not {field.name for field in self.counted.fields}.intersection(names):
+            hint = ask_similar(self.prediction, names)
+            raise ConfigError(f"{argument}: has no column {self.prediction!r}{hint}")
+        fields = self.counted.fields
+        if not {field.name for field in fields}.intersection(names):
             raise ConfigError(
                 f"{argument}: has no column of the reference: is it data of this model?"
+            )
+        expected = [*(f.name for f in fields if f.role is Role.FEATURE), *self.segments]
+        missing = [name for name in dict.fromkeys(expected) if name not in names]
+        if missing:
+            raise ConfigError(
+                f"{argument}: has no column {_list_missing(missing, set(names) - set(expected))}, "
+                "which the reference has: add what is missing, or leave it out of the comparison "
+                "with ignore=[...]"
+            )
+
+    def check_chunks(self, chunks: Iterable[RowChunk]) -> Iterator[RowChunk]:
+        """Yield chunks of rows; raise ConfigError at the first that lacks a column."""
+        for chunk in chunks:
+            names = find_names(chunk.features)
+            if names is not None:
+                self.check_columns(names, "features")
+            yield chunk
+
+    def warn_of_missing(self, content: ProfileContent) -> None:
+        """Log that there were no rows, or that none of them has a prediction."""
+        if not content.rows:
+            log.warning("profile: there are no rows to count: is the file or the frame empty?")
+            return
+        entries = self.counted.entries((Role.FEATURE, Role.PREDICTION, Role.DERIVED))
+        quality = content.populations[0].added["quality"]
+        places = [place for place, e in enumerate(entries) if e.role == "prediction"]
+        if places and (quality[places, _MISSING] == content.rows).all():
+            log.warning(
+                "profile: the reference has predictions (%s), but no row has one: they count as "
+                "missing; pass predictions, or name their column if it has another name",
+                ", ".join(entries[place].name for place in places[:_NAMED]),
             )
 
     def to_bytes(self) -> bytes:
@@ -89,6 +135,16 @@ class CountingPlan:
     def from_bytes(cls, data: bytes) -> "CountingPlan":
         """Read back `to_bytes`; the last plan of a process is kept, for its next part."""
         return _read_plan(data)
+
+
+def _list_missing(missing: Sequence[str], others: Collection[str]) -> str:
+    """List missing columns, each with a similar one that there is."""
+    described = []
+    for name in missing[:_NAMED]:
+        similar = find_similar(name, others)
+        described.append(f"{name!r} (there is {similar[0]!r})" if similar else repr(name))
+    more = len(missing) - _NAMED
+    return ", ".join(described) + (f" and {more} more" if more > 0 else "")
 
 
 @lru_cache(maxsize=1)

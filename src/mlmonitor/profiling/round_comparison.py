@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from mlmonitor import options
 from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.compare.declarations import check_names
 from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.compare.snapshot_building import build_snapshot
 from mlmonitor.config import Config
@@ -39,7 +40,7 @@ def compare_rounds(  # noqa: PLR0913 - all but the rows by keyword
         rounds,
         reference,
         config=options.resolve_config(config, os.environ),
-        ignore=frozenset(options.check_names("ignore", ignore)),
+        ignore=frozenset(check_names("ignore", ignore)),
         now=now,
     )
     snapshot = build_snapshot(identity, state, Inbox(1), {}, now=now, with_history=with_history)

@@ -14,6 +14,7 @@ from mlmonitor.capture.host.host_capture import HostCapture
 from mlmonitor.capture.host.recorder import Recorder
 from mlmonitor.capture.prediction_ids import prediction_id
 from mlmonitor.capture.read.rows import Rows, read_rows
+from mlmonitor.capture.read.run_mistakes import find_row_fault
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.traffic import Comparing
 from mlmonitor.display.progress import ProgressLine
@@ -59,7 +60,11 @@ class ChunkReader:
         """
         batch = RecordedBatch(chunk.features, chunk.predictions)
         for entry in self._capture.build_entries(batch, "value", ()):
-            yield read_rows([entry])
+            rows = read_rows([entry])
+            fault = find_row_fault(entry, rows.features) or rows.fault
+            if fault is not None:
+                raise SchemaError(fault)
+            yield rows
         if self._inbox.guard.internal_errors:
             raise SchemaError(f"features: cannot be read: {self._inbox.guard.last}")
 

@@ -9,11 +9,12 @@ from typing import Any, Self
 
 from mlmonitor.config import Config
 from mlmonitor.display.markup import add_text, new_fragment, to_text
+from mlmonitor.errors import ConfigError
 from mlmonitor.fleet.data_file import split_data_file
 from mlmonitor.fleet.profile_content import ProfileContent, pack_empty
 from mlmonitor.fleet.row_chunks import read_chunks
 from mlmonitor.formats.atomic_file import write_atomically
-from mlmonitor.formatting import counted
+from mlmonitor.formatting import counted, describe_kind
 from mlmonitor.profiling.counting_plan import CountingPlan, resolve_reference
 from mlmonitor.profiling.file_counting import count_file
 from mlmonitor.profiling.round_comparison import compare_rounds
@@ -72,8 +73,10 @@ class Profile:
         plan = CountingPlan.resolve(
             reference, segments=segments, ignore=ignore, at=at, config=config
         )
-        chunks = read_chunks(features, predictions, plan.roles)
-        return cls._wrap(count_chunks(plan, chunks, None))
+        chunks = plan.check_chunks(read_chunks(features, predictions, plan.roles))
+        content = count_chunks(plan, chunks, None)
+        plan.warn_of_missing(content)
+        return cls._wrap(content)
 
     @classmethod
     def read(  # noqa: PLR0913 - all but the file by keyword
@@ -118,7 +121,9 @@ class Profile:
         )
         file = split_data_file(os.fspath(path))
         plan.check_columns(file.names, "data")
-        return cls._wrap(count_file(plan, os.fspath(path), file, workers=workers))
+        content = count_file(plan, os.fspath(path), file, workers=workers)
+        plan.warn_of_missing(content)
+        return cls._wrap(content)
 
     @classmethod
     def _wrap(cls, content: ProfileContent) -> Self:
@@ -140,8 +145,10 @@ class Profile:
         """Add what `other` has counted; return this profile, so that calls chain.
 
         Raises:
+            ConfigError: `other` is not a profile.
             IncompatibleSketch: they belong to different references or segments; nothing is added.
         """
+        read_content(other)
         if other._content is None:
             return self
         if self._content is None:
@@ -264,7 +271,9 @@ class Profile:
         return write_report(ModelReading(snapshot, build_status(snapshot)), path)
 
     def _list_rounds(self, earlier: Sequence[Self]) -> list[ProfileContent]:
-        contents = (p._content for p in (*earlier, self))  # noqa: SLF001 - of this class
+        if isinstance(earlier, Profile):
+            raise ConfigError("earlier: expected a list of profiles, got one Profile")
+        contents = map(read_content, (*earlier, self))
         return [content for content in contents if content is not None]
 
     def __repr__(self) -> str:
@@ -283,6 +292,9 @@ def wrap_content(content: ProfileContent) -> Profile:
     return Profile._wrap(content)  # noqa: SLF001 - of this module
 
 
-def read_content(profile: Profile) -> ProfileContent | None:
-    """Return what a profile has counted; None for the empty one."""
+def read_content(profile: object) -> ProfileContent | None:
+    """Return what a profile has counted, None for the empty one; ConfigError if it is none."""
+    if not isinstance(profile, Profile):
+        kind = describe_kind(profile)
+        raise ConfigError(f"profile: expected a Profile, as of Profile.load(path), got {kind}")
     return profile._content  # noqa: SLF001 - of this module

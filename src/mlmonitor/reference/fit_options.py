@@ -12,6 +12,7 @@ from mlmonitor.capture.outputs import ACTUAL, PREDICTION, OutputKind, Outputs
 from mlmonitor.capture.read.numbers import category_names
 from mlmonitor.errors import ConfigError, SchemaError
 from mlmonitor.formats.reference import CategoricalReference, FieldEntry
+from mlmonitor.formatting import ask_similar, share
 from mlmonitor.records import Field, Kind, Role
 from mlmonitor.reference.column_names import check_column_names
 from mlmonitor.reference.kind_inference import kinds_of
@@ -23,9 +24,12 @@ log: logging.Logger = logging.getLogger("mlmonitor")
 
 MOST_BINS = 1_000
 
+UNREADABLE_SHARE = 0.01
+"""Of the values of a column; fewer that cannot be read are usual."""
+
 SeasonName = Literal["hour_of_day", "hour_of_week", "auto"]
 
-_BOUNDS = {"bins": (1, MOST_BINS), "seed": (0, 1 << 63), "max_segments": (1, 10_000 - 1)}
+_BOUNDS = {"bins": (2, MOST_BINS), "seed": (0, 1 << 63), "max_segments": (1, 10_000 - 1)}
 
 
 @dataclass(frozen=True)
@@ -110,18 +114,18 @@ def check_columns(columns: Columns, options: FitOptions) -> None:
         ("fields", options.fields.public, column_names | {PREDICTION}),
     ):
         for name in sorted(set(names) - of):
-            raise SchemaError(f"{what}: there is no column {name!r}")
+            raise SchemaError(f"{what}: there is no column {name!r}{ask_similar(name, of)}")
     for name in sorted(options.facts.importances.keys() - features):
-        from difflib import get_close_matches  # rarely needed, and slow to import
-
-        similar = get_close_matches(name, sorted(features), n=1)
-        hint = f"did you mean {similar[0]!r}?" if similar else "importances are those of columns"
-        raise SchemaError(f"importances: there is no feature {name!r}; {hint}")
+        hint = ask_similar(name, features) or "; importances are those of columns"
+        raise SchemaError(f"importances: there is no feature {name!r}{hint}")
     for name in scored:
         kind = options.kinds.get(name)
         is_numeric = name in features and (kind or Kind.NUMERIC) is Kind.NUMERIC
         if not is_numeric:
-            raise SchemaError(f"anomaly_score: {name!r}: expected the name of a numeric feature")
+            raise SchemaError(
+                f"anomaly_score: {name!r}: expected the name of a numeric feature"
+                f"{ask_similar(name, features - {name})}"
+            )
     if options.outputs.names and (Role.ACTUAL, ACTUAL) in columns:
         actuals = category_names(columns[Role.ACTUAL, ACTUAL])
         _check_actual_names({name for name in actuals if name is not None}, options.outputs)
@@ -246,3 +250,20 @@ def warn_of_missing(entries: Sequence[FieldEntry]) -> None:
             ", ".join(names[:10]),
             f" and {len(names) - 10} more columns" if len(names) > 10 else "",
         )
+
+
+def warn_of_unreadable(entries: Sequence[FieldEntry]) -> None:
+    """Log the columns of which many values cannot be read as what the others are."""
+    for entry in entries:
+        for reason, count in (
+            ("are not", entry.wrong_type),
+            ("are infinite, not", entry.nonfinite),
+        ):
+            if entry.role != "derived" and count > UNREADABLE_SHARE * entry.rows:
+                log.warning(
+                    "Reference.fit: column %r: %s of its values %s %s, and count as missing: "
+                    "convert or remove them first, or declare its kind, as in schema={%r: "
+                    "'categorical'}",
+                    *(entry.name[:60], share(count, entry.rows), reason, entry.kind),
+                    entry.name[:60],
+                )

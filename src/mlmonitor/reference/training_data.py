@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from mlmonitor.capture.form import Copied, PayloadForm
-from mlmonitor.capture.frames import frame_owner, is_frame
+from mlmonitor.capture.frames import find_twice, frame_owner, is_frame
 from mlmonitor.capture.host.copiers import Copiers, copy_unreadable
 from mlmonitor.capture.host.results import copy_result, is_column
 from mlmonitor.capture.outputs import ACTUAL, Outputs
@@ -15,6 +15,7 @@ from mlmonitor.capture.read.prediction_columns import PredictionColumns
 from mlmonitor.capture.read.tables import ColumnTable, MappingTable
 from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError, import_extra
+from mlmonitor.formatting import ask_similar
 from mlmonitor.records import Role
 from mlmonitor.reference.column_names import check_column_name, check_column_names
 from mlmonitor.reference.fitting.stratification import StratumKeys
@@ -80,13 +81,15 @@ def chunks(  # noqa: PLR0913 - one name for each thing that belongs to a row
 
 def _pop_group(columns: dict[str, Values], name: str) -> Values:
     if name not in columns:
-        raise SchemaError(f"groups: there is no column {name!r} among the features")
+        hint = ask_similar(name, columns)
+        raise SchemaError(f"groups: there is no column {name!r} among the features{hint}")
     return columns.pop(name)
 
 
 def _get_segment_column(columns: Mapping[str, Values], name: str) -> Values:
     if name not in columns:
-        raise SchemaError(f"segments: there is no column {name!r} among the features")
+        hint = ask_similar(name, columns)
+        raise SchemaError(f"segments: there is no column {name!r} among the features{hint}")
     return columns[name]
 
 
@@ -238,7 +241,8 @@ def _read_frame_columns(native: Any, rows: int) -> dict[str, Values]:
         frame = narwhals.from_native(native, eager_only=True)
         names = check_column_names(frame.columns)
     except narwhals.exceptions.DuplicateError:
-        raise SchemaError("features: expected each column name once") from None
+        twice = f"column {find_twice(native.columns)!r}: " if hasattr(native, "columns") else ""
+        raise SchemaError(f"{twice}expected each column name once: rename one of them") from None
     table = ColumnTable(dict(zip(names, frame.iter_columns(), strict=True)), rows)
     columns = {name: table.column(name) for name in names}
     return {name: column for name, column in columns.items() if column is not None}

@@ -63,6 +63,7 @@ def build_status(snapshot: ModelSnapshot, verdict: Verdict | None = None) -> Sta
         violations=_count_violations(traffic),
         unmatched_rules=snapshot.unmatched_rules,
         unused_ignores=snapshot.unused_ignores,
+        absent_columns=snapshot.absent_columns,
         dependence=_describe_dependence(snapshot),
         season=None
         if reference is None

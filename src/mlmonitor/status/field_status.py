@@ -12,7 +12,8 @@ from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.sketches.heavy_hitters import Hitter
 from mlmonitor.compare.drift.new_names import shown_hitters
 from mlmonitor.compare.population_snapshot import STATUS_QUANTILES, PopulationSnapshot
-from mlmonitor.formats.reference import QUANTILE_POINTS, NumericReference
+from mlmonitor.formats.reference import QUANTILE_POINTS, CategoricalReference, NumericReference
+from mlmonitor.formatting import find_similar
 from mlmonitor.records import QUALITIES, Field, Floats, Kind, Mask, Quality, Role
 from mlmonitor.stats.mmd import MMD
 
@@ -125,9 +126,7 @@ def field_named(name: str, role: Role | str, fields: Sequence[FieldStatus]) -> F
 
 def _suggest(name: str, names: Sequence[str]) -> str:
     """Name the fields that a misspelt one may stand for, or else some of those there are."""
-    from difflib import get_close_matches
-
-    similar = get_close_matches(name, names)
+    similar = find_similar(name, names, most=3)
     if similar:
         return f"did you mean {' or '.join(map(repr, similar))}?"
     return f"there are {', '.join(map(repr, names[:_NAMED]))}" if names else "there is none yet"
@@ -240,11 +239,18 @@ def _build_training(population: PopulationSnapshot, place: int) -> TrainingStats
             quantiles,
             accepted_at=entry.accepted_at,
         )
+    distinct = _count_training_categories(entry)
+    return TrainingStats(entry.rows, missing, distinct=distinct, accepted_at=entry.accepted_at)
+
+
+def _count_training_categories(entry: CategoricalReference) -> float | None:
+    """The number of categories in the reference; None if it is unknown, as names are withheld."""
+    if entry.distinct is not None:
+        return float(entry.distinct)
+    if not entry.is_closed:  # files of the first releases, segments and accepted windows
+        return None
     listed = len(entry.categories) - entry.groups
-    distinct = np.count_nonzero(entry.counts[:listed]) + len(entry.others)
-    return TrainingStats(
-        entry.rows, missing, distinct=float(distinct), accepted_at=entry.accepted_at
-    )
+    return float(np.count_nonzero(entry.counts[:listed]) + len(entry.others))
 
 
 def _by_measure(scores: Mapping[str, list[float]], place: int) -> dict[str, float]:

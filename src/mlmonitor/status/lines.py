@@ -154,15 +154,23 @@ def rule_lines(violations: Mapping[str, int], unmatched_rules: Sequence[str]) ->
     return lines
 
 
-def name_lines(unused: Sequence[str], unknown: Mapping[str, int]) -> list[str]:
-    """Ignored names that never arrived, and names outside the reference."""
+def name_lines(
+    unused: Sequence[str], absent: Mapping[str, int], unknown: Mapping[str, int]
+) -> list[str]:
+    """Names in options that rows lack, and names of rows that the reference lacks."""
     lines = []
+    if absent:
+        lines.append(f"rows without a declared column: {join_names(_list_absent(absent))}")
     if unused:
         names = join_names([truncate(name, 2 * NAME_COLUMNS) for name in unused])
         lines.append(f"ignored fields that never arrived: {names}")
     if unknown:
         lines.append(f"fields the reference does not know: {join_counts(unknown, most=NAMED)}")
     return lines
+
+
+def _list_absent(absent: Mapping[str, int]) -> list[str]:
+    return [f"{name} {rows:,}" for name, rows in absent.items()]
 
 
 def join_names(names: Sequence[str]) -> str:

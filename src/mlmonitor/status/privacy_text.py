@@ -55,4 +55,9 @@ def _describe_categories(entry: CategoricalReference) -> tuple[str, str]:
     if entry.is_closed:
         return f"{amount(names, 'name')}", "-"
     reason = ": ids?" if entry.is_id_like else ""
-    return f"{amount(names, 'name')}", f"of {amount(others, 'row')}{reason}"
+    kept = (
+        amount(names, "name")
+        if entry.distinct is None
+        else f"{names:,} of {amount(entry.distinct, 'name')}"
+    )
+    return kept, f"of {amount(others, 'row')}{reason}"

@@ -1,4 +1,4 @@
-"""Detect that the reference belongs to another model."""
+"""Detect that the reference belongs to another model, or that an option names no column."""
 
 from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.compare.model_state import OTHER_FIELDS
@@ -12,6 +12,12 @@ from mlmonitor.status.lines import join_names
 _MISSING = QUALITIES.index(Quality.MISSING)
 _FEW = 0.2  # of the reference's fields
 _NAME = 40
+
+
+def find_warnings(snapshot: ModelSnapshot) -> dict[str, str]:
+    """Return what is to be logged once about the set-up, by the option that it is about."""
+    warnings = {"reference": reference_warning(snapshot), "columns": snapshot.column_warning}
+    return {option: text for option, text in warnings.items() if text is not None}
 
 
 def reference_warning(snapshot: ModelSnapshot) -> str | None:

@@ -81,6 +81,8 @@ class Status:
     violations: values that broke each declared rule since the start.
     unmatched_rules: declared fields that a learned reference lacks, or has with another kind.
     unused_ignores: ignored names that neither the reference nor any row had.
+    absent_columns: rows without a value in a column that an option names, such as `groups`; for
+    columns that more than half of the rows lack.
     reference_warning: a sign that the reference belongs to another model.
     dependence: what a thousand dependent rows are worth; None if rows count as independent.
     season: the hours that rows are compared with now, if the reference has seasons.
@@ -125,6 +127,7 @@ class Status:
     violations: Mapping[str, int] = field(default_factory=dict)
     unmatched_rules: tuple[str, ...] = ()
     unused_ignores: tuple[str, ...] = ()
+    absent_columns: Mapping[str, int] = field(default_factory=dict)
     reference_warning: str | None = None
     dependence: str | None = None
     season: str | None = None

@@ -122,7 +122,7 @@ def _write_alerts(status: Status) -> list[str]:
     lines += _new_category_lines(status.fields)
     lines += rule_lines(status.violations, status.unmatched_rules)
     ignores = status.unused_ignores if status.predictions else ()
-    return lines + name_lines(ignores, status.unknown_fields)
+    return lines + name_lines(ignores, status.absent_columns, status.unknown_fields)
 
 
 def _new_category_lines(fields: Sequence[FieldStatus]) -> list[str]:

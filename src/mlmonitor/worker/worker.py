@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from mlmonitor import gil
@@ -11,6 +12,7 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 from mlmonitor.config import Config
+from mlmonitor.errors import MonitorError
 from mlmonitor.export.base import THREAD_NAME
 from mlmonitor.forks import check_fork
 from mlmonitor.pipeline.pipeline import Pipeline
@@ -44,8 +46,9 @@ class Worker(AggregateReads, FlushRequests):
         self._config, self._clock = config, clock
         self._is_closed = False
         self._is_complete = True  # once closed: whether nothing was lost
+        self._has_logged_late = False
         self._reset(reference)
-        inbox.calls.on_first = self.ensure_started
+        inbox.calls.on_first, inbox.calls.on_late = self.ensure_started, self._log_late
         if not config.enabled:
             inbox.close()
         register(self)
@@ -99,6 +102,22 @@ class Worker(AggregateReads, FlushRequests):
         check_fork()
         put(items)
         self.ensure_started()
+        self._log_late()
+
+    def check_open(self, call: str) -> None:
+        """Raise MonitorError if the monitor is closed, so that this call would have no effect."""
+        if self._is_closed:
+            raise MonitorError(
+                f"{call}: expected an open monitor, but it was closed: make another Monitor, or "
+                "call it before close(), which a `with` block does at its end"
+            )
+
+    def _log_late(self) -> None:
+        """Log once that rows, labels or figures arrive at a closed monitor."""
+        if self._is_closed and not self._has_logged_late:
+            self._has_logged_late = True
+            with suppress(Exception):  # the host's handlers may fail
+                self.pipeline.log_late()
 
     def hand_over_batch(self, entry: Entry) -> None:
         """Hand over a recorded batch; while there is no room, read waiting rows in this thread.
@@ -210,9 +229,11 @@ class Worker(AggregateReads, FlushRequests):
     def _report_losses(self, *, is_delivered: bool) -> bool:
         """Count and log unread rows and a failed export; return whether there was neither."""
         rows = self._inbox.calls.discard_waiting()
+        is_complete = is_delivered and rows == 0
         with self._inbox.guard:
-            self.pipeline.log_losses(rows, is_delivered=is_delivered)
-        return is_delivered and rows == 0
+            if not is_complete:
+                self.pipeline.log_losses(rows, is_delivered=is_delivered)
+        return is_complete
 
     def _run(self) -> None:
         with self._inbox.guard:

@@ -111,7 +111,7 @@ def test_columns_with_other_names_can_be_mapped(reference: Path, tmp_path: Path)
         (["rows.csv", "-o", "report.pdf"], ".html or .json"),
         (["rows.csv", "--prediction", "other"], "no column 'other'"),
         (["strange.csv"], "no column of the reference"),
-        (["twice.csv"], "a different name for each column"),
+        (["twice.csv"], "expected each column name once, got 'limit' twice"),
         (["binary.csv"], "not a CSV file in UTF-8"),
         (["text.parquet"], "not a Parquet file"),
     ],
@@ -139,7 +139,7 @@ def test_values_of_a_csv_file_are_read_as_the_reference_has_them(tmp_path: Path)
     """Numbers, truth, times and codes with leading zeros; empty is missing; the rest is text."""
     path = tmp_path / "rows.csv"
     path.write_text(
-        "n,b,t,c\n1.5,True,2026-01-02T03:04:05,007\n,no,2026-01-02,\nlots,maybe,soon,x\n2\n\n",
+        "n,b,t,c\n1.5,True,2026-01-02T03:04:05,007\n,no,2026-01-02,\nlots,maybe,soon,x\n2,,,\n\n",
         encoding="utf-8-sig",
     )
     kinds = {"n": Kind.NUMERIC, "b": Kind.BOOLEAN, "t": Kind.DATETIME, "c": Kind.CATEGORICAL}

@@ -165,7 +165,7 @@ def test_data_without_rows_is_refused(rows: object) -> None:
 def test_rows_that_do_not_fit_together_are_refused() -> None:
     """A service counts the mistake; a profile without the rows would be wrong."""
     with pytest.raises(SchemaError, match="cannot be read"):
-        Profile.of({"limit": [1.0, 2.0], "calm": [1.0]}, reference=REFERENCE)
+        Profile.of({**COLUMNS, "limit": [1.0]}, reference=REFERENCE)
 
 
 def test_a_damaged_profile_is_refused_wherever_the_damage_is() -> None:

@@ -300,7 +300,7 @@ WHILE_IT_RUNS: dict[str, tuple[Callable[[Monitor], object], str, int]] = {
     ),
     "two columns of one name": (
         record(pd.DataFrame(np.ones((5, 2)), columns=["age", "age"]), np.zeros(5)),
-        "features: expected a frame whose columns can be read, each with a name of its own",
+        "features: expected each column name once, got 'age' twice: rename one of them",
         5,
     ),
     "a generator as column": (

@@ -44,7 +44,7 @@ def references(draw: st.DrawFn) -> Reference:
         trained_at=draw(st.one_of(st.none(), st.datetimes(timezones=st.just(UTC)))),
         importances=draw(st.dictionaries(st.sampled_from(sorted(columns)), finite)),
         training_metrics=draw(st.just({"mae": 0.1})),
-        bins=draw(st.integers(1, 20)),
+        bins=draw(st.integers(2, 20)),
     )
 
 
@@ -207,7 +207,7 @@ def test_a_missing_file_is_the_systems_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
-        ({"bins": 0}, ConfigError, "bins: expected a whole number from 1 to 1,000"),
+        ({"bins": 1}, ConfigError, "bins: expected a whole number from 2 to 1,000"),
         ({"bins": MOST_BINS + 1}, ConfigError, "bins"),
         ({"bins": 2.5}, ConfigError, "bins"),
         ({"bins": True}, ConfigError, "bins"),

@@ -45,8 +45,12 @@ def unpack(kind: str, data: bytes) -> dict[str, Array]:
     """Read back what `pack` wrote.
 
     Raises:
-        FormatError: the bytes have another kind or a newer version, or are cut short or damaged.
+        FormatError: the bytes have another kind or a newer version, or are cut short or damaged, or
+            are not bytes at all.
     """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise FormatError(f"{kind}: expected bytes, got {type(data).__name__}")
+    data = bytes(data)
     end = data.find(b"\n", 0, _HEADER_BYTES)
     if end < 0:
         raise FormatError(f"{kind}: no header line: mlmonitor did not write these bytes")

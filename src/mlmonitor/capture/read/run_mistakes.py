@@ -1,16 +1,20 @@
 """Mistakes of the caller that leave every value of a run empty, and would otherwise be silent."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
-from mlmonitor.capture.entry import FORM, Entry
+from mlmonitor.capture.entry import FORM, PAYLOAD, Entry
 from mlmonitor.capture.form import PayloadForm
+from mlmonitor.capture.frames import find_twice
 from mlmonitor.capture.read.positional_tables import MatrixTable, SequenceTable
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.read.tables import MappingTable, Table
 from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
+from mlmonitor.formatting import truncate
 from mlmonitor.records import ABSENT
 
+_NAME = 60
 _NO_ROW = (
     "features: expected one row (a mapping of names to values, or values in the order of the "
     "fields) or several, got one value or nothing: name the argument that holds the row in "
@@ -19,8 +23,8 @@ _NO_ROW = (
 
 
 _NO_FRAME = (
-    "features: expected a frame whose columns can be read, each with a name of its own: two "
-    "columns have one name, or its library is not known"
+    "features: expected a frame of pandas, polars, pyarrow or another library that narwhals reads, "
+    "each column with a name of its own"
 )
 
 
@@ -51,8 +55,7 @@ class RunMistakes:
         self._has_row |= is_readable
         mistake = (
             (None if self._has_row else _NO_ROW)
-            or (_NO_FRAME if _is_unread_frame(run[0], rows.features) else None)
-            or _find_shortfall(rows.features)
+            or find_row_fault(run[0], rows.features)
             or self._find_no_value(rows)
             or self._find_no_id(rows)
         )
@@ -85,7 +88,21 @@ class RunMistakes:
         )
 
 
-def _find_shortfall(table: Table) -> str | None:
+def _describe_unread(entry: Entry) -> str:
+    """Describe a frame that cannot be read, by the name that two of its columns share."""
+    payload, twice = entry[PAYLOAD], None
+    with suppress(Exception):  # a hostile frame
+        twice = find_twice(payload[0] if entry[FORM] is PayloadForm.FRAME_ROW else payload.columns)
+    if twice is None:
+        return _NO_FRAME
+    name = truncate(twice, _NAME)
+    return f"features: expected each column name once, got {name!r} twice: rename one of them"
+
+
+def find_row_fault(entry: Entry, table: Table) -> str | None:
+    """Return why the rows of a call cannot be read as columns with names; None if they can."""
+    if _is_unread_frame(entry, table):
+        return _describe_unread(entry)
     return table.shortfall() if isinstance(table, MatrixTable | SequenceTable) else None
 
 

@@ -42,6 +42,7 @@ def accept_window(entry: CountedEntry, view: View, place: int, *, now: float) ->
             "held_out": [*listed, others, new, int(counts[-1])],
             "once": new,
             "twice": 0,
+            "distinct": None,
         }
         return entry.model_copy(update=common | own)
     return _build_numeric(entry, view, place, counts[: len(entry.counts)].tolist(), common)

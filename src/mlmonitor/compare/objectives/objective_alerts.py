@@ -21,7 +21,7 @@ from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
 from mlmonitor.compare.risk.risk_stream import RiskLimits
 from mlmonitor.compare.service.traffic_counts import TrafficCounts
 from mlmonitor.errors import ConfigError
-from mlmonitor.formatting import short
+from mlmonitor.formatting import ask_similar, short
 from mlmonitor.records import Floats, Objective, Role
 
 TRAFFIC_RATE: Final = "predictions_per_second"
@@ -189,9 +189,11 @@ def check_objective(objective: Objective, measures: Collection[str]) -> None:
     name = objective.measure
     is_of_calls = name == "error_rate" or latency_quantile(name) is not None
     if not is_of_calls and name not in (TRAFFIC_RATE, LABEL_MATURITY) and name not in measures:
+        names = (*measures, "error_rate", "latency_p99_seconds", TRAFFIC_RATE, LABEL_MATURITY)
         raise ConfigError(
-            f"objectives: no measure {name!r}: expected error_rate, latency_p99_seconds or another "
-            f"quantile, {TRAFFIC_RATE}, {LABEL_MATURITY}, or one of {', '.join(sorted(measures))}"
+            f"objectives: no measure {name!r}{ask_similar(name, names)}: expected error_rate, "
+            f"latency_p99_seconds or another quantile, {TRAFFIC_RATE}, {LABEL_MATURITY}, or one of "
+            f"{', '.join(sorted(measures))}"
         )
     if objective.minimum is not None and (is_of_calls or name in _LOWER_IS_BETTER):
         raise ConfigError(f"objectives: {name}: less is better, so expected maximum= alone")

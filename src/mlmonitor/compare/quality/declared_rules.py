@@ -13,6 +13,7 @@ from mlmonitor.capture.frames import package_of
 from mlmonitor.capture.values import plain_values
 from mlmonitor.compare.quality.rules import bound, misfit
 from mlmonitor.errors import ConfigError
+from mlmonitor.formatting import ask_similar, describe_kind
 from mlmonitor.records import SOURCES, Field, Kind, Role
 from mlmonitor.reference.reference import Reference
 
@@ -38,22 +39,39 @@ def declared_fields(fields: Any, reference: Reference | None) -> tuple[Field, ..
 
 
 def _check_rules(field: object) -> Field:
-    if not isinstance(field, Field) or not field.name:
-        raise ConfigError("fields: expected Field objects with a name, as Field('age', minimum=0)")
+    checked = _check_options(field)
+    where = f"fields: {checked.name!r}"
+    has_bound = checked.minimum is not None or checked.maximum is not None
+    if checked.allowed is not None:
+        if has_bound:
+            raise ConfigError(f"{where}: expected allowed, or minimum and maximum, not both")
+        checked = checked._replace(allowed=_read_allowed(where, checked.allowed))
+    if has_bound:
+        _check_bounds(where, checked)
+    # Numeric may stand for a kind that was not given.
+    fault = "" if checked.kind is Kind.NUMERIC else misfit(checked, checked.kind)
+    if fault:
+        raise ConfigError(f"{where}: {fault}")
+    return checked
+
+
+def _check_options(field: object) -> Field:
+    """Check the type of each option of a field, and that its role has values to check."""
+    example = "expected Field objects, as Field('age', minimum=0)"
+    if not isinstance(field, Field):
+        raise ConfigError(f"fields: {example}, got {describe_kind(field)}")
+    if not field.name or type(field.name) is not str:
+        raise ConfigError(f"fields: {example}, got one without a name")
     where = f"fields: {field.name!r}"
     if field.role not in (Role.FEATURE, Role.PREDICTION, Role.DERIVED):
         raise ConfigError(f"{where}: role: expected feature, prediction or derived")
     if field.kind not in tuple(Kind):
         raise ConfigError(f"{where}: kind: expected one of {', '.join(Kind)}")
-    has_bound = field.minimum is not None or field.maximum is not None
-    if field.allowed is not None:
-        if has_bound:
-            raise ConfigError(f"{where}: expected allowed, or minimum and maximum, not both")
-        field = field._replace(allowed=_read_allowed(where, field.allowed))
-    if not isinstance(field.nullable, bool):
-        raise ConfigError(f"{where}: nullable: expected True or False")
-    if has_bound:
-        _check_bounds(where, field)
+    for option in ("nullable", "public"):
+        given = getattr(field, option)
+        if not isinstance(given, bool):
+            kind = describe_kind(given)
+            raise ConfigError(f"{where}: {option}: expected True or False, got {kind}")
     return field._replace(role=Role(field.role), kind=Kind(field.kind))
 
 
@@ -91,14 +109,20 @@ def _check_fit(field: Field, reference: Reference) -> None:
     kinds = {(field.role, field.name): field.kind for field in reference.fields}
     kind = kinds.get((field.role, field.name))
     if kind is None:
+        names = [name for role, name in kinds if role is field.role]
         raise ConfigError(
-            f"fields: {field.name!r}: the reference has no such {field.role.value}: fit it again, "
-            "or correct the name"
+            f"fields: {field.name!r}: the reference has no such {field.role.value}"
+            f"{ask_similar(field.name, names)}: fit it again, or correct the name"
         )
     if kind in SOURCES:
         raise ConfigError(
             f"fields: {field.name!r}: expected a field derived from it, with role='derived', "
             f"because its values are {kind}"
+        )
+    if field.kind is not Kind.NUMERIC and field.kind is not kind:  # numeric stands for not given
+        raise ConfigError(
+            f"fields: {field.name!r}: kind: it is {kind} in the reference, not {field.kind}: leave "
+            "kind out"
         )
     fault = misfit(field, kind)
     if fault:

@@ -5,6 +5,12 @@ from collections.abc import Iterable
 from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.export.delivery.delivery import Delivery
 
+LATE = (
+    "rows, labels or figures arrive after close(), which a `with` block calls at its end: they are "
+    "dropped and counted; record them before, or make another Monitor"
+)
+"""What is logged once of a monitor that is used after its end."""
+
 
 def describe_losses(
     rows: int,

@@ -26,21 +26,23 @@ _OF_FIELD = (*IDENTITY, "segment", "field", "role")
 _HISTOGRAM_EXTRAS = 3  # besides its bounds: the bucket to infinity, the sum and the count
 
 
-def series_count(
+def series_count(  # noqa: PLR0913 - all by keyword
     *,
     numeric: int = 0,
     categorical: int = 0,
     kpis: int = 0,
     bins: int = 10,
     categories: int = 50,
-    segments: int = 1,
+    segments: int = 0,
+    has_compared_rest: bool = False,
 ) -> int:
     """Return the largest number of field series that a process exports, as Prometheus counts them.
 
     numeric, categorical: the number of fields with a reference, including predictions and actuals;
-    each has `bins` bins or `categories` categories. segments: the number of populations, including
-    the whole. Calls, labels, errors and our own health add about eighty series. Dynatrace counts
-    fewer, because it stores a histogram as one counter a bin.
+    each has `bins` bins or `categories` categories. segments: how many are listed; the whole, and
+    the rows of no listed segment, are counted besides. has_compared_rest: whether the reference has
+    such rows, too, so that both are compared. Calls, labels, errors and our own health add about
+    eighty series. Dynatrace counts fewer, because it stores a histogram as one counter a bin.
     """
     values, outliers, moments, band, evidence = len(QUALITIES), 2, 4, 4, 4
     rows = 1
@@ -53,7 +55,11 @@ def series_count(
     of_categorical += _count_quality_series(shares=3)
     of_kpi = own + _HISTOGRAM_EXTRAS
     explained, new_fields = 2 * (numeric + categorical), 1  # of the whole alone
-    fields = segments * (numeric * of_numeric + categorical * of_categorical)
+    compared = 1 + segments + int(segments > 0 and has_compared_rest)
+    fields = compared * (numeric * of_numeric + categorical * of_categorical)
+    if segments and not has_compared_rest:
+        fields += numeric * (own + bins - 1 + _HISTOGRAM_EXTRAS)
+        fields += categorical * (values + 1 + categories + 2)
     return fields + kpis * of_kpi + explained + new_fields
 
 

@@ -203,6 +203,7 @@ class CategoricalReference(FieldReference):
     rows that did not decide which ones are listed. Names that may identify a person are in neither
     list, unless the user declared the field `public`; the last `groups` of `categories` stand for
     them.
+    `distinct` counts all categories, also those without a name here; null if this is unknown.
     """
 
     kind: Literal["categorical", "boolean"]
@@ -212,6 +213,7 @@ class CategoricalReference(FieldReference):
     is_closed: bool
     once: Count = 0
     twice: Count = 0
+    distinct: Count | None = None
     held_out: Annotated[list[Count], Field(max_length=10_003)] = []
     public: bool = False
     groups: Annotated[int, Field(ge=0, le=1_000)] = 0

@@ -89,6 +89,8 @@ class SegmentReference(BaseModel):
 def segment_entry(entry: CountedEntry, part: SegmentField) -> CountedEntry:
     """Return the entry of one segment: its own counts over the bins of the whole."""
     shared = {name: value for name, value in part if name in type(entry).model_fields}
+    if isinstance(entry, CategoricalReference):
+        shared["distinct"] = None
     return entry.model_copy(update={**shared, "rows": part.rows})
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
 from mlmonitor.errors import ConfigError
-from mlmonitor.formatting import moment
+from mlmonitor.formats.atomic_file import check_target, write_atomically
+from mlmonitor.formatting import describe_kind, moment
 from mlmonitor.present.names import show_name
 from mlmonitor.present.page.page_source import library_version
 from mlmonitor.present.renderer import load_environment, read_asset
@@ -41,20 +41,25 @@ def write_report(reading: ModelReading, path: str | PathLike[str]) -> Path:
     """
     target = check_path(path)
     text = render_json(reading) if target.suffix.lower() == ".json" else render_report(reading)
-    fresh = target.with_name(f".{target.name[:100]}.{uuid4().hex}")
-    try:
-        fresh.write_text(text, encoding="utf-8", newline="\n")
-        fresh.replace(target)
-    finally:
-        fresh.unlink(missing_ok=True)
+    write_atomically(target, text.encode())
     return target
 
 
 def check_path(path: str | PathLike[str]) -> Path:
-    """The path of a report; raises ConfigError for another ending."""
+    """Return the path of a report.
+
+    Raises:
+        ConfigError: this is no path, or it has another ending.
+        OSError: its folder does not exist, or it is a folder itself.
+    """
+    if not isinstance(path, str | PathLike):
+        raise ConfigError(
+            f"report: expected a path that ends in .html or .json, got {describe_kind(path)}"
+        )
     target = Path(path)
     if target.suffix.lower() not in _SUFFIXES:
         raise ConfigError("report: expected a path that ends in .html or .json")
+    check_target(target)
     return target
 
 

@@ -107,6 +107,9 @@ def _list_facts(status: Status) -> list[Fact]:
     broken = {rule: count for rule, count in status.violations.items() if count}
     if broken:
         facts.append(Fact("rules broken", _join(broken), needs_attention=True))
+    if status.absent_columns:
+        names = _join(status.absent_columns)
+        facts.append(Fact("rows without a declared column", names, needs_attention=True))
     if status.unknown_fields:
         names = _join(status.unknown_fields)
         facts.append(Fact("fields that the reference does not know", names))

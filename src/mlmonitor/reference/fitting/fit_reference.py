@@ -18,6 +18,7 @@ from mlmonitor.reference.fit_options import (
     check_actuals,
     check_columns,
     warn_of_missing,
+    warn_of_unreadable,
 )
 from mlmonitor.reference.fitting.copied_rows import warn_of_copied_rows
 from mlmonitor.reference.fitting.derived_fields import Derivations
@@ -75,6 +76,7 @@ def _fit(data: TrainingData, options: FitOptions) -> ReferenceFile:
     whole = derivations.completed(fitted, options.fields)
     check_actuals(whole.fields, options.outputs)
     warn_of_missing(whole.fields)
+    warn_of_unreadable(whole.fields)
     warn_of_copied_rows(fitted.copied_rows, fitted.rows)
     return ReferenceFile(
         rows=fitted.rows,

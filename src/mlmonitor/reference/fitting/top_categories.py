@@ -29,6 +29,7 @@ class CategoryCounts(NamedTuple):
     is_closed: bool
     once: int
     twice: int
+    distinct: int
     held_out: list[int]
     id_like: bool
     public: bool
@@ -75,6 +76,7 @@ def ranked(
         is_closed=is_closed,
         once=frequencies[1],
         twice=frequencies[2],
+        distinct=len(counts),
         held_out=_count_held_out(grouped[is_held], categories, singles) if is_chosen else [],
         id_like=id_like,
         public=is_public,

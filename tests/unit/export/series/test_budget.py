@@ -53,6 +53,27 @@ def test_the_count_is_a_function_of_the_configuration(
     assert series_count(numeric=200) < Config().max_series
 
 
+@pytest.mark.parametrize("max_segments", [2, 1])
+def test_the_count_includes_the_rows_of_no_listed_segment(
+    exporter: InMemoryExporter, rng: np.random.Generator, max_segments: int
+) -> None:
+    """They are only counted, unless the reference has such rows: then they are compared, too."""
+    columns = {"age": rng.normal(size=800), "line": rng.choice(["home", "motor"], 800)}
+    reference = fit_reference(columns, segments=["line"], max_segments=max_segments)
+    later = {**columns, "line": rng.choice(["home", "motor", "travel"], 800)}
+    with Monitor("m", reference=reference, exporters=[exporter], segments=["line"]) as monitor:
+        monitor.record(later, None)
+        monitor.flush(timeout_seconds=20)
+    foretold = series_count(
+        numeric=1,
+        categorical=1,
+        categories=2,
+        segments=max_segments,
+        has_compared_rest=max_segments == 1,
+    )
+    assert 0.9 * foretold <= priced(exporter.snapshots[-1], field=True) <= foretold
+
+
 @pytest.mark.parametrize("limit", range(120, 440, 40))
 def test_detail_goes_first_and_then_whole_fields(
     exporter: InMemoryExporter, rng: np.random.Generator, limit: int

@@ -1,0 +1,162 @@
+"""Options that contradict themselves or the reference are refused when the monitor is made.
+
+What only the rows can show, such as a misspelt column that need not be a feature, is counted,
+logged once, and in the status.
+"""
+
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlmonitor import Config, ConfigError, Field, Kpi, Metric, Monitor, Objective, Reference
+from support.references import fit_reference
+
+ROWS = 60
+COLUMNS: dict[str, Any] = {
+    "age": np.arange(float(ROWS)),
+    "line": ["home", "motor"] * (ROWS // 2),
+    "customer_id": [str(row // 3) for row in range(ROWS)],
+}
+PREDICTIONS = np.arange(float(ROWS))
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    """A number, a category and a prediction, whose rows come in groups."""
+    return fit_reference(COLUMNS, predictions=PREDICTIONS, groups="customer_id")
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "groups of another column": (
+        {"groups": "account"},
+        "groups: the groups of the reference are those of 'customer_id', not of 'account'",
+    ),
+    "a list of groups": ({"groups": ["customer_id"]}, "groups: expected the name .* got list"),
+    "a kind of no field": (
+        {"schema": {"Age": "numeric"}},
+        "schema: 'Age': the reference has no such field; did you mean 'age'",
+    ),
+    "one edge without a list": ({"buckets": {"age": 5}}, "buckets: 'age': expected asc.* got int"),
+    "edges as text": ({"buckets": {"age": "5"}}, "buckets: 'age': expected asc.* got str"),
+    "an edge that is text": ({"buckets": {"age": ["5"]}}, "got str among them"),
+    "an edge that is a truth": ({"buckets": {"age": [True]}}, "got bool among them"),
+    "no edge": ({"buckets": {"age": []}}, "1 to 100 of them, got 0"),
+    "an edge that is NaN": ({"buckets": {"age": [1, np.nan]}}, "got one that is not finite"),
+    "edges that fall": ({"buckets": {"age": [2, 1]}}, "got a number below the one before it"),
+    "the same edge twice": ({"buckets": {"age": [1, 1]}}, "got the same number twice"),
+    "edges in a set": ({"buckets": {"age": {1, 2}}}, "got set"),
+    "fields without edges": ({"buckets": ["age"]}, "buckets: expected edges by feature.* got list"),
+    "buckets of a category": (
+        {"buckets": {"line": [1]}},
+        "buckets: 'line': expected a numeric feature, but it is categorical in the reference",
+    ),
+    "buckets of the prediction": ({"buckets": {"prediction": [1]}}, "kept by prediction anyway"),
+    "no list of names": ({"ignore": None}, "ignore: expected a sequence of names, got NoneType"),
+    "the same name twice": ({"ignore": ["a", "a"]}, "expected each name once, got 'a' twice"),
+    "an empty name": ({"ignore": [""]}, "ignore: expected names, got an empty text"),
+    "one measure": ({"metrics": Metric("a", len)}, "metrics: expected a list.* got Metric"),
+    "a measure by name": ({"metrics": ["mae"]}, "metrics: expected Metric objects.* got str"),
+    "a measure without a function": ({"metrics": [Metric("a", 3)]}, "metrics: 'a': .* got int"),  # type: ignore[arg-type]  # wrong on purpose
+    "a measure that is there": ({"metrics": [Metric("mae", len)]}, "metrics: 'mae': expected a na"),
+    "a misspelt measure": (
+        {"objectives": [Objective("accurracy", minimum=0.9)]},
+        "objectives: no measure 'accurracy'; did you mean 'accuracy'",
+    ),
+    "one figure": ({"kpis": Kpi("a", len)}, r"kpis: expected a list, such as \[Kpi"),  # type: ignore[arg-type]  # wrong on purpose
+    "a rule of a misspelt field": (
+        {"fields": [Field("agee")]},
+        "fields: 'agee': the reference has no such feature; did you mean 'age'",
+    ),
+    "a rule of an ignored field": (
+        {"fields": [Field("age", minimum=0)], "ignore": ["age"]},
+        "fields: 'age' is among ignore, so its values are not read",
+    ),
+    "a rule of another kind": (
+        {"fields": [Field("age", kind="categorical")]},  # type: ignore[arg-type]  # a text is a kind
+        "fields: 'age': kind: it is numeric in the reference, not categorical",
+    ),
+    "a bound of categories": (
+        {"fields": [Field("x", kind="categorical", minimum=0)], "reference": None},  # type: ignore[arg-type]  # as above
+        "fields: 'x': minimum: expected allowed, because its values are categorical",
+    ),
+    "a class for a rule": ({"fields": [Field]}, "got the class Field, which must be called first"),
+    "a class for a config": (
+        {"config": Config},
+        "config: .* got the class Config, which must be c",
+    ),
+    "a reference as name": ({"model": Config()}, "model: expected a name, such as .* got Config"),
+    "a blank name": ({"model": " "}, "model: expected a name, such as .* got an empty text"),
+}
+
+
+@pytest.mark.parametrize(("options", "answer"), REFUSED.values(), ids=REFUSED)
+def test_an_option_that_contradicts_the_reference_or_itself_is_refused(
+    options: dict[str, Any], answer: str, reference: Reference
+) -> None:
+    """Before a row is recorded, with the option, the expectation and the kind that was given."""
+    with pytest.raises(ConfigError, match=answer):
+        Monitor(**{"model": "m", "reference": reference, "exporters": [], **options})
+
+
+@pytest.mark.parametrize(
+    "edges", [[20], (20, 40), np.array([20, 40]), range(20, 50, 20), pd.Series([20, 40])]
+)
+def test_edges_of_buckets_may_be_in_any_sequence(edges: Any, reference: Reference) -> None:
+    """One edge makes two buckets, and numpy's numbers are numbers."""
+    Monitor("m", reference=reference, exporters=[], buckets={"age": edges}).close()
+
+
+def test_declared_columns_that_no_row_has_are_counted_and_logged_once_with_a_similar_name(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """They need not be features of the reference, so nothing but the rows can show it."""
+    own = fit_reference({"age": COLUMNS["age"]}, predictions=PREDICTIONS)
+    with Monitor(
+        "m", reference=own, exporters=[], groups="custmer_id", buckets={"amount": [1, 2]}
+    ) as monitor:
+        for _ in range(2):
+            monitor.record(COLUMNS, PREDICTIONS)
+            monitor.flush(timeout_seconds=20)
+        status = monitor.status()
+    assert status.absent_columns == {
+        "groups custmer_id (there is customer_id)": 2 * ROWS,
+        "buckets amount": 2 * ROWS,
+    }
+    text = "groups custmer_id (there is customer_id) 120, buckets amount 120"
+    assert text in " ".join(str(status).split())
+    (warning,) = [r.getMessage() for r in caplog.records if "declared column" in r.getMessage()]
+    assert "none of 60 rows has a value of a declared column: groups custmer_id" in warning
+    assert "correct the name in the option, or pass the column" in warning
+
+
+def test_a_declared_column_that_most_rows_have_is_not_reported(
+    caplog: pytest.LogCaptureFixture, reference: Reference
+) -> None:
+    """A row may have no customer, and a first call to warm up may lack the column."""
+    caplog.set_level(logging.WARNING, "mlmonitor")
+    with Monitor("m", reference=reference, exporters=[], groups="customer_id") as monitor:
+        predict = monitor.watch(lambda row: row["age"])
+        predict({"age": 1.0, "line": "home"})
+        monitor.flush(timeout_seconds=20)
+        for row in range(20):
+            predict({"age": 1.0, "line": "home", "customer_id": str(row) if row % 4 else None})
+        monitor.flush(timeout_seconds=20)
+        assert monitor.status().absent_columns == {}
+    assert not [r for r in caplog.records if "declared column" in r.getMessage()]
+
+
+def test_columns_that_are_declared_for_learning_are_counted_if_no_row_has_them() -> None:
+    """Without a reference a misspelt kind or segment would go unnoticed, too."""
+    with Monitor(
+        "m",
+        exporters=[],
+        segments=["lin"],
+        schema={"agee": "numeric"},
+        config=Config(baseline_rows=ROWS),
+    ) as monitor:
+        monitor.record(COLUMNS, PREDICTIONS)
+        absent = monitor.status().absent_columns
+    assert absent == {"segments lin (there is line)": ROWS, "schema agee (there is age)": ROWS}

@@ -1,0 +1,48 @@
+"""What cannot be read at training is reported there, before it is missed in production."""
+
+import logging
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlmonitor import SchemaError
+from support.references import fit_reference
+
+
+@pytest.mark.parametrize(
+    ("values", "answer"),
+    [
+        ([1.0] * 51 + ["n/a"] * 49, "column 'amount': 49 % of its values are not numeric"),
+        ([1.0] * 60 + [math.inf] * 40, "column 'amount': 40 % of its values are infinite"),
+        ([True] * 60 + ["maybe"] * 40, "column 'amount': 40 % of its values are not boolean"),
+    ],
+    ids=["texts", "infinite", "no truths"],
+)
+def test_a_column_of_which_much_cannot_be_read_is_reported_at_fit(
+    values: list[Any], answer: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, with the column, the share and what to do."""
+    caplog.set_level(logging.WARNING, "mlmonitor")
+    fit_reference({"amount": values, "other": np.arange(100.0)})
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.startswith(f"Reference.fit: {answer}")
+    assert "count as missing: convert or remove them first, or declare its kind" in message
+
+
+def test_missing_values_and_a_few_that_cannot_be_read_are_not_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Every table has some."""
+    caplog.set_level(logging.WARNING, "mlmonitor")
+    fit_reference({"amount": [1.0] * 500 + [None] * 498 + ["n/a"] * 2})
+    assert not caplog.records
+
+
+def test_two_columns_of_one_name_are_named_at_fit() -> None:
+    """A frame may have hundreds of columns."""
+    frame = pd.DataFrame(np.ones((3, 3)), columns=["age", "line", "age"])
+    with pytest.raises(SchemaError, match="column 'age': expected each column name once: rename"):
+        fit_reference(frame)
