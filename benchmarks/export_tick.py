@@ -78,7 +78,7 @@ def main() -> None:
         monitor.record(columns, np.zeros(ROWS))
         monitor.status()
         line = monitor._worker.pipeline  # noqa: SLF001 - its parts are timed
-        state, now = line._state, time.time()  # noqa: SLF001 - as above
+        state, now = line.state, time.time()
         compared = milliseconds(lambda: compare(state, now))
         cache, populations = SnapshotCache(), compare(state, now)
         described = milliseconds(lambda: describe(populations, cache))

@@ -36,9 +36,17 @@ class Baseline:
     counts: of the whole, `[fields, bins]`. by_season: `[fields, seasons, bins]`.
     """
 
-    def __init__(self, entries: Sequence[CountedEntry], plan: Plan) -> None:
-        self.counts: Counts = entry_counts(entries, plan)
-        self.by_season: Counts = season_counts(entries, plan)
+    def __init__(self, counts: Counts, by_season: Counts) -> None:
+        self.counts, self.by_season = counts, by_season
+
+    @classmethod
+    def from_entries(cls, entries: Sequence[CountedEntry], plan: Plan) -> "Baseline":
+        """Read the counts of a reference's entries."""
+        return cls(entry_counts(entries, plan), season_counts(entries, plan))
+
+    def select(self, fields: Counts) -> "Baseline":
+        """Return the counts of some fields, given their places."""
+        return Baseline(self.counts[fields], self.by_season[fields])
 
     @property
     def has_seasons(self) -> bool:

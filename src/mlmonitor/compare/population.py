@@ -278,10 +278,8 @@ class Population:
         """Scores and thresholds of the window, by measure; none without a reference."""
         if self.drift is None:
             return {}, {}
-        scores = self.drift.window.scores(view)
+        scores, thresholds = self.drift.window.compare(view)
         self.drift.alerts.refresh(scores[PSI])
-        yield_gil()
-        thresholds = self.drift.window.thresholds(view)
         if self.plan.kernels:
             scores[MMD], thresholds[MMD] = mmd_of(self.plan, view.profile)
         return scores, thresholds

@@ -18,7 +18,19 @@ def critical_share(belief: Floats, rows: Counts) -> Floats:
     Source: Paulson, "An approximate normalization of the analysis of variance distribution", 1942,
         for the beta law; it uses Wilson and Hilferty.
     """
-    n = np.maximum(rows.astype(np.float64), 1.0)
+    streams = np.array([*belief.T, rows])
+    order = np.lexsort(streams)  # most streams are alike: each kind is computed once
+    streams = streams[:, order]
+    is_first = np.ones(len(order), np.bool_)
+    is_first[1:] = (streams[:, 1:] != streams[:, :-1]).any(axis=0)
+    kinds = streams[:, is_first]
+    shares = np.empty(len(order))
+    shares[order] = _find_critical_share(kinds[:2].T, kinds[2])[np.cumsum(is_first) - 1]
+    return shares
+
+
+def _find_critical_share(belief: Floats, rows: Floats) -> Floats:
+    n = np.maximum(rows, 1.0)
     exact, is_exact = _find_exact_point(belief, np.minimum(n, _EXACT_ROWS))
     whole = belief.sum(axis=1)
     share = belief[:, 0] / whole

@@ -55,7 +55,7 @@ def test_the_seasons_of_a_field_add_up_to_it(rng: np.random.Generator) -> None:
     reference = fit_reference(columns, times=as_dates(moments), season="hour_of_week")
     entries = reference.entries([Role.FEATURE])
     plan = reference.plan([Role.FEATURE], deviations=3.0)
-    baseline = Baseline(entries, plan)
+    baseline = Baseline.from_entries(entries, plan)
     np.testing.assert_array_equal(season_counts(entries, plan).sum(axis=1), baseline.counts)
     hours = ((moments - START.timestamp()) // 3_600).astype(int) % 168
     np.testing.assert_array_equal(
@@ -130,7 +130,7 @@ def test_the_reference_of_some_hours_is_their_mixture() -> None:
         times=["2026-06-01T05:00"] * 100 + ["2026-06-01T06:00"] * 40,
         season="hour_of_day",
     )
-    baseline = Baseline(
+    baseline = Baseline.from_entries(
         reference.entries([Role.FEATURE]), reference.plan([Role.FEATURE], deviations=3.0)
     )
 

@@ -9,20 +9,15 @@ _FAR = 1e307  # four times this overflows
 
 def values_at(expected: Floats, ranks: Floats, values: Floats) -> Floats:
     """Interpolate values at some ranks. `np.interp` overflows and underflows in its slopes."""
-    upper = np.zeros(expected.shape, np.intp)
+    width = ranks.shape[1]
+    upper = np.empty(expected.shape, np.intp)
     for field, (field_ranks, wanted) in enumerate(zip(ranks, expected, strict=True)):
         upper[field] = field_ranks.searchsorted(wanted, side="left")
-    upper = np.clip(upper, 1, ranks.shape[1] - 1)
-    low, high, begin, end = (
-        np.take_along_axis(curve, place, axis=1)
-        for curve, place in (
-            (values, upper - 1),
-            (values, upper),
-            (ranks, upper - 1),
-            (ranks, upper),
-        )
-    )
-    span = end - begin
+    np.clip(upper, 1, width - 1, out=upper)
+    upper += np.arange(len(ranks))[:, None] * width  # places in all curves, one after the other
+    lower = upper - 1
+    low, high, begin = values.take(lower), values.take(upper), ranks.take(lower)
+    span = ranks.take(upper) - begin
     share = np.clip((expected - begin) / np.where(span > 0, span, 1.0), 0.0, 1.0)
     return np.clip((1 - share) * low + share * high, low, high)
 

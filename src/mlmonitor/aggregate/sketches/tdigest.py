@@ -170,21 +170,18 @@ class TDigest:
         order = np.argsort(self.weights[fields] == 0, axis=1, kind="stable")
         places = (fields[:, None], order)  # centroids with weight first
         means, weights, points = self.means[places], self.weights[places], self.points[places]
-        has_weight = weights > 0
-        upto = np.cumsum(weights, axis=1)
-        begin = np.hstack([np.zeros((len(upto), 1)), upto[:, :-1]])
-        middle = (begin + upto) / 2
-        whole, largest = upto[:, -1:], self.max[fields, None]
+        upto = np.cumsum(weights, axis=1)  # the total, for those without weight
+        begin = np.zeros_like(upto)
+        begin[:, 1:] = upto[:, :-1]
+        middle, largest = (begin + upto) / 2, self.max[fields, None]
+        values, ranks = np.empty((2, len(upto), 2 * upto.shape[1] + 2))
+        values[:, 0], values[:, -1:] = self.min[fields], largest
+        ranks[:, 0], ranks[:, -1:] = 0.0, upto[:, -1:]
         # A point holds one value from its first rank to its last, so it is listed twice.
-        ranks = np.stack([np.where(points, begin, middle), np.where(points, upto, middle)], axis=2)
-        ranks = np.where(has_weight[:, :, None], ranks, whole[:, :, None])
-        ranks = ranks.reshape(len(upto), 2 * upto.shape[1])
-        values = np.repeat(np.where(has_weight, means, largest), 2, axis=1)
-        start = np.zeros_like(whole)
-        return (
-            np.hstack([self.min[fields, None], values, largest]),
-            np.hstack([start, ranks, whole]),
-        )
+        ranks[:, 1:-1:2] = np.where(points, begin, middle)
+        ranks[:, 2:-1:2] = np.where(points, upto, middle)
+        values[:, 1:-1:2] = values[:, 2:-1:2] = np.where(weights > 0, means, largest)
+        return values, ranks
 
     def _list_centroids(self) -> Centroids:
         return Centroids(self.means, self.weights, self.points)

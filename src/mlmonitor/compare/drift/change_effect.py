@@ -8,10 +8,16 @@ from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.baseline import Baseline
 from mlmonitor.compare.drift.row_dependence import EffectiveCounts
 from mlmonitor.gil import yield_gil
-from mlmonitor.records import Counts, Floats
+from mlmonitor.records import Counts, Floats, Mask
 from mlmonitor.stats.distance import Table
 from mlmonitor.stats.evidence.effect_bounds import bin_excess, psi_lower_sequence
-from mlmonitor.stats.evidence.evidence_process import ChangeSegment, EvidenceProcess
+from mlmonitor.stats.evidence.evidence_process import (
+    ChangeSegment,
+    EvidenceProcess,
+    RestartSegments,
+)
+
+_PAIRS_AT_ONCE = 2_000  # of a restart and a field, so that the interpreter is not held for long
 
 
 class JudgedChange(NamedTuple):
@@ -48,26 +54,44 @@ class ChangeEffect:
         restarts = evidence.restarts(places)
         passes = restarts.log_e >= self._threshold
         passes[np.argmax(restarts.log_e, axis=0), np.arange(places.size)] = True
-        counts, seasons = change.counts.copy(), change.seasons.copy()
-        rows, best = change.rows.copy(), np.full(places.size, -np.inf)
-        chosen_counts, chosen_seasons = counts[places], seasons[places]
-        for restart in np.flatnonzero(passes.any(axis=1)).tolist():
-            counts[places], seasons[places] = restarts.counts[restart], restarts.seasons[restart]
-            gains = self.excess(counts, seasons)[places]
-            yield_gil()
-            is_usable = passes[restart] & (counts[places].sum(axis=1) >= self._min_rows)
-            gains = np.where(is_usable, gains, -np.inf)
-            is_better = gains > best
-            best = np.where(is_better, gains, best)
-            chosen_counts[is_better] = counts[places][is_better]
-            chosen_seasons[is_better] = seasons[places][is_better]
-        is_judged = best > 0
+        best, counts, seasons = self._choose(places, restarts, passes)
         excess[places] = np.maximum(best, 0.0)
-        places, chosen_counts = places[is_judged], chosen_counts[is_judged]
-        counts, seasons = change.counts.copy(), change.seasons.copy()
-        counts[places], seasons[places] = chosen_counts, chosen_seasons[is_judged]
-        rows[places] = chosen_counts.sum(axis=1)
-        return JudgedChange(excess, ChangeSegment(counts, rows, seasons))
+        is_judged = best > 0
+        judged = ChangeSegment(change.counts.copy(), change.rows.copy(), change.seasons.copy())
+        places = places[is_judged]
+        judged.counts[places], judged.seasons[places] = counts[is_judged], seasons[is_judged]
+        judged.rows[places] = counts[is_judged].sum(axis=1)
+        return JudgedChange(excess, judged)
+
+    def _choose(
+        self, places: Counts, restarts: RestartSegments, passes: Mask
+    ) -> tuple[Floats, Counts, Counts]:
+        """Return the largest excess of each field, with the counts and seasons that show it.
+
+        passes: the restarts to judge, `[restarts, places]`, one or more of each field.
+        """
+        best = np.full(places.size, -np.inf)
+        counts, seasons = restarts.counts[0].copy(), restarts.seasons[0].copy()
+        pairs = np.argwhere(passes)
+        for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+            restart, column = pairs[start : start + _PAIRS_AT_ONCE].T
+            pair_counts = restarts.counts[restart, column]
+            pair_seasons = restarts.seasons[restart, column]
+            gains = self._compute_gains(places[column], pair_counts, pair_seasons)
+            yield_gil()
+            order = np.argsort(-gains, kind="stable")
+            top = order[np.unique(column[order], return_index=True)[1]]  # one pair of each field
+            top = top[gains[top] > best[column[top]]]
+            at = column[top]
+            best[at], counts[at], seasons[at] = gains[top], pair_counts[top], pair_seasons[top]
+        return best, counts, seasons
+
+    def _compute_gains(self, fields: Counts, counts: Counts, seasons: Counts) -> Floats:
+        """The excess of some fields, given their places; -inf for too few rows."""
+        baseline, effective = self._baseline.select(fields), self._effective.select(fields)
+        expected = effective.expected(baseline.for_rows(seasons))
+        gains = self.excess_over(expected, effective.current(counts))
+        return np.where(counts.sum(axis=1) >= self._min_rows, gains, -np.inf)
 
     def excess(self, counts: Counts, seasons: Counts) -> Floats:
         """The excess of the counts of all fields, given their rows by season."""

@@ -63,7 +63,7 @@ class Drift:
         effective: EffectiveCounts = INDEPENDENT,
     ) -> None:
         self._plan, self._segment, self._new_names = plan, segment, new_names
-        self._baseline = Baseline(entries, plan)
+        self._baseline = Baseline.from_entries(entries, plan)
         counts = self._baseline.counts
         self._effective, dependence = effective, effective.dependence
         self.window: WindowScores = WindowScores(plan, entries, self._baseline, self._effective)

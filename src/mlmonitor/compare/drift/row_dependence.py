@@ -119,6 +119,12 @@ class EffectiveCounts:
         """Whether it is known how far the rows of the field at `place` depend on each other."""
         return self._is_known is None or bool(self._is_known[place])
 
+    def select(self, fields: Counts) -> "EffectiveCounts":
+        """Return the effective counts of some fields, given their places."""
+        is_known = None if self._is_known is None else self._is_known[fields]
+        dependence = None if self.dependence is None else self.dependence.select(fields)
+        return EffectiveCounts(dependence, is_known)
+
     def at(self, counts: Table) -> Floats:
         """The design effect of counts of the newest rows, `[fields]`."""
         rows: Counts = counts.sum(axis=1)

@@ -11,6 +11,7 @@ from mlmonitor.compare.baseline import Baseline, season_rows
 from mlmonitor.compare.count_table import profile_counts
 from mlmonitor.compare.drift.row_dependence import EffectiveCounts
 from mlmonitor.formats.reference import CountedEntry, NumericReference
+from mlmonitor.gil import yield_gil
 from mlmonitor.records import Counts, Floats, Mask
 from mlmonitor.stats.critical_values import CriticalValues
 from mlmonitor.stats.distance import (
@@ -46,15 +47,29 @@ class WindowScores:
         self._critical = CriticalValues(tables, baseline.counts, entries)
         self._quantiles, self._stddev = _spread(entries[: len(plan.schema.numeric)])
 
-    def scores(self, recent: View) -> dict[str, Floats]:
-        """Every measure of the window, one number per field; NaN where it is undefined.
+    def compare(self, recent: View) -> tuple[dict[str, Floats], dict[str, Floats]]:
+        """Return every measure of the window, and its threshold, one number per field.
 
-        Wasserstein is computed from the window's digests, the other measures from its counts.
+        NaN where a measure is undefined. Wasserstein is computed from the window's digests, the
+        other measures from its counts. A threshold is the value that a measure exceeds once in a
+        hundred windows without drift.
         """
         counts = profile_counts(recent.profile)
         expected = self._baseline.for_rows(season_rows(recent.profile))
-        tables = expected, counts
-        worth = self._effective.expected(expected), self._effective.current(counts)
+        effects = self._effective.at(counts)
+        worth = self._effective.expected(expected), counts / effects[:, None]
+        scores = self._measure(recent, (expected, counts), worth)
+        yield_gil()
+        digest_rows = recent.shapes.digests.count
+        digested = digest_rows / effects[: len(digest_rows)]
+        thresholds = self._critical.at(worth[1], worth[0], digested=digested)
+        for name in ORDERED:
+            thresholds[name][len(self._stddev) :] = np.nan
+        return scores, thresholds
+
+    def _measure(
+        self, recent: View, tables: tuple[Table, Table], worth: tuple[Table, Table]
+    ) -> dict[str, Floats]:
         scores = {
             name: measure(*(worth if name in _OF_EFFECTIVE_ROWS else tables))
             for name, measure in MEASURES.items()
@@ -62,25 +77,16 @@ class WindowScores:
         numeric = len(self._stddev)
         for name in ORDERED:
             scores[name][numeric:] = np.nan
-        distance = np.full(len(counts), np.nan)
+        distance = np.full(len(tables[1]), np.nan)
         if not self._baseline.has_seasons:  # seasons have no quantiles
             quantiles = recent.shapes.digests.quantile(WASSERSTEIN_RANKS)
             distance[:numeric] = wasserstein(self._quantiles, quantiles, self._stddev)
         return {**scores, WASSERSTEIN: distance}
 
-    def thresholds(self, recent: View) -> dict[str, Floats]:
-        """The value that each measure exceeds once in a hundred windows without drift."""
-        expected = self._baseline.for_rows(season_rows(recent.profile))
-        counts, digests = profile_counts(recent.profile), recent.shapes.digests
-        digested = digests.count / self._effective.at(counts)[: len(digests.count)]
-        thresholds = self._compute_thresholds(counts, expected, digested)
-        for name in ORDERED:
-            thresholds[name][len(self._stddev) :] = np.nan
-        return thresholds
-
     def thresholds_of(self, counts: Counts, expected: Table) -> dict[str, Floats]:
         """The thresholds of some counts of each field."""
-        return self._compute_thresholds(counts, expected, None)
+        current, reference = self._effective.current(counts), self._effective.expected(expected)
+        return self._critical.at(current, reference)
 
     def psi_threshold(self, counts: Counts, expected: Table) -> Floats:
         """The threshold of the PSI alone, for a tenth of the price."""
@@ -106,12 +112,6 @@ class WindowScores:
     def nbytes(self) -> int:
         """Memory held."""
         return self._critical.nbytes
-
-    def _compute_thresholds(
-        self, counts: Counts, expected: Table, digested: Floats | None
-    ) -> dict[str, Floats]:
-        current, reference = self._effective.current(counts), self._effective.expected(expected)
-        return self._critical.at(current, reference, digested=digested)
 
 
 def _spread(entries: Sequence[CountedEntry]) -> tuple[Floats, Floats]:

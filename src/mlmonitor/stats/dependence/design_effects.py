@@ -77,6 +77,8 @@ class DesignEffects:
         last = len(self._logarithms) - 1
         if last == 0:
             return np.ones(np.shape(rows))
+        if np.ndim(rows) == 1 and len(rows) and (rows == rows[0]).all():
+            rows = rows[:1]  # most fields have a value in each row
         logarithm = np.log(np.maximum(rows, 1.0))
         low = np.clip(np.searchsorted(self._logarithms, logarithm, side="right") - 1, 0, last - 1)
         start, stop = self._logarithms[low], self._logarithms[low + 1]

@@ -52,7 +52,7 @@ class EvidenceProcess(Protocol):
         """Return the e-values, and the most evident change of each field."""
 
     def restarts(self, fields: Counts) -> RestartSegments:
-        """Return every restart of some fields, given their places."""
+        """Return all restarts of the fields at these places."""
 
     def reset(self, fields: Mask) -> None:
         """Restart some fields from nothing."""
