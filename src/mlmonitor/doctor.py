@@ -69,7 +69,7 @@ def check_plan(
 ) -> Iterator[Check]:
     """Check what a model with this reference would send: how many series, and which names change.
 
-    segments: expected number of listed segments at most; if None, those of the reference.
+    segments: the largest expected number of segments; if None, the number in the reference.
     """
     own = reference.segment_values
     listed = sum(values is not None for values in own) if segments is None else segments

@@ -108,7 +108,7 @@ def check_events(
 
 
 def resolve_notify(notify: Sequence[Any]) -> "tuple[Webhook, ...]":
-    """Return the webhooks; their client is imported now, as those of exporters are."""
+    """Return the webhooks; their client is imported now, like the clients of exporters."""
     if notify == ():
         return ()
     from mlmonitor.notify.webhook import check_notify

@@ -43,7 +43,7 @@ class Secret(str):
 
 
 def redact(text: str, secrets: Iterable[Secret]) -> str:
-    """Remove our secrets from a server's text, which may repeat what it was sent.
+    """Remove our secrets from a server's text, which may repeat the request.
 
     A secret of 8 characters or more is replaced by stars, and so is the credential behind a scheme
     such as `Bearer`. A shorter one could be part of any word or number: a text that contains it is

@@ -65,7 +65,8 @@ def _is_several(names: object) -> bool:
 def output_names(kind: OutputKind, names: object) -> tuple[str, ...]:
     """Convert names to text: names of classes like labels, others like the columns of a frame.
 
-    The class 1 gets the name of the label 1.0, for example, and True that of the label True.
+    The class 1 gets the name of the label 1.0, for example, and the class True that of the label
+    True.
     """
     if not isinstance(names, Iterable) or isinstance(names, str | bytes):
         raise ConfigError(f"names: expected a sequence of names, got one {type(names).__name__}")

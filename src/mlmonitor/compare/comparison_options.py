@@ -14,7 +14,7 @@ class ComparisonOptions:
 
     span: span of their windows. hitters: number of new category names kept. deviations: half the
     width of a band, in standard deviations. groups: the column that names the group of a row, if
-    one was declared. grouping: what is known of the groups, once the reference is known.
+    one was declared. grouping: the declared groups, once the reference is known.
     cohort_seconds: the length of a period of predictions.
     """
 

@@ -118,7 +118,7 @@ class ModelState:
     ) -> MonitorError | None:
         """Add the rows of calls of one form; raises, adding none, if one cannot be read.
 
-        Returns the mistake that the run shows, or why a figure failed, if there is either.
+        Returns the mistake that the rows show or the error of a figure, if there is one.
         """
         rows = read_rows(run)
         if self.traffic.keeps_rows:

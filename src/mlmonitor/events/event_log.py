@@ -203,7 +203,7 @@ class EventLog:
     def adopt(self, model: LoggedModel, repeated_labels: int) -> None:
         """Send later events for a new version of the model.
 
-        repeated_labels: how many labels that were sent already are drained next.
+        repeated_labels: how many of the labels that are drained next were already sent.
         """
         self._source = EventSource.named(model.model, model.version, model.instance)
         self._declared = model.declared

@@ -99,7 +99,7 @@ class Otlp:
         url: its base URL. durations: `exponential` sends latencies as a native histogram.
 
         Raises:
-            ConfigError: the URL cannot be that of its OTLP receiver.
+            ConfigError: the URL cannot be the URL of its OTLP receiver.
         """
         trust = endpoints.build_trust(ca_file, client_certificate, client_key, proxy)
         address = endpoints.build_url(url, endpoints.PROMETHEUS)
@@ -128,7 +128,7 @@ class Otlp:
         tenants. durations: `exponential` sends latencies as a native histogram.
 
         Raises:
-            ConfigError: the URL cannot be that of its OTLP receiver.
+            ConfigError: the URL cannot be the URL of its OTLP receiver.
         """
         address = endpoints.build_url(url, endpoints.MIMIR)
         trust = endpoints.build_trust(ca_file, client_certificate, client_key, proxy)

@@ -38,7 +38,7 @@ class DataFile(NamedTuple):
 
 
 class SplitFile(NamedTuple):
-    """A file whose parts can be read apart: they depend on the file alone."""
+    """A file in parts that can be read separately; the split depends on the file alone."""
 
     rows: int
     names: tuple[str, ...]

@@ -192,7 +192,7 @@ def _read_flags(state: State, name: str) -> Mask:
 
 
 def _reset_fields(state: State, empty: State, fields: Mask) -> State:
-    """Replace some fields of a sketch by those of an empty one."""
+    """Replace some fields of a sketch by empty ones."""
     reset = {}
     for name, array in state.items():
         reset[name] = array.copy()

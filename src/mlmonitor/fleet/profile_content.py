@@ -131,7 +131,7 @@ class ProfileContent:
         """Read back `to_bytes`; None for the bytes of an empty profile.
 
         Raises:
-            FormatError: the bytes are not those of a profile, or are damaged; the message says
+            FormatError: the bytes are not a profile, or are damaged; the message says
                 which part.
         """
         state = unpack(KIND, data)

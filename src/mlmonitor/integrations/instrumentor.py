@@ -31,7 +31,7 @@ class MonitorInstrumentor(BaseInstrumentor):  # type: ignore[misc] # it is untyp
         reaches the program, nor the other instrumentors. Nothing is imported or started before the
         module that `MLMONITOR_WATCH` names has been imported. Under uvicorn the monitors are closed
         when the server shuts down, because it then ends its process by a signal.
-    Price: that of `Monitor.watch` for each call; at the import of the module, that of a `Monitor`.
+    Price: as for `Monitor.watch` for each call; at the import of the module, that of a `Monitor`.
     Source: opentelemetry-instrumentation, `BaseInstrumentor`; the variables are in
         docs/guides/frameworks.md.
     """

@@ -36,7 +36,7 @@ class Webhook:
         timeout_seconds: how long to wait for a connection, and for an answer.
         retry_seconds: the age at which an event is given up.
         ca_file: certificates to trust instead of the usual ones.
-        proxy: instead of that of the environment.
+        proxy: used instead of the environment's.
 
     Raises:
         ConfigError: an option is wrong; the message never quotes the URL or the secret.

@@ -98,7 +98,7 @@ class Announcements:
             notifier.close()
 
     def status(self) -> Mapping[str, NotificationStatus]:
-        """The events of each webhook by outcome; a number distinguishes those of one host."""
+        """The events of each webhook by outcome; a number distinguishes webhooks of one host."""
         statuses: dict[str, NotificationStatus] = {}
         for place, notifier in enumerate(self._notifiers, start=1):
             name = notifier.webhook.name

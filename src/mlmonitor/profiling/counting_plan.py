@@ -76,7 +76,7 @@ class CountingPlan:
         return ColumnRoles(self.counted, self.prediction)
 
     def check_columns(self, names: Collection[str], argument: str) -> None:
-        """Raise ConfigError unless data with these columns has those of the reference's model.
+        """Raise ConfigError unless these columns include those of the reference's model.
 
         Further columns are counted as unknown. Predictions may be missing, as `split` finds none.
         """

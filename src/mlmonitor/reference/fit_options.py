@@ -253,7 +253,7 @@ def warn_of_missing(entries: Sequence[FieldEntry]) -> None:
 
 
 def warn_of_unreadable(entries: Sequence[FieldEntry]) -> None:
-    """Log the columns of which many values cannot be read as what the others are."""
+    """Log the columns in which many values cannot be read like the others."""
     for entry in entries:
         for reason, count in (
             ("are not", entry.wrong_type),

@@ -47,7 +47,7 @@ def is_personal(text: str) -> bool:
 
 
 def personal_names(names: Collection[str]) -> frozenset[str]:
-    """Return those of the names that identify a person or a device by their form."""
+    """Return the names whose form identifies a person or a device."""
     return frozenset(name for name in names if is_personal(name))
 
 

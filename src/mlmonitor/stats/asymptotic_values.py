@@ -37,7 +37,7 @@ def asymptotic_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, 
         expect ten rows or more (`pytest -m '' tests/statistical`); in smaller windows, in rarer
         bins and for the Wasserstein distance of heavy tails the two may differ by more.
     Price: 1 to 10 ms a field; all but the Wasserstein distance are cached by counts.
-    Source: `asymptotic` for distances of counts, `asymptotic_wasserstein` for that of quantiles.
+    Source: `asymptotic` for distances of counts, `asymptotic_wasserstein` for Wasserstein.
     """
     is_ordered = isinstance(entry, NumericReference)
     points = asymptotic(possible_counts(entry), is_ordered=is_ordered)

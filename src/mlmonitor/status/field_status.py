@@ -103,7 +103,7 @@ class FieldStatus:
 
 
 def compared_psi(field: FieldStatus) -> tuple[float | None, float | None]:
-    """PSI and its threshold; None for ids, which share no values that could be compared."""
+    """PSI and its threshold; None for ids, because no two rows have the same values to compare."""
     has_values = field.kind is Kind.DATETIME or not field.is_id_like
     return (field.psi, field.psi_threshold) if has_values else (None, None)
 

@@ -33,7 +33,7 @@ def _build_row(entry: FieldEntry) -> tuple[str, ...]:
 
 
 def _describe_disclosure(entry: FieldEntry) -> tuple[str, str]:
-    """What a reference keeps of a field, and what it withholds."""
+    """The values of a field that a reference keeps, and those that it withholds."""
     match entry:
         case NumericReference(id_like=True):
             return "mean, sd, rounded bins", "range, quantiles: ids?"

@@ -33,7 +33,7 @@ class VerdictLimits(NamedTuple):
     """What a verdict depends on besides the snapshot.
 
     tolerance: the rise of the loss that needs no action. min_labels: fewer are not judged. alpha:
-    the probability of ever acting without a cause. performance_maturity: that of `Config`.
+    the probability of ever acting without a cause. performance_maturity: as in `Config`.
     max_age_seconds: None for no limit.
     """
 
@@ -100,7 +100,7 @@ def find_baseline(
     reference: ReferenceInfo | None,
     limits: VerdictLimits,
 ) -> LossBaseline | None:
-    """Choose the measure, and what it is compared with.
+    """Choose the measure and its baseline.
 
     The losses of the rows of the reference precede its metrics, as for alerts on harmful drift.
     """

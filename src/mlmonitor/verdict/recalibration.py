@@ -13,11 +13,11 @@ _SD_SHARE = 0.5
 class Recalibration(NamedTuple):
     """The regression of actuals on predictions.
 
-    loss: the mean squared error now, and `corrected_loss` that of the regression line. slope,
-    intercept: of the line; 1 and 0 if nothing needs correcting. bias: the mean of predicted minus
-    actual. relative_bias: bias in terms of the mean actual, or of half its standard deviation if
-    that is larger. correlation: of predictions and actuals. statistic: of the score test of slope
-    1 and intercept 0, robust to unequal variances; chi-squared with two degrees of freedom.
+    loss: the current mean squared error. corrected_loss: the error around the regression line.
+    slope, intercept: of the line; 1 and 0 if nothing needs correcting. bias: the mean of predicted
+    minus actual. relative_bias: bias in terms of the mean actual, or of half its standard deviation
+    if that is larger. correlation: of predictions and actuals. statistic: of the score test of
+    slope 1 and intercept 0, robust to unequal variances; chi-squared with two degrees of freedom.
     """
 
     count: int  # type: ignore[assignment]  # no one counts a tuple's elements here
@@ -74,7 +74,7 @@ def compute_recalibration(terms: Mapping[str, float]) -> Recalibration | None:
 
 
 def _compute_score_statistic(terms: Mapping[str, float], *, is_constant: bool) -> float:
-    """Return the score statistic; with constant predictions that of the mean error alone."""
+    """Return the score statistic; if predictions are constant, it tests the mean error alone."""
     total = terms["p"] - terms["y"]
     if is_constant:
         return total**2 / terms["e2"] if terms["e2"] > 0 else 0.0

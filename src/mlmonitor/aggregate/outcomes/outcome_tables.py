@@ -43,7 +43,7 @@ class OutcomeTables:
         return int(self.means.table.shape[2])
 
     def update(self, block: OutcomeBlock, buckets: Buckets) -> None:
-        """Add pairs; `buckets` holds the bucket of each, -1 for none."""
+        """Add pairs; `buckets` holds the bucket of each, or -1."""
         if self.plan.task == "regression":
             self.regression.update(block.predicted, block.actual, buckets)
             self.calibration.update(block.predicted, block.actual, buckets)

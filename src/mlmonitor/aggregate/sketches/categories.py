@@ -209,7 +209,7 @@ _PLAIN: tuple[type, ...] = (
 
 
 class _Memory(dict[Any, int]):
-    """A cache from values of one type to codes; computes what it lacks, and keeps what fits."""
+    """A cache of the codes of one type's values; keeps those that it computes while they fit."""
 
     __slots__ = ("_dictionary", "_kind")
 

@@ -60,7 +60,7 @@ def copy_labels(ids: object, actuals: Any, times: object = None) -> LabelEntry:
     """Copy the label of one id, or the labels of many ids in any container.
 
     Raises:
-        SchemaError: the number of actuals is not that of the ids, or there are several times but
+        SchemaError: there is not one actual for each id, or there are several times but
             not one for each label.
     """
     is_many = isinstance(ids, Iterable) and not is_value(type(ids))

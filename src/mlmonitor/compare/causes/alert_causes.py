@@ -91,7 +91,7 @@ def _measure_invalid_share(
     population: Population | None,
     shown: ShownRows | None,
 ) -> float:
-    """Return the largest share of invalid values since the change, or else that of an alert."""
+    """Return the largest share of invalid values since the change, if known, else of an alert."""
     if any(alert.measure == "vanished" for alert in alerts):
         return 1.0
     of_all = [alert for alert in alerts if alert.segment == ALL]

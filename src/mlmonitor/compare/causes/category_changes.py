@@ -19,7 +19,7 @@ _MOST_EXCHANGED = 6  # categories whose orders are all tried
 
 
 class MovedShare(NamedTuple):
-    """The share of all rows that left one category for another one, by their places."""
+    """The share of all rows that moved from one category to another, which are given by place."""
 
     place: int
     target: int

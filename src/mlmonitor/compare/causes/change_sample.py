@@ -124,7 +124,7 @@ class ChangeSample:
 
 
 def _share_refused(refused: Counts, numbers: Floats) -> Counts:
-    """Count the refused values of some rows of a block, whose reasons are those of all of it."""
+    """Count the refused values of some rows of a block; `reasons` covers the whole block."""
     unread = np.count_nonzero(np.isnan(numbers), axis=1)
     share = unread / np.maximum(refused.sum(axis=1), 1)
     counts: Counts = np.rint(refused * share[:, None]).astype(np.int64)

@@ -233,7 +233,7 @@ def _fits_exactly(expected: Floats, now: Floats, *, rows: int) -> bool:
 
 
 def _describe_factor(factor: float, traits: FieldTraits) -> str:
-    """Describe a factor; one close to that of a unit conversion is rounded to it."""
+    """Describe a factor, rounded to a factor of a unit conversion if it is close to one."""
     size = _round_factor(abs(factor))
     if factor < 0:
         multiplied = abs(abs(factor) - 1) > _SIGN

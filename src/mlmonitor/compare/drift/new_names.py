@@ -36,6 +36,6 @@ def shown_hitters(hitters: HeavyHitters, entry: CountedEntry | None) -> list[Hit
 
 
 def join_new_names(hitters: list[Hitter]) -> str:
-    """Write the first names of some hitters as an apposition."""
+    """Format the first names for the end of a clause: `, such as 'a', 'b'`."""
     names = [repr(truncate(hitter.name, _NAME_LENGTH)) for hitter in hitters[:_NAMED]]
     return f", such as {', '.join(names)}" if names else ""

@@ -28,7 +28,7 @@ _NEWEST_COHORTS = 3
 
 
 class EstimateAlerts:
-    """Whether predictions without labels are expected to err more than those of training did.
+    """Whether predictions without labels are expected to err more than predictions in training did.
 
     The mean absolute error or the accuracy is watched, by the evidence of a running risk: it is
     valid at any time. Nothing fires while labels of the newest cohorts decide.

@@ -147,7 +147,7 @@ class Estimator:
         return self._cohorts.estimates()
 
     def begin(self, plan: OutcomePlan) -> None:
-        """Prepare for labelled pairs; those of another task or of other classes are left out."""
+        """Prepare for labelled pairs; pairs of another task or of other classes are left out."""
         self._codes, self._labelled = None, self._new_sums()
         if plan.task != self.calibration.task:
             return

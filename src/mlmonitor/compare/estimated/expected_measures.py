@@ -19,7 +19,7 @@ class _Spread:
     means: Floats
 
     def estimate(self, value: float, pull: Floats) -> Estimate:
-        """Return a value with its interval; `pull`: its derivative by the outcomes of each cell."""
+        """Return a value with its interval; `pull`: its derivative in the outcomes of each cell."""
         sampling = float((self.outcomes * pull**2).sum())
         calibration = float((self.means * (self.rows * pull).sum(axis=0) ** 2).sum())
         return estimate(value, sampling + calibration, self.rows.sum(), low=0.0, high=1.0)

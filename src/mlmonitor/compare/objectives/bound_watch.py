@@ -36,7 +36,7 @@ class BoundWatch(Protocol):
         """Return the measure behind a firing alert."""
 
     def status(self, *, now: float) -> ObjectiveStatus:
-        """Return what is known now."""
+        """Return the current status of the objective."""
 
 
 def broken_bound(objective: Objective, value: float) -> float:

@@ -184,7 +184,7 @@ def check_objective(objective: Objective, measures: Collection[str]) -> None:
     measures: the names of performance measures, custom ones included.
 
     Raises:
-        ConfigError: it is not.
+        ConfigError: the measure is unknown, or its bound is on the other side.
     """
     name = objective.measure
     is_of_calls = name == "error_rate" or latency_quantile(name) is not None

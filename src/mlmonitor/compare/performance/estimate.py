@@ -40,7 +40,7 @@ class Estimate(NamedTuple):
 def estimate(value: float, variance: float, count: float, *, low: float, high: float) -> Estimate:
     """Return a value with a normal interval, clipped to the bounds of its measure.
 
-    variance: that of the value, not of a row. The interval is NaN below two rows.
+    variance: the variance of the value, not of a row. The interval is NaN below two rows.
     """
     if count < 2 or not np.isfinite(variance):
         return Estimate(float(value), NAN, NAN, int(count))

@@ -32,7 +32,7 @@ class PairListener(Protocol):
     """A part that watches all pairs of predictions and actuals."""
 
     def begin(self, plan: OutcomePlan, effects: GroupEffects | None) -> None:
-        """Prepare for pairs of this task; `effects` are those of groups, if any are declared."""
+        """Prepare for pairs of this task; effects: the design effects of groups, if declared."""
 
     def ingest(self, block: OutcomeBlock, predicted_at: Floats) -> None:
         """Add pairs, by the time of prediction."""

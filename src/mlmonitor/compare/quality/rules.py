@@ -82,7 +82,7 @@ class Rules:
         self.alerts: OpenAlerts = OpenAlerts()
 
     def update(self, block: Block) -> None:
-        """Count the violations of a block; those of `nullable` are counted with the totals."""
+        """Count the violations of a block, but for `nullable`, which the totals count."""
         if self._low.size:
             below = (block.numeric[self._low_places] < self._low).sum(axis=1)
             self.counts[self._list_indices(MINIMUM)] += below

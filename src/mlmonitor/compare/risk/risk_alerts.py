@@ -80,7 +80,7 @@ class RiskAlerts:
         self._open = OpenAlerts()
 
     def begin(self, plan: OutcomePlan, effects: GroupEffects | None = None) -> None:
-        """Watch the measures of a task, once it is known; `effects` are those of groups."""
+        """Watch the measures of a task, once it is known; effects: of declared groups."""
         self._plan, self._effects, self.faults = plan, effects, LabelFaultWatch()
         self._intakes = tuple(
             LossIntake(measure, self._baselines.get(measure), self._limits)

@@ -1,4 +1,4 @@
-"""Failures compared with those of the first calls: evidence from counts, in units of bursts."""
+"""Failures compared with the failures of the first calls: evidence from counts, by bursts."""
 
 from typing import Final
 
@@ -19,7 +19,7 @@ class FailureEvidence:
     Failures are counted in units of the mean size of a burst. If bursts turn out to be twice as
     large as among the first calls, the evidence starts again with that size, because first calls
     without a failure, or with one burst, say little about bursts.
-    Promise: bursts at a steady rate do not alert; for other failures, that of `ProportionAlerts`.
+    Promise: bursts at a steady rate do not alert; other failures, as for `ProportionAlerts`.
     """
 
     def __init__(self, has_failed: Mask, significance: Significance) -> None:

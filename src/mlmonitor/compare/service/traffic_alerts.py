@@ -43,7 +43,7 @@ class _Usual(NamedTuple):
     most: int
     days: int
     dispersion: float = 1.0
-    """The variance of counts over that of independent predictions, at least 1."""
+    """The variance of counts divided by that of independent predictions, at least 1."""
 
 
 class TrafficAlerts:

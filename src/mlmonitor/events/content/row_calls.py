@@ -1,4 +1,4 @@
-"""The calls that rows were read from: what is known of a row beside its values."""
+"""The calls that rows were read from: the facts about a row besides its values."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

@@ -64,7 +64,7 @@ class EventCounter:
 
 
 def list_keys(events: Sequence[Content]) -> list[str]:
-    """Return the key of each of some events of one schema: those of one prediction share one."""
+    """Return the key of each event of one schema; the events of one prediction share a key."""
     match events[0]["schema"]:
         case "prediction":
             return [event["prediction_id"] for event in events]

@@ -127,7 +127,7 @@ class KafkaSink:
                 self._restart()
 
     def _restart(self) -> None:
-        """Replace a producer that can send no more; what it had is dropped and counted."""
+        """Replace a producer that can send no more; its waiting events are dropped and counted."""
         self._end_producer()
         self._is_fatal = False
         self._producer = self._start()

@@ -47,8 +47,8 @@ class PostgresSink:
     """Copies events into temporary tables and merges these into the log, in one transaction.
 
     Promise: a transaction whose outcome is unknown is repeated; the merge leaves out events whose
-        ids are stored already. A batch that the database refuses is split, until only what it
-        refuses is lost and counted.
+        ids are stored already. A batch that the database refuses is split until only the refused
+        events are lost and counted.
     """
 
     def __init__(self, psycopg: Any, url: Secret, buffer_bytes: int) -> None:

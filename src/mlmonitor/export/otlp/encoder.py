@@ -30,7 +30,7 @@ SCOPE = "mlmonitor"
 
 
 class Sender:
-    """What one destination knows about one process: its resource, and what it has acknowledged."""
+    """The state of one destination for one process: the resource, and the acknowledged totals."""
 
     def __init__(
         self, profile: BackendProfile, resource: Mapping[str, str], first: Snapshot, version: str

@@ -131,7 +131,7 @@ class OtlpExporter:
         self._process.transport.close()
 
     def restart_after_fork(self) -> None:
-        """Open a new connection in a forked child, with no deltas of its parent's."""
+        """Open a new connection in a forked child, without the deltas of its parent."""
         self._start_process()
 
     def _deliver(self, process: _Process, snapshot: Snapshot) -> Delivered:

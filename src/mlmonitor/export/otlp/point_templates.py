@@ -29,7 +29,7 @@ _SLOT = 9  # bytes of a slot, the tag before it included
 
 
 class Points(NamedTuple):
-    """Points on the wire: that of row `i` is `data[edges[i] : edges[i + 1]]`."""
+    """Points on the wire; the point of row `i` is `data[edges[i] : edges[i + 1]]`."""
 
     data: Bytes
     edges: Counts

@@ -1,4 +1,4 @@
-"""Read the answer to a request, and what it means for the request's points."""
+"""Read the answer to a request, and decide what becomes of the request's points."""
 
 from email.utils import parsedate_to_datetime
 from typing import Literal, NamedTuple

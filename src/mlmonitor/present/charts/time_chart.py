@@ -36,7 +36,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Readout:
-    """A slice that can be pointed at, and what it then says."""
+    """A slice that can be pointed at, and the text that it then shows."""
 
     x: int
     width: int

@@ -30,7 +30,7 @@ def write_files(
 ) -> list[Path]:
     """Write all files of one kind into a folder, which is created; return their paths.
 
-    runbooks: the address below which the pages are served that alerts link to.
+    runbooks: the base URL of the pages that alerts link to.
 
     Existing files of the same names are replaced, others are left alone. Raises ConfigError for an
     unknown kind or naming, and OSError if the folder cannot be written.

@@ -15,7 +15,7 @@ _SHARES = ("missing", "nonfinite", "wrong_type", "out_of_range", "new_category",
 
 @dataclass(frozen=True, slots=True)
 class AlertItem:
-    """One alert: what it is about, its number now and then, and its reason.
+    """One alert: its subject, its values when it fired and now, and its reason.
 
     link: of the field it is about; empty if the page lists no such field.
     """

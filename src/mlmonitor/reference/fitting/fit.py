@@ -39,8 +39,9 @@ class Fitted(NamedTuple):
     """The entries of all fields, the rows behind them, the rows seen, and the segments.
 
     explained: the prediction whose mean the entries hold by bin. copied_rows: see
-    `count_copied_rows`. losses: those of the predictions, if there are actuals. slots: the sampled
-    rows. calibration: how the predictions relate to the actuals, if there are enough of both.
+    `count_copied_rows`. losses: the losses of the predictions, if there are actuals. slots: the
+    sampled rows. calibration: how the predictions relate to the actuals, if there are enough of
+    both.
     """
 
     entries: list[CountedEntry]

@@ -54,7 +54,7 @@ class BurstSizes:
         return max(self._squares / self._events, 1.0) if self._events else 1.0
 
     def design_effects(self) -> DesignEffects:
-        """Return the design effect of later calls, which grows; that of earlier ones is fixed."""
+        """Return the design effect of later calls, which grows; that of earlier calls is fixed."""
         alone = np.ones(1)
         return DesignEffects(
             alone,

@@ -58,14 +58,14 @@ def block_effects(
     cells: the bin of each row, in the order of their arrival; the last of `width` bins, missing
     values, has no order. expected: the shares of the bins in each row's season, see
     `season_shares`; by default those of all rows. days: the number of each row's day, ascending.
-    known_effect: that of declared groups. An effect that does not exceed it significantly is
-    explained by the groups and counts as 1 here; otherwise the largest of many estimates from few
-    long blocks would exceed it by chance, by up to half. The design effect of a block length is the
-    variance of a block's count, divided by the variance of as many independent rows. It is measured
-    in several directions: all bins together, and for ordered bins their location and their spread,
-    for others the most frequent ones alone. The largest significant one counts. Beyond the longest
-    blocks it grows once more by as much as it grew last, which is its limit if blocks of that
-    length are nearly independent.
+    known_effect: the design effect of declared groups. An effect that does not exceed it
+    significantly is explained by the groups and counts as 1 here, because the largest of many
+    estimates from few long blocks exceeds it by chance, by up to half. The design effect of a block
+    length is the variance of a block's count, divided by the variance of as many independent rows.
+    It is measured for all bins together and, if bins are ordered, for their location and their
+    spread, otherwise for the most frequent bins alone. The largest significant effect counts.
+    Beyond the longest blocks the effect is assumed to grow once more by its last increase, which is
+    its limit if blocks of that length are nearly independent.
     Promise: 1 for nine in ten fields of independent rows; for the others about 1.7 at the longest
         blocks.
     Price: about 4 ms for 100,000 rows of ten bins.

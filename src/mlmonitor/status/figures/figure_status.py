@@ -103,7 +103,7 @@ def _write_kpi_line(kpi: KpiStatus) -> str:
 
 
 def order_alerts(alerts: Sequence[Alert], snapshot: ModelSnapshot) -> tuple[Alert, ...]:
-    """Alerts of important features first; those of anything but features keep their place ahead.
+    """Order alerts of features by importance; other alerts stay ahead of them.
 
     The weights are the reference's importances, or else its mean attributions.
     """

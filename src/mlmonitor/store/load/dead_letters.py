@@ -43,7 +43,7 @@ def insert_dead_letters(connection: Any, letters: Iterable[DeadLetter]) -> None:
 class DeadLetterTopic:
     """Sends dead letters to a topic of their own: at least once each, before their batch is stored.
 
-    topic: None for none.
+    topic: None sends them nowhere.
     """
 
     def __init__(self, settings: dict[str, Any], topic: str | None) -> None:

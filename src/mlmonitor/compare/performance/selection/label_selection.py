@@ -76,7 +76,7 @@ class SelectionTable:
         self._first = [part for part in self._first if part[0] == 0]
 
     def update(self, places: Counts, predicted: Column, classes: Column, *, is_label: bool) -> None:
-        """Add predictions, or labels, by the places of their cohorts; -1 for none."""
+        """Add predictions, or labels, by the places of their cohorts, -1 without a cohort."""
         kind, is_class = int(is_label), classes >= 0
         self._count(kind, places, np.minimum(classes, _BINS - 1).astype(np.int64), is_class)
         is_number = ~is_class & np.isfinite(predicted)
