@@ -2,9 +2,11 @@
 
     .venv-spark/bin/python benchmarks/partitioned_counts.py --folder /tmp [--rows 10000000]
 
-writes a Parquet file of 20 columns by a seed, counts it in five ways, and fails unless all counts
-are equal bit for bit and the quantiles lie within the error of a digest. Needs the extras `spark`
-and `dask`; `make spark` makes the environment.
+writes a Parquet file of 20 columns by a seed, counts it in six ways, and fails unless all counts
+are equal bit for bit and the quantiles lie within the error of a digest. It holds a row group of
+rows at most, and prints the largest resident memory of each way, that of Spark's virtual machine
+and of all workers included. Needs the extras `spark` and `dask`; `make spark` makes the
+environment.
 """
 
 import argparse
@@ -22,6 +24,7 @@ from mlmonitor import Config, Monitor, Profile, Reference
 from mlmonitor.integrations import dask as dask_profiles
 from mlmonitor.integrations import spark as spark_profiles
 from mlmonitor.profiling.row_profile import read_content
+from resident import PeakMemory
 
 FLOATS, TEXTS = 15, 5
 GROUP_ROWS = 1 << 18
@@ -120,6 +123,24 @@ def list_ways(spark: Any, path: Path, reference: Reference) -> dict[str, Callabl
     }
 
 
+def count(name: str, way: Callable[[], Profile], rows: int, sample: np.ndarray) -> str:
+    """Count in one way, print what it took, check its quantiles, and hash its counts."""
+    started_at = time.perf_counter()
+    with PeakMemory() as memory:
+        profile = way()
+    seconds = time.perf_counter() - started_at
+    worst = float(np.abs(find_ranks(profile, sample) - SHARES).max())
+    assert profile.rows == rows, (name, profile.rows)
+    assert worst < RANK_ERROR, (name, worst)
+    hashed = hash_counts(profile)
+    print(
+        f"{name:<26} {hashed}  {seconds:6.1f} s  {rows / seconds:>10,.0f} rows/s  "
+        f"{memory.peak_bytes / 2**20:>6,.0f} MiB",
+        flush=True,
+    )
+    return hashed
+
+
 def main() -> None:
     """Count in every way, and compare."""
     parser = argparse.ArgumentParser()
@@ -132,18 +153,9 @@ def main() -> None:
     training = draw_columns(np.random.default_rng(0), 20_000)
     reference = Reference.fit(training, thresholds="asymptotic")
     spark = start_spark()
-    hashes = {}
     sample = np.sort(draw_columns(np.random.default_rng(1), 200_000)["x1"])
-    for name, way in list_ways(spark, path, reference).items():
-        started_at = time.perf_counter()
-        profile = way()
-        seconds = time.perf_counter() - started_at
-        hashes[name] = hash_counts(profile)
-        worst = float(np.abs(find_ranks(profile, sample) - SHARES).max())
-        assert profile.rows == options.rows, (name, profile.rows)
-        assert worst < RANK_ERROR, (name, worst)
-        rate = options.rows / seconds
-        print(f"{name:<26} {hashes[name]}  {seconds:6.1f} s  {rate:>10,.0f} rows/s", flush=True)
+    ways = list_ways(spark, path, reference)
+    hashes = {name: count(name, way, options.rows, sample) for name, way in ways.items()}
     spark.stop()
     assert len(set(hashes.values())) == 1, hashes
     print("all counts are equal")

@@ -1,15 +1,19 @@
 """A Parquet file of 5,000,000 x 40 mixed columns into a profile: CPU beside reading it, and memory.
 
     python benchmarks/profile_file.py --folder /tmp [--rows 5000000]
+        [--whylogs PYTHON] [--evidently PYTHON] [--peer-rows 200000]
 
 writes the file once, by a seed, and benchmarks/results/profile_file.json, of which
 docs/figures/profile_memory.py draws the memory. Each run is a process of its own, whose resident
 memory, that of its workers included, is read ten times a second.
+
+The peers get a smaller file of the same columns, which we profile beside them. whylogs tracks it
+16,384 rows at a time, Evidently compares all of it with our training data in its drift preset.
+PYTHON is an interpreter of an environment that has the peer and pyarrow.
 """
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -18,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from resident import SECONDS, resident_bytes
 
 RESULTS = Path(__file__).parent / "results" / "profile_file.json"
 GROUP_ROWS = 1 << 18
@@ -32,6 +38,24 @@ PROFILE = """
 import sys
 from mlmonitor import Profile
 print(Profile.read(sys.argv[1], reference=sys.argv[2], workers=int(sys.argv[3])).rows)
+"""
+WHYLOGS = """
+import sys, pyarrow.parquet as pq
+from whylogs.core import DatasetProfile
+profile = DatasetProfile()
+for batch in pq.ParquetFile(sys.argv[1]).iter_batches(batch_size=16384):
+    profile.track(batch.to_pandas())
+profile.view().serialize()
+"""
+EVIDENTLY = """
+import os, sys, warnings
+os.environ["DO_NOT_TRACK"] = "1"
+warnings.simplefilter("ignore")
+import pandas as pd
+from evidently import Report
+from evidently.presets import DataDriftPreset
+current, training = map(pd.read_parquet, sys.argv[1:])
+Report([DataDriftPreset()]).run(current, training).dict()
 """
 
 
@@ -68,28 +92,16 @@ def write_file(path: Path, rows: int) -> None:
         writer.close()
 
 
-def resident_bytes(pid: int) -> int:
-    """The resident memory of a process and its children; 0 once it has ended."""
-    total = 0
-    try:
-        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
-        total += int(pages) * os.sysconf("SC_PAGE_SIZE")
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    except OSError:
-        return total
-    return total + sum(resident_bytes(int(child)) for child in children)
-
-
-def run(code: str, *arguments: object) -> dict[str, Any]:
+def run(code: str, *arguments: object, python: str = sys.executable) -> dict[str, Any]:
     """Run a script; return its seconds of CPU and time, and its memory over time."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started_at = time.perf_counter()
     memory = []
-    command = [sys.executable, "-c", code, *map(str, arguments)]
+    command = [python, "-c", code, *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
             memory.append((time.perf_counter() - started_at, resident_bytes(process.pid)))
-            time.sleep(0.1)
+            time.sleep(SECONDS)
     assert process.returncode == 0
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -102,11 +114,45 @@ def run(code: str, *arguments: object) -> dict[str, Any]:
     }
 
 
+def show(runs: dict[str, Any], base: str) -> None:
+    """Print CPU, time and memory of each run, and its CPU in terms of that of another."""
+    for name, figures in runs.items():
+        cpu, peak = figures["cpu_seconds"], figures["peak_bytes"] / 2**20
+        ratio = cpu / runs[base]["cpu_seconds"]
+        print(
+            f"{name:<24} {cpu:>8.1f} s CPU ({ratio:.1f} x), {figures['seconds']:.1f} s, "
+            f"at most {peak:.0f} MiB",
+            flush=True,
+        )
+
+
+def measure_peers(options: argparse.Namespace, reference: Path) -> dict[str, Any]:
+    """Profile a smaller file beside the peers that are installed."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = options.folder / f"mixed_{options.peer_rows}.parquet"
+    if not path.exists():
+        write_file(path, options.peer_rows)
+    training = options.folder / "mixed.training.parquet"
+    pq.write_table(pa.table(draw_columns(np.random.default_rng(0), TRAINING_ROWS)), training)
+    runs = {"mlmonitor, 1 process": run(PROFILE, path, reference, 1)}
+    if options.whylogs:
+        runs["whylogs"] = run(WHYLOGS, path, python=options.whylogs)
+    if options.evidently:
+        runs["Evidently"] = run(EVIDENTLY, path, training, python=options.evidently)
+    return runs
+
+
 def main() -> None:
     """Measure, print and keep the figures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=5_000_000)
+    parser.add_argument("--peer-rows", type=int, default=200_000)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--whylogs")
+    parser.add_argument("--evidently")
+    parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     from mlmonitor import Reference
 
@@ -121,15 +167,14 @@ def main() -> None:
         "profiled by 1 process": run(PROFILE, path, reference, 1),
         "profiled by 2 processes": run(PROFILE, path, reference, 2),
     }
-    base = runs["read by pyarrow"]["cpu_seconds"]
-    for name, figures in runs.items():
-        cpu, peak = figures["cpu_seconds"], figures["peak_bytes"] / 2**20
-        print(
-            f"{name:<24} {cpu:>8.1f} s CPU ({cpu / base:.1f} x), {figures['seconds']:.1f} s, "
-            f"at most {peak:.0f} MiB"
-        )
+    show(runs, "read by pyarrow")
     content = {"rows": options.rows, "file_bytes": path.stat().st_size, "runs": runs}
-    RESULTS.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    if options.whylogs or options.evidently:
+        peers = measure_peers(options, reference)
+        print(f"{options.peer_rows:,} rows:")
+        show(peers, "mlmonitor, 1 process")
+        content |= {"peer_rows": options.peer_rows, "peers": peers}
+    options.results.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from false_alerts import false_alerts_page
-from mlmonitor.catalog import CATALOG, IDENTITY, SEGMENT
+from mlmonitor.catalog import CATALOG, IDENTITY, SEGMENT, MetricSpec
+from mlmonitor.catalog.resource_metrics import RESOURCES
 from mlmonitor.config import Config
 from side_by_side import table
 
@@ -17,14 +18,30 @@ def metrics_page() -> str:
         + " and ".join(f"`{name}`" for name in IDENTITY)
         + f", and `{SEGMENT}` where segments are declared.",
         "",
-        "| name | in Prometheus | kind | unit | further attributes | meaning |",
-        "|---|---|---|---|---|---|",
+        *_METRICS_HEAD,
+        *map(_describe_metric, CATALOG),
+        "",
+        "## Of the process",
+        "",
+        f"With {_OPTION}, under OpenTelemetry's own names. They carry `{IDENTITY[0]}` alone.",
+        "",
+        *_METRICS_HEAD,
+        *map(_describe_metric, RESOURCES),
     ]
-    for metric in CATALOG:
-        attributes = ", ".join(f"`{name}`" for name in metric.attributes)
-        cells = [f"`{metric.name}`", f"`{metric.prometheus}`", metric.kind, f"`{metric.unit}`"]
-        lines.append("| " + " | ".join([*cells, attributes, metric.meaning]) + " |")
     return "\n".join(lines) + "\n"
+
+
+_OPTION = "[`Config(resources=True)`](guides/opentelemetry.md)"
+_METRICS_HEAD = (
+    "| name | in Prometheus | kind | unit | further attributes | meaning |",
+    "|---|---|---|---|---|---|",
+)
+
+
+def _describe_metric(metric: MetricSpec) -> str:
+    attributes = ", ".join(f"`{name}`" for name in metric.attributes)
+    cells = [f"`{metric.name}`", f"`{metric.prometheus}`", metric.kind, f"`{metric.unit}`"]
+    return "| " + " | ".join([*cells, attributes, metric.meaning]) + " |"
 
 
 _CONFIGURATION = """# Configuration

@@ -15,6 +15,7 @@ from mlmonitor.formatting import find_similar
 PAGE = "docs/configuration.md"
 _PREFIX = "MLMONITOR_"
 _PYDANTIC = "Value error, "  # the prefix of our own sentences
+_INTERVAL = "OTEL_METRIC_EXPORT_INTERVAL"
 _FILTER = "OTEL_METRICS_EXEMPLAR_FILTER"
 _FILTERS = {"always_off": False, "trace_based": True, "always_on": True}
 _NO_OPTION = re.compile("|".join(["(SERVICE_HOST|SERVICE_PORT|PORT)(_.*)?", *WATCH_VARIABLES]))
@@ -182,6 +183,7 @@ class Config(BaseModel):
         default=True,
         description="Send traces of the host's recording spans to destinations that keep them.",
     )
+    resources: bool = Field(default=False, description="Export CPU, memory, GC and GPU figures.")
     heavy_hitters: int = Field(
         default=16, ge=1, le=1_000, description="Unseen categories tracked by name, per field."
     )
@@ -246,9 +248,7 @@ def _read_options(environ: Mapping[str, str]) -> dict[str, object]:
 
 def _read_standard(environ: Mapping[str, str], warn: Warn) -> dict[str, object]:
     """Read the options that standard variables set; the bounds are those of the options."""
-    seconds = read_duration(
-        environ, "OTEL_METRIC_EXPORT_INTERVAL", least=0.1, most=86_400, warn=warn
-    )
+    seconds = read_duration(environ, _INTERVAL, least=0.1, most=86_400, warn=warn)
     word = read_choice(environ, _FILTER, choices=tuple(_FILTERS), warn=warn)
     options: dict[str, object] = {}
     if seconds is not None:

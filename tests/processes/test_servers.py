@@ -32,6 +32,7 @@ WSGI = {
     "sync, preloaded": (*GUNICORN, *PRELOAD, "wsgi"),
     "sync, preloaded, with our hooks": (*GUNICORN, *PRELOAD, *HOOKS, "wsgi"),
     "sync, Flask": (*GUNICORN, "flask_app:app"),
+    "sync, Django": (*GUNICORN, "django_app:application"),
     "gthread": (*GUNICORN, "-k", "gthread", "--threads", "4", "wsgi"),
     "gthread, preloaded": (*GUNICORN, "-k", "gthread", "--threads", "4", *PRELOAD, "wsgi"),
     "gevent": (*GUNICORN, "-k", "gevent", "wsgi"),
@@ -52,6 +53,7 @@ BARE = {
     "uvicorn": (*UVICORN, "bare_asgi:app"),
     "uvicorn, lifespan insisted on": (*UVICORN, "--lifespan", "on", "bare_asgi:app"),
     "uvicorn under gunicorn": (*GUNICORN, *UNDER_UVICORN, "bare_asgi:app"),
+    "uvicorn, Django": (*UVICORN, "django_app:app"),
 }
 
 

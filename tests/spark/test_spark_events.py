@@ -1,14 +1,14 @@
 """Event files read by Spark: performance, and alerts of a past period."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mlmonitor import Config, ConfigError, Files, Monitor
-from support.shown_models import claims_reference, draw_claims, predict
+from mlmonitor import Config, ConfigError, Monitor
+from support.claim_files import CLAIMS, ERRORS, LABELLED, REFERENCE, ROWS, START, write_claims
 
 pytest.importorskip("pyspark", reason="Spark is not installed here: `make spark` tests with it")
 
@@ -24,33 +24,12 @@ pytestmark = [
     pytest.mark.filterwarnings("default"),  # of Spark's own
 ]
 
-ROWS, LABELLED = 3_000, 2_000
-START = datetime(2026, 1, 1, tzinfo=UTC)
-REFERENCE = claims_reference()
-CLAIMS = draw_claims(np.random.default_rng(4), ROWS)
-CLAIMS["limit"][ROWS // 2 :] *= 1.6
-PREDICTIONS = predict(CLAIMS)
-ERRORS = np.random.default_rng(5).normal(0, 300, ROWS)
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three days of predictions, of which two are labelled; some labels twice."""
     path: Path = tmp_path_factory.mktemp("events")
-    times = [(START + timedelta(seconds=86.4 * row)).timestamp() for row in range(ROWS)]
-    ids = [f"claim-{row}" for row in range(ROWS)]
-    with Monitor(
-        "claims",
-        version="7",
-        reference=REFERENCE,
-        exporters=[],
-        events=Files(path, format="parquet", ids="plain"),
-    ) as monitor:
-        monitor.record(CLAIMS, PREDICTIONS, ids=ids, at=times)
-        monitor.status()
-        monitor.label(ids[:LABELLED], PREDICTIONS[:LABELLED] - ERRORS[:LABELLED], at=times[-1])
-        monitor.status()
-        monitor.label(ids[:100], np.zeros(100), at=times[-1] + 60)
+    write_claims(path)
     return path
 
 

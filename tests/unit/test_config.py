@@ -32,6 +32,7 @@ OUT_OF_BOUNDS: dict[str, list[Any]] = {
     "cohort_seconds": [0, 0.5, NAN, INF, 40_000_000],
     "outlier_deviations": [0, -3, NAN, INF, 1_001],
     "exemplars": ["maybe", 2, None],
+    "resources": ["maybe", 2, None],
     "heavy_hitters": [0, 1_001],
     "max_series": [0, 99, 10_000_001],
     "alpha": [0, 1, -0.1, NAN, INF],

@@ -1,25 +1,23 @@
 """Event files of Parquet, read by Spark: joined and sorted there, and replayed on the driver."""
 
-import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
+from mlmonitor.integrations.event_reports import report_outcomes
 from mlmonitor.monitor.monitor import Monitor
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status
 from mlmonitor.store.backtest import BacktestResult, backtest
-from mlmonitor.store.evaluate import read_outcomes
-from mlmonitor.store.stored_rows import CHUNK_ROWS, StoredRow, convert_moment
+from mlmonitor.store.stored_event_files import choose_period, convert_event
+from mlmonitor.store.stored_rows import CHUNK_ROWS, StoredRow
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 __all__ = ["EventFiles", "backtest_events", "evaluate_events"]
-
-_OBJECTS = ("scores", "outputs", "features", "derived", "invalid")
 
 
 class EventFiles(NamedTuple):
@@ -55,13 +53,7 @@ class EventFiles(NamedTuple):
         if events is not None:
             events = _select_model(events, model, version)
             first, last = events.selectExpr(_seconds("min"), _seconds("max")).collect()[0]
-        if first is None or last is None:
-            raise ConfigError("folder, model, version: there are no predictions of these")
-        begin = datetime.fromtimestamp(first, UTC) if since is None else convert_moment(since)
-        newest = datetime.fromtimestamp(last, UTC) + timedelta(microseconds=1)
-        end = newest if until is None else convert_moment(until)
-        if begin >= end:
-            raise ConfigError("since, until: expected a period that is not empty")
+        begin, end = choose_period(first, last, since=since, until=until)
         return cls(folder, model, version, begin, end)
 
     def read(
@@ -74,7 +66,7 @@ class EventFiles(NamedTuple):
         joined = self._join(connection).orderBy("at", "event_id")
         chunk: list[StoredRow] = []
         for row in joined.toLocalIterator(prefetchPartitions=True):
-            chunk.append(_to_stored(row.asDict()))
+            chunk.append(convert_event(row.asDict()))
             if len(chunk) == chunk_rows:
                 yield chunk
                 chunk = []
@@ -120,15 +112,7 @@ def evaluate_events(spark: "SparkSession", events: EventFiles, monitor: Monitor)
     Spark joins and sorts them; the driver computes performance, cohorts and the verdict, in the
     order of their times, and exports what the monitor exports, under the names of a service.
     """
-    for outcomes in read_outcomes(spark, events):
-        monitor.record_outcomes(
-            outcomes.predictions,
-            outcomes.actuals,
-            predicted_at=outcomes.predicted_at,
-            features=outcomes.features or None,
-        )
-        monitor.status()  # one chunk at a time: none is dropped
-    return monitor.status()
+    return report_outcomes(spark, events, monitor)
 
 
 def backtest_events(
@@ -174,13 +158,3 @@ def _first_by_time() -> Any:
 
     value = functions.struct("actual", "actual_class")
     return functions.min_by(value, functions.struct("time", "event_id")).alias("label")
-
-
-def _to_stored(row: dict[str, Any]) -> StoredRow:
-    """Return a row as the database's query returns it."""
-    stored = {name: row[name] for name in ("at", "status", "segment")}
-    stored |= {name: json.loads(row[name]) if row[name] else {} for name in _OBJECTS}
-    for name in ("prediction", "actual"):
-        text = row[f"{name}_class"]
-        stored[name] = row[name] if text is None else text
-    return stored

@@ -70,11 +70,12 @@ class Recording:
 
         Args:
             function: computes one prediction or a batch; with or without `self`. Or a fitted
-                model, whose `predict` and `predict_proba` are then watched.
+                model, whose methods that predict are then watched: an estimator, a booster, or an
+                `InferenceSession` of ONNX Runtime.
             features: the argument that holds the features, or several arguments that are a feature
                 each. Default: the first argument.
             prediction: which part of the result is the prediction: a key or attribute, an index, or
-                a function of the result. Default: all of it.
+                a function of the result. Default: all of it, and of a session the first output.
             output: `probabilities` if the result is one number per class; the label of the most
                 probable becomes the prediction.
             names: of the columns of an array of several outputs, or of the classes.

@@ -20,6 +20,7 @@ from mlmonitor.compare.snapshot_building import build_snapshot
 from mlmonitor.config import Config
 from mlmonitor.export.base import Family
 from mlmonitor.export.delivery.delivery import Delivery
+from mlmonitor.export.opentelemetry.resource_figures import ResourceFigures
 from mlmonitor.export.series.describer import Describer
 from mlmonitor.export.series.identity import Identity
 from mlmonitor.reference.reference import Reference
@@ -118,6 +119,7 @@ class ModelVersion:
     before: ProcessCounts = field(default_factory=ProcessCounts)
     after: ProcessCounts | None = None
     began_at: float = 0.0
+    resources: ResourceFigures | None = None
 
     @classmethod
     def begin(
@@ -146,7 +148,10 @@ class ModelVersion:
         )
         if any(delivery.wants_fine_durations for delivery in deliveries):
             state.calls.fine = ExponentialSketch()
-        return cls(identity, state, describer, VerdictTracker(config), began_at=now)
+        has_resources = config.enabled and config.resources
+        resources = ResourceFigures(identity.attributes) if has_resources else None
+        judged = VerdictTracker(config)
+        return cls(identity, state, describer, judged, began_at=now, resources=resources)
 
     @property
     def name(self) -> str:
@@ -172,7 +177,7 @@ class ModelVersion:
         own = self.before.within(snapshot, self.after)
         families = self.describer.describe(own, self.judged.verdict)
         if self.after is None:
-            return families
+            return families if self.resources is None else families + self.resources.families()
         return [
             family
             for family in families

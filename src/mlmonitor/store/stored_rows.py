@@ -87,7 +87,7 @@ class StoredModel(NamedTuple):
 
     def read(self, connection: Any, *, chunk_rows: int = CHUNK_ROWS) -> Iterator[list[StoredRow]]:
         """Yield the predictions, the oldest first. Memory: one chunk; a day is one query."""
-        for first, last in self._list_days():
+        for first, last in list_days(self.since, self.until):
             parameters = {
                 "model": self.model,
                 "version": self.version,
@@ -105,13 +105,15 @@ class StoredModel(NamedTuple):
         rows = connection.execute(_WITHHELD, (self.model, self.version)).fetchall()
         return [row[0] for row in rows]
 
-    def _list_days(self) -> Iterator[tuple[datetime, datetime]]:
-        first = self.since
-        while first < self.until:
-            day = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-            last = min(day + timedelta(days=1), self.until)
-            yield first, last
-            first = last
+
+def list_days(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield a period by days of UTC: the beginning and the end of each."""
+    first = since
+    while first < until:
+        day = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        last = min(day + timedelta(days=1), until)
+        yield first, last
+        first = last
 
 
 def convert_moment(when: date | datetime) -> datetime:

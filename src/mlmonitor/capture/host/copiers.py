@@ -19,6 +19,7 @@ import numpy as np
 from mlmonitor.capture.form import PLAIN_TYPES, UNREADABLE_ROW, Copied, PayloadForm
 from mlmonitor.capture.frame_rows import copy_frame_row
 from mlmonitor.capture.frames import check_collected, frame_owner, is_frame, package_of, series_row
+from mlmonitor.capture.host.model_matrices import MatrixReader, find_matrix_reader
 from mlmonitor.capture.values import UNREADABLE, unmask
 from mlmonitor.errors import SchemaError
 
@@ -134,17 +135,33 @@ def _choose_copier(kind: type) -> Copier:
             return copier
     if kind.__module__.startswith("scipy.sparse") and hasattr(kind, "toarray"):
         return _copy_sparse
+    read_matrix = find_matrix_reader(kind)
+    if read_matrix is not None:
+        return lambda matrix: _copy_matrix(matrix, read_matrix)
     return _make_object_copier(kind) if package_of(kind) is None else _make_frame_copier(kind)
 
 
 def _copy_sparse(matrix: Any) -> Copied:
     """Copy a sparse matrix as a dense one, up to `SPARSE_VALUES` values."""
-    if math.prod(matrix.shape) > SPARSE_VALUES:
+    _check_size("a sparse matrix", math.prod(matrix.shape))
+    return copy_array(matrix.toarray())
+
+
+def _copy_matrix(matrix: Any, read_matrix: MatrixReader) -> Copied:
+    """Copy a matrix of XGBoost or CatBoost, up to `SPARSE_VALUES` values, with its names."""
+    _check_size("a matrix", matrix.num_row() * matrix.num_col())
+    values, names = read_matrix(matrix)
+    if not names:
+        return PayloadForm.MATRIX, len(values), values
+    return PayloadForm.COLUMNS, len(values), dict(zip(names, values.T, strict=True))
+
+
+def _check_size(what: str, values: int) -> None:
+    if values > SPARSE_VALUES:
         raise SchemaError(
-            f"features: expected a sparse matrix of at most {SPARSE_VALUES:,} values, its zeros "
+            f"features: expected {what} of at most {SPARSE_VALUES:,} values, its zeros "
             "counted: watch its source, or a dense part of it"
         )
-    return copy_array(matrix.toarray())
 
 
 def _copy_named(row: Any) -> Copied:

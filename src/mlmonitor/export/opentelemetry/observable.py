@@ -9,6 +9,7 @@ from typing import Any
 
 from mlmonitor import catalog
 from mlmonitor.catalog import CATALOG, MetricSpec
+from mlmonitor.catalog.resource_metrics import RESOURCES
 from mlmonitor.export.base import Delivered, HistogramValue, Point, Snapshot
 from mlmonitor.export.otlp.backends import DYNATRACE
 from mlmonitor.export.otlp.dialect import translate
@@ -30,7 +31,7 @@ class Instruments:
 
         self._senders: weakref.WeakSet[ProviderSender] = weakref.WeakSet()
         meter = provider.get_meter("mlmonitor", version("mlmonitor-sdk"))
-        for metric in CATALOG:
+        for metric in (*CATALOG, *RESOURCES):
             if metric.kind == "histogram":
                 continue
             is_counter = metric.kind == "counter"

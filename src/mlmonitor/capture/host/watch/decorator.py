@@ -19,7 +19,13 @@ from mlmonitor.capture.host.watch.arguments import (
     is_first_argument,
     list_parameters,
 )
-from mlmonitor.capture.host.watch.proxies import WatchedCallable, WatchedObject
+from mlmonitor.capture.host.watch.models import (
+    is_model,
+    is_session,
+    wrap_estimator,
+    wrap_session,
+)
+from mlmonitor.capture.host.watch.proxies import WatchedCallable, WatchedModel
 from mlmonitor.capture.host.watch.watch_options import (
     check_id_argument,
     check_returned_type,
@@ -30,7 +36,6 @@ from mlmonitor.capture.host.watch.wrappers import (
     wrap_single_argument,
     wrap_sync,
 )
-from mlmonitor.capture.outputs import Outputs
 from mlmonitor.errors import ConfigError
 
 FUNCTION_TYPES = (FunctionType, MethodType, BuiltinFunctionType)
@@ -50,8 +55,8 @@ def decorate(
     if isinstance(function, staticmethod | classmethod):
         inner = decorate(function.__func__, features, recorder=recorder, shape=shape)
         return type(function)(inner)
-    if is_estimator(function):
-        return WatchedObject(
+    if is_model(function):
+        return WatchedModel(
             function, partial(_wrap_methods, features=features, recorder=recorder, shape=shape)
         )
     if isclass(function):
@@ -84,23 +89,16 @@ def decorate(
     return WatchedCallable(function, lambda _wrapped: {"__call__": wrapper})
 
 
-def is_estimator(model: object) -> bool:
-    """Whether `model` is a fitted model that predicts by a method and is not callable."""
-    return callable(getattr(model, "predict", None)) and not callable(model)
-
-
 def _wrap_methods(
     model: Any, *, features: str | Sequence[str] | None, recorder: Recorder, shape: Shape
 ) -> dict[str, Any]:
-    """Wrap `predict`, and `predict_proba` with the names of the model's classes."""
-    wrappers = {"predict": decorate(model.predict, features, recorder=recorder, shape=shape)}
-    if callable(getattr(model, "predict_proba", None)):
-        classes = [str(label) for label in getattr(model, "classes_", ())]
-        by_class = shape._replace(outputs=Outputs.named("probabilities", classes))
-        wrappers["predict_proba"] = decorate(
-            model.predict_proba, features, recorder=recorder, shape=by_class
-        )
-    return wrappers
+    if is_session(model):
+        return wrap_session(model, features, recorder=recorder, shape=shape)
+
+    def wrap(method: Any, of_method: Shape) -> Any:
+        return decorate(method, features, recorder=recorder, shape=of_method)
+
+    return wrap_estimator(model, shape, wrap)
 
 
 def evaluate_signature(wrapper: Any, function: Callable[..., Any]) -> None:

@@ -1,9 +1,11 @@
 """Proxies for watched objects that are more than functions: their attributes stay available."""
 
 import copy
+import copyreg
 from collections.abc import Callable
+from functools import lru_cache
 from types import MethodType
-from typing import Any
+from typing import Any, Self, cast
 
 from mlmonitor.forks import NO_PICKLE
 
@@ -69,3 +71,40 @@ class WatchedCallable(WatchedObject):
         if instance is None or not hasattr(type(self.__wrapped__), "__get__"):
             return self
         return MethodType(self, instance)
+
+
+class WatchedModel(WatchedObject):
+    """A fitted model whose methods that predict are watched; its pickle is that of the bare model.
+
+    A pickle holds nothing of this package, so it can be loaded where the package is not installed,
+    and is not watched there.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, wrapped: Any, _rewrap: Callable[[Any], dict[str, Any]]) -> Self:
+        """Make a proxy with the special methods of the model, such as `len(pipeline)`."""
+        kind: Any = type(wrapped)  # hashable, which mypy does not see
+        return cast("Self", object.__new__(_make_class(kind)))
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        model = self.__wrapped__
+        reduce = copyreg.dispatch_table.get(type(model))
+        return model.__reduce_ex__(protocol) if reduce is None else reduce(model)
+
+
+_CONTAINER_METHODS = ("__len__", "__getitem__", "__iter__", "__contains__")
+"""Python looks them up in the class, so `__getattr__` does not serve them."""
+
+
+@lru_cache(maxsize=256)
+def _make_class(kind: type) -> type[WatchedModel]:
+    methods = {name: _forward(name) for name in _CONTAINER_METHODS if hasattr(kind, name)}
+    return type("WatchedModel", (WatchedModel,), {"__slots__": (), **methods})
+
+
+def _forward(name: str) -> Callable[..., Any]:
+    def call(self: WatchedModel, *args: Any) -> Any:
+        return getattr(self.__wrapped__, name)(*args)
+
+    return call

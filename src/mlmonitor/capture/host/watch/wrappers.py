@@ -29,6 +29,8 @@ from mlmonitor.capture.prediction_ids import id_or_none, id_text
 from mlmonitor.forks import process_mark
 
 Opener = Callable[[Any, Any], tuple[Call, Copied]]
+Chooser = Callable[[Any, Any, Any], Any]
+"""Chooses the prediction by the arguments of a call, by position and by name, and its result."""
 
 _NOTHING = object()
 _MAPPING, _FLOATS = PayloadForm.MAPPING, PayloadForm.FLOATS
@@ -56,9 +58,18 @@ def build_opener(
     return begin
 
 
-def wrap_sync(function: Any, recorder: Recorder, shape: Shape, begin: Opener) -> Any:
-    """Wrap a plain function whose arguments may be passed in any way."""
-    clock = recorder.clock
+def wrap_sync(
+    function: Any,
+    recorder: Recorder,
+    shape: Shape,
+    begin: Opener,
+    choose: Chooser | None = None,
+) -> Any:
+    """Wrap a plain function whose arguments may be passed in any way.
+
+    choose: which part of a result holds the prediction, if that depends on the arguments.
+    """
+    clock, guard = recorder.clock, recorder.guard
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -71,7 +82,12 @@ def wrap_sync(function: Any, recorder: Recorder, shape: Shape, begin: Opener) ->
             raise
         if DEFERRALS[type(result)] is not None:
             return record_deferred(recorder, shape, (opened, copied), started, result)
-        record_success(recorder, shape, (opened, copied), clock() - started, result)
+        took, chosen = clock() - started, result
+        if choose is not None:
+            chosen = None
+            with guard:
+                chosen = choose(args, kwargs, result)
+        record_success(recorder, shape, (opened, copied), took, chosen)
         return result
 
     PLAIN_CALLS.add(_get_code(call))

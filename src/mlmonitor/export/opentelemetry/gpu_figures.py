@@ -1,0 +1,41 @@
+"""Use and memory of NVIDIA's GPUs, which OpenTelemetry's instrumentation does not measure."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+from mlmonitor.catalog import resource_metrics
+from mlmonitor.export.base import Attributes, Point
+
+
+class Gpus:
+    """The GPUs of the machine, read through NVML; none without a driver or `nvidia-ml-py`.
+
+    Use and memory are those of the whole GPU, whichever processes use it.
+    """
+
+    def __init__(self) -> None:
+        self._nvml: Any = None
+        self._handles: dict[str, Any] = {}
+        with suppress(Exception):  # not installed, no driver, or no GPU: each is usual
+            nvml: Any = import_module("pynvml")
+            nvml.nvmlInit()
+            for index in range(nvml.nvmlDeviceGetCount()):
+                handle = nvml.nvmlDeviceGetHandleByIndex(index)
+                name = nvml.nvmlDeviceGetUUID(handle)
+                text = name.decode() if isinstance(name, bytes) else str(name)
+                self._handles[text] = handle
+            self._nvml = nvml
+
+    def points(self, identity: Attributes) -> Iterator[Point]:
+        """Yield what each GPU reports; a figure that it does not have is left out."""
+        for name, handle in self._handles.items():
+            labels = (*identity, ("hw.id", name))
+            with suppress(Exception):
+                share = self._nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
+                yield Point(resource_metrics.GPU_UTILIZATION, labels, share)
+            with suppress(Exception):
+                memory = self._nvml.nvmlDeviceGetMemoryInfo(handle)
+                yield Point(resource_metrics.GPU_MEMORY, labels, float(memory.used))
+                yield Point(resource_metrics.GPU_MEMORY_LIMIT, labels, float(memory.total))

@@ -1,0 +1,21 @@
+"""Stored predictions reported to a monitor, whichever engine has read them."""
+
+from typing import Any
+
+from mlmonitor.monitor.monitor import Monitor
+from mlmonitor.status.status import Status
+from mlmonitor.store.evaluate import read_outcomes
+from mlmonitor.store.stored_rows import StoredPredictions
+
+
+def report_outcomes(connection: Any, events: StoredPredictions, monitor: Monitor) -> Status:
+    """Report the predictions of a period with their labels to a monitor; return its status."""
+    for outcomes in read_outcomes(connection, events):
+        monitor.record_outcomes(
+            outcomes.predictions,
+            outcomes.actuals,
+            predicted_at=outcomes.predicted_at,
+            features=outcomes.features or None,
+        )
+        monitor.status()  # one chunk at a time: none is dropped
+    return monitor.status()

@@ -1,0 +1,153 @@
+"""CPU, memory, garbage collection and GPUs of a process, through every exporter."""
+
+import gc
+import sys
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from mlmonitor import Config, Monitor, OpenTelemetry, Otlp
+from mlmonitor.catalog.resource_metrics import RESOURCES
+from mlmonitor.errors import MissingExtra
+from mlmonitor.testing import InMemoryExporter, ManualClock, OtlpReceiver
+
+pytest.importorskip(
+    "opentelemetry.instrumentation.system_metrics", reason="the extra `resources` is not installed"
+)
+
+CONFIG = Config(resources=True, export_interval_seconds=86_400)
+CPU = "process.cpu.time"
+
+
+def observe(*exporters: Any, clock: ManualClock | None = None) -> Monitor:
+    """A monitor that exports the figures of this process when it is told to."""
+    return Monitor("m", version="3", exporters=exporters, config=CONFIG, clock=clock)
+
+
+def spend_cpu() -> None:
+    """Spend some hundredths of a second of this process."""
+    end = time.process_time() + 0.03
+    while time.process_time() < end:
+        pass
+
+
+def test_figures_of_the_process_are_those_of_the_system() -> None:
+    """Under OpenTelemetry's names, with the model's name; a version has no process of its own."""
+    memory = InMemoryExporter()
+    with observe(memory) as monitor:
+        assert monitor.flush(timeout_seconds=60)
+        spend_cpu()
+        gc.collect()
+        assert monitor.flush(timeout_seconds=60)
+        spent = sum(float(memory.value(CPU, {"type": kind})) for kind in ("user", "system"))  # type: ignore[arg-type]  # a number
+        assert spent == pytest.approx(time.process_time(), abs=5)
+        assert float(memory.value("process.memory.usage")) > 2**20  # type: ignore[arg-type]  # as above
+        oldest = {"cpython.gc.generation": "2"}
+        collections = memory.value("cpython.gc.collections", oldest)
+        assert 1 <= int(collections) <= gc.get_stats()[2]["collections"]  # type: ignore[arg-type]  # as above
+    own = {metric.name for metric in RESOURCES}
+    for point in memory.snapshots[-1].points:
+        if point.metric.name in own:
+            assert [value for key, value in point.attributes if key.startswith("model.")] == ["m"]
+
+
+def test_a_share_of_the_cpu_is_that_since_the_export_before() -> None:
+    """So the first export of a process has none."""
+    memory = InMemoryExporter()
+    with observe(memory) as monitor:
+        assert monitor.flush(timeout_seconds=60)
+        with pytest.raises(KeyError):
+            memory.value("process.cpu.utilization")
+        spend_cpu()
+        assert monitor.flush(timeout_seconds=60)
+        assert 0 < float(memory.value("process.cpu.utilization")) <= 1.5  # type: ignore[arg-type]  # a number
+
+
+@pytest.mark.parametrize("backend", ["collector", "dynatrace"])
+def test_a_strict_backend_accepts_the_figures(backend: Any, clock: ManualClock) -> None:
+    """As totals, and as deltas that add up to them."""
+    memory = InMemoryExporter()
+    with OtlpReceiver(backend, clock=clock) as receiver:
+        token = "dt0c01." + "A" * 24 + "." + "B" * 64
+        otlp = (
+            Otlp.collector(receiver.url)
+            if backend == "collector"
+            else Otlp.dynatrace(receiver.url, token=token)
+        )
+        with observe(otlp, memory, clock=clock) as monitor:
+            for _ in range(3):
+                spend_cpu()
+                clock.advance(60)
+                assert monitor.flush(timeout_seconds=60)
+            total = receiver.ledger.total(CPU, {"type": "user"})
+            assert total == pytest.approx(memory.value(CPU, {"type": "user"}))
+        assert {"process.thread.count", "cpython.gc.collected_objects"} <= set(
+            receiver.ledger.names
+        )
+        assert not receiver.ledger.refused
+        assert not receiver.ledger.warnings
+
+
+def test_the_hosts_provider_shows_the_figures() -> None:
+    """As instruments, beside those of the model."""
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    with observe(OpenTelemetry(meter_provider=provider)) as monitor:
+        assert monitor.flush(timeout_seconds=60)
+        data = reader.get_metrics_data()
+    assert data is not None
+    names = {
+        metric.name
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    }
+    assert {CPU, "process.memory.usage", "mlmonitor.faults"} <= names
+
+
+def test_the_hosts_own_instrumentation_stays_as_it_is() -> None:
+    """It is one object a process, which a second use would set up again."""
+    from opentelemetry.instrumentation.system_metrics import SystemMetricsInstrumentor
+
+    of_host: Any = SystemMetricsInstrumentor(config={"process.thread.count": None})
+    with observe(InMemoryExporter()) as monitor:
+        assert monitor.flush(timeout_seconds=60)
+    assert list(of_host._config) == ["process.thread.count"]
+    assert not of_host.is_instrumented_by_opentelemetry
+
+
+def test_a_missing_instrumentation_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At set-up, and only if the option is set."""
+    monkeypatch.setitem(sys.modules, "opentelemetry.instrumentation.system_metrics", None)
+    with pytest.raises(MissingExtra, match=r"mlmonitor-sdk\[resources\]"):
+        observe(InMemoryExporter())
+    Monitor("m", exporters=[]).close()
+
+
+def test_each_gpu_reports_its_use_and_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through NVML; a figure that a GPU does not have is left out."""
+
+    def read_use(gpu: int) -> Any:
+        if gpu == 1:
+            raise RuntimeError("not supported")
+        return SimpleNamespace(gpu=40, memory=10)
+
+    nvml = SimpleNamespace(
+        nvmlInit=lambda: None,
+        nvmlDeviceGetCount=lambda: 2,
+        nvmlDeviceGetHandleByIndex=lambda index: index,
+        nvmlDeviceGetUUID=lambda gpu: f"GPU-{gpu}".encode(),
+        nvmlDeviceGetUtilizationRates=read_use,
+        nvmlDeviceGetMemoryInfo=lambda gpu: SimpleNamespace(used=gpu + 1, total=8),
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    memory = InMemoryExporter()
+    with observe(memory) as monitor:
+        assert monitor.flush(timeout_seconds=60)
+    assert memory.value("hw.gpu.utilization") == 0.4
+    assert memory.value("hw.gpu.memory.usage", {"hw.id": "GPU-1"}) == 2
+    assert memory.value("hw.gpu.memory.limit", {"hw.id": "GPU-0"}) == 8
