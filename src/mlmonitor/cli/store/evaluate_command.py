@@ -13,9 +13,10 @@ from mlmonitor.cli.store.stored_model_options import add_stored_model, find_stor
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.destinations import Otlp
+from mlmonitor.integrations.event_reports import report_outcomes
 from mlmonitor.monitor.monitor import Monitor
 from mlmonitor.status.status import Status
-from mlmonitor.store.evaluate import match_missed, read_outcomes
+from mlmonitor.store.evaluate import match_missed
 
 _CLOSE_SECONDS = 30.0
 
@@ -57,15 +58,7 @@ def _run(options: argparse.Namespace) -> int:
             config=Config(export_interval_seconds=3_600.0),
             clock=time.time,
         )
-        for outcomes in read_outcomes(connection, stored):
-            monitor.record_outcomes(
-                outcomes.predictions,
-                outcomes.actuals,
-                predicted_at=outcomes.predicted_at,
-                features=outcomes.features or None,
-            )
-            monitor.status()  # one chunk at a time: none is dropped
-    status = monitor.status()
+        status = report_outcomes(connection, stored, monitor)
     is_sent = monitor.close(timeout_seconds=_CLOSE_SECONDS)
     _show(status, as_json=options.json)
     return OK if status.performance and is_sent else FAILED
