@@ -63,9 +63,9 @@ def test_a_period_of_event_files_is_read_alone(folder: str) -> None:
 def test_a_backtest_by_dask_finds_the_change_that_the_events_hold(folder: str) -> None:
     """The limit grew in the middle."""
     events = EventFolder.find(folder, "claims", "7")
-    found = backtest_events(events, REFERENCE, {"strict": Config(alpha=0.01)})["strict"]
-    assert found.rows == ROWS
-    assert "limit" in {alert.field for alert in found.fired}
+    result = backtest_events(events, REFERENCE, {"strict": Config(alpha=0.01)})["strict"]
+    assert result.rows == ROWS
+    assert "limit" in {alert.field for alert in result.fired}
 
 
 def test_predictions_without_any_label_have_no_actuals(folder: str, tmp_path: Path) -> None:
