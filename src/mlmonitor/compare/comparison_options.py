@@ -1,8 +1,9 @@
 """Options shared by all comparisons of a model."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mlmonitor.aggregate.window import Span
+from mlmonitor.compare.alerts.row_clock import RowClock
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.drift.row_dependence import Grouping
 from mlmonitor.config import Config
@@ -15,7 +16,7 @@ class ComparisonOptions:
     span: span of their windows. hitters: number of new category names kept. deviations: half the
     width of a band, in standard deviations. groups: the column that names the group of a row, if
     one was declared. grouping: the declared groups, once the reference is known.
-    cohort_seconds: the length of a period of predictions.
+    cohort_seconds: the length of a period of predictions. row_clock: the time of the newest rows.
     """
 
     span: Span
@@ -25,6 +26,7 @@ class ComparisonOptions:
     groups: str | None = None
     grouping: Grouping | None = None
     cohort_seconds: float = 86_400.0
+    row_clock: RowClock = field(default_factory=RowClock, compare=False)
 
     @classmethod
     def from_config(cls, config: Config, *, groups: str | None = None) -> "ComparisonOptions":

@@ -42,7 +42,6 @@ from mlmonitor.gil import yield_gil
 from mlmonitor.records import Declared
 from mlmonitor.reference.reference import Reference
 
-OTHER_FIELDS = "__unknown__"  # stands for all unknown fields beyond those kept by name
 QUIET_INTERVALS = 10  # check intervals after which fewer rows than `check_rows` are enough
 
 
@@ -81,8 +80,9 @@ class ModelState:
         self._keeper = PredictionKeeper(
             self.pending, declared.buckets, config.cohort_seconds, groups
         )
+        table, clock = self._keeper.cohorts, self._options.row_clock
         self.service: ServiceState = ServiceState(
-            span, declared.objectives, significance, table=self._keeper.cohorts, now=started_at
+            *(span, declared.objectives, significance), table=table, row_clock=clock, now=started_at
         )
         self.calls: CallStats = self.service.calls
         figures = begin_figures(self._options, reference, declared)
@@ -123,6 +123,7 @@ class ModelState:
         rows = read_rows(run)
         if self.traffic.keeps_rows:
             rows = replace(rows, origin=RowOrigin(run, 0, now))
+        self._options.row_clock.update(rows.times)
         codes = self.traffic.codes(rows)
         self._keeper.remember(rows, codes, now=now)
         yield_gil()
@@ -153,9 +154,12 @@ class ModelState:
     def _begin_labels(self, reference: Reference | None, *, now: float) -> None:
         significance, cohorts = self._options.significance, self._keeper.cohorts
         baselines = find_baselines(reference)
-        self.risk = RiskAlerts(baselines, significance, cohorts, self._risk_options, now=now)
+        clock = self._options.row_clock
+        self.risk = RiskAlerts(
+            baselines, significance, cohorts, self._risk_options, row_clock=clock, now=now
+        )
         self.estimates = begin_estimate_alerts(
-            self.traffic, baselines, significance, cohorts, now=now
+            self.traffic, baselines, significance, cohorts, row_clock=clock, now=now
         )
         pairs = listeners_of(self.traffic.estimator)
         self.labels = LabelledOutcomes(
@@ -183,6 +187,8 @@ class ModelState:
         """Add pairs of predictions and actuals that were reported together."""
         if self.labels is None:
             return
+        if not self.calls.rows:  # otherwise the predictions themselves have a time
+            self._options.row_clock.update(outcomes.predicted_at)
         if isinstance(outcomes, RankingEntry):
             self.labels.ingest_rankings(outcomes, now=now)
         else:
@@ -275,13 +281,6 @@ class ModelState:
         for population in self.populations:
             if population.drift is not None and population.drift.window.simulate_next():
                 return
-
-    def unknown_fields(self) -> dict[str, int]:
-        """Number of values by field name, for fields outside the reference."""
-        if self.traffic.comparing is None:
-            return {}
-        unknown = self.traffic.comparing.reader.unknown
-        return {name or OTHER_FIELDS: count for name, count in unknown.items()}
 
     @property
     def memory_bytes(self) -> int:

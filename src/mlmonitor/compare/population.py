@@ -20,7 +20,7 @@ from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.causes.change_sample import SHARED_ROWS, ChangeSample
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.drift.decomposition import Shift, ShiftDecomposition
-from mlmonitor.compare.drift.drift import PSI, Drift
+from mlmonitor.compare.drift.drift import Drift
 from mlmonitor.compare.drift.embedding_drift import mmd_of
 from mlmonitor.compare.drift.new_names import join_new_names, shown_hitters
 from mlmonitor.compare.drift.row_dependence import (
@@ -192,16 +192,20 @@ class Population:
         self.exemplars.update(block, rows, origins, time_ns)
 
     def evaluate(self, *, now: float) -> list[Alert]:
-        """Evaluate the rows since the last evaluation; return the alerts that fired or resolved."""
+        """Evaluate the rows since the last evaluation; return the alerts that fired or resolved.
+
+        Alerts start at the time of the newest rows, which is `now` unless rows carry their time.
+        """
         if self.drift is None or self.field_quality is None:
             return []
         self.unevaluated_rows, self.evaluated_at = 0, now
+        fired_at = self._options.row_clock.read(now)
         total = self.window.total()
         yield_gil()
-        changed = self.drift.evaluate(total, now=now)
+        changed = self.drift.evaluate(total, now=fired_at)
         yield_gil()
-        changed += self.field_quality.evaluate(total, self.window.drain_extremes(), now=now)
-        return changed + ([] if self.rules is None else self.rules.evaluate(total, now=now))
+        changed += self.field_quality.evaluate(total, self.window.drain_extremes(), now=fired_at)
+        return changed + ([] if self.rules is None else self.rules.evaluate(total, now=fired_at))
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
@@ -236,6 +240,8 @@ class Population:
         size, drift = len(self.plan.schema), self.drift
         quality = None if self.field_quality is None else self.field_quality.snapshot(view.profile)
         total = self.window.total()
+        if drift is not None:
+            drift.refresh_alerts(total, view.profile)
         yield_gil()
         for profile in (total, view.profile):
             _freeze(profile)
@@ -279,7 +285,6 @@ class Population:
         if self.drift is None:
             return {}, {}
         scores, thresholds = self.drift.window.compare(view)
-        self.drift.alerts.refresh(scores[PSI])
         if self.plan.kernels:
             scores[MMD], thresholds[MMD] = mmd_of(self.plan, view.profile)
         return scores, thresholds

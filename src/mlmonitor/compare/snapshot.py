@@ -145,7 +145,8 @@ class ModelSnapshot:
     of their codes, the rest last. unknown_fields: number of values by name, for fields outside the
     reference. unused_ignores, unmatched_rules: options without effect. group_hints: side effects of
     declared groups. absent_columns: rows without a value of a declared column that most of them
-    lack. column_warning: what to do about those that no row has had.
+    lack. column_warning: what to do about those that no row has had. rows_at: the time of the
+    newest rows, which is earlier in a replay.
     """
 
     model: str
@@ -175,6 +176,7 @@ class ModelSnapshot:
     group_hints: tuple[str, ...] = ()
     absent_columns: Mapping[str, int] = field(default_factory=dict)
     column_warning: str | None = None
+    rows_at: float | None = None
 
     @property
     def whole(self) -> tuple[PopulationSnapshot, ...]:

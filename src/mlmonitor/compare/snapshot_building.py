@@ -10,7 +10,7 @@ from mlmonitor.aggregate.outcomes.row_losses import to_measure
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.compare.estimated.estimator import estimates_by_period
 from mlmonitor.compare.figures.attributions import AttributionsSnapshot
-from mlmonitor.compare.incidents.incident import Incident
+from mlmonitor.compare.incidents.incident import DATA_FAULTS, Incident
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.compare.performance.tracker import SEGMENT
 from mlmonitor.compare.population import Population
@@ -57,6 +57,7 @@ def build_snapshot(
         model=model,
         version=version,
         time=now,
+        rows_at=traffic.row_clock.read(now),
         learning=_describe_learning(traffic),
         reference=None
         if traffic.reference is None
@@ -70,7 +71,7 @@ def build_snapshot(
         attributions=_build_attributions(state, snap, now),
         segments=_build_segments(state, snap),
         labels=_build_labels(state, inbox, now),
-        unknown_fields=MappingProxyType(state.unknown_fields()),
+        unknown_fields=MappingProxyType(traffic.unknown_fields),
         unused_ignores=traffic.unused_ignores,
         group_hints=traffic.group_hints,
         absent_columns=traffic.declared_columns.absent,
@@ -195,4 +196,6 @@ def _with_harm(incident: Incident, risk: RiskAlerts | None) -> Incident:
     if risk is None or not is_drift:
         return incident
     harm, reason = risk.judge_since(incident.started_at)
+    if harm == "benign" and incident.cause in DATA_FAULTS:
+        return incident
     return replace(incident, harm=harm, harm_reason=reason)

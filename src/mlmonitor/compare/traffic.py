@@ -8,6 +8,7 @@ from mlmonitor.aggregate.segments import MOST_SEGMENTS, Codes
 from mlmonitor.capture.read.reader import Reader
 from mlmonitor.capture.read.row_slices import cut_rows
 from mlmonitor.capture.read.rows import Rows
+from mlmonitor.compare.alerts.row_clock import RowClock
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.drift.decomposition import ShiftDecomposition
 from mlmonitor.compare.estimated.estimator import Estimator
@@ -25,6 +26,8 @@ from mlmonitor.reference.reference import Reference
 
 if TYPE_CHECKING:
     from mlmonitor.reference.learner import Learner
+
+OTHER_FIELDS = "__unknown__"  # stands for all unknown fields beyond those kept by name
 
 _ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
 
@@ -182,6 +185,17 @@ class Traffic:
             return []
         read, self.comparing.outbox[:] = list(self.comparing.outbox), []
         return read
+
+    @property
+    def row_clock(self) -> RowClock:
+        """The time of the newest rows."""
+        return self._options.row_clock
+
+    @property
+    def unknown_fields(self) -> dict[str, int]:
+        """Number of values by field name, for fields outside the reference."""
+        unknown = {} if self.comparing is None else self.comparing.reader.unknown
+        return {name or OTHER_FIELDS: count for name, count in unknown.items()}
 
     @property
     def estimator(self) -> Estimator | None:

@@ -60,7 +60,7 @@ def alert_lines(alerts: Sequence[Alert]) -> list[str]:
     """The firing alerts, each with its value when it fired, its current value and its reason."""
     if not alerts:
         return []
-    lines = [f"{amount(len(alerts), 'alert')} firing"]
+    lines = [f"{amount(len(alerts), 'alert')} firing; now: the rows since each change"]
     for alert in alerts[:NAMED]:
         since = f"since {moment(alert.started_at)} UTC"
         lines += [f"  {alert_title(alert)}", f"    {since}; {alert.reason}"]
@@ -72,7 +72,10 @@ def alert_lines(alerts: Sequence[Alert]) -> list[str]:
 
 
 def alert_title(alert: Alert) -> str:
-    """The field and measure of an alert, its value when it fired and its current value."""
+    """The field and measure of an alert, its value when it fired and its current value.
+
+    The current value of drift and of defects is that of the rows since the change.
+    """
     is_named = alert.field in (alert.role.value, OBJECTIVE_FIELD, ESTIMATED_FIELD)
     who = alert.field if is_named else f"{alert.role.value} {alert.field}"
     where = "" if alert.segment == ALL else f" in {alert.segment}"

@@ -1,10 +1,10 @@
 """Detect that the reference belongs to another model, or that an option names no column."""
 
 from mlmonitor.capture.outputs import PREDICTION
-from mlmonitor.compare.model_state import OTHER_FIELDS
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
 from mlmonitor.compare.quality.new_fields import is_prediction
 from mlmonitor.compare.snapshot import ModelSnapshot
+from mlmonitor.compare.traffic import OTHER_FIELDS
 from mlmonitor.formatting import truncate
 from mlmonitor.records import QUALITIES, Quality, Role
 from mlmonitor.status.lines import join_names

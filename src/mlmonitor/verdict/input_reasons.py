@@ -1,28 +1,35 @@
 """Reasons that alerts, incidents and the lack of labels give."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.causes.common_cause import CommonCause
-from mlmonitor.compare.incidents.incident import Incident
+from mlmonitor.compare.incidents.incident import DATA_FAULTS, Incident
 from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.formatting import amount, truncate
 from mlmonitor.records import Role
 from mlmonitor.verdict.labelled_windows import maturity_of
 from mlmonitor.verdict.verdict import VerdictReason
 
-_FAULTS = (
-    *("renamed", "respelt", "merged", "exchanged", "unreadable"),
-    *("swapped", "filled", "lost", "stuck", "repeated"),
-)
-"""Causes that are repaired in the data; a model trained on such rows would learn the fault."""
-
 _NAMED = 3
+
+_DEFECTS: Final = {
+    "vanished": "lost",
+    "constant": "stuck at one value",
+    "wrong_type": "has values of the wrong type",
+    "nonfinite": "has values that are not finite",
+    "missing": "has missing values",
+    "new_category": "has new values alone",
+}
+"""Measures of alerts that make a field defective instead of drifted, the most telling first."""
+
+_MOSTLY = 0.5  # of the values are new: they are not a drift of the others
 
 
 def fault_reason(incidents: Sequence[Incident]) -> VerdictReason | None:
     """Describe open incidents whose cause is a fault of the data; None if there are none."""
-    faults = [incident for incident in incidents if incident.cause in _FAULTS]
+    faults = [incident for incident in incidents if incident.cause in DATA_FAULTS]
     if not faults:
         return None
     fields = tuple(dict.fromkeys(alert.field for fault in faults for alert in fault.members))
@@ -37,13 +44,44 @@ def label_fault_reason(fault: CommonCause | None) -> VerdictReason | None:
     return VerdictReason("input", f"repair the labels first: {fault.title}; {fault.advice}")
 
 
+def find_defects(alerts: Sequence[Alert]) -> dict[tuple[Role, str], str]:
+    """Return the fields whose values are lost, stuck, unreadable or all new, with the measure."""
+    defects: dict[tuple[Role, str], str] = {}
+    for measure in reversed(_DEFECTS):
+        for alert in alerts:
+            is_slight = measure == "new_category" and alert.current < _MOSTLY
+            if alert.measure == measure and alert.role is not Role.ACTUAL and not is_slight:
+                defects[alert.role, alert.field] = measure
+    return defects
+
+
+def defect_reason(alerts: Sequence[Alert]) -> VerdictReason | None:
+    """Describe fields that an alert shows to be defective; None if there are none."""
+    defects = find_defects(alerts)
+    if not defects:
+        return None
+    fields = tuple(dict.fromkeys(field for _, field in defects))
+    named = [f"{truncate(f, 40)} {_DEFECTS[measure]}" for (_, f), measure in defects.items()]
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    text = f"repair the data: {', '.join(named[:_NAMED])}{more}"
+    return VerdictReason("input", text, fields=fields)
+
+
 def drift_reason(alerts: Sequence[Alert], *, judged_until: float | None) -> VerdictReason | None:
     """Describe drift of features and predictions; None if no alert about it is firing.
 
-    judged_until: the end of the newest cohort whose loss has not risen, in seconds since 1970; None
-    if there is none. Drift that began later has not been judged.
+    A field with a defect has not drifted: see `defect_reason`. judged_until: the end of the newest
+    cohort whose loss has not risen, in seconds since 1970; None if there is none. Drift that began
+    later has not been judged.
     """
-    drifted = [a for a in alerts if a.measure == "psi" and a.role is not Role.ACTUAL]
+    defective = find_defects(alerts)
+    drifted = [
+        alert
+        for alert in alerts
+        if alert.measure == "psi"
+        and alert.role is not Role.ACTUAL
+        and (alert.role, alert.field) not in defective
+    ]
     fields = tuple(dict.fromkeys(alert.field for alert in drifted))
     if not fields:
         return None

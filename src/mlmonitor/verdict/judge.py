@@ -7,6 +7,7 @@ from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.verdict.bound_reasons import LossBreach, estimate_reason, find_breach
 from mlmonitor.verdict.early_rise import find_early_rise, find_standing_rise
 from mlmonitor.verdict.input_reasons import (
+    defect_reason,
     drift_reason,
     fault_reason,
     label_fault_reason,
@@ -39,10 +40,13 @@ def judge(
     is_unknown = bool(reasons) and reasons[0].code == "few_labels"
     if is_unknown and previous is not None and previous.action != "keep":
         standing = [
-            r for r in previous.reasons if r.code not in ("few_labels", "estimate", "drift")
+            r
+            for r in previous.reasons
+            if r.code not in ("few_labels", "estimate", "drift", "input")
         ]
         action, reasons = previous.action, [*standing, *reasons]
-    now = datetime.fromtimestamp(snapshot.time, UTC)
+    rows_at = snapshot.time if snapshot.rows_at is None else snapshot.rows_at
+    now = datetime.fromtimestamp(rows_at, UTC)
     since = previous.since if previous is not None and previous.action == action else now
     return Verdict(action, tuple(reasons), since)
 
@@ -56,6 +60,9 @@ def _decide(
     if action != "keep" and fault is not None:
         return "keep", [fault, *reasons]
     age = age_reason(snapshot, limits.max_age_seconds)
+    if action == "keep" and age is None:
+        defect = fault or defect_reason(snapshot.alerts)
+        reasons = [*reasons, *_list_if_any(defect)]
     if age is not None:
         return "retrain", [age, *reasons] if action != "retrain" else [*reasons, age]
     return action, reasons

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple, cast
@@ -15,7 +16,7 @@ from mlmonitor.aggregate.segments import ALL
 from mlmonitor.records import Role
 from mlmonitor.testing import InMemoryExporter
 from mlmonitor.verdict.early_rise import find_standing_rise
-from mlmonitor.verdict.input_reasons import drift_reason
+from mlmonitor.verdict.input_reasons import defect_reason, drift_reason
 from mlmonitor.verdict.verdict import VerdictReason
 
 DAY = 86_400.0
@@ -150,6 +151,60 @@ def test_another_mix_of_rows_that_does_no_harm_keeps_the_model() -> None:
     assert service.codes() == ["stable", "drift"]
     assert "x" in verdict.reasons[1].fields
     assert "without harm" in str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (np.full(1_000, np.nan), "x lost"),
+        (np.full(1_000, 1.0), "x stuck at one value"),
+        (np.full(1_000, "n/a", object), "x unreadable: 100% of values of the wrong type"),
+        (np.full(1_000, np.inf), "x unreadable: 100% of values not finite"),
+    ],
+    ids=["lost", "stuck", "wrong type", "infinite"],
+)
+def test_a_defect_of_a_field_is_no_drift_without_harm(values: NDArray[Any], words: str) -> None:
+    """The model predicts as well as ever, because it was given better values than the monitor."""
+
+    def lose(rng: np.random.Generator, rows: int) -> Rows:
+        return calm(rng, rows)._replace(x=values)
+
+    service = Service()
+    verdict = service.run_day(lose)
+    assert verdict.action == "keep"
+    assert service.codes() == ["stable", "input"]
+    assert words in str(verdict.reasons[1])
+    assert "without harm" not in str(verdict)
+    assert all(incident.harm != "benign" for incident in service.monitor.status().incidents)
+
+
+def test_categories_that_are_all_new_are_no_drift_without_harm() -> None:
+    """A few new ones among many known ones are."""
+    alerts = [
+        Alert("city", Role.FEATURE, ALL, "psi", 9.0, 9.0, 0.1, 9.0, "firing", 500, 10.0, ""),
+        Alert("city", Role.FEATURE, ALL, "new_category", 1, 1, 0.1, 9, "firing", 500, 10.0, ""),
+    ]
+    assert drift_reason(alerts, judged_until=11.0) is None
+    assert "city has new values alone" in str(defect_reason(alerts))
+    slight = [alerts[0], replace(alerts[1], current=0.02)]
+    assert "without harm" in str(drift_reason(slight, judged_until=11.0))
+    assert defect_reason(slight) is None
+
+
+def test_a_verdict_of_replayed_rows_holds_since_their_time() -> None:
+    """So do the alerts on performance, and their incident."""
+    service, drawn = Service(), another_concept(np.random.default_rng(1), 500)
+    recorded_at = START - 90 * DAY
+    ids = [str(row) for row in range(500)]
+    service.monitor.record({"x": drawn.x, "z": drawn.z}, drawn.predicted, ids=ids, at=recorded_at)
+    service.monitor.status()
+    service.monitor.label(ids, drawn.actual)
+    service.now += DAY
+    status = service.monitor.status()
+    assert status.verdict is not None
+    assert status.verdict.since == datetime.fromtimestamp(recorded_at, UTC)
+    assert {alert.started_at for alert in status.alerts} == {recorded_at}
+    assert {incident.started_at for incident in status.incidents} == {recorded_at}
 
 
 def test_predictions_too_low_in_the_right_order_are_recalibrated() -> None:

@@ -40,16 +40,20 @@ class Alert:
     rule (`minimum`, `maximum`, `allowed`, `nullable`). For the role `performance` it is a measure
     of performance, such as `mae` or `accuracy`.
     value: the measure when the alert fired, over the rows since the change began.
-    current: the measure now, over the window, updated each tick while the alert is firing. For new
-    fields and broken rules it covers the rows of the last evaluation, because windows do not count
-    them. Alerts that differ only in `current` are equal.
+    current: the measure now, over the rows since the change began, updated each tick while the
+    alert is firing; over the window once all of its rows are newer, so that it recovers with it.
+    For performance it covers the newest labels, for the service the newest calls, and for new
+    fields and broken rules the rows of the last evaluation.
+    reason: what changed most, over the rows of `current`. Alerts that differ only in `current` and
+    `reason` are equal.
     threshold: the critical value of the measure at this many rows; for `constant` and `vanished`,
     the probability of such a run; for performance, the value that the tolerance allows.
     log10_e_value: the evidence when the alert fired; infinite for a broken rule.
     effective_rows: how many independent rows the `rows` are worth as evidence; None if that is not
     computed for the measure. is_dependence_known: False if the reference has neither groups nor
     times and shows no dependence, so that rows count as independent.
-    rows: rows behind `value`. started_at: when it fired, in seconds since 1970.
+    rows: rows behind `value`. started_at: when it fired, in seconds since 1970: the time of the
+    newest rows, if they were recorded with one (`at=`).
     """
 
     field: str
@@ -63,7 +67,7 @@ class Alert:
     state: AlertState
     rows: int
     started_at: float
-    reason: str = dataclasses.field(repr=False)  # it may name a category
+    reason: str = dataclasses.field(repr=False, compare=False)  # it may name a category
     effective_rows: float | None = None
     is_dependence_known: bool = True
 

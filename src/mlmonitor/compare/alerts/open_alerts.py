@@ -17,6 +17,13 @@ class Transitions(NamedTuple):
     resolved: Mask
 
 
+_AGAIN = "changed again; "
+
+
+def _keep_reason(_place: int) -> None:
+    """Leave the reason of an alert as it is."""
+
+
 class OpenAlerts:
     """Firing alerts by their place in the owner: the index of a field, a stream or a rule."""
 
@@ -38,7 +45,7 @@ class OpenAlerts:
     def update(self, place: int, alert: Alert) -> Alert:
         """Replace the alert at a place after a further change, but keep the time when it fired."""
         fired = self._by_place[place]
-        reason = f"changed again; {alert.reason}"
+        reason = f"{_AGAIN}{alert.reason}"
         self._by_place[place] = replace(alert, started_at=fired.started_at, reason=reason)
         return self._by_place[place]
 
@@ -52,12 +59,18 @@ class OpenAlerts:
                 resolved.append(replace(alert, state="resolved"))
         return resolved
 
-    def refresh(self, current: Floats) -> None:
-        """Set `current` of each alert to the measure at its place; ignore NaN."""
+    def refresh(self, current: Floats, explain: Callable[[int], str | None] = _keep_reason) -> None:
+        """Set `current` of each alert to the measure at its place; ignore NaN.
+
+        explain: the reason that the same rows give at a place, or None to keep the one it has.
+        """
         for place, alert in self._by_place.items():
             value = float(current[place])
             if not np.isnan(value):
-                self._by_place[place] = replace(alert, current=value)
+                reason = explain(place)
+                again = _AGAIN if alert.reason.startswith(_AGAIN) else ""
+                text = alert.reason if reason is None else f"{again}{reason}"
+                self._by_place[place] = replace(alert, current=value, reason=text)
 
     def items(self) -> ItemsView[int, Alert]:
         """Return the alerts with their places."""

@@ -1,6 +1,7 @@
 """Causes that alerts show by themselves: the service, lost fields, types, performance."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -12,14 +13,22 @@ from mlmonitor.compare.alerts.alert import (
     Alert,
 )
 from mlmonitor.compare.causes.change_sample import ShownRows
-from mlmonitor.compare.causes.common_cause import CommonCause
-from mlmonitor.compare.causes.number_causes import locate_fields
+from mlmonitor.compare.causes.common_cause import CommonCause, join_fields
+from mlmonitor.compare.causes.numbers.number_causes import locate_fields
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.service.service_alerts import SERVICE_FIELD
 from mlmonitor.records import QUALITIES, Quality
 
 _LOST = 0.95  # of the rows: fewer missing values do not mean a lost field
-_MOST_READABLE = 0.1  # share of values of the wrong type that leaves a field readable
+_MOST_READABLE = 0.1  # share of unreadable values that leaves a field readable
+
+_UNREADABLE: Final = {
+    Quality.WRONG_TYPE: (
+        "of the wrong type",
+        "look at their format upstream, such as a decimal comma or a unit in the text",
+    ),
+    Quality.NONFINITE: ("not finite", "look for divisions by zero and overflows upstream"),
+}
 
 
 def blame_performance(alerts: Sequence[Alert]) -> CommonCause | None:
@@ -75,14 +84,14 @@ def find_lost_or_stuck(
 def find_unreadable(
     alerts: Sequence[Alert], population: Population | None, shown: ShownRows | None
 ) -> CommonCause | None:
-    """Name fields many of whose values have the wrong type, such as texts instead of numbers."""
-    wrong = [alert for alert in alerts if alert.measure == "wrong_type"]
-    share = _measure_invalid_share(wrong, Quality.WRONG_TYPE, population, shown) if wrong else 0.0
-    if share <= _MOST_READABLE:
-        return None
-    title = f"{join_fields(wrong)} unreadable: {share:.0%} of values of the wrong type"
-    advice = "look at their format upstream, such as a decimal comma or a unit in the text"
-    return CommonCause(title, "unreadable", advice)
+    """Name fields many of whose values are texts instead of numbers, or are not finite."""
+    for quality, (words, advice) in _UNREADABLE.items():
+        wrong = [alert for alert in alerts if alert.measure == quality.value]
+        share = _measure_invalid_share(wrong, quality, population, shown) if wrong else 0.0
+        if share > _MOST_READABLE:
+            title = f"{join_fields(wrong)} unreadable: {share:.0%} of values {words}"
+            return CommonCause(title, "unreadable", advice)
+    return None
 
 
 def _measure_invalid_share(
@@ -101,9 +110,3 @@ def _measure_invalid_share(
     counts = shown.profile.quality[places]
     since = np.maximum(np.minimum(shown.changed_rows, counts.sum(axis=1)), 1)
     return min(float((counts[:, QUALITIES.index(quality)] / since).max()), 1.0)
-
-
-def join_fields(alerts: Sequence[Alert]) -> str:
-    """Join the fields of alerts, or count them if there are more than three."""
-    names = list(dict.fromkeys(alert.field for alert in alerts))
-    return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} more fields"

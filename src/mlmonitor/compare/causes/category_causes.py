@@ -8,7 +8,7 @@ from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.causes.category_changes import are_exchanged, are_merged, find_moved_share
 from mlmonitor.compare.causes.change_sample import ShownRows
 from mlmonitor.compare.causes.common_cause import CommonCause
-from mlmonitor.compare.causes.number_causes import locate_fields
+from mlmonitor.compare.causes.numbers.number_causes import locate_fields
 from mlmonitor.compare.causes.spelling import describe_spelling
 from mlmonitor.compare.population import Population
 from mlmonitor.formats.reference import CategoricalReference

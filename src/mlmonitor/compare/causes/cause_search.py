@@ -9,7 +9,6 @@ from mlmonitor.compare.causes.alert_causes import (
     blame_service,
     find_lost_or_stuck,
     find_unreadable,
-    join_fields,
 )
 from mlmonitor.compare.causes.category_causes import (
     find_recategorised,
@@ -17,9 +16,9 @@ from mlmonitor.compare.causes.category_causes import (
     find_respelt,
 )
 from mlmonitor.compare.causes.change_sample import ShownRows
-from mlmonitor.compare.causes.common_cause import CommonCause
+from mlmonitor.compare.causes.common_cause import UNKNOWN_ADVICE, CommonCause, join_fields
 from mlmonitor.compare.causes.lone_segment import LEAST_ROWS, find_lone_segment
-from mlmonitor.compare.causes.number_causes import find_number_cause
+from mlmonitor.compare.causes.numbers.number_causes import describe_moved, find_number_cause
 from mlmonitor.compare.drift.drift import PSI
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.traffic import Traffic
@@ -73,11 +72,7 @@ def _find_in_rows(alerts: Sequence[Alert], traffic: Traffic, show: Show) -> Comm
     if population is not None and changed is not None:
         cause = _find_repeated(alerts, traffic, show(population))
         cause = cause or _recognise_in(alerts, changed, show(changed))
-    unknown = CommonCause(
-        f"{join_fields(alerts)} changed",
-        "unknown",
-        "ask what was deployed or changed upstream when it began",
-    )
+    unknown = CommonCause(f"{join_fields(alerts)} changed", "unknown", UNKNOWN_ADVICE)
     if lone is not None:
         cause = cause or unknown
         return cause._replace(title=f"only in {lone.segment}: {cause.title}")
@@ -107,6 +102,7 @@ def _recognise_in(
         find_recategorised,
         find_number_cause,
         _blame_inputs,
+        describe_moved,
     ):
         cause = recognise(alerts, population, shown)
         if cause is not None:

@@ -9,7 +9,7 @@ import numpy as np
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.causes.change_sample import ShownRows
-from mlmonitor.compare.causes.number_causes import locate_fields
+from mlmonitor.compare.causes.numbers.number_causes import locate_fields
 from mlmonitor.compare.population import Population
 from mlmonitor.formats.reference import NumericReference
 from mlmonitor.records import Counts

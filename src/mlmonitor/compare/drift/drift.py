@@ -10,12 +10,12 @@ from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.alert_states import AlertStates
+from mlmonitor.compare.alerts.changed_rows import ChangedRows
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
 from mlmonitor.compare.alerts.recovery import Recovery
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.baseline import Baseline, season_rows
 from mlmonitor.compare.count_table import (
-    bin_names,
     possible_bins,
     prior_counts,
     profile_counts,
@@ -23,26 +23,22 @@ from mlmonitor.compare.count_table import (
 )
 from mlmonitor.compare.drift.change_effect import ChangeEffect
 from mlmonitor.compare.drift.drift_history import DriftHistory, compute_drift_history
+from mlmonitor.compare.drift.drift_reasons import DriftReasons
 from mlmonitor.compare.drift.new_names import NewNames, no_names
 from mlmonitor.compare.drift.row_dependence import INDEPENDENT, EffectiveCounts
 from mlmonitor.compare.drift.second_changes import SecondChanges
 from mlmonitor.compare.drift.window_scores import WindowScores
-from mlmonitor.compare.quality.defects import DESCRIPTIONS
 from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import REFUSED, Counts, Floats, Mask
 from mlmonitor.stats.distance import Table, psi, psi_low
 from mlmonitor.stats.eprocess import EProcess
-from mlmonitor.stats.evidence.dirichlet import PRIOR
 from mlmonitor.stats.evidence.evidence_process import ChangeSegment, EvidenceProcess
 from mlmonitor.stats.evidence.tilts import tilt_factors
 from mlmonitor.stats.seasonal_eprocess import SeasonalEProcess
 
 PSI = "psi"
 """The measure of drift alerts."""
-
-_NAMED_PART = 0.2
-"""New categories with this share of the PSI are named beside the bin that adds most."""
 
 
 class Drift:
@@ -62,7 +58,8 @@ class Drift:
         *,
         effective: EffectiveCounts = INDEPENDENT,
     ) -> None:
-        self._plan, self._segment, self._new_names = plan, segment, new_names
+        self._plan, self._segment = plan, segment
+        self._reasons = DriftReasons(plan, entries, new_names)
         self._baseline = Baseline.from_entries(entries, plan)
         counts = self._baseline.counts
         self._effective, dependence = effective, effective.dependence
@@ -90,12 +87,12 @@ class Drift:
             possible, effective, self._effect, threshold=significance.drift_threshold
         )
         self._is_unrepeated = np.array([entry.is_unrepeated for entry in entries], np.bool_)
-        self._refused_shares = _compute_refused_shares(entries)
         self._refused: Counts = np.zeros((len(entries), len(REFUSED)), np.int64)
         self._skipped: Counts = np.zeros_like(self._refused)
         self._seen: Counts = np.zeros_like(counts)
         # The counts of a stretch are followed by its number of rows in each season.
         shape = len(entries), counts.shape[1] + plan.seasons
+        self.changed: ChangedRows = ChangedRows(shape, bins=counts.shape[1])
         self._recovery = Recovery(shape, bins=counts.shape[1])
         self._season = -1  # none yet
         self.alerts: OpenAlerts = OpenAlerts()
@@ -113,6 +110,7 @@ class Drift:
         self.states.continue_from(other.states, kept)
         counts = np.hstack([profile_counts(total), season_rows(total)])
         self._recovery.restart(kept, counts, np.zeros(kept.size, np.int64))
+        self.changed.continue_from(other.changed)
         return self.alerts.continue_from(other.alerts, kept)
 
     def evaluate(self, total: FieldProfile, *, now: float) -> list[Alert]:
@@ -137,6 +135,7 @@ class Drift:
         )
         yield_gil()
         self._recovery.restart(transitions.fired, by_season, change.rows)
+        self.changed.begin(transitions.fired, by_season, np.hstack([change.counts, change.seasons]))
         changed = self.alerts.apply(
             transitions, lambda place: self._build_alert(place, float(log_e[place]), change, now)
         )
@@ -156,10 +155,29 @@ class Drift:
         for further in self._second.evaluate(counts):
             at = further.place
             change.counts[at], change.rows[at] = further.counts, further.counts.sum()
+            self.changed.begin(np.arange(len(counts)) == at, counts, change.counts)
             alert = self._build_alert(at, further.log_e, change, now)
             changed.append(self.alerts.update(at, alert))
             self._second.begin(np.arange(len(counts)) == at, counts, change.rows)
         return changed
+
+    def refresh_alerts(self, total: FieldProfile, recent: FieldProfile) -> None:
+        """Set what the firing alerts say of now.
+
+        They describe the rows since their change, or those of the window if these are fewer.
+        """
+        if not len(self.alerts):
+            return
+        all_rows, window = (
+            np.hstack([profile_counts(profile), season_rows(profile)])
+            for profile in (total, recent)
+        )
+        changed = self.changed.count(all_rows, window)
+        counts, seasons = np.hsplit(changed, [self._seen.shape[1]])
+        expected = self._baseline.for_rows(seasons)
+        self.alerts.refresh(
+            psi(expected, counts), lambda place: self._explain(place, expected, counts)
+        )
 
     def begin_season(self, season: int, total: Callable[[], FieldProfile]) -> None:
         """Assign the rows from now on to this season, after evaluating the rows before."""
@@ -192,7 +210,8 @@ class Drift:
     def nbytes(self) -> int:
         """Memory held."""
         statistics = self._evidence.nbytes + self._baseline.nbytes + self.window.nbytes
-        return statistics + self._recovery.nbytes + self._seen.nbytes + self._second.nbytes
+        counts = self._recovery.nbytes + self._seen.nbytes + self.changed.nbytes
+        return statistics + counts + self._second.nbytes
 
     def _ingest(self, total: FieldProfile) -> Counts:
         """Add the increase of the totals to the evidence; return all counts."""
@@ -212,6 +231,9 @@ class Drift:
         expected = self._effective.expected(self._baseline.for_rows(seasons))
         return np.nan_to_num(psi_low(expected, self._effective.current(counts)))
 
+    def _explain(self, place: int, expected: Table, counts: Counts) -> str:
+        return self._reasons.explain(place, expected[place], counts[place], self._refused[place])
+
     def _build_alert(self, place: int, log_e: float, change: ChangeSegment, now: float) -> Alert:
         counts, expected = change.counts, self._baseline.for_rows(change.seasons)
         field, rows = self._plan.schema.fields[place], int(counts[place].sum())
@@ -230,69 +252,12 @@ class Drift:
             state="firing",
             rows=rows,
             started_at=now,
-            reason=self._explain(place, expected[place], counts[place]),
+            reason=self._explain(place, expected, counts),
             effective_rows=rows / float(self._effective.at(counts)[place]),
             is_dependence_known=self._effective.is_known(place),
         )
-
-    def _explain(self, place: int, expected: Table, counts: Counts) -> str:
-        """The bin that adds most to the PSI, with both shares, and the names of new categories.
-
-        For unreadable values, which share a bin, it is the kind whose share has moved most. A field
-        without any value in training has no bin but theirs.
-        """
-        before, now = expected / _sum_counts(expected), counts / _sum_counts(counts)
-        smoothed = np.log((counts + PRIOR) / (expected + PRIOR))
-        parts = (now - before) * (smoothed - np.log(_sum_counts(counts) / _sum_counts(expected)))
-        most = int(np.argmax(parts)) if np.any(expected[:-1]) else len(counts) - 1
-        name = bin_names(self._plan, place)[most]
-        if most < len(counts) - 1:
-            new = self._new_bin(place)
-            named = "" if new is None else self._new_names(place)
-            reason = (
-                f"{name}{named * (most == new)}: {before[most]:.1%} before, {now[most]:.1%} now"
-            )
-            if not named or most == new or parts[new] < _NAMED_PART * parts.sum():
-                return reason
-            return f"{reason}; new values{named}: {now[new]:.1%} now"
-        shares = self._refused_shares[place]
-        mix = shares / max(shares.sum(), np.finfo(float).tiny)
-        earlier, current = before[most] * mix, now[most] * self._mix_refused(place, counts[-1], mix)
-        kind = int(np.argmax(np.abs(current - earlier)))
-        name = DESCRIPTIONS[REFUSED[kind]]
-        return f"{name}: {earlier[kind]:.1%} before, {current[kind]:.1%} now"
-
-    def _new_bin(self, place: int) -> int | None:
-        """The bin of new categories; None for a number, or a field whose names are not all kept."""
-        position = place - len(self._plan.schema.numeric)
-        if position < 0 or not self._plan.dictionaries[position].is_closed:
-            return None
-        return len(self._plan.dictionaries[position].top) + 1
-
-    def _mix_refused(self, place: int, changed: int, mix: Floats) -> Floats:
-        """The kinds among the unreadable values since the change, as shares of these.
-
-        Unreadable values from before the change are assumed to be mixed as in the reference.
-        """
-        since = self._refused[place]
-        counts = np.maximum(since - max(int(since.sum()) - changed, 0) * mix, 0.0)
-        shares: Floats = counts / max(counts.sum(), np.finfo(float).tiny)
-        return shares
 
 
 def _is_ordered(plan: Plan) -> Mask:
     numeric = len(plan.schema.numeric)
     return np.arange(len(plan.schema)) < numeric
-
-
-def _sum_counts(counts: Table) -> float:
-    return max(float(counts.sum()), 1.0)
-
-
-def _compute_refused_shares(entries: Sequence[CountedEntry]) -> Floats:
-    """Shares of unreadable reference values, `[fields, kinds]` in the order of `REFUSED`."""
-    shares = np.zeros((len(entries), len(REFUSED)))
-    for place, entry in enumerate(entries):
-        absent = entry.missing - entry.nonfinite - entry.wrong_type
-        shares[place] = np.array([absent, entry.nonfinite, entry.wrong_type]) / max(entry.rows, 1)
-    return shares

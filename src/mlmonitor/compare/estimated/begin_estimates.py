@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mlmonitor.aggregate.outcomes.cohort_table import CohortTable
+from mlmonitor.compare.alerts.row_clock import RowClock
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.estimated.estimate_alerts import EstimateAlerts
 from mlmonitor.compare.estimated.expected_losses import expected_baseline
@@ -19,6 +20,7 @@ def begin_estimate_alerts(
     significance: Significance,
     table: CohortTable,
     *,
+    row_clock: RowClock,
     now: float,
 ) -> EstimateAlerts | None:
     """Return alerts on the estimated performance; None if the reference has no calibration."""
@@ -40,5 +42,11 @@ def begin_estimate_alerts(
         return float(max(own, default=1.0))
 
     return EstimateAlerts(
-        estimator, baseline, significance, table, design_effect=design_effect, now=now
+        estimator,
+        baseline,
+        significance,
+        table,
+        design_effect=design_effect,
+        row_clock=row_clock,
+        now=now,
     )

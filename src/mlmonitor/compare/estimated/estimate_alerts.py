@@ -10,6 +10,7 @@ from mlmonitor.aggregate.outcomes.row_losses import to_measure
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import ESTIMATED_FIELD, Alert
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
+from mlmonitor.compare.alerts.row_clock import RowClock
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.estimated.estimator import Estimator
 from mlmonitor.compare.estimated.expected_losses import ExpectedLosses
@@ -35,7 +36,7 @@ class EstimateAlerts:
     Price: about 0.3 ms an evaluation; memory that of one risk.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it reads, and when
         self,
         estimator: Estimator,
         baseline: RiskBaseline,
@@ -43,6 +44,7 @@ class EstimateAlerts:
         table: CohortTable,
         *,
         design_effect: Callable[[int], float],
+        row_clock: RowClock,
         now: float,
     ) -> None:
         self.evaluated_at: float = now
@@ -55,7 +57,7 @@ class EstimateAlerts:
         self._stream = self._begin()
         self._counted = self._losses.totals.copy()
         self._counted_rows = 0
-        self._open = OpenAlerts()
+        self._open, self._row_clock = OpenAlerts(), row_clock
         estimator.watch(self._losses)
 
     @property
@@ -104,7 +106,7 @@ class EstimateAlerts:
             log10_e_value=stream.evidence.log_e / float(np.log(10)),
             state="firing",
             rows=stream.evidence.rows,
-            started_at=self.evaluated_at,
+            started_at=self._row_clock.read(self.evaluated_at),
             reason=f"estimated without labels; {short(before)} in the reference, "
             f"{short(value)} expected now, if {self._estimator.assumption}",
         )

@@ -1,7 +1,7 @@
 """Incidents: alerts whose changes began in the same rows, as one event to investigate."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.display.markup import add_items, new_fragment, to_text
@@ -31,25 +31,36 @@ Cause = Literal[
     "unknown",
 ]
 
+DATA_FAULTS: Final[frozenset[Cause]] = frozenset(
+    (
+        *("renamed", "respelt", "merged", "exchanged", "unreadable", "swapped", "filled"),
+        *("lost", "stuck", "repeated"),
+    )
+)
+"""Causes that are repaired in the data; a model trained on such rows would learn the fault."""
+
 
 @dataclass(frozen=True)
 class Incident:
     """Alerts that fired together, with their common cause if it is known.
 
-    cause: all values of a field multiplied by one factor (`scaled`) or moved by one amount
-    (`shifted`), two features `swapped`, one value for part of the rows (`filled`), such as -999 for
-    missing, a category `renamed`, two that are `merged`, categories `exchanged`, names that are
-    `respelt` (spaces, case, '.0', truncated), values of the wrong type (`unreadable`), a field
-    without values (`lost`) or with a single one (`stuck`), rows that are `repeated`, the `service`
-    failing or slow, `inputs` that moved the prediction or from one category to another, labels
-    shifted by rows (`misaligned_labels`), in another unit (`scaled_labels`), with the names of
-    other classes (`exchanged_classes`) or as if shuffled (`unrelated_labels`), `inverted_scores`, a
-    model whose `performance` alone fell, an `objective` alone that is broken, or `unknown`.
+    cause: the values of a field, or a part of them, multiplied by one factor (`scaled`) or moved by
+    one amount (`shifted`), two features `swapped`, one value for part of the rows (`filled`), such
+    as -999 for missing, a category `renamed`, two that are `merged`, categories `exchanged`, names
+    that are `respelt` (spaces, case, '.0', truncated), values of the wrong type (`unreadable`), a
+    field without values (`lost`) or with a single one (`stuck`), rows that are `repeated`, the
+    `service` failing or slow, `inputs` that moved the prediction or from one category to another,
+    labels shifted by rows (`misaligned_labels`), in another unit (`scaled_labels`), with the names
+    of other classes (`exchanged_classes`) or as if shuffled (`unrelated_labels`),
+    `inverted_scores`, a model whose `performance` alone fell, an `objective` alone that is broken,
+    or `unknown`.
     title, cause, advice: what the window showed when it opened; later what the rows since show, so
     they may change while it is open.
     harm: whether the labels of predictions made since show a drift to be `harmful` or `benign`;
-    `unknown` without enough of them. harm_reason: the measure that shows it.
-    members: all its alerts so far. started_at: when the first one fired, in seconds since 1970.
+    `unknown` without enough of them. A fault of the data is never benign. harm_reason: the
+    measure that shows it.
+    members: all its alerts so far. started_at: when the first one fired, in seconds since 1970; by
+    the time of the rows, if they carry one.
     """
 
     title: str

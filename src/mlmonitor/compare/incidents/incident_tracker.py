@@ -98,19 +98,18 @@ class IncidentTracker:
         return all(open_incident.incident.cause != UNKNOWN for open_incident in self._open)
 
     def reexamine(self, find_cause: Callable[[Sequence[Alert]], CommonCause]) -> list[Incident]:
-        """Update the cause of open incidents; where none is found now, the earlier one is kept.
+        """Update the cause of open incidents; a cause is kept where none is found now.
 
         Incidents of repeated rows become one, because they have one cause wherever their changes
         began; return those that were merged.
         """
         for open_incident in self._open:
             common = find_cause(open_incident.incident.members)
-            if common.cause != UNKNOWN:
+            is_known = common.cause != UNKNOWN
+            if is_known or open_incident.incident.cause == UNKNOWN:
                 has_changed = common.title != open_incident.incident.title
-                open_incident.incident, open_incident.is_examined = (
-                    _explain(open_incident.incident, common),
-                    True,
-                )
+                open_incident.incident = _explain(open_incident.incident, common)
+                open_incident.is_examined |= is_known
                 self._renamed += [open_incident.incident] if has_changed else []
         repeated = [
             open_incident

@@ -11,6 +11,7 @@ from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import OBJECTIVE_FIELD, Alert
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
+from mlmonitor.compare.alerts.row_clock import RowClock
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.objectives.bound_watch import BoundWatch, broken_bound
 from mlmonitor.compare.objectives.call_watch import CallWatch, latency_quantile
@@ -57,10 +58,11 @@ class ObjectiveAlerts:
         *,
         traffic: TrafficCounts,
         table: CohortTable,
+        row_clock: RowClock,
         now: float,
     ) -> None:
         self.evaluated_at: float = now
-        self._traffic, self._table = traffic, table
+        self._traffic, self._table, self._row_clock = traffic, table, row_clock
         threshold = significance.objective_threshold(len(objectives))
         self._limits = RiskLimits(threshold, 0.0, significance.min_rows)
         self._watches: tuple[BoundWatch, ...] = tuple(map(self._watch, objectives))
@@ -150,7 +152,7 @@ class ObjectiveAlerts:
             log10_e_value=breach.log10_e_value,
             state="firing",
             rows=breach.rows,
-            started_at=now,
+            started_at=self._row_clock.read(now),
             reason=f"declared: {objective}; {short(breach.value)} now",
         )
 

@@ -7,6 +7,7 @@ from mlmonitor.aggregate.outcomes.cohort_table import CohortTable
 from mlmonitor.aggregate.window import Span
 from mlmonitor.capture.entry import Entry
 from mlmonitor.compare.alerts.evaluable import Evaluable
+from mlmonitor.compare.alerts.row_clock import RowClock
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.objectives.objective_alerts import ObjectiveAlerts
 from mlmonitor.compare.service.calls_snapshot import CallsSnapshot, snapshot_calls
@@ -18,7 +19,7 @@ from mlmonitor.records import Objective
 class ServiceState:
     """Counts of calls, their alerts, and the declared objectives.
 
-    table: the cohorts, for the maturity of labels.
+    table: the cohorts, for the maturity of labels. row_clock: the time of the newest rows.
     """
 
     def __init__(
@@ -28,13 +29,19 @@ class ServiceState:
         significance: Significance,
         *,
         table: CohortTable,
+        row_clock: RowClock,
         now: float,
     ) -> None:
         self.calls: CallStats = CallStats(span, now=now)
         self.alerts: ServiceAlerts = ServiceAlerts(significance, now=now)
         self.rate: TrafficAlerts = TrafficAlerts(now=now)
         self.objectives: ObjectiveAlerts = ObjectiveAlerts(
-            objectives, significance, traffic=self.rate.counts, table=table, now=now
+            objectives,
+            significance,
+            traffic=self.rate.counts,
+            table=table,
+            row_clock=row_clock,
+            now=now,
         )
 
     def count(self, entries: Sequence[Entry], *, now: float) -> None:

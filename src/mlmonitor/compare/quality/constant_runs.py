@@ -140,18 +140,18 @@ class RunDetector:
         return log_chance
 
     def shares(self, recent: FieldProfile) -> Floats:
-        """The share of the current run in the window's values, `[streams]`.
+        """The share of equal or absent values since the run of each stream began, `[streams]`.
 
-        Constant streams: 0 if their newest values vary. Vanished streams: share of missing values.
+        1 while it lasts. Then constant streams have 0, and vanished streams the share of missing
+        values in the window, `recent`. NaN without values in the window.
         """
         constant = len(self._belief)
-        is_run = ~np.isnan(self._value[:constant])
-        valid = profile_counts(recent)[:, :-1].sum(axis=1)
-        equal = np.where(is_run, np.minimum(self._rows[:constant], valid), 0)
-        rows = recent.quality.sum(axis=1)
+        valid, rows = profile_counts(recent)[:, :-1].sum(axis=1), recent.quality.sum(axis=1)
+        missing = recent.quality[:, _MISSING] / np.maximum(rows, 1)
+        ended = np.concatenate([np.zeros(constant), missing])
         sizes = np.concatenate([valid, rows])
-        counts = np.concatenate([equal, recent.quality[:, _MISSING]])
-        return np.where(sizes > 0, counts / np.maximum(sizes, 1), np.nan)
+        shares = np.where(np.isnan(self._value), ended, 1.0)
+        return np.where(sizes > 0, shares, np.nan)
 
     @property
     def nbytes(self) -> int:

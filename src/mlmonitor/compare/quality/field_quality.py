@@ -11,6 +11,7 @@ from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.alert_states import AlertStates
+from mlmonitor.compare.alerts.changed_rows import ChangedRows
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
 from mlmonitor.compare.alerts.recovery import RECOVERY_ROWS
 from mlmonitor.compare.alerts.significance import Significance
@@ -103,6 +104,7 @@ class FieldQuality:
         )
         self._varied_rows: Counts = np.zeros(2 * len(entries), np.int64)
         self._seen: Counts = np.zeros((len(self._defects), 2), np.int64)
+        self.changed: ChangedRows = ChangedRows(self._seen.shape)
         self._rows = 0
         self.open: OpenAlerts = OpenAlerts()
 
@@ -119,6 +121,7 @@ class FieldQuality:
         defects = len(self._defects)
         self.proportions.continue_from(other.proportions, kept[:defects])
         self.run_states.continue_from(other.run_states, kept[defects:])
+        self.changed.continue_from(other.changed)
         return self.open.continue_from(other.open, kept)
 
     def evaluate(
@@ -138,6 +141,7 @@ class FieldQuality:
             np.concatenate([proportions.transitions.fired, run_transitions.fired]),
             np.concatenate([proportions.transitions.resolved, run_transitions.resolved]),
         )
+        self.changed.begin(proportions.transitions.fired, counts, _split_rows(proportions))
         changed = self.open.apply(transitions, self._make_builder(proportions, run, now))
         if self._new_fields is not None:
             changed += self._new_fields.evaluate(total.rows, now=now)
@@ -154,7 +158,7 @@ class FieldQuality:
         rows = counts.sum(axis=1)
         shares = np.where(rows > 0, counts[:, 0] / np.maximum(rows, 1), np.nan)
         if len(self.open):
-            self.open.refresh(np.concatenate([shares, self._runs.shares(recent)]))
+            self._refresh_alerts(counts, recent)
         return QualitySnapshot(
             defects=self._defects,
             alert_keys=self.alert_keys,
@@ -168,7 +172,23 @@ class FieldQuality:
     def nbytes(self) -> int:
         """Upper bound of the memory in bytes; includes new names once there are any."""
         more = 0 if self._new_fields is None else self._new_fields.nbytes
-        return self.proportions.nbytes + self._runs.nbytes + self._seen.nbytes + more
+        counts = self._seen.nbytes + self.changed.nbytes
+        return self.proportions.nbytes + self._runs.nbytes + counts + more
+
+    def _refresh_alerts(self, window: Counts, recent: FieldProfile) -> None:
+        """Set what the firing alerts say of now.
+
+        They describe the rows since their change, or those of the window if these are fewer.
+        """
+        shown = self.changed.count(self._seen, window)
+        rows = shown.sum(axis=1)
+        shares = np.where(rows > 0, shown[:, 0] / np.maximum(rows, 1), np.nan)
+        self.open.refresh(
+            np.concatenate([shares, self._runs.shares(recent)]),
+            lambda place: (
+                self._explain_defect(place, float(shares[place])) if place < len(shares) else None
+            ),
+        )
 
     def _evaluate_runs(
         self, total: FieldProfile, extremes: tuple[Floats, Floats], rows: int, *, now: float
@@ -224,19 +244,23 @@ class FieldQuality:
     def _find_defect_evidence(
         self, place: int, proportions: ProportionEvaluation, threshold: float
     ) -> _Evidence:
-        belief, share = self.proportions.belief[place], float(proportions.share[place])
-        defect = self._defects[place]
-        is_new = defect.quality is Quality.NEW_CATEGORY
-        named = self._new_names(defect.place) if is_new else ""
-        description = f"{DESCRIPTIONS[defect.quality]}{named}"
-        before = belief[0] / belief.sum()
+        share = float(proportions.share[place])
         return _Evidence(
             value=share,
             threshold=threshold,
             log10_e_value=float(proportions.log10_e[place]),
             rows=int(proportions.rows[place]),
-            reason=f"{description}: {before:.2%} of values to be expected, {share:.2%} now",
+            reason=self._explain_defect(place, share),
         )
+
+    def _explain_defect(self, place: int, share: float) -> str:
+        """Return the share of a defect that is expected and that of now, with new names."""
+        belief, defect = self.proportions.belief[place], self._defects[place]
+        is_new = defect.quality is Quality.NEW_CATEGORY
+        named = self._new_names(defect.place) if is_new else ""
+        before = belief[0] / belief.sum()
+        description = f"{DESCRIPTIONS[defect.quality]}{named}"
+        return f"{description}: {before:.2%} of values to be expected, {share:.2%} now"
 
     def _find_run_evidence(self, stream: int, run: RunEvidence) -> _Evidence:
         rows, is_constant = int(run.rows[stream]), stream < len(self._plan.schema)
@@ -249,6 +273,12 @@ class FieldQuality:
             if is_constant
             else f"none of the last {rows:,} rows has a value",
         )
+
+
+def _split_rows(evaluation: ProportionEvaluation) -> Counts:
+    """Return the defective and good values of the stretch with the most evidence."""
+    defective = np.rint(evaluation.share * evaluation.rows).astype(np.int64)
+    return np.stack([defective, evaluation.rows - defective], axis=1)
 
 
 def _select_defects(

@@ -12,6 +12,7 @@ from mlmonitor.aggregate.outcomes.row_losses import loss_measures, measure_losse
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import ESTIMATED_FIELD, PERFORMANCE_FIELD, Alert
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
+from mlmonitor.compare.alerts.row_clock import RowClock
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.causes.common_cause import CommonCause
 from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
@@ -62,6 +63,7 @@ class RiskAlerts:
         table: CohortTable,
         options: RiskOptions,
         *,
+        row_clock: RowClock,
         now: float,
     ) -> None:
         self.unevaluated_rows: int = 0
@@ -77,7 +79,7 @@ class RiskAlerts:
         self._ranks: RankLosses | None = None
         self.faults: LabelFaultWatch = LabelFaultWatch()
         self._since = LossesSince()
-        self._open = OpenAlerts()
+        self._open, self._row_clock = OpenAlerts(), row_clock
 
     def begin(self, plan: OutcomePlan, effects: GroupEffects | None = None) -> None:
         """Watch the measures of a task, once it is known; effects: of declared groups."""
@@ -111,6 +113,7 @@ class RiskAlerts:
     def evaluate(self, *, now: float) -> list[Alert]:
         """Weigh the labels so far; return the alerts that fired, changed again or resolved."""
         self.unevaluated_rows, self.evaluated_at = 0, now
+        fired_at = self._row_clock.read(now)
         mature_before = self._find_immature_period(now)
         fired, resolved = (np.zeros(len(self._intakes), np.bool_) for _ in range(2))
         effects = {} if self._effects is None else self._effects.design_effects()
@@ -122,12 +125,12 @@ class RiskAlerts:
                 transitions = intake.stream.evaluate(now=now, design_effect=effect)
                 fired[place], resolved[place] = (mask[0] for mask in transitions)
         changed = self._open.apply(
-            Transitions(fired, resolved), lambda place: self._build_alert(place, now)
+            Transitions(fired, resolved), lambda place: self._build_alert(place, fired_at)
         )
         for place, stream in self._streams.items():
             effect = effects.get(stream.baseline.bins.measure, most)
             if stream.evaluate_further(design_effect=effect):
-                changed.append(self._open.update(place, self._build_alert(place, now)))
+                changed.append(self._open.update(place, self._build_alert(place, fired_at)))
         return changed
 
     def _find_immature_period(self, now: float) -> float:

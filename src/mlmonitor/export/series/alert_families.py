@@ -7,11 +7,11 @@ import numpy as np
 from mlmonitor import catalog
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.compare.drift.decomposition import ExplainedBy, Shift
-from mlmonitor.compare.model_state import OTHER_FIELDS
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
 from mlmonitor.compare.quality.field_quality import QualitySnapshot
 from mlmonitor.compare.quality.new_fields import NEW_FIELD
 from mlmonitor.compare.quality.rules import RuleResult
+from mlmonitor.compare.traffic import OTHER_FIELDS
 from mlmonitor.export.base import Attributes, Family, Series
 from mlmonitor.export.series.grouping import SnapshotCache
 from mlmonitor.records import Field, Role

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from mlmonitor import catalog
-from mlmonitor.compare.model_state import OTHER_FIELDS
 from mlmonitor.compare.snapshot import ModelSnapshot
+from mlmonitor.compare.traffic import OTHER_FIELDS
 from mlmonitor.export.base import Attributes, Family, Point
 from mlmonitor.export.series.alert_families import alert_families
 from mlmonitor.export.series.budget import Budget

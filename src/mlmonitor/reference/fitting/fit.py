@@ -97,7 +97,7 @@ def fit_fields(
     ]
     strata.settle_season(stratified, slots)
     tracked = track(stratified, "fitting fields", len(stratified))
-    entries = [strata.whole(field, slots) for field in tracked]
+    entries = [strata.whole(field, slots, fields=len(stratified)) for field in tracked]
     segments = strata.segments(stratified, slots)
     features = [sample.rows(slots) for sample in fields if sample.role is Role.FEATURE]
     copied = count_copied_rows(features)

@@ -18,6 +18,9 @@ from mlmonitor.reference.thresholds import FieldOptions
 if TYPE_CHECKING:
     from numpy.random import Generator
 
+_DERIVED = 10
+"""About as many fields are derived from a text and beside it, for the chance of all of them."""
+
 
 class Derived(NamedTuple):
     """The entry of a derived field, for the whole and for each segment."""
@@ -75,6 +78,6 @@ class SampleHalves:
         )
         at = self.halves[1]
         return Derived(
-            self._strata.whole(stratified, self.slots, at),
+            self._strata.whole(stratified, self.slots, at, fields=_DERIVED),
             self._strata.parts(stratified, segments, self.slots, at),
         )

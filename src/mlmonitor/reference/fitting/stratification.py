@@ -68,16 +68,21 @@ class Stratification:
         return sibling
 
     def whole(
-        self, field: StratifiedField, slots: Reservoir, at: Counts | None = None
+        self,
+        field: StratifiedField,
+        slots: Reservoir,
+        at: Counts | None = None,
+        *,
+        fields: int = 1,
     ) -> CountedEntry:
         """Return a field with its counts by season, and the dependence of its rows.
 
-        at: the slots of its rows, if not all.
+        at: the slots of its rows, if not all. fields: how many fields of the model are measured.
         """
         seasons = self._find_seasons(slots, at)
         entry = field.whole(seasons, self._count)
         binned = field.binned(seasons if self.season is not None else seasons[:0])
-        dependence = self.order.dependence(binned, slots, at)
+        dependence = self.order.dependence(binned, slots, at, fields=fields)
         return entry.model_copy(update={"dependence": dependence})
 
     def parts(

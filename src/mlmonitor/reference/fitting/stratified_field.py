@@ -22,7 +22,7 @@ from mlmonitor.reference.disclosure import coarsen
 from mlmonitor.reference.fitting.top_categories import Rare, group_withheld
 from mlmonitor.reference.order.row_order import BinnedRows
 from mlmonitor.reference.thresholds import Thresholds, critical_tables
-from mlmonitor.stats.dependence.overdispersion import score_directions
+from mlmonitor.stats.dependence.bin_scores import score_directions
 
 Rows = NDArray[np.intp]
 

@@ -63,11 +63,11 @@ class RowOrder:
         return _select_values(self._seconds.rows(slots), at)
 
     def dependence(
-        self, binned: BinnedRows, slots: Reservoir, at: Counts | None = None
+        self, binned: BinnedRows, slots: Reservoir, at: Counts | None = None, *, fields: int = 1
     ) -> FieldDependence | None:
         """Measure how the rows of a field depend on each other; None without rows.
 
-        at: the slots of its rows, if not all.
+        at: the slots of its rows, if not all. fields: how many fields of the model are measured.
         """
         if not binned.cells.size:
             return None
@@ -81,7 +81,7 @@ class RowOrder:
         if self._has_groups:
             groups = _select_values(self._group.rows(slots), at).astype(np.int64)
             correlation, size = group_effect(
-                binned.cells, binned.width, groups, is_ordered=binned.is_ordered
+                binned.cells, binned.width, groups, is_ordered=binned.is_ordered, fields=fields
             )
         curve = block_effects(
             cells,
@@ -90,6 +90,7 @@ class RowOrder:
             expected=expected,
             days=None if days is None else days[order],
             known_effect=1 + (size - 1) * correlation,
+            fields=fields,
         )
         rows, effects = _extend_to_all_rows(curve, self._seen / binned.cells.size)
         return FieldDependence(

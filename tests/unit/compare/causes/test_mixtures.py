@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mlmonitor.compare.causes.mixtures import estimate_ranks, find_part, measure_point
-from mlmonitor.compare.causes.number_changes import FieldTraits, describe_part, find_swapped_part
+from mlmonitor.compare.causes.numbers.mixtures import estimate_ranks, find_part, measure_point
+from mlmonitor.compare.causes.numbers.swaps import find_swapped_part
 from mlmonitor.records import Floats
 
 ROWS = 2_000
@@ -25,51 +25,6 @@ def mix(changed: Floats, share: float) -> Floats:
     """Fresh numbers, of which a share is replaced by changed ones."""
     is_changed = np.random.default_rng(9).random(ROWS) < share
     return np.where(is_changed, changed, draw(1))
-
-
-@pytest.mark.parametrize("share", [0.3, 0.6])
-@pytest.mark.parametrize(
-    ("factor", "description"),
-    [(100.0, "multiplied by about 100"), (-1.0, "with the sign flipped")],
-)
-def test_a_factor_of_a_part_of_the_values_is_described_with_its_share(
-    factor: float, description: str, share: float
-) -> None:
-    """As one of several clients sends them."""
-    now = at_ranks(mix(factor * draw(2), share))
-    change = describe_part(at_ranks(draw(0)), now, rows=ROWS)
-    assert change is not None
-    assert change.description == description
-    assert change.share == pytest.approx(share, abs=0.04)
-
-
-def test_hours_of_a_part_of_the_rows_are_another_time_zone() -> None:
-    """Three of ten rows are five hours ahead."""
-    hours = np.random.default_rng(3).normal(11, 2, (2, ROWS))
-    hours[1, :600] += 5
-    before, now = map(at_ranks, hours)
-    change = describe_part(before, now, FieldTraits(hour=1.0), rows=ROWS)
-    assert change is not None
-    assert change.description == "moved by +5 hours, as in another time zone"
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_unchanged_values_have_no_part_that_changed(seed: int) -> None:
-    """Chance is no change."""
-    assert describe_part(at_ranks(draw(0)), at_ranks(draw(seed + 1)), rows=ROWS) is None
-
-
-def test_a_part_that_nothing_explains_is_not_described() -> None:
-    """Uniform values on both sides of the range are neither scaled nor shifted."""
-    rng = np.random.default_rng(4)
-    elsewhere = rng.uniform(1_000, 9_000, ROWS) * rng.choice([-1, 1], ROWS)
-    assert describe_part(at_ranks(draw(0)), at_ranks(mix(elsewhere, 0.3)), rows=ROWS) is None
-
-
-def test_another_shape_is_not_a_shift_of_a_part() -> None:
-    """Two copies of a skewed field, one of them moved, look almost uniform."""
-    uniform = np.random.default_rng(4).uniform(0, 900, 512)
-    assert describe_part(at_ranks(draw(0)), at_ranks(uniform), rows=512) is None
 
 
 def test_swapped_rows_are_found_if_both_fields_have_one_share() -> None:

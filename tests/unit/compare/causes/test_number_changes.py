@@ -5,17 +5,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mlmonitor.compare.causes.number_changes import (
-    RANKS,
-    FieldTraits,
-    are_swapped,
-    describe_few,
-    describe_numbers,
-    find_filler,
-)
+from mlmonitor.compare.causes.numbers.change_fits import join_rows
+from mlmonitor.compare.causes.numbers.few_values import describe_few
+from mlmonitor.compare.causes.numbers.number_changes import describe_change, describe_spread
+from mlmonitor.compare.causes.numbers.number_words import NO_TRAITS, FieldTraits, NumberChange
+from mlmonitor.compare.causes.numbers.swaps import RANKS, are_swapped, find_filler
 from mlmonitor.records import Floats
 
 ROWS = 2_000
+FINE = np.linspace(0, 1, 201)
 ALL_RANKS = np.linspace(0, 1, 41)
 
 
@@ -29,11 +27,15 @@ def at_ranks(values: Floats) -> Floats:
     return np.quantile(values, RANKS)
 
 
-def describe(now: Floats, *, hour: float | None = None, is_share: bool = False) -> str | None:
+def find(now: Floats, before: Floats, traits: FieldTraits = NO_TRAITS) -> NumberChange | None:
+    """How the values of a field became these, from as many quantiles as the window has."""
+    rows = join_rows(now.size, before.size)
+    return describe_change(np.quantile(before, FINE), np.quantile(now, FINE), traits, rows=rows)
+
+
+def describe(now: Floats, *, is_share: bool = False) -> str | None:
     """How amounts became these values."""
-    change = describe_numbers(
-        at_ranks(amounts(0)), at_ranks(now), FieldTraits(hour, is_share=is_share)
-    )
+    change = find(now, amounts(0), FieldTraits(None, is_share=is_share))
     return None if change is None else change.description
 
 
@@ -53,7 +55,7 @@ def test_a_flipped_sign_with_a_factor_has_both() -> None:
 def test_values_around_zero_have_no_sign_to_flip() -> None:
     """They look the same from both sides."""
     values = np.random.default_rng(0).normal(size=ROWS)
-    assert describe_numbers(at_ranks(values), at_ranks(-values)) is None
+    assert find(-values, values) is None
 
 
 def test_a_factor_of_a_hundred_is_percent_for_a_share_alone() -> None:
@@ -71,6 +73,99 @@ def test_values_of_another_shape_are_neither_scaled_nor_shifted() -> None:
     assert describe(uniform) is None
 
 
+def replace_some(values: Floats, others: Floats, share: float) -> Floats:
+    """Values of which a share is replaced by others."""
+    return np.where(np.random.default_rng(9).random(ROWS) < share, others, values)
+
+
+def lognormal(seed: int, spread: float) -> Floats:
+    """Amounts of money."""
+    return np.exp(np.random.default_rng(seed).normal(7.0, spread, ROWS))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5])
+@pytest.mark.parametrize("spread", [0.3, 0.5, 0.8])
+def test_a_unit_that_some_rows_have_is_never_a_factor_of_all_values(
+    share: float, spread: float
+) -> None:
+    """One of two sources switches from kilometres to another unit."""
+    values = lognormal(1, spread)
+    change = find(replace_some(values, 2.54 * values, share), lognormal(0, spread))
+    assert change is None or change.cause == "unknown" or change.share < 0.7
+    if spread == 0.3:  # both units are apart
+        assert change is not None
+        assert change.description in ("multiplied by about 2.5", "multiplied by about 2.6")
+        assert change.share == pytest.approx(share, abs=0.05)
+
+
+@pytest.mark.parametrize("factor", [0.4, 1.5, 2.54, 12.0])
+def test_a_factor_of_all_values_is_described_as_one(factor: float) -> None:
+    """Every quantile has it, up to both tails."""
+    change = find(factor * lognormal(1, 0.8), lognormal(0, 0.8))
+    assert change is not None
+    assert (change.cause, change.share) == ("scaled", 1.0)
+    assert float(change.description.rsplit(" ", 1)[1]) == pytest.approx(factor, rel=0.1)
+
+
+def test_a_small_factor_that_half_of_the_rows_might_have_twice_is_described_on_average() -> None:
+    """Nobody can see whether all amounts grew by a fifth, or half of them by nearly a half."""
+    change = find(1.2 * lognormal(1, 0.8), lognormal(0, 0.8))
+    assert change is not None
+    assert change.cause == "unknown"
+    assert change.description.endswith("times as large overall")
+
+
+@pytest.mark.parametrize("moved", [12.0, -20.0, 60.0])
+def test_an_amount_is_not_taken_for_a_factor(moved: float) -> None:
+    """A shift keeps the spread, a factor does not."""
+    ages = np.random.default_rng(0).normal(45.0, 12.0, (2, ROWS))
+    change = find(ages[1] + moved, ages[0])
+    assert change is not None
+    assert change.cause == "shifted"
+    assert change.description.startswith("moved by about ")
+
+
+def test_a_factor_and_an_amount_that_cannot_be_told_apart_are_both_described() -> None:
+    """Pressures around 1,000 that are an eighth higher: few rows hardly show which."""
+    pressures = np.random.default_rng(0).normal(1_000.0, 8.0, (2, ROWS))
+    change = find(1.12 * pressures[1, :100], pressures[0])
+    assert change is not None
+    assert change.cause == "unknown"
+    assert "or about 1.1 times as large" in change.description
+
+
+BENIGN: dict[str, Callable[[np.random.Generator, Floats], Floats]] = {
+    "more spread": lambda _, x: x.mean() + 1.5 * (x - x.mean()),
+    "less spread": lambda _, x: x.mean() + 0.6 * (x - x.mean()),
+    "a heavy tail": lambda rng, x: x * np.exp(0.3 * rng.standard_t(2, x.size)),
+    "more large values": lambda rng, x: rng.choice(
+        x, x.size, p=np.where(x > np.median(x), 2, 1) / (1.5 * x.size)
+    ),
+    "a new group of rows": lambda rng, x: replace_some(x, 3_000 + rng.normal(0, 150, x.size), 0.3),
+    "values up to a limit": lambda _, x: np.minimum(x, np.quantile(x, 0.8)),
+    "rounded values": lambda _, x: np.round(x, -2),
+    "no change": lambda _, x: x,
+}
+
+
+@pytest.mark.parametrize("name", BENIGN)
+def test_another_mix_or_spread_of_values_has_no_factor_and_no_shift(name: str) -> None:
+    """Nothing was multiplied or moved, so no cause may say so."""
+    for seed in (1, 2):
+        changed = BENIGN[name](np.random.default_rng(seed), amounts(seed))
+        change = find(changed, amounts(0))
+        assert change is None or change.cause == "unknown"
+
+
+def test_values_that_moved_for_no_known_reason_are_described_by_their_middle() -> None:
+    """The median and the middle half say what a colleague would see."""
+    before, wider = np.quantile(amounts(0), FINE), np.quantile(2 * amounts(1) - 300, FINE)
+    text = describe_spread(before, wider, rows=1_000)
+    assert text is not None
+    assert "times as wide" in text
+    assert describe_spread(before, np.quantile(amounts(1), FINE), rows=1_000) is None
+
+
 @pytest.mark.parametrize(
     ("hours", "description"),
     [
@@ -80,10 +175,9 @@ def test_values_of_another_shape_are_neither_scaled_nor_shifted() -> None:
 )
 def test_whole_hours_are_another_time_zone(hours: int, description: str) -> None:
     """In hours and in seconds."""
-    times = np.random.default_rng(2).normal(11, 2.5, ROWS)
+    times = np.random.default_rng(2).normal(11, 2.5, (2, ROWS))
     for hour in (1.0, 3_600.0):
-        before, now = at_ranks(hour * times), at_ranks(hour * (times + hours))
-        change = describe_numbers(before, now, FieldTraits(hour))
+        change = find(hour * (times[1] + hours), hour * times[0], FieldTraits(hour))
         assert change is not None
         assert (change.cause, change.description) == ("shifted", description)
 
@@ -92,8 +186,40 @@ def test_whole_hours_are_another_time_zone(hours: int, description: str) -> None
 def test_other_shifts_are_no_time_zone(hours: float) -> None:
     """A part of an hour, or more hours than zones are apart."""
     times = np.random.default_rng(2).normal(30, 2.5, ROWS)
-    change = describe_numbers(at_ranks(times), at_ranks(times + hours), FieldTraits(1.0))
+    change = find(times + hours, times, FieldTraits(1.0))
     assert change is None or "time zone" not in change.description
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6])
+@pytest.mark.parametrize(
+    ("factor", "description"),
+    [(100.0, "multiplied by about 100"), (-1.0, "with the sign flipped")],
+)
+def test_a_factor_of_a_part_of_the_values_is_described_with_its_share(
+    factor: float, description: str, share: float
+) -> None:
+    """As one of several clients sends them."""
+    change = find(replace_some(amounts(1), factor * amounts(2), share), amounts(0))
+    assert change is not None
+    assert change.description == description
+    assert change.share == pytest.approx(share, abs=0.04)
+
+
+def test_hours_of_a_part_of_the_rows_are_another_time_zone() -> None:
+    """Three of ten rows are five hours ahead."""
+    hours = np.random.default_rng(3).normal(11, 2, (2, ROWS))
+    hours[1, :600] += 5
+    change = find(hours[1], hours[0], FieldTraits(hour=1.0))
+    assert change is not None
+    assert change.description == "moved by +5 hours, as in another time zone"
+
+
+def test_a_part_that_nothing_explains_is_not_described() -> None:
+    """Uniform values on both sides of the range are neither scaled nor shifted."""
+    rng = np.random.default_rng(4)
+    elsewhere = rng.uniform(1_000, 9_000, ROWS) * rng.choice([-1, 1], ROWS)
+    change = find(replace_some(amounts(1), elsewhere, 0.3), amounts(0))
+    assert change is None or change.cause == "unknown"
 
 
 def test_swapped_fields_have_the_quantiles_of_each_other() -> None:

@@ -8,19 +8,17 @@ import numpy as np
 
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.causes.change_sample import ShownRows
-from mlmonitor.compare.causes.common_cause import CommonCause
-from mlmonitor.compare.causes.mixtures import measure_point
-from mlmonitor.compare.causes.number_changes import (
+from mlmonitor.compare.causes.common_cause import UNKNOWN_ADVICE, CommonCause, join_fields
+from mlmonitor.compare.causes.numbers.change_fits import join_rows
+from mlmonitor.compare.causes.numbers.few_values import describe_few
+from mlmonitor.compare.causes.numbers.mixtures import measure_point
+from mlmonitor.compare.causes.numbers.number_changes import describe_change, describe_spread
+from mlmonitor.compare.causes.numbers.number_words import FieldTraits, NumberChange
+from mlmonitor.compare.causes.numbers.swaps import (
     RANKS,
-    FieldTraits,
-    NumberChange,
     are_swapped,
-    describe_few,
-    describe_numbers,
-    describe_part,
     find_filler,
     find_swapped_part,
-    is_whole,
 )
 from mlmonitor.compare.population import Population
 from mlmonitor.formats.reference import NumericReference
@@ -34,30 +32,27 @@ _SAME_SHARE = 0.5  # relative: of missing values that are missed, and of a fille
 _LEAST_STUCK = 0.15
 _MOST_COMPARED = 20  # fields: pairs are compared with each other
 _MOST_SEARCHED = 5  # fields of which a part may have changed: 10 ms each
+_NEARLY_ALL = 0.9
+_SAME_PART = 0.15  # by which the shares of two fields that changed alike may differ
 
 
 class _ChangedFeature(NamedTuple):
-    """A numeric feature with an alert, and its valid values."""
+    """A numeric feature with an alert, and its valid values.
+
+    worth: how many independent rows both sides of the comparison are worth together.
+    """
 
     place: int
     entry: NumericReference
     rows: int
+    worth: float
 
 
 def find_number_cause(
     alerts: Sequence[Alert], population: Population, shown: ShownRows
 ) -> CommonCause | None:
     """Return how numeric features changed: filled, swapped, scaled, shifted; None if unknown."""
-    valid = shown.profile.bins.sum(axis=1)
-    features = [
-        _ChangedFeature(place, entry, int(valid[place]))
-        for place in locate_fields(alerts, population)
-        if isinstance(entry := population.entries[place], NumericReference)
-        and entry.quantiles
-        and entry.role == "feature"
-        and not entry.is_unrepeated
-        and valid[place]
-    ]
+    features = _list_changed(alerts, population, shown)
     if not features:
         return None
     for recognise in (_find_filled, _find_swapped, _find_moved, _find_partly_stuck):
@@ -65,6 +60,31 @@ def find_number_cause(
         if cause is not None:
             return cause
     return None
+
+
+def _list_changed(
+    alerts: Sequence[Alert], population: Population, shown: ShownRows
+) -> list[_ChangedFeature]:
+    """Return the numeric features of alerts that have values to compare."""
+    valid = shown.profile.bins.sum(axis=1)
+    rows = np.zeros(len(population.plan.schema))
+    rows[: valid.size] = valid
+    dependence = population.dependence
+    effects = np.ones(rows.size) if dependence is None else dependence.at(rows)
+    return [
+        _ChangedFeature(
+            place,
+            entry,
+            int(valid[place]),
+            join_rows(rows[place], float(sum(entry.counts))) / float(effects[place]),
+        )
+        for place in locate_fields(alerts, population)
+        if isinstance(entry := population.entries[place], NumericReference)
+        and entry.quantiles
+        and entry.role == "feature"
+        and not entry.is_unrepeated
+        and valid[place]
+    ]
 
 
 def locate_fields(alerts: Sequence[Alert], population: Population) -> list[int]:
@@ -77,7 +97,7 @@ def locate_fields(alerts: Sequence[Alert], population: Population) -> list[int]:
 def _find_filled(features: Sequence[_ChangedFeature], shown: ShownRows) -> CommonCause | None:
     """Detect one value outside the range, in enough rows that it is not one person's own."""
     quantiles: dict[int, Floats] = {}  # of all fields, by the number of steps
-    for place, entry, valid in features:
+    for place, entry, valid, _ in features:
         rows = int(shown.profile.quality[place].sum())
         steps = min(2 * valid // LEAST_ROWS, 200)  # two of them are five rows
         if entry.min is None or entry.max is None or steps < 4:
@@ -125,22 +145,35 @@ def _find_swapped(features: Sequence[_ChangedFeature], shown: ShownRows) -> Comm
 
 def _find_moved(features: Sequence[_ChangedFeature], shown: ShownRows) -> CommonCause | None:
     """Detect features whose values, or a part of them, are scaled or shifted."""
-    digests = shown.shapes.digests
-    quantiles, fine = digests.quantile(RANKS), digests.quantile(_FINE_RANKS)
+    changes = _describe_features(features, shown)
+    return _join_changes([named for named in changes if named[1].cause != "unknown"], shown)
+
+
+def _describe_features(
+    features: Sequence[_ChangedFeature], shown: ShownRows
+) -> list[tuple[str, NumberChange]]:
+    """Return how features changed, by name, if that can be described."""
+    fine = shown.shapes.digests.quantile(_FINE_RANKS)
     changes: list[tuple[str, NumberChange]] = []
-    searched = 0
-    for place, entry, rows in features:
-        own, traits = (_read_quantiles(entry, RANKS), quantiles[place]), _read_traits(entry)
-        ends = _read_quantiles(entry, _FINE_RANKS), fine[place]
-        of_few = describe_few(*ends, traits, rows=rows)
-        change = of_few or describe_numbers(*own, traits, rows=rows)
-        if of_few is None and searched < _MOST_SEARCHED:
-            searched += 1
-            if change is None or not is_whole(*ends, own, rows=rows):
-                change = describe_part(*ends, traits, rows=rows) or change
-            yield_gil()
+    can_be_whole = _is_undiluted(shown)
+    for number, (place, entry, rows, worth) in enumerate(features):
+        before, traits = _read_quantiles(entry, _FINE_RANKS), _read_traits(entry)
+        change = describe_few(before, fine[place], traits, rows=rows) or describe_change(
+            before,
+            fine[place],
+            traits,
+            rows=worth,
+            can_be_whole=can_be_whole,
+            can_be_part=number < _MOST_SEARCHED,
+        )
+        yield_gil()
         changes += [] if change is None else [(entry.name, change)]
-    return _join_changes(changes, shown)
+    return changes
+
+
+def _is_undiluted(shown: ShownRows) -> bool:
+    """Whether nearly all of the rows arrived since the change."""
+    return shown.changed_rows >= _NEARLY_ALL * shown.profile.rows
 
 
 def _join_changes(
@@ -150,18 +183,50 @@ def _join_changes(
     if not changes:
         return None
     name, first = changes[0]
-    same = [change for _, change in changes if change.cause == first.cause]
+    same = [change for _, change in changes if _is_alike(change, first)]
     fields = name if len(same) == 1 else f"{name} and {len(same) - 1} more"
     share = _describe_share(first.share, shown)
-    values = f"{share.removesuffix(' of rows')} of values" if share else "all values"
+    values = f"{share.removesuffix(' of rows')} of values" if share else "values"
+    if first.share == 1.0 and first.cause != "unknown":
+        values = "all values"
     title = f"{values} of {fields} {first.description}"
     return CommonCause(title, first.cause, "check units, currency and encoding upstream")
+
+
+def _is_alike(change: NumberChange, first: NumberChange) -> bool:
+    """Whether a field has changed in the same way, in about the same share of its values."""
+    return change.cause == first.cause and abs(change.share - first.share) <= _SAME_PART
+
+
+def describe_moved(
+    alerts: Sequence[Alert], population: Population, shown: ShownRows
+) -> CommonCause | None:
+    """Describe how the first numeric feature moved, if nothing says why.
+
+    Only from rows that all arrived since the change.
+    """
+    if not _is_undiluted(shown):
+        return None
+    features = _list_changed(alerts, population, shown)[:1]
+    cause = _join_changes(_describe_features(features, shown), shown)
+    if cause is not None:
+        return cause._replace(cause="unknown", advice=UNKNOWN_ADVICE)
+    for place, entry, _, worth in features:
+        before = _read_quantiles(entry, _FINE_RANKS)
+        now = shown.shapes.digests.quantile(_FINE_RANKS)[place]
+        moved = describe_spread(before, now, rows=worth)
+        if moved is not None:
+            fields = join_fields(alerts)
+            whose = "" if fields == entry.name else f" of {entry.name}"
+            title = f"{fields} changed:{whose} {moved}"
+            return CommonCause(title, "unknown", UNKNOWN_ADVICE)
+    return None
 
 
 def _find_partly_stuck(features: Sequence[_ChangedFeature], shown: ShownRows) -> CommonCause | None:
     """Detect one value that many rows have, and few had before. It is not shown."""
     fine = shown.shapes.digests.quantile(_FINE_RANKS)
-    for place, entry, rows in features:
+    for place, entry, rows, _ in features:
         share = measure_point(_read_quantiles(entry, _FINE_RANKS), fine[place], rows=rows)
         if share >= _LEAST_STUCK:
             part = _describe_share(share, shown)
@@ -175,7 +240,7 @@ def _describe_share(share: float, shown: ShownRows) -> str:
     """Describe the share of the rows since the change; empty if it is nearly all of them."""
     rows = max(shown.profile.rows, 1)
     since = min(share * rows / max(min(shown.changed_rows, rows), 1), 1.0)
-    return "" if since > 0.9 else f"about {since:.0%} of rows"
+    return "" if since > _NEARLY_ALL else f"about {since:.0%} of rows"
 
 
 def _read_traits(entry: NumericReference) -> FieldTraits:

@@ -1,0 +1,1 @@
+"""How the values of numeric fields have changed, from quantiles and ranks."""

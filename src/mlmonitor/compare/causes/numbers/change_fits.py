@@ -1,0 +1,171 @@
+"""How well a change of numbers explains the quantiles of later rows, and the change that fits best.
+
+A change is a function of the values, such as a factor. It fits if the ranks that later values have
+among the changed values of the reference are uniform, by the smooth test of Neyman: their mean,
+spread, skewness and tails are those of uniform ranks. A factor and a shift that both fit differ in
+how well they fit, so that one can be preferred only where the rows show it.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from mlmonitor.compare.causes.numbers.mixtures import estimate_ranks
+from mlmonitor.records import Floats
+
+FITS: Final = 9.4
+"""The misfit that one true change in forty exceeds: a chi-square of three directions."""
+
+UNLIKE: Final = 24.0
+"""A change whose misfit is this large on average fits in fewer than one sample in twenty-five."""
+
+UNCHANGED: Final = 13.3
+"""The misfit that one unchanged sample in a hundred exceeds: a chi-square of four directions."""
+
+MARGIN: Final = 6.0
+"""How much better the better of two changes must fit: odds of twenty to one."""
+
+MOST_ROWS: Final = 4_000.0
+"""More rows would show the errors of the quantiles themselves."""
+
+_REFINEMENTS = 3
+_STEPS = np.linspace(-1, 1, 13)
+_LEAST_VARIANCE = 1e-9
+
+
+class Fit(NamedTuple):
+    """A change by one amount of a share of the values, and its misfit."""
+
+    amount: float
+    share: float
+    misfit: float
+
+
+RankChange = Callable[[Floats], Floats]
+"""Returns the ranks `[amounts, values]` of values among all values changed by each amount."""
+
+
+class Quantiles(NamedTuple):
+    """Quantiles of a reference and of later rows at the same evenly spaced inner ranks.
+
+    rows: how many rows of the reference and of the later ones the quantiles are worth together.
+    """
+
+    before: Floats
+    now: Floats
+    rows: float
+
+    def rank(self, values: Floats) -> Floats:
+        """Return the ranks of values of any shape among those of the reference."""
+        return estimate_ranks(self.before, values)
+
+    def rank_scaled(self, factors: Floats) -> Floats:
+        """Return the ranks of the later values if all were multiplied by each factor."""
+        ranks = self.rank(self.now / factors[:, None])
+        return np.where(factors[:, None] < 0, 1 - ranks, ranks)
+
+    def rank_shifted(self, amounts: Floats) -> Floats:
+        """Return the ranks of the later values if all were moved by each amount."""
+        return self.rank(self.now - amounts[:, None])
+
+    def measure_misfit(self, ranks: Floats) -> Floats:
+        """Return the misfit of ranks `[..., values]`, about 1 per direction where they are uniform.
+
+        Source: Neyman, "Smooth test for goodness of fit", 1937, of order four.
+        """
+        gaps = _average_polynomials(ranks) - _average_polynomials(self.rank(self.before))
+        misfit: Floats = min(self.rows, MOST_ROWS) * (gaps**2).sum(axis=-1)
+        return misfit
+
+
+def join_rows(rows: float, reference_rows: float) -> float:
+    """Return the rows that both sides of a comparison are worth together."""
+    return 1 / (1 / max(rows, 1.0) + 1 / max(reference_rows, 1.0))
+
+
+def fit_whole(quantiles: Quantiles, rank: RankChange, amounts: Floats, step: float) -> Fit:
+    """Return the amount by which all values were changed, if all were, and its misfit.
+
+    amounts: the first guesses. step: the distance between two of them, relative to an amount if it
+    is negative.
+    """
+    best, misfit = 0.0, np.inf
+    for _ in range(_REFINEMENTS):
+        misfits = quantiles.measure_misfit(rank(amounts))
+        place = int(np.argmin(misfits))
+        if misfits[place] < misfit:
+            best, misfit = float(amounts[place]), float(misfits[place])
+        amounts, step = _spread_around(best, step), step / _STEPS.size * 2
+    return Fit(best, 1.0, misfit)
+
+
+def fit_part(quantiles: Quantiles, rank: RankChange, amounts: Floats, step: float) -> Fit:
+    """Return the amount by which a share of the values was changed, and its misfit.
+
+    A step of 0 tries the given amounts alone.
+    """
+    before, even = quantiles.rank(quantiles.now), _list_even_ranks(quantiles.now.size)
+    best = Fit(0.0, 0.0, np.inf)
+    for _ in range(_REFINEMENTS if step else 1):
+        changed = rank(amounts) - before
+        norms = np.maximum((changed**2).sum(axis=1), np.finfo(float).tiny)
+        shares = np.clip(changed @ (even - before) / norms, 0.0, 1.0)
+        misfits = quantiles.measure_misfit(before + shares[:, None] * changed)
+        place = int(np.argmin(misfits))
+        if misfits[place] < best.misfit:
+            best = Fit(float(amounts[place]), float(shares[place]), float(misfits[place]))
+        amounts, step = _spread_around(best.amount, step), step / _STEPS.size * 2
+    return best
+
+
+def fit_line(quantiles: Quantiles) -> float:
+    """Return the least misfit if all values were changed by a line, or by a power of them.
+
+    Values that are more spread and have another mean than before are no part that was changed.
+    """
+    misfit = _fit_line(quantiles)
+    if min(float(quantiles.before[0]), float(quantiles.now[0])) > 0:
+        logarithms = Quantiles(np.log(quantiles.before), np.log(quantiles.now), quantiles.rows)
+        misfit = min(misfit, _fit_line(logarithms))
+    return misfit
+
+
+def _fit_line(quantiles: Quantiles) -> float:
+    before, now = quantiles.before, quantiles.now
+    middle = slice(before.size // 20, -(before.size // 20))
+    variance = float(before[middle].var())
+    if variance <= _LEAST_VARIANCE * float(np.ptp(before)) ** 2:
+        return np.inf
+    slope = float(((before - before[middle].mean())[middle] * now[middle]).mean()) / variance
+    spread = float(now[middle].std())
+    slopes = slope * np.linspace(0.85, 1.15, 13)
+    offsets = float(now[middle].mean()) - slopes * float(before[middle].mean())
+    moves = spread * np.linspace(-0.15, 0.15, 7)
+    lines = [(now - offset - move) / slope
+             for slope, offset in zip(slopes.tolist(), offsets.tolist(), strict=True)
+             for move in moves.tolist()]  # fmt: skip
+    return float(quantiles.measure_misfit(quantiles.rank(np.stack(lines))).min())
+
+
+def _spread_around(amount: float, step: float) -> Floats:
+    width = -step * abs(amount) if step < 0 else step
+    around: Floats = amount + width * _STEPS
+    return around
+
+
+def _list_even_ranks(size: int) -> Floats:
+    return (np.arange(size) + 0.5) / size
+
+
+def _average_polynomials(ranks: Floats) -> Floats:
+    """Return the means of the normalised Legendre polynomials of degrees 1 to 4, `[..., 4]`."""
+    x = 2 * ranks - 1
+    square = x * x
+    polynomials = (
+        np.sqrt(3) * x,
+        np.sqrt(5) * (3 * square - 1) / 2,
+        np.sqrt(7) * x * (5 * square - 3) / 2,
+        3 * (square * (35 * square - 30) + 3) / 8,
+    )
+    return np.stack([p.mean(axis=-1) for p in polynomials], axis=-1)

@@ -1,0 +1,277 @@
+"""How the values of a numeric field changed, said only as far as the rows show it."""
+
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+
+from mlmonitor.compare.causes.numbers.change_fits import (
+    FITS,
+    MARGIN,
+    MOST_ROWS,
+    UNCHANGED,
+    UNLIKE,
+    Fit,
+    Quantiles,
+    fit_line,
+    fit_part,
+    fit_whole,
+)
+from mlmonitor.compare.causes.numbers.few_values import LEAST_CHANGE
+from mlmonitor.compare.causes.numbers.number_words import (
+    KNOWN,
+    NO_TRAITS,
+    FieldTraits,
+    NumberChange,
+    describe_amount,
+    describe_factor,
+    describe_hours,
+    describe_overall,
+    round_number,
+)
+from mlmonitor.formatting import short, signed
+from mlmonitor.records import Floats
+
+_MOST_HOURS = 14  # the largest offset of a time zone
+_PER_PARAMETER = 2.0  # misfit that one more parameter must save
+_OF_KNOWN = 8.0  # misfit that a factor between units or whole hours may have beside any other
+_LEAST_PART = 0.02
+_EVIDENT = 0.06  # ranks that a part must move, over all values
+_APART, _MIDDLE, _FAR = 0.35, 0.6, 0.85
+"""Ranks that its own values must move, for an expected change, another factor, another shift."""
+
+_NEARLY_ALL = 0.9
+_LEAST_ROWS = 25
+
+_SCALES: Final = np.geomspace(1e-4, 1e4, 185)
+_SHIFTS: Final = np.linspace(-10, 10, 161)
+_RATIO = float(_SCALES[1] / _SCALES[0]) - 1
+
+
+_Kind = Literal["scaled", "mirrored", "shifted", "hours"]
+
+
+class _Candidate(NamedTuple):
+    """A change that may have happened: its fit, the penalised misfit, and whether it is usual."""
+
+    kind: _Kind
+    fit: Fit
+    score: float
+    is_known: bool = False
+
+    @property
+    def fits(self) -> bool:
+        """Whether chance explains the misfit; what is usual is refuted by stronger evidence."""
+        return self.fit.misfit <= (UNCHANGED if self.is_known else FITS)
+
+    @property
+    def family(self) -> _Kind:
+        """The kind, of which whole hours are a special case."""
+        return "shifted" if self.kind == "hours" else self.kind
+
+
+def describe_change(
+    before: Floats,
+    now: Floats,
+    traits: FieldTraits = NO_TRAITS,
+    *,
+    rows: float = MOST_ROWS,
+    can_be_whole: bool = True,
+    can_be_part: bool = True,
+) -> NumberChange | None:
+    """Describe the factor, sign or shift of all values or of a share of them, if one is evident.
+
+    before, now: quantiles at evenly spaced ranks from 0 to 1. rows: those of both sides, see
+    `join_rows`. can_be_whole: whether all rows behind `now` arrived since the change.
+    can_be_part: whether to look for a part, which takes longer. A factor is
+    only named if no shift fits as well, and a part only if no other mean and spread of all values
+    does.
+    """
+    low, high = np.quantile(before, [0.1, 0.9])
+    if not np.isfinite(now).all() or high == low or rows < _LEAST_ROWS:
+        return None
+    quantiles = Quantiles(before[1:-1], now[1:-1], rows)
+    same = quantiles.measure_misfit(quantiles.rank(quantiles.now))
+    if float(same) <= UNCHANGED:
+        return None
+    spread = float(high - low)
+    wholes = _list_wholes(quantiles, spread, traits)
+    parts = _list_parts(quantiles, spread, traits) if can_be_part else []
+    if can_be_whole and any(whole.fits for whole in wholes):
+        return _describe_whole(quantiles, wholes, parts, traits)
+    return _describe_part(quantiles, wholes, parts, traits) if parts else None
+
+
+def describe_spread(before: Floats, now: Floats, *, rows: float) -> str | None:
+    """Describe how the middle of a field's values moved, without a cause.
+
+    Parameters as for `describe_change`. None if the middle half is as before.
+    """
+    quarters = [0.25, 0.5, 0.75]
+    if not np.isfinite(now).all() or rows < _LEAST_ROWS:
+        return None
+    (low, middle, high), (now_low, now_middle, now_high) = (
+        np.quantile(values, quarters).tolist() for values in (before, now)
+    )
+    width = high - low
+    if width <= 0:
+        return None
+    parts = []
+    noise = 3 / np.sqrt(rows)  # three standard errors of a median are about this many widths
+    if abs(now_middle - middle) > noise * width:
+        parts.append(f"the median moved by {signed(round_number(now_middle - middle))}")
+    ratio = (now_high - now_low) / width
+    if abs(ratio - 1) > 1.2 * noise:
+        parts.append(f"the middle half is {short(round_number(ratio))} times as wide")
+    return " and ".join(parts) or None
+
+
+def _list_wholes(quantiles: Quantiles, spread: float, traits: FieldTraits) -> list[_Candidate]:
+    """Return the best factor, mirrored factor and shift of all values, and whole hours."""
+    before, now = quantiles.before, quantiles.now
+    with np.errstate(all="ignore"):
+        ratio = float(np.median(now) / np.median(before))
+    guess = [ratio] if np.isfinite(ratio) and ratio > 0 else []
+    factors = np.append(_SCALES, guess)
+    amounts = np.append(_SHIFTS * spread, float(np.median(now) - np.median(before)))
+    step = float(_SHIFTS[1] - _SHIFTS[0]) * spread
+    scaled = fit_whole(quantiles, quantiles.rank_scaled, factors, -_RATIO)
+    mirrored = fit_whole(quantiles, quantiles.rank_scaled, -factors, -_RATIO)
+    shifted = fit_whole(quantiles, quantiles.rank_shifted, amounts, step)
+    wholes = [
+        _score_factor(quantiles, "scaled", scaled),
+        _score_factor(quantiles, "mirrored", mirrored),
+        _Candidate("shifted", shifted, shifted.misfit + _PER_PARAMETER),
+    ]
+    if traits.hour is not None:
+        hours = np.array(_list_hours(), np.float64) * traits.hour
+        misfits = quantiles.measure_misfit(quantiles.rank_shifted(hours))
+        best = Fit(float(hours[np.argmin(misfits)]), 1.0, float(misfits.min()))
+        wholes.append(_Candidate("hours", best, best.misfit - _OF_KNOWN, is_known=True))
+    return wholes
+
+
+def _score_factor(quantiles: Quantiles, kind: _Kind, fit: Fit) -> _Candidate:
+    """Return a fitted factor, or the factor between units close to it if that fits as well."""
+    for usual in KNOWN:
+        if abs(fit.amount / usual - 1) <= LEAST_CHANGE:
+            misfit = float(quantiles.measure_misfit(quantiles.rank_scaled(np.array([usual])))[0])
+            if misfit <= fit.misfit + _OF_KNOWN:
+                exact = Fit(usual, 1.0, misfit)
+                return _Candidate(kind, exact, misfit - _OF_KNOWN, is_known=True)
+    return _Candidate(kind, fit, fit.misfit + _PER_PARAMETER)
+
+
+def _describe_whole(
+    quantiles: Quantiles,
+    wholes: list[_Candidate],
+    parts: list[_Candidate],
+    traits: FieldTraits,
+) -> NumberChange | None:
+    """Describe the change of all values that fits, unless another kind fits nearly as well."""
+    best = min(wholes, key=lambda whole: whole.score)
+    if any(p.score < best.score and p.fit.share < _NEARLY_ALL for p in parts if not p.is_known):
+        return _describe_part(quantiles, wholes, parts, traits)
+    rivals = [whole for whole in wholes if whole.family != best.family]
+    rival = min(rivals, key=lambda whole: whole.score)
+    is_factor, amount = best.family != "shifted", best.fit.amount
+    if not best.fits or (is_factor and abs(amount - 1) <= LEAST_CHANGE):
+        return None
+    if rival.fits and rival.score < best.score + MARGIN:
+        return _describe_either(best, rival)
+    if best.is_known or _would_show_half(quantiles, best):
+        words = describe_factor(amount, traits) if is_factor else _describe_shift(best, traits)
+        return NumberChange("scaled" if is_factor else "shifted", words)
+    words = describe_overall(amount) if is_factor else f"{describe_amount(amount)} overall"
+    return NumberChange("unknown", words)
+
+
+def _describe_shift(candidate: _Candidate, traits: FieldTraits) -> str:
+    if candidate.kind == "hours":
+        return describe_hours(round(candidate.fit.amount / (traits.hour or 1.0)))
+    return describe_amount(candidate.fit.amount)
+
+
+def _describe_either(best: _Candidate, rival: _Candidate) -> NumberChange | None:
+    """Describe a factor and a shift that explain the values equally well."""
+    amounts = {candidate.family: candidate.fit.amount for candidate in (best, rival)}
+    factor, amount = amounts.get("scaled"), amounts.get("shifted")
+    if factor is None or amount is None:
+        return None
+    words = f"{describe_amount(amount)}, or {describe_overall(factor)}: both fit"
+    return NumberChange("unknown", words)
+
+
+def _would_show_half(quantiles: Quantiles, best: _Candidate) -> bool:
+    """Whether twice the change in half of the values would be distinguished from this one."""
+    before, amount = quantiles.before, best.fit.amount
+    if best.kind == "mirrored":
+        return True
+    is_factor = best.kind == "scaled"
+    changed = before * amount**2 if is_factor else before + 2 * amount
+    half = Quantiles(before, np.sort(np.concatenate([before, changed])), quantiles.rows)
+    around = amount * np.geomspace(0.5, 2.0, 41) if is_factor else amount * np.linspace(0, 2, 41)
+    rank = half.rank_scaled if is_factor else half.rank_shifted
+    return float(half.measure_misfit(rank(around)).min()) > UNLIKE
+
+
+def _describe_part(
+    quantiles: Quantiles,
+    wholes: list[_Candidate],
+    parts: list[_Candidate],
+    traits: FieldTraits,
+) -> NumberChange | None:
+    """Describe the change of a part of the values that fits better than any other explanation."""
+    best = min(parts, key=lambda part: part.score)
+    if not best.fits or not _is_evident(quantiles, best):
+        return None
+    rivals = [part.score for part in parts if part.family != best.family]
+    rivals += [fit_line(quantiles) + 2 * _PER_PARAMETER]
+    rivals += [whole.score for whole in wholes]
+    if min(rivals) < best.score + MARGIN:
+        return None
+    share = best.fit.share
+    if best.kind == "shifted":
+        words = f"{describe_amount(best.fit.amount)}, or belong to a new kind of rows"
+        return NumberChange("unknown", words, share)
+    if best.kind == "hours":
+        return NumberChange("shifted", _describe_shift(best, traits), share)
+    return NumberChange("scaled", describe_factor(best.fit.amount, traits), share)
+
+
+def _list_parts(quantiles: Quantiles, spread: float, traits: FieldTraits) -> list[_Candidate]:
+    step = float(_SHIFTS[1] - _SHIFTS[0]) * spread
+    scaled = fit_part(quantiles, quantiles.rank_scaled, _SCALES, -_RATIO)
+    shifted = fit_part(quantiles, quantiles.rank_shifted, _SHIFTS * spread, step)
+    usual = fit_part(quantiles, quantiles.rank_scaled, np.array(KNOWN), 0.0)
+    of_known = usual.misfit - _OF_KNOWN + _PER_PARAMETER
+    kind: _Kind = "mirrored" if usual.amount < 0 else "scaled"
+    parts = [
+        _Candidate("scaled", scaled, scaled.misfit + 2 * _PER_PARAMETER),
+        _Candidate("shifted", shifted, shifted.misfit + 2 * _PER_PARAMETER),
+        _Candidate(kind, usual, of_known, is_known=True),
+    ]
+    if traits.hour is not None:
+        hours = np.array(_list_hours(), np.float64) * traits.hour
+        fit = fit_part(quantiles, quantiles.rank_shifted, hours, 0.0)
+        score = fit.misfit - _OF_KNOWN + _PER_PARAMETER
+        parts.append(_Candidate("hours", fit, score, is_known=True))
+    return parts
+
+
+def _is_evident(quantiles: Quantiles, part: _Candidate) -> bool:
+    """Whether a part is large enough, and its values far enough from where they were.
+
+    A new group of rows looks like values that were moved, so an unexpected shift must leave the
+    others behind.
+    """
+    rank = quantiles.rank_shifted if part.family == "shifted" else quantiles.rank_scaled
+    moved = rank(np.array([part.fit.amount]))[0] - quantiles.rank(quantiles.now)
+    distance = float(np.abs(moved).max())
+    needed = _FAR if part.kind == "shifted" else _APART if part.is_known else _MIDDLE
+    is_large = part.fit.share >= _LEAST_PART and part.fit.share * distance >= _EVIDENT
+    return is_large and distance >= needed
+
+
+def _list_hours() -> list[int]:
+    shifts = range(1, _MOST_HOURS + 1)
+    return [sign * hours for hours in shifts for sign in (1, -1)]
