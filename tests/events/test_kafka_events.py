@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 
 from mlmonitor import Config, ConfigError, Kafka, Monitor, Reference
+from mlmonitor.events.content.event_source import EventSource
 from mlmonitor.formats.events import decode_events, parse_event
 from support.brokers import PARTITIONS, KafkaBroker
 from support.references import fit_reference
 
 FEATURES = [f"f{place}" for place in range(5)]
+SOURCE = EventSource("claims", "7", "process")
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +149,7 @@ def test_an_unreachable_broker_costs_no_prediction_and_every_lost_event_is_count
         # A busy machine may hold up a few calls, a call that waits for a broker all of them.
         assert sum(seconds > 1.0 for seconds in time_calls(predict, inputs[1:])) < 60
         away = monitor.status()
-        assert away.predictions == 6_001
-        assert away.dropped == away.internal_errors == 0
+        assert (away.predictions, away.dropped, away.internal_errors) == (6_001, 0, 0)
         assert away.events is not None
         assert away.events.dropped > 0
         own_broker.start()
@@ -160,6 +161,7 @@ def test_an_unreachable_broker_costs_no_prediction_and_every_lost_event_is_count
     counts = Counter(event["schema"] for event in arrived)
     assert counts == {"reference": len(reference.fields), "prediction": 6_001 - back.dropped}
     assert back.waiting == back.refused == 0
+    assert back.by_schema == counts + Counter(prediction=back.dropped)
 
 
 @pytest.mark.slow
@@ -179,6 +181,29 @@ def test_events_still_undelivered_at_exit_are_dropped_and_counted(
     assert "events were not delivered to kafka" in caplog.text
     assert "events to kafka: dropped 7\n" in str(monitor.status())
     assert "Connection refused" in str(monitor.status())
+
+
+@pytest.mark.parametrize("ending", ["closed", "replaced"])
+def test_a_producer_that_ends_has_counted_every_event_of_every_schema(ending: str) -> None:
+    """Also those that its client gives up only after it was asked to."""
+    destination = Kafka("127.0.0.1:1")
+    sink = destination.open(SOURCE)
+    sent = 0
+    for schema in ("prediction", "label", "alert", "kpi"):
+        own = [
+            SOURCE.envelope(schema, f"{place}", 0.0) | {"prediction_id": f"{place}"}
+            for place in range(1_000)
+        ]
+        sink.put(own)
+        sent += len(own)
+    if ending == "replaced":
+        sink._is_fatal = True
+        sink.poll()
+        assert sink.status().dropped == sent
+    sink.close(0.0)
+    sink.put([SOURCE.envelope("verdict", "late", 0.0)])
+    status = sink.status()
+    assert (status.dropped, status.delivered, status.waiting) == (sent + 1, 0, 0)
 
 
 @pytest.mark.slow

@@ -12,8 +12,12 @@ import pytest
 
 from mlmonitor import ConfigError, Monitor, Postgres, Reference
 from mlmonitor.cli.main import main
+from mlmonitor.events.sinks.postgres_sink import PostgresSink
 from mlmonitor.formats.events import EVENT_MODELS, STAGING_COLUMNS, encode_copy
+from mlmonitor.secret import Secret
 from support.references import fit_reference
+from support.store_events import START
+from support.store_events import EventSource as StoreEvents
 
 
 @pytest.fixture(scope="module")
@@ -171,9 +175,74 @@ def test_an_unreachable_database_costs_no_prediction_and_every_lost_event_is_cou
     assert not monitor.close(timeout_seconds=2.0)
     after = monitor.status().events
     assert after is not None
-    assert after.delivered == 0
-    assert after.dropped + after.waiting >= 6_000 + len(reference.fields)
+    assert (after.delivered, after.waiting) == (0, 0)
+    assert after.by_schema["prediction"] == 6_000
+    assert after.by_schema["reference"] == len(reference.fields)
+    assert after.dropped == sum(after.by_schema.values())
     assert "hunter2" not in repr(events) + repr(vars(events)) + monitor.status().to_json()
+
+
+def test_a_batch_under_way_hides_no_partition_and_blocks_no_reader(store_url: str) -> None:
+    """The partitions of a new day, also that of outcomes, are made before its transaction."""
+    source = StoreEvents()
+    with (
+        psycopg.connect(store_url) as blocker,
+        psycopg.connect(store_url, autocommit=True) as reader,
+    ):
+        blocker.execute("lock table mlmonitor.rollup_traffic in exclusive mode")
+        sink = PostgresSink(psycopg, Secret(store_url), 1 << 20)
+        sink.put([source.prediction(START)])
+        wait_for_lock(reader)
+        reader.execute("set lock_timeout = '2s'")
+        for table in ("prediction", "outcome"):
+            counted = reader.execute(f"select count(*) from mlmonitor.{table}")  # noqa: S608 - ours
+            assert counted.fetchone() == (0,)
+            child = f"mlmonitor.{table}_{START:%Y%m%d}"
+            assert reader.execute("select to_regclass(%s)", (child,)).fetchone() != (None,)
+        blocker.rollback()
+        assert sink.flush(60)
+        assert reader.execute("select count(*) from mlmonitor.prediction").fetchone() == (1,)
+        sink.close(1.0)
+
+
+def wait_for_lock(connection: psycopg.Connection[Any]) -> None:
+    """Wait until the sink's session waits for a lock."""
+    deadline = time.monotonic() + 60
+    waiting = (
+        "select count(*) from pg_stat_activity"
+        " where application_name = 'mlmonitor' and wait_event_type = 'Lock'"
+    )
+    while connection.execute(waiting).fetchone() == (0,) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def test_a_transaction_that_outlives_the_exit_counts_as_dropped_once(store_url: str) -> None:
+    """Nobody hears of its outcome, even if it is stored later."""
+    source = StoreEvents()
+    with psycopg.connect(store_url) as blocker, psycopg.connect(store_url) as reader:
+        blocker.execute("lock table mlmonitor.rollup_traffic in exclusive mode")
+        sink = PostgresSink(psycopg, Secret(store_url), 1 << 20)
+        sink.put([source.prediction(START) for _ in range(3)])
+        reader.autocommit = True
+        wait_for_lock(reader)
+        sink.close(0.1)
+        assert (sink.status().dropped, sink.status().waiting) == (3, 0)
+        blocker.rollback()
+    sink._thread.join(60)
+    assert (sink.status().dropped, sink.status().delivered) == (3, 0)
+
+
+def test_an_event_that_cannot_be_encoded_is_refused_and_counted(store_url: str) -> None:
+    """Such as a number beyond 64 bits; others are stored."""
+    sink = PostgresSink(psycopg, Secret(store_url), 1 << 20)
+    figure = StoreEvents().kpi(START, 1.0)
+    sink.put([figure | {"count": 1 << 70}])
+    sink.put([figure])
+    assert sink.flush(60)
+    status = sink.status()
+    assert (status.refused, status.delivered) == (1, 1)
+    assert status.last_error == "encoding: error"
+    sink.close(1.0)
 
 
 @pytest.mark.parametrize("url", ["host:5432", "postgresql://a:hunter2@[::1/x", None])

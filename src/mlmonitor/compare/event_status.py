@@ -1,7 +1,7 @@
 """The events of an event log by outcome, as its sink counts them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -10,7 +10,8 @@ class EventStatus:
 
     delivered: accepted by the broker, the database or the disk. waiting: on their way. dropped:
     there was no room, or no time left. refused: too large, or rejected. last_error: why
-    events were last dropped, refused or delayed.
+    events were last dropped, refused or delayed. by_schema: all events so far, such as
+    `prediction`; they add up to the four counts.
     """
 
     sink: str
@@ -19,6 +20,7 @@ class EventStatus:
     dropped: int = 0
     refused: int = 0
     last_error: str | None = None
+    by_schema: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def outcomes(self) -> Mapping[str, int]:

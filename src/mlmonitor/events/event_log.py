@@ -1,7 +1,9 @@
 """The event log of one pipeline: rows, labels and changes on their way to a sink."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from mlmonitor.buffer.inbox import Inbox
@@ -51,7 +53,8 @@ class EventLog:
     """Builds events and puts them into the sink of this process.
 
     Promise: nothing is opened before the first event, so it is opened in the process that sends it,
-        after any fork. A fault is held back and counted; no call of the host waits.
+        after any fork. A fault is held back and counted; no call of the host waits. Every event is
+        delivered, dropped or refused, or waits; an event after the end is dropped.
     """
 
     def __init__(
@@ -67,18 +70,27 @@ class EventLog:
         self._inbox, self._guard, self._deviations = inbox, inbox.guard, deviations
         self._ids = EventIds(model.instance)
         self._sink: EventSink | None = None
-        self._is_closed = False
+        self._is_closed, self._lost = False, 0
+        self._by_schema: Counter[str] = Counter()
         self._comparing: Comparing | None = None
         self._predictions: PredictionEvents | None = None
         self._labels: LabelEvents | None = None
         self._next_poll, self._skipped_labels = 0.0, 0
 
     def _put(self, events: Sequence[Content]) -> None:
-        if not events or self._is_closed:
+        if not events:
             return
-        if self._sink is None:
-            self._sink = self._destination.open(self._source)
-        self._sink.put(events, waits=self._inbox.has_batches)
+        self._by_schema[events[0]["schema"]] += len(events)
+        if self._is_closed:
+            self._lost += len(events)
+            return
+        try:
+            if self._sink is None:
+                self._sink = self._destination.open(self._source)
+            self._sink.put(events, waits=self._inbox.has_batches)
+        except Exception:
+            self._lost += len(events)
+            raise
 
     def ingest(self, state: ModelState, *, now: float) -> None:
         """Send the predictions that were read since the last call, and figures of their rows."""
@@ -233,8 +245,11 @@ class EventLog:
                 self._sink.close(timeout_seconds)
 
     def status(self) -> EventStatus | None:
-        """Return the counts of the sink; None before the first event."""
+        """Return the counts of the sink, and what never reached it; None before the first event."""
         statuses: list[EventStatus] = []
         with self._guard:
             statuses += [] if self._sink is None else [self._sink.status()]
-        return statuses[0] if statuses else None
+        if not statuses:
+            return None
+        dropped = statuses[0].dropped + self._lost
+        return replace(statuses[0], dropped=dropped, by_schema=dict(self._by_schema))

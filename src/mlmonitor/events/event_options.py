@@ -9,6 +9,7 @@ from typing import Literal, Self, get_args
 from zlib import crc32
 
 from mlmonitor.errors import ConfigError
+from mlmonitor.formats.events import clean_text
 from mlmonitor.secret import Secret
 
 IdForm = Literal["hashed", "plain"]
@@ -121,21 +122,6 @@ _match_library_id = re.compile(
 def is_library_id(identity: str) -> bool:
     """Whether this is a version 7 UUID, with the place of a batch's row or without."""
     return _match_library_id(identity) is not None
-
-
-_MOST_CHARACTERS = 1_000
-
-
-def clean_text(text: str) -> str:
-    """Return a text that every reader can store: valid, without U+0000, of bounded length."""
-    if not text.isascii():
-        text = text.encode("utf-8", "backslashreplace").decode()
-    if "\x00" in text:
-        text = text.replace("\x00", "\ufffd")
-    if len(text) > _MOST_CHARACTERS:
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        return f"{text[: _MOST_CHARACTERS - 17]}~{digest}"
-    return text
 
 
 def _check_names(option: str, names: object) -> frozenset[str]:

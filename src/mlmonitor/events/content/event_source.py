@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from mlmonitor.events.event_options import clean_text
-from mlmonitor.formats.events import VERSION
+from mlmonitor.formats.events import VERSION, clean_text
 
 Content = dict[str, Any]
 """An event as JSON has it; `schema` is its first key."""

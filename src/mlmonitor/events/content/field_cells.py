@@ -17,7 +17,8 @@ from mlmonitor.events.content.redaction import (
     disclose,
     hash_values,
 )
-from mlmonitor.events.event_options import EventOptions, clean_text
+from mlmonitor.events.event_options import EventOptions
+from mlmonitor.formats.events import clean_text
 from mlmonitor.records import Block, Declared, Field, Role
 from mlmonitor.reference.disclosure import LEAST_ROWS
 

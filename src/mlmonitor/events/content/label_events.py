@@ -22,8 +22,8 @@ from mlmonitor.events.content.redaction import (
     disclose,
     hash_values,
 )
-from mlmonitor.events.event_options import EventOptions, clean_text
-from mlmonitor.formats.events import EventIds
+from mlmonitor.events.event_options import EventOptions
+from mlmonitor.formats.events import EventIds, clean_text
 from mlmonitor.formats.reference import CategoricalReference, CountedEntry
 from mlmonitor.records import Role
 from mlmonitor.reference.disclosure import LEAST_ROWS

@@ -1,6 +1,5 @@
 """Events about a model as a whole: its reference, its alerts, its verdict."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
@@ -15,13 +14,13 @@ from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.compare.performance.task.task_plan import Evidence, infer_plan
 from mlmonitor.events.content.event_source import Content, EventSource, format_time
 from mlmonitor.events.content.redaction import Disclosure, disclose
-from mlmonitor.events.event_options import EventOptions, clean_text
-from mlmonitor.formats.events import hash_id
+from mlmonitor.events.event_options import EventOptions
+from mlmonitor.formats.events import clean_text, hash_id
 from mlmonitor.formats.reference import (
     CategoricalReference,
     CountedEntry,
     NumericReference,
-    dump,
+    compute_reference_id,
 )
 from mlmonitor.records import Declared, Role
 from mlmonitor.reference.plans import numeric_plan
@@ -116,7 +115,7 @@ def reference_events(
     Every process of a model sends the same events under the same ids.
     """
     content = reference.content
-    identity = hashlib.sha256(dump(content)).hexdigest()[:32]
+    identity = compute_reference_id(content)
     public = {field.name for field in declared.fields if field.public}
     parts = [(ALL, reference.entries(_ROLES))]
     parts += [

@@ -14,8 +14,8 @@ from mlmonitor.events.content.event_source import BLOCK_EVENTS, Content, EventSo
 from mlmonitor.events.content.field_cells import FieldCells, RowCells, pick_values
 from mlmonitor.events.content.redaction import hash_values
 from mlmonitor.events.content.row_calls import ONE_ROW, RowCalls, calls_of_rows
-from mlmonitor.events.event_options import EventOptions, clean_text
-from mlmonitor.formats.events import VERSION, EventIds
+from mlmonitor.events.event_options import EventOptions
+from mlmonitor.formats.events import VERSION, EventIds, clean_text
 from mlmonitor.records import Declared
 
 

@@ -10,7 +10,8 @@ from mlmonitor.capture.canonical import category_name
 from mlmonitor.capture.read.numbers import category_names, lookup_values, name_or_none
 from mlmonitor.capture.read.refusals import RefusalReason
 from mlmonitor.capture.values import Values
-from mlmonitor.events.event_options import EventOptions, clean_text
+from mlmonitor.events.event_options import EventOptions
+from mlmonitor.formats.events import clean_text
 from mlmonitor.formats.reference import FieldEntry
 from mlmonitor.records import Role
 from mlmonitor.reference.disclosure import LEAST_ROWS

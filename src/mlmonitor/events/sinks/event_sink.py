@@ -59,7 +59,12 @@ class EventCounter:
         """Return the counts."""
         with self._lock:
             return EventStatus(
-                self._sink, waiting=waiting, last_error=self.last_error, **self._counts
+                self._sink,
+                delivered=self._counts["delivered"],
+                waiting=waiting,
+                dropped=self._counts["dropped"],
+                refused=self._counts["refused"],
+                last_error=self.last_error,
             )
 
 

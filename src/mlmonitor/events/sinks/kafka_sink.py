@@ -18,6 +18,7 @@ from mlmonitor.secret import Secret
 
 _WAIT_SECONDS = 10.0  # without any delivery, after which a batch job waits no longer
 _WAIT_STEP_SECONDS = 0.02
+_PURGE_SECONDS = 2.0  # for the client's threads to report what they gave up
 _ANY_PARTITION = -1  # the one of the key
 
 
@@ -56,8 +57,10 @@ class KafkaSink:
         self._is_fatal = self._is_fatal or bool(error.fatal())
 
     def _report(self, error: Any, _message: Any) -> None:
-        """Count a message that could not be delivered."""
+        """Count a message that could not be delivered, unless its producer has ended."""
         with self._lock:
+            if self._producer is None:
+                return None
             self._failed += 1
         errors = self._kafka.KafkaError
         if error.code() in (errors._PURGE_QUEUE, errors._PURGE_INFLIGHT):  # noqa: SLF001 - of the client
@@ -99,7 +102,7 @@ class KafkaSink:
             except BufferError:
                 if not (waits and self._wait_for_room()):
                     break
-            except (self._kafka.KafkaException, ValueError, TypeError) as error:
+            except Exception as error:  # noqa: BLE001 - one message; the others are handed over
                 reason = describe_error(error.args[0] if error.args else error, self._secrets)
                 self._counter.add("refused", 1, reason)
                 refused += 1
@@ -147,11 +150,18 @@ class KafkaSink:
                 self._end_producer()
 
     def _end_producer(self) -> None:
+        """Give up what is not delivered; what the client does not report in time is dropped."""
         producer = self._producer
         self._update_delivered()
         producer.purge()
-        producer.poll(0)
+        deadline = time.monotonic() + _PURGE_SECONDS
+        while len(producer) and time.monotonic() < deadline:  # its threads report one by one
+            producer.poll(_WAIT_STEP_SECONDS)
         self._update_delivered()
+        unreported = self._produced - self._failed - self._delivered
+        if unreported:
+            self._failed += unreported
+            self._counter.add("dropped", unreported)
         self._producer = None
         producer.close()
         ctypes.pythonapi.Py_DecRef(ctypes.py_object(producer))
@@ -172,6 +182,7 @@ class KafkaSink:
 
     def status(self) -> EventStatus:
         """Return the counts so far."""
-        if self._producer is not None:
-            self._producer.poll(0)
+        producer = self._producer
+        if producer is not None:  # outside of the lock: a batch that waits for room holds it
+            producer.poll(0)
         return self._counter.status(waiting=self._update_delivered())

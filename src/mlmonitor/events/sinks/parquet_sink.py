@@ -107,12 +107,16 @@ class ParquetSink:
         schema: StagingSchema = events[0]["schema"]
         try:
             file = self._files.get(schema) or self._begin(schema)
-            if file is None:
-                return self._counter.add("dropped", len(events), "max_total_bytes is reached")
-            file.events += events
+        except OSError as error:
+            reason = f"{type(error).__name__} while opening"
+            return self._counter.add("dropped", len(events), reason)
+        if file is None:
+            return self._counter.add("dropped", len(events), "max_total_bytes is reached")
+        file.events += events
+        try:
             if len(file.events) >= _GROUP_ROWS:
                 file.write()
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - also a number that Arrow does not take
             return self._lose(schema, error)
         if file.bytes >= self._limits.file_bytes:
             self._complete(schema)
@@ -126,7 +130,7 @@ class ParquetSink:
         self._files[schema] = _ParquetFile(self._folder / f"{stem}{self.suffix}{PART}", schema)
         return self._files[schema]
 
-    def _lose(self, schema: StagingSchema, error: OSError) -> None:
+    def _lose(self, schema: StagingSchema, error: Exception) -> None:
         """Count the events of a file that cannot be written, and abandon it."""
         file = self._files.pop(schema, None)
         if file is not None:
@@ -140,7 +144,7 @@ class ParquetSink:
         try:
             file.close()
             file.path.replace(file.path.with_suffix(""))
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - as above
             return self._lose(schema, error)
         del self._files[schema]
         self._counter.add("delivered", file.written)

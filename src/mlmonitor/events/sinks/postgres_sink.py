@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mlmonitor.compare.event_status import EventStatus
@@ -27,6 +27,12 @@ _WAIT_SECONDS = 10.0  # without any delivery, after which a batch job waits no l
 _ORDER: Sequence[StagingSchema] = ("reference", "prediction", "label", "kpi", "alert", "verdict")
 """References first, because rollups need the bins of the fields; labels after predictions."""
 _JOINED: Sequence[StagingSchema] = ("prediction", "label")
+_TABLES_BY_DAY: Mapping[StagingSchema, Sequence[str]] = {
+    "prediction": ("prediction", "outcome"),
+    "label": ("label",),
+    "kpi": ("kpi",),
+}
+"""The tables with a partition for each day of the events of a schema."""
 
 _NO_TABLES = ("3F000", "42883", "42P01")
 _OUTAGES = ("08", "53", "55", "57", "58", "40", "25", "28", "3D")
@@ -36,11 +42,12 @@ THREAD_NAME = "mlmonitor-events"
 
 
 class _Chunk(NamedTuple):
-    """Rows of one schema in the binary form of COPY, and how many they are."""
+    """Rows of one schema in the binary form of COPY, how many they are, and their days."""
 
     schema: StagingSchema
     events: int
     rows: bytes
+    days: frozenset[str]
 
 
 class PostgresSink:
@@ -58,8 +65,9 @@ class PostgresSink:
         self._changed = threading.Condition()
         self._chunks: deque[_Chunk] = deque()
         self._bytes = self._waiting = 0
-        self._is_closing = self._is_flushing = False
+        self._is_closing = self._is_flushing = self._is_abandoned = False
         self._connection: Any = None
+        self._partitions: set[tuple[str, str]] = set()
         self._retry_seconds = _FIRST_RETRY_SECONDS
         self._rechecks = RecheckTimes()
         self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
@@ -67,17 +75,21 @@ class PostgresSink:
 
     def put(self, events: Sequence[Content], *, waits: bool = False) -> None:
         """Queue events of one schema; those without room are dropped and counted."""
-        schema: StagingSchema = events[0]["schema"]
-        rows = encode_copy(schema, events)[_HEAD_BYTES:-_END_BYTES]
+        try:
+            chunk = _encode(events)
+        except Exception as error:  # noqa: BLE001 - such as a number beyond 64 bits
+            self._counter.add("refused", len(events), f"encoding: {type(error).__name__}")
+            return
+        size = len(chunk.rows)
         with self._changed:
-            has_room = self._bytes + len(rows) <= self._limit_bytes
+            has_room = self._bytes + size <= self._limit_bytes
             if not has_room and waits:
-                has_room = self._wait_for_room(len(rows))
+                has_room = self._wait_for_room(size)
             if not has_room or self._is_closing:
                 self._counter.add("dropped", len(events), self._counter.last_error or "no room")
                 return
-            self._chunks.append(_Chunk(schema, len(events), rows))
-            self._bytes += len(rows)
+            self._chunks.append(chunk)
+            self._bytes += size
             self._waiting += len(events)
             self._changed.notify_all()
 
@@ -102,7 +114,11 @@ class PostgresSink:
             return done
 
     def close(self, timeout_seconds: float) -> None:
-        """Flush; drop and count what is left, unless its transaction is under way."""
+        """Flush; drop and count what is left.
+
+        A transaction that is under way and does not end in a second is counted as dropped: nobody
+        would hear of its outcome.
+        """
         if os.getpid() != self._pid:
             return
         self.flush(timeout_seconds)
@@ -115,6 +131,11 @@ class PostgresSink:
                 self._counter.add("dropped", lost)
             self._changed.notify_all()
         self._thread.join(min(max(timeout_seconds, 0.1), 1.0))
+        with self._changed:
+            self._is_abandoned = self._waiting > 0
+            if self._is_abandoned:
+                self._counter.add("dropped", self._waiting)
+                self._waiting = 0
 
     def status(self) -> EventStatus:
         """Return the counts so far."""
@@ -193,6 +214,8 @@ class PostgresSink:
     def _settle(self, chunks: Sequence[_Chunk], outcome: str) -> None:
         events = sum(chunk.events for chunk in chunks)
         with self._changed:
+            if self._is_abandoned:
+                return
             self._counter.add(outcome, events)
             self._waiting -= events
             self._bytes -= sum(len(chunk.rows) for chunk in chunks)
@@ -206,8 +229,9 @@ class PostgresSink:
             return not self._is_closing
 
     def _write(self, chunks: Sequence[_Chunk]) -> None:
-        """Write a batch in one transaction."""
+        """Write a batch in one transaction, once there are partitions for its days."""
         connection = self._connect()
+        self._make_partitions(connection, chunks)
         present = {chunk.schema for chunk in chunks}
         with connection.transaction(), connection.cursor() as cursor:
             for schema in _ORDER:
@@ -216,6 +240,22 @@ class PostgresSink:
             for schema in _ORDER:
                 if schema in present:
                     cursor.execute(f"select mlmonitor.merge_{schema}()")
+
+    def _make_partitions(self, connection: Any, chunks: Sequence[_Chunk]) -> None:
+        """Make the partitions of days that are new to this connection, each by itself.
+
+        Attaching one locks the default partition against every reader until its transaction ends,
+        which that of a batch does much later.
+        """
+        places = {
+            (table, day)
+            for chunk in chunks
+            for day in chunk.days
+            for table in _TABLES_BY_DAY.get(chunk.schema, ())
+        }
+        for table, day in sorted(places - self._partitions):
+            connection.execute("select mlmonitor.create_partition(%s, %s::date)", (table, day))
+            self._partitions.add((table, day))
 
     def _connect(self) -> Any:
         if self._connection is None:
@@ -227,6 +267,7 @@ class PostgresSink:
                 options="-c timezone=UTC -c client_min_messages=warning",
             )
             self._connection = connection
+            self._partitions.clear()
             connection.execute("select mlmonitor.begin_staging()")
         return self._connection
 
@@ -234,6 +275,14 @@ class PostgresSink:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def _encode(events: Sequence[Content]) -> _Chunk:
+    schema: StagingSchema = events[0]["schema"]
+    rows = encode_copy(schema, events)[_HEAD_BYTES:-_END_BYTES]
+    is_by_day = schema in _TABLES_BY_DAY
+    days = frozenset(event["time"][:10] for event in events) if is_by_day else frozenset()
+    return _Chunk(schema, len(events), rows, days)
 
 
 def _copy(cursor: Any, schema: StagingSchema, rows: Sequence[bytes]) -> None:

@@ -36,6 +36,7 @@ from mlmonitor.formats.events.event_records import (
 )
 from mlmonitor.formats.events.prediction_block import PredictionBlock
 from mlmonitor.formats.events.recheck_times import MATCH_MISSED, RecheckTimes
+from mlmonitor.formats.events.stored_text import clean_text
 
 __all__ = [
     "EVENT_BYTES",
@@ -60,6 +61,7 @@ __all__ = [
     "VerdictEvent",
     "build_record_types",
     "check_event",
+    "clean_text",
     "decode_events",
     "dump_event",
     "encode_copy",

@@ -33,6 +33,7 @@ from mlmonitor.formats.reference.file import (
     VERSION,
     GroupedRows,
     ReferenceFile,
+    compute_reference_id,
     dump,
     load,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "SegmentField",
     "SegmentReference",
     "TextReference",
+    "compute_reference_id",
     "counted",
     "derived_names",
     "drop_features",

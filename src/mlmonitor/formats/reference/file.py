@@ -1,5 +1,6 @@
 """The file of a reference, and the validation of everything read from it."""
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -159,6 +160,11 @@ def dump(content: ReferenceFile) -> bytes:
     data = content.model_dump_json(indent=1).encode() + b"\n"
     _check_size(data)
     return data
+
+
+def compute_reference_id(content: ReferenceFile) -> str:
+    """Return the id of a reference in the event log and the store: a hash of all it contains."""
+    return hashlib.sha256(dump(content)).hexdigest()[:32]
 
 
 def _check_size(data: bytes) -> None:

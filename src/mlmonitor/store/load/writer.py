@@ -150,13 +150,17 @@ class BatchWriter:
 
     def _make_partitions(self, connection: Any, batch: EventBatch) -> None:
         """Make the partitions of days that this process has not loaded yet, each by itself."""
-        days = {
+        days: set[tuple[str, str]] = {
             (schema, event["time"][:10])
             for schema in _PARTITIONED
             for event in batch.events.get(schema, ())
         }
         if batch.predictions is not None:
-            days |= {("prediction", day) for day in batch.predictions.days}
+            days |= {
+                (table, day)
+                for day in batch.predictions.days
+                for table in ("prediction", "outcome")  # of its labels, by its own time
+            }
         for schema, day in sorted(days - self._days):
             connection.execute("select mlmonitor.create_partition(%s, %s::date)", (schema, day))
             self._days.add((schema, day))
