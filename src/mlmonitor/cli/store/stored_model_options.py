@@ -15,6 +15,11 @@ def add_stored_model(parser: argparse.ArgumentParser) -> None:
     add_database(parser)
     parser.add_argument("--model", help="the model's name in the store")
     parser.add_argument("--model-version", default="", help="its version")
+    add_period(parser)
+
+
+def add_period(parser: argparse.ArgumentParser) -> None:
+    """Add the options that bound a period of the store."""
     parser.add_argument("--since", type=_read_time, help="such as 2026-01-31, in UTC; included")
     parser.add_argument("--until", type=_read_time, help="not included")
 
