@@ -15,6 +15,7 @@ from mlmonitor.derived.embedding import EmbeddingColumns
 from mlmonitor.formats.reference import EmbeddingReference
 from mlmonitor.records import Floats
 from mlmonitor.testing import ManualClock
+from support.rates import highest_rate
 from support.references import fit_reference
 
 Draw = Callable[[np.random.Generator, int], Any]
@@ -100,8 +101,8 @@ def everything(rng: np.random.Generator, rows: int) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [600, 3_000])
-def test_without_drift_derived_fields_are_quiet(size: int) -> None:
-    """Of many small references, hardly one is ever said to have changed: halves are held out."""
+def test_without_drift_few_models_alert_for_their_derived_fields(size: int) -> None:
+    """Fewer than one in four, as thirty support; halves of the small references are held out."""
     streams, wrong = 30, 0
     for seed in range(streams):
         rng = np.random.default_rng([seed, size])
@@ -112,7 +113,7 @@ def test_without_drift_derived_fields_are_quiet(size: int) -> None:
             seed=seed,
         )
         wrong += bool(alerts(reference, everything, rng, 3_000))
-    assert binomtest(wrong, streams, 0.01, "greater").pvalue > 1e-3
+    assert highest_rate(wrong, streams) < 0.25
 
 
 @pytest.mark.slow

@@ -136,6 +136,7 @@ def pick_fields(status: dict[str, Any]) -> dict[str, list[Any]]:
     }
 
 
+@pytest.mark.slow
 def test_processes_find_together_from_the_store_what_one_with_all_rows_would(
     store: Connection,
     reference: Reference,

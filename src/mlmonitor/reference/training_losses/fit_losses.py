@@ -6,6 +6,10 @@ import numpy as np
 
 from mlmonitor.aggregate.outcomes.row_losses import LossBins, measure_losses
 from mlmonitor.formats.reference.loss_entries import LossReference
+from mlmonitor.reference.training_losses.exact_predictions import (
+    count_exact_predictions,
+    warn_of_exact_predictions,
+)
 from mlmonitor.reference.training_losses.rank_pairs import RANKED, pair_training_rows
 from mlmonitor.reference.training_losses.training_outcomes import Column, read_training_outcomes
 
@@ -13,11 +17,12 @@ from mlmonitor.reference.training_losses.training_outcomes import Column, read_t
 def fit_losses(predictions: Mapping[str, Column], actual: Column | None) -> list[LossReference]:
     """Return the losses of each measure; none without actuals that can be compared.
 
-    Price: one pass over the pairs at fit.
+    Predictions that are suspiciously exact are logged. Price: one pass over the pairs at fit.
     """
     outcomes = None if actual is None else read_training_outcomes(predictions, actual)
     if outcomes is None:
         return []
+    warn_of_exact_predictions(count_exact_predictions(outcomes), outcomes.block.rows)
     entries = []
     by_measure = measure_losses(outcomes.plan, outcomes.block)
     by_measure[RANKED] = pair_training_rows(outcomes.plan, outcomes.block)
