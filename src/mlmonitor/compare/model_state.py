@@ -21,7 +21,7 @@ from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.drift.row_dependence import find_group_column
 from mlmonitor.compare.estimated.begin_estimates import begin_estimate_alerts
 from mlmonitor.compare.estimated.estimate_alerts import EstimateAlerts
-from mlmonitor.compare.estimated.estimator import listeners_of
+from mlmonitor.compare.estimated.labelled_pairs import listeners_of
 from mlmonitor.compare.figures.attributions import Attributions
 from mlmonitor.compare.figures.begin_figures import begin_figures
 from mlmonitor.compare.figures.kpis import Kpis

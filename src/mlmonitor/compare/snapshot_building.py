@@ -160,6 +160,7 @@ def _build_labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot
     waiting = len(inbox.labels) if state.labels is None else 0
     tracker = None if state.labels is None else state.labels.tracker
     performance = None if tracker is None else tracker.performance()
+    fault = None if state.risk is None else state.risk.faults.label_fault
     estimator = state.traffic.estimator
     if estimator is not None:
         estimator.advance(now)
@@ -169,13 +170,15 @@ def _build_labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot
         evicted=state.pending.evicted,
         errors=None if state.labels is None else _copy(state.labels.errors),
         performance=performance,
-        estimated=None if estimator is None else estimator.performance(performance),
+        estimated=None
+        if estimator is None
+        else estimator.performance(performance, trusts_labels=fault is None),
         cohorts=()
         if tracker is None
         else tracker.cohorts(now=now, estimated=estimates_by_period(estimator)),
         selection=None if tracker is None else tracker.selection(now=now),
         risks={} if state.risk is None else state.risk.risks,
-        fault=None if state.risk is None else state.risk.faults.label_fault,
+        fault=fault,
         alerts=tuple(
             alert
             for part in (state.risk, state.estimates)

@@ -170,7 +170,8 @@ def _write_performance(status: Status) -> list[str]:
         lines.append(f"performance on {p.count:,} labelled: {performance_text(p)}")
     if status.estimated is not None:
         text = performance_text(status.estimated)
-        lines.append(f"estimated without labels: {text}; right if {status.estimated.assumption}")
+        condition = status.estimated.refutation or f"right if {status.estimated.assumption}"
+        lines.append(f"estimated without labels: {text}; {condition}")
     if status.performance is not None and status.training_metrics:
         trained = (
             f"{truncate(k, NAME_COLUMNS)} {short(v)}" for k, v in status.training_metrics.items()

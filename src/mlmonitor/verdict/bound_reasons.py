@@ -64,9 +64,12 @@ def estimate_reason(snapshot: ModelSnapshot, limits: VerdictLimits) -> VerdictRe
         loss = to_loss(measure, estimate)
         limit = to_measure(measure, to_measure(measure, trained) * (1 + limits.tolerance))
         is_beyond = loss.low > to_measure(measure, limit)
+        refutation = estimated.refutation if measure in estimated.refuted else None
         text = (
             f"{measure} is estimated at {short(estimate.value)} ({short(estimate.low)} to "
             f"{short(estimate.high)}) without labels, and was {short(trained)} at training: "
+        )
+        text += refutation or (
             f"{'beyond' if is_beyond else 'not beyond'} the tolerance, if {estimated.assumption}"
         )
         return VerdictReason(

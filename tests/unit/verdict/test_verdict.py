@@ -470,6 +470,18 @@ def test_a_concept_that_changes_after_a_fault_of_labels_calls_for_retraining() -
     assert service.run_day(another_concept).action == "retrain"
 
 
+def test_a_relation_that_becomes_much_weaker_at_once_calls_for_retraining() -> None:
+    """It is not gone, so the labels still belong to the predictions."""
+
+    def weakened(rng: np.random.Generator, rows: int) -> Rows:
+        drawn = draw(rng, rows)
+        return drawn._replace(actual=10 + 0.2 * (drawn.actual - 10) + 2 * rng.normal(size=rows))
+
+    service = Service()
+    service.run_day(calm, rows=600)
+    assert service.run_day(weakened, rows=2_000).action == "retrain"
+
+
 def test_a_concept_that_changes_bit_by_bit_calls_for_retraining_although_nothing_else_moves() -> (
     None
 ):

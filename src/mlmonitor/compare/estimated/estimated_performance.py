@@ -5,6 +5,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from mlmonitor.compare.performance.estimate import Estimate, MeasuresByName
+from mlmonitor.formatting import amount, short
+
+_MOST_REFUTED = 2
 
 
 class EstimateGap(NamedTuple):
@@ -25,6 +28,8 @@ class EstimatedPerformance(MeasuresByName):
     Immutable; the basis of each is `estimated`, and `count` is the number of predictions.
     assumption: what has to hold, in words. fields: features on which the calibration depends.
     gap: by measure, the estimate beside the realised value, on the rows labelled since the start.
+    refuted: the same of measures whose estimate is wrong, on the newest 1,000 to 2,000 labelled
+    rows; neither alerts nor verdicts rest on them.
     """
 
     def __init__(
@@ -34,10 +39,12 @@ class EstimatedPerformance(MeasuresByName):
         *,
         fields: tuple[str, ...] = (),
         gap: Mapping[str, EstimateGap] | None = None,
+        refuted: Mapping[str, EstimateGap] | None = None,
     ) -> None:
         self.task: str = task
         self.fields: tuple[str, ...] = fields
         self.gap: Mapping[str, EstimateGap] = MappingProxyType(dict(gap or {}))
+        self.refuted: Mapping[str, EstimateGap] = MappingProxyType(dict(refuted or {}))
         self._by_name = {
             name: estimate._replace(basis="estimated") for name, estimate in estimates.items()
         }
@@ -50,6 +57,18 @@ class EstimatedPerformance(MeasuresByName):
     def count(self) -> int:
         """Predictions behind the estimates."""
         return max((estimate.count for estimate in self._estimates.values()), default=0)
+
+    @property
+    def refutation(self) -> str | None:
+        """Which estimates the labels refute, and by how much; None if they refute none."""
+        gaps = [
+            f"{measure} {short(gap.realised)} where {short(gap.estimated)} was estimated"
+            for measure, gap in list(self.refuted.items())[:_MOST_REFUTED]
+        ]
+        if not gaps:
+            return None
+        labels = max(gap.count for gap in self.refuted.values())
+        return f"the labels refute this estimate: {', '.join(gaps)} ({amount(labels, 'label')})"
 
     @property
     def assumption(self) -> str:

@@ -1,6 +1,6 @@
 """Estimates the performance of live predictions before their labels arrive."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,8 +18,12 @@ from mlmonitor.compare.estimated.expected_measures import (
     estimate_errors,
     estimate_multiclass,
 )
+from mlmonitor.compare.estimated.labelled_estimates import (
+    LOOSE_TOLERANCE,
+    TOLERANCE,
+    LabelledEstimates,
+)
 from mlmonitor.compare.estimated.live_outputs import LiveOutputs, unify_name
-from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
 from mlmonitor.compare.performance.estimate import Estimate
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.formats.reference.calibration_entries import CalibrationReference
@@ -80,6 +84,7 @@ class Estimator:
         self._cohorts = CohortEstimates(cohort_seconds, self._labelled.nbytes, self._compute)
         self._codes: Counts | None = None
         self._losses: ExpectedLosses | None = None
+        self._newest: LabelledEstimates | None = None
 
     def watch(self, losses: ExpectedLosses) -> None:
         """Add the expected loss of each live row to these sums from now on."""
@@ -124,10 +129,13 @@ class Estimator:
             older = self._halves[1] if passed == 1 else self._new_sums()
             self._halves = older, self._new_sums()
 
-    def performance(self, realised: Performance | None = None) -> EstimatedPerformance | None:
+    def performance(
+        self, realised: Performance | None = None, *, trusts_labels: bool = True
+    ) -> EstimatedPerformance | None:
         """Return the estimates of the window; None without predictions.
 
-        realised: the performance of the rows that were labelled.
+        realised: the performance of the rows that were labelled. trusts_labels: whether labels can
+        refute an estimate; False if they have a fault.
         """
         window = self._halves[0].copy()
         window.merge(self._halves[1])
@@ -136,8 +144,17 @@ class Estimator:
             return None
         fields = join_fields(self._curves)
         return EstimatedPerformance(
-            self.calibration.task, estimates, fields=fields, gap=self._compute_gap(realised)
+            self.calibration.task,
+            estimates,
+            fields=fields,
+            gap=self._compute_gap(realised),
+            refuted=self.refuted if trusts_labels else {},
         )
+
+    @property
+    def refuted(self) -> Mapping[str, EstimateGap]:
+        """The gap of each measure whose estimate the newest labels refute."""
+        return {} if self._newest is None else self._newest.find_refuted(self._compute)
 
     def by_cohort(self) -> Mapping[int, Mapping[str, Estimate]]:
         """Return the estimates by period of prediction, as `CohortTable` counts periods.
@@ -149,6 +166,8 @@ class Estimator:
     def begin(self, plan: OutcomePlan) -> None:
         """Prepare for labelled pairs; pairs of another task or of other classes are left out."""
         self._codes, self._labelled = None, self._new_sums()
+        tolerance = LOOSE_TOLERANCE if join_fields(self._curves) else TOLERANCE
+        self._newest = LabelledEstimates(plan, self._new_sums, tolerance=tolerance)
         if plan.task != self.calibration.task:
             return
         codes = {unify_name(name): code for code, name in enumerate(self.calibration.classes)}
@@ -164,7 +183,7 @@ class Estimator:
             return
         if self.calibration.task == "regression":
             is_known = ~(np.isnan(block.predicted) | np.isnan(block.actual))
-            self._add(self._labelled, self._score(block.predicted[None, is_known], None, None))
+            self._add_labelled(block, self._score(block.predicted[None, is_known], None, None))
             return
         if not len(block.scores):
             return
@@ -175,7 +194,14 @@ class Estimator:
         if not self.calibration.is_probability:
             with np.errstate(divide="ignore"):
                 scores = np.log(scores / (1 - scores))  # they were made probabilities to be kept
-        self._add(self._labelled, self._score(scores[:, is_known], predicted[is_known], None))
+        self._add_labelled(block, self._score(scores[:, is_known], predicted[is_known], None))
+
+    def _add_labelled(self, block: OutcomeBlock, rows: _ScoredRows) -> None:
+        added = self._new_sums()
+        self._add(added, rows)
+        self._labelled.merge(added)
+        if self._newest is not None:
+            self._newest.ingest(block, added)
 
     def _compute_gap(self, realised: Performance | None) -> Mapping[str, EstimateGap]:
         if realised is None or self._codes is None:
@@ -252,29 +278,8 @@ class Estimator:
     @property
     def nbytes(self) -> int:
         """Memory held."""
-        return 3 * self._labelled.nbytes + self._cohorts.nbytes
-
-
-class LabelledPairs:
-    """Passes labelled pairs to an estimator."""
-
-    def __init__(self, estimator: Estimator) -> None:
-        self._estimator = estimator
-
-    def begin(self, plan: OutcomePlan, effects: GroupEffects | None) -> None:
-        """Prepare for pairs of this task; the groups of their rows do not matter."""
-        del effects
-        self._estimator.begin(plan)
-
-    def ingest(self, block: OutcomeBlock, predicted_at: Floats) -> None:
-        """Add pairs; the time of prediction does not matter."""
-        del predicted_at
-        self._estimator.ingest_pairs(block)
-
-
-def listeners_of(estimator: Estimator | None) -> Sequence[LabelledPairs]:
-    """Return what passes pairs to the estimator, if there is one."""
-    return () if estimator is None else (LabelledPairs(estimator),)
+        newest = 0 if self._newest is None else self._newest.nbytes
+        return 3 * self._labelled.nbytes + self._cohorts.nbytes + newest
 
 
 def estimates_by_period(estimator: Estimator | None) -> Mapping[int, Mapping[str, Estimate]]:

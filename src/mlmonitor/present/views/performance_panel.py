@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mlmonitor.compare.estimated.estimated_performance import EstimatedPerformance
 from mlmonitor.compare.performance.classification import CalibrationBin
 from mlmonitor.compare.performance.estimate import Estimate
 from mlmonitor.compare.performance.performance import MEASURES, Performance
@@ -73,7 +74,7 @@ class CalibrationPoint:
 class PerformancePanel:
     """All that labels say, and estimates without them; empty parts are left out of the page.
 
-    assumption: what has to hold for the estimates.
+    assumption: a sentence about what has to hold for the estimates, or that labels refute them.
     """
 
     summary: str
@@ -95,19 +96,27 @@ def build_performance_panel(reading: ModelReading) -> PerformancePanel | None:
         if estimated is None or not estimates:
             return None
         text = "No label has arrived; estimated from the model's own scores."
-        return PerformancePanel(text, estimates, estimated.assumption, None, (), (), (), ())
+        return PerformancePanel(text, estimates, _qualify(estimated), None, (), (), (), ())
     main = _choose_main_measure(performance)
     names = list(performance.confusion) if performance.task in ("binary", "multiclass") else []
     return PerformancePanel(
         summary=_summarise(reading, performance),
         tiles=(*_build_tiles(reading, performance), *estimates),
-        assumption=estimated.assumption if estimated is not None and estimates else "",
+        assumption=_qualify(estimated) if estimated is not None and estimates else "",
         cohorts=chart_cohorts(status.cohorts, main, status.training_metrics),
         buckets=tuple(chart_buckets(performance)),
         classes=tuple(map(show_name, names[:_MOST_CLASSES])),
         confusion=_build_confusion(performance.confusion, names[:_MOST_CLASSES]) if names else (),
         calibration=tuple(map(_place_bin, performance.calibration)),
     )
+
+
+def _qualify(estimated: EstimatedPerformance) -> str:
+    """What has to hold for the estimates, or that it does not."""
+    refutation = estimated.refutation
+    if refutation is not None:
+        return f"{refutation[0].upper()}{refutation[1:]}."
+    return f"Estimates assume that {estimated.assumption}."
 
 
 def _list_estimates(reading: ModelReading) -> tuple[MeasureTile, ...]:

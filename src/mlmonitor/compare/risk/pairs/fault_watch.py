@@ -15,13 +15,13 @@ from mlmonitor.compare.risk.pairs.label_faults import (
 )
 from mlmonitor.compare.risk.pairs.recent_pairs import KEPT_PAIRS, RecentPairs, cut_pairs
 
-_SIZES: Final = (32, 64, 128, 256, KEPT_PAIRS)
+_SIZES: Final = (32, 64, 128, 256, 512, KEPT_PAIRS)
 """The numbers of newest pairs that are examined: nobody knows when a fault began."""
 
 _REFUTING: Final = 64
 """Pairs after the last ones with a fault that clear it if their loss has no fault."""
 
-_PROVING: Final = KEPT_PAIRS // 2
+_PROVING: Final = 256
 """Pairs with a tolerated loss that show a drift to be harmless."""
 
 
@@ -33,14 +33,14 @@ class LabelFaultWatch:
 
     Labels that are unrelated to predictions are a fault only if no feature, prediction or actual
     has drifted; a drift of which many pairs had a tolerated loss does not count.
-    Price: 40 bytes for each of 512 pairs; a few milliseconds for new pairs with a large loss.
+    Price: 40 bytes for each of 1,024 pairs; some milliseconds for new pairs with a large loss.
     """
 
     def __init__(self) -> None:
         self.fault: CommonCause | None = None
         """The newest fault that nothing has refuted."""
         self._pairs = RecentPairs()
-        self._new_pairs = self._pairs_since_fault = 0
+        self._new_pairs = self._pairs_since_fault = self._worse_pairs = 0
         self._usual: frozenset[str] = frozenset()
         self._sound_pairs: dict[Hashable, int] = {}
 
@@ -68,8 +68,10 @@ class LabelFaultWatch:
         windows = [cut_pairs(pairs, slice(-size, None)) for size in _SIZES if size <= pairs.rows]
         worse = [window for window in windows if list_worse(plan, window, tolerated)]
         if not worse:
+            self._worse_pairs = 0
             self._learn(plan, windows, tolerated, added)
             return
+        self._worse_pairs += added
         fault = self._find(plan, worse, tolerated, may_be_unrelated=may_be_unrelated)
         if fault is not None:
             self.fault, self._pairs_since_fault = fault, 0
@@ -104,7 +106,10 @@ class LabelFaultWatch:
             for fault in list_faults(plan, window, tolerated):
                 if fault.title not in self._usual:
                     return fault
-        if may_be_unrelated and any(are_unrelated(plan, w, tolerated) for w in windows):
+        # A relation that has only become weaker shows in more pairs, so a few of many do not count.
+        least = min(self._worse_pairs, KEPT_PAIRS) / 2
+        long = (window for window in windows if window.rows >= least)
+        if may_be_unrelated and any(are_unrelated(plan, window, tolerated) for window in long):
             return UNRELATED
         return None
 

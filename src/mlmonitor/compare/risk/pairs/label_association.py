@@ -8,6 +8,7 @@ from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
 from mlmonitor.records import Counts, Floats
 
 _LEAST_EACH = 10  # rows of each of two classes
+_BY_CHANCE = 2.0  # standard errors
 _ERRORS = 3.0  # standard errors that the association may be larger than it seems
 
 
@@ -16,6 +17,11 @@ class Association(NamedTuple):
 
     value: float
     error: float
+
+    @property
+    def may_be_none(self) -> bool:
+        """Whether it is no larger than in most samples without any association."""
+        return self.value <= _BY_CHANCE * self.error
 
     @property
     def high(self) -> float:
@@ -76,9 +82,12 @@ def _associate_classes(plan: OutcomePlan, block: OutcomeBlock) -> Association | 
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / rows
     excess = float(((table - expected) ** 2 / expected).sum())
     freedom = float((table.shape[0] - 1) * (table.shape[1] - 1))
-    share = max(excess - freedom, 0.0) / (rows * most)
     # The statistic has a standard deviation of sqrt(2 freedom) if the classes are independent.
-    high = share + _ERRORS * (2 * freedom) ** 0.5 / (rows * most)
+    deviation = (2 * freedom) ** 0.5 / (rows * most)
+    share = max(excess - freedom, 0.0) / (rows * most)
+    if share <= _BY_CHANCE * deviation:
+        return Association(0.0, ((share + _ERRORS * deviation) ** 0.5) / _ERRORS)
+    high = share + _ERRORS * deviation
     return Association(share**0.5, (high**0.5 - share**0.5) / _ERRORS)
 
 

@@ -94,9 +94,9 @@ def list_faults(
 def are_unrelated(
     plan: OutcomePlan, block: OutcomeBlock, tolerated: Sequence[ToleratedLoss]
 ) -> bool:
-    """Whether labels follow predictions less than half as closely as at training, if at all."""
+    """Whether labels may follow predictions by chance alone, and less than half as at training."""
     association = measure_association(plan, block)
-    if association is None:
+    if association is None or not association.may_be_none:
         return False
     trained = max((_imply(plan, block, limit) for limit in tolerated), default=0.0)
     return association.high < _RELATED * trained

@@ -6,7 +6,7 @@ import numpy as np
 
 from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock
 
-KEPT_PAIRS: Final = 512
+KEPT_PAIRS: Final = 1_024
 
 
 class RecentPairs:
