@@ -135,6 +135,103 @@ _RISK = Row(
     ),
 )
 
+_CHALLENGER = f"{MODEL}, challenger"
+
+_CHALLENGERS = Row(
+    "Challengers",
+    (
+        Panel(
+            "timeseries",
+            "Loss of the challenger minus that of the champion",
+            "The mean difference with its confidence sequence, which holds at any time, and the "
+            "limit. The challenger wins once the whole interval is below the limit, the champion "
+            "once it is above. Of the process where it is highest.",
+            (
+                Query(
+                    highest(select(catalog.CHALLENGE_DIFFERENCE), f"{_CHALLENGER}, statistic"),
+                    "{{challenger}} {{statistic}} " + _LEGEND,
+                ),
+            ),
+            width=12,
+        ),
+        Panel(
+            "timeseries",
+            "Decisions",
+            "1 once a process has decided for the challenger or for the champion; a decision is "
+            "never taken back.",
+            (
+                Query(
+                    highest(
+                        select(catalog.CHALLENGE_DECISION, 'decision!="undecided"'),
+                        f"{_CHALLENGER}, decision",
+                    ),
+                    "{{challenger}}: {{decision}} " + _LEGEND,
+                ),
+            ),
+            maximum=1,
+            width=6,
+        ),
+        Panel(
+            "timeseries",
+            "Evidence of a difference",
+            "Logarithm to base 10 of the e-value. With an alpha of 0.05 a challenge is decided at "
+            "1.3. Of the process where it is highest.",
+            (
+                Query(
+                    highest(select(catalog.CHALLENGE_EVIDENCE), _CHALLENGER),
+                    "{{challenger}} " + _LEGEND,
+                ),
+            ),
+            width=6,
+        ),
+        Panel(
+            "timeseries",
+            "Mean losses",
+            "Of the champion and of the challenger, each over its labelled predictions; processes "
+            "weighted by predictions. Good: the lower one is the model in use.",
+            (
+                Query(
+                    model_mean(catalog.CHALLENGE_LOSS, by=f"{_CHALLENGER}, side"),
+                    "{{challenger}}: {{side}} " + _LEGEND,
+                ),
+            ),
+            width=8,
+        ),
+        Panel(
+            "timeseries",
+            "How predictions differ",
+            "With or without labels: the mean difference or the share of rows with another class, "
+            "its interval, and the PSI of the distributions. Of the process where it is highest.",
+            (
+                Query(
+                    highest(select(catalog.CHALLENGE_SCORES), f"{_CHALLENGER}, statistic"),
+                    "{{challenger}} {{statistic}} " + _LEGEND,
+                ),
+            ),
+            width=8,
+        ),
+        Panel(
+            "timeseries",
+            "Predictions and labels of challenges",
+            "A second, by model and by outcome. Good: as many rows with both as of the challenger "
+            "in shadow. Evicted predictions never got a label: raise the challenger's "
+            "pending_predictions.",
+            (
+                Query(
+                    total(rate(select(catalog.CHALLENGE_PREDICTIONS)), f"{_CHALLENGER}, side"),
+                    "{{challenger}}: {{side}} " + _LEGEND,
+                ),
+                Query(
+                    total(rate(select(catalog.CHALLENGE_LABELS)), f"{_CHALLENGER}, status"),
+                    "{{challenger}}: labels {{status}} " + _LEGEND,
+                ),
+            ),
+            unit="reqps",
+            width=8,
+        ),
+    ),
+)
+
 _BY = Row(
     "By bucket",
     (
@@ -287,8 +384,8 @@ _COHORTS = Row(
 PERFORMANCE = Board(
     "mlmonitor-performance",
     "mlmonitor: performance",
-    "Errors of the whole and by bucket, classes and calibration, cohorts and their labels.",
-    (_ERRORS, _RISK, _BY, _CLASSES, _COHORTS),
+    "Errors of the whole and by bucket, challengers, classes and calibration, cohorts and labels.",
+    (_ERRORS, _RISK, _CHALLENGERS, _BY, _CLASSES, _COHORTS),
     variables=model_variables(),
     since="now-24h",
 )

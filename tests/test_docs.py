@@ -48,7 +48,7 @@ def test_the_guide_to_dynatrace_says_what_happens(generate: ModuleType) -> None:
     assert "UNSUPPORTED_METRIC_TYPE_MONOTONIC_CUMULATIVE_SUM" in page
 
 
-@pytest.mark.parametrize("page", ["classifiers", "destinations", "dynatrace"])
+@pytest.mark.parametrize("page", ["challengers", "classifiers", "destinations", "dynatrace"])
 def test_the_examples_of_a_guide_run(page: str) -> None:
     """As they stand, without sending anything."""
     text = (DOCS / "guides" / f"{page}.md").read_text(encoding="utf-8")

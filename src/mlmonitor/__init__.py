@@ -39,7 +39,7 @@ if _typing.TYPE_CHECKING:
     from mlmonitor.monitor.monitor import Monitor
     from mlmonitor.notify.webhook import Webhook
     from mlmonitor.profiling.row_profile import Profile
-    from mlmonitor.records import Field, Kind, Kpi, Metric, Objective, Quality, Role
+    from mlmonitor.records import Challenger, Field, Kind, Kpi, Metric, Objective, Quality, Role
     from mlmonitor.reference.reference import Reference
     from mlmonitor.status.field_status import FieldStatus
     from mlmonitor.status.segment_status import SegmentStatus
@@ -85,7 +85,7 @@ _MODULES = {
     "notify.webhook": ("Webhook",),
     "compare.performance.cohorts": ("Cohort",),
     "compare.performance.estimate": ("Estimate",),
-    "records": ("Field", "Kind", "Kpi", "Metric", "Objective", "Quality", "Role"),
+    "records": ("Challenger", "Field", "Kind", "Kpi", "Metric", "Objective", "Quality", "Role"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -113,6 +113,7 @@ __all__ = [
     "Alert",
     "Challenge",
     "ChallengeStatus",
+    "Challenger",
     "Cohort",
     "Config",
     "ConfigError",

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.vector_copiers import VectorCopiers
-from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.incidents.callbacks import Callbacks
-from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
@@ -17,7 +15,6 @@ from mlmonitor.export.preload import gevent_will_patch, load_clients
 from mlmonitor.formatting import describe_kind
 from mlmonitor.records import Kind, Role
 from mlmonitor.reference.reference import Reference
-from mlmonitor.verdict.verdict import Verdict
 
 if TYPE_CHECKING:
     from mlmonitor.events.sinks.event_sink import EventDestination
@@ -126,17 +123,11 @@ def check_callable(option: str, function: F | None) -> F | None:
     return function
 
 
-def check_callbacks(
-    on_alert: Callable[[Alert], object] | None,
-    on_incident: Callable[[Incident], object] | None,
-    on_verdict: Callable[[Verdict], object] | None,
-) -> Callbacks:
-    """Check the callbacks of the host, and return them."""
-    return Callbacks(
-        check_callable("on_alert", on_alert),
-        check_callable("on_incident", on_incident),
-        check_callable("on_verdict", on_verdict),
-    )
+def check_callbacks(*callbacks: Callable[..., object] | None) -> Callbacks:
+    """Check the callbacks of the host, in the order of the fields of `Callbacks`."""
+    for name, callback in zip(Callbacks._fields, callbacks, strict=True):
+        check_callable(name, callback)
+    return Callbacks(*callbacks)
 
 
 def has_vectors(schema: Mapping[str, Kind]) -> bool:

@@ -1,10 +1,10 @@
 """The types that all stages share: fields, schemas and blocks of rows."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,6 +163,51 @@ class Kpi:
     unit: str = ""
 
 
+LossName = Literal["absolute", "squared", "error", "log", "brier", "hinge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Challenger:
+    """Another version of the model, compared with the one in use: `Challenger("8", loss="log")`.
+
+    version: its label. loss: `absolute` or `squared` for numbers; `error` for classes; `log` or
+    `brier` for probabilities, one of the second class or one a class; `hinge` for decision values,
+    likewise; or a function of two arrays, predictions and actuals, that returns a loss a row. By
+    default `absolute`, `error` or `log`, as the first predictions are numbers, classes or
+    probabilities of several classes. margin: by how much its mean loss must be lower to win. alpha:
+    the probability of a wrong decision. classes: in the order of the scores; without them a single
+    score belongs to the actual 1, and several are named by `names=` of the call that records them.
+    pending_predictions: how many predictions wait for their labels.
+
+    Raises:
+        ConfigError: an option is wrong.
+    """
+
+    version: str
+    loss: LossName | Callable[[Any, Any], Any] | None = None
+    margin: float = 0.0
+    alpha: float = 0.05
+    classes: Sequence[object] = ()
+    pending_predictions: int = 50_000
+
+    def __post_init__(self) -> None:
+        names = get_args(LossName)
+        if type(self.version) is not str or not self.version:
+            raise ConfigError("version: expected the label of a challenger, such as '8'")
+        if self.loss is not None and not callable(self.loss) and self.loss not in names:
+            raise ConfigError(
+                f"loss: expected {', '.join(names)}, or a function of predictions and actuals"
+            )
+        if not _is_number(self.alpha) or not 0 < self.alpha < 1:
+            raise ConfigError("alpha: expected a probability between 0 and 1")
+        if not _is_number(self.margin) or self.margin < 0:
+            raise ConfigError("margin: expected a number from 0 on")
+        if not _is_number(self.pending_predictions) or not 0 <= self.pending_predictions <= 1e8:
+            raise ConfigError("pending_predictions: expected a number from 0 on, at most 1e8")
+        if isinstance(self.classes, str) or not isinstance(self.classes, Iterable):
+            raise ConfigError("classes: expected a sequence of them, such as ['no', 'yes']")
+
+
 @dataclass(frozen=True, slots=True)
 class Declared:
     """What a user declares about later rows, beside the reference.
@@ -171,7 +216,8 @@ class Declared:
     by feature, instead of inferred ones. fields: rules for values. buckets: edges
     between the buckets of a feature, for performance by bucket. metrics: further measures.
     objectives: bounds of measures.
-    groups: the column that names the group of a row, whose rows depend on each other.
+    groups: the column that names the group of a row, whose rows depend on each other. challengers:
+    other versions that are compared with the one in use.
     """
 
     ignore: frozenset[str] = frozenset()
@@ -183,6 +229,7 @@ class Declared:
     objectives: tuple[Objective, ...] = ()
     groups: str | None = None
     kpis: tuple[Kpi, ...] = ()
+    challengers: tuple[Challenger, ...] = ()
 
 
 class Schema:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmonitor import Config, Monitor, Reference
+from mlmonitor import Challenger, Config, Monitor, Reference
 from mlmonitor.testing import ManualClock
 from support.references import fit_reference
 
@@ -94,7 +94,13 @@ def hostile_monitor() -> Monitor:
         return {**numeric, f"categories {HOSTILE[0]}": names}
 
     reference = fit_reference(draw(1_000, 0.0), predictions=rng.normal(0, 1, 1_000))
-    monitor = Monitor(HOSTILE[0], version=HOSTILE[1], reference=reference, exporters=[])
+    monitor = Monitor(
+        HOSTILE[0],
+        version=HOSTILE[1],
+        reference=reference,
+        exporters=[],
+        challengers=[Challenger(HOSTILE[2])],
+    )
     live = draw(600, 2.0)
     live[HOSTILE[4] + " unknown"] = rng.normal(0, 1, 600)
     monitor.record(live, rng.normal(2, 1, 600))

@@ -1,9 +1,11 @@
 """A hash table of prediction ids in flat arrays: a few numpy calls look up many ids."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mlmonitor.capture.entry import Ids
 
 Hashes = NDArray[np.uint64]
 Positions = NDArray[np.int64]
@@ -21,6 +23,19 @@ def hash_ids(identities: Iterable[str], count: int) -> Hashes:
     collide. Among a million ids, one look-up in 18 million million is wrong.
     """
     return np.fromiter(map(hash, identities), np.int64, count).view(np.uint64)
+
+
+def list_texts_and_rows(ids: Sequence[Ids | None]) -> tuple[list[str], Positions]:
+    """Return every id, and its row."""
+    if all(type(identity) is str for identity in ids):
+        return list(ids), np.arange(len(ids))  # type: ignore[arg-type]  # as has just been seen
+    texts: list[str] = []
+    rows: list[int] = []
+    for row, identity in enumerate(ids):
+        named = (identity,) if isinstance(identity, str) else identity or ()
+        texts.extend(named)
+        rows.extend([row] * len(named))
+    return texts, np.array(rows, np.int64)
 
 
 class IdIndex:

@@ -11,6 +11,7 @@ from mlmonitor.buffer.label_queue import LabelQueue
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.guard import Guard
 from mlmonitor.capture.host.attribution_entries import AttributionEntry
+from mlmonitor.capture.host.challenger_entries import ChallengerEntry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 
 Named = tuple[str, object]
@@ -83,16 +84,22 @@ def _count_pairs(outcomes: OutcomeEntry | RankingEntry) -> int:
     return len(outcomes.actuals)
 
 
+def _count_rows(entry: ChallengerEntry) -> int:
+    return len(entry.ids)
+
+
 class Inbox:
     """Finished calls, labels, outcomes, figures `(name, value)`, and internal errors.
 
-    outcomes: predictions with their actuals. late: calls that got their id after they had been
-    handed over. has_batches: whether this process records batches, which wait for room.
+    outcomes: predictions with their actuals. challengers: those of other versions. late: calls
+    that got their id after they had been handed over. has_batches: whether this process records
+    batches, which wait for room.
     """
 
     __slots__ = (
         "attributions",
         "calls",
+        "challengers",
         "figures",
         "guard",
         "has_batches",
@@ -110,6 +117,7 @@ class Inbox:
         self.late: Queue[Entry] = Queue(limit_rows, size_of=itemgetter(2))
         self.figures: Queue[Named] = Queue(limit_rows)
         self.attributions: Queue[AttributionEntry] = Queue(limit_rows, size_of=itemgetter(0))
+        self.challengers: Queue[ChallengerEntry] = Queue(limit_rows, size_of=_count_rows)
 
     def name_late(self, entry: Entry) -> None:
         """Add a call that got its id after it was handed over; the worker may have read it."""
@@ -124,6 +132,7 @@ class Inbox:
         self.late.close()
         self.figures.close()
         self.attributions.close()
+        self.challengers.close()
 
     def clear(self) -> None:
         """Drop everything, as a forked child must: the items are its parent's."""
@@ -135,3 +144,4 @@ class Inbox:
         self.late.clear()
         self.figures.clear()
         self.attributions.clear()
+        self.challengers.clear()

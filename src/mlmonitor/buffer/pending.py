@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlmonitor.buffer.id_index import Hashes, Positions, hash_ids
-from mlmonitor.buffer.waiting_rows import WAITING, Column, WaitingRows
+from mlmonitor.buffer.id_index import Hashes, Positions, hash_ids, list_texts_and_rows
+from mlmonitor.buffer.waiting_rows import LABELLED, WAITING, Column, WaitingRows
 from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.entry import Ids
 from mlmonitor.capture.host.label_entries import LabelEntry
-from mlmonitor.capture.prediction_ids import made_at_ms
+from mlmonitor.capture.prediction_ids import read_made_at_ms
 from mlmonitor.capture.values import Values
 from mlmonitor.records import Floats, Mask
 
@@ -72,6 +72,14 @@ class Matches(NamedTuple):
 
     rows: Positions
     is_read: Mask
+    columns: Mapping[str, Column]
+
+
+class Recalled(NamedTuple):
+    """Predictions that are kept, by the index of their id; `actual` identifies their label."""
+
+    rows: Positions
+    is_labelled: Mask
     columns: Mapping[str, Column]
 
 
@@ -137,7 +145,7 @@ class Pending:
         """
         if self._limit == 0:
             return
-        texts, rows = _list_texts_and_rows(ids)
+        texts, rows = list_texts_and_rows(ids)
         if not texts:
             return
         hashes = hash_ids(texts, len(texts))
@@ -162,6 +170,22 @@ class Pending:
         if self._rows is None:
             return np.zeros(len(identities), np.bool_)
         return self._rows.find(hash_ids(identities, len(identities)))[0] >= 0
+
+    def recall(self, identities: Sequence[str]) -> Recalled:
+        """Return what is kept for these ids."""
+        if self._rows is None:
+            return Recalled(np.empty(0, np.int64), np.empty(0, np.bool_), {})
+        positions, states = self._rows.find(hash_ids(identities, len(identities)))
+        rows = np.flatnonzero(positions >= 0)
+        columns = {name: column[positions[rows]] for name, column in self._rows.columns.items()}
+        return Recalled(rows, states[rows] == LABELLED, columns)
+
+    def amend(self, identities: Sequence[str], columns: Mapping[str, Column]) -> None:
+        """Replace values of predictions that are kept; every id must have one."""
+        if self._rows is not None and identities:
+            positions, _ = self._rows.find(hash_ids(identities, len(identities)))
+            for name, column in columns.items():
+                self._rows.columns[name][positions] = column
 
     def due(self, entries: Sequence[LabelEntry]) -> list[tuple[LabelEntry, bool]]:
         """Return the labels to match now, in blocks; labels on their last try are first."""
@@ -205,7 +229,7 @@ class Pending:
         has_prediction = self.find(entry.ids)
         missed = entry.rows(np.flatnonzero(~has_prediction))
         self._count_unmatched(
-            np.fromiter(map(_read_made_at_ms, missed.ids), np.int64, len(missed.ids))
+            np.fromiter(map(read_made_at_ms, missed.ids), np.int64, len(missed.ids))
         )
         return entry.rows(np.flatnonzero(has_prediction))
 
@@ -246,7 +270,7 @@ class Pending:
         self, entry: LabelEntry, hashes: Hashes, rows: Positions, *, is_last_try: bool
     ) -> None:
         missed = entry.rows(rows)
-        times_ms = np.fromiter(map(_read_made_at_ms, missed.ids), np.int64, len(rows))
+        times_ms = np.fromiter(map(read_made_at_ms, missed.ids), np.int64, len(rows))
         if is_last_try:
             self._count_unmatched(times_ms)
         else:
@@ -262,19 +286,6 @@ class Pending:
         self.counts[LabelStatus.UNKNOWN] += len(made_at) - late
 
 
-def _list_texts_and_rows(ids: Sequence[Ids | None]) -> tuple[list[str], Positions]:
-    """Return every id, and its row."""
-    if all(type(identity) is str for identity in ids):
-        return list(ids), np.arange(len(ids))  # type: ignore[arg-type]  # as has just been seen
-    texts: list[str] = []
-    rows: list[int] = []
-    for row, identity in enumerate(ids):
-        named = (identity,) if isinstance(identity, str) else identity or ()
-        texts.extend(named)
-        rows.extend([row] * len(named))
-    return texts, np.array(rows, np.int64)
-
-
 def _mark_first_readable(
     positions: Positions, states: NDArray[np.uint8], verdicts: NDArray[np.int8]
 ) -> Mask:
@@ -284,16 +295,3 @@ def _mark_first_readable(
     _, turn = np.unique(positions[candidates], return_index=True)
     is_first[candidates[turn]] = True
     return is_first
-
-
-def _read_made_at_ms(identity: str) -> int:
-    """Return the creation time in an id, in milliseconds since 1970; -1 if it has none."""
-    if len(identity) < 32:  # a UUID has as many digits
-        return -1
-    if len(identity) == 36 and identity[14] == "7" and identity[8] == "-":
-        try:
-            return int(identity[:8] + identity[9:13], 16)
-        except ValueError:
-            return -1
-    time_ms = made_at_ms(identity)
-    return -1 if time_ms is None else time_ms

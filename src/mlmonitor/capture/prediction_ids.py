@@ -49,3 +49,16 @@ def made_at_ms(identity: str) -> int | None:
     except (ValueError, AttributeError, TypeError):
         return None
     return value.int >> 80 if value.version == 7 else None
+
+
+def read_made_at_ms(identity: str) -> int:
+    """Return the creation time in an id, in milliseconds since 1970; -1 if it has none."""
+    if len(identity) < 32:  # a UUID has as many digits
+        return -1
+    if len(identity) == 36 and identity[14] == "7" and identity[8] == "-":
+        try:
+            return int(identity[:8] + identity[9:13], 16)
+        except ValueError:
+            return -1
+    time_ms = made_at_ms(identity)
+    return -1 if time_ms is None else time_ms

@@ -6,6 +6,7 @@ such gauges into `..._ratio`).
 """
 
 from mlmonitor.catalog import (
+    challenge_metrics,
     comparison_metrics,
     field_metrics,
     metric_spec,
@@ -13,6 +14,7 @@ from mlmonitor.catalog import (
     service_metrics,
     store_metrics,
 )
+from mlmonitor.catalog.challenge_metrics import *  # noqa: F403 - as below
 from mlmonitor.catalog.comparison_metrics import *  # noqa: F403 - one name, read as catalog.NAME
 from mlmonitor.catalog.field_metrics import *  # noqa: F403 - as above
 from mlmonitor.catalog.metric_spec import *  # noqa: F403 - as above
@@ -27,6 +29,7 @@ CATALOG: tuple[metric_spec.MetricSpec, ...] = tuple(
         field_metrics,
         comparison_metrics,
         performance_metrics,
+        challenge_metrics,
         store_metrics,
     )
     for value in vars(module).values()

@@ -5,43 +5,35 @@ from threading import RLock
 from time import time
 from typing import Any
 
-import numpy as np
-
-from mlmonitor.buffer.pending import SAYS_SOMETHING, LabelStatus, Pending, Reading
 from mlmonitor.capture.guard import Guard
-from mlmonitor.capture.host.label_entries import copy_column, copy_labels
-from mlmonitor.capture.values import Values
-from mlmonitor.challenge.challenge_status import ChallengeStatus, Decision, PairBasis
-from mlmonitor.challenge.pair_losses import LossFunction, LossName, PairLosses
-from mlmonitor.challenge.running_sums import RunningMean, ScoreBins, subtract_means
-from mlmonitor.compare.performance.estimate import Estimate
-from mlmonitor.errors import ConfigError, SchemaError
-from mlmonitor.records import Floats
-
-_CHAMPION, _CHALLENGER = "champion", "challenger"
-_LEAST_LABELS = 100
-"""Before so few labels a normal law of the mean is no good approximation."""
+from mlmonitor.capture.host.challenger_entries import check_rows, count_predictions
+from mlmonitor.capture.host.label_entries import copy_column, copy_ids, copy_labels
+from mlmonitor.capture.host.results import extract_prediction
+from mlmonitor.capture.outputs import OutputKind, Outputs
+from mlmonitor.challenge.challenge_state import SIDES, ChallengeState, Side
+from mlmonitor.challenge.challenge_status import ChallengeStatus
+from mlmonitor.challenge.pair_losses import LossFunction, OutputColumns, read_predictions
+from mlmonitor.errors import SchemaError
+from mlmonitor.records import Challenger, LossName
 
 
 class Challenge:
-    """Compares a challenger with the champion, in shadow or as a canary.
+    """Compares a challenger with the champion, in shadow or as a canary, beside any monitor.
 
-    In shadow both predict every row: `record(champion=..., challenger=...)`. As a canary each row
-    is predicted by one of them: `record(champion=...)` or `record(challenger=...)`. Labels arrive
-    by id (`label`), or with the predictions (`record_outcomes`).
+    In shadow both predict every row: `record(champion=..., challenger=...)`, or one call for each
+    model with the same ids. As a canary each row is predicted by one of them. Labels arrive by id
+    (`label`), or with the predictions (`record_outcomes`). `Monitor(challengers=...)` does the same
+    for the rows that it watches, and exports it.
 
-    Promise: without a difference, the probability that `status` ever decides for either model is at
-        most `alpha`, however often it is read, as the number of labels grows. Memory is bounded:
-        the newest `pending_predictions` wait for labels. Mistakes in the data are counted and never
-        raised. Price: some numpy calls in the calling thread, for a row or a batch; thread-safe.
+    Promise: without a difference, the probability that it ever decides for either model is at most
+        `alpha` as the number of labels grows, however often `status` is read. Memory is bounded:
+        the newest `pending_predictions` wait for labels, evicted ones are counted. Mistakes in the
+        data are counted and never raised. Price: some numpy calls in the calling thread, for a row
+        or a batch; thread-safe.
 
     Args:
         name: of the comparison, such as `8 against 7`.
-        loss: `absolute`, `squared`, `error` (classes), `log` (the probability of class 1), or a
-            function of predictions and actuals that returns a loss a row.
-        margin: by how much the loss must be lower for the challenger to win.
-        alpha: the probability of a wrong decision.
-        pending_predictions: how many predictions wait for their labels.
+        loss, margin, alpha, classes, pending_predictions: as in `Challenger`.
 
     Raises:
         ConfigError: an option is wrong.
@@ -51,22 +43,22 @@ class Challenge:
         self,
         name: str,
         *,
-        loss: LossName | LossFunction = "absolute",
+        loss: LossName | LossFunction | None = None,
         margin: float = 0.0,
         alpha: float = 0.05,
+        classes: Sequence[object] = (),
         pending_predictions: int = 50_000,
     ) -> None:
-        _check("alpha", alpha, "a probability between 0 and 1", low=0.0, high=1.0, is_open=True)
-        _check("margin", margin, "a number from 0 on")
-        _check("pending_predictions", pending_predictions, "a number from 0 on", high=1e8)
         self.name: str = str(name)
-        self._losses = PairLosses(loss)
-        self._margin, self._alpha = float(margin), float(alpha)
-        self._pending = Pending(pending_predictions, {_CHAMPION: "f8", _CHALLENGER: "f8"})
-        self._paired, self._score_pairs = RunningMean(), RunningMean()
-        self._sides = RunningMean(), RunningMean()
-        self._scores = RunningMean(), RunningMean()
-        self._bins = ScoreBins(has_classes=self._losses.has_classes)
+        options = Challenger(
+            version=self.name or "challenger",
+            loss=loss,
+            margin=margin,
+            alpha=alpha,
+            classes=classes,
+            pending_predictions=pending_predictions,
+        )
+        self._state = ChallengeState(self.name, options)
         self._guard, self._lock = Guard(), RLock()
 
     def record(
@@ -75,141 +67,67 @@ class Challenge:
         champion: Any = None,
         challenger: Any = None,
         ids: Sequence[object] | object | None = None,
+        output: OutputKind = "value",
+        names: Sequence[object] = (),
     ) -> None:
-        """Record predictions of one model, or of both for the same rows.
+        """Record predictions of one model, or of both for the same rows. Never raises.
 
-        One value or a column of them; ids: as many, for later labels. Never raises.
+        champion, challenger: one prediction or a column of them, or scores of several classes: a
+        matrix, a frame, or columns by class. ids: one a row, for later labels, and to pair models
+        that are recorded in different calls. output, names: as in `Monitor.record`, for scores.
         """
         with self._guard, self._lock:
-            predictions = self._read_pair(champion, challenger)
-            self._compare_scores(predictions)
-            if ids is not None:
-                names = copy_labels(ids, _as_column(champion if challenger is None else challenger))
-                columns = dict(zip((_CHAMPION, _CHALLENGER), predictions, strict=True))
-                self._pending.remember(names.ids, columns, np.full(len(names.ids), time()))
+            identities = None if ids is None else copy_ids(ids)
+            rows = None if identities is None else len(identities)
+            sides = _read_sides((champion, challenger), Outputs.named(output, names), rows)
+            self._state.ingest(sides, identities or (), now=time())
 
     def label(self, prediction_id: object, actual: Any) -> None:
         """Report the actual of one prediction, or of several. Never raises."""
         with self._guard, self._lock:
-            read = None
-
-            def read_actuals(actuals: Values) -> Reading:
-                nonlocal read
-                read = self._losses.read(actuals)
-                verdicts = np.where(np.isnan(read), 1, SAYS_SOMETHING).astype(np.int8)
-                return Reading(verdicts, np.nan_to_num(read).view(np.int64))
-
-            entry = copy_labels(prediction_id, actual)
-            matches = self._pending.match(entry, read_actuals, is_last_try=True)
-            if read is not None and matches.rows.size:
-                columns = matches.columns
-                self._compare_losses((columns[_CHAMPION], columns[_CHALLENGER]), read[matches.rows])
+            self._state.ingest_labels([copy_labels(prediction_id, actual)], is_last_try=True)
 
     def record_outcomes(
-        self, actuals: Any, *, champion: Any = None, challenger: Any = None
+        self,
+        actuals: Any,
+        *,
+        champion: Any = None,
+        challenger: Any = None,
+        output: OutputKind = "value",
+        names: Sequence[object] = (),
     ) -> None:
-        """Record predictions together with their actuals. Never raises."""
+        """Record predictions together with their actuals, as `record` does. Never raises."""
         with self._guard, self._lock:
-            predictions = self._read_pair(champion, challenger)
-            actual = self._losses.read(copy_column(_as_column(actuals)))
-            if len(actual) != len(predictions[0]):
-                raise SchemaError(
-                    f"record_outcomes: expected an actual for each of the {len(predictions[0])} "
-                    f"predictions, got {len(actual)}"
-                )
-            self._compare_scores(predictions)
-            self._compare_losses(predictions, actual)
-            self._pending.counts[LabelStatus.MATCHED] += int(np.isfinite(actual).sum())
-
-    def _read_pair(self, champion: Any, challenger: Any) -> tuple[Floats, Floats]:
-        """Return the predictions of both, NaN for a model that made none."""
-        given = [
-            None if side is None else self._losses.read(copy_column(_as_column(side)))
-            for side in (champion, challenger)
-        ]
-        lengths = {len(side) for side in given if side is not None}
-        if len(lengths) != 1:
-            raise SchemaError("challenge: expected predictions of one model, or as many of both")
-        nothing = np.full(lengths.pop(), np.nan)
-        first, second = (nothing if side is None else side for side in given)
-        return first, second
-
-    def _compare_scores(self, predictions: tuple[Floats, Floats]) -> None:
-        for side, values in enumerate(predictions):
-            self._scores[side].update(values)
-            self._bins.update(side, values)
-        champion, challenger = predictions
-        differences = challenger - champion
-        if self._losses.has_classes:
-            differences = np.where(np.isnan(differences), np.nan, differences != 0)
-        self._score_pairs.update(differences)
-
-    def _compare_losses(self, predictions: tuple[Floats, Floats], actual: Floats) -> None:
-        losses = [self._losses.measure(side, actual) for side in predictions]
-        for side, values in zip(self._sides, losses, strict=True):
-            side.update(values)
-        self._paired.update(losses[1] - losses[0])
+            several = hasattr(actuals, "__len__") and not isinstance(actuals, str | bytes)
+            column = copy_column(actuals if several else [actuals])
+            sides = _read_sides((champion, challenger), Outputs.named(output, names), None)
+            self._state.ingest_pairs(sides, column)
 
     def status(self) -> ChallengeStatus:
-        """Return the comparison so far; it may be read at any time, and decides once."""
+        """Return the comparison so far; it may be read at any time."""
         with self._lock:
-            champion, challenger = (side.estimate(self._alpha) for side in self._sides)
-            basis: PairBasis = "none"
-            if self._paired.count:
-                basis = "paired"
-            elif champion.count and challenger.count:
-                basis = "unpaired"
-            difference = (
-                self._paired.estimate(self._alpha)
-                if basis == "paired"
-                else subtract_means(self._sides[1], self._sides[0], self._alpha)
-            )
-            scores = (
-                self._score_pairs.estimate(self._alpha)
-                if self._score_pairs.count
-                else subtract_means(self._scores[1], self._scores[0], self._alpha)
-            )
-            counts = {status.value: count for status, count in self._pending.counts.items()}
-            return ChallengeStatus(
-                name=self.name,
-                decision=self._decide(difference),
-                difference=difference,
-                basis=basis,
-                champion=champion,
-                challenger=challenger,
-                score_difference=scores,
-                score_psi=self._bins.distance(),
-                margin=self._margin,
-                alpha=self._alpha,
-                labels=counts | {"waiting": len(self._pending), "evicted": self._pending.evicted},
-                invalid=self._guard.internal_errors,
-                last_error=self._guard.last,
+            return self._state.status(
+                invalid=self._guard.internal_errors, last_error=self._guard.last
             )
 
-    def _decide(self, difference: Estimate) -> Decision:
-        if difference.count < _LEAST_LABELS:
-            return "undecided"
-        if difference.high < -self._margin:
-            return "challenger"
-        return "champion" if difference.low > -self._margin else "undecided"
 
+def _read_sides(
+    predictions: tuple[Any, Any], outputs: Outputs, rows: int | None
+) -> dict[Side, OutputColumns]:
+    """Return the columns of each model that made predictions.
 
-def _check(
-    option: str,
-    value: Any,
-    expected: str,
-    *,
-    low: float = 0.0,
-    high: float = 1e300,
-    is_open: bool = False,
-) -> None:
-    """Raise ConfigError unless a number is within its bounds."""
-    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    is_within = is_number and (low < value < high if is_open else low <= value <= high)
-    if not is_within:
-        raise ConfigError(f"{option}: expected {expected}")
-
-
-def _as_column(values: Any) -> Any:
-    """Return a single value as a column of one."""
-    return [values] if np.ndim(values) == 0 and not hasattr(values, "__array__") else values
+    Raises:
+        SchemaError: neither made any, or not one for each row.
+    """
+    copies = {
+        side: extract_prediction(outputs, given)
+        for side, given in zip(SIDES, predictions, strict=True)
+        if given is not None
+    }
+    if not copies:
+        raise SchemaError("record: expected predictions of the champion, the challenger, or both")
+    if rows is None:
+        rows = max(map(count_predictions, copies.values()))
+    for copied in copies.values():
+        check_rows("record", copied, rows)
+    return {side: read_predictions(copied, outputs, rows) for side, copied in copies.items()}

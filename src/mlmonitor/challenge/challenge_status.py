@@ -18,17 +18,25 @@ class ChallengeStatus:
     """Whether the challenger is better, and how sure that is.
 
     decision: `challenger` once its loss is lower by more than the margin, `champion` once it is
-    not, `undecided` before. difference: the challenger's mean loss minus the champion's, with a
-    confidence sequence. basis: of the difference, `paired` if both models predicted the same rows.
-    champion, challenger: their mean losses. score_difference: the challenger's mean prediction
-    minus the champion's; for classes, the share of rows on which they disagree. score_psi: the
-    distance of the predictions' distributions; None before 500 predictions of the champion.
-    labels: by outcome, as `Status.labels`. invalid: calls that could not be read.
+    not, `undecided` before; it is never taken back. decided_after: the labels that it took.
+    loss: its name; None before the first prediction. difference: the challenger's mean loss minus
+    the champion's, with a confidence sequence. log10_e_value: how strongly all labels so far
+    indicate that the difference is not exactly the margin. basis: of the difference, `paired` if
+    both models predicted the same rows. champion, challenger: their mean losses.
+    score_difference: the challenger's mean prediction minus the champion's; for classes, the share
+    of rows on which they disagree. score_psi: the distance of the predictions' distributions; None
+    before 500 predictions of the champion, unless they are classes. rows: predictions of the
+    `champion`, of the `challenger`, and rows with `both`. labels: by outcome, as `Status.labels`.
+    unusable: labelled predictions of each model that have no loss, such as an impossible
+    probability. invalid: calls that could not be read.
     """
 
     name: str
     decision: Decision
+    decided_after: int | None
+    loss: str | None
     difference: Estimate
+    log10_e_value: float
     basis: PairBasis
     champion: Estimate
     challenger: Estimate
@@ -36,18 +44,26 @@ class ChallengeStatus:
     score_psi: float | None
     margin: float
     alpha: float
+    rows: Mapping[str, int]
     labels: Mapping[str, int]
+    unusable: Mapping[str, int]
     invalid: int
     last_error: str | None
 
     def __str__(self) -> str:
-        lines = [f"{self.name}: {_VERDICTS[self.decision]}"]
+        return "\n".join(self.lines())
+
+    def lines(self) -> list[str]:
+        """The comparison as text, the decision first."""
+        lines = [f"{self.name}: {self.summary}"]
         if self.basis == "none":
-            lines.append("  no labels yet: only predictions are compared")
+            has_any = self.champion.count or self.challenger.count
+            labels = "labels of one model" if has_any else "no labels yet"
+            lines.append(f"  {labels}: only predictions are compared")
         else:
             lines.append(
-                f"  loss of the challenger minus that of the champion, {self.basis}: "
-                f"{_show(self.difference)} over {amount(self.difference.count, 'label')}"
+                f"  {self.loss} loss of the challenger minus that of the champion, {self.basis}: "
+                f"{show_interval(self.difference)} over {amount(self.difference.count, 'label')}"
             )
             lines.append(
                 f"  champion {short(self.champion.value)}, challenger "
@@ -55,13 +71,23 @@ class ChallengeStatus:
             )
         distance = "" if self.score_psi is None else f", PSI {self.score_psi:.3f}"
         lines.append(
-            f"  predictions differ by {_show(self.score_difference)} over "
+            f"  predictions differ by {show_interval(self.score_difference)} over "
             f"{amount(self.score_difference.count, 'row')}{distance}"
         )
         counts = {name: count for name, count in self.labels.items() if count}
         lines += [f"  labels: {join_counts(counts, most=10)}"] if counts else []
-        lines += [f"  last error: {self.last_error}"] if self.last_error else []
-        return "\n".join(lines)
+        unusable = {name: count for name, count in self.unusable.items() if count}
+        lines += (
+            [f"  predictions without a loss: {join_counts(unusable, most=2)}"] if unusable else []
+        )
+        return [*lines, f"  last error: {self.last_error}"] if self.last_error else lines
+
+    @property
+    def summary(self) -> str:
+        """The decision in a few words."""
+        if self.decided_after is None:
+            return _VERDICTS[self.decision]
+        return f"{_VERDICTS[self.decision]}, decided after {amount(self.decided_after, 'label')}"
 
     def to_dict(self) -> dict[str, Any]:
         """The same as dicts, strings, numbers and None."""
@@ -76,7 +102,8 @@ _VERDICTS: Mapping[Decision, str] = {
 }
 
 
-def _show(estimate: Estimate) -> str:
+def show_interval(estimate: Estimate) -> str:
+    """An estimate with its interval, as text."""
     return f"{short(estimate.value)} ({short(estimate.low)} to {short(estimate.high)})"
 
 

@@ -1,50 +1,171 @@
 """Losses of two models on the same rows, and the numbers that their predictions are kept as."""
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from mlmonitor.aggregate.outcomes.class_codes import ClassCodes
+from mlmonitor.aggregate.outcomes.outcome_plan import MOST_SCORED_CLASSES
+from mlmonitor.capture.outputs import PREDICTION, Outputs, output_names
 from mlmonitor.capture.read.numbers import parse_floats
+from mlmonitor.capture.read.prediction_columns import PredictionColumns
 from mlmonitor.capture.values import Values, plain_values
-from mlmonitor.errors import CallbackError, ConfigError
-from mlmonitor.records import Floats
+from mlmonitor.challenge.loss_functions import LOSS_FUNCTIONS, SCORED
+from mlmonitor.errors import CallbackError, SchemaError
+from mlmonitor.records import Challenger, Counts, Floats, LossName
 
-LossName = Literal["absolute", "squared", "error", "log"]
+_PREFIX = f"{PREDICTION}."
+_SAMPLE = 64
+"""Values from which it is decided whether a column holds numbers."""
+
 LossFunction = Callable[[Floats, Floats], Any]
+"""A loss of the user's own: predictions and actuals in, one number a row out."""
 
-_LEAST = np.finfo(np.float64).eps  # as scikit-learn clips
+OutputColumns = Mapping[str, Values]
+"""The columns of some predictions by name: `prediction`, or `prediction.<output>`."""
+
+
+def read_predictions(predictions: Any, outputs: Outputs, rows: int) -> OutputColumns:
+    """Return the columns of copied predictions by the name of their output.
+
+    Raises:
+        SchemaError: their columns are not those of `names=`.
+    """
+    reader = PredictionColumns(outputs)
+    columns = reader.read_batch(predictions, rows)
+    if reader.fault is not None:
+        raise SchemaError(reader.fault)
+    return columns
 
 
 class PairLosses:
     """Reads predictions and actuals as numbers, and computes the loss of each row.
 
-    loss: `absolute` or `squared` for numbers, `error` for classes, `log` for the probability of a
-    class that the actual names by 1 and 0, or a function of two arrays. Classes are kept as codes.
-
-    Raises:
-        ConfigError: the loss is none of these.
+    The first predictions decide which outputs are compared, and the loss if none is declared. They
+    are kept as `[rows, width]`: numbers, codes of classes, or scores of classes.
     """
 
-    def __init__(self, loss: LossName | LossFunction) -> None:
-        if not callable(loss) and loss not in _FUNCTIONS:
-            raise ConfigError(
-                f"loss: expected {', '.join(_FUNCTIONS)}, or a function of predictions and actuals"
-            )
-        self.is_own: bool = callable(loss)
-        self.has_classes: bool = loss == "error"
-        self.name: str = getattr(loss, "__name__", "loss") if callable(loss) else loss
-        self._function: LossFunction = loss if callable(loss) else _FUNCTIONS[loss]
-        self._classes = ClassCodes()
+    def __init__(self, challenger: Challenger) -> None:
+        self.name: str | None = None
+        """Of the loss; None before the first predictions if it is not declared."""
+        self.width: int = 0
+        self._own = challenger.loss if callable(challenger.loss) else None
+        self._declared = challenger.loss
+        self._names = output_names("probabilities", challenger.classes)
+        self._classes = ClassCodes(self._names)
+        self._outputs: tuple[str, ...] = ()
+        self._positions: Mapping[str, str] = {}
 
-    def read(self, values: Values) -> Floats:
-        """Return one number a value, NaN where there is none."""
-        if self.has_classes:
-            codes = self._classes.encode(list(plain_values(values))).astype(np.float64)
-            return np.where(codes < 0, np.nan, codes)
-        numbers, _ = parse_floats(values)
+    @property
+    def has_codes(self) -> bool:
+        """Whether predictions are kept as codes of classes."""
+        return self.name == "error"
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether what is compared without labels is a class and not a number."""
+        return self.has_codes or self.width > 1
+
+    def read(self, outputs: OutputColumns) -> Floats:
+        """Return `[rows, width]`, NaN where a row has neither a number nor a class.
+
+        Raises:
+            SchemaError: there is more than one output, and none that the loss can be computed of.
+        """
+        if not self.width:
+            self._begin(outputs)
+        if self.has_codes:
+            return self._read_classes(outputs)[:, None]
+        rows = len(next(iter(outputs.values())))
+        numbers = np.full((rows, self.width), np.nan)
+        for place, name in enumerate(self._outputs):
+            column = self._find(outputs, name)
+            if column is not None:
+                numbers[:, place] = parse_floats(column)[0]
         return numbers
+
+    def _find(self, outputs: OutputColumns, name: str) -> Values | None:
+        """Return an output by its name, or else by the position of its class."""
+        column = outputs.get(name)
+        if column is None and self.width == 1 and len(outputs) == 1:
+            return next(iter(outputs.values()))
+        return outputs.get(self._positions.get(name, "")) if column is None else column
+
+    def _begin(self, outputs: OutputColumns) -> None:
+        """Decide what is compared, from the first predictions."""
+        scores = self._list_scores(outputs)
+        numeric = [name for name, values in outputs.items() if _is_numeric(values)]
+        name = self._declared or _infer_loss(
+            has_scores=bool(scores), has_numbers=bool(numeric), has_classes=bool(self._names)
+        )
+        if name in SCORED and scores:
+            self._use_scores(scores)
+        elif name != "error":
+            first = PREDICTION if PREDICTION in outputs else next(iter(numeric), PREDICTION)
+            if first != PREDICTION and len(numeric) > 1:
+                raise SchemaError(
+                    "challenge: expected one prediction a row, or a score for each of the classes, "
+                    f"got {len(numeric)} numbers: declare classes=, or record one of them"
+                )
+            self._outputs = (first,)
+        self.name = name if isinstance(name, str) else getattr(name, "__name__", "loss")
+        self.width = max(len(self._outputs), 1)
+
+    def _use_scores(self, scores: Sequence[str]) -> None:
+        """Compare the scores of several classes, in the order of the first predictions."""
+        names = self._name_scores(scores)
+        self._classes = ClassCodes(names)
+        self._outputs = tuple(f"{_PREFIX}{name}" for name in names)
+        self._positions = dict(zip(self._outputs, scores, strict=True))
+
+    def _list_scores(self, outputs: OutputColumns) -> list[str]:
+        """Return the outputs that are scores of classes; none if there are not several."""
+        others = [name for name in outputs if name != PREDICTION and _is_numeric(outputs[name])]
+        are_scores = PREDICTION in outputs or len(others) == len(self._names)
+        return others if are_scores and 1 < len(others) <= MOST_SCORED_CLASSES else []
+
+    def _name_scores(self, scores: Sequence[str]) -> list[str]:
+        """Return the class of each score: by its name, or else by its place among the declared."""
+        names = [name.removeprefix(_PREFIX) for name in scores]
+        if not self._names or set(names) == set(self._names):
+            return names
+        if len(names) != len(self._names):
+            raise SchemaError(
+                f"challenge: expected a score for each of the {len(self._names)} classes, got "
+                f"{len(names)}"
+            )
+        return list(self._names)
+
+    def _read_classes(self, outputs: OutputColumns) -> Floats:
+        """Return the code of each predicted class: that of the highest score, or the named one."""
+        scores = self._list_scores(outputs)
+        if scores:
+            matrix = np.stack([parse_floats(outputs[name])[0] for name in scores], axis=1)
+            codes = self._encode(self._name_scores(scores))
+            best: Floats = codes[_find_best(matrix)]
+            return np.where(np.isnan(matrix).any(axis=1), np.nan, best)
+        named = (values for values in outputs.values() if not _is_numeric(values))
+        chosen = outputs.get(PREDICTION)
+        if chosen is None:
+            chosen = next(named, next(iter(outputs.values())))
+        return self._encode(list(plain_values(chosen)))
+
+    def _encode(self, values: Sequence[object]) -> Floats:
+        codes = self._classes.encode(values).astype(np.float64)
+        return np.where(codes < 0, np.nan, codes)
+
+    def read_actuals(self, actuals: Values) -> Floats:
+        """Return the actuals as predictions are kept, or as places of classes with scores."""
+        if self.has_codes:
+            return self._encode(list(plain_values(actuals)))
+        classes = len(self._classes.names)
+        if self.name not in SCORED or not classes:
+            numbers = parse_floats(actuals)[0]
+            is_class = (numbers == 0) | (numbers == 1)
+            return np.where(is_class, numbers, np.nan) if self.name in SCORED else numbers
+        codes = self._encode(list(plain_values(actuals)))
+        return np.where(codes < max(self.width, 2), codes, np.nan)
 
     def measure(self, predicted: Floats, actual: Floats) -> Floats:
         """Return the losses; NaN where a side is missing, or the loss is not a finite number.
@@ -52,33 +173,49 @@ class PairLosses:
         Raises:
             CallbackError: a function of the user raised, or did not return one number a row.
         """
-        is_known = ~(np.isnan(predicted) | np.isnan(actual))
+        is_present = ~(np.isnan(predicted).any(axis=1) | np.isnan(actual))
         losses = np.full(len(predicted), np.nan)
-        if not is_known.any():
+        if not is_present.any() or self.name is None:
             return losses
-        try:
-            with np.errstate(all="ignore"):
-                values = np.asarray(
-                    self._function(predicted[is_known], actual[is_known]), np.float64
-                )
-        except Exception as error:
-            raise CallbackError(f"loss: raised {type(error).__name__}") from error
-        if values.shape != (int(is_known.sum()),):
-            raise CallbackError("loss: expected one number for each row")
-        losses[is_known] = np.where(np.isfinite(values), values, np.nan)
+        own_scores, own_actual = predicted[is_present], actual[is_present]
+        with np.errstate(all="ignore"):
+            if self._own is None:
+                values = LOSS_FUNCTIONS[self.name](own_scores, own_actual)
+            else:
+                values = _call(self._own, own_scores[:, 0], own_actual)
+        losses[is_present] = np.where(np.isfinite(values), values, np.nan)
         return losses
 
+    def summarise(self, predicted: Floats) -> Floats:
+        """Return one number a row that is compared without labels: a number, or a class."""
+        if self.width == 1:
+            return predicted[:, 0]
+        is_missing = np.isnan(predicted).any(axis=1)
+        return np.where(is_missing, np.nan, _find_best(predicted))
 
-def _log_loss(probability: Floats, actual: Floats) -> Floats:
-    """Return the log loss; NaN unless the probability and the actual are valid."""
-    is_sound = (probability >= 0) & (probability <= 1) & ((actual == 0) | (actual == 1))
-    chance = np.clip(np.where(actual == 1, probability, 1 - probability), _LEAST, 1 - _LEAST)
-    return np.where(is_sound, -np.log(chance), np.nan)
+
+def _call(loss: LossFunction, predicted: Floats, actual: Floats) -> Floats:
+    try:
+        values = np.asarray(loss(predicted, actual), np.float64)
+    except Exception as error:
+        raise CallbackError(f"loss: raised {type(error).__name__}") from error
+    if values.shape != actual.shape:
+        raise CallbackError("loss: expected one number for each row")
+    return values
 
 
-_FUNCTIONS: dict[str, LossFunction] = {
-    "absolute": lambda predicted, actual: np.abs(predicted - actual),
-    "squared": lambda predicted, actual: (predicted - actual) ** 2,
-    "error": lambda predicted, actual: (predicted != actual) * 1.0,
-    "log": _log_loss,
-}
+def _infer_loss(*, has_scores: bool, has_numbers: bool, has_classes: bool) -> LossName:
+    if has_scores or (has_numbers and has_classes):
+        return "log"
+    return "absolute" if has_numbers else "error"
+
+
+def _is_numeric(values: Values) -> bool:
+    """Whether the first values are numbers, or missing."""
+    return not parse_floats(values[:_SAMPLE])[1][-1]
+
+
+def _find_best(scores: Floats) -> Counts:
+    """Return the place of the highest score of each row."""
+    best: Counts = np.argmax(np.where(np.isnan(scores), -np.inf, scores), axis=1)
+    return best

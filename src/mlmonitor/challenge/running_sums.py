@@ -2,13 +2,9 @@
 
 import numpy as np
 
-from mlmonitor.compare.performance.estimate import NAN, Estimate, estimate_mean
-from mlmonitor.records import Counts, Floats
-from mlmonitor.stats.distance import psi
-from mlmonitor.stats.sequential.normal_mixture import widen
-
-_EDGE_VALUES = 500
-"""First values of the champion, whose deciles are the bins of the predictions."""
+from mlmonitor.compare.performance.estimate import NAN, TWO_SIDED_95, Estimate
+from mlmonitor.records import Floats
+from mlmonitor.stats.sequential.normal_mixture import log_evidence, widen
 
 
 class RunningMean:
@@ -32,69 +28,62 @@ class RunningMean:
         self._total += float(own.sum())
         self._squares += float((own * own).sum())
 
+    @property
+    def mean(self) -> float:
+        """The mean; NaN without a value."""
+        return self._center + self._total / self.count if self.count else NAN
+
+    @property
+    def mean_square(self) -> float:
+        """The mean of the squared values; NaN without a value."""
+        return self.mean**2 + self._compute_variance() if self.count else NAN
+
+    def _compute_variance(self) -> float:
+        """The variance over all values, without a correction."""
+        with np.errstate(all="ignore"):
+            offset = self._total / self.count
+            return max(self._squares / self.count - offset * offset, 0.0)
+
+    def error_variance(self, spare: float = 0.0) -> float:
+        """Return the variance of the mean; infinite below two values.
+
+        spare: the square of one more value, as if it was still to be seen. Without it a mean of
+        values that are all equal so far would count as exact.
+        """
+        if self.count < 2:
+            return np.inf
+        return self._compute_variance() / (self.count - 1) + spare / self.count**2
+
     def estimate(self, alpha: float) -> Estimate:
         """Return the mean with a confidence sequence: it may be read at any time."""
-        plain = estimate_mean(self.count, self._total, self._squares)
-        half = widen(plain.high - plain.value, self.count, error=alpha)
-        value = float(plain.value) + self._center
-        if not np.isfinite(half):
-            return Estimate(value, NAN, NAN, self.count)
-        return Estimate(value, value - half, value + half, self.count)
+        return bound_mean(self.mean, self.error_variance(), self.count, self.count, alpha)
 
 
-def subtract_means(first: RunningMean, second: RunningMean, alpha: float) -> Estimate:
-    """Return the first mean minus the second, of different rows, with a confidence sequence."""
-    one, two = first.estimate(alpha), second.estimate(alpha)
+def bound_mean(mean: float, variance: float, rows: float, count: int, alpha: float) -> Estimate:
+    """Return a mean with a confidence sequence.
+
+    variance: that of the mean. rows: how many of one sample it is worth. count: what is reported.
+    """
+    if not count or not np.isfinite(variance):
+        return Estimate(mean, NAN, NAN, count)
+    half = widen(TWO_SIDED_95 * float(np.sqrt(variance)), rows, error=alpha)
+    return Estimate(mean, mean - half, mean + half, count)
+
+
+def weigh_mean(mean: float, variance: float, rows: float) -> float:
+    """Return the decimal logarithm of the e-value against a mean of 0, at least 0."""
+    if not np.isfinite(variance):
+        return 0.0
+    error = float(np.sqrt(variance))
+    return max(log_evidence(abs(mean), error, rows), 0.0) / float(np.log(10))
+
+
+def subtract_means(
+    first: RunningMean, second: RunningMean, spare: float = 0.0
+) -> tuple[float, float, float]:
+    """Return the first mean minus the second, of different rows: value, variance, and rows."""
     if not (first.count and second.count):
-        return Estimate(NAN, NAN, NAN, 0)
+        return NAN, np.inf, 0.0
     rows = first.count * second.count / (first.count + second.count)
-    plain = [estimate_mean(m.count, m._total, m._squares) for m in (first, second)]  # noqa: SLF001 - of this module
-    half = float(np.hypot(plain[0].high - plain[0].value, plain[1].high - plain[1].value))
-    half = widen(half, rows, error=alpha)
-    value = one.value - two.value
-    low, high = (value - half, value + half) if np.isfinite(half) else (NAN, NAN)
-    return Estimate(value, low, high, min(first.count, second.count))
-
-
-class ScoreBins:
-    """Counts of both models' predictions over the deciles of the champion's first ones."""
-
-    def __init__(self, *, has_classes: bool) -> None:
-        self._has_classes = has_classes
-        self._edges: Floats | None = None
-        self._waiting: list[tuple[int, Floats]] = []
-        self.counts: Counts = np.zeros((2, 0), np.int64)
-
-    def update(self, side: int, values: Floats) -> None:
-        """Add predictions of the champion (0) or of the challenger (1)."""
-        values = values[np.isfinite(values)]
-        if self._has_classes:
-            self._count_classes(side, values)
-            return
-        if self._edges is None:
-            self._waiting.append((side, values))
-            first = [part for of, part in self._waiting if of == 0]
-            if sum(map(len, first)) >= _EDGE_VALUES:
-                self._begin(np.concatenate(first))
-            return
-        places = np.searchsorted(self._edges, values, side="left")
-        self.counts[side] += np.bincount(places, minlength=self.counts.shape[1])
-
-    def _begin(self, first: Floats) -> None:
-        self._edges = np.unique(np.quantile(first, np.arange(1, 10) / 10))
-        self.counts = np.zeros((2, len(self._edges) + 1), np.int64)
-        waiting, self._waiting = self._waiting, []
-        for side, values in waiting:
-            self.update(side, values)
-
-    def _count_classes(self, side: int, codes: Floats) -> None:
-        counts = np.bincount(codes.astype(np.int64), minlength=self.counts.shape[1])
-        missing = len(counts) - self.counts.shape[1]
-        self.counts = np.pad(self.counts, ((0, 0), (0, missing)))
-        self.counts[side] += counts
-
-    def distance(self) -> float | None:
-        """Return the PSI from the champion's predictions to the challenger's; None if too few."""
-        if not self.counts.sum(axis=1).all() or not self.counts.size:
-            return None
-        return float(psi(self.counts[:1], self.counts[1:])[0])
+    variance = first.error_variance(spare) + second.error_variance(spare)
+    return first.mean - second.mean, variance, rows

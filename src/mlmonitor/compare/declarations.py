@@ -15,7 +15,7 @@ from mlmonitor.config import Config
 from mlmonitor.derived.kpi_values import check_kpis
 from mlmonitor.errors import ConfigError
 from mlmonitor.formatting import ask_similar, describe_kind
-from mlmonitor.records import Declared, Field, Kind, Kpi, Metric, Objective, Role
+from mlmonitor.records import Challenger, Declared, Field, Kind, Kpi, Metric, Objective, Role
 from mlmonitor.reference.kind_inference import kinds_of
 from mlmonitor.reference.reference import Reference
 
@@ -39,6 +39,7 @@ def build_declared(  # noqa: PLR0913 - all by keyword
     objectives: Sequence[Objective],
     kpis: Sequence[Kpi],
     groups: object = None,
+    challengers: Sequence[Challenger] = (),
 ) -> Declared:
     """Build the declarations about the rows, checked against the reference.
 
@@ -57,7 +58,25 @@ def build_declared(  # noqa: PLR0913 - all by keyword
         objectives=check_objectives(objectives, metrics),
         kpis=check_kpis(kpis),
         groups=check_groups(groups, reference),
+        challengers=check_challengers(challengers),
     )
+
+
+def check_challengers(challengers: Sequence[Any]) -> tuple[Challenger, ...]:
+    """Return the declared challengers, checked.
+
+    Raises:
+        ConfigError: these are not challengers, or two of them have one version.
+    """
+    is_listed = isinstance(challengers, list | tuple)
+    if not is_listed or not all(isinstance(item, Challenger) for item in challengers):
+        raise ConfigError(
+            "challengers: expected a list of them, such as [Challenger('8')], got "
+            f"{describe_kind(challengers)}"
+        )
+    if len({challenger.version for challenger in challengers}) < len(challengers):
+        raise ConfigError("challengers: expected each version once")
+    return tuple(challengers)
 
 
 def check_names(option: str, names: Any) -> tuple[str, ...]:

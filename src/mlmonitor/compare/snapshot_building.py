@@ -78,9 +78,8 @@ def build_snapshot(
         column_warning=traffic.declared_columns.warning(),
         unmatched_rules=() if rules is None else rules.unmatched_rules,
         health=MonitoringHealth(
-            dropped=sum(
-                (inbox.calls.dropped_rows(), inbox.figures.dropped, inbox.attributions.dropped)
-            ),
+            dropped=inbox.calls.dropped_rows()
+            + sum(q.dropped for q in (inbox.figures, inbox.attributions, inbox.challengers)),
             internal_errors=inbox.guard.internal_errors,
             last_error=inbox.guard.last,
         ),

@@ -20,10 +20,11 @@ from mlmonitor.monitor.feedback import Feedback
 from mlmonitor.monitor.prediction_recording import Recording
 from mlmonitor.monitor.presenting import Presenting
 from mlmonitor.monitor.profile_exchange import ProfileExchange
-from mlmonitor.records import Field, Kind, Kpi, Metric, Objective
+from mlmonitor.records import Challenger, Field, Kind, Kpi, Metric, Objective
 from mlmonitor.worker.wall_clock import Clock, ProcessClock
 
 if TYPE_CHECKING:
+    from mlmonitor.challenge.challenge_status import ChallengeStatus
     from mlmonitor.compare.alerts.alert import Alert
     from mlmonitor.compare.incidents.incident import Incident
     from mlmonitor.events.sinks.event_sink import EventDestination
@@ -77,10 +78,13 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
         objectives: bounds that alert when broken, such as `Objective("mae", maximum=900)`.
         kpis: business figures computed from rows in the worker, such as `Kpi("savings", lambda
             rows: rows["claimed_amount"] - rows["prediction"], unit="EUR")`.
+        challengers: other versions of the model that are compared with this one on the same
+            traffic, such as `[Challenger("8", loss="absolute")]`; see `record_challenger`.
         on_alert, on_incident: called in the worker, once when an alert or an incident (alerts that
             belong together) begins and once when it ends; what they raise is counted.
         on_verdict: called in the worker when the verdict changes between keeping, recalibrating and
             retraining the model.
+        on_challenge: called in the worker, once when a challenge is decided.
         events: where every prediction, label, alert and verdict is sent as an event: `Kafka(...)`,
             `Postgres(...)` or `Files(...)`.
         notify: receivers of the same changes, such as `[Webhook("https://...", secret="...")]`.
@@ -110,9 +114,11 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
         metrics: Sequence[Metric] = (),
         objectives: Sequence[Objective] = (),
         kpis: Sequence[Kpi] = (),
+        challengers: Sequence[Challenger] = (),
         on_alert: "Callable[[Alert], object] | None" = None,
         on_incident: "Callable[[Incident], object] | None" = None,
         on_verdict: "Callable[[Verdict], object] | None" = None,
+        on_challenge: "Callable[[ChallengeStatus], object] | None" = None,
         events: "EventDestination | None" = None,
         notify: "Sequence[Webhook]" = (),
         config: Config | None = None,
@@ -126,12 +132,11 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
         options.check_model(model)
         self.config: Config = options.resolve_config(config, os.environ)
         self._clock = options.check_callable("clock", clock) or ProcessClock()
-        self._callbacks = options.check_callbacks(on_alert, on_incident, on_verdict)
+        self._callbacks = options.check_callbacks(on_alert, on_incident, on_verdict, on_challenge)
         self._notify = options.resolve_notify(notify)
         self._reference = options.resolve_reference(reference)
-        self._exporters = options.resolve_exporters(
-            exporters, os.environ, is_enabled=self.config.enabled
-        )
+        is_on = self.config.enabled
+        self._exporters = options.resolve_exporters(exporters, os.environ, is_enabled=is_on)
         self._declare = partial(
             declarations.build_declared,
             config=self.config,
@@ -144,14 +149,13 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
             objectives=objectives,
             kpis=kpis,
             groups=groups,
+            challengers=challengers,
         )
         named = declarations.check_names("features", features)
         names = named or options.list_features(self._reference)
         identity = Identity(str(model), str(version), declared=self._declare(self._reference))
         self._begin_adoption(identity, None if named else names)
         self._events = options.check_events(events, self._reference, self.config)
-        self._inbox = Inbox(self.config.buffer_rows, self.config.pending_predictions)
-        self._worker = self._make_worker()
         self._begin_capture(names)
 
     def _make_worker(self) -> "Worker":
@@ -160,9 +164,11 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
         return Worker(self._new_pipeline, self._reference, self._inbox, self.config, self._clock)
 
     def _begin_capture(self, names: tuple[str, ...]) -> None:
-        """Create the host's side; `names` are those of positional features."""
+        """Create the worker and the host's side; `names` are those of positional features."""
         from mlmonitor import options
 
+        self._inbox = Inbox(self.config.buffer_rows, self.config.pending_predictions)
+        self._worker = self._make_worker()
         inbox, schema = self._inbox, self._identity.declared.schema
         recorder = Recorder(
             line=inbox.calls,

@@ -9,6 +9,7 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import ROWS, Shape
 from mlmonitor.capture.host.attribution_entries import copy_attributions
 from mlmonitor.capture.host.batch_slices import RecordedBatch
+from mlmonitor.capture.host.challenger_entries import check_version, copy_challenger
 from mlmonitor.capture.host.host_capture import HostCapture
 from mlmonitor.capture.host.label_entries import check_times, read_times
 from mlmonitor.capture.host.recorder import find_open_id
@@ -20,6 +21,7 @@ from mlmonitor.display.progress import track
 from mlmonitor.worker.wall_clock import Clock
 
 if TYPE_CHECKING:
+    from mlmonitor.export.series.identity import Identity
     from mlmonitor.worker.worker import Worker
 
 P = ParamSpec("P")
@@ -37,6 +39,7 @@ class Recording:
     _clock: Clock
     _block: type[Observation]
     _plain: Shape
+    _identity: "Identity"
 
     @overload
     def watch(self, function: Watched, /) -> Watched: ...
@@ -150,6 +153,32 @@ class Recording:
                 if attributions is not None:
                     self._record_attributions(attributions, rows)
                 check_times("record: at", at, batch.times)
+
+    def record_challenger(
+        self,
+        version: str,
+        predictions: Any,
+        *,
+        ids: Sequence[object] | object,
+        output: OutputKind = "value",
+        names: Sequence[object] = (),
+    ) -> None:
+        """Record what a declared challenger predicts, to compare it with the version in use.
+
+        In shadow it predicts the rows that this monitor watches: use their ids, such as
+        `prediction_id`, before or after they are recorded, and before or after their labels. As a
+        canary it predicts other rows, which are recorded here alone: use ids of their own.
+        `label` reports the actuals of both.
+        version: that of a `Challenger`. predictions: one, or one for each id. ids: one, or many.
+        output, names: as in `record`. Never raises: `status().last_error` names a mistake, and
+        predictions without room are counted in `status().dropped`.
+        """
+        if self.config.enabled:
+            with self._inbox.guard:
+                check_version(version, self._identity.declared.challengers)
+                outputs = Outputs.named(output, names)
+                entry = copy_challenger(version, predictions, ids, outputs)
+                self._worker.report(self._inbox.challengers.put, [entry])
 
     @property
     def prediction_id(self) -> str:

@@ -1,4 +1,4 @@
-"""Alerts, incidents and verdicts as CloudEvents 1.0 in structured mode (JSON).
+"""Alerts, incidents, verdicts and decided challenges as CloudEvents 1.0 in structured mode (JSON).
 
 Source: https://github.com/cloudevents/spec, `cloudevents/spec.md` and `formats/json-format.md`.
 """
@@ -10,15 +10,16 @@ from typing import Any, Final, Literal
 from urllib.parse import quote
 from uuid import uuid4
 
+from mlmonitor.challenge.challenge_status import ChallengeStatus
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.incidents.incident import Incident
 from mlmonitor.status.documents import to_plain
 from mlmonitor.verdict.verdict import Verdict
 
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
-Notice = Alert | Incident | Verdict
-NoticeKind = Literal["alert", "incident", "verdict"]
-KINDS: Final[tuple[NoticeKind, ...]] = ("alert", "incident", "verdict")
+Notice = Alert | Incident | Verdict | ChallengeStatus
+NoticeKind = Literal["alert", "incident", "verdict", "challenge"]
+KINDS: Final[tuple[NoticeKind, ...]] = ("alert", "incident", "verdict", "challenge")
 
 _MOST_MEMBERS = 20
 """Alerts of an incident that its event lists; the others are counted."""
@@ -37,7 +38,8 @@ def build_event(notice: Notice, model: str, version: str, *, now: float) -> Clou
     """Describe a notice about a version of a model; `now` is in seconds since 1970.
 
     `type` is `mlmonitor.alert.firing`, `mlmonitor.alert.resolved`, `mlmonitor.incident.open`,
-    `mlmonitor.incident.closed` or `mlmonitor.verdict.<action>`. `data` holds the notice as
+    `mlmonitor.incident.closed`, `mlmonitor.verdict.<action>` or `mlmonitor.challenge.<decision>`,
+    which is `challenger` or `champion`. `data` holds the notice as
     `Status.to_dict` does, with the model and its version.
     """
     kind, state, subject, data = _describe(notice)
@@ -65,6 +67,8 @@ def _describe(notice: Notice) -> tuple[NoticeKind, str, str, dict[str, Any]]:
         members = [_to_dict(alert) for alert in notice.members[:_MOST_MEMBERS]]
         data = _to_dict(notice) | {"members": members, "alerts": len(notice.members)}
         return "incident", notice.state, notice.cause, data
+    if isinstance(notice, ChallengeStatus):
+        return "challenge", notice.decision, notice.name, notice.to_dict()
     return "verdict", notice.action, notice.action, notice.to_dict()
 
 

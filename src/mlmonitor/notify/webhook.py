@@ -15,7 +15,7 @@ _OWN_HEADERS = ("content-type", "webhook-id", "webhook-timestamp", "webhook-sign
 
 
 class Webhook:
-    """Posts alerts, incidents and verdicts to a URL, as CloudEvents 1.0 in JSON.
+    """Posts alerts, incidents, verdicts and decided challenges to a URL, as CloudEvents in JSON.
 
     Each request carries `webhook-id`, `webhook-timestamp` and, with a secret, `webhook-signature`
     of the Standard Webhooks scheme, so that its receiver can check it with any library of theirs.

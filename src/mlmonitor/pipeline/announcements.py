@@ -1,4 +1,4 @@
-"""Alerts, incidents and verdicts on their way to callbacks and webhooks."""
+"""Alerts, incidents, verdicts and decided challenges on their way to callbacks and webhooks."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,6 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from mlmonitor.capture.guard import Guard
+from mlmonitor.challenge.challenge_status import ChallengeStatus
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.alert_dispatcher import AlertDispatcher
 from mlmonitor.compare.incidents.callbacks import NO_CALLBACKS, Callbacks
@@ -45,6 +46,9 @@ class Announcements:
         self._verdicts: AlertDispatcher[Verdict] = AlertDispatcher(
             callbacks.on_verdict, guard, name="on_verdict"
         )
+        self._challenges: AlertDispatcher[ChallengeStatus] = AlertDispatcher(
+            callbacks.on_challenge, guard, name="on_challenge"
+        )
         self._guard, self._model = guard, model
         self._notifiers = _make_notifiers(webhooks)
         self._notices: deque[tuple[Notice, str, float]] = deque()
@@ -61,6 +65,8 @@ class Announcements:
                 self._alerts.add([notice])
             elif isinstance(notice, Incident):
                 self._incidents.add([notice])
+            elif isinstance(notice, ChallengeStatus):
+                self._challenges.add([notice])
             else:
                 self._verdicts.add([notice])
             if self._notifiers:
@@ -71,6 +77,7 @@ class Announcements:
         self._alerts.dispatch()
         self._incidents.dispatch()
         self._verdicts.dispatch()
+        self._challenges.dispatch()
         if not self._notices:
             return
         from mlmonitor.notify.cloudevents import build_event  # loaded with the notifiers
@@ -117,13 +124,13 @@ def _make_notifiers(webhooks: "Sequence[Webhook]") -> "list[Notifier]":
 
 
 def log_notices(events: "EventLog | None", notices: "Iterable[Notice]", *, now: float) -> None:
-    """Write changes to the event log, if there is one."""
+    """Write alerts, incidents and verdicts to the event log, if there is one."""
     if events is None:
         return
     for notice in notices:
         if isinstance(notice, Verdict):
             events.ingest_verdict(notice, now=now)
-        else:
+        elif not isinstance(notice, ChallengeStatus):
             events.ingest_alerts([notice], now=now)
 
 

@@ -4,15 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import SHAPE, Entry, Shape
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
-from mlmonitor.capture.read.rows import Run, gather
+from mlmonitor.capture.read.rows import Run, gather, read_rows
 from mlmonitor.capture.read.run_mistakes import SilentMistake
 from mlmonitor.capture.trace_context import host_span_source
 from mlmonitor.compare.model_state import ModelState
 from mlmonitor.config import Config
+from mlmonitor.errors import MonitorError
 from mlmonitor.gil import yield_gil
 from mlmonitor.pipeline.model_version import ModelVersion, split_labels, was_predicted_before
 
@@ -54,6 +57,7 @@ class Drain:
             versions[0].state.kpis.keep_sums()
         self._config, self._inbox = config, inbox
         self._state, self._began_at = versions[0].state, versions[0].began_at
+        self._challenges = versions[0].challenges
         self._wants_traces = is_traced
         self._evaluate, self._earlier, self._positions = evaluate, versions[1:], positions
         self._renamed: dict[int, tuple[Shape, Shape]] = {}
@@ -86,12 +90,25 @@ class Drain:
             is_traced = self._inbox.calls.is_traced
             self._state.count(entries, now=now, is_traced=is_traced)
             yield_gil()
-            self._ingest_runs(entries, partial(self._state.ingest, now=now, is_traced=is_traced))
+            self._ingest_runs(entries, partial(self._ingest, now=now, is_traced=is_traced))
         if self._events is not None:
             self._events.ingest(self._state, now=now)
         if self._undrained == 0:
             self._end_drain(now)
         return self._undrained > 0
+
+    def _ingest(self, run: Sequence[Entry], *, now: float, is_traced: bool) -> MonitorError | None:
+        """Add the rows of calls of one form; the rows are read again if there are challenges."""
+        fault = self._state.ingest(run, now=now, is_traced=is_traced)
+        if self._challenges:
+            self._challenges.ingest_champion(read_rows(run), now=now)
+        return fault
+
+    def _remember(self, run: Sequence[Entry], *, now: float) -> None:
+        """Keep the predictions of calls that were ingested before they had an id."""
+        self._state.remember(run, now=now)
+        if self._challenges:
+            self._challenges.ingest_champion(read_rows(run), now=now, is_counted=False)
 
     def _start_tracing(self) -> None:
         """Mark calls with their traces, once the host makes any and a destination keeps them."""
@@ -133,7 +150,8 @@ class Drain:
             forgotten = [entry for entry in late if self._state.is_forgotten(entry)]
             for start in range(0, len(forgotten), self._config.block_rows):
                 block = forgotten[start : start + self._config.block_rows]
-                self._ingest_runs(block, partial(self._state.remember, now=now))
+                self._ingest_runs(block, partial(self._remember, now=now))
+        self._challenges.ingest(self._inbox.challengers.drain(), now=now)
         reference = self._state.traffic.reference
         if self._events is not None:
             self._events.ingest_labels(due, reference, now=now)
@@ -162,16 +180,27 @@ class Drain:
             self._events.ingest_figures(figures, self._state.traffic.reference, now=now)
 
     def _claim(self, labels: list[LabelEntry], now: float) -> list[LabelEntry]:
-        """Match labels of predictions that earlier versions made; return the others.
+        """Match labels of predictions that earlier versions or challengers made; return the others.
 
         An id that several versions used means its newest prediction.
         """
+        self._challenges.ingest_labels(labels)
         if not self._earlier or not labels:
-            return labels
+            return self._leave_challengers(labels)
         own, others = split_labels(labels, self._state)
         for version in self._earlier:
             others = version.claim(others, now=now)
-        return own + others
+        return own + self._leave_challengers(others)
+
+    def _leave_challengers(self, labels: list[LabelEntry]) -> list[LabelEntry]:
+        """Leave out the labels of rows that only a challenger has predicted."""
+        if not self._challenges:
+            return labels
+        own = []
+        for entry in labels:
+            is_foreign = self._challenges.find(entry.ids) & ~self._state.pending.find(entry.ids)
+            own.append(entry.rows(np.flatnonzero(~is_foreign)) if is_foreign.any() else entry)
+        return [entry for entry in own if entry.ids]
 
     def _discard_evicted(self) -> None:
         """Count labels that wait for a reference although their prediction was evicted.
@@ -202,6 +231,7 @@ class Drain:
         if self._events is not None:
             with self._inbox.guard:
                 self._events.settle(self._inbox, self._state, now=now)
+        self._challenges.settle()
         with self._inbox.guard:
             self._state.settle(self._inbox.labels, self._inbox.outcomes, now=now)
 

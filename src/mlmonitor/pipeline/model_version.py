@@ -12,6 +12,7 @@ from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
+from mlmonitor.challenge.challenge_set import ChallengeSet
 from mlmonitor.compare.estimated.estimator import estimates_by_period
 from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.model_state import ModelState
@@ -24,7 +25,8 @@ from mlmonitor.export.opentelemetry.resource_figures import ResourceFigures
 from mlmonitor.export.series.describer import Describer
 from mlmonitor.export.series.identity import Identity
 from mlmonitor.reference.reference import Reference
-from mlmonitor.status.status import EarlierVersion
+from mlmonitor.status.build import build_status
+from mlmonitor.status.status import EarlierVersion, Status
 from mlmonitor.verdict.verdict_tracker import VerdictTracker
 
 MOST_EARLIER = 2
@@ -109,13 +111,15 @@ class ProcessCounts(NamedTuple):
 class ModelVersion:
     """The aggregates, the series and the verdict of one version.
 
-    before: the counts of the process when it began. after: those when it was replaced.
+    challenges: of this version by others. before: the counts of the process when it began. after:
+    those when it was replaced.
     """
 
     identity: Identity
     state: ModelState
     describer: Describer
     judged: VerdictTracker
+    challenges: ChallengeSet
     before: ProcessCounts = field(default_factory=ProcessCounts)
     after: ProcessCounts | None = None
     began_at: float = 0.0
@@ -150,13 +154,22 @@ class ModelVersion:
             state.calls.fine = ExponentialSketch()
         has_resources = config.enabled and config.resources
         resources = ResourceFigures(identity.attributes) if has_resources else None
+        challengers = identity.declared.challengers
+        challenges = ChallengeSet(challengers, champion=identity.version)
         judged = VerdictTracker(config)
-        return cls(identity, state, describer, judged, began_at=now, resources=resources)
+        return cls(
+            identity, state, describer, judged, challenges, began_at=now, resources=resources
+        )
 
     @property
     def name(self) -> str:
         """The version's label."""
         return self.identity.version
+
+    @property
+    def memory_bytes(self) -> int:
+        """Upper bound in bytes, which depends on the configuration and the reference alone."""
+        return self.state.memory_bytes + self.challenges.memory_bytes
 
     def snapshot(
         self,
@@ -168,14 +181,21 @@ class ModelVersion:
     ) -> ModelSnapshot:
         """Build the snapshot of this version, with the slices of its windows for a page."""
         named = self.identity.model, self.identity.version
-        return build_snapshot(
+        snapshot = build_snapshot(
             named, self.state, inbox, destinations, now=now, with_history=with_history
         )
+        return replace(snapshot, memory_bytes=self.memory_bytes) if self.challenges else snapshot
+
+    def status(self, snapshot: ModelSnapshot) -> Status:
+        """Build the status of this version from its snapshot."""
+        status = build_status(snapshot, self.judged.verdict)
+        return replace(status, challenges=self.challenges.statuses())
 
     def describe(self, snapshot: ModelSnapshot) -> list[Family]:
         """Describe this version's snapshot as series, each counter from zero."""
         own = self.before.within(snapshot, self.after)
-        families = self.describer.describe(own, self.judged.verdict)
+        challenges = self.challenges.statuses()
+        families = self.describer.describe(own, self.judged.verdict, challenges)
         if self.after is None:
             return families if self.resources is None else families + self.resources.families()
         return [
@@ -187,6 +207,7 @@ class ModelVersion:
     def claim(self, entries: Sequence[LabelEntry], *, now: float) -> list[LabelEntry]:
         """Match the labels of this version's predictions; return the others."""
         self.state.pending.expire(now=now)
+        self.challenges.ingest_labels(entries)
         own, others = split_labels(entries, self.state)
         if own and self.state.labels is not None:
             self.state.labels.match(own, now=now)

@@ -21,7 +21,6 @@ from mlmonitor.pipeline.announcements import Announcements, log_notices, open_lo
 from mlmonitor.pipeline.drain import Drain, Positions
 from mlmonitor.pipeline.model_version import MOST_EARLIER, ModelVersion, ProcessCounts
 from mlmonitor.reference.reference import Reference
-from mlmonitor.status.build import build_status
 from mlmonitor.status.reference_warning import find_warnings
 from mlmonitor.status.status import Status
 
@@ -157,6 +156,7 @@ class Pipeline:
                 changed += due.evaluate(now=now)
             yield_gil()
         self.report(changed, now)
+        self._announce(self._version.challenges.drain_decided(), now)
 
     def report(self, changed: list[Alert], now: float) -> None:
         """Announce alerts that fired or resolved, and their incidents."""
@@ -285,7 +285,7 @@ class Pipeline:
         Begins comparing, because the sketches to be measured exist only from then on.
         """
         self.state.begin_comparing(now=self._started_at)
-        return sum(version.state.memory_bytes for version in (self._version, *self._earlier))
+        return sum(version.memory_bytes for version in (self._version, *self._earlier))
 
     def status(self, now: float) -> Status:
         """The status at `now`."""
@@ -295,6 +295,5 @@ class Pipeline:
         """The snapshot at `now`, and its status."""
         snapshot = self.model_snapshot(now, with_history=with_history)
         earlier = tuple(version.summarise(now=now) for version in self._earlier)
-        status = build_status(snapshot, self._version.judged.verdict)
-        notifications = self._announcements.status()
+        status, notifications = self._version.status(snapshot), self._announcements.status()
         return snapshot, replace(status, earlier=earlier, notifications=notifications)

@@ -50,6 +50,8 @@ def to_html(status: "Status") -> str:
     for sentence in (status.verdict, status.reference_warning):
         if sentence is not None:
             add_text(root, str(sentence))
+    for version, challenge in status.challenges.items():
+        add_text(root, f"challenger {version}: {challenge.summary}")
     if status.incidents:
         add_items(root, ((incident.title, incident.advice) for incident in status.incidents))
     if status.alerts:

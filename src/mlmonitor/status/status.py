@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mlmonitor.challenge.challenge_status import ChallengeStatus
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.drift.decomposition import Shift
 from mlmonitor.compare.estimated.estimated_performance import EstimatedPerformance
@@ -75,6 +76,7 @@ class Status:
     objectives: the declared ones, each with its measure now and whether it is met.
     incidents: open ones; alerts whose changes began in the same rows are one incident.
     verdict: whether to keep, recalibrate or retrain the model, with reasons.
+    challenges: by version, each declared challenger beside the version in use.
     kpis: business figures by name. attributions: the part of each feature in the predictions.
     earlier: versions that were replaced in this process, the newest first.
     notifications: events of each webhook by outcome.
@@ -118,6 +120,7 @@ class Status:
     alerts: tuple[Alert, ...] = ()
     incidents: tuple[Incident, ...] = ()
     verdict: Verdict | None = None
+    challenges: Mapping[str, ChallengeStatus] = field(default_factory=dict)
     kpis: Mapping[str, KpiStatus] = field(default_factory=dict)
     attributions: AttributionStatus | None = None
     earlier: tuple[EarlierVersion, ...] = ()

@@ -185,6 +185,11 @@ def _write_monitoring(status: Status) -> list[str]:
     lines = _write_performance(status) + figure_lines(status.kpis, status.attributions)
     lines += [_write_earlier(version) for version in status.earlier]
     lines += objective_lines(status.objectives)
+    for version, challenge in list(status.challenges.items())[:_LINES]:
+        lines += [
+            f"challenger {truncate(version, 40)}: {challenge.summary}",
+            *challenge.lines()[1:],
+        ]
     labels = {name: count for name, count in status.labels.items() if count}
     if labels:
         lines.append(f"labels: {join_counts(labels, most=NAMED)}")

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from mlmonitor import Config, Monitor, Objective
+from mlmonitor import Challenger, Config, Monitor, Objective
 from mlmonitor.errors import ConfigError
 from mlmonitor.formatting import short
 from mlmonitor.integrations.asgi import page
@@ -33,6 +34,7 @@ from support.shown_models import (
 )
 
 PARTS = {
+    "challengers",
     "count",
     "field",
     "fields",
@@ -91,6 +93,30 @@ def test_a_snapshot_has_all_parts_as_fragments(client: TestClient) -> None:
     ]
     for name, html in snapshot["parts"].items():
         assert Document(html).problems == [], name
+
+
+def test_a_challenger_has_a_card_on_the_page_and_in_the_report(tmp_path: Path) -> None:
+    """The decision in words, the difference beside its limit, and what was counted."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    ids = [f"r{row}" for row in range(300)]
+    reference = fit_reference({"x": x}, predictions=x, actuals=x)
+    challengers = [Challenger("8"), Challenger("<b>9</b>")]
+    options = {"reference": reference, "challengers": challengers}
+    with Monitor("m", version="7", exporters=[], **options) as monitor:
+        monitor.record({"x": x}, x + rng.normal(size=300), ids=ids)
+        monitor.record_challenger("8", x, ids=ids)
+        monitor.label(ids, x)
+        card = parts_of(TestClient(page(monitor)))["challengers"]
+        report = monitor.report(tmp_path / "report.html").read_text(encoding="utf-8")
+    for html in (card, report):
+        document = Document(html)
+        assert document.problems == []
+        assert "The challenger is better, decided after 300 labels." in document.text
+        assert "absolute loss of the challenger minus that of the champion" in document.text
+        assert "decides at 1.30" in document.text
+        assert "300 both. Labels: matched 300." in document.text
+        assert "<b>9</b> against 7" in document.text
 
 
 def test_an_unchanged_page_is_not_sent_twice(client: TestClient) -> None:

@@ -63,10 +63,9 @@ def copy_labels(ids: object, actuals: Any, times: object = None) -> LabelEntry:
         SchemaError: there is not one actual for each id, or there are several times but
             not one for each label.
     """
-    is_many = isinstance(ids, Iterable) and not is_value(type(ids))
-    if not is_many or getattr(ids, "ndim", 1) == 0:
-        return LabelEntry([id_text(ids) or ""], [actuals], _read_label_times(times, 1))
-    names = _convert_names(cast("Iterable[object]", ids))
+    names = copy_ids(ids)
+    if not _are_several(ids):
+        return LabelEntry(names, [actuals], _read_label_times(times, 1))
     if is_value(type(actuals)):
         raise SchemaError(
             f"label: expected an actual for each of the {len(names)} ids, got one "
@@ -78,6 +77,19 @@ def copy_labels(ids: object, actuals: Any, times: object = None) -> LabelEntry:
             f"label: expected an actual for each of the {len(names)} ids, got {len(values)}"
         )
     return LabelEntry(names, values, _read_label_times(times, len(names)))
+
+
+def copy_ids(ids: object) -> list[str]:
+    """Copy one id, or the ids in any container, as texts; "" for one that is none."""
+    if not _are_several(ids):
+        return [id_text(ids) or ""]
+    return _convert_names(cast("Iterable[object]", ids))
+
+
+def _are_several(ids: object) -> bool:
+    """Whether ids are a container, even of a single one."""
+    is_many = isinstance(ids, Iterable) and not is_value(type(ids))
+    return is_many and getattr(ids, "ndim", 1) != 0
 
 
 def _read_label_times(times: object, count: int) -> Floats | None:

@@ -1,4 +1,4 @@
-"""The callbacks for alerts, incidents and verdicts."""
+"""The callbacks for alerts, incidents, verdicts and decided challenges."""
 
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
@@ -10,12 +10,14 @@ from mlmonitor.compare.incidents.incident import Incident
 class Callbacks(NamedTuple):
     """Functions of the host, called for each alert and incident that begins or ends.
 
-    on_verdict: called for each verdict whose action has changed.
+    on_verdict: called for each verdict whose action has changed. on_challenge: called for each
+    challenge that is decided.
     """
 
     on_alert: Callable[[Alert], object] | None = None
     on_incident: Callable[[Incident], object] | None = None
     on_verdict: Callable[[Any], object] | None = None
+    on_challenge: Callable[[Any], object] | None = None
 
 
 NO_CALLBACKS: Final = Callbacks()

@@ -1,8 +1,10 @@
 """A snapshot of one model as families of series: columns for fields, single points for the rest."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from mlmonitor import catalog
+from mlmonitor.challenge.challenge_status import ChallengeStatus
 from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.compare.traffic import OTHER_FIELDS
 from mlmonitor.export.base import Attributes, Family, Point
@@ -12,6 +14,7 @@ from mlmonitor.export.series.call_points import call_points, error_points
 from mlmonitor.export.series.field_families import population_families
 from mlmonitor.export.series.grouping import SnapshotCache, group_points
 from mlmonitor.export.series.health_points import health_points, label_points, reference_points
+from mlmonitor.export.series.model_points.challenge_points import challenge_points
 from mlmonitor.export.series.model_points.figure_points import figure_points
 from mlmonitor.export.series.model_points.verdict_points import verdict_points
 from mlmonitor.export.series.performance_points import (
@@ -39,7 +42,12 @@ class Describer:
         self._cache = SnapshotCache()
         self._budget = Budget(max_series)
 
-    def describe(self, snapshot: ModelSnapshot, verdict: Verdict | None = None) -> list[Family]:
+    def describe(
+        self,
+        snapshot: ModelSnapshot,
+        verdict: Verdict | None = None,
+        challenges: Mapping[str, ChallengeStatus] = MappingProxyType({}),
+    ) -> list[Family]:
         """Every series of the snapshot, or as many as the budget allows."""
         identity, cache = self._identity, self._cache
         cache.begin_snapshot()
@@ -52,6 +60,7 @@ class Describer:
             yield_gil()
         points = [*snapshot_points(snapshot, identity)]
         points += [] if verdict is None else verdict_points(verdict, identity)
+        points += challenge_points(challenges, identity)
         families += group_points(points, cache)
         yield_gil()
         kept = self._budget.apply(families)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mlmonitor.present.views.challenger_cards import ChallengerCard, list_challengers
 from mlmonitor.present.views.field_detail import FieldDetail, find_detail
 from mlmonitor.present.views.field_list import FieldList, list_fields
 from mlmonitor.present.views.headline import Headline, build_headline
@@ -29,6 +30,7 @@ class ModelPage:
     field: FieldDetail | None
     performance: PerformancePanel | None
     objectives: tuple[ObjectiveTile, ...]
+    challengers: tuple[ChallengerCard, ...]
     kpis: tuple[KpiCard, ...]
     monitoring: MonitoringPanel
 
@@ -43,6 +45,7 @@ def build_model_page(reading: ModelReading, options: ViewOptions) -> ModelPage:
         field=find_detail(reading, options.field, options.segment) if options.field else None,
         performance=build_performance_panel(reading),
         objectives=list_objectives(reading),
+        challengers=list_challengers(reading),
         kpis=list_kpis(reading),
         monitoring=build_monitoring_panel(reading),
     )

@@ -134,7 +134,7 @@ def chart_cohorts(
         title=f"{name} by time of prediction, with 95 % intervals",
         bars=bars,
         labels=axis.labels,
-        yardstick=None if trained is None else _place(trained, axis),
+        yardstick=None if trained is None else place_value(trained, axis),
         table=_list_cohorts(name, pairs, bars, has_estimates=is_estimated),
     )
 
@@ -150,7 +150,7 @@ def _build_bar(
 ) -> IntervalBar:
     labelled = cohort.labelled / max(cohort.predicted, cohort.labelled, 1)
     name = f"{cohort.start:%d %b %H:%M}" if cohort.start.hour else f"{cohort.start:%d %b %Y}"
-    marks = [None if e is None else _mark(e, axis) for e in (realised, estimated)]
+    marks = [None if e is None else mark_estimate(e, axis) for e in (realised, estimated)]
     is_young = cohort.maturity is None or cohort.maturity < _MATURE
     words = [
         f"{basis} {mark}"
@@ -163,14 +163,15 @@ def _build_bar(
     return IntervalBar(name, marks[0], marks[1], round(labelled * 100), is_young, note, description)
 
 
-def _mark(estimate: Estimate, axis: Axis) -> IntervalMark:
+def mark_estimate(estimate: Estimate, axis: Axis) -> IntervalMark:
+    """Return an estimate as text, and where it and its interval are on the axis."""
     value, low, high = estimate[:3]
     is_known = math.isfinite(low) and math.isfinite(high)
     interval = f"{short(low)} to {short(high)}" if is_known else ""
-    return IntervalMark(short(value), interval, *(_place(x, axis) for x in (value, low, high)))
+    return IntervalMark(short(value), interval, *(place_value(x, axis) for x in (value, low, high)))
 
 
-def _place(value: float, axis: Axis) -> int:
+def place_value(value: float, axis: Axis) -> int:
     """Return where a value is on the axis, in thousandths; -1 if it is not finite."""
     span = axis.high - axis.low
     return round((value - axis.low) / span * 1000) if math.isfinite(value) else -1

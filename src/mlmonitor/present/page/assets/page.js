@@ -29,7 +29,7 @@ function show(parts) {
     if (focused) document.getElementById(focused)?.focus();
     offerCopies(part);
   }
-  for (const name of ["kpis", "why"]) document.getElementById(name).hidden = !parts[name];
+  for (const name of ["challengers", "kpis", "why"]) document.getElementById(name).hidden = !parts[name];
 }
 
 async function refresh() {

@@ -1,0 +1,66 @@
+"""Predictions of a challenger, on their way to the worker."""
+
+from collections.abc import Mapping, Sequence, Sized
+from typing import Any, NamedTuple
+
+from mlmonitor.capture.host.label_entries import copy_ids
+from mlmonitor.capture.host.results import extract_prediction
+from mlmonitor.capture.outputs import Outputs
+from mlmonitor.errors import SchemaError
+from mlmonitor.records import Challenger
+
+
+class ChallengerEntry(NamedTuple):
+    """Copied predictions, as `outputs` describes them, and the id of each; "" for none."""
+
+    version: str
+    outputs: Outputs
+    predictions: Any
+    ids: list[str]
+
+
+def copy_challenger(
+    version: str, predictions: Any, ids: object, outputs: Outputs
+) -> ChallengerEntry:
+    """Copy the prediction of one row, or those of many in any container.
+
+    Raises:
+        SchemaError: there is not one prediction for each id.
+    """
+    names = copy_ids(ids)
+    copied = extract_prediction(outputs, predictions)
+    check_rows("record_challenger", copied, len(names))
+    return ChallengerEntry(version, outputs, copied, names)
+
+
+def check_version(version: str, declared: Sequence[Challenger]) -> None:
+    """Raise SchemaError if no such challenger is declared."""
+    if version not in (challenger.version for challenger in declared):
+        raise SchemaError(
+            f"record_challenger: expected the version of one of the {len(declared)} declared "
+            "challengers: declare it in Monitor(challengers=[Challenger(...)])"
+        )
+
+
+def count_predictions(predictions: Any) -> int:
+    """Return the number of rows of copied predictions; a single value is one row."""
+    if isinstance(predictions, Mapping):
+        columns = [len(c) for c in predictions.values() if _is_sized(c)]
+        return max(columns, default=1)
+    return len(predictions) if _is_sized(predictions) else 1
+
+
+def _is_sized(value: Any) -> bool:
+    is_column = isinstance(value, Sized) and not isinstance(value, str | bytes)
+    return is_column and getattr(value, "ndim", 1) > 0
+
+
+def check_rows(call: str, predictions: Any, rows: int) -> None:
+    """Check that copied predictions are as many as rows; one row may have several outputs.
+
+    Raises:
+        SchemaError: they are not.
+    """
+    count = count_predictions(predictions)
+    if rows not in (count, 1):
+        raise SchemaError(f"{call}: expected a prediction for each of the {rows} ids, got {count}")

@@ -1,0 +1,90 @@
+"""The challenges of one version of a monitored model."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+
+from mlmonitor.capture.guard import Guard
+from mlmonitor.capture.host.challenger_entries import ChallengerEntry
+from mlmonitor.capture.host.label_entries import LabelEntry
+from mlmonitor.capture.read.rows import Rows
+from mlmonitor.challenge.challenge_state import ChallengeState
+from mlmonitor.challenge.challenge_status import ChallengeStatus
+from mlmonitor.challenge.pair_losses import read_predictions
+from mlmonitor.records import Challenger, Mask
+
+
+class ChallengeSet:
+    """Compares the version in use with each declared challenger. Belongs to the worker.
+
+    Promise: what cannot be read is counted for its challenge, and raised nowhere.
+    """
+
+    def __init__(self, challengers: Sequence[Challenger], *, champion: str) -> None:
+        self._states: dict[str, tuple[ChallengeState, Guard]] = {}
+        for options in challengers:
+            if options.version != champion:
+                name = f"{options.version} against {champion or 'the version in use'}"
+                self._states[options.version] = ChallengeState(name, options), Guard()
+        self._announced: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._states)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Upper bound in bytes of the predictions that wait for their labels."""
+        return sum(state.memory_bytes for state, _ in self._states.values())
+
+    def ingest_champion(self, rows: Rows, *, now: float, is_counted: bool = True) -> None:
+        """Add rows that the version in use has predicted.
+
+        is_counted: False for rows that were added before their ids were known.
+        """
+        for state, guard in self._states.values():
+            with guard:
+                state.ingest(
+                    {"champion": rows.predictions}, rows.ids, now=now, is_counted=is_counted
+                )
+
+    def ingest(self, entries: Sequence[ChallengerEntry], *, now: float) -> None:
+        """Add predictions of challengers; those of a version that is none here are ignored."""
+        for entry in entries:
+            if entry.version in self._states:
+                state, guard = self._states[entry.version]
+                with guard:
+                    rows = len(entry.ids)
+                    columns = read_predictions(entry.predictions, entry.outputs, rows)
+                    state.ingest({"challenger": columns}, entry.ids, now=now)
+
+    def ingest_labels(self, entries: Sequence[LabelEntry]) -> None:
+        """Add labels; the prediction of one may still follow until the next call."""
+        for state, guard in self._states.values():
+            with guard:
+                state.ingest_labels(entries)
+
+    def find(self, identities: Sequence[str]) -> Mask:
+        """Mark the ids that any challenge has a prediction of."""
+        masks = [state.find(identities) for state, _ in self._states.values()]
+        return np.any(masks, axis=0) if masks else np.zeros(len(identities), np.bool_)
+
+    def settle(self) -> None:
+        """Count the labels that still wait for a prediction; none will arrive."""
+        for state, _ in self._states.values():
+            state.settle()
+
+    def drain_decided(self) -> list[ChallengeStatus]:
+        """Return the challenges that were decided since the last call."""
+        decided = {name for name, (state, _) in self._states.items() if state.is_decided}
+        new = [name for name in self._states if name in decided - self._announced]
+        self._announced |= decided
+        return [self._build(name) for name in new]
+
+    def _build(self, version: str) -> ChallengeStatus:
+        state, guard = self._states[version]
+        return state.status(invalid=guard.internal_errors, last_error=guard.last)
+
+    def statuses(self) -> Mapping[str, ChallengeStatus]:
+        """Return each challenge by the version of its challenger."""
+        return MappingProxyType({version: self._build(version) for version in self._states})

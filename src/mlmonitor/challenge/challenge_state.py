@@ -1,0 +1,274 @@
+"""The sums of one challenge: predictions, losses, and the decision."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+import numpy as np
+
+from mlmonitor.buffer.id_index import list_texts_and_rows
+from mlmonitor.buffer.pending import (
+    IS_MISSING,
+    IS_UNREADABLE,
+    SAYS_SOMETHING,
+    LabelStatus,
+    Pending,
+    Reading,
+    Recalled,
+)
+from mlmonitor.buffer.waiting_rows import Column
+from mlmonitor.capture.canonical import is_missing
+from mlmonitor.capture.entry import Ids
+from mlmonitor.capture.host.label_entries import LabelEntry
+from mlmonitor.capture.values import Values
+from mlmonitor.challenge.challenge_status import ChallengeStatus, Decision, PairBasis
+from mlmonitor.challenge.pair_losses import OutputColumns, PairLosses
+from mlmonitor.challenge.running_sums import RunningMean, bound_mean, subtract_means, weigh_mean
+from mlmonitor.challenge.score_comparison import ScoreComparison
+from mlmonitor.errors import SchemaError
+from mlmonitor.records import Challenger, Floats, Mask
+
+Side = Literal["champion", "challenger"]
+SIDES: Final[tuple[Side, Side]] = ("champion", "challenger")
+
+_LEAST_LABELS = 100
+"""Below this number a normal law of the mean is not a good approximation."""
+
+
+class ChallengeState:
+    """What is known of two models on the same traffic. Not thread-safe.
+
+    Predictions of both models are paired by their ids, in any order and at any time. A label counts
+    once for each model; a prediction that arrives after its label counts as well.
+    """
+
+    def __init__(self, name: str, options: Challenger) -> None:
+        self.name: str = name
+        self._options, self._losses = options, PairLosses(options)
+        self._pending = Pending(int(options.pending_predictions))
+        self._paired = RunningMean()
+        self._sides = RunningMean(), RunningMean()
+        self._scores = ScoreComparison()
+        self._unusable = [0, 0]
+        self._decision: Decision = "undecided"
+        self._decided_after: int | None = None
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether one of the models has won."""
+        return self._decision != "undecided"
+
+    @property
+    def memory_bytes(self) -> int:
+        """Upper bound in bytes of the predictions that wait for their labels."""
+        return self._pending.memory_bytes
+
+    def ingest(
+        self,
+        sides: Mapping[Side, OutputColumns],
+        ids: Sequence[Ids | None] = (),
+        *,
+        now: float,
+        is_counted: bool = True,
+    ) -> None:
+        """Add predictions of one model, or of both for the same rows.
+
+        is_counted: whether the predictions are new, and not only their ids.
+
+        Raises:
+            SchemaError: both models made predictions, but not for as many rows.
+        """
+        predictions = self._read(sides)
+        if is_counted:
+            self._scores.update(self._summarise(predictions), has_classes=self._losses.has_classes)
+        texts, rows = list_texts_and_rows(ids)
+        newest = {text: row for text, row in zip(texts, rows.tolist(), strict=True) if text}
+        if newest:
+            places = np.fromiter(newest.values(), np.int64, len(newest))
+            self._keep(list(newest), predictions[:, places], now)
+
+    def ingest_pairs(self, sides: Mapping[Side, OutputColumns], actuals: Values) -> None:
+        """Add predictions together with their actuals.
+
+        Raises:
+            SchemaError: there is not one actual for each prediction.
+        """
+        predictions = self._read(sides)
+        actual = self._losses.read_actuals(actuals)
+        rows = predictions.shape[1]
+        if len(actual) != rows:
+            raise SchemaError(
+                f"record_outcomes: expected an actual for each of the {rows} predictions, got "
+                f"{len(actual)}"
+            )
+        self._scores.update(self._summarise(predictions), has_classes=self._losses.has_classes)
+        self._pending.counts[LabelStatus.MATCHED] += int(np.isfinite(actual).sum())
+        self._compare_losses(predictions, actual, np.ones((2, rows), np.bool_))
+
+    def _read(self, sides: Mapping[Side, OutputColumns]) -> Floats:
+        """Return `[2, rows, width]`, NaN for a model that made no prediction."""
+        columns = {side: self._losses.read(outputs) for side, outputs in sides.items()}
+        lengths = {len(numbers) for numbers in columns.values()}
+        if len(lengths) != 1:
+            raise SchemaError("challenge: expected predictions of one model, or as many of both")
+        predictions = np.full((2, lengths.pop(), self._losses.width), np.nan)
+        for side, numbers in columns.items():
+            predictions[SIDES.index(side)] = numbers
+        return predictions
+
+    def _summarise(self, predictions: Floats) -> Floats:
+        """Return `[2, rows]`: the number or the class of each prediction."""
+        return np.stack([self._losses.summarise(numbers) for numbers in predictions])
+
+    def _keep(self, texts: list[str], predictions: Floats, now: float) -> None:
+        """Keep predictions under their ids, beside those of the other model."""
+        recalled = self._pending.recall(texts)
+        is_new = np.ones(len(texts), np.bool_)
+        is_new[recalled.rows] = False
+        if is_new.any():
+            new = [text for text, new in zip(texts, is_new.tolist(), strict=True) if new]
+            columns = self._to_columns(predictions[:, is_new])
+            self._pending.add_columns(dict.fromkeys(columns, "f8"))
+            self._pending.remember(new, columns, np.full(len(new), now))
+        if recalled.rows.size:
+            stored = [texts[row] for row in recalled.rows.tolist()]
+            self._complete(stored, predictions[:, recalled.rows], recalled)
+
+    def _complete(self, texts: Sequence[str], predictions: Floats, recalled: Recalled) -> None:
+        """Add predictions to rows that are kept already; a labelled row keeps what it had."""
+        before = self._from_columns(recalled.columns)
+        is_given, was_given = _mark_given(predictions), _mark_given(before)
+        is_added = is_given & ~was_given
+        is_written = is_given & (is_added | ~recalled.is_labelled)
+        after = np.where(is_written[:, :, None], predictions, before)
+        self._pending.amend(texts, self._to_columns(after))
+        is_pair = is_added.any(axis=0) & ~is_given.all(axis=0)
+        self._scores.pair(self._summarise(after[:, is_pair]))
+        is_late = is_added.any(axis=0) & recalled.is_labelled
+        if is_late.any():
+            actual = recalled.columns["actual"].view(np.float64)[is_late]
+            self._compare_losses(after[:, is_late], actual, is_added[:, is_late])
+
+    def _to_columns(self, predictions: Floats) -> dict[str, Column]:
+        return {
+            f"{side}.{place}": predictions[index, :, place]
+            for index, side in enumerate(SIDES)
+            for place in range(self._losses.width)
+        }
+
+    def _from_columns(self, columns: Mapping[str, Column]) -> Floats:
+        places = range(self._losses.width)
+        stacked = [[columns[f"{side}.{place}"] for place in places] for side in SIDES]
+        return np.array(stacked).transpose(0, 2, 1)
+
+    def find(self, identities: Sequence[str]) -> Mask:
+        """Mark the ids that have a prediction of either model."""
+        return self._pending.find(identities)
+
+    def ingest_labels(self, entries: Sequence[LabelEntry], *, is_last_try: bool = False) -> None:
+        """Add labels; one without a prediction is tried again with the next call."""
+        for entry, is_due in self._pending.due(entries):
+            self._match(entry, is_last_try=is_due or is_last_try)
+
+    def settle(self) -> None:
+        """Count the labels that still wait for a prediction; none will arrive."""
+        self._pending.settle()
+
+    def _match(self, entry: LabelEntry, *, is_last_try: bool) -> None:
+        read = None
+
+        def read_actuals(actuals: Values) -> Reading:
+            nonlocal read
+            read = self._losses.read_actuals(actuals)
+            return Reading(_judge(actuals, read), np.nan_to_num(read).view(np.int64))
+
+        matches = self._pending.match(entry, read_actuals, is_last_try=is_last_try)
+        if read is not None and matches.is_read.any():
+            columns = {n: column[matches.is_read] for n, column in matches.columns.items()}
+            predictions = self._from_columns(columns)
+            is_new = np.ones(predictions.shape[:2], np.bool_)
+            self._compare_losses(predictions, read[matches.rows[matches.is_read]], is_new)
+
+    def _compare_losses(self, predictions: Floats, actual: Floats, is_new: Mask) -> None:
+        """Add the losses of some rows. is_new: `[2, rows]`, those that are not counted yet."""
+        losses = np.stack([self._losses.measure(numbers, actual) for numbers in predictions])
+        is_given = _mark_given(predictions)
+        for side, values in enumerate(losses):
+            self._sides[side].update(values[is_new[side]])
+            is_unusable = is_new[side] & is_given[side] & np.isnan(values) & ~np.isnan(actual)
+            self._unusable[side] += int(np.count_nonzero(is_unusable))
+        self._paired.update(losses[1] - losses[0])
+        self._decide()
+
+    def _find_basis(self) -> PairBasis:
+        """Rows of both models count if they are most of the challenger's: it is in shadow then."""
+        champion, challenger = (side.count for side in self._sides)
+        if self._paired.count and 2 * self._paired.count >= challenger:
+            return "paired"
+        return "unpaired" if champion and challenger else "none"
+
+    def _subtract(self, basis: PairBasis) -> tuple[float, float, float, int]:
+        """Return the difference of the mean losses: value, variance, rows of one sample, count."""
+        champion, challenger = self._sides
+        spare = 1.0
+        if not self._losses.has_codes:
+            squares = [side.mean_square for side in self._sides if side.count]
+            spare = float(np.mean(squares)) if squares else 1.0
+        if basis == "paired":
+            count = self._paired.count
+            return self._paired.mean, self._paired.error_variance(spare), count, count
+        count = min(champion.count, challenger.count)
+        return *subtract_means(challenger, champion, spare), count
+
+    def _decide(self) -> None:
+        """Decide once; the probability of a decision without a difference is at most `alpha`."""
+        value, variance, rows, count = self._subtract(self._find_basis())
+        if self.is_decided or count < _LEAST_LABELS:
+            return
+        bounds = bound_mean(value, variance, rows, count, self._options.alpha)
+        is_better = bounds.high < -self._options.margin
+        if is_better or bounds.low > -self._options.margin:
+            self._decision = "challenger" if is_better else "champion"
+            self._decided_after = count
+
+    def status(self, *, invalid: int = 0, last_error: str | None = None) -> ChallengeStatus:
+        """Return the comparison so far; calls that could not be read are counted elsewhere."""
+        alpha, margin = self._options.alpha, self._options.margin
+        basis = self._find_basis()
+        value, variance, rows, count = self._subtract(basis)
+        counts = {status.value: number for status, number in self._pending.counts.items()}
+        waiting = {"waiting": len(self._pending), "evicted": self._pending.evicted}
+        return ChallengeStatus(
+            name=self.name,
+            decision=self._decision,
+            decided_after=self._decided_after,
+            loss=self._losses.name,
+            difference=bound_mean(value, variance, rows, count, alpha),
+            log10_e_value=0.0
+            if count < _LEAST_LABELS
+            else weigh_mean(value + margin, variance, rows),
+            basis=basis,
+            champion=self._sides[0].estimate(alpha),
+            challenger=self._sides[1].estimate(alpha),
+            score_difference=self._scores.subtract(alpha),
+            score_psi=self._scores.distance(),
+            margin=margin,
+            alpha=alpha,
+            rows=self._scores.rows,
+            labels=counts | waiting,
+            unusable=dict(zip(SIDES, self._unusable, strict=True)),
+            invalid=invalid,
+            last_error=last_error,
+        )
+
+
+def _mark_given(predictions: Floats) -> Mask:
+    """Mark the predictions `[2, rows]` that were made."""
+    return ~np.asarray(np.isnan(predictions).all(axis=2))
+
+
+def _judge(actuals: Values, numbers: Floats) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
+    """Return for each actual whether it says something, is missing, or is unreadable."""
+    verdicts = np.full(len(numbers), SAYS_SOMETHING, np.int8)
+    for row in np.flatnonzero(np.isnan(numbers)).tolist():
+        verdicts[row] = IS_MISSING if is_missing(actuals[row]) else IS_UNREADABLE
+    return verdicts

@@ -1,0 +1,234 @@
+"""Challengers beside the version that a monitor watches: in shadow, as a canary, late and wrong."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mlmonitor import Challenger, ChallengeStatus, Config, ConfigError, Monitor, Reference
+from mlmonitor.testing import InMemoryExporter
+
+Floats = NDArray[np.float64]
+ROWS = 400
+IDS = [f"r{row}" for row in range(ROWS)]
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=ROWS)
+ACTUAL = X + 0.2 * RNG.normal(size=ROWS)
+WORSE = X + 0.5 * RNG.normal(size=ROWS)
+REFERENCE = Reference.fit({"x": X}, predictions=WORSE, actuals=ACTUAL, thresholds="asymptotic")
+
+
+@pytest.fixture
+def exporter() -> InMemoryExporter:
+    """Keeps what is exported."""
+    return InMemoryExporter()
+
+
+def begin(*challengers: Challenger, **options: Any) -> Monitor:
+    """A monitor of version 7 with challengers, which exports nothing of its own accord."""
+    options.setdefault("exporters", [])
+    config = options.pop("config", Config(block_rows=64, export_interval_seconds=3_600))
+    return Monitor(
+        "m",
+        version="7",
+        reference=options.pop("reference", REFERENCE),
+        challengers=challengers,
+        config=config,
+        **options,
+    )
+
+
+@pytest.fixture
+def monitor() -> Iterator[Monitor]:
+    """A monitor with one challenger, whose loss is that of numbers."""
+    with begin(Challenger("8")) as running:
+        yield running
+
+
+def challenge(monitor: Monitor) -> ChallengeStatus:
+    """The challenge of version 8."""
+    return monitor.status().challenges["8"]
+
+
+def paired_difference() -> float:
+    """The mean difference of the absolute errors."""
+    return float((np.abs(X - ACTUAL) - np.abs(WORSE - ACTUAL)).mean())
+
+
+def test_a_challenger_in_shadow_is_paired_with_the_rows_that_are_watched(monitor: Monitor) -> None:
+    """Its predictions follow by id, before or after the label; labels are given once."""
+    monitor.record_challenger("8", X[:100], ids=IDS[:100])
+    monitor.record({"x": X}, WORSE, ids=IDS)
+    monitor.label(IDS[:300], ACTUAL[:300])
+    monitor.status()
+    monitor.record_challenger("8", X[100:], ids=IDS[100:])
+    monitor.label(IDS[300:], ACTUAL[300:])
+    status = monitor.status()
+    result = status.challenges["8"]
+    assert (result.name, result.decision, result.basis) == ("8 against 7", "challenger", "paired")
+    assert result.difference.count == ROWS
+    assert result.difference.value == pytest.approx(paired_difference())
+    assert result.rows == {"champion": ROWS, "challenger": ROWS, "both": ROWS}
+    assert status.labels["matched"] == result.labels["matched"] == ROWS
+    assert status.performance is not None
+    assert status.performance["mae"].value == pytest.approx(result.champion.value)
+    assert "challenger 8: the challenger is better" in str(status)
+    assert status.to_dict()["challenges"]["8"]["decision"] == "challenger"
+
+
+def test_watched_calls_are_paired_by_the_id_that_they_read(monitor: Monitor) -> None:
+    """Inside the call, and from the block of `observe`."""
+
+    @monitor.watch
+    def predict(features: dict[str, float]) -> float:
+        monitor.record_challenger("8", 2.0, ids=monitor.prediction_id)
+        ids.append(monitor.prediction_id)
+        return features["x"]
+
+    ids: list[str] = []
+    predict({"x": 1.0})
+    with monitor.observe({"x": 3.0}) as prediction:
+        prediction.value = 3.0
+    ids.append(prediction.id)
+    monitor.record_challenger("8", [2.0], ids=[prediction.id])
+    monitor.label(ids, [1.0, 1.0])
+    result = challenge(monitor)
+    assert (result.champion.value, result.challenger.value) == (1.0, 1.0)
+    assert result.rows == {"champion": 2, "challenger": 2, "both": 2}
+    assert result.difference.count == 2
+
+
+def test_a_canary_predicts_rows_of_its_own_whose_labels_are_not_unknown(monitor: Monitor) -> None:
+    """They count neither as traffic of the version in use nor in its performance."""
+    half = ROWS // 2
+    monitor.record({"x": X[:half]}, WORSE[:half], ids=IDS[:half])
+    monitor.record_challenger("8", X[half:], ids=IDS[half:])
+    monitor.label(IDS, ACTUAL)
+    status = monitor.status()
+    result = status.challenges["8"]
+    assert (result.basis, result.difference.count) == ("unpaired", half)
+    expected = np.abs(X - ACTUAL)[half:].mean() - np.abs(WORSE - ACTUAL)[:half].mean()
+    assert result.difference.value == pytest.approx(expected)
+    assert status.predictions == half
+    assert (status.labels["matched"], status.labels["unknown"]) == (half, 0)
+    assert status.performance is not None
+    assert status.performance.count == half
+
+
+@pytest.mark.parametrize("names", [("no", "yes"), (0, 1)], ids=str)
+def test_probabilities_of_classes_are_compared_by_their_log_loss(names: tuple[Any, Any]) -> None:
+    """The champion's are those that `record` was given, whatever their order."""
+    chance = 1 / (1 + np.exp(-X))
+    scores = np.stack([1 - chance, chance], axis=1)
+    truth = RNG.random(ROWS) < chance
+    actual = [names[int(yes)] for yes in truth]
+    reference = Reference.fit({"x": X}, thresholds="asymptotic")
+    with begin(Challenger("8"), reference=reference) as monitor:
+        kept = {"ids": IDS, "output": "probabilities"}
+        monitor.record({"x": X}, scores / 2 + 0.25, names=names, **kept)
+        monitor.record_challenger("8", scores[:, ::-1], names=names[::-1], **kept)
+        monitor.label(IDS, actual)
+        result = challenge(monitor)
+    assert result.last_error is None
+    assert (result.loss, result.difference.count) == ("log", ROWS)
+    own = np.where(truth, chance, 1 - chance)
+    assert result.challenger.value == pytest.approx(-np.log(own).mean())
+    assert result.champion.value == pytest.approx(-np.log(own / 2 + 0.25).mean())
+
+
+def test_a_challenge_is_exported_and_announced_once(exporter: InMemoryExporter) -> None:
+    """The difference with its interval, the evidence, the decision, and what was counted."""
+    decided: list[ChallengeStatus] = []
+    options = {"exporters": [exporter], "on_challenge": decided.append}
+    with begin(Challenger("8", margin=0.01), Challenger("9"), **options) as monitor:
+        for part in (slice(0, 200), slice(200, ROWS)):
+            monitor.record({"x": X[part]}, WORSE[part], ids=IDS[part])
+            monitor.record_challenger("8", X[part], ids=IDS[part])
+            monitor.label(IDS[part], ACTUAL[part])
+            assert monitor.flush(timeout_seconds=60)
+        result = challenge(monitor)
+    assert [(status.name, status.decision) for status in decided] == [("8 against 7", "challenger")]
+    own = {"model.version": "7", "challenger": "8"}
+
+    def read(name: str, **labels: str) -> Any:
+        return exporter.value(f"mlmonitor.challenge.{name}", own | labels)
+
+    assert read("difference", statistic="current") == pytest.approx(result.difference.value)
+    assert read("difference", statistic="high") == pytest.approx(result.difference.high)
+    assert read("difference", statistic="limit") == -0.01
+    assert read("evidence") == pytest.approx(result.log10_e_value)
+    assert result.log10_e_value > np.log10(1 / 0.05)
+    assert read("decision", decision="challenger") == 1.0
+    assert read("decision", decision="undecided") == 0.0
+    assert read("loss", side="champion") == pytest.approx(result.champion.value)
+    assert read("predictions", side="both") == ROWS
+    assert read("labels", status="matched") == ROWS
+    other = own | {"challenger": "9"}
+    assert exporter.value("mlmonitor.challenge.decision", other | {"decision": "undecided"}) == 1.0
+
+
+def test_a_version_that_is_adopted_ends_its_challenge_and_the_others_begin_again() -> None:
+    """Late labels of the old version still count in its own challenge alone."""
+    with begin(Challenger("8"), Challenger("9")) as monitor:
+        monitor.record({"x": X}, WORSE, ids=IDS)
+        monitor.record_challenger("9", X, ids=IDS)
+        monitor.adopt(REFERENCE, version="8")
+        monitor.record_challenger("8", X, ids=IDS)
+        monitor.label(IDS, ACTUAL)
+        status = monitor.status()
+    assert list(status.challenges) == ["9"]
+    assert status.challenges["9"].name == "9 against 8"
+    assert status.challenges["9"].champion.count == 0
+    assert status.earlier[0].labels["matched"] == ROWS
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda monitor: monitor.record_challenger("10", 1.0, ids="a"),
+        lambda monitor: monitor.record_challenger("8", [1.0, 2.0], ids=["a", "b", "c"]),
+        lambda monitor: monitor.record_challenger("8", 1.0, ids="a", output="wrong"),
+        lambda monitor: monitor.record_challenger("8", object(), ids="a"),
+    ],
+    ids=["undeclared", "lengths", "output", "an object"],
+)
+def test_mistakes_with_a_challenger_never_reach_the_host(monitor: Monitor, call: Any) -> None:
+    """They are counted, and the version in use goes on."""
+    call(monitor)
+    monitor.record({"x": X}, WORSE, ids=IDS)
+    monitor.label(IDS, ACTUAL)
+    status = monitor.status()
+    unusable = status.challenges["8"].rows["challenger"] == 0
+    assert status.internal_errors == 1 or unusable
+    assert status.labels["matched"] == ROWS
+
+
+def test_predictions_that_wait_for_labels_are_bounded_and_evictions_counted() -> None:
+    """The bound of memory includes them."""
+    without, small = begin(), begin(Challenger("8", pending_predictions=50))
+    with without, small:
+        small.record({"x": X}, WORSE, ids=IDS)
+        small.record_challenger("8", X, ids=IDS)
+        small.label(IDS, ACTUAL)
+        result = challenge(small)
+        assert result.labels["matched"] == 50
+        assert result.labels["evicted"] >= ROWS - 50
+        assert small.memory_bytes > without.memory_bytes
+
+
+@pytest.mark.parametrize(
+    "challengers", ["8", [8], [Challenger("8"), Challenger("8")]], ids=["text", "number", "twice"]
+)
+def test_wrong_challengers_are_refused_at_set_up(challengers: Any) -> None:
+    """With a word on what is expected."""
+    with pytest.raises(ConfigError, match="challengers: expected"):
+        Monitor("m", challengers=challengers)
+
+
+def test_a_disabled_monitor_ignores_challengers() -> None:
+    """Nothing is kept, and nothing is shown."""
+    monitor = begin(Challenger("8"), config=Config(enabled=False))
+    monitor.record_challenger("8", 1.0, ids="a")
+    assert monitor.status().challenges == {}
