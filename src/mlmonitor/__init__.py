@@ -94,9 +94,9 @@ if not _typing.TYPE_CHECKING:  # a type checker would accept any name
 
     def __getattr__(name: str) -> object:
         if name == "__version__":
-            from importlib.metadata import version
+            from mlmonitor.environment.library_version import library_version
 
-            return version("mlmonitor-sdk")
+            return library_version()
         if name not in _MODULE_OF:
             message = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(message, name=name, obj=_sys.modules[__name__])

@@ -10,6 +10,7 @@ from typing import Any
 from mlmonitor import catalog
 from mlmonitor.catalog import CATALOG, MetricSpec
 from mlmonitor.catalog.resource_metrics import RESOURCES
+from mlmonitor.environment.library_version import library_version
 from mlmonitor.export.base import Delivered, HistogramValue, Point, Snapshot
 from mlmonitor.export.otlp.backends import DYNATRACE
 from mlmonitor.export.otlp.dialect import translate
@@ -27,10 +28,8 @@ class Instruments:
     """
 
     def __init__(self, provider: Any) -> None:
-        from importlib.metadata import version
-
         self._senders: weakref.WeakSet[ProviderSender] = weakref.WeakSet()
-        meter = provider.get_meter("mlmonitor", version("mlmonitor-sdk"))
+        meter = provider.get_meter("mlmonitor", library_version())
         for metric in (*CATALOG, *RESOURCES):
             if metric.kind == "histogram":
                 continue

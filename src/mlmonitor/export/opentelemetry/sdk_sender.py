@@ -5,6 +5,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from mlmonitor.capture.trace_context import suppress_instrumentation
+from mlmonitor.environment.library_version import library_version
 from mlmonitor.environment.standard_variables import resource_from_environment
 from mlmonitor.errors import ExportError
 from mlmonitor.export.base import Delivered, Snapshot
@@ -73,8 +74,6 @@ class SdkSender:
     def _find_converter(self, snapshot: Snapshot) -> "SnapshotConverter":
         """The converter of the reporting process; a forked child starts with its own."""
         if self._converter is None or snapshot.instance != self._instance:
-            from importlib.metadata import version
-
             from mlmonitor.export.opentelemetry.metrics_data import SnapshotConverter
 
             given = resource_from_environment(os.environ, service=snapshot.service)
@@ -84,6 +83,6 @@ class SdkSender:
             )
             self._instance = snapshot.instance
             self._converter = SnapshotConverter(
-                self._preference, dict(resource), snapshot, version("mlmonitor-sdk")
+                self._preference, dict(resource), snapshot, library_version()
             )
         return self._converter

@@ -14,6 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mlmonitor.capture.trace_context import suppress_instrumentation
+from mlmonitor.environment.library_version import library_version
 from mlmonitor.environment.standard_variables import resource_from_environment
 from mlmonitor.errors import ConfigError, ExportError
 from mlmonitor.export.base import Delivered, Snapshot
@@ -172,12 +173,10 @@ class OtlpExporter:
     def _prepare(self, process: _Process, snapshot: Snapshot) -> "Outgoing":
         sender = process.senders.get(snapshot.instance)
         if sender is None:
-            from importlib.metadata import version
-
             from mlmonitor.export.otlp.encoder import Sender
 
             resource = resource_from_environment(os.environ, service=snapshot.service)
-            sender = Sender(self.profile, resource, snapshot, version("mlmonitor-sdk"))
+            sender = Sender(self.profile, resource, snapshot, library_version())
             process.senders[snapshot.instance] = sender
         return sender.prepare(snapshot)
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from importlib.metadata import PackageNotFoundError, version
 
+from mlmonitor.environment.library_version import library_version
 from mlmonitor.present.renderer import load_environment, render_parts
 from mlmonitor.present.views.headline import Headline, build_headline
 from mlmonitor.present.views.model_page import build_model_page
@@ -128,11 +128,3 @@ def _mark_safe(html: str) -> object:
     from markupsafe import Markup
 
     return Markup(html)  # noqa: S704 - rendered by our own templates
-
-
-def library_version() -> str:
-    """The version of this library; empty where it is not installed as a package."""
-    try:
-        return version("mlmonitor-sdk")
-    except PackageNotFoundError:
-        return ""

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
+from mlmonitor.environment.library_version import library_version
 from mlmonitor.errors import ConfigError
 from mlmonitor.formats.atomic_file import check_target, write_atomically
 from mlmonitor.formatting import describe_kind, moment
 from mlmonitor.present.names import show_name
-from mlmonitor.present.page.page_source import library_version
 from mlmonitor.present.renderer import load_environment, read_asset
 from mlmonitor.present.views.field_detail import FieldDetail, build_detail
 from mlmonitor.present.views.field_list import find_fields
