@@ -87,7 +87,7 @@ def track(
     *,
     count: Callable[[Item], int] = lambda _item: 1,
 ) -> Iterator[Item]:
-    """Yield items, and show how many are done; `count` says what one adds.
+    """Yield items, and show how many are done; count: how many one item adds.
 
     The line is set up after the first item, so that work of one item costs nothing more.
     """

@@ -22,8 +22,8 @@ _LEAST_BYTES = 16
 class SigningKeys:
     """The keys that requests are signed with: several while a secret is being rotated.
 
-    `whsec_` precedes a key in base64. Another text is a key as it is; libraries of the scheme read
-    it as base64 without the prefix, so one that could be is used in both ways.
+    `whsec_` precedes a key in base64. Any other text is the key itself. Libraries of the scheme
+    read base64 even without the prefix, so a text that is valid base64 is used in both ways.
 
     Raises:
         ConfigError: a secret is empty or shorter than 16 bytes, has the wrong type, or is not

@@ -83,8 +83,8 @@ class Reference(NotebookReference):
     ) -> Self:
         """Fit a reference to training data, preferably to rows that the model was not fitted on.
 
-        The guide is docs/guides/references.md. Data in memory is used completely; of chunks and of
-        a Spark or Dask frame, bins summarise a uniform sample of 100,000 rows.
+        The guide is docs/guides/references.md. Data in memory is used completely; from chunks and
+        Spark or Dask frames, a uniform sample of 100,000 rows is drawn for the bins.
         Price: a few seconds of CPU for 100,000 rows of 40 columns, fewer with asymptotic thresholds
             (`benchmarks/fit.py`).
 
@@ -112,7 +112,7 @@ class Reference(NotebookReference):
             groups: the group of each row, or the column that names it, which is then no feature.
             times: when each row was observed, in the forms of `actuals`; naive times count as UTC.
             season: `hour_of_day`, `hour_of_week` or `auto`: compare rows with those of these hours.
-            season_timezone: the time zone of the hours, such as `Europe/Amsterdam`.
+            season_timezone: of the hours, such as `Europe/Amsterdam`.
             bins: number of bins of a numeric field, with equal mass.
             thresholds: `simulated` or, cheaper, `asymptotic`; no alert depends on them.
             seed: seed of the sample drawn from chunks.

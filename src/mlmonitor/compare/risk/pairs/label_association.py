@@ -33,8 +33,8 @@ def measure_association(plan: OutcomePlan, block: OutcomeBlock) -> Association |
     """Return the association of some pairs; None if they cannot show any.
 
     Numbers: Spearman's correlation. Scores of two classes: Somers' D, which is twice the area under
-    the ROC curve minus one. Classes: Cramer's V without its bias. All of them are as before if the
-    labels have another unit or another level, and large if classes are exchanged.
+    the ROC curve minus one. Classes: Cramer's V without its bias. None of them changes if the
+    labels have another unit or another level, and all are large if classes are exchanged.
     """
     if plan.task == "regression":
         return _correlate_ranks(block)
