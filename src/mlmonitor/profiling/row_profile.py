@@ -29,8 +29,7 @@ class Profile:
 
     Promise: merging profiles in any order and partitioning gives the counts of all rows at once,
         and those of a service that recorded them. Quantiles keep the error of their digests.
-    Price: constant memory, as a window's, for any number of rows; time like that of
-        `Monitor.record`.
+    Price: constant memory, as a window's, for any number of rows; time as for `Monitor.record`.
 
     `Profile()` is the empty profile, which changes nothing that it is merged with.
     """
