@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,10 +10,12 @@ from mlmonitor.capture.guard import Guard
 from mlmonitor.capture.host.challenger_entries import ChallengerEntry
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.read.rows import Rows
-from mlmonitor.challenge.challenge_state import ChallengeState
 from mlmonitor.challenge.challenge_status import ChallengeStatus
-from mlmonitor.challenge.pair_losses import read_predictions
+from mlmonitor.forks import hold_forks
 from mlmonitor.records import Challenger, Mask
+
+if TYPE_CHECKING:
+    from mlmonitor.challenge.challenge_state import ChallengeState
 
 
 class ChallengeSet:
@@ -26,7 +29,7 @@ class ChallengeSet:
         for options in challengers:
             if options.version != champion:
                 name = f"{options.version} against {champion or 'the version in use'}"
-                self._states[options.version] = ChallengeState(name, options), Guard()
+                self._states[options.version] = _make_state(name, options), Guard()
         self._announced: set[str] = set()
 
     def __bool__(self) -> bool:
@@ -50,6 +53,10 @@ class ChallengeSet:
 
     def ingest(self, entries: Sequence[ChallengerEntry], *, now: float) -> None:
         """Add predictions of challengers; those of a version that is none here are ignored."""
+        if not self._states:
+            return
+        from mlmonitor.challenge.pair_losses import read_predictions  # loaded with the states
+
         for entry in entries:
             if entry.version in self._states:
                 state, guard = self._states[entry.version]
@@ -88,3 +95,11 @@ class ChallengeSet:
     def statuses(self) -> Mapping[str, ChallengeStatus]:
         """Return each challenge by the version of its challenger."""
         return MappingProxyType({version: self._build(version) for version in self._states})
+
+
+def _make_state(name: str, options: Challenger) -> "ChallengeState":
+    """Make the state of one challenge; only then its modules are imported."""
+    with hold_forks():
+        from mlmonitor.challenge.challenge_state import ChallengeState
+
+    return ChallengeState(name, options)
