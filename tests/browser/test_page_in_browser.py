@@ -1,5 +1,6 @@
 """The live page and the report in a real browser: by mouse, by keyboard, and for screen readers."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -84,11 +85,11 @@ def test_drift_is_visible_and_leads_to_its_field(shifted: Monitor, visit: Open) 
     dialog = page.locator("dialog:modal")
     expect(dialog).to_contain_text("times what chance explains")
     expect(dialog.locator("figure")).to_have_count(5)
-    assert "field=f-" in page.url
+    expect(page).to_have_url(re.compile("field=f-"))
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(link).to_be_focused()
-    assert "field=" not in page.url
+    expect(page).not_to_have_url(re.compile("field="))
 
 
 def test_the_page_works_by_keyboard_alone(shifted: Monitor, visit: Open) -> None:
@@ -109,10 +110,10 @@ def test_the_page_works_by_keyboard_alone(shifted: Monitor, visit: Open) -> None
     expect(page.locator("#part-fields th a").first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("dialog:modal h2").first).to_be_visible()
-    assert "field=" in page.url
+    expect(page).to_have_url(re.compile("field="))
     page.keyboard.press("Escape")
     expect(page.locator("#part-fields th a").first).to_be_focused()
-    assert "field=" not in page.url
+    expect(page).not_to_have_url(re.compile("field="))
 
 
 def test_calm_fields_unfold_and_sort(shifted: Monitor, visit: Open) -> None:
@@ -165,7 +166,7 @@ def test_the_page_is_complete_without_scripts(shifted: Monitor, visit: Open) -> 
     page = visit(shifted.serve(port=0).url, java_script_enabled=False).page
     page.get_by_label("filter").fill("limit")
     page.get_by_role("button", name="Show").click()
-    assert "q=limit" in page.url
+    expect(page).to_have_url(re.compile("q=limit"))
     expect(page.locator("#part-fields tbody tr")).to_have_count(1)
     page.locator("#part-fields a").click()
     expect(page.locator("#detail")).to_contain_text("times what chance explains")
@@ -241,7 +242,7 @@ def test_a_report_opens_from_the_disk(shifted: Monitor, visit: Open, tmp_path: P
     page.get_by_label("filter").fill("limit")
     expect(page.locator("#fields tbody tr:visible")).to_have_count(1)
     page.locator("#fields tbody tr:visible a").click()
-    assert "#f-" in page.url
+    expect(page).to_have_url(re.compile("#f-"))
     assert len(page.pdf()) > 10_000
 
 
