@@ -95,9 +95,9 @@ def test_a_plain_monitor_loads_no_room_that_it_has_not_asked_for(tmp_path: Path)
         "monitor.watch(lambda features: 0.5)({'x': 1.0})\n"
         "monitor.close()"
     )
-    idle = {"events", "fleet", "notify", "present", "profiling", "store"}
+    idle = {"challenge", "events", "fleet", "notify", "present", "profiling", "store"}
     assert list_rooms(modules) & idle == set()
-    idle_parts = "challenge.challenge_state", "reference.fitting.", "export.transport."
+    idle_parts = "reference.fitting.", "export.transport."
     prefixes = tuple(f"mlmonitor.{part}" for part in idle_parts)
     assert not [name for name in modules if name.startswith(prefixes)]
 

@@ -1,8 +1,8 @@
 """The challenges of one version of a monitored model."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,12 +10,11 @@ from mlmonitor.capture.guard import Guard
 from mlmonitor.capture.host.challenger_entries import ChallengerEntry
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.read.rows import Rows
+from mlmonitor.challenge.challenge_state import ChallengeState
 from mlmonitor.challenge.challenge_status import ChallengeStatus
-from mlmonitor.forks import hold_forks
+from mlmonitor.challenge.pair_losses import read_predictions
 from mlmonitor.records import Challenger, Mask
-
-if TYPE_CHECKING:
-    from mlmonitor.challenge.challenge_state import ChallengeState
+from mlmonitor.reference.reference import Reference
 
 
 class ChallengeSet:
@@ -24,12 +23,21 @@ class ChallengeSet:
     Promise: what cannot be read is counted for its challenge, and raised nowhere.
     """
 
-    def __init__(self, challengers: Sequence[Challenger], *, champion: str) -> None:
+    def __init__(
+        self,
+        challengers: Sequence[Challenger],
+        *,
+        champion: str,
+        reference: Reference | None = None,
+    ) -> None:
         self._states: dict[str, tuple[ChallengeState, Guard]] = {}
         for options in challengers:
             if options.version != champion:
                 name = f"{options.version} against {champion or 'the version in use'}"
-                self._states[options.version] = _make_state(name, options), Guard()
+                self._states[options.version] = (
+                    ChallengeState(name, _complete(options, reference)),
+                    Guard(),
+                )
         self._announced: set[str] = set()
 
     def __bool__(self) -> bool:
@@ -53,10 +61,6 @@ class ChallengeSet:
 
     def ingest(self, entries: Sequence[ChallengerEntry], *, now: float) -> None:
         """Add predictions of challengers; those of a version that is none here are ignored."""
-        if not self._states:
-            return
-        from mlmonitor.challenge.pair_losses import read_predictions  # loaded with the states
-
         for entry in entries:
             if entry.version in self._states:
                 state, guard = self._states[entry.version]
@@ -97,9 +101,13 @@ class ChallengeSet:
         return MappingProxyType({version: self._build(version) for version in self._states})
 
 
-def _make_state(name: str, options: Challenger) -> "ChallengeState":
-    """Make the state of one challenge; only then its modules are imported."""
-    with hold_forks():
-        from mlmonitor.challenge.challenge_state import ChallengeState
-
-    return ChallengeState(name, options)
+def _complete(options: Challenger, reference: Reference | None) -> Challenger:
+    """Add what the reference knows of the model's classes to a challenger that declares nothing."""
+    calibration = None if reference is None else reference.content.calibration
+    if calibration is None or options.loss is not None or options.classes:
+        return options
+    classes = list(calibration.classes)
+    if calibration.task == "binary" and calibration.positive == 0:
+        classes.reverse()
+    are_decisions = bool(classes) and not calibration.is_probability and calibration.label is None
+    return replace(options, classes=classes, loss="hinge" if are_decisions else None)

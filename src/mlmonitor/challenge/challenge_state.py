@@ -77,6 +77,8 @@ class ChallengeState:
         Raises:
             SchemaError: both models made predictions, but not for as many rows.
         """
+        if not self._begin(sides):
+            return
         predictions = self._read(sides)
         if is_counted:
             self._scores.update(self._summarise(predictions), has_classes=self._losses.has_classes)
@@ -92,6 +94,8 @@ class ChallengeState:
         Raises:
             SchemaError: there is not one actual for each prediction.
         """
+        if not self._begin(sides):
+            return
         predictions = self._read(sides)
         actual = self._losses.read_actuals(actuals)
         rows = predictions.shape[1]
@@ -103,6 +107,10 @@ class ChallengeState:
         self._scores.update(self._summarise(predictions), has_classes=self._losses.has_classes)
         self._pending.counts[LabelStatus.MATCHED] += int(np.isfinite(actual).sum())
         self._compare_losses(predictions, actual, np.ones((2, rows), np.bool_))
+
+    def _begin(self, sides: Mapping[Side, OutputColumns]) -> bool:
+        """Whether it is decided what is compared; calls that failed before say nothing."""
+        return any(self._losses.begin(outputs) for outputs in sides.values())
 
     def _read(self, sides: Mapping[Side, OutputColumns]) -> Floats:
         """Return `[2, rows, width]`, NaN for a model that made no prediction."""

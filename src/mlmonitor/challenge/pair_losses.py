@@ -8,7 +8,7 @@ import numpy as np
 from mlmonitor.aggregate.outcomes.class_codes import ClassCodes
 from mlmonitor.aggregate.outcomes.outcome_plan import MOST_SCORED_CLASSES
 from mlmonitor.capture.outputs import PREDICTION, Outputs, output_names
-from mlmonitor.capture.read.numbers import parse_floats
+from mlmonitor.capture.read.numbers import category_names, parse_floats
 from mlmonitor.capture.read.prediction_columns import PredictionColumns
 from mlmonitor.capture.values import Values, plain_values
 from mlmonitor.challenge.loss_functions import LOSS_FUNCTIONS, SCORED
@@ -67,14 +67,18 @@ class PairLosses:
         """Whether what is compared without labels is a class and not a number."""
         return self.has_codes or self.width > 1
 
-    def read(self, outputs: OutputColumns) -> Floats:
-        """Return `[rows, width]`, NaN where a row has neither a number nor a class.
+    def begin(self, outputs: OutputColumns) -> bool:
+        """Decide what is compared, unless nothing was predicted yet; return whether it is decided.
 
         Raises:
             SchemaError: there is more than one output, and none that the loss can be computed of.
         """
-        if not self.width:
-            self._begin(outputs)
+        if not self.width and any(map(_has_values, outputs.values())):
+            self._choose(outputs)
+        return self.width > 0
+
+    def read(self, outputs: OutputColumns) -> Floats:
+        """Return `[rows, width]`, NaN where a row has neither a number nor a class."""
         if self.has_codes:
             return self._read_classes(outputs)[:, None]
         rows = len(next(iter(outputs.values())))
@@ -92,12 +96,13 @@ class PairLosses:
             return next(iter(outputs.values()))
         return outputs.get(self._positions.get(name, "")) if column is None else column
 
-    def _begin(self, outputs: OutputColumns) -> None:
-        """Decide what is compared, from the first predictions."""
+    def _choose(self, outputs: OutputColumns) -> None:
+        """Choose the outputs, and the loss if none is declared."""
         scores = self._list_scores(outputs)
         numeric = [name for name, values in outputs.items() if _is_numeric(values)]
+        are_labels = not numeric or _are_labels(outputs[numeric[0]], self._names)
         name = self._declared or _infer_loss(
-            has_scores=bool(scores), has_numbers=bool(numeric), has_classes=bool(self._names)
+            has_scores=bool(scores), has_numbers=not are_labels, has_classes=bool(self._names)
         )
         if name in SCORED and scores:
             self._use_scores(scores)
@@ -208,6 +213,19 @@ def _infer_loss(*, has_scores: bool, has_numbers: bool, has_classes: bool) -> Lo
     if has_scores or (has_numbers and has_classes):
         return "log"
     return "absolute" if has_numbers else "error"
+
+
+def _has_values(values: Values) -> bool:
+    """Whether any prediction is not missing."""
+    numbers, refused = parse_floats(values)
+    return bool(refused[-1]) or not np.isnan(numbers).all()
+
+
+def _are_labels(values: Values, names: Sequence[str]) -> bool:
+    """Whether whole numbers name declared classes; scores are floats."""
+    sample = plain_values(values[:_SAMPLE])
+    has_floats = any(isinstance(value, float | np.floating) for value in sample)
+    return not has_floats and set(category_names(sample)) <= {*names, None}
 
 
 def _is_numeric(values: Values) -> bool:

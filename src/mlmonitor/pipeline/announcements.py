@@ -6,7 +6,6 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from mlmonitor.capture.guard import Guard
-from mlmonitor.challenge.challenge_status import ChallengeStatus
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.alert_dispatcher import AlertDispatcher
 from mlmonitor.compare.incidents.callbacks import NO_CALLBACKS, Callbacks
@@ -17,6 +16,7 @@ from mlmonitor.verdict.verdict import Verdict
 
 if TYPE_CHECKING:
     from mlmonitor.buffer.inbox import Inbox
+    from mlmonitor.challenge.challenge_status import ChallengeStatus
     from mlmonitor.config import Config
     from mlmonitor.events.event_log import EventLog
     from mlmonitor.events.sinks.event_sink import EventDestination
@@ -65,10 +65,10 @@ class Announcements:
                 self._alerts.add([notice])
             elif isinstance(notice, Incident):
                 self._incidents.add([notice])
-            elif isinstance(notice, ChallengeStatus):
-                self._challenges.add([notice])
-            else:
+            elif isinstance(notice, Verdict):
                 self._verdicts.add([notice])
+            else:
+                self._challenges.add([notice])
             if self._notifiers:
                 self._notices.append((notice, version, now))
 
@@ -130,7 +130,7 @@ def log_notices(events: "EventLog | None", notices: "Iterable[Notice]", *, now: 
     for notice in notices:
         if isinstance(notice, Verdict):
             events.ingest_verdict(notice, now=now)
-        elif not isinstance(notice, ChallengeStatus):
+        elif isinstance(notice, Alert | Incident):
             events.ingest_alerts([notice], now=now)
 
 

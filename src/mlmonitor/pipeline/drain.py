@@ -151,7 +151,8 @@ class Drain:
             for start in range(0, len(forgotten), self._config.block_rows):
                 block = forgotten[start : start + self._config.block_rows]
                 self._ingest_runs(block, partial(self._remember, now=now))
-        self._challenges.ingest(self._inbox.challengers.drain(), now=now)
+        if self._challenges:
+            self._challenges.ingest(self._inbox.challengers.drain(), now=now)
         reference = self._state.traffic.reference
         if self._events is not None:
             self._events.ingest_labels(due, reference, now=now)
@@ -184,7 +185,8 @@ class Drain:
 
         An id that several versions used means its newest prediction.
         """
-        self._challenges.ingest_labels(labels)
+        if self._challenges:
+            self._challenges.ingest_labels(labels)
         if not self._earlier or not labels:
             return self._leave_challengers(labels)
         own, others = split_labels(labels, self._state)
@@ -231,7 +233,8 @@ class Drain:
         if self._events is not None:
             with self._inbox.guard:
                 self._events.settle(self._inbox, self._state, now=now)
-        self._challenges.settle()
+        if self._challenges:
+            self._challenges.settle()
         with self._inbox.guard:
             self._state.settle(self._inbox.labels, self._inbox.outcomes, now=now)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
-from mlmonitor.challenge.challenge_set import ChallengeSet
 from mlmonitor.compare.estimated.estimator import estimates_by_period
 from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.model_state import ModelState
@@ -24,10 +23,15 @@ from mlmonitor.export.delivery.delivery import Delivery
 from mlmonitor.export.opentelemetry.resource_figures import ResourceFigures
 from mlmonitor.export.series.describer import Describer
 from mlmonitor.export.series.identity import Identity
+from mlmonitor.forks import hold_forks
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.build import build_status
 from mlmonitor.status.status import EarlierVersion, Status
 from mlmonitor.verdict.verdict_tracker import VerdictTracker
+
+if TYPE_CHECKING:
+    from mlmonitor.challenge.challenge_set import ChallengeSet
+    from mlmonitor.challenge.challenge_status import ChallengeStatus
 
 MOST_EARLIER = 2
 """Replaced versions that are kept for the labels of their predictions; older ones are dropped."""
@@ -119,7 +123,7 @@ class ModelVersion:
     state: ModelState
     describer: Describer
     judged: VerdictTracker
-    challenges: ChallengeSet
+    challenges: "ChallengeSet | None"
     before: ProcessCounts = field(default_factory=ProcessCounts)
     after: ProcessCounts | None = None
     began_at: float = 0.0
@@ -154,8 +158,7 @@ class ModelVersion:
             state.calls.fine = ExponentialSketch()
         has_resources = config.enabled and config.resources
         resources = ResourceFigures(identity.attributes) if has_resources else None
-        challengers = identity.declared.challengers
-        challenges = ChallengeSet(challengers, champion=identity.version)
+        challenges = _begin_challenges(identity, reference)
         judged = VerdictTracker(config)
         return cls(
             identity, state, describer, judged, challenges, began_at=now, resources=resources
@@ -169,7 +172,8 @@ class ModelVersion:
     @property
     def memory_bytes(self) -> int:
         """Upper bound in bytes, which depends on the configuration and the reference alone."""
-        return self.state.memory_bytes + self.challenges.memory_bytes
+        own = 0 if self.challenges is None else self.challenges.memory_bytes
+        return self.state.memory_bytes + own
 
     def snapshot(
         self,
@@ -189,12 +193,18 @@ class ModelVersion:
     def status(self, snapshot: ModelSnapshot) -> Status:
         """Build the status of this version from its snapshot."""
         status = build_status(snapshot, self.judged.verdict)
+        if self.challenges is None:
+            return status
         return replace(status, challenges=self.challenges.statuses())
+
+    def drain_decided(self) -> "list[ChallengeStatus]":
+        """Return the challenges that were decided since the last call."""
+        return [] if self.challenges is None else self.challenges.drain_decided()
 
     def describe(self, snapshot: ModelSnapshot) -> list[Family]:
         """Describe this version's snapshot as series, each counter from zero."""
         own = self.before.within(snapshot, self.after)
-        challenges = self.challenges.statuses()
+        challenges = {} if self.challenges is None else self.challenges.statuses()
         families = self.describer.describe(own, self.judged.verdict, challenges)
         if self.after is None:
             return families if self.resources is None else families + self.resources.families()
@@ -207,7 +217,8 @@ class ModelVersion:
     def claim(self, entries: Sequence[LabelEntry], *, now: float) -> list[LabelEntry]:
         """Match the labels of this version's predictions; return the others."""
         self.state.pending.expire(now=now)
-        self.challenges.ingest_labels(entries)
+        if self.challenges is not None:
+            self.challenges.ingest_labels(entries)
         own, others = split_labels(entries, self.state)
         if own and self.state.labels is not None:
             self.state.labels.match(own, now=now)
@@ -226,6 +237,17 @@ class ModelVersion:
             performance=None if tracker is None else tracker.performance() or None,
             cohorts=() if tracker is None else tracker.cohorts(now=now, estimated=estimated),
         )
+
+
+def _begin_challenges(identity: Identity, reference: Reference | None) -> "ChallengeSet | None":
+    """Begin the declared challenges; without any, their room is not imported."""
+    challengers = identity.declared.challengers
+    if not challengers:
+        return None
+    with hold_forks():
+        from mlmonitor.challenge.challenge_set import ChallengeSet
+
+    return ChallengeSet(challengers, champion=identity.version, reference=reference)
 
 
 def split_labels(

@@ -156,7 +156,7 @@ class Pipeline:
                 changed += due.evaluate(now=now)
             yield_gil()
         self.report(changed, now)
-        self._announce(self._version.challenges.drain_decided(), now)
+        self._announce(self._version.drain_decided(), now)
 
     def report(self, changed: list[Alert], now: float) -> None:
         """Announce alerts that fired or resolved, and their incidents."""

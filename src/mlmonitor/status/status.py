@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from mlmonitor.challenge.challenge_status import ChallengeStatus
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.drift.decomposition import Shift
 from mlmonitor.compare.estimated.estimated_performance import EstimatedPerformance
@@ -21,6 +20,9 @@ from mlmonitor.status.field_status import FieldStatus, field_named
 from mlmonitor.status.figures.figure_status import AttributionStatus, KpiStatus
 from mlmonitor.status.segment_status import SegmentStatus
 from mlmonitor.verdict.verdict import Verdict
+
+if TYPE_CHECKING:
+    from mlmonitor.challenge.challenge_status import ChallengeStatus
 
 State = Literal["disabled", "waiting", "learning", "watching", "closed"]
 
@@ -120,7 +122,7 @@ class Status:
     alerts: tuple[Alert, ...] = ()
     incidents: tuple[Incident, ...] = ()
     verdict: Verdict | None = None
-    challenges: Mapping[str, ChallengeStatus] = field(default_factory=dict)
+    challenges: "Mapping[str, ChallengeStatus]" = field(default_factory=dict)
     kpis: Mapping[str, KpiStatus] = field(default_factory=dict)
     attributions: AttributionStatus | None = None
     earlier: tuple[EarlierVersion, ...] = ()

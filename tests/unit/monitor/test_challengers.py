@@ -138,6 +138,27 @@ def test_probabilities_of_classes_are_compared_by_their_log_loss(names: tuple[An
     assert result.champion.value == pytest.approx(-np.log(own / 2 + 0.25).mean())
 
 
+@pytest.mark.parametrize(("kind", "loss"), [("probability", "log"), ("decision", "hinge")])
+def test_the_reference_decides_the_loss_of_a_classifier_if_none_is_declared(
+    kind: str, loss: str
+) -> None:
+    """One score a row says nothing of classes; a call that failed before says nothing at all."""
+    scores = {"probability": 1 / (1 + np.exp(-X)), "decision": X}
+    actual = (ACTUAL > 0).astype(int)
+    reference = Reference.fit(
+        {"x": X}, predictions=scores[kind], actuals=actual, thresholds="asymptotic"
+    )
+    with begin(Challenger("8"), reference=reference) as monitor:
+        with pytest.raises(KeyError), monitor.observe({"x": 1.0}):
+            raise KeyError
+        monitor.status()
+        monitor.record({"x": X}, scores[kind], ids=IDS)
+        monitor.record_challenger("8", scores[kind], ids=IDS)
+        monitor.label(IDS, actual)
+        result = challenge(monitor)
+    assert (result.loss, result.champion.count, result.last_error) == (loss, ROWS, None)
+
+
 def test_a_challenge_is_exported_and_announced_once(exporter: InMemoryExporter) -> None:
     """The difference with its interval, the evidence, the decision, and what was counted."""
     decided: list[ChallengeStatus] = []

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from mlmonitor import catalog
-from mlmonitor.challenge.challenge_status import ChallengeStatus
 from mlmonitor.compare.snapshot import ModelSnapshot
 from mlmonitor.compare.traffic import OTHER_FIELDS
 from mlmonitor.export.base import Attributes, Family, Point
@@ -28,6 +28,9 @@ from mlmonitor.export.series.performance_points import (
 from mlmonitor.gil import yield_gil
 from mlmonitor.verdict.verdict import Verdict
 
+if TYPE_CHECKING:
+    from mlmonitor.challenge.challenge_status import ChallengeStatus
+
 
 class Describer:
     """Describes the snapshots of one process as series; each series carries `identity`.
@@ -46,7 +49,7 @@ class Describer:
         self,
         snapshot: ModelSnapshot,
         verdict: Verdict | None = None,
-        challenges: Mapping[str, ChallengeStatus] = MappingProxyType({}),
+        challenges: "Mapping[str, ChallengeStatus]" = MappingProxyType({}),
     ) -> list[Family]:
         """Every series of the snapshot, or as many as the budget allows."""
         identity, cache = self._identity, self._cache

@@ -1,23 +1,27 @@
 """Challenges as points: losses, their difference, the decision, and what was counted."""
 
 from collections.abc import Iterator, Mapping
-from typing import get_args
+from typing import TYPE_CHECKING
 
 from mlmonitor import catalog
-from mlmonitor.challenge.challenge_status import ChallengeStatus, Decision
 from mlmonitor.compare.performance.estimate import Estimate
 from mlmonitor.export.base import Attributes, Point
 from mlmonitor.export.series.call_points import finite_point
 
+if TYPE_CHECKING:
+    from mlmonitor.challenge.challenge_status import ChallengeStatus
+
+_DECISIONS = ("undecided", "champion", "challenger")
+
 
 def challenge_points(
-    challenges: Mapping[str, ChallengeStatus], identity: Attributes
+    challenges: "Mapping[str, ChallengeStatus]", identity: Attributes
 ) -> Iterator[Point]:
     """Every challenge of the version in use, by the version of its challenger."""
     for version, challenge in challenges.items():
         own = (*identity, ("challenger", version))
         yield from _build_loss_points(challenge, own)
-        for decision in get_args(Decision):
+        for decision in _DECISIONS:
             labels = (*own, ("decision", decision))
             is_current = challenge.decision == decision
             yield Point(catalog.CHALLENGE_DECISION, labels, float(is_current))
@@ -34,7 +38,7 @@ def challenge_points(
                 yield Point(catalog.CHALLENGE_LABELS, (*own, ("status", status)), count)
 
 
-def _build_loss_points(challenge: ChallengeStatus, own: Attributes) -> Iterator[Point]:
+def _build_loss_points(challenge: "ChallengeStatus", own: Attributes) -> Iterator[Point]:
     """Nothing before both sides have labels, but for the mean loss of one."""
     for side, estimate in (("champion", challenge.champion), ("challenger", challenge.challenger)):
         yield from finite_point(catalog.CHALLENGE_LOSS, (*own, ("side", side)), estimate.value)
