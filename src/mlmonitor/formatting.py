@@ -154,9 +154,9 @@ def table(rows: Sequence[Sequence[str]], *, left: Collection[int]) -> list[str]:
 
 
 def describe_kind(value: object) -> str:
-    """Describe a value of the wrong kind by its type, or as a class that was not called."""
+    """Describe a value of the wrong kind by its type; a class is no instance of itself."""
     if isinstance(value, type):
-        return f"the class {value.__name__}, which must be called first"
+        return f"the class {value.__name__}, not an instance"
     return type(value).__name__
 
 

@@ -5,6 +5,7 @@ from importlib import import_module
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mlmonitor.callables import check_function
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.host.vector_copiers import VectorCopiers
 from mlmonitor.compare.incidents.callbacks import Callbacks
@@ -12,7 +13,7 @@ from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.export.base import Exporter
 from mlmonitor.export.preload import gevent_will_patch, load_clients
-from mlmonitor.formatting import describe_kind
+from mlmonitor.formatting import describe_kind, find_similar
 from mlmonitor.records import Kind, Role
 from mlmonitor.reference.reference import Reference
 
@@ -79,7 +80,7 @@ def _list_exporters(exporters: object, environ: Mapping[str, str]) -> list[Expor
         raise ConfigError(f"{expected} {describe_kind(exporters)}")
     for exporter in exporters:
         if isinstance(exporter, type) or not hasattr(exporter, "send"):
-            raise ConfigError(f"{expected} {describe_kind(exporter)} among them")
+            raise ConfigError(f"{expected} a list that holds {describe_kind(exporter)}")
     return list(exporters)
 
 
@@ -116,17 +117,18 @@ def resolve_notify(notify: Sequence[Any]) -> "tuple[Webhook, ...]":
     return webhooks
 
 
-def check_callable(option: str, function: F | None) -> F | None:
-    """Check that an object can be called, before it is needed."""
-    if function is not None and not callable(function):
-        raise ConfigError(f"{option}: expected a function, or None, got {describe_kind(function)}")
-    return function
+def check_clock(clock: F | None) -> F | None:
+    """Check that a clock can be called, before it is needed."""
+    if clock is not None:
+        check_function("clock", clock, [])
+    return clock
 
 
 def check_callbacks(*callbacks: Callable[..., object] | None) -> Callbacks:
     """Check the callbacks of the host, in the order of the fields of `Callbacks`."""
-    for name, callback in zip(Callbacks._fields, callbacks, strict=True):
-        check_callable(name, callback)
+    for option, function in zip(Callbacks._fields, callbacks, strict=True):
+        if function is not None:
+            check_function(option, function, [option.removeprefix("on_")])
     return Callbacks(*callbacks)
 
 
@@ -139,6 +141,25 @@ def choose_copiers(schema: Mapping[str, Kind]) -> Copiers:
     """Choose the functions that copy the host's rows; only vectors need `VectorCopiers`."""
     vectors = [name for name, kind in schema.items() if kind is Kind.EMBEDDING]
     return VectorCopiers(vectors) if vectors else Copiers()
+
+
+def choose_positions(named: tuple[str, ...], reference: Reference | None) -> tuple[str, ...]:
+    """Return the names of a row's positions: the declared ones, or else the reference's features.
+
+    Raises:
+        ConfigError: a name is not a feature of the reference, but is similar to one without a
+            position.
+    """
+    features = list_features(reference)
+    left_out = [name for name in features if name not in named]
+    for name in named if reference is not None else ():
+        similar = [] if name in features else find_similar(name, left_out)
+        if similar:
+            raise ConfigError(
+                f"features: {name!r}: the reference has no such feature; did you mean "
+                f"{similar[0]!r}? A position that the model does not read may have any other name"
+            )
+    return named or features
 
 
 def list_features(reference: Reference | None) -> tuple[str, ...]:

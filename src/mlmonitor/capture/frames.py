@@ -33,6 +33,23 @@ def find_twice(columns: Iterable[object]) -> str | None:
     return next((name for name in names if names.count(name) > 1), None)
 
 
+def get_only_column(what: str, frame: Any) -> Any:
+    """Return the column of a frame that has no other.
+
+    Raises:
+        SchemaError: it has several, or none, or is not in memory.
+    """
+    check_collected(what, frame)
+    native = frame.to_native() if package_of(type(frame)) == "narwhals" else frame
+    count = len(native.columns)
+    if count != 1:
+        raise SchemaError(
+            f"{what}: expected one column, got a {type(native).__name__} of {count} columns: pass "
+            "one of them, such as frame['name']"
+        )
+    return native.column(0) if package_of(type(native)) == "pyarrow" else native[native.columns[0]]
+
+
 def check_collected(what: str, value: object) -> None:
     """Raise SchemaError if `value` is a frame that is not in memory, such as polars' LazyFrame."""
     kind = type(value)

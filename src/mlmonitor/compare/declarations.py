@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mlmonitor.callables import check_function
 from mlmonitor.compare.objectives.objective_alerts import check_objective
 from mlmonitor.compare.performance.performance import MEASURES
 from mlmonitor.compare.quality.declared_rules import declared_fields
@@ -240,13 +241,10 @@ def check_metrics(metrics: Any) -> tuple[Metric, ...]:
             raise ConfigError(
                 f"metrics: expected Metric objects, {example}, got {describe_kind(metric)}"
             )
-        function: object = metric.function
         if not metric.name or type(metric.name) is not str:
             raise ConfigError(f"metrics: expected a name for each, {example}")
         where = f"metrics: {metric.name!r}"
-        if not callable(function):
-            kind = describe_kind(function)
-            raise ConfigError(f"{where}: expected a function of two arrays, got {kind}")
+        check_function(where, metric.function, ["predicted", "actual"])
         if metric.name in names:
             raise ConfigError(f"{where}: expected each name once")
         if metric.name in MEASURES:

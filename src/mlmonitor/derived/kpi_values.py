@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from mlmonitor.callables import check_function
 from mlmonitor.capture.read.numbers import parse_floats
 from mlmonitor.capture.values import Values, plain_values
 from mlmonitor.errors import CallbackError, ConfigError
+from mlmonitor.formatting import ask_similar, describe_kind
 from mlmonitor.records import Floats, Kpi
 
 
@@ -65,7 +67,8 @@ def compute_kpi(kpi: Kpi, columns: RowColumns, rows: int) -> Floats:
         with np.errstate(all="ignore"):
             values = np.asarray(kpi.function(columns), np.float64)
     except MissingColumn as error:
-        raise CallbackError(f"kpi {kpi.name}: there is no column {error}") from error
+        hint = ask_similar(error.args[0], columns)
+        raise CallbackError(f"kpi {kpi.name}: there is no column {error}{hint}") from error
     except Exception as error:
         raise CallbackError(f"kpi {kpi.name}: raised {type(error).__name__}") from error
     if values.shape != (rows,):
@@ -83,15 +86,22 @@ def check_kpis(kpis: Any) -> tuple[Kpi, ...]:
         ConfigError: they are not a list of `Kpi`, a name is empty or occurs twice, or a function
             cannot be called.
     """
-    is_listed = isinstance(kpis, list | tuple) and all(isinstance(item, Kpi) for item in kpis)
-    if not is_listed:
-        raise ConfigError(
-            "kpis: expected a list, such as [Kpi('savings', lambda rows: rows['claimed'] - "
-            "rows['prediction'], unit='EUR')]"
-        )
-    names = [kpi.name for kpi in kpis]
-    if len(set(names)) < len(names) or not all(isinstance(n, str) and n for n in names):
-        raise ConfigError("kpis: expected names that differ")
-    if not all(callable(kpi.function) and isinstance(kpi.unit, str) for kpi in kpis):
-        raise ConfigError("kpis: expected Kpi(name, function, unit=text) each")
+    example = (
+        "such as [Kpi('savings', lambda rows: rows['claimed'] - rows['prediction'], unit='EUR')]"
+    )
+    if not isinstance(kpis, list | tuple):
+        raise ConfigError(f"kpis: expected a list, {example}, got {describe_kind(kpis)}")
+    names: set[str] = set()
+    for kpi in kpis:
+        if not isinstance(kpi, Kpi):
+            raise ConfigError(f"kpis: expected Kpi objects, {example}, got {describe_kind(kpi)}")
+        if not kpi.name or type(kpi.name) is not str:
+            raise ConfigError(f"kpis: expected a name for each, {example}")
+        where = f"kpis: {kpi.name!r}"
+        if kpi.name in names:
+            raise ConfigError(f"{where}: expected names that differ")
+        check_function(where, kpi.function, ["rows"])
+        if type(kpi.unit) is not str:
+            raise ConfigError(f"{where}: unit: expected a text, got {describe_kind(kpi.unit)}")
+        names.add(kpi.name)
     return tuple(kpis)

@@ -77,8 +77,10 @@ class Kafka:
         )
         self._kafka = import_extra("confluent_kafka", extra="kafka")
         self._servers = servers if isinstance(servers, str) else ",".join(servers)
-        if not self._servers or not topic:
-            raise ConfigError("servers, topic: expected 'host:port' and the name of a topic")
+        if not self._servers or not topic or "/" in self._servers:
+            raise ConfigError(
+                "servers, topic: expected 'host:port', without a scheme, and the name of a topic"
+            )
         if type(buffer_bytes) is not int or not 1 << 20 <= buffer_bytes <= _MOST_BYTES:
             raise ConfigError("buffer_bytes: expected 1 MiB to 2 TiB as an integer, as in 32 << 20")
         self._topic = topic

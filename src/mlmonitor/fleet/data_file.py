@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlmonitor.errors import ConfigError, FormatError
 from mlmonitor.fleet.csv_rows import index_csv, read_csv
+from mlmonitor.formatting import describe_kind
 from mlmonitor.records import Kind
 
 ROWS = 16_384
@@ -71,7 +73,7 @@ def open_data_file(
     return DataFile(file.rows, file.names, chunks)
 
 
-def split_data_file(path: str, *, argument: str = "data") -> SplitFile:
+def split_data_file(path: str | PathLike[str], *, argument: str = "data") -> SplitFile:
     """Split a file into parts of some hundred thousand rows.
 
     Parquet is split between row groups; CSV is read once without its values, because only that
@@ -80,6 +82,9 @@ def split_data_file(path: str, *, argument: str = "data") -> SplitFile:
     Raises:
         ConfigError, FormatError, OSError: as in `open_data_file`.
     """
+    if not isinstance(path, str | PathLike):
+        raise ConfigError(f"{argument}: expected the path of a file, got {describe_kind(path)}")
+    path = fspath(path)
     if not _is_parquet(path, argument):
         index = index_csv(path, argument, step=PART_ROWS)
         sizes = [

@@ -82,11 +82,13 @@ class Adoption:
         it. The evidence about the other fields starts again; their alerts go on.
 
         Raises:
-            ConfigError: no such field is compared, the reference has seasons, or the window has
-                fewer than 200 values of the field.
+            ConfigError: no such field is compared, the role is unknown, the reference has seasons,
+                or the window has fewer than 200 values of the field.
             MonitorError: the monitor was closed.
         """
         self._worker.check_open("accept")
+        if role not in tuple(Role):
+            raise ConfigError(f"role: expected one of {', '.join(Role)}")
         if self.config.enabled:
             self._worker.apply(lambda pipeline, now: _accept(pipeline, field, Role(role), now=now))
 

@@ -131,7 +131,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
 
         options.check_model(model)
         self.config: Config = options.resolve_config(config, os.environ)
-        self._clock = options.check_callable("clock", clock) or ProcessClock()
+        self._clock = options.check_clock(clock) or ProcessClock()
         self._callbacks = options.check_callbacks(on_alert, on_incident, on_verdict, on_challenge)
         self._notify = options.resolve_notify(notify)
         self._reference = options.resolve_reference(reference)
@@ -152,8 +152,8 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
             challengers=challengers,
         )
         named = declarations.check_names("features", features)
-        names = named or options.list_features(self._reference)
-        identity = Identity(str(model), str(version), declared=self._declare(self._reference))
+        names = options.choose_positions(named, self._reference)
+        identity = Identity(str(model), str(version or ""), declared=self._declare(self._reference))
         self._begin_adoption(identity, None if named else names)
         self._events = options.check_events(events, self._reference, self.config)
         self._begin_capture(names)

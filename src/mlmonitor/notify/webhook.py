@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mlmonitor.errors import ConfigError
+from mlmonitor.formatting import describe_kind
 from mlmonitor.notify.cloudevents import KINDS, NoticeKind
 from mlmonitor.notify.signature import SigningKeys
 from mlmonitor.secret import Secret, check_header_text
@@ -80,12 +81,12 @@ def check_notify(notify: Sequence[Any]) -> tuple[Webhook, ...]:
     Raises:
         ConfigError: it is not a list of webhooks.
     """
-    is_listed = isinstance(notify, list | tuple)
-    if not is_listed or not all(isinstance(webhook, Webhook) for webhook in notify):
-        kind = type(notify).__name__
-        raise ConfigError(
-            f"notify: expected a list of webhooks, such as [Webhook(url)], got {kind}"
-        )
+    expected = "notify: expected a list of webhooks, such as [Webhook(url)], got"
+    if not isinstance(notify, list | tuple):
+        raise ConfigError(f"{expected} {describe_kind(notify)}")
+    for webhook in notify:
+        if not isinstance(webhook, Webhook):
+            raise ConfigError(f"{expected} a list that holds {describe_kind(webhook)}")
     return tuple(notify)
 
 

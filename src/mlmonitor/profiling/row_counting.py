@@ -66,7 +66,8 @@ class ChunkReader:
                 raise SchemaError(fault)
             yield rows
         if self._inbox.guard.internal_errors:
-            raise SchemaError(f"features: cannot be read: {self._inbox.guard.last}")
+            fault = str(self._inbox.guard.last).removeprefix("SchemaError: ")
+            raise SchemaError(f"the rows cannot be read: {fault}")
 
 
 class RowCounting:

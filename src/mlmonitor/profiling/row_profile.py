@@ -119,7 +119,7 @@ class Profile:
             at=at,
             config=config,
         )
-        file = split_data_file(os.fspath(path))
+        file = split_data_file(path)
         plan.check_columns(file.names, "data")
         content = count_file(plan, os.fspath(path), file, workers=workers)
         plan.warn_of_missing(content)

@@ -1,7 +1,9 @@
 """The kinds of training columns: declared by name, or inferred from most of the values."""
 
+import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from enum import Enum
 from numbers import Number
 from typing import Any
@@ -11,7 +13,14 @@ import numpy as np
 from mlmonitor.capture.canonical import canonical, is_missing
 from mlmonitor.capture.values import Duration, Instant, Values
 from mlmonitor.errors import SchemaError
+from mlmonitor.formatting import ask_similar, describe_kind
 from mlmonitor.records import Kind
+
+log: logging.Logger = logging.getLogger("mlmonitor")
+
+_SAMPLE = 1_000
+_MOST = 0.95
+_EXAMPLES = {"numbers": "column.astype(float)", "dates": "pandas.to_datetime(column)"}
 
 _BY_DTYPE = {
     "b": Kind.BOOLEAN,
@@ -97,11 +106,48 @@ def kinds_of(schema: Any) -> dict[str, Kind]:
     """Return the declared kind of each column; raise SchemaError for an unknown kind."""
     kind_names = ", ".join(kind.value for kind in Kind)
     if not isinstance(schema, Mapping):
-        raise SchemaError(f"schema: expected a mapping of column to one of {kind_names}")
+        given = describe_kind(schema)
+        raise SchemaError(
+            f"schema: expected a mapping of column to one of {kind_names}, got {given}"
+        )
     kinds = {}
     for name, kind in schema.items():
         try:
             kinds[str(name)] = Kind(kind)
         except ValueError:
-            raise SchemaError(f"schema: {name!r}: expected one of {kind_names}") from None
+            given = (
+                ask_similar(kind, Kind) if isinstance(kind, str) else f", got {describe_kind(kind)}"
+            )
+            raise SchemaError(f"schema: {name!r}: expected one of {kind_names}{given}") from None
     return kinds
+
+
+def warn_of_texts(name: str, names: np.ndarray[Any, Any]) -> None:
+    """Log a column whose texts are numbers with a fraction, or dates: it is compared by name.
+
+    Whole numbers may be codes. names: the categories of the rows, None where missing.
+    """
+    present = [text for text in names[:_SAMPLE].tolist() if text is not None]
+    for what, is_one in (("numbers", _is_fraction), ("dates", _is_date)):
+        if present and sum(map(is_one, present)) >= _MOST * len(present):
+            log.warning(
+                "reference: column %r holds %s as texts, which are compared as names: convert it "
+                "first, as in %s, or declare schema={%r: 'categorical'}",
+                *(name[:60], what, _EXAMPLES[what], name[:60]),
+            )
+
+
+def _is_fraction(text: str) -> bool:
+    return "." in text and _can_read(float, text)
+
+
+def _is_date(text: str) -> bool:
+    return "-" in text and _can_read(datetime.fromisoformat, text)
+
+
+def _can_read(read: Callable[[str], object], text: str) -> bool:
+    try:
+        read(text)
+    except ValueError:
+        return False
+    return True

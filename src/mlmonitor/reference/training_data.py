@@ -136,6 +136,11 @@ class AlignedInput:
 
 def _read_fields(values: Any, rows: int, what: str, outputs: Outputs) -> Mapping[str, Values]:
     expected = f"{what}: expected one for each of the {rows} rows"
+    if isinstance(values, str) and rows != 1:
+        raise SchemaError(
+            f"{expected}, got one text: pass the column itself, such as frame['{what}'], and "
+            "features without it; a name stands for a column of Spark and Dask frames alone"
+        )
     if values is None or isinstance(values, set | frozenset) or hasattr(values, "__next__"):
         raise SchemaError(f"{expected}, got {type(values).__name__}")
     copied = list(values) if isinstance(values, range) else copy_result(values)

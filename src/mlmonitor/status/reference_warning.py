@@ -12,12 +12,30 @@ from mlmonitor.status.lines import join_names
 _MISSING = QUALITIES.index(Quality.MISSING)
 _FEW = 0.2  # of the reference's fields
 _NAME = 40
+_MANY_LABELS = 10  # a few may be of another service
 
 
 def find_warnings(snapshot: ModelSnapshot) -> dict[str, str]:
     """Return what is to be logged once about the set-up, by the option that it is about."""
-    warnings = {"reference": reference_warning(snapshot), "columns": snapshot.column_warning}
+    warnings = {
+        "reference": reference_warning(snapshot),
+        "columns": snapshot.column_warning,
+        "labels": _find_lost_labels(snapshot),
+    }
     return {option: text for option, text in warnings.items() if text is not None}
+
+
+def _find_lost_labels(snapshot: ModelSnapshot) -> str | None:
+    """What to do if labels arrive, but none has ever found its prediction."""
+    counts = snapshot.labels.counts
+    unknown = counts.get("unknown", 0)
+    if unknown < _MANY_LABELS or counts.get("matched", 0):
+        return None
+    return (
+        f"none of {unknown:,} labels has found its prediction: give predictions the ids that "
+        "labels name, with record(ids=...), watch(id_from=...) or observe(prediction_id=...), and "
+        "label in the process that predicted, or else use record_outcomes"
+    )
 
 
 def reference_warning(snapshot: ModelSnapshot) -> str | None:

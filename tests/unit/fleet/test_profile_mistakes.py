@@ -87,12 +87,22 @@ MISTAKES: dict[str, tuple[Callable[[Path], object], type[MonitorError], str]] = 
     "merged with a class": (
         lambda _: Profile().merge(Profile),  # type: ignore[arg-type]  # wrong on purpose
         ConfigError,
-        "got the class Profile, which must be called first",
+        "got the class Profile, not an instance",
     ),
     "one earlier profile": (
         lambda _: Profile().status(REFERENCE, earlier=Profile()),  # type: ignore[arg-type]  # wrong on purpose
         ConfigError,
         "earlier: expected a list of profiles, got one Profile",
+    ),
+    "a frame for a path": (
+        lambda _: Profile.read(pd.DataFrame(COLUMNS), reference=REFERENCE),  # type: ignore[arg-type]  # wrong on purpose
+        ConfigError,
+        "data: expected the path of a file, got DataFrame",
+    ),
+    "too few predictions": (
+        count(COLUMNS, PREDICTIONS[:3]),
+        SchemaError,
+        f"the rows cannot be read: predictions: expected one for each of the {ROWS} rows, got 3",
     ),
     "text for bytes": (
         lambda _: Profile.from_bytes("x"),  # type: ignore[arg-type]  # wrong on purpose

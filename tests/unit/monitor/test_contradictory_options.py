@@ -57,10 +57,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no list of names": ({"ignore": None}, "ignore: expected a sequence of names, got NoneType"),
     "the same name twice": ({"ignore": ["a", "a"]}, "expected each name once, got 'a' twice"),
     "an empty name": ({"ignore": [""]}, "ignore: expected names, got an empty text"),
-    "one measure": ({"metrics": Metric("a", len)}, "metrics: expected a list.* got Metric"),
+    "one measure": ({"metrics": Metric("a", max)}, "metrics: expected a list.* got Metric"),
     "a measure by name": ({"metrics": ["mae"]}, "metrics: expected Metric objects.* got str"),
     "a measure without a function": ({"metrics": [Metric("a", 3)]}, "metrics: 'a': .* got int"),  # type: ignore[arg-type]  # wrong on purpose
-    "a measure that is there": ({"metrics": [Metric("mae", len)]}, "metrics: 'mae': expected a na"),
+    "a measure that is there": ({"metrics": [Metric("mae", max)]}, "metrics: 'mae': expected a na"),
     "a misspelt measure": (
         {"objectives": [Objective("accurracy", minimum=0.9)]},
         "objectives: no measure 'accurracy'; did you mean 'accuracy'",
@@ -82,10 +82,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"fields": [Field("x", kind="categorical", minimum=0)], "reference": None},  # type: ignore[arg-type]  # as above
         "fields: 'x': minimum: expected allowed, because its values are categorical",
     ),
-    "a class for a rule": ({"fields": [Field]}, "got the class Field, which must be called first"),
+    "a class for a rule": ({"fields": [Field]}, "got the class Field, not an instance"),
     "a class for a config": (
         {"config": Config},
-        "config: .* got the class Config, which must be c",
+        "config: .* got the class Config, not an inst",
     ),
     "a reference as name": ({"model": Config()}, "model: expected a name, such as .* got Config"),
     "a blank name": ({"model": " "}, "model: expected a name, such as .* got an empty text"),

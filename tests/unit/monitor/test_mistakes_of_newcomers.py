@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
-from mlmonitor import Config, Field, Monitor, Otlp, Reference
+from mlmonitor import Config, Field, Kpi, Metric, Monitor, Otlp, Reference
 from support.references import fit_reference
 
 ROWS = 60
@@ -57,6 +58,50 @@ AT_SET_UP: dict[str, tuple[Callable[[Reference], object], str]] = {
         make(exporters=Otlp.collector()),
         r"exporters: expected a list .*Otlp.collector\(\)\], got OtlpExporter",
     ),
+    "an exporter that is a class": (
+        make(exporters=[Otlp]),
+        "exporters: expected a list .* got a list that holds the class Otlp, not an instance",
+    ),
+    "a webhook that is an address": (
+        make(notify=["https://example.com"]),
+        "notify: expected a list of webhooks, such as .* got a list that holds str",
+    ),
+    "a callback that takes nothing": (
+        make(on_alert=lambda: None),
+        "on_alert: expected a function of alert, got one that takes others",
+    ),
+    "a measure of one array": (
+        make(metrics=[Metric("hits", lambda predicted: predicted)]),  # type: ignore[arg-type,misc]  # wrong on purpose
+        "metrics: 'hits': expected a function of predicted, actual, got one that takes others",
+    ),
+    "a figure that is a text": (
+        make(kpis=[Kpi("saved", "claimed - paid")]),  # type: ignore[arg-type]  # wrong on purpose
+        "kpis: 'saved': expected a function of rows, got str",
+    ),
+    "a misspelt position": (
+        make(features=["agee", "line"]),
+        "features: 'agee': the reference has no such feature; did you mean 'age'",
+    ),
+    "a bound that is a truth": (
+        make(fields=[Field("age", minimum=True)]),
+        "fields: 'age': minimum: expected a finite number, or a datetime, got bool",
+    ),
+    "a role that is not there": (
+        lambda reference: Monitor("m", reference=reference).accept("age", role="featur"),
+        "role: expected one of feature, prediction",
+    ),
+    "a host that is a text": (
+        lambda reference: Monitor("m", reference=reference).serve(port=0, allowed_hosts="a.org"),
+        "allowed_hosts: expected a list of names, got one text",
+    ),
+    "predictions by name": (
+        fit(predictions="predicted"),
+        r"predictions: expected one .*, got one text: pass the column itself, such as frame\[",
+    ),
+    "kind that is a type": (
+        fit(schema={"age": float}),
+        "schema: 'age': expected one of numeric, .* got the class float, not an instance",
+    ),
     "an address": (make(exporters="http://c:4318"), "exporters: expected a list .* got str"),
     "config is a dict": (
         make(config={"window_seconds": 600}),
@@ -64,8 +109,8 @@ AT_SET_UP: dict[str, tuple[Callable[[Reference], object], str]] = {
     ),
     "misspelt option": (lambda _: Config(window_second=60), "did you mean window_seconds"),
     "on_alert is a text": (make(on_alert="mail"), "on_alert: expected a function.* got str"),
-    "clock is a number": (make(clock=3), "clock: expected a function, or None, got int"),
-    "clock is zero": (make(clock=0), "clock: expected a function, or None, got int"),
+    "clock is a number": (make(clock=3), "clock: expected a function of no arguments, got int"),
+    "clock is zero": (make(clock=0), "clock: expected a function of no arguments, got int"),
     "features is a text": (make(features="age"), "features: expected a sequence of names"),
     "segments is a text": (make(segments="line"), "segments: expected a sequence of names"),
     "ignore is a text": (make(ignore="age"), "ignore: expected a sequence of names"),
@@ -318,6 +363,31 @@ WHILE_IT_RUNS: dict[str, tuple[Callable[[Monitor], object], str, int]] = {
         "label: expected an actual for each of the 2 ids, got one float",
         0,
     ),
+    "actuals in two columns": (
+        lambda monitor: monitor.label(["a", "b"], pd.DataFrame({"x": [1, 2], "y": [1, 2]})),
+        "actuals: expected one column, got a DataFrame of 2 columns: pass one of them, such as",
+        0,
+    ),
+    "outcomes in two columns": (
+        lambda monitor: monitor.record_outcomes([1.0], pl.DataFrame({"x": [1], "y": [1]})),
+        "actuals: expected one column, got a DataFrame of 2 columns: pass one of them, such as",
+        0,
+    ),
+    "ids without an order": (
+        lambda monitor: monitor.label({"a", "b"}, [1.0, 2.0]),
+        "order of the values that belong to them, got a set",
+        0,
+    ),
+    "labels by id": (
+        lambda monitor: monitor.label({"a": 1.0}, None),
+        "order of the values that belong to them, got a dict",
+        0,
+    ),
+    "ids by the name of their column": (
+        record({"age": [1.0, 2.0]}, [1.0, 2.0], ids="claim"),
+        "ids: expected one for each of the 2 rows, got 1: pass the column itself, not its name",
+        2,
+    ),
     "two shares for three names": (
         call([0.1, 0.9], {"age": 1.0}, output="probabilities", names=["a", "b", "c"]),
         "prediction: expected 3 columns, one for each of names=, got 2",
@@ -416,3 +486,32 @@ def test_a_misspelt_value_raises_nothing_where_the_monitor_is_switched_off() -> 
         prediction.value = 2.0
     assert prediction.value == 2.0
     assert monitor.status().internal_errors == 0
+
+
+@pytest.mark.parametrize(
+    "actuals",
+    [pd.DataFrame({"y": [1.0, 2.0]}), pl.DataFrame({"y": [1.0, 2.0]}), pa.table({"y": [1.0, 2.0]})],
+    ids=["pandas", "polars", "pyarrow"],
+)
+def test_a_frame_of_one_column_is_that_column(actuals: Any, reference: Reference) -> None:
+    """As a query selects actuals, and ids."""
+    with Monitor("m", reference=reference, exporters=[]) as monitor:
+        ids = pd.DataFrame({"id": ["a", "b"]})
+        monitor.record({"age": [1.0, 2.0], "line": ["A", "B"]}, [1.0, 2.0], ids=ids)  # type: ignore[arg-type]  # a frame is no sequence
+        monitor.label(ids, actuals)
+        monitor.record_outcomes([1.0, 2.0], actuals)
+        status = monitor.status()
+    assert status.last_error is None
+    assert status.labels["matched"] == 4
+
+
+def test_labels_that_never_find_a_prediction_are_logged_once_with_the_remedy(
+    reference: Reference, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Predictions without ids can have no label; the count alone does not say what to do."""
+    with Monitor("m", reference=reference, exporters=[]) as monitor:
+        monitor.record(COLUMNS, PREDICTIONS)
+        monitor.label([str(row) for row in range(20)], PREDICTIONS[:20])
+    (warning,) = [r.getMessage() for r in caplog.records if "labels" in r.getMessage()]
+    assert warning.startswith("m: none of 20 labels has found its prediction: give predictions the")
+    assert "record(ids=...)" in warning

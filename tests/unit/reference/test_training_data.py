@@ -231,7 +231,7 @@ def test_data_that_cannot_be_trusted_is_refused(
         ([1, 2, 3, 4], "got 4"),
         ([], "got 0"),
         (5, "got one int"),
-        (PERSONAL, "got one str"),
+        (PERSONAL, "got one text"),
         ({1, 2, 3}, "got set"),
         ([[1], [2, 3], [4]], "several values"),
         ({"low": [1, 2]}, "expected one for each"),

@@ -46,3 +46,30 @@ def test_two_columns_of_one_name_are_named_at_fit() -> None:
     frame = pd.DataFrame(np.ones((3, 3)), columns=["age", "line", "age"])
     with pytest.raises(SchemaError, match="column 'age': expected each column name once: rename"):
         fit_reference(frame)
+
+
+@pytest.mark.parametrize(
+    ("texts", "what"),
+    [
+        ([f"{row / 7:.2f}" for row in range(100)], "numbers"),
+        ([f"2026-03-{1 + row % 28:02d}" for row in range(100)], "dates"),
+    ],
+    ids=["numbers", "dates"],
+)
+def test_numbers_and_dates_that_are_texts_are_reported_at_fit(
+    texts: list[str], what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file read as text leaves them so, and they would be compared as names."""
+    fit_reference({"amount": texts})
+    assert f"reference: column 'amount' holds {what} as texts, which are compared as" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "texts", [["01067", "10115"], ["1", "2"], ["home", "motor"], ["A-1", "B-2"]]
+)
+def test_codes_are_no_numbers_and_names_are_no_dates(
+    texts: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A postal code is a name of digits."""
+    fit_reference({"code": texts * 50})
+    assert not caplog.records

@@ -124,7 +124,9 @@ def _read_layout(kind: str, line: bytes) -> _Layout:
         written_kind, version, arrays = header["mlmonitor"], header["version"], header["arrays"]
         layout = [(str(name), str(dtype), tuple(shape)) for name, dtype, shape in arrays]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise FormatError(f"{kind}: its header cannot be read: the bytes are damaged") from None
+        raise FormatError(
+            f"{kind}: its header cannot be read: the bytes are damaged, or of another file"
+        ) from None
     demand(written_kind == kind, f"{kind}: the bytes hold something else")
     demand(
         version == VERSION,

@@ -7,7 +7,7 @@ import numpy as np
 
 from mlmonitor.capture.entry import Call, Entry, Shape, TimedCall, name
 from mlmonitor.capture.form import UNREADABLE_ROW, Copied, PayloadForm
-from mlmonitor.capture.frames import check_collected, is_frame, package_of
+from mlmonitor.capture.frames import check_collected, get_only_column, is_frame, package_of
 from mlmonitor.capture.guard import Guard
 from mlmonitor.capture.host.batch_slices import RecordedBatch
 from mlmonitor.capture.host.copiers import Copiers
@@ -148,7 +148,10 @@ def _check_columns(what: str, columns: Mapping[Any, Any], rows: int) -> None:
 
 def _read_ids(ids: Sequence[object], rows: int) -> list[str | None]:
     given = [ids] if isinstance(ids, str) else ids
+    if is_frame(type(given)):
+        given = get_only_column("ids", given)
     names = [id_or_none(value) for value in given]
     if len(names) != rows:
-        raise SchemaError(f"ids: expected one for each of the {rows} rows, got {len(names)}")
+        hint = ": pass the column itself, not its name" if isinstance(ids, str) else ""
+        raise SchemaError(f"ids: expected one for each of the {rows} rows, got {len(names)}{hint}")
     return names

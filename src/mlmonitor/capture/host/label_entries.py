@@ -1,6 +1,7 @@
 """Labels as the host passes them: columns of ids and actuals."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import groupby
 from typing import Any, NamedTuple, cast
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.frame_columns import column_values
-from mlmonitor.capture.frames import package_of
+from mlmonitor.capture.frames import get_only_column, is_frame, package_of
 from mlmonitor.capture.host.copiers import is_value
 from mlmonitor.capture.prediction_ids import id_or_none, id_text
 from mlmonitor.capture.read.numbers import parse_datetimes
@@ -80,10 +81,20 @@ def copy_labels(ids: object, actuals: Any, times: object = None) -> LabelEntry:
 
 
 def copy_ids(ids: object) -> list[str]:
-    """Copy one id, or the ids in any container, as texts; "" for one that is none."""
+    """Copy one id, or the ids in any container, as texts; "" for one that is none.
+
+    Raises:
+        SchemaError: the container has no order, or is a frame of several columns.
+    """
     if not _are_several(ids):
         return [id_text(ids) or ""]
-    return _convert_names(cast("Iterable[object]", ids))
+    if isinstance(ids, Mapping | AbstractSet):
+        raise SchemaError(
+            f"ids: expected a list or a column, in the order of the values that belong to them, "
+            f"got a {type(ids).__name__}"
+        )
+    column = get_only_column("ids", ids) if is_frame(type(ids)) else ids
+    return _convert_names(cast("Iterable[object]", column))
 
 
 def _are_several(ids: object) -> bool:
@@ -106,7 +117,7 @@ def read_times(moments: Any) -> Floats:
 
     NaN where a time cannot be read, or is outside the years 1678 to 2261, as milliseconds are.
     """
-    column = copy_column(moments if _are_many(moments) else [moments])
+    column = copy_column(moments if _are_many(moments) else [moments], "times")
     numbers = column if isinstance(column, np.ndarray) else np.asarray(column)
     is_seconds = numbers.dtype.kind in "iuf"
     seconds = numbers.astype(np.float64) if is_seconds else parse_datetimes(column)[0]
@@ -123,7 +134,7 @@ def check_times(argument: str, moments: Any, seconds: Floats | None) -> None:
     """
     if seconds is None or not np.isnan(seconds).any():
         return
-    column = copy_column(moments) if _are_many(moments) else [moments]
+    column = copy_column(moments, "times") if _are_many(moments) else [moments]
     unread = sum(
         is_nan and not is_missing(m) for m, is_nan in zip(column, np.isnan(seconds), strict=False)
     )
@@ -181,8 +192,14 @@ def _is_plain(ids: object) -> bool:
     return isinstance(ids, np.ndarray) and ids.dtype.kind in "iufU" and ids.ndim == 1
 
 
-def copy_column(values: Any) -> Values:
-    """Copy numbers and times as an array, everything else as a list."""
+def copy_column(values: Any, what: str = "actuals") -> Values:
+    """Copy numbers and times as an array, everything else as a list.
+
+    Raises:
+        SchemaError: `values`, which the message calls `what`, is a frame of several columns.
+    """
+    if is_frame(type(values)):
+        values = get_only_column(what, values)
     if package_of(type(values)) is not None:
         values = column_values(values)
     dtype = getattr(values, "dtype", None)

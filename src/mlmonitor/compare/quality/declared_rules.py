@@ -81,7 +81,8 @@ def _read_allowed(where: str, allowed: Any) -> tuple[object, ...]:
         allowed = plain_values(column_values(allowed))
     is_several = isinstance(allowed, Collection | EnumType)
     if not is_several or isinstance(allowed, str | bytes | Mapping) or not len(allowed):
-        raise ConfigError(f"{where}: allowed: expected a list of values, one at least")
+        kind = "none" if is_several and not len(allowed) else describe_kind(allowed)
+        raise ConfigError(f"{where}: allowed: expected a list of values, one at least, got {kind}")
     values = tuple(allowed)
     if any(category_name(value) is None for value in values):
         raise ConfigError(f"{where}: allowed: expected texts, numbers, truths or times")
@@ -95,11 +96,15 @@ def _check_bounds(where: str, field: Field) -> None:
         value = getattr(field, name)
         if value is None:
             continue
-        number = bound(field._replace(kind=Kind.NUMERIC), value)
-        if not math.isfinite(number):
+        is_truth = isinstance(value, bool | np.bool_)
+        number = math.nan if is_truth else bound(field._replace(kind=Kind.NUMERIC), value)
+        if not is_truth and not math.isfinite(number):
             number = bound(field._replace(kind=Kind.DATETIME), value)
         if not math.isfinite(number):
-            raise ConfigError(f"{where}: {name}: expected a finite number, or a datetime")
+            raise ConfigError(
+                f"{where}: {name}: expected a finite number, or a datetime, got "
+                f"{describe_kind(value)}"
+            )
         bounds[name] = number
     if bounds.get("minimum", -math.inf) > bounds.get("maximum", math.inf):
         raise ConfigError(f"{where}: minimum: expected at most the maximum")

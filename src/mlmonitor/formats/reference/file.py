@@ -139,7 +139,8 @@ def load(data: bytes) -> ReferenceFile:
         head = _Head.model_validate_json(data)
     except ValidationError as error:
         raise FormatError(
-            f"reference: not a file that mlmonitor saved: {_describe_errors(error)}"
+            f"reference: not a file that mlmonitor saved: {_describe_errors(error)}: give the path "
+            "that Reference.save wrote"
         ) from None
     if head.format != "mlmonitor.reference":
         raise FormatError("reference: format: expected mlmonitor.reference")

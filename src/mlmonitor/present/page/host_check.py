@@ -7,6 +7,8 @@ from typing import Any
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mlmonitor.errors import ConfigError
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 ANY_HOST = "*"
 
@@ -54,6 +56,8 @@ def is_expected_host(scope: Scope, allowed: Collection[str], *, loopback_only: b
 
 def allow_hosts(names: Collection[str]) -> frozenset[str]:
     """The names in the form of `split_host`, and those of the loopback interface."""
+    if isinstance(names, str):
+        raise ConfigError("allowed_hosts: expected a list of names, got one text")
     return LOOPBACK | {name.lower().strip("[]") for name in names}
 
 

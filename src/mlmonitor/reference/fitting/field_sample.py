@@ -30,7 +30,7 @@ from mlmonitor.reference.disclosure import (
 from mlmonitor.reference.fitting.reservoir import Reservoir, Sample
 from mlmonitor.reference.fitting.stratified_field import refused_of
 from mlmonitor.reference.fitting.top_categories import categorical
-from mlmonitor.reference.kind_inference import infer_kind
+from mlmonitor.reference.kind_inference import infer_kind, warn_of_texts
 from mlmonitor.reference.order.tail_edges import add_tail_edges
 from mlmonitor.reference.thresholds import FieldOptions, critical_tables
 
@@ -138,6 +138,8 @@ class FieldSample:
             raise SchemaError(
                 f"column {self.name!r}: expected {kind.value}, as the schema says, but no value is"
             )
+        if self._declared is None and kind is Kind.CATEGORICAL:
+            warn_of_texts(self.name, rows)
         update: dict[str, Any] = refused_of(self.reasons(slots))
         if self._kind is None and ordered is None:
             update["is_closed"] = False  # later values count as fewer missing ones, not as new

@@ -77,10 +77,9 @@ class TaskInference:
     def join_pairs(self) -> Pairs:
         """Return all pairs that are kept, as one."""
         parts = self._first or []
-        columns = {
-            name: np.concatenate([part.columns[name] for part in parts])
-            for name in parts[0].columns
-        }
+        # Pairs of labels have columns that outcomes lack, such as the time of the prediction.
+        shared = [name for name in parts[0].columns if all(name in p.columns for p in parts)]
+        columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in shared}
         actuals = parts[0].actuals
         if len(parts) > 1:
             actuals = [value for part in parts for value in list_values(part.actuals)]

@@ -1,0 +1,28 @@
+"""Check functions of the host when they are given, not when they are first called."""
+
+from collections.abc import Sequence
+
+from mlmonitor.errors import ConfigError
+
+
+def check_function(option: str, function: object, arguments: Sequence[str]) -> None:
+    """Check that an object can be called with these arguments, by position.
+
+    A function without a signature, as some of C, may take any.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    expected = f"{option}: expected a function of {', '.join(arguments) or 'no arguments'}"
+    if not callable(function):
+        raise ConfigError(f"{expected}, got {type(function).__name__}")
+    from inspect import signature
+
+    try:
+        parameters = signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        parameters.bind(*arguments)
+    except TypeError:
+        raise ConfigError(f"{expected}, got one that takes others") from None
