@@ -17,6 +17,7 @@ _MOST_DISCOUNT = 0.9
 _FEWEST_QUANTILE_BINS = 5
 _ZERO_WINDOW = 1e-6  # relative to the nearest edge; see `quantile_edges`
 _REFUSED_AT = [QUALITIES.index(quality) for quality in REFUSED]
+_IS_REFUSED = np.isin(np.arange(len(QUALITIES)), _REFUSED_AT).astype(np.int64)
 
 MISSING = "missing"
 """Name of the last column: values that are missing, not finite, or of a wrong type."""
@@ -46,7 +47,7 @@ def counts_table(plan: Plan, arrays: Mapping[str, Counts]) -> Counts:
     table = np.zeros((len(plan.schema), width(plan)), np.int64)
     table[:numeric, : bins.shape[1]] = bins
     table[numeric:, : categories.shape[1]] = categories
-    table[:, -1] = arrays["quality"][:, _REFUSED_AT].sum(axis=1)
+    table[:, -1] = arrays["quality"] @ _IS_REFUSED
     return table
 
 

@@ -175,3 +175,12 @@ def test_what_declared_groups_do_not_explain_is_measured(rng: np.random.Generato
     cells = binned(autoregressive(rng, 2_500, 0.95).repeat(4))
     measured = block_effects(cells, BINS + 1, is_ordered=True, known_effect=4.0)
     assert measured.effects[-1] > 20
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 37, 800, 5_000, 10_000_000])
+def test_fields_with_equally_many_rows_have_the_effects_of_each_alone(rows: int) -> None:
+    """A shorter way is taken for them, as most fields have a value in each row."""
+    lengths, curves = np.array([1.0, 10.0, 1_000.0]), np.array([[1.0, 2.0, 3.0], [1.0, 1.5, 9.0]])
+    effects = DesignEffects(lengths, curves, np.zeros(2))
+    alike = np.array([rows, rows])
+    np.testing.assert_allclose(effects.at(alike), effects.at(alike[None])[0], rtol=1e-15)

@@ -78,12 +78,23 @@ class DesignEffects:
         if last == 0:
             return np.ones(np.shape(rows))
         if np.ndim(rows) == 1 and len(rows) and (rows == rows[0]).all():
-            rows = rows[:1]  # most fields have a value in each row
+            return self._interpolate_equal_runs(float(rows[0]))
         logarithm = np.log(np.maximum(rows, 1.0))
         low = np.clip(np.searchsorted(self._logarithms, logarithm, side="right") - 1, 0, last - 1)
         start, stop = self._logarithms[low], self._logarithms[low + 1]
         weight = np.clip((logarithm - start) / (stop - start), 0.0, 1.0)
         fields = np.arange(len(self._log_effects))
         before, after = self._log_effects[fields, low], self._log_effects[fields, low + 1]
+        between: Floats = np.exp(before + weight * (after - before))
+        return between
+
+    def _interpolate_equal_runs(self, rows: float) -> Floats:
+        """The same for fields with equally many rows, as most have a value in each row."""
+        logarithms, logarithm = self._logarithms, np.log(max(rows, 1.0))
+        low = int(logarithms.searchsorted(logarithm, side="right")) - 1
+        low = min(max(low, 0), len(logarithms) - 2)
+        start, stop = logarithms[low], logarithms[low + 1]
+        weight = min(max((logarithm - start) / (stop - start), 0.0), 1.0)
+        before, after = self._log_effects[:, low], self._log_effects[:, low + 1]
         between: Floats = np.exp(before + weight * (after - before))
         return between
