@@ -8,10 +8,10 @@ from mlmonitor.errors import ConfigError
 def check_function(option: str, function: object, arguments: Sequence[str]) -> None:
     """Check that an object can be called with these arguments, by position.
 
-    A function without a signature, as some of C, may take any.
+    A function without a signature, such as some that are written in C, is accepted.
 
     Raises:
-        ConfigError: it cannot.
+        ConfigError: it is not a function, or takes other arguments.
     """
     expected = f"{option}: expected a function of {', '.join(arguments) or 'no arguments'}"
     if not callable(function):

@@ -86,7 +86,7 @@ class CodedValues(Sequence[object]):
         return CodedValues(self.categories, self.codes[rows])
 
     def copy(self) -> "CodedValues":
-        """A copy that shares no memory which its owner can change."""
+        """A copy that shares no memory with arrays that the caller can change."""
         return CodedValues(self.categories, self.codes.copy())
 
 

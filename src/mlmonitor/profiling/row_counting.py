@@ -154,7 +154,7 @@ class GroupedCounting:
             self._counted[key] = content
 
     def drain(self) -> Iterator[tuple[Key, ProfileContent]]:
-        """Remove and yield what was counted of each group."""
+        """Remove and yield the counts of each group."""
         while self._active:
             self._settle(*self._active.popitem(last=False))
         for key in list(self._counted):

@@ -53,7 +53,7 @@ _ROWS = """
 class StoredRounds(NamedTuple):
     """The rounds of a model in the store, the oldest first.
 
-    reference: without the fields that the store does not hold, which is to be compared with.
+    reference: the one to compare with, without the fields that the store does not hold.
     """
 
     reference: Reference
@@ -116,7 +116,7 @@ class _Counting:
     def build(
         self, at: float, sums: Sequence[Mapping[str, Any]], rows: Mapping[str, int]
     ) -> ProfileContent:
-        """Count what was summed up from `at` on; `rows` are those of each segment."""
+        """Count what was summed up from `at` on; rows: the rows of each segment."""
         declared = Declared(segments=self._reference.segments)
         comparing = Comparing.begin(self._reference, self._options, declared, now=at)
         populations, names = [comparing.population], [ALL]

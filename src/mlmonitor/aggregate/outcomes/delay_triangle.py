@@ -19,7 +19,7 @@ class DelayTriangle:
         self.sums: Floats = np.zeros((measures, MOST_COHORTS, MOST_COHORTS))
 
     def update(self, measure: int, losses: Floats, cohorts: Counts, delays: Counts) -> None:
-        """Add losses; one that is not finite does not count, nor one of a cohort below 0."""
+        """Add losses, except those that are not finite or belong to a cohort below 0."""
         is_counted = np.isfinite(losses) & (cohorts >= 0)
         cells = cohorts[is_counted] * MOST_COHORTS + delays[is_counted]
         shape, size = self.counts.shape[1:], MOST_COHORTS**2

@@ -31,8 +31,8 @@ _SHARES = (*("accuracy", "precision", "recall", "f1", "specificity", "balanced_a
 class LabelledEstimates:
     """Expected and actual outcomes of the newest 1,000 to 2,000 labelled predictions.
 
-    A measure is refuted if the labels' value lies outside of the estimate's interval, widened so
-    that it holds at any time, by more than a tolerance.
+    A measure is refuted if its value from labels lies outside the estimate's interval by more than
+    a tolerance. The interval is widened so that it holds at any time.
     Price: two tables of the task, and two of expected outcomes.
     """
 

@@ -48,7 +48,7 @@ class ActualPopulation:
     def begin(self, infer_kind: Callable[[], Kind], *, now: float) -> Population:
         """Build the population from the reference, or else of the kind that is inferred.
 
-        All sums start at zero, because a second call follows only from another kind.
+        All sums start at zero: a second call happens only if the kind turns out to be another.
         """
         entries = list_entries(self._reference, Role.ACTUAL)
         if entries and self._reference is not None:

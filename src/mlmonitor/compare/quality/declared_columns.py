@@ -16,7 +16,7 @@ class DeclaredColumns:
     """Counts the rows without a value in a column that an option names.
 
     Such a column need not be a feature of the reference, so a misspelt name shows in the rows only.
-    Price: a look-up a declared column, and a pass over its values if they are a list.
+    Price: a look-up for each declared column, and a pass over its values if they are a list.
     """
 
     def __init__(self, declared: Declared, *, is_learning: bool) -> None:

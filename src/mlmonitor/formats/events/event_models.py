@@ -169,9 +169,9 @@ class ReferenceEvent(EventModel):
 
     Each field is an event. reference_id, fields: the id of the reference, and the number of its
     fields. rows, bins, missing: the counts that live ones are compared with; categories are
-    followed by `__other__` and `__new__`. withheld: whether its
-    values are left out of predictions. quantiles: pairs of probability and value. band, range: the
-    limits of the anomaly band and of the values. buckets: declared edges for performance.
+    followed by `__other__` and `__new__`. withheld: whether predictions leave its values out.
+    quantiles: pairs of probability and value. band, range: the limits of the anomaly band and of
+    the values. buckets: declared edges for performance.
     """
 
     schema_name: Literal["reference"] = Field("reference", alias="schema")

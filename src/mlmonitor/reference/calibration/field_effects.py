@@ -66,7 +66,7 @@ SCORE = ""
 
 
 class FittedEffects(NamedTuple):
-    """Effects by feature, after which the sum of all is multiplied and shifted.
+    """Effects by feature, and the factor and the shift that are applied to their sum.
 
     The factor and the shift are fitted on rows that had no part in the effects.
     """

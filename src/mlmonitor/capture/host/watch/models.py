@@ -94,7 +94,7 @@ class _SessionReader:
         return copy_columns(dict(self._split_columns(inputs)))
 
     def _split_columns(self, inputs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """Yield the columns of all inputs; a matrix that is one field, a vector a row, is one."""
+        """Yield the columns of all inputs; a matrix that is one field of vectors is one column."""
         for name, values in inputs.items():
             if _is_wide(values) and name not in self._fields:
                 for place in range(values.shape[1]):

@@ -19,7 +19,7 @@ from mlmonitor.records import Field, Floats, Kind, Metric, Role
 from mlmonitor.reference.reference import Reference
 
 ENOUGH_PAIRS: Final = 100
-"""This many pairs decide finally what the reference does not."""
+"""The number of pairs that settle what the reference leaves open."""
 
 
 class Pairs(NamedTuple):
@@ -38,8 +38,8 @@ class TaskInference:
     """Infers the kind of actuals and the task of a model.
 
     A reference with predictions and actuals decides at once. Otherwise the first `ENOUGH_PAIRS`
-    pairs are kept and decide together, so that a stray text or a missing value among them changes
-    nothing: what most of them are counts.
+    pairs are kept and their majority decides, so that a stray text or a missing value among them
+    changes nothing.
     Price: the kept columns of these pairs.
     """
 
