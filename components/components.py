@@ -118,7 +118,22 @@ def build_kafka(recipe: Path, into: Path) -> None:
         script.chmod(0o755)
 
 
+def build_grafana_schema(recipe: Path, into: Path) -> None:
+    """Grafana's own types of dashboards, from npm, and the compiler that checks files by them."""
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(recipe / name, into)
+    command = ["npm", "ci", "--ignore-scripts", "--no-bin-links", "--no-audit", "--no-fund"]
+    subprocess.run(command, cwd=into, stdout=subprocess.DEVNULL, check=True)
+    script = into / "tsc"
+    script.write_text(
+        '#!/bin/sh\nexec node "$(dirname "$0")/node_modules/typescript/bin/tsc" "$@"\n',
+        encoding="utf-8",
+    )
+    script.chmod(0o755)
+
+
 COMPONENTS = (
+    Component("grafana-schema", 1, ("tsc",), build_grafana_schema),
     Component("kafka", 1, ("kafka", "kafka-storage"), build_kafka),
     Component("prometheus", 1, ("prometheus", "promtool"), build_prometheus),
     Component("otelcol", 1, ("otelcol",), build_otelcol),

@@ -13,10 +13,10 @@ from grafana_foundation_sdk.builders import (
     text,
     timeseries,
 )
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models import dashboard as models
 
+from encoding import encode_board
 from model import Board, Choice, Panel, Query, Row, Variable
 from sql_query import SqlQuery
 from style import style, transformations
@@ -51,7 +51,7 @@ def write_classic(board: Board) -> str:
     numbers = count(1)
     for row in board.rows:
         builder = _add_row(builder, board, row, numbers)
-    return JSONEncoder(sort_keys=True, indent=1).encode(builder.build())
+    return encode_board(builder.build())
 
 
 def _add_row(

@@ -9,9 +9,9 @@ from grafana_foundation_sdk.builders import (
     text,
     timeseries,
 )
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboardv2 as models
 
+from encoding import encode_board
 from model import Board, Choice, Panel, Query, Row, Variable
 from sql_query import SqlQueryV2
 from style import style, transformations
@@ -62,7 +62,7 @@ def write_v2(board: Board) -> str:
             grid = grid.item(item)
         rows = rows.row(dashboardv2.Row().title(row.title).layout(grid))
     manifest = dashboardv2.manifest(board.uid, builder.layout(rows))
-    return JSONEncoder(sort_keys=True, indent=1).encode(manifest.build())
+    return encode_board(manifest.build())
 
 
 def _places(row: Row) -> list[tuple[int, int]]:
