@@ -1,15 +1,13 @@
 """Verdicts on the claims of the demo, labelled on the days on which they were closed."""
 
-import sys
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi_app"
-MODULES = ("claims", "replay", "report", "sink", "snapshot", "train", "verdicts")
+from support.example_modules import import_from_demo
+
 MONTH_SECONDS = 30 * 86_400.0
 
 pytestmark = pytest.mark.slow
@@ -18,15 +16,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def verdicts() -> Iterator[Any]:
     """The module of the demo that follows the claims on their own calendar."""
-    sys.path.insert(0, str(EXAMPLE))
-    try:
-        import verdicts
-
+    with import_from_demo("verdicts") as (verdicts,):
         yield verdicts
-    finally:
-        sys.path.remove(str(EXAMPLE))
-        for name in MODULES:
-            sys.modules.pop(name, None)
 
 
 @pytest.fixture(scope="module")

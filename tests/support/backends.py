@@ -76,22 +76,20 @@ class Prometheus(NamedTuple):
             time.sleep(0.1)
         assert self.number(promql) == value
 
-    def wait_for_rules(self) -> None:
+    def wait_for_rules(self, *, rounds: int = 2, longest: float = _LONG_SECONDS) -> None:
         """Wait until all rules have been evaluated with what is stored now.
 
-        Twice, as rules of one group may read what another one records.
+        rounds: two, where rules of one group read what another one records. longest: groups that
+        are evaluated in longer intervals, in seconds, are not waited for.
         """
-        for _ in range(2):
+        for _ in range(rounds):
             stored_at, deadline = time.time(), time.monotonic() + 60
-            while self._evaluated_at() < stored_at and time.monotonic() < deadline:
-                time.sleep(0.1)
-            assert self._evaluated_at() >= stored_at
+            while self._evaluated_at(longest) < stored_at and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert self._evaluated_at(longest) >= stored_at
 
-    def _evaluated_at(self) -> float:
-        """When the evaluation of rules began of which the last one is the longest ago.
-
-        Groups that look back at hours are evaluated once a minute; nobody waits for them.
-        """
+    def _evaluated_at(self, longest: float) -> float:
+        """When the evaluation of rules began of which the last one is the longest ago."""
         with urllib.request.urlopen(
             f"http://127.0.0.1:{self.port}/api/v1/rules", timeout=60
         ) as answer:
@@ -99,5 +97,5 @@ class Prometheus(NamedTuple):
         return min(
             datetime.fromisoformat(group["lastEvaluation"]).timestamp()
             for group in groups
-            if group["interval"] < _LONG_SECONDS
+            if group["interval"] < longest
         )

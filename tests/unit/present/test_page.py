@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from mlmonitor.formatting import short
 from mlmonitor.integrations.asgi import page
 from mlmonitor.present.names import field_id, segment_id
 from mlmonitor.present.page.host_check import split_host
+from mlmonitor.present.renderer import load_environment
 from mlmonitor.records import Role
 from mlmonitor.testing import ManualClock
 from support.cases import short_form
@@ -314,12 +316,40 @@ def test_a_field_is_shown_in_full(client: TestClient) -> None:
         assert phrase in detail.text, phrase
 
 
+def test_a_categorical_field_shows_its_mix_over_time(client: TestClient) -> None:
+    """The category that moved most is in the title; the shares of a part are in the table."""
+    link = field_id(Role.FEATURE, "line")
+    html = parts_of(client, f"?field={link}")["field"]
+    detail = Document(html)
+    assert detail.problems == []
+    assert "Mix over time: travel from 2" in detail.text
+    (figure,) = [part for part in html.split("<figure") if "Mix over time" in part]
+    rows = [re.findall(r"<td>([\d.]+) %</td>", row) for row in figure.split("<tr>")]
+    sums = [sum(map(float, cells)) for cells in rows if cells]
+    assert len(sums) > 10
+    np.testing.assert_allclose(sums, 100, atol=0.1)
+
+
+def test_incidents_are_named_once_beside_the_charts_of_a_field(client: TestClient) -> None:
+    """Each chart has their lines; one legend says what the lines are."""
+    html = parts_of(client, f"?field={field_id(Role.FEATURE, 'limit')}")["field"]
+    assert html.count('<path class="mark" d="M10') == html.count('<p class="marks">') == 1
+    assert html.count('<path class="mark" d="M') > 3
+
+
+@pytest.mark.parametrize(("count", "in_a_row"), [(1, 1), (7, 7), (8, 4), (9, 5), (15, 5)])
+def test_tiles_stand_in_rows_of_equal_length(count: int, in_a_row: int) -> None:
+    """No last row holds a lone tile while there is room for seven."""
+    macros = load_environment("page").get_template("parts.html.j2").module
+    assert macros.row_class(count) == f"row-{in_a_row}"
+
+
 def test_performance_is_shown_beside_training_and_objectives(client: TestClient) -> None:
     """Each measure with interval, training value and count; cohorts with the labelled share."""
     text = Document(parts_of(client)["performance"]).text
     assert "MAE" in text
     assert "160 at training" in text
-    assert "50% labelled" in text
+    assert "50 % labelled" in text
     assert "By limit" in text
 
 
@@ -485,7 +515,7 @@ def test_cohorts_show_realised_and_estimated_values_on_one_axis() -> None:
     values = [short(value) for measure in (realised, estimated) for value in measure[:3]]
     assert label.split(": ", 1)[1] == (
         "realised {} ({} to {}), estimated {} ({} to {}), ".format(*values)
-        + "100% labelled, labels still arrive"
+        + "100 % labelled, labels still arrive"
     )
     for part in ('class="dot young"', 'class="diamond"', 'class="interval estimated"'):
         assert part in chart, part

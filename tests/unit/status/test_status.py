@@ -91,7 +91,7 @@ def test_a_healthy_or_ailing_service_is_seen_at_a_glance() -> None:
     assert "invalid in age: missing 12\n" in text
     assert "new in line: caravan 80" in text
     assert "fields the reference does not know: extra 5" in text
-    assert "performance on 95 labelled: MAE 3772, RMSE 5876, bias 12" in text
+    assert "performance on 95 labelled: MAE 3,772, RMSE 5,876, bias 12" in text
     assert "exported to collector: accepted 463, failed 0 points" in text
     assert "0 rows dropped, 0 internal errors" in text
 
@@ -101,7 +101,7 @@ def test_no_value_of_a_row_is_in_the_repr_of_a_status() -> None:
     alert = firing(field="line", reason="caravan: 1.0% before, 30.0% now")
     text = repr(replace(WATCHING, alerts=(alert,)))
     assert "'line'" in text
-    for secret in ("caravan", "98765", "4963"):
+    for secret in ("caravan", "98765", "4963", "4,963"):
         assert secret not in text
     assert "caravan" in str(alert)
 
@@ -156,7 +156,7 @@ def test_the_table_shows_training_beside_live_and_marks_alerts_alone() -> None:
     fields = field(training=trained, psi=0.9), field("age", training=trained, has_alert=True)
     lines = str(replace(WATCHING, fields=fields)).splitlines()
     first, second = (next(x for x in lines if x.startswith(f"  {f.name} ")) for f in fields)
-    assert first.split()[1:] == ["1,000", "0", "8186", "9804", "8000", "9500", "0.900", "0.020"]
+    assert first.split()[1:] == ["1,000", "0", "8,186", "9,804", "8,000", "9,500", "0.900", "0.020"]
     assert second.split()[-1] == "ALERT"
 
 
