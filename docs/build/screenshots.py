@@ -48,6 +48,7 @@ SHOTS = (
     Shot("page-dark", is_dark=True),
     Shot("page-phone", size=PHONE),
     Shot("page-field", size=(1280, 900), field="limit"),
+    Shot("page-category", size=(1280, 900), field="line"),
     Shot("page-performance", section="Performance"),
     Shot("page-performance-dark", is_dark=True, section="Performance"),
 )
@@ -108,10 +109,11 @@ def take(browser: Browser, url: str, shot: Shot) -> None:
         color_scheme="dark" if shot.is_dark else "light",
     )
     page = context.new_page()
-    page.goto(url)
+    page.goto(f"{url}?all=1" if shot.field else url)  # calm fields can be opened, too
     if shot.field:
         page.locator("#part-fields a", has_text=shot.field).first.click()
         page.locator("dialog:modal").wait_for()
+        page.mouse.move(0, 0)  # nothing is pointed at
     path = FOLDER / f"{shot.name}.png"
     if shot.section:
         page.get_by_role("region", name=shot.section).screenshot(path=path)

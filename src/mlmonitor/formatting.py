@@ -16,9 +16,9 @@ def short(number: float | None) -> str:
     """Format with four significant digits, or a dash if the number is not finite."""
     if number is None or not math.isfinite(number):
         return "-"
-    if number == 0 or 0.001 <= abs(number) < 9_999.5:
+    if number == 0 or 0.001 <= abs(number) < 999.95:
         return f"{number:.4g}"
-    if 9_999.5 <= abs(number) < 999_999.5:
+    if 999.95 <= abs(number) < 999_999.5:
         return f"{number:,.0f}"
     return f"{number:.2e}"
 
@@ -60,10 +60,15 @@ def zero_if_rounding(number: float | None, *, scale: float | None) -> float | No
 
 def share(count: int, total: int) -> str:
     """Format a share of `total` in percent, never rounded to 0 % or 100 %."""
-    percent = 100 * count / total
-    if 0 < percent < 0.1:
+    return percent(count / total)
+
+
+def percent(fraction: float) -> str:
+    """Format a fraction from 0 to 1 in percent, never rounded to 0 % or 100 %."""
+    hundredths = 100 * fraction
+    if 0 < hundredths < 0.1:
         return "<0.1 %"
-    return ">99.9 %" if 99.9 < percent < 100 else f"{percent:.3g} %"
+    return ">99.9 %" if 99.9 < hundredths < 100 else f"{hundredths:.3g} %"
 
 
 def counted(count: int) -> str:

@@ -24,5 +24,7 @@ def _hash_text(text: str) -> str:
 
 def show_name(name: str) -> str:
     """A name as text: controls, direction marks and lone surrogates become visible signs."""
-    plain = "".join(c if c.isprintable() or c in "\u200d\ufe0f" else "\ufffd" for c in name)
+    plain = name
+    if not name.isprintable():
+        plain = "".join(c if c.isprintable() or c in "\u200d\ufe0f" else "\ufffd" for c in name)
     return plain if len(plain) <= NAME_CHARACTERS else f"{plain[:NAME_CHARACTERS]}…"

@@ -8,13 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlmonitor.aggregate.profile import FieldProfile
 from mlmonitor.aggregate.sketches.heavy_hitters import Hitter
 from mlmonitor.compare.drift.new_names import shown_hitters
 from mlmonitor.compare.population_snapshot import STATUS_QUANTILES, PopulationSnapshot
 from mlmonitor.formats.reference import QUANTILE_POINTS, CategoricalReference, NumericReference
 from mlmonitor.formatting import find_similar
-from mlmonitor.records import QUALITIES, Field, Floats, Kind, Mask, Quality, Role
+from mlmonitor.records import QUALITIES, Field, Floats, Kind, Quality, Role
 from mlmonitor.stats.mmd import MMD
 
 MOVED_PSI = 0.1
@@ -132,24 +131,50 @@ def _suggest(name: str, names: Sequence[str]) -> str:
     return f"there are {', '.join(map(repr, names[:_NAMED]))}" if names else "there is none yet"
 
 
+_Numbers = list[float | None]
+"""A number of each field, None where it is not finite."""
+
+
 class _Columns(NamedTuple):
-    """Numbers of all fields of a population, computed once: `stddev` of the numeric ones."""
+    """Numbers of all fields of a population, read from its arrays at once.
+
+    means, stddevs, minima, maxima, counts: of the numeric fields.
+    """
 
     population: PopulationSnapshot
-    stddev: Floats
-    is_id_like: Mask
-    scores: Mapping[str, list[float]]
-    thresholds: Mapping[str, list[float]]
+    counts: list[int]
+    means: _Numbers
+    stddevs: _Numbers
+    minima: _Numbers
+    maxima: _Numbers
+    quality: list[list[int]]
+    window_quality: list[list[int]]
+    is_id_like: list[bool]
+    is_firing: list[bool]
+    log10_e_values: _Numbers
+    effective_rows: _Numbers
+    scores: Mapping[str, _Numbers]
+    thresholds: Mapping[str, _Numbers]
 
 
 def field_statuses(population: PopulationSnapshot) -> list[FieldStatus]:
     """Build the status of each field of a population."""
+    moments = population.view.profile.moments
     columns = _Columns(
         population,
-        population.view.profile.moments.stddev,
-        population.is_id_like,
-        {measure: values.tolist() for measure, values in population.scores.items()},
-        {measure: values.tolist() for measure, values in population.thresholds.items()},
+        counts=moments.count.tolist(),
+        means=_list_finite(moments.mean),
+        stddevs=_list_finite(moments.stddev),
+        minima=_list_finite(moments.min),
+        maxima=_list_finite(moments.max),
+        quality=population.total.quality.tolist(),
+        window_quality=population.view.profile.quality.tolist(),
+        is_id_like=population.is_id_like.tolist(),
+        is_firing=population.is_firing.tolist(),
+        log10_e_values=_list_finite(population.log10_e_value),
+        effective_rows=_list_finite(population.effective_rows),
+        scores={name: _list_finite(values) for name, values in population.scores.items()},
+        thresholds={name: _list_finite(values) for name, values in population.thresholds.items()},
     )
     return [
         _build_numeric_status(columns, place, field)
@@ -161,30 +186,29 @@ def field_statuses(population: PopulationSnapshot) -> list[FieldStatus]:
 
 def _build_numeric_status(columns: _Columns, place: int, field: Field) -> FieldStatus:
     population = columns.population
-    moments = population.view.profile.moments
-    has_values = moments.count[place] > 0
-    is_id_like = bool(columns.is_id_like[place])
+    has_values = columns.counts[place] > 0
+    is_id_like = columns.is_id_like[place]
     has_extremes = has_values and not is_id_like
     quantiles = zip(STATUS_QUANTILES, population.quantiles[place].tolist(), strict=True)
     return FieldStatus(
         name=field.name,
         role=field.role,
         kind=field.kind,
-        count=int(moments.count[place]),
-        quality=_count_quality(population.total, place),
-        window_quality=_count_quality(population.view.profile, place),
-        mean=_keep_finite(moments.mean[place]) if has_values else None,
-        stddev=_keep_finite(columns.stddev[place]) if has_values else None,
-        min=_keep_finite(moments.min[place]) if has_extremes else None,
-        max=_keep_finite(moments.max[place]) if has_extremes else None,
+        count=columns.counts[place],
+        quality=_name_qualities(columns.quality[place]),
+        window_quality=_name_qualities(columns.window_quality[place]),
+        mean=columns.means[place] if has_values else None,
+        stddev=columns.stddevs[place] if has_values else None,
+        min=columns.minima[place] if has_extremes else None,
+        max=columns.maxima[place] if has_extremes else None,
         quantiles={q: x for q, x in quantiles if math.isfinite(x) and not is_id_like},
         psi=_get_score(columns.scores, "psi", place),
         psi_threshold=_get_score(columns.thresholds, "psi", place),
-        log10_e_value=_keep_finite(population.log10_e_value[place]),
-        has_alert=bool(population.is_firing[place]),
+        log10_e_value=columns.log10_e_values[place],
+        has_alert=columns.is_firing[place],
         jensen_shannon=_get_score(columns.scores, "js", place),
         training=_build_training(population, place),
-        effective_rows=_keep_finite(population.effective_rows[place]),
+        effective_rows=columns.effective_rows[place],
         scores=_by_measure(columns.scores, place),
         thresholds=_by_measure(columns.thresholds, place),
         mmd=_get_score(columns.scores, MMD, place),
@@ -205,15 +229,15 @@ def _build_categorical_status(columns: _Columns, place: int, field: Field) -> Fi
         role=field.role,
         kind=field.kind,
         count=int(counts.sum()),
-        quality=_count_quality(population.total, place),
-        window_quality=_count_quality(population.view.profile, place),
+        quality=_name_qualities(columns.quality[place]),
+        window_quality=_name_qualities(columns.window_quality[place]),
         psi=_get_score(columns.scores, "psi", place),
         psi_threshold=_get_score(columns.thresholds, "psi", place),
-        log10_e_value=_keep_finite(population.log10_e_value[place]),
-        has_alert=bool(population.is_firing[place]),
+        log10_e_value=columns.log10_e_values[place],
+        has_alert=columns.is_firing[place],
         jensen_shannon=_get_score(columns.scores, "js", place),
         training=_build_training(population, place),
-        effective_rows=_keep_finite(population.effective_rows[place]),
+        effective_rows=columns.effective_rows[place],
         scores=_by_measure(columns.scores, place),
         thresholds=_by_measure(columns.thresholds, place),
         new_categories=tuple(shown[:_SHOWN_HITTERS]),
@@ -253,18 +277,26 @@ def _count_training_categories(entry: CategoricalReference) -> float | None:
     return float(np.count_nonzero(entry.counts[:listed]) + len(entry.others))
 
 
-def _by_measure(scores: Mapping[str, list[float]], place: int) -> dict[str, float]:
-    numbers = {measure: _keep_finite(values[place]) for measure, values in scores.items()}
-    return {measure: number for measure, number in numbers.items() if number is not None}
+def _by_measure(scores: Mapping[str, _Numbers], place: int) -> dict[str, float]:
+    return {
+        measure: number
+        for measure, numbers in scores.items()
+        if (number := numbers[place]) is not None
+    }
 
 
-def _count_quality(profile: FieldProfile, place: int) -> dict[Quality, int]:
-    return dict(zip(QUALITIES, profile.quality[place].tolist(), strict=True))
+def _name_qualities(counts: list[int]) -> dict[Quality, int]:
+    return dict(zip(QUALITIES, counts, strict=True))
 
 
-def _get_score(scores: Mapping[str, list[float]], measure: str, place: int) -> float | None:
-    return _keep_finite(scores[measure][place]) if measure in scores else None
+def _get_score(scores: Mapping[str, _Numbers], measure: str, place: int) -> float | None:
+    return scores[measure][place] if measure in scores else None
 
 
-def _keep_finite(x: float) -> float | None:
-    return float(x) if math.isfinite(x) else None
+def _list_finite(values: Floats) -> _Numbers:
+    is_finite = np.isfinite(values)
+    if is_finite.all():
+        return list(values.tolist())
+    return [
+        x if known else None for x, known in zip(values.tolist(), is_finite.tolist(), strict=True)
+    ]

@@ -12,6 +12,7 @@ from mlmonitor.records import Floats
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 25.0, 50.0)
 _UNITS = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 _HOURS = 36 * 3600
+_DAYS = 180 * 86_400
 _MINUTES = 300
 
 
@@ -73,7 +74,7 @@ def format_time(seconds: float, span_seconds: float) -> str:
     except (OverflowError, ValueError, OSError):
         return short(seconds)
     if span_seconds > _HOURS:
-        return f"{moment:%d %b}"
+        return f"{moment:%d %b %Y}" if span_seconds > _DAYS else f"{moment:%d %b}"
     return f"{moment:%H:%M:%S}" if span_seconds < _MINUTES else f"{moment:%H:%M}"
 
 

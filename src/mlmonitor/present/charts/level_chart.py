@@ -4,7 +4,7 @@ import numpy as np
 
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
 from mlmonitor.formats.reference import NumericReference
-from mlmonitor.formatting import short
+from mlmonitor.formatting import percent, short
 from mlmonitor.present.charts.time_chart import (
     ChartBand,
     ChartLine,
@@ -83,19 +83,19 @@ def _draw_share(population: PopulationSnapshot, place: int, slices: Slices) -> T
     most = int(np.argmax(now if before is None else np.abs(now - before)))
     lines, bands = [], []
     category = show_name(names[most])
-    title = f"Share of {category}: {now[most]:.1%}"
+    title = f"Share of {category}: {percent(now[most])}"
     if before is not None:
         level = float(before[most])
         rows = sum(population.entries[place].counts)
         worth = totals * independent_share(population, place)
         half = _compute_chance(float(np.sqrt(level * (1 - level))), worth, rows)
         low, high = np.maximum(level - half, 0), np.minimum(level + half, 1)
-        bands.append(ChartBand(low, high, "chance", "99 of 100 shares by chance"))
-        lines.append(ChartLine(np.full(len(totals), level), "training", "at training"))
-        title += f", {level:.1%} at training"
-    live = np.where(totals > 0, counts[:, most] / np.maximum(totals, 1), np.nan)
+        bands.append(ChartBand(100 * low, 100 * high, "chance", "99 of 100 shares by chance"))
+        lines.append(ChartLine(np.full(len(totals), 100 * level), "training", "at training"))
+        title += f", {percent(level)} at training"
+    live = np.where(totals > 0, 100 * counts[:, most] / np.maximum(totals, 1), np.nan)
     lines.append(ChartLine(live, "now", f"share of {category} now"))
-    return draw_time_chart(slices, lines, bands, title=title, has_zero=True)
+    return draw_time_chart(slices, lines, bands, title=title, has_zero=True, unit=" %")
 
 
 def _find_trained_shares(population: PopulationSnapshot, place: int, size: int) -> Floats | None:

@@ -56,9 +56,10 @@ def _draw_training_band(entry: NumericReference, size: int) -> list[ChartLine]:
     """The mean of training, less and plus its standard deviation."""
     if entry.mean is None or entry.stddev is None:
         return []
+    low, high = (np.full(size, entry.mean + side * entry.stddev) for side in (-1, 1))
     return [
-        ChartLine(np.full(size, entry.mean - entry.stddev), "edge", "training mean - sd"),
-        ChartLine(np.full(size, entry.mean + entry.stddev), "edge", "training mean + sd"),
+        ChartLine(low, "edge", "training mean - sd", caption="training mean ± sd"),
+        ChartLine(high, "edge", "training mean + sd", caption=""),
     ]
 
 

@@ -120,23 +120,28 @@ class Slices:
 
 @dataclass(frozen=True, eq=False)
 class ChartLine:
-    """One line. values: `[slices]`, NaN for none. dots: places that are marked, with their name."""
+    """One line. values: `[slices]`, NaN for none. dots: places that are marked, with their name.
+
+    caption: its name in the legend, if that is not `name`; empty if the legend leaves it out.
+    """
 
     values: Floats
     style: str
     name: str
     dots: Mask | None = None
     dots_name: str = ""
+    caption: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class ChartBand:
-    """The area between two lines."""
+    """The area between two lines. numbers: its column in the table, if it has one."""
 
     low: Floats
     high: Floats
     style: str
     name: str
+    numbers: Floats | None = None
 
 
 def draw_time_chart(
@@ -146,28 +151,31 @@ def draw_time_chart(
     *,
     title: str,
     has_zero: bool = False,
+    unit: str = "",
 ) -> TimeChart:
-    """Scale all lines and bands to one axis of values."""
+    """Scale all lines and bands to one axis of values; `unit` follows each number."""
     is_filled = _are_filled(slices.rows)
-    numbers = [line.values for line in lines] + [b for band in bands for b in (band.low, band.high)]
-    finite = np.concatenate([values[np.isfinite(values) & is_filled] for values in numbers])
+    drawn_values = [line.values for line in lines]
+    drawn_values += [side for band in bands for side in (band.low, band.high)]
+    finite = np.concatenate([values[np.isfinite(values) & is_filled] for values in drawn_values])
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     axis = value_axis(low, high, has_zero=has_zero)
     x = slices.middles
+    # The open slice may have hardly any row yet.
+    size = len(x) if is_filled[-1:].all() else len(x) - 1
     areas = [
         Stroke(
-            area_path(x, to_y(b.low, axis.low, axis.high), to_y(b.high, axis.low, axis.high)),
+            area_path(x[:size], *(to_y(y[:size], axis.low, axis.high) for y in (b.low, b.high))),
             b.style,
             b.name,
         )
         for b in bands
     ]
-    drawn = x if is_filled[-1:].all() else x[:-1]  # the open slice may have hardly any row yet
     strokes = [
         Stroke(
-            line_path(drawn, to_y(line.values[: len(drawn)], axis.low, axis.high)),
+            line_path(x[:size], to_y(line.values[:size], axis.low, axis.high)),
             line.style,
-            line.name,
+            line.name if line.caption is None else line.caption,
         )
         for line in lines
     ]
@@ -178,8 +186,9 @@ def draw_time_chart(
     ]
     times = slices.titles
     columns = {line.name: line.values for line in lines}
+    columns |= {band.name: band.numbers for band in bands if band.numbers is not None}
     first = "rows" if slices.is_by_rows else "time (UTC)"
-    table = _tabulate((first, "count"), times, slices.rows, columns)
+    table = _tabulate((first, "count"), times, slices.rows, columns, unit)
     edges = np.round(slices.edges).astype(int).tolist()
     readouts = [
         Readout(edges[at], edges[at + 1] - edges[at], _describe(table.head, row))
@@ -191,7 +200,7 @@ def draw_time_chart(
         strokes=(*areas, *strokes),
         marks=slices.marks[-MOST_MARKS:],
         readouts=tuple(readouts),
-        y_labels=axis.labels[::-1],
+        y_labels=tuple(f"{label}{unit}" for label in axis.labels[::-1]),
         x_labels=slices.labels,
         table=table,
     )
@@ -211,14 +220,23 @@ def _draw_dots(x: Floats, values: Floats, axis: Axis) -> str:
 
 
 def _tabulate(
-    head: tuple[str, ...], times: Sequence[str], rows: Counts, columns: Mapping[str, Floats]
+    head: tuple[str, ...],
+    times: Sequence[str],
+    rows: Counts,
+    columns: Mapping[str, Floats],
+    unit: str,
 ) -> DataTable:
-    cells = zip(*[map(short, values.tolist()) for values in columns.values()], strict=True)
+    cells = zip(*[_write(values, unit) for values in columns.values()], strict=True)
     lines = [
         (time, counted(count), *values)
         for time, count, values in zip(times, rows.tolist(), cells, strict=True)
     ]
     return DataTable((*head, *columns), tuple(lines))
+
+
+def _write(values: Floats, unit: str) -> list[str]:
+    texts = map(short, values.tolist())
+    return [text if text == "-" else f"{text}{unit}" for text in texts] if unit else list(texts)
 
 
 def _describe(head: Sequence[str], row: Sequence[str]) -> str:

@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 
 from mlmonitor.compare.population_snapshot import STATUS_QUANTILES, PopulationSnapshot
-from mlmonitor.formatting import counted, day, duration, share, short
+from mlmonitor.formatting import counted, day, duration, percent, share, short
+from mlmonitor.present.charts.category_stack import draw_stack
 from mlmonitor.present.charts.field_shapes import DETAIL_BARS, FieldShape, draw_shapes
 from mlmonitor.present.charts.level_chart import draw_level
 from mlmonitor.present.charts.quantile_fan import draw_fan
@@ -33,6 +34,16 @@ from mlmonitor.records import QUALITIES, Kind, Quality
 from mlmonitor.status.field_status import FieldStatus
 
 _MOST_SEGMENTS = 30
+_DISTANCES = {
+    "psi": "PSI",
+    "psi_debiased": "PSI, debiased",
+    "js": "Jensen-Shannon",
+    "hellinger": "Hellinger",
+    "tv": "total variation",
+    "ks": "Kolmogorov-Smirnov",
+    "wasserstein": "Wasserstein",
+    "chi2": "chi-squared",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +60,12 @@ class SegmentRow:
 
 @dataclass(frozen=True, slots=True)
 class CategoryBar:
-    """A category with its shares, in thousandths of the largest."""
+    """A category with its shares, in thousandths of the largest, and both as text."""
 
     name: str
     live: int
     training: int
-    text: str
+    texts: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,7 @@ class FieldDetail:
     categories: tuple[CategoryBar, ...]
     level: TimeChart | None
     fan: TimeChart | None
+    mix: TimeChart | None
     drift: TimeChart | None
     invalid: TimeChart | None
     statistics: DataTable
@@ -119,6 +131,7 @@ def build_detail(reading: ModelReading, candidate: ListedField) -> FieldDetail:
         categories=() if shape is None or is_numeric else _list_categories(shape),
         level=draw_level(population, place, slices),
         fan=draw_fan(population, place, slices) if is_numeric else None,
+        mix=None if is_numeric else draw_stack(population, place, slices),
         drift=_draw_drift(population, place, slices),
         invalid=_draw_invalid(population, place, slices),
         statistics=_compare_statistics(status),
@@ -136,7 +149,8 @@ def _find(status: FieldStatus, bars: Bars | None) -> str:
     if status.psi is None or status.psi_threshold is None:
         return "" if bars is None else bars.description
     times = status.psi / max(status.psi_threshold, 1e-12)
-    beyond = "within chance" if times <= 1 else f"{times:.1f} times what chance explains"
+    factor = f"{times:.1f}" if times < 10 else f"{times:,.0f}"
+    beyond = "within chance" if times <= 1 else f"{factor} times what chance explains"
     return f"PSI {status.psi:.3f}, {beyond} ({status.psi_threshold:.3f})"
 
 
@@ -159,7 +173,7 @@ def _tabulate(shape: FieldShape) -> DataTable:
         inner = [f"{a} to {b}" for a, b in pairwise(edges[1:-1])]
         names = [f"up to {edges[1]}", *inner, f"above {edges[-2]}"]
     sides = [
-        ["-"] * len(names) if side is None else [f"{x:.2%}" for x in side.tolist()]
+        ["-"] * len(names) if side is None else [percent(x) for x in side.tolist()]
         for side in (shape.live, shape.training)
     ]
     return DataTable(("values", "now", "at training"), tuple(zip(names, *sides, strict=True)))
@@ -176,8 +190,8 @@ def _list_categories(shape: FieldShape) -> tuple[CategoryBar, ...]:
     )
 
 
-def _pair(now: float, before: float) -> str:
-    return f"{now:.1%} now, {before:.1%} at training"
+def _pair(now: float, before: float) -> tuple[str, str]:
+    return f"{percent(now)} now", f"{percent(before)} at training"
 
 
 def _draw_drift(population: PopulationSnapshot, place: int, slices: Slices) -> TimeChart | None:
@@ -206,11 +220,11 @@ def _draw_invalid(population: PopulationSnapshot, place: int, slices: Slices) ->
     if not (totals - valid).any():
         return None
     invalid = np.where(totals > 0, 100 * (totals - valid) / np.maximum(totals, 1), np.nan)
-    line = ChartLine(invalid, "now", "invalid values in percent")
+    line = ChartLine(invalid, "now", "invalid values")
     window = population.view.profile.quality[place]
     refused = int(window.sum() - window[QUALITIES.index(Quality.VALID)])
     title = f"Invalid values: {share(refused, max(int(window.sum()), 1))} of the window"
-    return draw_time_chart(slices, [line], title=title, has_zero=True)
+    return draw_time_chart(slices, [line], title=title, has_zero=True, unit=" %")
 
 
 def _compare_statistics(status: FieldStatus) -> DataTable:
@@ -229,7 +243,7 @@ def _compare_statistics(status: FieldStatus) -> DataTable:
         now = status.quantiles.get(rank)
         then = None if training is None else training.quantiles.get(rank)
         if now is not None or then is not None:
-            rows.append((f"{rank:.0%} of values below", write(now), write(then)))
+            rows.append((f"{percent(rank)} of values below", write(now), write(then)))
     if status.distinct is not None:
         before_count = "-" if training is None else short(training.distinct)
         rows.append(("categories", counted(round(status.distinct)), before_count))
@@ -238,7 +252,7 @@ def _compare_statistics(status: FieldStatus) -> DataTable:
 
 def _list_scores(status: FieldStatus) -> DataTable:
     rows = [
-        (name.replace("_", " "), f"{score:.4f}", short(status.thresholds.get(name)))
+        (_DISTANCES.get(name, name), f"{score:.4f}", short(status.thresholds.get(name)))
         for name, score in status.scores.items()
     ]
     if status.log10_e_value is not None:

@@ -9,7 +9,7 @@ import numpy as np
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.drift.drift import PSI
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
-from mlmonitor.formatting import counted, share, short
+from mlmonitor.formatting import counted, percent, share, short
 from mlmonitor.present.charts.field_shapes import FieldShape, draw_shapes
 from mlmonitor.present.charts.field_trends import Trend, draw_trends
 from mlmonitor.present.charts.paths import bars_path
@@ -251,4 +251,4 @@ def _describe(shape: FieldShape) -> str:
         where = f"{short(shape.edges[most])} to {short(shape.edges[most + 1])}"
     else:
         where = shape.names[most]
-    return f"largest difference at {where}: {now:.1%} now, {before:.1%} at training"
+    return f"largest difference at {where}: {percent(now)} now, {percent(before)} at training"

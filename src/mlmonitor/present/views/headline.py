@@ -54,7 +54,7 @@ def _judge(status: Status) -> tuple[str, str, str, tuple[str, ...]]:
         reasons = (f"Verdict: keep the model. {reasons[0]}", *reasons[1:])
     opened = [incident for incident in status.incidents if incident.state == "open"]
     if opened:
-        more = "" if len(opened) == 1 else f" and {amount(len(opened) - 1, 'more incident')}"
+        more = "" if len(opened) == 1 else f"; {amount(len(opened) - 1, 'more incident')}"
         return "alert", "Look", f"{_say(opened[0].title + more)}", reasons
     if status.alerts:
         return "alert", "Look", f"{amount(len(status.alerts), 'alert')} firing.", reasons

@@ -7,6 +7,7 @@ from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import SELF_EXPLANATORY, Alert
 from mlmonitor.formatting import amount, moment, share, short
 from mlmonitor.present.names import field_id, show_name
+from mlmonitor.present.views.performance_charts import caption_measure
 from mlmonitor.present.views.view_options import ModelReading
 from mlmonitor.records import Role
 
@@ -76,7 +77,7 @@ def describe_alerts(
 def _describe(alert: Alert, *, has_link: bool) -> AlertItem:
     name = show_name(alert.field)
     where = "" if alert.segment == ALL else f" in {show_name(alert.segment)}"
-    what = alert.measure.replace("_", " ")
+    what = caption_measure(alert.measure)
     numbers = ""
     if alert.measure not in SELF_EXPLANATORY:
         then, now, chance = (

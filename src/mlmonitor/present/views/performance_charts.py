@@ -102,7 +102,9 @@ def caption_measure(name: str) -> str:
     return show_name(name).replace("_", " ")
 
 
-_SHORT = {name: name.upper() for name in ("mae", "rmse", "mape", "wape", "ece", "ndcg", "mrr")} | {
+_SHORT = {
+    name: name.upper() for name in ("mae", "rmse", "mape", "wape", "ece", "ndcg", "mrr", "psi")
+} | {
     "brier": "Brier score",
     "r2": "R²",
     "f1": "F1",
@@ -157,7 +159,7 @@ def _build_bar(
         for basis, mark in zip(("realised", "estimated"), marks, strict=True)
         if mark is not None
     ]
-    note = f"{labelled:.0%} labelled"
+    note = f"{100 * labelled:.0f} % labelled"
     arriving = ["labels still arrive"] if is_young else []
     description = f"{name}: {', '.join((*words, note, *arriving))}"
     return IntervalBar(name, marks[0], marks[1], round(labelled * 100), is_young, note, description)
@@ -228,13 +230,13 @@ def _chart_bucket(dimension: str, parts: Mapping[str, Performance]) -> BucketCha
         cells.append((show_name(name), counted(part.count), *map(short, figures)))
     worst = max(pairs, key=lambda pair: abs(pair[1] - pair[2]) / max(abs(pair[2]), 1e-12))
     gap = (worst[1] - worst[2]) / (abs(worst[2]) or 1.0)
-    title = f"By {show_name(dimension)}: farthest off in {show_name(worst[0])} ({gap:+.0%})"
+    title = f"By {show_name(dimension)}: farthest off in {show_name(worst[0])} ({100 * gap:+.0f} %)"
     head = ("bucket", "labelled", "mean predicted", "mean actual", "MAE")
     return BucketChart(title, tuple(rows), DataTable(head, tuple(cells)))
 
 
 def caption_bucket(name: str) -> str:
-    """A bucket as people write it: `(1490.7568, 1739.4548]` becomes `1491 to 1739`."""
+    """A bucket as people write it: `(1490.7568, 1739.4548]` becomes `1,491 to 1,739`."""
     ends = _RANGE.fullmatch(name)
     if ends is None:
         return name

@@ -8,7 +8,7 @@ from mlmonitor.compare.estimated.estimated_performance import EstimatedPerforman
 from mlmonitor.compare.performance.classification import CalibrationBin
 from mlmonitor.compare.performance.estimate import Estimate
 from mlmonitor.compare.performance.performance import MEASURES, Performance
-from mlmonitor.formatting import amount, counted, short
+from mlmonitor.formatting import amount, counted, percent, short
 from mlmonitor.present.names import show_name
 from mlmonitor.present.views.performance_charts import (
     BucketChart,
@@ -136,7 +136,7 @@ def _place_bin(bin_: CalibrationBin) -> CalibrationPoint:
         round(1000 - bin_.share * 1000),
         round(1000 - bin_.low * 1000),
         round(1000 - bin_.high * 1000),
-        f"score {bin_.mean_score:.2f}: {bin_.share:.1%} of {counted(bin_.count)}",
+        f"score {bin_.mean_score:.2f}: {percent(bin_.share)} of {counted(bin_.count)}",
     )
 
 

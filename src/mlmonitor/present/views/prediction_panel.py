@@ -106,7 +106,7 @@ def _draw_drift(
         lines.append(ChartLine(ratios[:, place], "now", "prediction"))
     beyond = int(np.nansum(worst > 1))
     title = f"Drift beyond chance in {beyond} of {counted(int(has_any.sum()))} parts of the window"
-    return draw_time_chart(slices, lines, title=title, has_zero=True)
+    return draw_time_chart(slices, lines, title=title, has_zero=True, unit=" times")
 
 
 def _explain(shift: Shift) -> WhyPanel | None:
