@@ -103,8 +103,8 @@ def start_rules(
     prefixes = r"for: |interval: |\[|offset " if with_windows else "for: |interval: "
     pattern = re.compile(rf"({prefixes})(\d+)([mhd])\b")
 
-    def shorten(found: re.Match[str]) -> str:
-        prefix, count, unit = found.groups()
+    def shorten(duration: re.Match[str]) -> str:
+        prefix, count, unit = duration.groups()
         milliseconds = int(count) * _UNIT_SECONDS[unit] / 60 * minute_seconds * 1_000
         return f"{prefix}{milliseconds:.0f}ms"
 

@@ -131,8 +131,7 @@ def _suggest(name: str, names: Sequence[str]) -> str:
     return f"there are {', '.join(map(repr, names[:_NAMED]))}" if names else "there is none yet"
 
 
-_Numbers = list[float | None]
-"""A number of each field, None where it is not finite."""
+_Numbers = list[float | None]  # one of each field, None where it is not finite
 
 
 class _Columns(NamedTuple):
@@ -294,9 +293,6 @@ def _get_score(scores: Mapping[str, _Numbers], measure: str, place: int) -> floa
 
 
 def _list_finite(values: Floats) -> _Numbers:
-    is_finite = np.isfinite(values)
-    if is_finite.all():
-        return list(values.tolist())
-    return [
-        x if known else None for x, known in zip(values.tolist(), is_finite.tolist(), strict=True)
-    ]
+    numbers = values.astype(object)
+    numbers[~np.isfinite(values)] = None
+    return list(numbers.tolist())
