@@ -53,5 +53,5 @@ def _simulate(options: argparse.Namespace) -> int:
         )
         print(result)
         if result.false_alerts:
-            print(f"  {result.false_alerts} runs raised an alert before the change")
+            print(f"  {result.describe_false_alerts()}")
     return OK

@@ -11,7 +11,7 @@ from mlmonitor import Reference
 from mlmonitor.cli.main import main
 from mlmonitor.errors import ConfigError
 from mlmonitor.testing import streams
-from mlmonitor.testing.simulation import PlannedChange, draw_values, simulate
+from mlmonitor.testing.simulation import PlannedChange, Simulated, draw_values, simulate
 from mlmonitor.testing.streams import Stream
 from support.cases import short_form
 
@@ -134,6 +134,32 @@ def test_a_large_change_is_found_soon(reference: Reference, change: str) -> None
     assert max(result.found_after) <= 1_000
     assert result.false_alerts == 0
     assert "found in 2 of 2 runs" in str(result)
+
+
+def test_rows_are_drawn_from_the_season_that_they_arrive_in(rng: np.random.Generator) -> None:
+    """Those of all hours would be drift at any hour."""
+    rows = 2_400
+    hours = np.arange(rows) % 24
+    reference = Reference.fit(
+        {"load": 50 + 10 * np.sin(hours / 24 * 2 * np.pi) + rng.normal(size=rows)},
+        predictions=np.ones(rows),
+        season="hour_of_day",
+        times=np.datetime64("2025-01-01") + np.arange(rows) * np.timedelta64(1, "h"),
+        thresholds="asymptotic",
+    )
+    planned = PlannedChange.parse("load=-30", reference)
+    result = simulate(reference, planned, runs=1, rows=400, clean_rows=1_200)
+    assert (len(result.found_after), result.false_alerts) == (1, 0)
+
+
+def test_false_alerts_of_a_simulation_stand_beside_those_that_alpha_allows() -> None:
+    """One in ten is not unlikely, three in ten are."""
+    planned = PlannedChange("age", "moved", 1.0)
+    few, many = (Simulated(planned, 10, 1_000, (), count) for count in (1, 3))
+    allowed = "of 10 runs alerted before the change, where alpha 0.01 allows 0.1 on average"
+    assert few.describe_false_alerts() == f"1 {allowed}"
+    assert many.describe_false_alerts() == f"3 {allowed}: more than by chance"
+    assert Simulated(planned, 10, 1_000, (), 0).describe_false_alerts() == ""
 
 
 @pytest.mark.slow

@@ -142,6 +142,8 @@ BENIGN: dict[str, Callable[[np.random.Generator, Floats], Floats]] = {
         x, x.size, p=np.where(x > np.median(x), 2, 1) / (1.5 * x.size)
     ),
     "a new group of rows": lambda rng, x: replace_some(x, 3_000 + rng.normal(0, 150, x.size), 0.3),
+    "some wild values": lambda rng, x: replace_some(x, 300 * rng.uniform(0, 20, x.size), 0.1),
+    "another source": lambda rng, x: replace_some(x, np.exp(rng.normal(6, 0.8, x.size)), 0.3),
     "values up to a limit": lambda _, x: np.minimum(x, np.quantile(x, 0.8)),
     "rounded values": lambda _, x: np.round(x, -2),
     "no change": lambda _, x: x,

@@ -35,39 +35,51 @@ _LEAST_VARIANCE = 1e-9
 
 
 class Fit(NamedTuple):
-    """A change by one amount of a share of the values, and its misfit."""
+    """A change by one amount of a share of the values, and its misfit.
+
+    outside: the misfit to the later values that the reference never had. Nearly all of them are of
+    the part that was changed, so that they show its shape, which the ranks of all values hardly do
+    if the part is small. outside_rows: the number of these values.
+    """
 
     amount: float
     share: float
     misfit: float
+    outside: float = 0.0
+    outside_rows: float = 0.0
 
 
-RankChange = Callable[[Floats], Floats]
-"""Returns the ranks `[amounts, values]` of values among all values changed by each amount."""
+RankChange = Callable[[Floats, Floats | None], Floats]
+"""Returns the ranks `[amounts, values]` of values among all values changed by each amount.
+
+Without values, those of the later rows.
+"""
 
 
 class Quantiles(NamedTuple):
     """Quantiles of a reference and of later rows at the same evenly spaced inner ranks.
 
     rows: how many rows of the reference and of the later ones the quantiles are worth together.
+    ends: the smallest and the largest value of the reference.
     """
 
     before: Floats
     now: Floats
     rows: float
+    ends: tuple[float, float] = (-np.inf, np.inf)
 
     def rank(self, values: Floats) -> Floats:
         """Return the ranks of values of any shape among those of the reference."""
         return estimate_ranks(self.before, values)
 
-    def rank_scaled(self, factors: Floats) -> Floats:
-        """Return the ranks of the later values if all were multiplied by each factor."""
-        ranks = self.rank(self.now / factors[:, None])
+    def rank_scaled(self, factors: Floats, values: Floats | None = None) -> Floats:
+        """Return the ranks of values, the later ones, if all were multiplied by each factor."""
+        ranks = self.rank((self.now if values is None else values) / factors[:, None])
         return np.where(factors[:, None] < 0, 1 - ranks, ranks)
 
-    def rank_shifted(self, amounts: Floats) -> Floats:
-        """Return the ranks of the later values if all were moved by each amount."""
-        return self.rank(self.now - amounts[:, None])
+    def rank_shifted(self, amounts: Floats, values: Floats | None = None) -> Floats:
+        """Return the ranks of values, the later ones, if all were moved by each amount."""
+        return self.rank((self.now if values is None else values) - amounts[:, None])
 
     def measure_misfit(self, ranks: Floats) -> Floats:
         """Return the misfit of ranks `[..., values]`, about 1 per direction where they are uniform.
@@ -92,7 +104,7 @@ def fit_whole(quantiles: Quantiles, rank: RankChange, amounts: Floats, step: flo
     """
     best, misfit = 0.0, np.inf
     for _ in range(_REFINEMENTS):
-        misfits = quantiles.measure_misfit(rank(amounts))
+        misfits = quantiles.measure_misfit(rank(amounts, None))
         place = int(np.argmin(misfits))
         if misfits[place] < misfit:
             best, misfit = float(amounts[place]), float(misfits[place])
@@ -106,17 +118,39 @@ def fit_part(quantiles: Quantiles, rank: RankChange, amounts: Floats, step: floa
     A step of 0 tries the given amounts alone.
     """
     before, even = quantiles.rank(quantiles.now), _list_even_ranks(quantiles.now.size)
-    best = Fit(0.0, 0.0, np.inf)
+    best, least = Fit(0.0, 0.0, np.inf), np.inf
     for _ in range(_REFINEMENTS if step else 1):
-        changed = rank(amounts) - before
+        ranks = rank(amounts, None)
+        changed = ranks - before
         norms = np.maximum((changed**2).sum(axis=1), np.finfo(float).tiny)
         shares = np.clip(changed @ (even - before) / norms, 0.0, 1.0)
         misfits = quantiles.measure_misfit(before + shares[:, None] * changed)
-        place = int(np.argmin(misfits))
-        if misfits[place] < best.misfit:
-            best = Fit(float(amounts[place]), float(shares[place]), float(misfits[place]))
+        outside, rows = _measure_outside(quantiles, ranks, rank(amounts, np.array(quantiles.ends)))
+        place = int(np.argmin(misfits + outside))
+        if misfits[place] + outside[place] < least:
+            least = float(misfits[place] + outside[place])
+            measured = (column[place] for column in (amounts, shares, misfits, outside))
+            amount, share, misfit, beyond = map(float, measured)
+            best = Fit(amount, share, misfit, beyond, rows)
         amounts, step = _spread_around(best.amount, step), step / _STEPS.size * 2
     return best
+
+
+def _measure_outside(quantiles: Quantiles, ranks: Floats, ends: Floats) -> tuple[Floats, float]:
+    """Return the misfit of changes to the values outside the reference's range, and their rows.
+
+    ranks: of the later values among all changed ones. ends: those of the ends of the range.
+    """
+    now, (low, high) = quantiles.now, quantiles.ends
+    is_below, is_above = now < low, now > high
+    outside = int(np.count_nonzero(is_below) + np.count_nonzero(is_above))
+    if not outside:
+        return np.zeros(len(ranks)), 0.0
+    rows = min(quantiles.rows, MOST_ROWS) * outside / now.size
+    inside = (ends[:, 1] - ends[:, 0])[:, None]
+    among = np.hstack([ranks[:, is_below], ranks[:, is_above] - inside])
+    gaps = _average_polynomials(np.clip(among / np.maximum(1 - inside, 1e-9), 0.0, 1.0))
+    return rows * (gaps**2).sum(axis=1), rows
 
 
 def fit_line(quantiles: Quantiles) -> float:

@@ -33,12 +33,13 @@ from mlmonitor.records import Floats
 
 _MOST_HOURS = 14  # the largest offset of a time zone
 _PER_PARAMETER = 2.0  # misfit that one more parameter must save
-_OF_KNOWN = 8.0  # misfit that a factor between units or whole hours may have beside any other
-_LEAST_PART = 0.02
+_OF_KNOWN = 8.0  # misfit that a usual factor, a flipped sign or whole hours may have beside others
+_LEAST_PART, _LEAST_OTHER = 0.02, 0.2  # shares, by a usual factor and by another one
 _EVIDENT = 0.06  # ranks that a part must move, over all values
 _APART, _MIDDLE, _FAR = 0.35, 0.6, 0.85
 """Ranks that its own values must move, for an expected change, another factor, another shift."""
 
+_LEAST_OUTSIDE = 10  # rows with values that the reference never had, which show a part's shape
 _NEARLY_ALL = 0.9
 _LEAST_ROWS = 25
 
@@ -61,7 +62,9 @@ class _Candidate(NamedTuple):
     @property
     def fits(self) -> bool:
         """Whether chance explains the misfit; what is usual is refuted by stronger evidence."""
-        return self.fit.misfit <= (UNCHANGED if self.is_known else FITS)
+        is_usual = self.is_known and self.fit.share == 1.0
+        limit = UNCHANGED if is_usual else FITS
+        return self.fit.misfit <= limit and self.fit.outside <= limit
 
     @property
     def family(self) -> _Kind:
@@ -89,7 +92,8 @@ def describe_change(
     low, high = np.quantile(before, [0.1, 0.9])
     if not np.isfinite(now).all() or high == low or rows < _LEAST_ROWS:
         return None
-    quantiles = Quantiles(before[1:-1], now[1:-1], rows)
+    ends = float(before[0]), float(before[-1])
+    quantiles = Quantiles(before[1:-1], now[1:-1], rows, ends)
     same = quantiles.measure_misfit(quantiles.rank(quantiles.now))
     if float(same) <= UNCHANGED:
         return None
@@ -243,19 +247,22 @@ def _list_parts(quantiles: Quantiles, spread: float, traits: FieldTraits) -> lis
     scaled = fit_part(quantiles, quantiles.rank_scaled, _SCALES, -_RATIO)
     shifted = fit_part(quantiles, quantiles.rank_shifted, _SHIFTS * spread, step)
     usual = fit_part(quantiles, quantiles.rank_scaled, np.array(KNOWN), 0.0)
-    of_known = usual.misfit - _OF_KNOWN + _PER_PARAMETER
-    kind: _Kind = "mirrored" if usual.amount < 0 else "scaled"
+    is_flipped = usual.amount < 0
+    kind: _Kind = "mirrored" if is_flipped else "scaled"
     parts = [
-        _Candidate("scaled", scaled, scaled.misfit + 2 * _PER_PARAMETER),
-        _Candidate("shifted", shifted, shifted.misfit + 2 * _PER_PARAMETER),
-        _Candidate(kind, usual, of_known, is_known=True),
+        _score_part("scaled", scaled, 2 * _PER_PARAMETER),
+        _score_part("shifted", shifted, 2 * _PER_PARAMETER),
+        _score_part(kind, usual, _PER_PARAMETER - is_flipped * _OF_KNOWN, is_known=True),
     ]
     if traits.hour is not None:
         hours = np.array(_list_hours(), np.float64) * traits.hour
         fit = fit_part(quantiles, quantiles.rank_shifted, hours, 0.0)
-        score = fit.misfit - _OF_KNOWN + _PER_PARAMETER
-        parts.append(_Candidate("hours", fit, score, is_known=True))
+        parts.append(_score_part("hours", fit, _PER_PARAMETER - _OF_KNOWN, is_known=True))
     return parts
+
+
+def _score_part(kind: _Kind, fit: Fit, cost: float, *, is_known: bool = False) -> _Candidate:
+    return _Candidate(kind, fit, fit.misfit + fit.outside + cost, is_known=is_known)
 
 
 def _is_evident(quantiles: Quantiles, part: _Candidate) -> bool:
@@ -265,11 +272,13 @@ def _is_evident(quantiles: Quantiles, part: _Candidate) -> bool:
     others behind.
     """
     rank = quantiles.rank_shifted if part.family == "shifted" else quantiles.rank_scaled
-    moved = rank(np.array([part.fit.amount]))[0] - quantiles.rank(quantiles.now)
+    moved = rank(np.array([part.fit.amount]), None)[0] - quantiles.rank(quantiles.now)
     distance = float(np.abs(moved).max())
     needed = _FAR if part.kind == "shifted" else _APART if part.is_known else _MIDDLE
-    is_large = part.fit.share >= _LEAST_PART and part.fit.share * distance >= _EVIDENT
-    return is_large and distance >= needed
+    least = _LEAST_PART if part.is_known or part.kind == "shifted" else _LEAST_OTHER
+    is_large = part.fit.share >= least and part.fit.share * distance >= _EVIDENT
+    shown = 0 if part.family == "shifted" else _LEAST_OUTSIDE * (1 if part.is_known else 2)
+    return is_large and distance >= needed and part.fit.outside_rows >= shown
 
 
 def _list_hours() -> list[int]:
