@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from inspect import Parameter, Signature
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -83,10 +83,7 @@ class Config(BaseModel):
         default=0.25, ge=0.001, le=3_600, description="Pause between two drains."
     )
     export_interval_seconds: float = Field(
-        default=60.0,
-        ge=0.1,
-        le=86_400,
-        description="Pause between two exports; backends expect a minute.",
+        default=60.0, ge=0.1, le=86_400, description="Time between exports; backends want a minute."
     )
     pending_predictions: int = Field(
         default=50_000,
@@ -125,6 +122,10 @@ class Config(BaseModel):
     )
     performance_maturity: float = Field(
         default=0, ge=0, le=1, description="Share of its labels a cohort needs to alert; 0: none."
+    )
+    performance_basis: Literal["realised", "projected"] = Field(
+        default="realised",
+        description="Alerts are on labels that arrived, or on cohorts projected to all of theirs.",
     )
     min_rows: int = Field(
         default=30,

@@ -40,6 +40,7 @@ OUT_OF_BOUNDS: dict[str, list[Any]] = {
     "quality_tolerance": [-0.1, 1.1, NAN, INF],
     "performance_tolerance": [-0.1, 101, float("nan")],
     "performance_maturity": [-0.1, 1.1, float("nan")],
+    "performance_basis": ["estimated", 1, None],
     "min_rows": [-1, 2.5, 1 << 60],
     "check_rows": [0, -1, 2.5, 1 << 60],
     "check_interval_seconds": [-1.0, NAN, INF, 86_401],

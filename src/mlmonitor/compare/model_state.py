@@ -74,7 +74,7 @@ class ModelState:
             max_age_seconds=config.pending_seconds,
         )
         self._metrics = declared.metrics
-        self._risk_options = RiskOptions(config.performance_tolerance, config.performance_maturity)
+        self._risk_options = RiskOptions.from_config(config)
         self.risk: RiskAlerts | None = None
         groups = find_group_column(reference, declared.groups)
         self._keeper = PredictionKeeper(
@@ -171,6 +171,7 @@ class ModelState:
             listeners=(self.risk, self.service.objectives, *pairs),
         )
         self.labels.ready(now=now)
+        self.risk.watch_cohorts(self.labels)
 
     def begin_outcomes(self, *, now: float) -> bool:
         """Whether pairs can be ingested; they must wait while a reference is learned.

@@ -6,8 +6,7 @@ from textwrap import fill, wrap
 from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import (
     DEPENDENCE_ADVICE,
-    ESTIMATED_FIELD,
-    OBJECTIVE_FIELD,
+    OWN_NAMES,
     SELF_EXPLANATORY,
     Alert,
 )
@@ -76,7 +75,7 @@ def alert_title(alert: Alert) -> str:
 
     The current value of drift and of defects is that of the rows since the change.
     """
-    is_named = alert.field in (alert.role.value, OBJECTIVE_FIELD, ESTIMATED_FIELD)
+    is_named = alert.field in (alert.role.value, *OWN_NAMES)
     who = alert.field if is_named else f"{alert.role.value} {alert.field}"
     where = "" if alert.segment == ALL else f" in {alert.segment}"
     title = f"{truncate(who, 40)}{truncate(where, 40)}: {alert.measure}"

@@ -1,6 +1,7 @@
 """A change that deserves attention: the field, its size, the evidence, and the start."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -20,12 +21,22 @@ PERFORMANCE_FIELD: Final = "performance"
 ESTIMATED_FIELD: Final = "estimated performance"
 """The field of an alert on a measure that is estimated without labels."""
 
+PROJECTED_FIELD: Final = "projected performance"
+"""The field of an alert on a measure that is projected to the labels still to arrive."""
+
 SELF_EXPLANATORY = frozenset({"constant", "vanished", "minimum", "maximum", "allowed", "nullable"})
 """Measures that are fully described by their reason, without a threshold."""
 
 
 DEPENDENCE_ADVICE: Final = "if rows depend on each other, fit with groups= or times="
 """What to do about an alert whose reference cannot show whether its rows depend on each other."""
+
+_BASES: Final[Mapping[str, Literal["estimated", "projected"]]] = {
+    ESTIMATED_FIELD: "estimated",
+    PROJECTED_FIELD: "projected",
+}
+OWN_NAMES: Final = (OBJECTIVE_FIELD, ESTIMATED_FIELD, PROJECTED_FIELD)
+"""Fields whose name says what they are, without their role."""
 
 _NEARLY_ALL = 0.95  # of the rows are independent, which is not worth a word
 
@@ -72,10 +83,14 @@ class Alert:
     is_dependence_known: bool = True
 
     @property
-    def basis(self) -> Literal["realised", "estimated"]:
-        """`estimated` if the value was estimated without labels, and `realised` otherwise."""
-        is_estimated = self.role is Role.PERFORMANCE and self.field == ESTIMATED_FIELD
-        return "estimated" if is_estimated else "realised"
+    def basis(self) -> Literal["realised", "estimated", "projected"]:
+        """`estimated` if the value was estimated without labels, `projected` if from some of them.
+
+        Otherwise it is `realised`.
+        """
+        if self.role is not Role.PERFORMANCE:
+            return "realised"
+        return _BASES.get(self.field, "realised")
 
     @property
     def has_limit(self) -> bool:
@@ -84,7 +99,7 @@ class Alert:
         return is_limit or self.field == OBJECTIVE_FIELD
 
     def __str__(self) -> str:
-        is_named = self.field in (self.role.value, OBJECTIVE_FIELD, ESTIMATED_FIELD)
+        is_named = self.field in (self.role.value, *OWN_NAMES)
         who = self.field if is_named else f"{self.role.value} {self.field}"
         where = "" if self.segment == ALL else f" in {self.segment}"
         if self.state == "resolved":

@@ -10,6 +10,7 @@ from mlmonitor.compare.alerts.alert import (
     ESTIMATED_FIELD,
     OBJECTIVE_FIELD,
     PERFORMANCE_FIELD,
+    PROJECTED_FIELD,
     Alert,
 )
 from mlmonitor.compare.causes.change_sample import ShownRows
@@ -33,7 +34,7 @@ _UNREADABLE: Final = {
 
 def blame_performance(alerts: Sequence[Alert]) -> CommonCause | None:
     """Name the measure that fell, if nothing but performance and objectives alert."""
-    worse = [alert for alert in alerts if alert.field == PERFORMANCE_FIELD]
+    worse = [alert for alert in alerts if alert.field in (PERFORMANCE_FIELD, PROJECTED_FIELD)]
     expected = [alert for alert in alerts if alert.field == ESTIMATED_FIELD]
     broken = [alert for alert in alerts if alert.field == OBJECTIVE_FIELD]
     if len(worse) + len(broken) + len(expected) < len(alerts) or not alerts:

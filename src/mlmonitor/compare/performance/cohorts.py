@@ -135,11 +135,12 @@ class CohortTracker:
             age = min(age, MOST_COHORTS - 1)
             projected = {}
             for row, measure in enumerate(self._measures):
-                count = int(self.triangle.counts[row, place].sum())
+                # The factor is of labels up to this age, without those of the period under way.
+                count = int(self.triangle.counts[row, place, : age + 1].sum())
                 factor = float(growth[row][age])
                 if count and np.isfinite(factor) and factor > 0:
                     spread = self.triangle.spread_by_age(row, order, ages, age)
-                    mean = float(self.triangle.sums[row, place].sum()) / count
+                    mean = float(self.triangle.sums[row, place, : age + 1].sum()) / count
                     estimate = Performance(self.outcomes, place, effects=effects).get(measure)
                     error = float(
                         np.hypot(_compute_relative_error(estimate, measure, mean), spread / factor)

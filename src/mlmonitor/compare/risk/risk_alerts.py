@@ -16,14 +16,17 @@ from mlmonitor.compare.alerts.row_clock import RowClock
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.causes.common_cause import CommonCause
 from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
+from mlmonitor.compare.performance.labels import LabelledOutcomes
 from mlmonitor.compare.risk.loss_intake import LossIntake
 from mlmonitor.compare.risk.losses_since import HarmFinding, LossesSince
 from mlmonitor.compare.risk.pairs.fault_watch import LabelFaultWatch
 from mlmonitor.compare.risk.pairs.label_faults import ToleratedLoss
+from mlmonitor.compare.risk.projected_alerts import ProjectedAlerts
 from mlmonitor.compare.risk.rank_losses import RankLosses, ranked_measures
 from mlmonitor.compare.risk.risk import Risk
 from mlmonitor.compare.risk.risk_baseline import RiskBaseline
 from mlmonitor.compare.risk.risk_stream import RiskLimits, RiskStream
+from mlmonitor.config import Config
 from mlmonitor.formatting import short
 from mlmonitor.records import Floats, Role
 from mlmonitor.reference.training_losses.rank_pairs import RANKED
@@ -41,11 +44,22 @@ class RiskOptions(NamedTuple):
     """How risks are compared.
 
     tolerance: relative growth of a loss that is ignored. maturity: the share of its labels that a
-    cohort must have before its losses count; 0 if each counts as it arrives.
+    cohort must have before its losses count; 0 if each counts as it arrives. is_projected: whether
+    alerts are on projected losses of cohorts, instead of those of the labels that have arrived.
     """
 
     tolerance: float = 0.02
     maturity: float = 0.0
+    is_projected: bool = False
+
+    @classmethod
+    def from_config(cls, config: Config) -> "RiskOptions":
+        """Return the options of a configuration."""
+        return cls(
+            config.performance_tolerance,
+            config.performance_maturity,
+            config.performance_basis == "projected",
+        )
 
 
 class RiskAlerts:
@@ -70,9 +84,14 @@ class RiskAlerts:
         """Labels since the last evaluation."""
         self.evaluated_at: float = now
         self._baselines, self._table, self._maturity = baselines, table, options.maturity
-        self._limits = RiskLimits(
+        limits = RiskLimits(
             significance.performance_threshold, options.tolerance, significance.min_rows
         )
+        self._limits = limits._replace(threshold=np.inf) if options.is_projected else limits
+        self.projected: ProjectedAlerts | None = None
+        """The alerts of this model, if they are on projected losses."""
+        if options.is_projected:
+            self.projected = ProjectedAlerts(baselines, limits)
         self._intakes: tuple[LossIntake, ...] = ()
         self._plan: OutcomePlan | None = None
         self._effects: GroupEffects | None = None
@@ -89,6 +108,13 @@ class RiskAlerts:
             for measure in (*loss_measures(plan), *ranked_measures(plan))
         )
         self._ranks = RankLosses(plan) if ranked_measures(plan) else None
+        if self.projected is not None:
+            self.projected.begin(plan)
+
+    def watch_cohorts(self, labels: LabelledOutcomes) -> None:
+        """Judge the cohorts of these labels, if alerts are on projected losses."""
+        if self.projected is not None:
+            self.projected.watch(labels)
 
     def ingest(self, block: OutcomeBlock, predicted_at: Floats) -> None:
         """Add pairs, by the time of prediction."""
@@ -131,6 +157,8 @@ class RiskAlerts:
             effect = effects.get(stream.baseline.bins.measure, most)
             if stream.evaluate_further(design_effect=effect):
                 changed.append(self._open.update(place, self._build_alert(place, fired_at)))
+        if self.projected is not None:
+            changed += self.projected.evaluate(now=now, started_at=fired_at)
         return changed
 
     def _find_immature_period(self, now: float) -> float:
@@ -193,7 +221,7 @@ class RiskAlerts:
 
     def judge_since(self, time: float) -> HarmFinding:
         """Return whether a drift that began at a time is harmful, as far as labels show."""
-        worse = [alert for alert in self._open if alert.started_at >= time]
+        worse = [alert for alert in self.alerts if alert.started_at >= time]
         if worse:
             return HarmFinding("harmful", f"{worse[0].measure}: {worse[0].reason}")
         return self._since.judge(time, self._by_measure.values())
@@ -216,7 +244,7 @@ class RiskAlerts:
             for place, stream in self._streams.items():
                 current[place] = stream.current()
             self._open.refresh(current)
-        return tuple(self._open)
+        return (*self._open, *(() if self.projected is None else self.projected.alerts))
 
     @property
     def risks(self) -> Mapping[str, Risk]:
