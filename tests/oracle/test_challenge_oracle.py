@@ -104,6 +104,7 @@ def test_scores_of_two_models_are_matched_by_the_names_of_their_classes() -> Non
     status = challenge.status()
     assert status.difference.count == ROWS
     assert (status.difference.value, status.score_difference.value) == (0.0, 0.0)
+    assert "name another class in a share of 0 " in str(status)
 
 
 def own_loss(predicted: Numbers, actual: Numbers) -> Numbers:

@@ -259,6 +259,7 @@ class ChallengeState:
             challenger=self._sides[1].estimate(alpha),
             score_difference=self._scores.subtract(alpha),
             score_psi=self._scores.distance(),
+            has_classes=self._losses.has_classes,
             margin=margin,
             alpha=alpha,
             rows=self._scores.rows,

@@ -23,12 +23,12 @@ class ChallengeStatus:
     the champion's, with a confidence sequence. log10_e_value: how strongly all labels so far
     indicate that the difference is not exactly the margin. basis: of the difference, `paired` if
     both models predicted the same rows. champion, challenger: their mean losses.
-    score_difference: the challenger's mean prediction minus the champion's; for classes, the share
-    of rows on which they disagree. score_psi: the distance of the predictions' distributions; None
-    before 500 predictions of the champion, unless they are classes. rows: predictions of the
-    `champion`, of the `challenger`, and rows with `both`. labels: by outcome, as `Status.labels`.
-    unusable: labelled predictions of each model that have no loss, such as an impossible
-    probability. invalid: calls that could not be read.
+    score_difference: the challenger's mean prediction minus the champion's; with `has_classes`,
+    the share of rows on which they name another class. score_psi: the distance of the
+    predictions' distributions; None before 500 predictions of the champion, unless they are
+    classes. rows: predictions of the `champion`, of the `challenger`, and rows with `both`.
+    labels: by outcome, as `Status.labels`. unusable: labelled predictions of each model that have
+    no loss, such as an impossible probability. invalid: calls that could not be read.
     """
 
     name: str
@@ -42,6 +42,7 @@ class ChallengeStatus:
     challenger: Estimate
     score_difference: Estimate
     score_psi: float | None
+    has_classes: bool
     margin: float
     alpha: float
     rows: Mapping[str, int]
@@ -70,8 +71,9 @@ class ChallengeStatus:
                 f"{short(self.challenger.value)}; margin {short(self.margin)}"
             )
         distance = "" if self.score_psi is None else f", PSI {self.score_psi:.3f}"
+        what = "name another class in a share of" if self.has_classes else "differ by"
         lines.append(
-            f"  predictions differ by {show_interval(self.score_difference)} over "
+            f"  predictions {what} {show_interval(self.score_difference)} over "
             f"{amount(self.score_difference.count, 'row')}{distance}"
         )
         counts = {name: count for name, count in self.labels.items() if count}

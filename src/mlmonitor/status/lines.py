@@ -13,6 +13,7 @@ from mlmonitor.compare.alerts.alert import (
 from mlmonitor.compare.drift.decomposition import Shift
 from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
+from mlmonitor.compare.snapshot import TrainingInfo
 from mlmonitor.formatting import (
     amount,
     day,
@@ -221,3 +222,12 @@ def verdict_lines(verdict: Verdict | None) -> list[str]:
     since = "" if verdict.action == "keep" else f" (since {day(verdict.since.timestamp())})"
     lines = [f"verdict: {verdict.action}{since}: {reasons[0]}"]
     return lines + [f"  also: {reason}" for reason in reasons[1:]]
+
+
+def describe_training(training: TrainingInfo) -> str:
+    """On how many rows, in what time, and in place of which version; empty if nothing was given."""
+    facts = [] if training.rows is None else [f"on {amount(training.rows, 'row')}"]
+    facts += [] if training.seconds is None else [f"in {duration(training.seconds)}"]
+    parent = training.parent_version
+    facts += [] if parent is None else [f"replacing version {truncate(parent, NAME_COLUMNS)}"]
+    return ", ".join(facts)

@@ -1,10 +1,11 @@
 """A reference as text for a terminal."""
 
+from mlmonitor.compare.snapshot import TrainingInfo
 from mlmonitor.formats.reference import CountedEntry, FieldEntry, NumericReference
 from mlmonitor.formatting import amount, counted, day, duration, short, table, truncate, wide
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.field_table import WIDTH
-from mlmonitor.status.lines import advancing_lines, fit_line, ids_lines
+from mlmonitor.status.lines import advancing_lines, describe_training, fit_line, ids_lines
 
 _NAME = 32
 _LEAST_NAME = 20
@@ -24,13 +25,9 @@ def shown(reference: Reference) -> str:
             f"{truncate(name, _NAME)} {short(x)}" for name, x in content.training_metrics.items()
         )
         lines.append(f"at training: {', '.join(metrics)}")
-    facts = [] if content.training_rows is None else [f"on {amount(content.training_rows, 'row')}"]
-    facts += (
-        [] if content.training_seconds is None else [f"in {duration(content.training_seconds)}"]
-    )
-    parent = content.parent_version
-    facts += [] if parent is None else [f"replacing version {truncate(parent, _NAME)}"]
-    lines += [f"trained {', '.join(facts)}"] if facts else []
+    training = TrainingInfo(content.training_seconds, content.training_rows, content.parent_version)
+    facts = describe_training(training)
+    lines += [f"trained {facts}"] if facts else []
     head = ("field", "role", "kind", "values", "missing", "mean", "sd", "min", "p50", "max", "bins")
     rows = _fit_names([head, *map(_build_row, content.fields)])
     ids = ids_lines([truncate(name, _NAME) for name in reference.id_like])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlmonitor.compare.alerts.alert import Alert
@@ -14,7 +15,7 @@ from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.compare.performance.selection.label_selection import LabelSelection
 from mlmonitor.compare.risk.risk import Risk
-from mlmonitor.compare.snapshot import ExportStatus
+from mlmonitor.compare.snapshot import ExportStatus, TrainingInfo
 from mlmonitor.records import Role
 from mlmonitor.status.field_status import FieldStatus, field_named
 from mlmonitor.status.figures.figure_status import AttributionStatus, KpiStatus
@@ -66,6 +67,8 @@ class Status:
     predictions, errors, labels, dropped (rows and figures without room, or after `close`) and
     internal_errors count from the start of this process; everything else covers the window.
     learned_rows: rows so far, of `baseline_rows`, while a reference is learned from the service.
+    trained_at, training, training_metrics: when, how long and on what the model was trained, the
+    version it replaced, and its measures there, as given to the reference.
     why: the shift of the mean prediction, and the contribution of each feature.
     labels: counts by outcome; the prediction of a `missing` or `unreadable` label still waits.
     performance: measures from the labels since the start; None before the first match.
@@ -127,6 +130,8 @@ class Status:
     attributions: AttributionStatus | None = None
     earlier: tuple[EarlierVersion, ...] = ()
     notifications: Mapping[str, NotificationStatus] = field(default_factory=dict)
+    trained_at: datetime | None = None
+    training: TrainingInfo | None = None
     training_metrics: Mapping[str, float] = field(default_factory=dict)
     why: Shift | None = None
     violations: Mapping[str, int] = field(default_factory=dict)

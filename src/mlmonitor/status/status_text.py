@@ -20,6 +20,7 @@ from mlmonitor.status.lines import (
     accepted_lines,
     advancing_lines,
     alert_lines,
+    describe_training,
     event_lines,
     exported,
     fit_line,
@@ -55,7 +56,7 @@ def _write_head(status: Status) -> list[str]:
     lines = [f"{title}: {status.state}; {_write_reference(status)}"]
     if status.season is not None:
         lines[0] += f"; {status.season}"
-    lines += _write_cautions(status)
+    lines += _write_training(status) + _write_cautions(status)
     failed = sum(status.errors.values())
     counts = f"{amount(status.predictions, 'prediction')}, {failed:,} failed"
     if failed:
@@ -67,6 +68,15 @@ def _write_head(status: Status) -> list[str]:
         times = [f"p{100 * q:g} {duration(s)}" for q, s in status.latency_seconds.items()]
         lines.append(f"latency {', '.join(times)}")
     return lines + _write_verdict(status)
+
+
+def _write_training(status: Status) -> list[str]:
+    """When and how the model was trained, as far as the reference says."""
+    facts = [] if status.training is None else [describe_training(status.training)]
+    if status.trained_at is not None:
+        facts.insert(0, f"{status.trained_at:%Y-%m-%d}")
+    text = " ".join(filter(None, facts))
+    return [f"trained {text}"] if text else []
 
 
 def _write_cautions(status: Status) -> list[str]:

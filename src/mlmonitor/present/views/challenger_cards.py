@@ -78,9 +78,10 @@ def _list_tiles(challenge: ChallengeStatus) -> list[ChallengerTile]:
         tiles.append(ChallengerTile("evidence (log10 of the e-value)", value, needed))
     scores = challenge.score_difference
     if scores.count:
-        tiles.append(
-            ChallengerTile("predictions differ by", short(scores.value), _show_ends(scores))
+        what = (
+            "share of rows with another class" if challenge.has_classes else "predictions differ by"
         )
+        tiles.append(ChallengerTile(what, short(scores.value), _show_ends(scores)))
     if challenge.score_psi is not None:
         rows = f"over {amount(challenge.rows['challenger'], 'row')}"
         tiles.append(ChallengerTile("PSI of the predictions", f"{challenge.score_psi:.3f}", rows))

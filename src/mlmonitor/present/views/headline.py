@@ -8,6 +8,7 @@ from mlmonitor.present.charts.axes import format_time
 from mlmonitor.present.names import show_name
 from mlmonitor.present.views.performance_charts import caption_measure
 from mlmonitor.present.views.view_options import ModelReading
+from mlmonitor.status.lines import describe_training
 from mlmonitor.status.status import Status
 
 _WORDS = {"recalibrate": "Recalibrate", "retrain": "Retrain"}
@@ -119,6 +120,9 @@ def _list_facts(reading: ModelReading) -> list[str]:
         source = "learned from the first" if reference.is_learned else "reference of"
         when = "" if reference.trained_at is None else f", {reference.trained_at:%d %b %Y}"
         facts.append(f"{source} {amount(reference.rows, 'row')}{when}")
+    training = "" if status.training is None else describe_training(status.training)
+    if training:
+        facts.append(f"trained {show_name(training)}")
     if status.season is not None:
         facts.append(status.season)
     return facts
