@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 
 
 class Queue(Generic[Item]):
-    """Items in order of arrival; a full queue drops new items and counts them.
+    """Items in order of arrival; a full queue drops new items and counts them by their size.
 
     size_of: how much of the limit an item uses; 1 by default. A queue that has any room adds the
     next item whole.
@@ -44,14 +44,14 @@ class Queue(Generic[Item]):
             self._limit = 0
 
     def put(self, items: Iterable[Item]) -> None:
-        """Add items while there is room; drop and count the others."""
+        """Add items while there is room; drop the others, and count what they hold."""
         with self._lock:
             for item in items:
                 if self._size < self._limit:
                     self._size += self._size_of(item)
                     self._items.append(item)
                 else:
-                    self.dropped += 1
+                    self.dropped += self._size_of(item)
 
     def __len__(self) -> int:
         return len(self._items)

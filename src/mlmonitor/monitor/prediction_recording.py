@@ -171,14 +171,15 @@ class Recording:
         `label` reports the actuals of both.
         version: that of a `Challenger`. predictions: one, or one for each id. ids: one, or many.
         output, names: as in `record`. Never raises: `status().last_error` names a mistake, and
-        predictions without room are counted in `status().dropped`.
+        predictions without room are counted in `status().dropped`; a process that uses `record`
+        makes room for them.
         """
         if self.config.enabled:
             with self._inbox.guard:
                 check_version(version, self._identity.declared.challengers)
                 outputs = Outputs.named(output, names)
                 entry = copy_challenger(version, predictions, ids, outputs)
-                self._worker.report(self._inbox.challengers.put, [entry])
+                self._worker.hand_over_challenger(entry)
 
     @property
     def prediction_id(self) -> str:

@@ -10,6 +10,7 @@ from mlmonitor import gil
 from mlmonitor.buffer.backpressure import await_room, runs_event_loop
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.entry import Entry
+from mlmonitor.capture.host.challenger_entries import ChallengerEntry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 from mlmonitor.config import Config
 from mlmonitor.errors import MonitorError
@@ -142,6 +143,17 @@ class Worker(AggregateReads, FlushRequests):
         if not self._inbox.outcomes.has_room and not runs_event_loop():
             self.apply(Pipeline.catch_up)
         self.report(self._inbox.outcomes.put, [outcomes])
+
+    def hand_over_challenger(self, entry: ChallengerEntry) -> None:
+        """Hand over predictions of a challenger; a process that records batches makes room first.
+
+        In a service, and in a running event loop, predictions without room are dropped and counted.
+        """
+        check_fork()
+        waits = self._inbox.has_batches and not runs_event_loop()
+        if waits and not self._inbox.challengers.has_room:
+            self.apply(Pipeline.catch_up)
+        self.report(self._inbox.challengers.put, [entry])
 
     def apply(self, step: Callable[[Pipeline, float], object]) -> None:
         """Apply a step to the pipeline now, in the calling thread, while no other step runs."""

@@ -239,6 +239,18 @@ def test_predictions_that_wait_for_labels_are_bounded_and_evictions_counted() ->
         assert small.memory_bytes > without.memory_bytes
 
 
+def test_a_batch_job_loses_no_prediction_of_a_challenger_for_want_of_room() -> None:
+    """A service does, and counts what it dropped."""
+    config = Config(buffer_rows=20, poll_interval_seconds=3_600, export_interval_seconds=3_600)
+    with begin(Challenger("8"), config=config) as job, begin(Challenger("8"), config=config) as web:
+        job.record({"x": X[:10]}, WORSE[:10], ids=IDS[:10])
+        for monitor in (job, web):
+            for start in range(0, ROWS, 10):
+                monitor.record_challenger("8", X[start : start + 10], ids=IDS[start : start + 10])
+        assert (challenge(job).rows["challenger"], job.status().dropped) == (ROWS, 0)
+        assert challenge(web).rows["challenger"] + web.status().dropped == ROWS
+
+
 @pytest.mark.parametrize(
     "challengers", ["8", [8], [Challenger("8"), Challenger("8")]], ids=["text", "number", "twice"]
 )

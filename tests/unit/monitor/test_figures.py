@@ -391,7 +391,7 @@ def test_how_a_model_was_trained_is_kept_shown_and_exported(exporter: InMemoryEx
     with Monitor("m", version="7", reference=fitted, exporters=[exporter]) as monitor:
         assert monitor.flush(timeout_seconds=60)
         status = monitor.status()
-    assert "\ntrained on 1,000,000 rows, in 12 s, replacing version 6\n" in str(status)
+    assert "\ntrained on 1,000,000 rows, in 12.5 s, replacing version 6\n" in str(status)
     assert status.to_dict()["training"]["parent_version"] == "6"
     assert exporter.value("mlmonitor.training.duration") == 12.5
     assert exporter.value("mlmonitor.training.rows") == 1_000_000

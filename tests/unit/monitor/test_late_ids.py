@@ -177,7 +177,7 @@ def test_what_waits_to_be_named_is_bounded_by_the_buffer(reference: Reference) -
             monitor._inbox.calls.drain(1)  # as if the worker had read it
             assert block.id
         assert len(monitor._inbox.late._items) == 2
-        assert monitor.status().labels["dropped"] == 2
+        assert monitor.status().labels["dropped"] == 16
 
 
 def test_an_id_asked_for_at_once_is_read_once(monitor: Monitor) -> None:
