@@ -77,7 +77,7 @@ class LossBins(NamedTuple):
     def count_losses(self, losses: Floats) -> Floats:
         """Count losses by bin, then add the sum of them; a NaN does not count."""
         losses = losses[~np.isnan(losses)]
-        size = len(self.values)
+        size = 2 if self.measure in _ZERO_OR_ONE else LOSS_BINS
         totals = np.empty(size + 1)
         with np.errstate(over="ignore"):
             shares = np.minimum(losses / self.scale, 1.0)

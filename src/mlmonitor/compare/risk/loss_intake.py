@@ -1,5 +1,7 @@
 """Losses on their way to the evidence: first their bins, then a baseline, then mature cohorts."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from mlmonitor.aggregate.outcomes.row_losses import LossBins
@@ -52,8 +54,8 @@ class LossIntake:
             self._first = []
 
     def _hold(self, bins: LossBins, losses: Floats, periods: Counts) -> None:
-        for period in np.unique(periods).tolist():
-            totals = bins.count_losses(losses[periods == period])
+        for period, chosen in _split_by_period(losses, periods):
+            totals = bins.count_losses(chosen)
             earlier = self._held.get(period)
             self._held[period] = totals if earlier is None else earlier + totals
 
@@ -91,3 +93,15 @@ class LossIntake:
         """Memory held at most."""
         sums_bytes = 8 * (MOST_PERIODS * 42 + 3 * BASELINE_LABELS)
         return sums_bytes + (0 if self.stream is None else self.stream.nbytes)
+
+
+def _split_by_period(losses: Floats, periods: Counts) -> Iterator[tuple[int, Floats]]:
+    """Yield each period with its losses; most batches are of one period."""
+    if not periods.size:
+        return
+    first = int(periods[0])
+    if (periods == first).all():
+        yield first, losses
+        return
+    for period in np.unique(periods).tolist():
+        yield period, losses[periods == period]

@@ -13,6 +13,8 @@ def slot_for_restart(order: Counts) -> Counts:
     replaced. So the remaining restarts are spaced geometrically over the past.
     """
     fields = order.shape[1]
+    if fields == 1:
+        return np.array([_choose_slot(order[:, 0].tolist())])
     by_age = np.argsort(order, axis=0, kind="stable")  # free slots first, then the oldest
     ordered = np.take_along_axis(order, by_age, axis=0)
     newest = ordered[-1]
@@ -22,6 +24,17 @@ def slot_for_restart(order: Counts) -> Counts:
     place = np.where(ordered[0] < 0, 0, closest)
     slots: Counts = by_age[place, np.arange(fields)]
     return slots
+
+
+def _choose_slot(order: list[int]) -> int:
+    """The same for one field, at a tenth of the price."""
+    by_age = sorted(range(len(order)), key=order.__getitem__)
+    if order[by_age[0]] < 0:
+        return by_age[0]
+    newest = order[by_age[-1]]
+    ages = [*(newest - order[slot] + 2 for slot in by_age), 1]
+    ratios = [age / younger for age, younger in zip(ages, ages[2:], strict=False)]
+    return by_age[1 + ratios.index(min(ratios))]
 
 
 def log_stake(order: Counts) -> Floats:
