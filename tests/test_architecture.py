@@ -181,6 +181,14 @@ def test_a_local_says_what_it_holds(folder: str) -> None:
     assert {path: names for path, names in vague.items() if names} == {}
 
 
+def test_no_file_of_the_package_holds_the_marks_of_a_merge() -> None:
+    """A template, a style sheet or a rule with them would still be read, and shown."""
+    paths = [path for path in SOURCE.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert len(paths) > 100
+    marks = re.compile(rb"^(<{7} |={7}$|>{7} )", re.MULTILINE)
+    assert [path.name for path in paths if marks.search(path.read_bytes())] == []
+
+
 @pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_docstrings_are_free_of_retired_words(path: Path) -> None:
     """CONTRIBUTING.md says what to write in their place."""
