@@ -45,7 +45,7 @@ class Config(BaseModel):
     )
     window_rows: int | None = Field(
         default=None,
-        ge=1,
+        ge=2,
         le=1 << 53,
         description="Length of the window in rows, instead of seconds.",
     )

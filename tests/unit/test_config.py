@@ -18,7 +18,7 @@ NAN, INF = float("nan"), float("inf")
 OUT_OF_BOUNDS: dict[str, list[Any]] = {
     "enabled": ["maybe", 2, None],
     "window_seconds": [0, -1.0, 0.0001, NAN, INF, "an hour"],
-    "window_rows": [0, -5, 2.5, 1 << 60, "many"],
+    "window_rows": [1, 0, -5, 2.5, 1 << 60, "many"],
     "window_slices": [0, 10_001, 1.5, None, 10**400],
     "buffer_rows": [0, -1, 1 << 40],
     "record_wait_seconds": [-1, NAN, INF, "soon"],

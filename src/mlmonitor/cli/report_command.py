@@ -1,6 +1,7 @@
 """`mlmonitor report`: compare a file of rows with a reference, for people and for CI."""
 
 import argparse
+import sys
 from typing import Any
 
 from mlmonitor.cli.fail_conditions import add_fail_on, judge
@@ -8,6 +9,7 @@ from mlmonitor.config import Config
 from mlmonitor.display.progress import track
 from mlmonitor.errors import ConfigError
 from mlmonitor.fleet.data_file import Columns, DataFile, open_data_file
+from mlmonitor.formatting import ask_similar
 from mlmonitor.monitor.monitor import Monitor
 from mlmonitor.present.report.report_file import check_path
 from mlmonitor.records import Role
@@ -50,7 +52,8 @@ def _run(options: argparse.Namespace) -> int:
     reference = Reference.load(options.reference)
     roles = _Roles(reference, options.prediction, options.actual)
     data = open_data_file(options.current, roles.kinds)
-    roles.check(data.names)
+    for warning in roles.check(data.names):
+        print(f"warning  {warning}", file=sys.stderr)
     if not data.rows:
         raise ConfigError("current: has no rows to compare")
     with _make_monitor(options, reference, data) as monitor:
@@ -109,15 +112,26 @@ class _Roles:
             kinds = {field.name: field.kind for field in fields if field.role is Role.ACTUAL}
             self.kinds[self.actual] = kinds[names[Role.ACTUAL][0]]
 
-    def check(self, names: tuple[str, ...]) -> None:
-        """Raise ConfigError unless the file has the columns that were named, and a feature."""
+    def check(self, names: tuple[str, ...]) -> list[str]:
+        """Return what the file lacks of the reference, in words.
+
+        Raises:
+            ConfigError: it lacks a column that was named, or all features.
+        """
         for name in self._given:
             if name not in names:
-                raise ConfigError(f"current: has no column {name!r}")
+                raise ConfigError(f"current: has no column {name!r}{ask_similar(name, names)}")
         if not set(self.features) & set(names):
             raise ConfigError(
                 "current: has no column of the reference: is it a file of this model?"
             )
+        others = set(names) - {*self.features, *self.predictions}
+        missing = [name for name in (*self.features, *self.predictions) if name not in names]
+        return [
+            f"current: has no column {name!r}{ask_similar(name, others)}, which counts as missing"
+            + ("; --prediction names it" if name in self.predictions else "")
+            for name in missing
+        ]
 
     def split(self, columns: Columns) -> tuple[Columns, Any, Any]:
         """Split a chunk into features, predictions and actuals; None for a part that it lacks."""

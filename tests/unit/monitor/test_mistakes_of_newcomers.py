@@ -266,6 +266,21 @@ WHILE_IT_RUNS: dict[str, tuple[Callable[[Monitor], object], str, int]] = {
     ),
     "number": (record(7, [1.0, 2.0]), f"{BATCH}, got int", 2),
     "text": (record("age", [1.0, 2.0]), f"{BATCH}, got str", 2),
+    "features and predictions swapped": (
+        record(np.arange(40.0), {"age": np.arange(40.0), "line": ["A"] * 40}),
+        f"{BATCH}, got 40 values of one dimension, which are one row here: pass features first",
+        0,
+    ),
+    "one feature without its name": (
+        record(np.arange(40.0), np.arange(40.0)),
+        "and a single feature by its name, as in {'age': values}",
+        40,
+    ),
+    "ids of customers": (
+        record({"age": [1.0] * 9, "line": ["A"] * 9}, [1.0] * 9, ids=["a", "b", "c"] * 3),
+        "ids: expected a different id for each prediction, but 6 of 9 rows have one that occurs",
+        9,
+    ),
     "series": (
         record(pd.Series([1.0, 2.0], name="age"), [1.0, 2.0]),
         f"{BATCH}, got a Series, which is one row here: pass a frame, as in series.to_frame()",

@@ -10,12 +10,13 @@ from mlmonitor.capture.form import UNREADABLE_ROW, Copied, PayloadForm
 from mlmonitor.capture.frames import check_collected, get_only_column, is_frame, package_of
 from mlmonitor.capture.guard import Guard
 from mlmonitor.capture.host.batch_slices import RecordedBatch
-from mlmonitor.capture.host.copiers import Copiers
+from mlmonitor.capture.host.copiers import Copiers, is_value
 from mlmonitor.capture.host.results import copy_columns, extract_prediction, is_column
 from mlmonitor.capture.outputs import is_output_list
 from mlmonitor.capture.prediction_ids import id_or_none
 from mlmonitor.errors import SchemaError
 
+_MOST_IN_ROW = 20
 _NAMED = 3  # columns that an error names
 _NAME_CHARACTERS = 60
 _EXPECTED_BATCH = "expected a frame, columns by name, a two-dimensional array or a list of rows"
@@ -36,6 +37,7 @@ def build_batch_entry(
     features, predictions, ids, times = batch
     copied: Copied = PayloadForm.UNREADABLE, 0, 0
     with guard:
+        _check_dimensions(features, predictions, shape.names)
         copied = _copy_features(features, predictions, copiers)
     form, rows, payload = copied
     if form is PayloadForm.COLUMNS:
@@ -107,8 +109,35 @@ def _copy_features(features: Any, predictions: Any, copiers: Copiers) -> Copied:
     return copied
 
 
+def _check_dimensions(features: Any, predictions: Any, names: Sequence[str]) -> None:
+    """Check that values of one dimension are a row, and not a column or the predictions.
+
+    They are a row if there are as many as names, or too few to decide without names.
+
+    Raises:
+        SchemaError: there is a prediction for each of them.
+    """
+    if not isinstance(features, list | tuple | np.ndarray) or not _are_values(features):
+        return
+    may_be_row = len(features) == len(names) or (not names and len(features) <= _MOST_IN_ROW)
+    if not may_be_row and _has_as_many(predictions, len(features)):
+        raise SchemaError(
+            f"features: {_EXPECTED_BATCH}, got {len(features)} values of one dimension, which are "
+            "one row here: pass features first and predictions second, and a single feature by "
+            "its name, as in {'age': values}"
+        )
+
+
+def _are_values(features: Sequence[object] | np.ndarray[Any, Any]) -> bool:
+    if isinstance(features, np.ndarray) and features.dtype.kind not in "OV":
+        return features.ndim == 1
+    return len(features) > 0 and is_value(type(features[0]))
+
+
 def _has_as_many(predictions: Any, rows: int) -> bool:
     """Whether `predictions` holds one entry for each of several rows."""
+    if isinstance(predictions, Mapping):
+        return any(_has_as_many(column, rows) for column in predictions.values())
     return rows > 1 and hasattr(predictions, "__len__") and len(predictions) == rows
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
-from mlmonitor.capture.entry import FORM, PAYLOAD, Entry
+from mlmonitor.capture.entry import FORM, PAYLOAD, Entry, Ids
 from mlmonitor.capture.form import PayloadForm
 from mlmonitor.capture.frames import find_twice
 from mlmonitor.capture.read.positional_tables import MatrixTable, SequenceTable
@@ -14,6 +14,7 @@ from mlmonitor.errors import SchemaError
 from mlmonitor.formatting import truncate
 from mlmonitor.records import ABSENT
 
+_MOST_REPEATED = 0.1
 _NAME = 60
 _NO_ROW = (
     "features: expected one row (a mapping of names to values, or values in the order of the "
@@ -44,6 +45,7 @@ class RunMistakes:
         self._has_row = False
         self._has_value = False
         self._has_id = False
+        self._has_own_ids = False
 
     def find(self, run: Sequence[Entry], rows: Rows) -> SchemaError | None:
         """Return what is wrong with a run, and what to do; None if nothing is."""
@@ -58,6 +60,7 @@ class RunMistakes:
             or find_row_fault(run[0], rows.features)
             or self._find_no_value(rows)
             or self._find_no_id(rows)
+            or self._find_repeated_ids(rows)
         )
         return None if mistake is None else SilentMistake(mistake)
 
@@ -72,7 +75,19 @@ class RunMistakes:
             return None  # the calls failed
         return (
             "prediction: expected a value, got None from every call: return the result from the "
-            "watched function, or set `prediction.value` in the block"
+            "watched function, set `prediction.value` in the block, or pass predictions to record"
+        )
+
+    def _find_repeated_ids(self, rows: Rows) -> str | None:
+        """Find ids that name something else than predictions, such as customers."""
+        ids = [] if self._has_own_ids else [_get_own_id(name) for name in rows.ids if name]
+        repeated = len(ids) - len(set(ids))
+        self._has_own_ids |= len(ids) > 1 and not repeated
+        if repeated <= _MOST_REPEATED * len(ids):  # a client may try again
+            return None
+        return (
+            f"ids: expected a different id for each prediction, but {repeated:,} of {len(ids):,} "
+            "rows have one that occurs before: a label then finds the newest of them alone"
         )
 
     def _find_no_id(self, rows: Rows) -> str | None:
@@ -97,6 +112,11 @@ def _describe_unread(entry: Entry) -> str:
         return _NO_FRAME
     name = truncate(twice, _NAME)
     return f"features: expected each column name once, got {name!r} twice: rename one of them"
+
+
+def _get_own_id(identity: Ids) -> str:
+    """Return the id that the caller gave, if it is not the only one."""
+    return identity[0] if isinstance(identity, tuple) else identity
 
 
 def find_row_fault(entry: Entry, table: Table) -> str | None:
