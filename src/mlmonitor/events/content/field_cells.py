@@ -1,7 +1,6 @@
 """The values of a block's fields, by row, in the form in which they are sent."""
 
 from collections.abc import Mapping, Sequence
-from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.capture.read.refusals import RefusalReason
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.compare.traffic import Comparing, ReadRows
+from mlmonitor.events.content.prediction_rows import FeatureColumns
 from mlmonitor.events.content.redaction import (
     CategoryNames,
     Cell,
@@ -19,7 +19,7 @@ from mlmonitor.events.content.redaction import (
 )
 from mlmonitor.events.event_options import EventOptions
 from mlmonitor.formats.events import clean_text
-from mlmonitor.records import Block, Declared, Field, Role
+from mlmonitor.records import Block, Declared, Field, Floats, Role
 from mlmonitor.reference.disclosure import LEAST_ROWS
 
 _INVALID = {RefusalReason.NONFINITE: "nonfinite", RefusalReason.WRONG_TYPE: "wrong_type"}
@@ -28,12 +28,12 @@ Row = dict[str, Cell]
 
 
 class RowCells(NamedTuple):
-    """The values of some rows: one item a row in each list; empty lists where there is none.
+    """The values of some rows: columns of features, and otherwise lists, empty without a value.
 
     invalid: by row, why values are null, for the few rows that have such values.
     """
 
-    features: Sequence[Row]
+    features: FeatureColumns
     derived: Sequence[Row]
     prediction: Sequence[Cell]
     scores: Sequence[Row]
@@ -47,20 +47,26 @@ class _Numbers(NamedTuple):
     names: tuple[str, ...]
     places: tuple[int, ...]
 
+    def select(self, block: Block, chosen: Any) -> Floats:
+        """Return the numbers of the chosen rows, `[names, rows]`; NaN stands for null."""
+        first, last = (self.places[0], self.places[-1]) if self.places else (0, -1)
+        is_run = last - first + 1 == len(self.places)
+        matrix = block.numeric[first : last + 1] if is_run else block.numeric[list(self.places)]
+        numbers: Floats = matrix[:, chosen]
+        return numbers
+
     def rows(self, block: Block, chosen: Any) -> list[Row]:
         """Return a dictionary for each row; NaN stands for null."""
         if not self.names:
             return []
-        first, last = self.places[0], self.places[-1]
-        is_run = last - first + 1 == len(self.places)
-        matrix = block.numeric[first : last + 1] if is_run else block.numeric[list(self.places)]
-        return [*map(dict, map(zip, repeat(self.names), matrix[:, chosen].T.tolist()))]
+        numbers = self.select(block, chosen)
+        return FeatureColumns(self.names, numbers, []).build_rows(numbers.shape[1])
 
 
 class FieldCells:
     """Chooses and converts the fields of one reference.
 
-    Price: about 1.5 us a row of 20 numbers, and 0.2 us for each category.
+    Price: about 0.2 us a row, and 0.2 us for each category.
     """
 
     def __init__(self, comparing: Comparing, options: EventOptions, declared: Declared) -> None:
@@ -116,8 +122,8 @@ class FieldCells:
         """Return the values of the chosen rows: a slice, or an array of places."""
         rows, block = read.rows, read.block
         invalid: dict[int, dict[str, str]] = {}
-        by_role = {
-            Role.FEATURE: self._features.rows(block, chosen),
+        others: list[tuple[str, Sequence[Cell]]] = []
+        by_role: dict[Role, list[Row]] = {
             Role.DERIVED: self._derived.rows(block, chosen),
             Role.PREDICTION: [],
         }
@@ -125,8 +131,11 @@ class FieldCells:
             cells = self._build_cells(place, field, rows, block, chosen, invalid)
             if field.role is Role.DERIVED:  # numbers alone: what is true is 1
                 cells = [None if cell is None else float(cell is True) for cell in cells]
-            target = by_role[field.role] = by_role[field.role] or [{} for _ in cells]
             name = clean_text(field.name)
+            if field.role is Role.FEATURE:
+                others.append((name, cells))
+                continue
+            target = by_role[field.role] = by_role[field.role] or [{} for _ in cells]
             for row, cell in zip(target, cells, strict=True):
                 row[name] = cell
         prediction: Sequence[Cell] = []
@@ -138,7 +147,9 @@ class FieldCells:
             prediction = self._build_cells(place, self._primary, rows, block, chosen, invalid)
         self._add_refused(block, chosen, invalid)
         return RowCells(
-            features=by_role[Role.FEATURE],
+            features=FeatureColumns(
+                self._features.names, self._features.select(block, chosen), others
+            ),
             derived=by_role[Role.DERIVED],
             prediction=prediction,
             scores=self._scores.rows(block, chosen),

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from mlmonitor.errors import import_extra
 from mlmonitor.events.content.event_source import Content
+from mlmonitor.events.content.prediction_rows import PredictionRows
 
 
 class EventEncoder(Protocol):
@@ -22,9 +23,12 @@ class JsonEncoder:
     content_type = "application/json"
 
     def __init__(self, extra: str = "kafka") -> None:
-        self._dumps = import_extra("orjson", extra=extra).dumps
+        orjson = import_extra("orjson", extra=extra)
+        self._dumps, self._numpy_option = orjson.dumps, orjson.OPT_SERIALIZE_NUMPY
 
     def encode(self, events: Sequence[Content]) -> list[bytes]:
         """Return one message for each event."""
         dumps = self._dumps
+        if isinstance(events, PredictionRows):
+            return events.encode_json(dumps, self._numpy_option)
         return [dumps(event) for event in events]

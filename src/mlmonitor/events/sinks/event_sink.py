@@ -6,6 +6,7 @@ from typing import Protocol
 
 from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.events.content.event_source import Content, EventSource
+from mlmonitor.events.content.prediction_rows import PredictionRows
 from mlmonitor.events.event_options import EventOptions
 
 
@@ -68,8 +69,10 @@ class EventCounter:
             )
 
 
-def list_keys(events: Sequence[Content]) -> list[str]:
-    """Return the key of each event of one schema; the events of one prediction share a key."""
+def list_keys(events: Sequence[Content]) -> Sequence[str]:
+    """Return the key of each of some events of one schema: those of one prediction share one."""
+    if isinstance(events, PredictionRows):
+        return events.prediction_ids
     match events[0]["schema"]:
         case "prediction":
             return [event["prediction_id"] for event in events]
