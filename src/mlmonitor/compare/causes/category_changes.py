@@ -1,20 +1,28 @@
-"""Recognise merged and exchanged categories, from their counts in the window."""
+"""Recognise merged and exchanged categories, from their counts in the window.
 
+A change is recognised only if it explains the counts, and every other one explains them worse: a
+category may also merely be rarer or more frequent, while the others keep their proportions.
+"""
+
+from collections.abc import Iterator
 from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlmonitor.records import Counts, Floats
+from mlmonitor.stats.dependence.effect_tests import chi_square_scale
 
 _LEAST_SHARE = 0.02  # of the rows: a category that is gone
 _LEAST_ROWS = 10  # of it that were to be expected
 _LEAST_COMPARED = 100
-_DEVIATIONS = 3.0
+_LEAST_EXCHANGED = 200
+_MOST_ROWS = 1_000  # more would show the chance of the reference, and small changes beside one
+_DEVIATIONS = 2.5  # of chi-square, in which a change may differ from the counts
+_MARGIN = 6.0  # of chi-square, by which another change of this kind must differ more
+_MARGIN_OF_MIX = 2.5  # the same for one category that is rarer or more frequent by itself
+_UNLIKE = 30.0  # of chi-square, in which exchanged categories differ in their own order
 _LEAST_STAYING = 3  # categories beside the two of a move
-_OFFSET = 0.01  # share of the rows by which a category may differ besides chance
-_MUCH_NEARER = 0.4  # of the distance in their own order
 _MOST_EXCHANGED = 6  # categories whose orders are all tried
 
 
@@ -30,25 +38,28 @@ def are_merged(before: Floats, now: Counts) -> bool:
     """Whether one category is gone and exactly one other has grown by its rows.
 
     before: the shares of the reference. now: the rows of the same categories. The others are as
-    frequent as before, within chance.
+    frequent as before, within chance. Of two categories, one that is gone shows nothing more.
     """
     rows = int(now.sum())
     gone = np.flatnonzero((now == 0) & (before >= _LEAST_SHARE) & (before * rows >= _LEAST_ROWS))
     if gone.size != 1:
         return False
     lost = int(gone[0])
-    shares = now / rows
     grown = [place for place in range(before.size) if place != lost and now[place]]
-    merged = [place for place in grown if _agree(_merge(before, lost, place), shares, rows)]
-    return len(merged) == 1
+    merged = [_measure_misfit(_move(before, lost, place), now) for place in grown]
+    mixed = _measure_misfit(_scale(before, lost, 0.0), now)
+    best, *others = sorted(merged)
+    is_only = mixed >= best + _MARGIN_OF_MIX and min(others, default=np.inf) >= best + _MARGIN
+    return _fits(best, before) and is_only
 
 
 def find_moved_share(before: Floats, now: Counts) -> MovedShare | None:
     """Return the share of rows that changed category, if one move explains all changes.
 
-    before, now: as for `are_merged`; the last place is that of new categories. Exactly one pair of
-    categories must fit. A move to a known category says something only beside others that stayed:
-    of two or three categories one always grows by what another loses.
+    before, now: as for `are_merged`; the last place is that of new categories. No other pair of
+    categories may explain it, nor one category that is rarer or more frequent by itself. A move to
+    a known category says something only beside others that stayed: of two or three categories one
+    always grows by what another loses.
     """
     rows = int(now.sum())
     if rows < _LEAST_COMPARED:
@@ -56,48 +67,76 @@ def find_moved_share(before: Floats, now: Counts) -> MovedShare | None:
     is_telling = np.count_nonzero(before >= _LEAST_SHARE) >= 2 + _LEAST_STAYING
     shares = now / rows
     lost = before - shares
-    limits = _DEVIATIONS * np.sqrt(before * (1 - before) / rows)
-    moves = []
+    limits = 3 * np.sqrt(before * (1 - before) / rows)
+    moves: list[tuple[float, MovedShare]] = []
     for place in np.flatnonzero((lost >= _LEAST_SHARE) & (lost > limits)).tolist():
         for target in range(before.size):
-            moved = before.copy()
-            moved[place] -= lost[place]
-            moved[target] += lost[place]
-            is_candidate = target != place and (is_telling or target == before.size - 1)
-            if is_candidate and _agree(moved, shares, rows):
-                moves.append(MovedShare(place, target, float(lost[place])))
-    return moves[0] if len(moves) == 1 else None
+            if target != place and (is_telling or target == before.size - 1):
+                move = MovedShare(place, target, float(lost[place]))
+                moves.append((_measure_misfit(_move(before, *move), now), move))
+    if not moves:
+        return None
+    (best, move), *others = sorted(moves)
+    rivals = [misfit for misfit, _ in others]
+    rivals += [_measure_misfit(rival, now) for rival in _list_scaled(before, shares)]
+    is_evident = _fits(best, before) and min(rivals) >= best + _MARGIN
+    return move if is_evident else None
 
 
 def are_exchanged(before: Floats, now: Counts) -> bool:
     """Whether categories have exchanged their shares: another order fits, and their own does not.
 
-    Only for at most six categories, in at least a hundred rows.
+    Only for at most six categories, in at least two hundred rows.
     """
     rows = int(now.sum())
     frequent = np.flatnonzero(before >= _LEAST_SHARE)
-    if rows < _LEAST_COMPARED or not 2 <= frequent.size <= _MOST_EXCHANGED:
+    if rows < _LEAST_EXCHANGED or not 2 <= frequent.size <= _MOST_EXCHANGED:
         return False
-    shares, expected = now[frequent] / rows, before[frequent]
-    if now[frequent].sum() < (1 - _LEAST_SHARE) * rows or _agree(expected, shares, rows):
+    if now[frequent].sum() < (1 - _LEAST_SHARE) * rows:
         return False
-    orders = np.array(list(permutations(range(frequent.size))))
-    distances = np.abs(expected[orders] - shares).max(axis=1)
-    is_near = distances <= _MUCH_NEARER * float(np.abs(expected - shares).max())
-    fitting = int((is_near & _agree(expected[orders], shares, rows)).sum())
-    return 0 < fitting <= frequent.size
+    expected, counts = before[frequent] / before[frequent].sum(), now[frequent]
+    shares = counts / counts.sum()
+    orders = [expected[list(order)] for order in permutations(range(frequent.size))]
+    misfits = np.array([_measure_misfit(order, counts) for order in orders])
+    best = float(misfits.min())
+    rivals = [_measure_misfit(rival, counts) for rival in _list_scaled(expected, shares)]
+    is_other = misfits[0] >= best + _UNLIKE and min(rivals) >= best + _MARGIN_OF_MIX
+    fitting = int((misfits <= best + _MARGIN).sum())
+    return _fits(best, expected) and is_other and fitting <= frequent.size
 
 
-def _merge(before: Floats, lost: int, place: int) -> Floats:
-    """Return the shares once the category `lost` counts as another."""
-    merged = before.copy()
-    merged[place] += merged[lost]
-    merged[lost] = 0
-    return merged
+def _list_scaled(before: Floats, shares: Floats) -> Iterator[Floats]:
+    """Yield the shares if one category alone had changed, with the others in proportion."""
+    for place in range(before.size):
+        yield _scale(before, place, float(shares[place]))
 
 
-def _agree(expected: Floats, shares: Floats, rows: int) -> NDArray[np.bool_]:
-    """Whether all shares of a row differ by no more than chance plus one in a hundred rows."""
-    limits = _DEVIATIONS * np.sqrt(expected * (1 - expected) / rows) + _OFFSET
-    agreeing: NDArray[np.bool_] = np.all(np.abs(shares - expected) <= limits, axis=-1)
-    return agreeing
+def _scale(before: Floats, place: int, share: float) -> Floats:
+    """Return the shares once a category has this share, and the others keep their proportions."""
+    others = max(1 - float(before[place]), np.finfo(float).tiny)
+    scaled: Floats = before * (1 - share) / others
+    scaled[place] = share
+    return scaled
+
+
+def _move(before: Floats, place: int, target: int, share: float | None = None) -> Floats:
+    """Return the shares once a share of the rows, by default all of a category, is in another."""
+    moved = before.copy()
+    share = float(before[place]) if share is None else share
+    moved[place] -= share
+    moved[target] += share
+    return moved
+
+
+def _measure_misfit(expected: Floats, now: Counts) -> float:
+    """Return Pearson's chi-square of counts; shares without rows count as half a row."""
+    rows = max(int(now.sum()), 1)
+    gaps = now / rows - expected
+    size = min(rows, _MOST_ROWS)
+    return float(size * (gaps**2 / np.maximum(expected, 0.5 / size)).sum())
+
+
+def _fits(misfit: float, shares: Floats) -> bool:
+    """Whether chance explains a misfit of the categories with these shares."""
+    freedom = np.array([max(np.count_nonzero(shares) - 2.0, 1.0)])
+    return misfit <= float(freedom[0] * chi_square_scale(freedom, _DEVIATIONS)[0])

@@ -67,3 +67,35 @@ def test_a_move_between_categories_is_told_only_beside_others_that_stayed() -> N
     move = find_moved_share(before, np.array([300, 300, 150, 150, 100, 0]))
     assert move is not None
     assert (move.place, move.target) == (0, 1)
+
+
+MIXES = np.array([0.3, 0.25, 0.2, 0.12, 0.08, 0.05])
+
+
+@pytest.mark.parametrize("shares", [MIXES, np.array([0.7, 0.3]), np.array([0.5, 0.3, 0.2])])
+@pytest.mark.parametrize("factor", [0.0, 0.4, 1.6])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_category_that_is_rarer_or_more_frequent_by_itself_is_no_fault(
+    shares: np.ndarray, factor: float, place: int
+) -> None:
+    """A source that ends or grows leaves the proportions of the others as they are."""
+    traffic = np.append(shares, 0.0)
+    traffic[place] *= factor
+    for seed in range(3):
+        now = np.random.default_rng(seed).multinomial(512, traffic / traffic.sum())
+        assert not are_merged(shares, now[:-1])
+        assert not are_exchanged(shares, now[:-1])
+        assert find_moved_share(np.append(shares, 0.0), now) is None
+
+
+@pytest.mark.parametrize("shares", [MIXES, np.array([0.7, 0.3])])
+def test_a_new_category_beside_the_known_ones_is_no_renamed_one(shares: np.ndarray) -> None:
+    """Each known one is rarer in proportion, and none by all of the new rows."""
+    now = np.random.default_rng(3).multinomial(1_000, [*(0.85 * shares), 0.15])
+    assert find_moved_share(np.append(shares, 0.0), now) is None
+    renamed = np.append(shares, 0.0)
+    renamed[[1, -1]] = shares[1] / 2
+    now = np.random.default_rng(3).multinomial(1_000, renamed)
+    move = find_moved_share(np.append(shares, 0.0), now)
+    assert move is not None
+    assert (move.place, move.target) == (1, shares.size)

@@ -38,9 +38,10 @@ def describe_few(
     if factor is not None and is_scaled and _fits_exactly(before * factor, now, rows=rows):
         is_known = round_factor(factor) in KNOWN
         text = f"multiplied by {short(factor)}"
-        return NumberChange("scaled", describe_factor(factor, traits) if is_known else text)
+        words = describe_factor(factor, traits) if is_known else text
+        return NumberChange("scaled", words, amount=factor)
     if moved and _fits_exactly(before + moved, now, rows=rows):
-        return NumberChange("shifted", f"moved by {signed(moved)}")
+        return NumberChange("shifted", f"moved by {signed(moved)}", amount=moved)
     return None
 
 

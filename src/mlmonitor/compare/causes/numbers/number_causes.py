@@ -12,7 +12,11 @@ from mlmonitor.compare.causes.common_cause import UNKNOWN_ADVICE, CommonCause, j
 from mlmonitor.compare.causes.numbers.change_fits import join_rows
 from mlmonitor.compare.causes.numbers.few_values import describe_few
 from mlmonitor.compare.causes.numbers.mixtures import measure_point
-from mlmonitor.compare.causes.numbers.number_changes import describe_change, describe_spread
+from mlmonitor.compare.causes.numbers.number_changes import (
+    describe_change,
+    describe_spread,
+    has_same_change,
+)
 from mlmonitor.compare.causes.numbers.number_words import FieldTraits, NumberChange
 from mlmonitor.compare.causes.numbers.swaps import (
     RANKS,
@@ -156,18 +160,21 @@ def _describe_features(
     fine = shown.shapes.digests.quantile(_FINE_RANKS)
     changes: list[tuple[str, NumberChange]] = []
     can_be_whole = _is_undiluted(shown)
-    for number, (place, entry, rows, worth) in enumerate(features):
+    for place, entry, rows, worth in features[:_MOST_SEARCHED]:
         before, traits = _read_quantiles(entry, _FINE_RANKS), _read_traits(entry)
         change = describe_few(before, fine[place], traits, rows=rows) or describe_change(
-            before,
-            fine[place],
-            traits,
-            rows=worth,
-            can_be_whole=can_be_whole,
-            can_be_part=number < _MOST_SEARCHED,
+            before, fine[place], traits, rows=worth, can_be_whole=can_be_whole
         )
         yield_gil()
         changes += [] if change is None else [(entry.name, change)]
+    if changes and can_be_whole:
+        changes += [
+            (entry.name, changes[0][1])
+            for place, entry, _, worth in features[_MOST_SEARCHED:]
+            if has_same_change(
+                _read_quantiles(entry, _FINE_RANKS), fine[place], changes[0][1], rows=worth
+            )
+        ]
     return changes
 
 

@@ -79,13 +79,11 @@ def describe_change(
     *,
     rows: float = MOST_ROWS,
     can_be_whole: bool = True,
-    can_be_part: bool = True,
 ) -> NumberChange | None:
     """Describe the factor, sign or shift of all values or of a share of them, if one is evident.
 
     before, now: quantiles at evenly spaced ranks from 0 to 1. rows: those of both sides, see
-    `join_rows`. can_be_whole: whether all rows behind `now` arrived since the change.
-    can_be_part: whether to look for a part, which takes longer. A factor is
+    `join_rows`. can_be_whole: whether all rows behind `now` arrived since the change. A factor is
     only named if no shift fits as well, and a part only if no other mean and spread of all values
     does.
     """
@@ -99,10 +97,24 @@ def describe_change(
         return None
     spread = float(high - low)
     wholes = _list_wholes(quantiles, spread, traits)
-    parts = _list_parts(quantiles, spread, traits) if can_be_part else []
+    parts = _list_parts(quantiles, spread, traits)
     if can_be_whole and any(whole.fits for whole in wholes):
         return _describe_whole(quantiles, wholes, parts, traits)
-    return _describe_part(quantiles, wholes, parts, traits) if parts else None
+    return _describe_part(quantiles, wholes, parts, traits)
+
+
+def has_same_change(before: Floats, now: Floats, change: NumberChange, *, rows: float) -> bool:
+    """Whether all values of a further field changed by the amount that those of another did.
+
+    Parameters as for `describe_change`, at a small part of its price.
+    """
+    if not np.isfinite([change.amount, *now]).all() or before[0] == before[-1]:
+        return False
+    quantiles = Quantiles(before[1:-1], now[1:-1], rows)
+    around = change.amount * np.linspace(0.9, 1.1, 21)
+    is_factor = change.cause == "scaled"
+    rank = quantiles.rank_scaled if is_factor else quantiles.rank_shifted
+    return float(quantiles.measure_misfit(rank(around)).min()) <= FITS
 
 
 def describe_spread(before: Floats, now: Floats, *, rows: float) -> str | None:
@@ -184,7 +196,7 @@ def _describe_whole(
         return _describe_either(best, rival)
     if best.is_known or _would_show_half(quantiles, best):
         words = describe_factor(amount, traits) if is_factor else _describe_shift(best, traits)
-        return NumberChange("scaled" if is_factor else "shifted", words)
+        return NumberChange("scaled" if is_factor else "shifted", words, amount=amount)
     words = describe_overall(amount) if is_factor else f"{describe_amount(amount)} overall"
     return NumberChange("unknown", words)
 

@@ -2,6 +2,8 @@
 
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from mlmonitor.compare.incidents.incident import Cause
 from mlmonitor.formatting import short, signed
 
@@ -28,12 +30,14 @@ class FieldTraits(NamedTuple):
 class NumberChange(NamedTuple):
     """How values of one field changed, in words that follow its name, and which share of them.
 
-    cause: `unknown` if the words describe the values, and several causes explain them.
+    cause: `unknown` if the words describe the values, and several causes explain them. amount: the
+    factor or amount by which the values changed, if that is known.
     """
 
     cause: Cause
     description: str
     share: float = 1.0
+    amount: float = np.nan
 
 
 NO_TRAITS: Final = FieldTraits()
