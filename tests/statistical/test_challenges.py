@@ -29,6 +29,25 @@ def draw_heavy_tails(rng: np.random.Generator, rows: int) -> tuple[Floats, Float
     return rng.standard_t(4, rows), rng.standard_t(4, rows)
 
 
+def test_equal_models_are_hardly_ever_decided_on_rows_of_groups() -> None:
+    """Ten rows of a customer have one loss each; counted as independent, most would be decided."""
+    rng = np.random.default_rng(13)
+    decided = {True: 0, False: 0}
+    for _ in range(30):
+        for has_groups in decided:
+            challenge = Challenge("equal", alpha=ALPHA)
+            for look in range(6):
+                customers = np.repeat(np.arange(100) + 100 * look, 10)
+                champion, challenger = np.repeat(rng.exponential(size=(2, 100)), 10, axis=1)
+                groups = customers if has_groups else None
+                challenge.record_outcomes(
+                    np.zeros(1_000), champion=champion, challenger=challenger, groups=groups
+                )
+            decided[has_groups] += challenge.status().decision != "undecided"
+    assert decided[True] <= binom.ppf(0.999, 30, ALPHA)
+    assert decided[False] > decided[True]
+
+
 def count_decisions(draw: Draw, *, streams: int, looks: int, rows: int, is_canary: bool) -> int:
     """How many streams of equal models are ever decided, read after every few labels."""
     rng = np.random.default_rng(11)

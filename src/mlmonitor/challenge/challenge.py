@@ -6,7 +6,7 @@ from time import time
 from typing import Any
 
 from mlmonitor.capture.guard import Guard
-from mlmonitor.capture.host.challenger_entries import check_rows, count_predictions
+from mlmonitor.capture.host.challenger_entries import check_rows, copy_groups, count_predictions
 from mlmonitor.capture.host.label_entries import copy_column, copy_ids, copy_labels
 from mlmonitor.capture.host.results import extract_prediction
 from mlmonitor.capture.outputs import OutputKind, Outputs
@@ -67,6 +67,7 @@ class Challenge:
         champion: Any = None,
         challenger: Any = None,
         ids: Sequence[object] | object | None = None,
+        groups: Any = None,
         output: OutputKind = "value",
         names: Sequence[object] = (),
     ) -> None:
@@ -74,13 +75,16 @@ class Challenge:
 
         champion, challenger: one prediction or a column of them, or scores of several classes: a
         matrix, a frame, or columns by class. ids: one a row, for later labels, and to pair models
-        that are recorded in different calls. output, names: as in `Monitor.record`, for scores.
+        that are recorded in different calls. groups: one a row, such as the customer, if rows of a
+        group depend on each other; they then count as fewer labels. output, names: as in
+        `Monitor.record`, for scores.
         """
         with self._guard, self._lock:
             identities = None if ids is None else copy_ids(ids)
             rows = None if identities is None else len(identities)
             sides = _read_sides((champion, challenger), Outputs.named(output, names), rows)
-            self._state.ingest(sides, identities or (), now=time())
+            named = copy_groups(groups)
+            self._state.ingest(sides, identities or (), now=time(), groups=named)
 
     def label(self, prediction_id: object, actual: Any) -> None:
         """Report the actual of one prediction, or of several. Never raises."""
@@ -93,6 +97,7 @@ class Challenge:
         *,
         champion: Any = None,
         challenger: Any = None,
+        groups: Any = None,
         output: OutputKind = "value",
         names: Sequence[object] = (),
     ) -> None:
@@ -101,7 +106,7 @@ class Challenge:
             several = hasattr(actuals, "__len__") and not isinstance(actuals, str | bytes)
             column = copy_column(actuals if several else [actuals])
             sides = _read_sides((champion, challenger), Outputs.named(output, names), None)
-            self._state.ingest_pairs(sides, column)
+            self._state.ingest_pairs(sides, column, copy_groups(groups))
 
     def status(self) -> ChallengeStatus:
         """Return the comparison so far; it may be read at any time."""

@@ -10,9 +10,9 @@ from mlmonitor.capture.guard import Guard
 from mlmonitor.capture.host.challenger_entries import ChallengerEntry
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.read.rows import Rows
-from mlmonitor.challenge.challenge_state import ChallengeState
+from mlmonitor.challenge.challenge_state import ChallengeState, Side
 from mlmonitor.challenge.challenge_status import ChallengeStatus
-from mlmonitor.challenge.pair_losses import read_predictions
+from mlmonitor.challenge.pair_losses import OutputColumns, read_predictions
 from mlmonitor.records import Challenger, Mask
 from mlmonitor.reference.reference import Reference
 
@@ -28,6 +28,7 @@ class ChallengeSet:
         challengers: Sequence[Challenger],
         *,
         champion: str,
+        groups: str | None = None,
         reference: Reference | None = None,
     ) -> None:
         self._states: dict[str, tuple[ChallengeState, Guard]] = {}
@@ -38,6 +39,7 @@ class ChallengeSet:
                     ChallengeState(name, _complete(options, reference)),
                     Guard(),
                 )
+        self._groups = groups
         self._announced: set[str] = set()
 
     def __bool__(self) -> bool:
@@ -53,11 +55,11 @@ class ChallengeSet:
 
         is_counted: False for rows that were added before their ids were known.
         """
+        groups = None if self._groups is None else rows.features.column(self._groups)
+        sides: dict[Side, OutputColumns] = {"champion": rows.predictions}
         for state, guard in self._states.values():
             with guard:
-                state.ingest(
-                    {"champion": rows.predictions}, rows.ids, now=now, is_counted=is_counted
-                )
+                state.ingest(sides, rows.ids, now=now, groups=groups, is_counted=is_counted)
 
     def ingest(self, entries: Sequence[ChallengerEntry], *, now: float) -> None:
         """Add predictions of challengers; those of a version that is none here are ignored."""
@@ -67,7 +69,8 @@ class ChallengeSet:
                 with guard:
                     rows = len(entry.ids)
                     columns = read_predictions(entry.predictions, entry.outputs, rows)
-                    state.ingest({"challenger": columns}, entry.ids, now=now)
+                    own: dict[Side, OutputColumns] = {"challenger": columns}
+                    state.ingest(own, entry.ids, now=now, groups=entry.groups)
 
     def ingest_labels(self, entries: Sequence[LabelEntry]) -> None:
         """Add labels; the prediction of one may still follow until the next call."""

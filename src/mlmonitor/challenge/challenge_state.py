@@ -5,7 +5,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from mlmonitor.buffer.id_index import list_texts_and_rows
+from mlmonitor.aggregate.sketches.group_sizes import Hashes, hash_row_groups
+from mlmonitor.buffer.id_index import hash_ids, list_texts_and_rows
 from mlmonitor.buffer.pending import (
     IS_MISSING,
     IS_UNREADABLE,
@@ -20,9 +21,9 @@ from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.entry import Ids
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.values import Values
-from mlmonitor.challenge.challenge_status import ChallengeStatus, Decision, PairBasis
+from mlmonitor.challenge.challenge_status import ChallengeStatus
+from mlmonitor.challenge.loss_comparison import LossComparison
 from mlmonitor.challenge.pair_losses import OutputColumns, PairLosses
-from mlmonitor.challenge.running_sums import RunningMean, bound_mean, subtract_means, weigh_mean
 from mlmonitor.challenge.score_comparison import ScoreComparison
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import Challenger, Floats, Mask
@@ -30,8 +31,7 @@ from mlmonitor.records import Challenger, Floats, Mask
 Side = Literal["champion", "challenger"]
 SIDES: Final[tuple[Side, Side]] = ("champion", "challenger")
 
-_LEAST_LABELS = 100
-"""Below this number a normal law of the mean is not a good approximation."""
+_GROUP = "group"
 
 
 class ChallengeState:
@@ -45,17 +45,15 @@ class ChallengeState:
         self.name: str = name
         self._options, self._losses = options, PairLosses(options)
         self._pending = Pending(int(options.pending_predictions))
-        self._paired = RunningMean()
-        self._sides = RunningMean(), RunningMean()
+        self._compared = LossComparison(margin=options.margin, alpha=options.alpha)
         self._scores = ScoreComparison()
         self._unusable = [0, 0]
-        self._decision: Decision = "undecided"
-        self._decided_after: int | None = None
+        self._alone = 0  # rows without a group so far
 
     @property
     def is_decided(self) -> bool:
         """Whether one of the models has won."""
-        return self._decision != "undecided"
+        return self._compared.is_decided
 
     @property
     def memory_bytes(self) -> int:
@@ -68,11 +66,13 @@ class ChallengeState:
         ids: Sequence[Ids | None] = (),
         *,
         now: float,
+        groups: Values | None = None,
         is_counted: bool = True,
     ) -> None:
         """Add predictions of one model, or of both for the same rows.
 
-        is_counted: whether the predictions are new, and not only their ids.
+        groups: those of the rows, if they depend on each other. is_counted: whether the predictions
+        are new, and not only their ids.
 
         Raises:
             SchemaError: both models made predictions, but not for as many rows.
@@ -84,11 +84,15 @@ class ChallengeState:
             self._scores.update(self._summarise(predictions), has_classes=self._losses.has_classes)
         texts, rows = list_texts_and_rows(ids)
         newest = {text: row for text, row in zip(texts, rows.tolist(), strict=True) if text}
+        hashes = self._hash(groups, predictions.shape[1])
         if newest:
             places = np.fromiter(newest.values(), np.int64, len(newest))
-            self._keep(list(newest), predictions[:, places], now)
+            own_groups = None if hashes is None else hashes[places]
+            self._keep(list(newest), predictions[:, places], own_groups, now)
 
-    def ingest_pairs(self, sides: Mapping[Side, OutputColumns], actuals: Values) -> None:
+    def ingest_pairs(
+        self, sides: Mapping[Side, OutputColumns], actuals: Values, groups: Values | None = None
+    ) -> None:
         """Add predictions together with their actuals.
 
         Raises:
@@ -106,7 +110,28 @@ class ChallengeState:
             )
         self._scores.update(self._summarise(predictions), has_classes=self._losses.has_classes)
         self._pending.counts[LabelStatus.MATCHED] += int(np.isfinite(actual).sum())
-        self._compare_losses(predictions, actual, np.ones((2, rows), np.bool_))
+        hashes = self._hash(groups, rows)
+        if hashes is None:  # each row is a group of its own
+            hashes, alone = hash_row_groups(np.full(rows, np.nan), alone_before=self._alone)
+            self._alone += alone
+        self._compare_losses(predictions, actual, np.ones((2, rows), np.bool_), hashes)
+
+    def _hash(self, groups: Values | None, rows: int) -> Hashes | None:
+        """Return the hash of each row's group, or None if none is named.
+
+        Raises:
+            SchemaError: there is not one group for each row.
+        """
+        if groups is None:
+            return None
+        if len(groups) != rows:
+            raise SchemaError(
+                f"groups: expected one for each of the {rows} rows, got {len(groups)}"
+            )
+        self._compared.groups.begin()
+        hashes, alone = hash_row_groups(groups, alone_before=self._alone)
+        self._alone += alone
+        return hashes
 
     def _begin(self, sides: Mapping[Side, OutputColumns]) -> bool:
         """Whether it is decided what is compared; calls that failed before say nothing."""
@@ -127,7 +152,9 @@ class ChallengeState:
         """Return `[2, rows]`: the number or the class of each prediction."""
         return np.stack([self._losses.summarise(numbers) for numbers in predictions])
 
-    def _keep(self, texts: list[str], predictions: Floats, now: float) -> None:
+    def _keep(
+        self, texts: list[str], predictions: Floats, groups: Hashes | None, now: float
+    ) -> None:
         """Keep predictions under their ids, beside those of the other model."""
         recalled = self._pending.recall(texts)
         is_new = np.ones(len(texts), np.bool_)
@@ -135,10 +162,15 @@ class ChallengeState:
         if is_new.any():
             new = [text for text, new in zip(texts, is_new.tolist(), strict=True) if new]
             columns = self._to_columns(predictions[:, is_new])
-            self._pending.add_columns(dict.fromkeys(columns, "f8"))
+            self._pending.add_columns(dict.fromkeys(columns, "f8") | {_GROUP: "u8"})
+            # A row without a group is one of its own.
+            columns[_GROUP] = hash_ids(new, len(new)) if groups is None else groups[is_new]
             self._pending.remember(new, columns, np.full(len(new), now))
         if recalled.rows.size:
             stored = [texts[row] for row in recalled.rows.tolist()]
+            if groups is not None:
+                recalled.columns[_GROUP][:] = groups[recalled.rows]
+                self._pending.amend(stored, {_GROUP: recalled.columns[_GROUP]})
             self._complete(stored, predictions[:, recalled.rows], recalled)
 
     def _complete(self, texts: Sequence[str], predictions: Floats, recalled: Recalled) -> None:
@@ -154,7 +186,8 @@ class ChallengeState:
         is_late = is_added.any(axis=0) & recalled.is_labelled
         if is_late.any():
             actual = recalled.columns["actual"].view(np.float64)[is_late]
-            self._compare_losses(after[:, is_late], actual, is_added[:, is_late])
+            groups = recalled.columns[_GROUP][is_late]
+            self._compare_losses(after[:, is_late], actual, is_added[:, is_late], groups)
 
     def _to_columns(self, predictions: Floats) -> dict[str, Column]:
         return {
@@ -194,79 +227,38 @@ class ChallengeState:
             columns = {n: column[matches.is_read] for n, column in matches.columns.items()}
             predictions = self._from_columns(columns)
             is_new = np.ones(predictions.shape[:2], np.bool_)
-            self._compare_losses(predictions, read[matches.rows[matches.is_read]], is_new)
+            actual = read[matches.rows[matches.is_read]]
+            self._compare_losses(predictions, actual, is_new, columns[_GROUP])
 
-    def _compare_losses(self, predictions: Floats, actual: Floats, is_new: Mask) -> None:
+    def _compare_losses(
+        self, predictions: Floats, actual: Floats, is_new: Mask, groups: Hashes
+    ) -> None:
         """Add the losses of some rows. is_new: `[2, rows]`, those that are not counted yet."""
         losses = np.stack([self._losses.measure(numbers, actual) for numbers in predictions])
         is_given = _mark_given(predictions)
         for side, values in enumerate(losses):
-            self._sides[side].update(values[is_new[side]])
             is_unusable = is_new[side] & is_given[side] & np.isnan(values) & ~np.isnan(actual)
             self._unusable[side] += int(np.count_nonzero(is_unusable))
-        self._paired.update(losses[1] - losses[0])
-        self._decide()
-
-    def _find_basis(self) -> PairBasis:
-        """Rows of both models count if they are most of the challenger's: it is in shadow then."""
-        champion, challenger = (side.count for side in self._sides)
-        if self._paired.count and 2 * self._paired.count >= challenger:
-            return "paired"
-        return "unpaired" if champion and challenger else "none"
-
-    def _subtract(self, basis: PairBasis) -> tuple[float, float, float, int]:
-        """Return the difference of the mean losses: value, variance, rows of one sample, count."""
-        champion, challenger = self._sides
-        spare = 1.0
-        if not self._losses.has_codes:
-            squares = [side.mean_square for side in self._sides if side.count]
-            spare = float(np.mean(squares)) if squares else 1.0
-        if basis == "paired":
-            count = self._paired.count
-            return self._paired.mean, self._paired.error_variance(spare), count, count
-        count = min(champion.count, challenger.count)
-        return *subtract_means(challenger, champion, spare), count
-
-    def _decide(self) -> None:
-        """Decide once; the probability of a decision without a difference is at most `alpha`."""
-        value, variance, rows, count = self._subtract(self._find_basis())
-        if self.is_decided or count < _LEAST_LABELS:
-            return
-        bounds = bound_mean(value, variance, rows, count, self._options.alpha)
-        is_better = bounds.high < -self._options.margin
-        if is_better or bounds.low > -self._options.margin:
-            self._decision = "challenger" if is_better else "champion"
-            self._decided_after = count
+        self._compared.update(losses, is_new, groups, are_errors=self._losses.has_codes)
 
     def status(self, *, invalid: int = 0, last_error: str | None = None) -> ChallengeStatus:
         """Return the comparison so far; calls that could not be read are counted elsewhere."""
-        alpha, margin = self._options.alpha, self._options.margin
-        basis = self._find_basis()
-        value, variance, rows, count = self._subtract(basis)
         counts = {status.value: number for status, number in self._pending.counts.items()}
         waiting = {"waiting": len(self._pending), "evicted": self._pending.evicted}
         return ChallengeStatus(
             name=self.name,
-            decision=self._decision,
-            decided_after=self._decided_after,
             loss=self._losses.name,
-            difference=bound_mean(value, variance, rows, count, alpha),
-            log10_e_value=0.0
-            if count < _LEAST_LABELS
-            else weigh_mean(value + margin, variance, rows),
-            basis=basis,
-            champion=self._sides[0].estimate(alpha),
-            challenger=self._sides[1].estimate(alpha),
-            score_difference=self._scores.subtract(alpha),
+            score_difference=self._scores.subtract(self._options.alpha),
             score_psi=self._scores.distance(),
             has_classes=self._losses.has_classes,
-            margin=margin,
-            alpha=alpha,
+            margin=self._options.margin,
+            alpha=self._options.alpha,
             rows=self._scores.rows,
             labels=counts | waiting,
             unusable=dict(zip(SIDES, self._unusable, strict=True)),
             invalid=invalid,
             last_error=last_error,
+            **self._compared.summarise()._asdict(),
         )
 
 

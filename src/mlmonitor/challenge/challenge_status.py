@@ -20,7 +20,8 @@ class ChallengeStatus:
     decision: `challenger` once its loss is lower by more than the margin, `champion` once it is
     not, `undecided` before; it is never taken back. decided_after: the labels that it took.
     loss: its name; None before the first prediction. difference: the challenger's mean loss minus
-    the champion's, with a confidence sequence. log10_e_value: how strongly all labels so far
+    the champion's, with a confidence sequence. effective_labels: how many independent labels it is
+    worth, if rows have groups. log10_e_value: how strongly all labels so far
     indicate that the difference is not exactly the margin. basis: of the difference, `paired` if
     both models predicted the same rows. champion, challenger: their mean losses.
     score_difference: the challenger's mean prediction minus the champion's; with `has_classes`,
@@ -36,6 +37,7 @@ class ChallengeStatus:
     decided_after: int | None
     loss: str | None
     difference: Estimate
+    effective_labels: float
     log10_e_value: float
     basis: PairBasis
     champion: Estimate
@@ -65,6 +67,7 @@ class ChallengeStatus:
             lines.append(
                 f"  {self.loss} loss of the challenger minus that of the champion, {self.basis}: "
                 f"{show_interval(self.difference)} over {amount(self.difference.count, 'label')}"
+                f"{self._describe_worth()}"
             )
             lines.append(
                 f"  champion {short(self.champion.value)}, challenger "
@@ -83,6 +86,11 @@ class ChallengeStatus:
             [f"  predictions without a loss: {join_counts(unusable, most=2)}"] if unusable else []
         )
         return [*lines, f"  last error: {self.last_error}"] if self.last_error else lines
+
+    def _describe_worth(self) -> str:
+        if not self.effective_labels < 0.995 * self.difference.count:
+            return ""
+        return f" that count as {self.effective_labels:,.0f}"
 
     @property
     def summary(self) -> str:

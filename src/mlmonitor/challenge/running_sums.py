@@ -44,19 +44,20 @@ class RunningMean:
             offset = self._total / self.count
             return max(self._squares / self.count - offset * offset, 0.0)
 
-    def error_variance(self, spare: float = 0.0) -> float:
+    def error_variance(self, spare: float = 0.0, effect: float = 1.0) -> float:
         """Return the variance of the mean; infinite below two values.
 
         spare: the square of one more value, as if it was still to be seen. Without it a mean of
-        values that are all equal so far would count as exact.
+        values that are all equal so far would count as exact. effect: how many rows count as one.
         """
         if self.count < 2:
             return np.inf
-        return self._compute_variance() / (self.count - 1) + spare / self.count**2
+        return effect * (self._compute_variance() / (self.count - 1) + spare / self.count**2)
 
-    def estimate(self, alpha: float) -> Estimate:
+    def estimate(self, alpha: float, effect: float = 1.0) -> Estimate:
         """Return the mean with a confidence sequence: it may be read at any time."""
-        return bound_mean(self.mean, self.error_variance(), self.count, self.count, alpha)
+        variance, rows = self.error_variance(effect=effect), self.count / effect
+        return bound_mean(self.mean, variance, rows, self.count, alpha)
 
 
 def bound_mean(mean: float, variance: float, rows: float, count: int, alpha: float) -> Estimate:
@@ -79,11 +80,14 @@ def weigh_mean(mean: float, variance: float, rows: float) -> float:
 
 
 def subtract_means(
-    first: RunningMean, second: RunningMean, spare: float = 0.0
+    first: RunningMean,
+    second: RunningMean,
+    spare: float = 0.0,
+    effects: tuple[float, float] = (1.0, 1.0),
 ) -> tuple[float, float, float]:
     """Return the first mean minus the second, of different rows: value, variance, and rows."""
     if not (first.count and second.count):
         return NAN, np.inf, 0.0
-    rows = first.count * second.count / (first.count + second.count)
-    variance = first.error_variance(spare) + second.error_variance(spare)
-    return first.mean - second.mean, variance, rows
+    own, other = first.count / effects[0], second.count / effects[1]
+    variance = first.error_variance(spare, effects[0]) + second.error_variance(spare, effects[1])
+    return first.mean - second.mean, variance, own * other / (own + other)

@@ -160,6 +160,7 @@ class Recording:
         predictions: Any,
         *,
         ids: Sequence[object] | object,
+        groups: Any = None,
         output: OutputKind = "value",
         names: Sequence[object] = (),
     ) -> None:
@@ -170,6 +171,7 @@ class Recording:
         canary it predicts other rows, which are recorded here alone: use ids of their own.
         `label` reports the actuals of both.
         version: that of a `Challenger`. predictions: one, or one for each id. ids: one, or many.
+        groups: of the rows of a canary, one each, if the monitor has `groups`.
         output, names: as in `record`. Never raises: `status().last_error` names a mistake, and
         predictions without room are counted in `status().dropped`; a process that uses `record`
         makes room for them.
@@ -178,7 +180,7 @@ class Recording:
             with self._inbox.guard:
                 check_version(version, self._identity.declared.challengers)
                 outputs = Outputs.named(output, names)
-                entry = copy_challenger(version, predictions, ids, outputs)
+                entry = copy_challenger(version, predictions, ids, outputs, groups)
                 self._worker.hand_over_challenger(entry)
 
     @property

@@ -12,6 +12,7 @@ from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
+from mlmonitor.compare.drift.row_dependence import find_group_column
 from mlmonitor.compare.estimated.estimator import estimates_by_period
 from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.compare.model_state import ModelState
@@ -247,7 +248,8 @@ def _begin_challenges(identity: Identity, reference: Reference | None) -> "Chall
     with hold_forks():
         from mlmonitor.challenge.challenge_set import ChallengeSet
 
-    return ChallengeSet(challengers, champion=identity.version, reference=reference)
+    groups = find_group_column(reference, identity.declared.groups)
+    return ChallengeSet(challengers, champion=identity.version, groups=groups, reference=reference)
 
 
 def split_labels(

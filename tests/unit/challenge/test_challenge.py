@@ -118,21 +118,6 @@ def test_classes_are_compared_by_their_errors_and_by_their_agreement() -> None:
     assert truths.status().challenger.value == pytest.approx(1 / 3)
 
 
-def test_the_log_loss_equals_scikit_learns() -> None:
-    """For the probability of class 1; an impossible probability does not count."""
-    from sklearn.metrics import log_loss
-
-    rng = np.random.default_rng(6)
-    chance = rng.uniform(0.05, 0.95, 500)
-    actual = (rng.random(500) < chance).astype(int)
-    challenge = Challenge("log", loss="log")
-    challenge.record_outcomes(
-        [*actual, 1], champion=[*chance, 1.5], challenger=[*(chance / 2), 0.5]
-    )
-    assert challenge.status().champion.value == pytest.approx(log_loss(actual, chance))
-    assert challenge.status().champion.count == 500
-
-
 def test_a_loss_of_your_own_is_a_function_of_two_arrays() -> None:
     """One that raises is counted and named; nothing else is lost."""
     challenge = Challenge("own", loss=lambda predicted, actual: np.maximum(actual - predicted, 0))
@@ -157,8 +142,9 @@ def test_a_loss_of_your_own_is_a_function_of_two_arrays() -> None:
         lambda c: c.label(["a", "b"], [1.0]),
         lambda c: c.record_outcomes([1.0], champion=[1.0, 2.0]),
         lambda c: c.record_outcomes([1.0]),
+        lambda c: c.record_outcomes([1.0, 2.0], champion=[1.0, 2.0], groups=["a"]),
     ],
-    ids=["neither", "lengths", "ids", "labels", "outcomes", "no predictions"],
+    ids=["neither", "lengths", "ids", "labels", "outcomes", "no predictions", "groups"],
 )
 def test_mistakes_are_counted_and_never_raised(call: Any) -> None:
     """The comparison goes on."""
@@ -276,6 +262,39 @@ def test_several_outputs_without_classes_are_refused() -> None:
     challenge = Challenge("m")
     challenge.record(champion={"low": [1.0], "high": [2.0]}, ids=["a"])
     assert "declare classes=, or record one of them" in (errors(challenge) or "")
+
+
+def report(challenge: Challenge, how: str, losses: tuple[Floats, Floats], groups: Any) -> None:
+    """Report rows whose actual is 0, so that the predictions are the losses."""
+    rows = len(losses[0])
+    actual, ids = np.zeros(rows), [f"r{row}" for row in range(rows)]
+    if how == "pairs":
+        challenge.record_outcomes(actual, champion=losses[0], challenger=losses[1], groups=groups)
+    elif how == "shadow":
+        challenge.record(champion=losses[0], ids=ids, groups=groups)
+        challenge.label(ids, actual)
+        challenge.record(challenger=losses[1], ids=ids)
+    else:
+        challenge.record_outcomes(actual, champion=losses[0], groups=groups)
+        challenge.record_outcomes(actual, challenger=losses[1], groups=groups)
+
+
+@pytest.mark.parametrize("how", ["pairs", "shadow", "canary"])
+def test_rows_of_a_group_that_are_alike_count_as_one_label(how: str) -> None:
+    """As the first row of each group would alone."""
+    rng = np.random.default_rng(10)
+    groups = np.repeat(np.arange(150), 10).astype(str)
+    champion, challenger = np.repeat(rng.exponential(size=(2, 150)), 10, axis=1)
+    grouped, single = Challenge("grouped"), Challenge("single")
+    report(grouped, how, (champion, challenger), groups)
+    report(single, how, (champion[::10], challenger[::10]), None)
+    status, expected = grouped.status(), single.status()
+    assert (status.last_error, status.difference.count) == (None, 1_500)
+    assert status.difference.value == pytest.approx(expected.difference.value)
+    width = status.difference.high - status.difference.low
+    assert width == pytest.approx(expected.difference.high - expected.difference.low, rel=0.1)
+    assert status.effective_labels == pytest.approx(150, rel=0.15)
+    assert "1,500 labels that count as 1" in str(status)
 
 
 def test_labels_by_id_count_once_and_unknown_ones_are_counted() -> None:

@@ -159,6 +159,27 @@ def test_the_reference_decides_the_loss_of_a_classifier_if_none_is_declared(
     assert (result.loss, result.champion.count, result.last_error) == (loss, ROWS, None)
 
 
+def test_a_challenge_counts_the_groups_of_the_monitor() -> None:
+    """Ten equal rows of a customer are one label; those of a canary are named with its rows."""
+    columns = {"x": X, "customer": np.arange(ROWS) // 10}
+    options: dict[str, Any] = {"predictions": WORSE, "actuals": ACTUAL, "groups": "customer"}
+    reference = Reference.fit(columns, thresholds="asymptotic", **options)
+    one, other = np.repeat(RNG.exponential(size=(2, ROWS // 10)), 10, axis=1)
+    with begin(Challenger("8"), Challenger("9"), reference=reference) as monitor:
+        monitor.record(columns, one, ids=IDS)
+        monitor.record_challenger("8", other, ids=IDS)
+        own = [f"canary {row}" for row in range(ROWS)]
+        monitor.record_challenger("9", other, ids=own, groups=columns["customer"])
+        monitor.label([*IDS, *own], np.zeros(2 * ROWS))
+        results = monitor.status().challenges
+    assert {version: result.last_error for version, result in results.items()} == {
+        "8": None,
+        "9": None,
+    }
+    for result in results.values():
+        assert result.effective_labels == pytest.approx(ROWS / 10, rel=0.15)
+
+
 def test_a_challenge_is_exported_and_announced_once(exporter: InMemoryExporter) -> None:
     """The difference with its interval, the evidence, the decision, and what was counted."""
     decided: list[ChallengeStatus] = []

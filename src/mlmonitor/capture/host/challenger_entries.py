@@ -3,24 +3,30 @@
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any, NamedTuple
 
-from mlmonitor.capture.host.label_entries import copy_ids
+from mlmonitor.capture.host.copiers import is_value
+from mlmonitor.capture.host.label_entries import copy_column, copy_ids
 from mlmonitor.capture.host.results import extract_prediction
 from mlmonitor.capture.outputs import Outputs
+from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import Challenger
 
 
 class ChallengerEntry(NamedTuple):
-    """Copied predictions, as `outputs` describes them, and the id of each; "" for none."""
+    """Copied predictions, as `outputs` describes them, and the id of each; "" for none.
+
+    groups: those of the rows, if they depend on each other.
+    """
 
     version: str
     outputs: Outputs
     predictions: Any
     ids: list[str]
+    groups: Values | None = None
 
 
 def copy_challenger(
-    version: str, predictions: Any, ids: object, outputs: Outputs
+    version: str, predictions: Any, ids: object, outputs: Outputs, groups: Any = None
 ) -> ChallengerEntry:
     """Copy the prediction of one row, or those of many in any container.
 
@@ -30,7 +36,14 @@ def copy_challenger(
     names = copy_ids(ids)
     copied = extract_prediction(outputs, predictions)
     check_rows("record_challenger", copied, len(names))
-    return ChallengerEntry(version, outputs, copied, names)
+    return ChallengerEntry(version, outputs, copied, names, copy_groups(groups))
+
+
+def copy_groups(groups: Any) -> Values | None:
+    """Copy the group of one row, or those of many."""
+    if groups is None:
+        return None
+    return [groups] if is_value(type(groups)) else copy_column(groups)
 
 
 def check_version(version: str, declared: Sequence[Challenger]) -> None:
