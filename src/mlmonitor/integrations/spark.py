@@ -81,8 +81,8 @@ def profile(  # noqa: PLR0913 - all but the rows by keyword
     Args:
         df: as it is; columns that are neither the reference's nor in `by` count as unknown.
         reference: or the path of its file, on the driver.
-        by: columns whose values split the rows, at most 1,000 of them in all: a profile for each
-            is returned under its key. A list gives tuples; a name alone, single values.
+        by: columns whose values split the rows into at most 1,000 groups; the profile of each is
+            returned under its key. A list gives tuples; a name alone, single values.
         prediction: the column of the predictions, if it has another name than in training.
         segments: the features that split the rows, as in `Monitor`.
         ignore: columns to leave out.

@@ -53,7 +53,7 @@ def columns_of(entries: Sequence[Entry]) -> Columns:
 
 
 class RowOrigin(NamedTuple):
-    """The calls that rows were read from, the place of the first row among theirs, and the time."""
+    """The calls that rows were read from, the place of the first row within these, and the time."""
 
     entries: Sequence[Entry]
     first: int

@@ -51,10 +51,9 @@ class ReferenceFile(BaseModel):
 
     `explained` names the prediction that `predicted` of the entries describes, if there is one.
     `attributions` holds the mean absolute attribution of each feature. `parent_version` is the
-    version that this model replaces.
-    `copied_rows` counts rows that are copies of earlier ones; 0 if this is unknown. `losses` holds
-    the losses of the rows that have a prediction and an actual, by measure, and `calibration` how
-    predictions and actuals relate. `grouped` describes the
+    version that this model replaces. `copied_rows` counts rows that are copies of earlier ones; 0
+    if this is unknown. `losses` holds the losses of the rows that have a prediction and an actual,
+    by measure, and `calibration` how predictions and actuals relate. `grouped` describes the
     declared groups of rows. `is_dated`: whether the rows were ordered by times.
     """
 

@@ -90,8 +90,8 @@ class RiskProcess:
         """Return the evidence in all losses so far, and restart if that is due.
 
         totals: counts by bin since the start, then the sum of the losses before clipping.
-        design_effect: of dependent rows, which count as this many times fewer independent ones; so
-        does the sample from training.
+        design_effect: rows count as this many times fewer independent ones; it applies to the
+        sample from training as well.
         """
         self._weigh(1.0 / max(design_effect, 1.0))
         used = np.flatnonzero(self._order[:, 0] >= 0)
