@@ -11,6 +11,7 @@ from mlmonitor.events.event_options import EventOptions
 from mlmonitor.events.sinks.event_sink import EventSink
 from mlmonitor.events.sinks.file_sink import FileLimits, LineSink
 from mlmonitor.events.sinks.parquet_sink import ParquetSink
+from mlmonitor.formatting import describe_kind
 
 
 class Files:
@@ -59,6 +60,8 @@ class Files:
         import_extra("orjson", extra="kafka")
         if format == "parquet":
             import_extra("pyarrow.parquet", extra="parquet")
+        if not isinstance(folder, str | os.PathLike):
+            raise ConfigError(f"folder: expected the path of one, got {describe_kind(folder)}")
         self._format, self._folder = format, Path(folder)
         self._limits = FileLimits.check(max_file_bytes, max_file_seconds, max_total_bytes)
         try:

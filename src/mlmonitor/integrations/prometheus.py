@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from mlmonitor.catalog import IDENTITY, MetricSpec
-from mlmonitor.errors import import_extra
+from mlmonitor.errors import ConfigError, import_extra
 from mlmonitor.export.base import Attributes, HistogramValue, Point
 from mlmonitor.export.otlp.attribute_limits import legalize_key, legalize_value
+from mlmonitor.formatting import describe_kind
 from mlmonitor.monitor.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -64,8 +65,11 @@ def collector(monitor: Monitor, registry: "CollectorRegistry | None" = None) -> 
     registry returns the first collector, so that no series appears twice.
 
     Raises:
+        ConfigError: this is not a monitor.
         MissingExtra: `prometheus_client` is not installed.
     """
+    if not isinstance(monitor, Monitor):
+        raise ConfigError(f"collector: expected a Monitor, got {describe_kind(monitor)}")
     client: Any = import_extra("prometheus_client", extra="prometheus")
     target = client.REGISTRY if registry is None else registry
     with _LOCK:

@@ -10,14 +10,17 @@ from functools import lru_cache
 from os import PathLike
 from typing import Self
 
+import numpy as np
+
 from mlmonitor import options
+from mlmonitor.capture.host.label_entries import read_times
 from mlmonitor.compare.declarations import check_names, check_segments
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
 from mlmonitor.fleet.profile_content import ProfileContent
 from mlmonitor.fleet.row_chunks import ColumnRoles, RowChunk, find_names
 from mlmonitor.formats.reference import dump, load
-from mlmonitor.formatting import ask_similar, find_similar
+from mlmonitor.formatting import ask_similar, describe_kind, find_similar
 from mlmonitor.records import QUALITIES, Quality, Role
 from mlmonitor.reference.reference import Reference
 
@@ -62,7 +65,7 @@ class CountingPlan:
         ignored = check_names("ignore", ignore)
         whole = resolve_reference(reference)
         split_by = check_segments(segments, whole.without(frozenset(ignored)), own)
-        now = time.time() if at is None else float(at)
+        now = resolve_time(at)
         return cls(whole, own, now, prediction, tuple(split_by), tuple(ignored))
 
     @property
@@ -145,6 +148,16 @@ def _list_missing(missing: Sequence[str], others: Collection[str]) -> str:
         described.append(f"{name!r} (there is {similar[0]!r})" if similar else repr(name))
     more = len(missing) - _NAMED
     return ", ".join(described) + (f" and {more} more" if more > 0 else "")
+
+
+def resolve_time(at: object) -> float:
+    """Return a time in seconds since 1970, now if it is None; raise ConfigError if it is none."""
+    if at is None:
+        return time.time()
+    seconds = read_times(at)
+    if seconds.size != 1 or not np.isfinite(seconds).all():
+        raise ConfigError(f"at: expected seconds since 1970 or a datetime, got {describe_kind(at)}")
+    return float(seconds[0])
 
 
 @lru_cache(maxsize=1)

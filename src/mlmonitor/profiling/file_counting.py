@@ -78,7 +78,7 @@ def _check_workers(workers: int | None) -> int:
             return len(os.sched_getaffinity(0))
         count = os.cpu_count()
         return 1 if count is None else count
-    if workers < 1 or workers != int(workers):
+    if type(workers) is not int or workers < 1:
         raise ConfigError("workers: expected 1 or more, or None for all cores")
     return workers
 

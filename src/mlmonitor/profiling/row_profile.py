@@ -1,7 +1,6 @@
 """Rows counted once, anywhere, and compared with a reference later: `Profile`."""
 
 import os
-import time
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -15,7 +14,7 @@ from mlmonitor.fleet.profile_content import ProfileContent, pack_empty
 from mlmonitor.fleet.row_chunks import read_chunks
 from mlmonitor.formats.atomic_file import write_atomically
 from mlmonitor.formatting import counted, describe_kind
-from mlmonitor.profiling.counting_plan import CountingPlan, resolve_reference
+from mlmonitor.profiling.counting_plan import CountingPlan, resolve_reference, resolve_time
 from mlmonitor.profiling.file_counting import count_file
 from mlmonitor.profiling.round_comparison import compare_rounds
 from mlmonitor.profiling.row_counting import count_chunks
@@ -226,7 +225,7 @@ class Profile:
                 resolve_reference(reference),
                 identity=(model, version),
                 ignore=ignore,
-                now=time.time() if at is None else float(at),
+                now=resolve_time(at),
                 config=config,
             )
         )
@@ -264,7 +263,7 @@ class Profile:
             resolve_reference(reference),
             identity=(model, version),
             ignore=ignore,
-            now=time.time() if at is None else float(at),
+            now=resolve_time(at),
             config=config,
             with_history=True,
         )

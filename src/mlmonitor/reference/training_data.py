@@ -228,7 +228,7 @@ def _copy_features(features: Any) -> Copied:
         return Copiers()[kind](features)
     except SchemaError:
         raise
-    except TypeError:  # a lazy frame has no length
+    except (TypeError, ValueError):  # a lazy frame has no length, a grouped one no array
         return copy_unreadable(features)
 
 

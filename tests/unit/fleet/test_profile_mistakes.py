@@ -104,6 +104,11 @@ MISTAKES: dict[str, tuple[Callable[[Path], object], type[MonitorError], str]] = 
         SchemaError,
         f"the rows cannot be read: predictions: expected one for each of the {ROWS} rows, got 3",
     ),
+    "a time that is a word": (
+        lambda _: Profile.of(COLUMNS, reference=REFERENCE, at="now"),  # type: ignore[arg-type]  # wrong on purpose
+        ConfigError,
+        "at: expected seconds since 1970 or a datetime, got str",
+    ),
     "text for bytes": (
         lambda _: Profile.from_bytes("x"),  # type: ignore[arg-type]  # wrong on purpose
         FormatError,

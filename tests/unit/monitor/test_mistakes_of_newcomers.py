@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from mlmonitor import Config, Field, Kpi, Metric, Monitor, Otlp, Reference
+from mlmonitor import Config, Field, Files, Kpi, Metric, Monitor, Otlp, Reference
 from support.references import fit_reference
 
 ROWS = 60
@@ -184,6 +184,22 @@ AT_SET_UP: dict[str, tuple[Callable[[Reference], object], str]] = {
     "importance of no column": (
         fit(importances={"agee": 1.0}),
         "importances: there is no feature 'agee'; did you mean 'age'",
+    ),
+    "groups of a frame": (
+        fit(pd.DataFrame(COLUMNS).groupby("line")),
+        "features: expected a frame in memory, .* got DataFrameGroupBy",
+    ),
+    "headers as text": (
+        lambda _: Otlp.collector("http://c:4318", headers="a=b"),  # type: ignore[arg-type]  # wrong on purpose
+        "headers: expected texts by name, such as",
+    ),
+    "a timeout as text": (
+        lambda _: Otlp.collector("http://c:4318", timeout_seconds="5"),  # type: ignore[arg-type]  # wrong on purpose
+        "timeout_seconds: expected a number of seconds, more than 0",
+    ),
+    "a folder that is nothing": (
+        lambda _: Files(None),  # type: ignore[arg-type]  # wrong on purpose
+        "folder: expected the path of one, got NoneType",
     ),
     "objects": (fit({"a": [object(), object()]}), "column 'a': expected numbers, text, boo"),
     "no scheme": (lambda _: Otlp.collector("collector:4318"), "expected a URL such as http"),
@@ -401,6 +417,16 @@ WHILE_IT_RUNS: dict[str, tuple[Callable[[Monitor], object], str, int]] = {
     "ids by the name of their column": (
         record({"age": [1.0, 2.0]}, [1.0, 2.0], ids="claim"),
         "ids: expected one for each of the 2 rows, got 1: pass the column itself, not its name",
+        2,
+    ),
+    "one share for two names": (
+        call(0.9, {"age": 1.0, "line": "A"}, output="probabilities", names=["no", "yes"]),
+        "prediction: expected 2 columns, one for each of names=, got 1: name all of them",
+        1,
+    ),
+    "one prediction for two rows": (
+        call([1.0], pd.DataFrame({"age": [1.0, 2.0], "line": ["A", "B"]})),
+        "prediction: expected one for each of the 2 rows, got 1",
         2,
     ),
     "two shares for three names": (

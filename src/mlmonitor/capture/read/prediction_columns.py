@@ -42,6 +42,9 @@ class PredictionColumns:
         other calls stay aligned; a failed call has missing values.
         """
         if rows.count(1) == len(rows) and all(map(is_value, set(map(type, predictions)))):
+            first = predictions[0] if len(self._outputs.names) > 1 else None
+            if first is not None and first is not ABSENT:
+                self._report(len(self._outputs.names), 1, "columns")
             return {PREDICTION: list(predictions)}
         joined = self._join_single(predictions, rows)
         if joined is not None:
@@ -84,9 +87,12 @@ class PredictionColumns:
 
     def _read_call(self, prediction: Any, rows: int) -> NamedColumns:
         """Prediction fields of one call; a wrong value in each row if it does not fit."""
-        return self._read_fields(prediction, rows) or {
-            PREDICTION: [_mark_misfit(prediction)] * rows
-        }
+        fields = self._read_fields(prediction, rows)
+        if not fields and rows > 1 and isinstance(prediction, list | np.ndarray):
+            self.fault = self.fault or (
+                f"prediction: expected one for each of the {rows} rows, got {len(prediction)}"
+            )
+        return fields or {PREDICTION: [_mark_misfit(prediction)] * rows}
 
     def _read_fields(self, prediction: Any, rows: int) -> NamedColumns:
         """The fields of one result; empty if it does not fit."""

@@ -44,8 +44,9 @@ def read_connection(settings: OtlpSettings) -> Connection:
 
 def make_exporter(profile: BackendProfile, to: Connection, headers: Headers) -> OtlpExporter:
     """Make an exporter; raise ConfigError for an invalid timeout or compression."""
-    if not to.timeout_seconds > 0:
-        raise ConfigError("timeout_seconds: expected more than 0")
+    is_number = isinstance(to.timeout_seconds, int | float)
+    if not is_number or not to.timeout_seconds > 0:
+        raise ConfigError("timeout_seconds: expected a number of seconds, more than 0")
     if to.compression not in ("gzip", "none"):
         raise ConfigError("compression: expected 'gzip' or 'none'")
     return OtlpExporter(profile, Access(to.url, partial(connect, to), headers))

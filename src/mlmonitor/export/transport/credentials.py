@@ -82,8 +82,13 @@ def basic_headers(source: TokenSource, user: str, more: Mapping[str, Secret]) ->
 
 def header_secrets(headers: Mapping[str, str] | None) -> dict[str, Secret]:
     """Headers, whose values may be credentials; raises ConfigError for an unusable header."""
-    secrets = {}
-    for name, value in (headers or {}).items():
+    secrets: dict[str, Secret] = {}
+    if headers is None:
+        return secrets
+    given: object = headers
+    if not isinstance(given, Mapping) or not all(isinstance(v, str) for v in headers.values()):
+        raise ConfigError("headers: expected texts by name, such as {'x-tenant': 'a'}")
+    for name, value in headers.items():
         text = str.__str__(value)
         is_name = re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", str(name))
         if not is_name or re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
