@@ -12,6 +12,7 @@ from mlmonitor.compare.risk.risk_baseline import (
 )
 from mlmonitor.compare.risk.risk_stream import RiskLimits, RiskStream
 from mlmonitor.records import Counts, Floats
+from mlmonitor.stats.dependence.running_overdispersion import RunningOverdispersion
 
 MOST_PERIODS = 120
 """Cohorts whose losses wait; those of the oldest count before their time if there are more."""
@@ -35,6 +36,7 @@ class LossIntake:
         self._held: dict[int, Floats] = {}
         self._learned: Floats = np.zeros(0)
         self._learned_labels = 0
+        self._order = RunningOverdispersion()
         if baseline is not None:
             self._bins = baseline.bins
             self.stream = RiskStream(baseline, limits)
@@ -54,6 +56,7 @@ class LossIntake:
             self._first = []
 
     def _hold(self, bins: LossBins, losses: Floats, periods: Counts) -> None:
+        self._order.update(np.minimum(losses[~np.isnan(losses)], bins.scale))
         for period, chosen in _split_by_period(losses, periods):
             totals = bins.count_losses(chosen)
             earlier = self._held.get(period)
@@ -83,6 +86,10 @@ class LossIntake:
         is_partial = self.measure in ("recall", "precision", "roc_auc")
         return BASELINE_LABELS // 5 if is_partial else BASELINE_LABELS
 
+    def design_effect(self) -> float:
+        """Return how many losses count as one independent loss, in the order of their labels."""
+        return self._order.design_effect()
+
     @property
     def waiting(self) -> int:
         """Losses that do not count yet."""
@@ -92,6 +99,7 @@ class LossIntake:
     def nbytes(self) -> int:
         """Memory held at most."""
         sums_bytes = 8 * (MOST_PERIODS * 42 + 3 * BASELINE_LABELS)
+        sums_bytes += self._order.nbytes
         return sums_bytes + (0 if self.stream is None else self.stream.nbytes)
 
 

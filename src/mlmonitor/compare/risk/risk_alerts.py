@@ -147,14 +147,15 @@ class RiskAlerts:
         for place, intake in enumerate(self._intakes):
             intake.release(mature_before)
             if intake.stream is not None:
-                effect = effects.get(intake.measure, most)
+                effect = max(effects.get(intake.measure, most), intake.design_effect())
                 transitions = intake.stream.evaluate(now=now, design_effect=effect)
                 fired[place], resolved[place] = (mask[0] for mask in transitions)
         changed = self._open.apply(
             Transitions(fired, resolved), lambda place: self._build_alert(place, fired_at)
         )
         for place, stream in self._streams.items():
-            effect = effects.get(stream.baseline.bins.measure, most)
+            intake = self._intakes[place]
+            effect = max(effects.get(intake.measure, most), intake.design_effect())
             if stream.evaluate_further(design_effect=effect):
                 changed.append(self._open.update(place, self._build_alert(place, fired_at)))
         if self.projected is not None:
