@@ -134,7 +134,8 @@ class Recording:
         features: a frame, columns by name, a two-dimensional array, or rows. predictions: one a
         row, or a mapping or frame of several outputs. ids: one a row, for later labels.
         at: when the rows were predicted, in seconds since 1970 or as datetimes, one for all or one
-        each; if not given, now. It decides their cohort, not the window that they are compared in.
+        each; if not given, now. It decides their cohort and when their alerts start, not the
+        window that they are compared in.
         attributions: the part of each feature in each prediction: columns by feature, a frame, an
         array in the order of the features, or SHAP's `Explanation`.
         `output="probabilities"`: a column for each of the classes `names`, as in `watch`.

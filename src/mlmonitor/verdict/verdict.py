@@ -60,7 +60,7 @@ class Verdict:
     keep: nothing calls for a change, or nothing can be said yet; the reasons say which.
     recalibrate: predictions are systematically off, and correcting them by a line would bring the
     loss back. retrain: correcting them would not be enough, or the model is older than declared.
-    since: when this action was first advised.
+    since: when this action was first advised, by the time of the rows if they carry one.
     """
 
     action: Action

@@ -147,6 +147,21 @@ def fit_and_observe(trained: Columns, live: Columns) -> Incident:
     return incident
 
 
+@pytest.mark.parametrize("share", [0.3, 0.5])
+def test_a_unit_that_a_part_of_the_rows_has_is_not_called_one_of_all_values(share: float) -> None:
+    """One of two sources switches to inches; where both units overlap, no factor is named."""
+    rng = np.random.default_rng(7)
+    length, price = np.exp(rng.normal(3, 0.3, ROWS)), np.exp(rng.normal(7, 0.8, ROWS))
+    is_other = rng.random(ROWS) < share
+    scale = np.where(is_other, 2.54, 1.0)
+    incident = fit_and_observe({"length": length}, {"length": scale * rng.permutation(length)})
+    assert incident.title.startswith("about ")
+    assert "% of values of length multiplied by about " in incident.title
+    assert float(incident.title.rsplit(" ", 1)[1]) == pytest.approx(2.54, rel=0.1)
+    incident = fit_and_observe({"price": price}, {"price": scale * rng.permutation(price)})
+    assert not incident.title.startswith("all values")
+
+
 def test_swapped_columns_are_one_incident_that_names_both() -> None:
     """Each has the values of the other."""
     rng = np.random.default_rng(5)
