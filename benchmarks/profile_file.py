@@ -1,7 +1,7 @@
 """A Parquet file of 5,000,000 x 40 mixed columns into a profile: CPU beside reading it, and memory.
 
     python benchmarks/profile_file.py --folder /tmp [--rows 5000000]
-        [--whylogs PYTHON] [--evidently PYTHON] [--peer-rows 200000]
+        [--peers PYTHON] [--peer-rows 200000]
 
 writes the file once, by a seed, and benchmarks/results/profile_file.json, of which
 docs/figures/profile_memory.py draws the memory. Each run is a process of its own, whose resident
@@ -9,7 +9,7 @@ memory, that of its workers included, is read ten times a second.
 
 The peers get a smaller file of the same columns, which we profile beside them. whylogs tracks it
 16,384 rows at a time, Evidently compares all of it with our training data in its drift preset.
-PYTHON is an interpreter of an environment that has the peer and pyarrow.
+PYTHON is an interpreter of Python 3.11 with benchmarks/profile_peers.txt.
 """
 
 import argparse
@@ -127,7 +127,7 @@ def show(runs: dict[str, Any], base: str) -> None:
 
 
 def measure_peers(options: argparse.Namespace, reference: Path) -> dict[str, Any]:
-    """Profile a smaller file beside the peers that are installed."""
+    """Profile a smaller file beside the peers."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -136,12 +136,11 @@ def measure_peers(options: argparse.Namespace, reference: Path) -> dict[str, Any
         write_file(path, options.peer_rows)
     training = options.folder / "mixed.training.parquet"
     pq.write_table(pa.table(draw_columns(np.random.default_rng(0), TRAINING_ROWS)), training)
-    runs = {"mlmonitor, 1 process": run(PROFILE, path, reference, 1)}
-    if options.whylogs:
-        runs["whylogs"] = run(WHYLOGS, path, python=options.whylogs)
-    if options.evidently:
-        runs["Evidently"] = run(EVIDENTLY, path, training, python=options.evidently)
-    return runs
+    return {
+        "mlmonitor, 1 process": run(PROFILE, path, reference, 1),
+        "whylogs": run(WHYLOGS, path, python=options.peers),
+        "Evidently": run(EVIDENTLY, path, training, python=options.peers),
+    }
 
 
 def main() -> None:
@@ -150,8 +149,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--peer-rows", type=int, default=200_000)
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--whylogs")
-    parser.add_argument("--evidently")
+    parser.add_argument("--peers")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     from mlmonitor import Reference
@@ -169,7 +167,7 @@ def main() -> None:
     }
     show(runs, "read by pyarrow")
     content = {"rows": options.rows, "file_bytes": path.stat().st_size, "runs": runs}
-    if options.whylogs or options.evidently:
+    if options.peers:
         peers = measure_peers(options, reference)
         print(f"{options.peer_rows:,} rows:")
         show(peers, "mlmonitor, 1 process")
