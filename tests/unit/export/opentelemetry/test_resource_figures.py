@@ -16,7 +16,9 @@ from mlmonitor.errors import MissingExtra
 from mlmonitor.testing import InMemoryExporter, ManualClock, OtlpReceiver
 
 pytest.importorskip(
-    "opentelemetry.instrumentation.system_metrics", reason="the extra `resources` is not installed"
+    "opentelemetry.instrumentation.system_metrics",
+    reason="the extra `resources` is not installed, or needs a newer OpenTelemetry",
+    exc_type=ImportError,
 )
 
 CONFIG = Config(resources=True, export_interval_seconds=86_400)

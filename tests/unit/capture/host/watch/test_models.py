@@ -41,23 +41,29 @@ def count_valid(monitor: Monitor, name: str, role: Role = Role.PREDICTION) -> in
     return monitor.status().field(name, role=role).quality[Quality.VALID]
 
 
+def import_or_skip(package: str) -> Any:
+    """The package, or a skipped test where it is not installed or does not load."""
+    reason = f"{package} is not installed, or does not load here"
+    return pytest.importorskip(package, reason=reason, exc_type=ImportError)
+
+
 def fit_lightgbm(target: Any) -> Any:
     """A small model of LightGBM, of a class or of a number."""
-    lightgbm = pytest.importorskip("lightgbm", reason="LightGBM is not installed")
+    lightgbm = import_or_skip("lightgbm")
     kind = lightgbm.LGBMClassifier if target.dtype.kind in "iU" else lightgbm.LGBMRegressor
     return kind(n_estimators=3, min_child_samples=2, n_jobs=1, verbose=-1).fit(FRAME, target)
 
 
 def fit_xgboost(target: Any) -> Any:
     """A small model of XGBoost, of a class or of a number."""
-    xgboost = pytest.importorskip("xgboost", reason="XGBoost is not installed")
+    xgboost = import_or_skip("xgboost")
     kind = xgboost.XGBClassifier if target.dtype.kind in "iU" else xgboost.XGBRegressor
     return kind(n_estimators=3, n_jobs=1).fit(FRAME, target)
 
 
 def fit_catboost(target: Any) -> Any:
     """A small model of CatBoost, of a class or of a number."""
-    catboost = pytest.importorskip("catboost", reason="CatBoost is not installed")
+    catboost = import_or_skip("catboost")
     kind = catboost.CatBoostClassifier
     if target.dtype.kind not in "iU":
         kind = catboost.CatBoostRegressor
@@ -139,7 +145,7 @@ def test_a_watched_pipeline_is_a_container_of_its_steps(monitor: Monitor) -> Non
 @pytest.mark.parametrize("method", ["predict", "inplace_predict"])
 def test_a_booster_of_xgboost_is_watched(method: str, monitor: Monitor) -> None:
     """A `DMatrix` is read with its names, and what it leaves out is missing."""
-    xgboost = pytest.importorskip("xgboost", reason="XGBoost is not installed")
+    xgboost = import_or_skip("xgboost")
     frame = FRAME.copy()
     frame.iloc[:20, 0] = np.nan
     frame.iloc[:20, 1] = 0.0
@@ -154,7 +160,7 @@ def test_a_booster_of_xgboost_is_watched(method: str, monitor: Monitor) -> None:
 
 def test_a_matrix_of_codes_says_what_to_watch_instead(monitor: Monitor) -> None:
     """The categories of a `DMatrix` are numbers by then."""
-    xgboost = pytest.importorskip("xgboost", reason="XGBoost is not installed")
+    xgboost = import_or_skip("xgboost")
     frame = FRAME.assign(line=pd.Categorical(["home", "motor"] * (ROWS // 2)))
     matrix = xgboost.DMatrix(frame, TARGET, enable_categorical=True)
     booster: Any = monitor.watch(xgboost.train({"nthread": 1}, matrix, 2))
@@ -172,7 +178,7 @@ def test_a_booster_of_lightgbm_is_watched(monitor: Monitor) -> None:
 
 def test_a_pool_of_catboost_is_read_with_its_names(monitor: Monitor) -> None:
     """Or by positions where it has none."""
-    catboost = pytest.importorskip("catboost", reason="CatBoost is not installed")
+    catboost = import_or_skip("catboost")
     model: Any = monitor.watch(fit_catboost(TARGET))
     model.predict(catboost.Pool(FRAME))
     model.predict(catboost.Pool(FRAME.to_numpy()))
@@ -183,8 +189,8 @@ def test_a_pool_of_catboost_is_read_with_its_names(monitor: Monitor) -> None:
 
 def make_session(inputs: dict[str, int]) -> Any:
     """A session with two outputs: the sum of each row of all inputs, and its tenfold."""
-    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
-    runtime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    onnx = import_or_skip("onnx")
+    runtime = import_or_skip("onnxruntime")
     from onnx import TensorProto, helper
 
     kind = TensorProto.FLOAT
