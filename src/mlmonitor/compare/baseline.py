@@ -37,7 +37,8 @@ class Baseline:
     """
 
     def __init__(self, counts: Counts, by_season: Counts) -> None:
-        self.counts, self.by_season = counts, by_season
+        self.counts: Counts = counts
+        self.by_season: Counts = by_season
 
     @classmethod
     def from_entries(cls, entries: Sequence[CountedEntry], plan: Plan) -> "Baseline":

@@ -40,6 +40,8 @@ class ActualPopulation:
             self._lens = share_alpha(lens, reference, has_segments=has_segments)
             if has_segments:
                 self.segment_names = tuple(ordered_segment_names(reference))
+        self.errors: ErrorSums
+        self.segment_errors: list[ErrorSums]
         self.errors, self.segment_errors = self._start_sums()
 
     def _start_sums(self) -> tuple[ErrorSums, list[ErrorSums]]:
