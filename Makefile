@@ -23,7 +23,7 @@ PYTEST := $(SUBJECT) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m p
 
 .PHONY: setup demo test test-slow endurance matrix oldest coverage components debian integration spark check wheel docs \
 	dashboards \
-	changelog changelog-draft bench bench-quick bench-peers format clean
+	changelog changelog-draft bench bench-quick bench-peers bench-dependent format clean
 
 # For working on the package: its tools, and git hooks that run them.
 setup: $(VENV)/.check $(VENV)/.dev
@@ -140,6 +140,11 @@ bench-peers: $(VENV)/.test $(DRIFT_PEERS)/.installed
 	$(BIN)/python benchmarks/false_alerts.py --peers $(DRIFT_PEERS)/bin/python
 	$(BIN)/python benchmarks/estimated_performance.py --peers $(DRIFT_PEERS)/bin/python
 	$(BIN)/python docs/build/generate.py
+
+# The same monitors on rows that depend on each other. MODELS=20 SLOW_MODELS=5: see benchmarks/dependent_rows.py.
+bench-dependent: $(VENV)/.test $(DRIFT_PEERS)/.installed
+	$(BIN)/python benchmarks/dependent_rows.py --models $(or $(MODELS),20) --slow-models $(or $(SLOW_MODELS),5) \
+		--peers $(DRIFT_PEERS)/bin/python
 
 $(DRIFT_PEERS)/.installed: benchmarks/false_alerts_peers.txt
 	$(PYTHON) -m venv $(DRIFT_PEERS)

@@ -96,8 +96,10 @@ def fit(stream: streams.Stream, kind: Kind, seed: int) -> Reference:
     return Reference.fit(dict(stream.columns), predictions=np.zeros(stream.rows), **options)
 
 
-def first_alert(reference: Reference, stream: streams.Stream) -> int:
-    """The rows after which any alert has fired; `NEVER` without one."""
+def first_alert(
+    reference: Reference, stream: streams.Stream, *, field: str | None = None, after: int = 0
+) -> int:
+    """The rows after which an alert fires, of `field` or any, `after` this many; else `NEVER`."""
     population = Comparing.begin(reference, OPTIONS, Declared(), now=stream.times[0]).population
     values = np.stack([stream.columns[field.name] for field in population.plan.schema.numeric[:-1]])
     values = np.vstack([values, np.zeros(stream.rows)])  # the predictions are last
@@ -110,7 +112,7 @@ def first_alert(reference: Reference, stream: streams.Stream) -> int:
             population.update_groups(stream.groups[start : start + STEP])
         population.update(Block(part.shape[1], part, refused, []), now=now)
         population.evaluate(now=now)
-        if population.alerts:
+        if start >= after and any(field in (None, alert.field) for alert in population.alerts):
             return start + STEP
     return NEVER
 

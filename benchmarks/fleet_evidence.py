@@ -21,6 +21,7 @@ from mlmonitor.stats.distance import psi_low
 from mlmonitor.stats.eprocess import EProcess
 from mlmonitor.stats.evidence.effect_bounds import psi_lower_sequence
 from mlmonitor.stats.evidence.psi_evidence import log_psi_evidence
+from mlmonitor.stats.evidence.tilts import tilt_factors
 
 PROCESSES, FIELDS, REFERENCE_ROWS, BINS = 32, 20, 5_000, 10
 ALPHA, TOLERANCE, STEP, ROUND = 0.01, 0.005, 250, 500
@@ -50,7 +51,8 @@ class Watch:
 
     def __init__(self, reference: Counts) -> None:
         self._reference = reference
-        self._process = EProcess(reference, np.ones_like(reference, np.bool_))
+        tilts = tilt_factors(reference, np.ones(len(reference), np.bool_))
+        self._process = EProcess(reference, np.ones_like(reference, np.bool_), tilts=tilts)
         self._threshold = Significance(ALPHA, FIELDS, TOLERANCE).drift_threshold
 
     def ingest(self, counts: Counts) -> Mask:

@@ -5,6 +5,7 @@ import numpy as np
 from drawing import BLUE, GREY, ORANGE, limit, save
 
 from mlmonitor.stats.eprocess import EProcess
+from mlmonitor.stats.evidence.tilts import tilt_factors
 
 BINS, LOOK_ROWS, REFERENCE_ROWS = 10, 100, 5_000
 SHIFT_AT, ROWS, STREAMS = 50_000, 70_000, 100
@@ -27,10 +28,11 @@ def path(kind: EProcess, laws: list[np.ndarray], rng: np.random.Generator) -> np
 
 
 def new(streams: int, rng: np.random.Generator, *, restart_rows: int) -> EProcess:
-    """Evidence against references that were drawn, as all others are."""
+    """Evidence against references that were drawn, as all others are; bins have an order."""
     reference = rng.multinomial(REFERENCE_ROWS, np.full(BINS, 0.1), streams)
     present = np.ones((streams, BINS), np.bool_)
-    return EProcess(reference, present, restart_rows=restart_rows)
+    tilts = tilt_factors(reference, np.ones(streams, np.bool_))
+    return EProcess(reference, present, restart_rows=restart_rows, tilts=tilts)
 
 
 def main() -> None:
