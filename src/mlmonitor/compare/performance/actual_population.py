@@ -36,8 +36,6 @@ class ActualPopulation:
         self.segment_names: tuple[str, ...] = ()
         self._reference, self._has_segments = reference, has_segments
         self._lens = lens
-        self.errors: ErrorSums
-        self.segment_errors: list[ErrorSums]
         if reference is not None:
             self._lens = share_alpha(lens, reference, has_segments=has_segments)
             if has_segments:
