@@ -81,6 +81,8 @@ class ChallengeState:
             return
         predictions = self._read(sides)
         if is_counted:
+            for side, outputs in sides.items():
+                self._unusable[SIDES.index(side)] += self._losses.count_unreadable(outputs)
             self._scores.update(self._summarise(predictions), has_classes=self._losses.has_classes)
         texts, rows = list_texts_and_rows(ids)
         newest = {text: row for text, row in zip(texts, rows.tolist(), strict=True) if text}

@@ -28,8 +28,9 @@ class ChallengeStatus:
     the share of rows on which they name another class. score_psi: the distance of the
     predictions' distributions; None before 500 predictions of the champion, unless they are
     classes. rows: predictions of the `champion`, of the `challenger`, and rows with `both`.
-    labels: by outcome, as `Status.labels`. unusable: labelled predictions of each model that have
-    no loss, such as an impossible probability. invalid: calls that could not be read.
+    labels: by outcome, as `Status.labels`. unusable: predictions of each model that have no
+    loss: unreadable ones, and labelled ones such as an impossible probability. invalid: calls that
+    could not be read.
     """
 
     name: str

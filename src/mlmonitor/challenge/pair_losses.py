@@ -89,6 +89,11 @@ class PairLosses:
                 numbers[:, place] = parse_floats(column)[0]
         return numbers
 
+    def count_unreadable(self, outputs: OutputColumns) -> int:
+        """Return how many predictions are not numbers although the loss is one of numbers."""
+        column = None if self.has_codes else self._find(outputs, self._outputs[0])
+        return 0 if column is None else int(parse_floats(column)[1][-1])
+
     def _find(self, outputs: OutputColumns, name: str) -> Values | None:
         """Return an output by its name, or else by the position of its class."""
         column = outputs.get(name)

@@ -257,6 +257,16 @@ def test_predictions_without_a_loss_are_counted_by_model() -> None:
     assert "without a loss: challenger 2" in str(status)
 
 
+def test_classes_beside_a_loss_of_numbers_are_counted_as_unusable() -> None:
+    """A champion that names classes has no log loss."""
+    challenge = Challenge("m", loss="log", classes=["no", "yes"])
+    challenge.record(champion=["yes", "no"], challenger=[0.9, 0.2], ids=["a", "b"])
+    challenge.label(["a", "b"], ["yes", "no"])
+    status = challenge.status()
+    assert status.unusable == {"champion": 2, "challenger": 0}
+    assert (status.basis, status.challenger.count) == ("none", 2)
+
+
 def test_several_outputs_without_classes_are_refused() -> None:
     """One that is compared must be chosen."""
     challenge = Challenge("m")
