@@ -48,6 +48,19 @@ def test_models_of_independent_rows_hardly_ever_show_dependence(
     assert dependent <= 5
 
 
+def test_a_weak_dependence_counts_once_another_field_has_shown_that_of_the_rows(
+    rng: np.random.Generator,
+) -> None:
+    """Alone among forty fields chance may explain it; rows that depend are no chance."""
+    cells = binned(autoregressive(rng, 3_000, 0.08))
+    alone, beside = (
+        block_effects(cells, BINS + 1, is_ordered=True, fields=40, is_evident=is_evident)
+        for is_evident in (False, True)
+    )
+    assert max(alone.effects) == 1
+    assert 1 < max(beside.effects) < 2
+
+
 @pytest.mark.parametrize("correlation", [0.0, 0.05])
 def test_groups_of_independent_rows_have_no_correlation_by_chance(
     rng: np.random.Generator, correlation: float

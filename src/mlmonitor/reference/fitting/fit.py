@@ -1,6 +1,6 @@
 """Turn columns into the entries of a reference: infer kinds, sample and summarise each field."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlmonitor.capture.outputs import ACTUAL
@@ -97,7 +97,7 @@ def fit_fields(
     ]
     strata.settle_season(stratified, slots)
     tracked = track(stratified, "fitting fields", len(stratified))
-    entries = [strata.whole(field, slots, fields=len(stratified)) for field in tracked]
+    entries = _measure_fields(tracked, strata, slots, stratified)
     segments = strata.segments(stratified, slots)
     features = [sample.rows(slots) for sample in fields if sample.role is Role.FEATURE]
     copied = count_copied_rows(features)
@@ -107,6 +107,34 @@ def fit_fields(
         slots=slots,
         calibration=_fit_field_calibration(samples, slots, entries),
     )
+
+
+def _measure_fields(
+    tracked: Iterable[StratifiedField],
+    strata: Stratification,
+    slots: Reservoir,
+    stratified: Sequence[StratifiedField],
+) -> list[CountedEntry]:
+    """Return the entries of all fields, with the dependence of their rows.
+
+    tracked: the fields, in the same order, whose progress is shown. What one field shows of the
+    rows holds for all: an effect of another field that chance could explain alone counts then.
+    """
+    fields = len(stratified)
+    entries = [strata.whole(field, slots, fields=fields) for field in tracked]
+    if not any(map(_is_dependent, entries)):
+        return entries
+    return [
+        entry
+        if _is_dependent(entry)
+        else strata.whole(field, slots, fields=fields, is_evident=True)
+        for field, entry in zip(stratified, entries, strict=True)
+    ]
+
+
+def _is_dependent(entry: CountedEntry) -> bool:
+    """Whether the rows of the field depend on each other, beyond chance."""
+    return entry.dependence is not None and max(entry.dependence.effects) > 1
 
 
 def _fit_losses(

@@ -74,15 +74,17 @@ class Stratification:
         at: Counts | None = None,
         *,
         fields: int = 1,
+        is_evident: bool = False,
     ) -> CountedEntry:
         """Return a field with its counts by season, and the dependence of its rows.
 
         at: the slots of its rows, if not all. fields: how many fields of the model are measured.
+        is_evident: whether another of them has shown that these rows depend on each other.
         """
         seasons = self._find_seasons(slots, at)
         entry = field.whole(seasons, self._count)
         binned = field.binned(seasons if self.season is not None else seasons[:0])
-        dependence = self.order.dependence(binned, slots, at, fields=fields)
+        dependence = self.order.dependence(binned, slots, at, fields=fields, is_evident=is_evident)
         return entry.model_copy(update={"dependence": dependence})
 
     def parts(

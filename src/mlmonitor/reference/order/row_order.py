@@ -63,11 +63,18 @@ class RowOrder:
         return _select_values(self._seconds.rows(slots), at)
 
     def dependence(
-        self, binned: BinnedRows, slots: Reservoir, at: Counts | None = None, *, fields: int = 1
+        self,
+        binned: BinnedRows,
+        slots: Reservoir,
+        at: Counts | None = None,
+        *,
+        fields: int = 1,
+        is_evident: bool = False,
     ) -> FieldDependence | None:
         """Measure how the rows of a field depend on each other; None without rows.
 
         at: the slots of its rows, if not all. fields: how many fields of the model are measured.
+        is_evident: whether another of them has shown that these rows depend on each other.
         """
         if not binned.cells.size:
             return None
@@ -91,6 +98,7 @@ class RowOrder:
             days=None if days is None else days[order],
             known_effect=1 + (size - 1) * correlation,
             fields=fields,
+            is_evident=is_evident,
         )
         rows, effects = _extend_to_all_rows(curve, self._seen / binned.cells.size)
         return FieldDependence(

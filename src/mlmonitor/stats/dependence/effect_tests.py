@@ -28,16 +28,17 @@ class EffectTest:
     fields: how many fields of the model are tested. known_effect: that of declared groups. An
     effect counts beyond 2.3 standard deviations, or 3 beside groups; but one in ten fields of
     independent rows has such an effect by chance, so none counts unless one of the field's is
-    evident: beyond what chance does in one of twenty models.
+    evident: beyond what chance does in one of twenty models. is_evident: whether another field of
+    the same rows has shown already that they depend on each other.
     """
 
     __slots__ = ("_deviations", "_fields", "_known_effect", "is_evident")
 
-    def __init__(self, fields: int, known_effect: float = 1.0) -> None:
+    def __init__(self, fields: int, known_effect: float = 1.0, *, is_evident: bool = False) -> None:
         self._known_effect = known_effect
         self._deviations = _SIGNIFICANT if known_effect == 1 else _SIGNIFICANT_BEYOND_GROUPS
         self._fields = max(fields, 1)
-        self.is_evident: bool = False
+        self.is_evident = is_evident
 
     def find_significant(self, estimate: EffectEstimate, *, is_declared: bool = False) -> float:
         """Return the largest design effect that exceeds the known one with significance, or 1.

@@ -42,6 +42,7 @@ def block_effects(  # noqa: PLR0913 - what rows have, by keyword
     days: Counts | None = None,
     known_effect: float = 1.0,
     fields: int = 1,
+    is_evident: bool = False,
 ) -> EffectCurve:
     """Measure the design effect of blocks of 2, 4, 8, ... consecutive rows.
 
@@ -55,7 +56,8 @@ def block_effects(  # noqa: PLR0913 - what rows have, by keyword
     divided by the variance of as many independent rows. It is measured for all bins together and,
     if bins are ordered, for their location and their spread, otherwise for the most frequent bins
     alone. The largest significant effect counts, if any is evident: beyond the chance of all
-    lengths, directions and fields together. Beyond the longest blocks the effect is assumed to grow
+    lengths, directions and fields together, or if `is_evident` says that another field of the
+    same rows has shown their dependence. Beyond the longest blocks the effect is assumed to grow
     once more by its last increase, which is its limit if blocks of that length are nearly
     independent.
     Promise: 1 for all fields of nineteen in twenty models of independent rows.
@@ -69,7 +71,7 @@ def block_effects(  # noqa: PLR0913 - what rows have, by keyword
     points, share_between, is_sorted = [(1.0, 1.0)], 0.0, False
     along = scores[cells] if expected is None else scores[cells] - expected @ scores
     table = _BlockTable(cells, shares, expected)
-    length, test = 2, EffectTest(fields, known_effect)
+    length, test = 2, EffectTest(fields, known_effect, is_evident=is_evident)
     while rows // length >= FEWEST_BLOCKS:
         along = _pair_sums(along)
         squares = table.join_pairs()
@@ -81,7 +83,7 @@ def block_effects(  # noqa: PLR0913 - what rows have, by keyword
     is_resolved = len(points) > 1 and share_between < _UNRESOLVED_SHARE
     if is_sorted:
         points = [(rows_in_block, 1.0) for rows_in_block, _ in points]
-        test = EffectTest(fields, known_effect)
+        test = EffectTest(fields, known_effect, is_evident=is_evident)
     if days is not None and np.unique(days).size >= FEWEST_DAYS:
         size, estimate = _measure_day_effect(cells, width, days, shares, scores, expected)
         points.append((size, test.find_significant(estimate, is_declared=True)))
