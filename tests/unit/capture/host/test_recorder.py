@@ -45,9 +45,15 @@ def test_the_id_of_a_plain_call_is_seen_from_deep_inside(monitor: Monitor) -> No
 @pytest.mark.parametrize("by_name", [False, True], ids=["by position", "by name"])
 def test_the_id_is_the_same_for_every_way_to_pass_features(monitor: Monitor, by_name: bool) -> None:  # noqa: FBT001 - both ways
     """Its label finds the prediction, so the id that was told is the id that was recorded."""
-    predict = monitor.watch(lambda features: features and monitor.prediction_id)
-    id_inside = predict(features=ROW) if by_name else predict(ROW)
-    monitor.label(id_inside, 1.0)
+    ids: list[str] = []
+
+    @monitor.watch
+    def predict(features: Any) -> float:
+        ids.append(monitor.prediction_id)
+        return 1.0
+
+    predict(features=ROW) if by_name else predict(ROW)
+    monitor.label(ids[0], 1.0)
     monitor.status()
     assert monitor.status().labels["matched"] == 1
 

@@ -183,4 +183,5 @@ def _compute_losses(plan: OutcomePlan, block: OutcomeBlock) -> dict[str, Floats]
 def _compute_mean_loss(plan: OutcomePlan, block: OutcomeBlock, measure: str) -> float:
     losses = _compute_losses(plan, block).get(measure, np.empty(0))
     finite = losses[np.isfinite(losses)]
-    return float(finite.mean()) if finite.size else np.inf
+    with np.errstate(over="ignore"):  # the largest floats have an infinite mean
+        return float(finite.mean()) if finite.size else np.inf

@@ -582,11 +582,15 @@ def test_two_monitors_do_not_mix(monitor: Monitor, reference: Reference) -> None
 def test_the_callers_id_is_the_id(monitor: Monitor, given: object) -> None:
     """An argument that holds it is read as text, inside the call and when the label comes."""
 
-    @monitor.watch(features="features", id_from="request")
-    def predict(features: Any, *, request: Any) -> str:
-        return monitor.prediction_id
+    ids: list[str] = []
 
-    assert predict(ROW, request=given) == str(given)
+    @monitor.watch(features="features", id_from="request")
+    def predict(features: Any, *, request: Any) -> float:
+        ids.append(monitor.prediction_id)
+        return 1.0
+
+    predict(ROW, request=given)
+    assert ids == [str(given)]
     with monitor.observe(ROW, prediction_id="r-8") as observed:
         observed.value = 1.0
     assert observed.id == "r-8"
@@ -826,11 +830,15 @@ def test_calls_whose_id_argument_is_empty_have_each_an_id_of_their_own(
 ) -> None:
     """No id told is no id: one is made, another for each call, and its label finds it."""
 
-    @monitor.watch(features="features", id_from="request")
-    def predict(features: Any, request: Any = None) -> tuple[str, float]:
-        return monitor.prediction_id, 1.0
+    ids: list[str] = []
 
-    ids = [predict(ROW, **given)[0] for _ in range(3)]
+    @monitor.watch(features="features", id_from="request")
+    def predict(features: Any, request: Any = None) -> float:
+        ids.append(monitor.prediction_id)
+        return 1.0
+
+    for _ in range(3):
+        predict(ROW, **given)
     assert len({*ids, ""}) == 4
     monitor.label(ids, [1.0, 1.0, 1.0])
     monitor.status()
