@@ -581,7 +581,6 @@ def test_two_monitors_do_not_mix(monitor: Monitor, reference: Reference) -> None
 @pytest.mark.parametrize("given", ["r-7", 7], ids=["text", "number"])
 def test_the_callers_id_is_the_id(monitor: Monitor, given: object) -> None:
     """An argument that holds it is read as text, inside the call and when the label comes."""
-
     ids: list[str] = []
 
     @monitor.watch(features="features", id_from="request")
@@ -829,7 +828,6 @@ def test_calls_whose_id_argument_is_empty_have_each_an_id_of_their_own(
     monitor: Monitor, given: dict[str, Any]
 ) -> None:
     """No id told is no id: one is made, another for each call, and its label finds it."""
-
     ids: list[str] = []
 
     @monitor.watch(features="features", id_from="request")
