@@ -70,3 +70,23 @@ def test_an_alert_on_projected_losses_says_so(reference: Reference) -> None:
 def test_projected_losses_of_an_unchanged_model_do_not_alert(reference: Reference) -> None:
     """Although the first labels of each day are of small errors."""
     assert serve(reference, basis="projected") == []
+
+
+def test_a_cohort_without_a_positive_label_has_no_recall_and_the_others_are_judged() -> None:
+    """A quiet day of a classifier; the measures that it has count as on any other day."""
+    rng = np.random.default_rng(2)
+    truth = np.arange(600) % 2
+    scores = np.clip(0.3 * truth + 0.6 * rng.random(600), 0, 1)
+    reference = fit_reference({"x": scores}, predictions=scores, actuals=truth)
+    clock = ManualClock(1_700_006_400.0)
+    config = Config(
+        poll_interval_seconds=3_600, export_interval_seconds=3_600, performance_basis="projected"
+    )
+    with Monitor("m", reference=reference, exporters=[], config=config, clock=clock) as monitor:
+        for day in range(7):
+            kept = slice(None) if day != 4 else np.flatnonzero(truth == 0)
+            monitor.record_outcomes(scores[kept], truth[kept])
+            clock.advance(DAY)
+            status = monitor.status()
+    assert ["recall" in cohort.projected for cohort in status.cohorts][3:6] == [True, False, True]
+    assert (status.internal_errors, status.last_error) == (0, None)

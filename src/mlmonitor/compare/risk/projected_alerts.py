@@ -105,7 +105,12 @@ class ProjectedAlerts:
 
     def _list_projections(self, measure: str, cohorts: Sequence[Cohort]) -> list[_Projection]:
         """Return the projection of each number of newest cohorts that have enough labels."""
-        own = [c for c in cohorts if np.isfinite(c.projected[measure].low)] if cohorts else []
+        # Not every cohort has every measure: none has a recall without positive labels.
+        own = [
+            cohort
+            for cohort in cohorts
+            if measure in cohort.projected and np.isfinite(cohort.projected[measure].low)
+        ]
         if not own:
             return []
         self._first = self._first or own[0].start
