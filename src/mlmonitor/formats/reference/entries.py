@@ -203,7 +203,7 @@ class CategoricalReference(FieldReference):
     rows that did not decide which ones are listed. Names that may identify a person are in neither
     list, unless the user declared the field `public`; the last `groups` of `categories` stand for
     them.
-    `distinct` counts all categories, also those without a name here; null if this is unknown.
+    `distinct` counts all categories, also those without a name here; left out if this is unknown.
     """
 
     kind: Literal["categorical", "boolean"]

@@ -16,7 +16,13 @@ from mlmonitor.formats.reference.derived_entries import (
     check_derived,
     counted,
 )
-from mlmonitor.formats.reference.entries import Count, Finite, Name, want
+from mlmonitor.formats.reference.entries import (
+    CategoricalReference,
+    Count,
+    Finite,
+    Name,
+    want,
+)
 from mlmonitor.formats.reference.loss_entries import LossReference, check_losses
 from mlmonitor.formats.reference.segment_entries import (
     SegmentReference,
@@ -157,7 +163,14 @@ def load(data: bytes) -> ReferenceFile:
 
 def dump(content: ReferenceFile) -> bytes:
     """Serialise a reference as indented JSON; raise FormatError if it is too large for `load`."""
-    data = content.model_dump_json(indent=1).encode() + b"\n"
+    # An older file is written as it was read, so that its id in the store stays the same.
+    unknown = {
+        place: {"distinct"}
+        for place, entry in enumerate(content.fields)
+        if isinstance(entry, CategoricalReference) and entry.distinct is None
+    }
+    exclude = {"fields": unknown} if unknown else None
+    data = content.model_dump_json(indent=1, exclude=exclude).encode() + b"\n"
     _check_size(data)
     return data
 

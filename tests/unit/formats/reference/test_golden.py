@@ -1,5 +1,6 @@
 """References saved by released versions: they load, with every count they were saved with."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import FormatError, Monitor, Reference
-from mlmonitor.formats.reference import VERSION, dump, load
+from mlmonitor.formats.reference import VERSION, compute_reference_id, dump, load
 from mlmonitor.testing import ManualClock
 
 FILE = Path(__file__).parents[3] / "golden" / "reference_v1.json"
@@ -40,6 +41,16 @@ def test_a_reference_of_version_1_has_kernel_similarity_in_place_of_a_witness() 
     names = [field.name for field in Reference.load(FILE).fields]
     assert names.count("vector.kernel_similarity") == 1
     assert "vector.witness" not in names
+
+
+def test_a_file_without_the_number_of_categories_is_written_as_it_was_read() -> None:
+    """The id of a reference in the store is a hash of it: a later release finds the same."""
+    content = Reference.fit({"kind": ["a", "b", "c"] * 20}, thresholds="asymptotic").content
+    tree = json.loads(dump(content))
+    assert tree["fields"][0].pop("distinct") == 3
+    older = (json.dumps(tree, indent=1) + "\n").encode()
+    assert dump(load(older)) == older
+    assert compute_reference_id(load(older)) == hashlib.sha256(older).hexdigest()[:32]
 
 
 def test_a_feature_called_witness_keeps_its_name() -> None:
