@@ -206,6 +206,7 @@ class Challenger:
             raise ConfigError("pending_predictions: expected a number from 0 on, at most 1e8")
         if isinstance(self.classes, str) or not isinstance(self.classes, Iterable):
             raise ConfigError("classes: expected a sequence of them, such as ['no', 'yes']")
+        object.__setattr__(self, "classes", tuple(self.classes))  # an array has no truth value
 
 
 @dataclass(frozen=True, slots=True)

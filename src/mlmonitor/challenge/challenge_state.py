@@ -75,18 +75,19 @@ class ChallengeState:
         are new, and not only their ids.
 
         Raises:
-            SchemaError: both models made predictions, but not for as many rows.
+            SchemaError: there is not one prediction of each model, or one group, for each row;
+                nothing is added.
         """
         if not self._begin(sides):
             return
         predictions = self._read(sides)
+        hashes = self._hash(groups, predictions.shape[1])
         if is_counted:
             for side, outputs in sides.items():
                 self._unusable[SIDES.index(side)] += self._losses.count_unreadable(outputs)
             self._scores.update(self._summarise(predictions), has_classes=self._losses.has_classes)
         texts, rows = list_texts_and_rows(ids)
         newest = {text: row for text, row in zip(texts, rows.tolist(), strict=True) if text}
-        hashes = self._hash(groups, predictions.shape[1])
         if newest:
             places = np.fromiter(newest.values(), np.int64, len(newest))
             own_groups = None if hashes is None else hashes[places]
@@ -98,7 +99,8 @@ class ChallengeState:
         """Add predictions together with their actuals.
 
         Raises:
-            SchemaError: there is not one actual for each prediction.
+            SchemaError: there is not one actual, or one group, for each prediction; nothing is
+                added.
         """
         if not self._begin(sides):
             return
@@ -110,9 +112,9 @@ class ChallengeState:
                 f"record_outcomes: expected an actual for each of the {rows} predictions, got "
                 f"{len(actual)}"
             )
+        hashes = self._hash(groups, rows)
         self._scores.update(self._summarise(predictions), has_classes=self._losses.has_classes)
         self._pending.counts[LabelStatus.MATCHED] += int(np.isfinite(actual).sum())
-        hashes = self._hash(groups, rows)
         if hashes is None:  # each row is a group of its own
             hashes, alone = hash_row_groups(np.full(rows, np.nan), alone_before=self._alone)
             self._alone += alone

@@ -151,7 +151,7 @@ class Drain:
             for start in range(0, len(forgotten), self._config.block_rows):
                 block = forgotten[start : start + self._config.block_rows]
                 self._ingest_runs(block, partial(self._remember, now=now))
-        if self._challenges:
+        if self._challenges is not None:  # even without a challenge, since the queue must not fill
             self._challenges.ingest(self._inbox.challengers.drain(), now=now)
         reference = self._state.traffic.reference
         if self._events is not None:

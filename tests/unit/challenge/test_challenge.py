@@ -322,6 +322,18 @@ def test_labels_by_id_count_once_and_unknown_ones_are_counted() -> None:
     assert labels["evicted"] == 1
 
 
+def test_predictions_with_too_few_groups_are_refused_as_a_whole() -> None:
+    """They count neither with their actuals nor without."""
+    challenge = Challenge("m")
+    sides = {"champion": [1.0, 2.0, 3.0], "challenger": [1.0, 2.0, 4.0]}
+    challenge.record(**sides, ids=["a", "b", "c"], groups=["x", "y"])
+    challenge.record_outcomes([1.0, 2.0, 3.0], **sides, groups=["x", "y"])
+    status = challenge.status()
+    assert status.invalid == 2
+    assert set(status.rows.values()) == {0}
+    assert status.labels["matched"] == 0
+
+
 @pytest.mark.parametrize(
     "options",
     [

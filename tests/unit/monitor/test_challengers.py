@@ -226,6 +226,30 @@ def test_a_version_that_is_adopted_ends_its_challenge_and_the_others_begin_again
     assert status.earlier[0].labels["matched"] == ROWS
 
 
+def test_predictions_of_a_challenger_that_was_adopted_do_not_fill_the_queue() -> None:
+    """A job that still records them loses nothing else, and keeps none of them."""
+    config = Config(buffer_rows=20, poll_interval_seconds=3_600, export_interval_seconds=3_600)
+    with begin(Challenger("8"), config=config) as monitor:
+        monitor.adopt(REFERENCE, version="8")
+        for start in range(0, 100, 10):
+            monitor.record_challenger("8", X[start : start + 10], ids=IDS[start : start + 10])
+            status = monitor.status()
+    assert (status.dropped, status.challenges) == (0, {})
+
+
+def test_classes_of_a_challenger_may_be_the_array_of_a_model() -> None:
+    """Such as `classes=model.classes_`, beside a reference of a classifier."""
+    actual = (X > 0).astype(int)
+    scores = 1 / (1 + np.exp(-X))
+    reference = Reference.fit({"x": X}, predictions=scores, actuals=actual, thresholds="asymptotic")
+    with begin(Challenger("8", classes=np.array([0, 1])), reference=reference) as monitor:
+        monitor.record({"x": X}, scores, ids=IDS)
+        monitor.record_challenger("8", scores, ids=IDS)
+        monitor.label(IDS, actual)
+        assert challenge(monitor).loss == "log"
+        assert challenge(monitor).champion.count == ROWS
+
+
 @pytest.mark.parametrize(
     "call",
     [
