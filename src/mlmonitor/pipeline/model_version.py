@@ -10,6 +10,7 @@ import numpy as np
 from mlmonitor import catalog
 from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 from mlmonitor.buffer.inbox import Inbox
+from mlmonitor.capture.guard import Guard
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
 from mlmonitor.compare.drift.row_dependence import find_group_column
@@ -208,12 +209,22 @@ class ModelVersion:
         challenges = {} if self.challenges is None else self.challenges.statuses()
         families = self.describer.describe(own, self.judged.verdict, challenges)
         if self.after is None:
-            return families if self.resources is None else families + self.resources.families()
+            return families
         return [
             family
             for family in families
             if family.metric.kind != "gauge" or family.metric.name in _KEPT_GAUGES
         ]
+
+    def describe_resources(self, guard: Guard) -> list[Family]:
+        """Read the figures of the process now, if they are switched on.
+
+        What this raises is counted by `guard`, and the series of the model are sent without them.
+        """
+        families: list[Family] = []
+        with guard:
+            families += [] if self.resources is None else self.resources.families()
+        return families
 
     def claim(self, entries: Sequence[LabelEntry], *, now: float) -> list[LabelEntry]:
         """Match the labels of this version's predictions; return the others."""

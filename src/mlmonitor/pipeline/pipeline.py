@@ -229,6 +229,7 @@ class Pipeline:
     def _describe(self, model: ModelSnapshot) -> list[Family]:
         """Describe the version in use, and what late labels have changed in earlier ones."""
         families = self._version.describe(model)
+        families += self._version.describe_resources(self._inbox.guard)
         for version in self._earlier:
             earlier = version.snapshot(self._inbox, model.destinations, now=model.time)
             families += version.describe(replace(earlier, events=model.events))

@@ -13,6 +13,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from mlmonitor import Config, Monitor, OpenTelemetry, Otlp
 from mlmonitor.catalog.resource_metrics import RESOURCES
 from mlmonitor.errors import MissingExtra
+from mlmonitor.export.opentelemetry.resource_figures import ResourceFigures
 from mlmonitor.testing import InMemoryExporter, ManualClock, OtlpReceiver
 
 pytest.importorskip(
@@ -55,6 +56,22 @@ def test_figures_of_the_process_are_those_of_the_system() -> None:
     for point in memory.snapshots[-1].points:
         if point.metric.name in own:
             assert [value for key, value in point.attributes if key.startswith("model.")] == ["m"]
+
+
+def test_figures_that_cannot_be_read_do_not_hold_back_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where a container hides its processes; the error is counted."""
+
+    def fail(_figures: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(ResourceFigures, "families", fail)
+    memory = InMemoryExporter()
+    with observe(memory) as monitor:
+        assert monitor.flush(timeout_seconds=60)
+        assert monitor.status().last_error == "PermissionError"
+    assert memory.snapshots[0].points
 
 
 def test_a_share_of_the_cpu_is_that_since_the_export_before() -> None:
