@@ -8,7 +8,8 @@ from mlmonitor.errors import ConfigError
 def check_function(option: str, function: object, arguments: Sequence[str]) -> None:
     """Check that an object can be called with these arguments, by position.
 
-    A function without a signature, such as some that are written in C, is accepted.
+    A function whose signature cannot be read is accepted: some that are written in C have none, and
+    annotations may name what is imported for type checkers alone.
 
     Raises:
         ConfigError: it is not a function, or takes other arguments.
@@ -20,7 +21,7 @@ def check_function(option: str, function: object, arguments: Sequence[str]) -> N
 
     try:
         parameters = signature(function)
-    except (TypeError, ValueError):
+    except Exception:  # noqa: BLE001 - Python 3.14 evaluates annotations, which may raise anything
         return
     try:
         parameters.bind(*arguments)

@@ -1,5 +1,6 @@
 """A mistake is answered with the field, what was expected, what came and what to do."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,17 @@ def predict_row(row: Any, request_id: str) -> float:
 def predict_age(age: float, request_id: str) -> float:
     """Predict from a feature, beside an id."""
     return age if request_id else 0.0
+
+
+class Unannotated:
+    """A callback whose annotations cannot be evaluated, as imports for type checkers alone."""
+
+    @property
+    def __signature__(self) -> object:
+        raise NameError
+
+    def __call__(self, alert: object) -> None:
+        """Ignore an alert."""
 
 
 AT_SET_UP: dict[str, tuple[Callable[[Reference], object], str]] = {
@@ -556,3 +568,12 @@ def test_labels_that_never_find_a_prediction_are_logged_once_with_the_remedy(
     (warning,) = [r.getMessage() for r in caplog.records if "labels" in r.getMessage()]
     assert warning.startswith("m: none of 20 labels has found its prediction: give predictions the")
     assert "record(ids=...)" in warning
+
+
+def test_a_callback_whose_signature_cannot_be_read_is_accepted(reference: Reference) -> None:
+    """It is called as any other; nothing escapes at set-up."""
+    callback = Unannotated()
+    with pytest.raises(NameError):
+        inspect.signature(callback)
+    with Monitor("m", reference=reference, exporters=[], on_alert=callback) as monitor:
+        assert monitor.status().internal_errors == 0
