@@ -1,6 +1,6 @@
 """Labels as the host passes them: columns of ids and actuals."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, KeysView, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import groupby
 from typing import Any, NamedTuple, cast
@@ -88,7 +88,7 @@ def copy_ids(ids: object) -> list[str]:
     """
     if not _are_several(ids):
         return [id_text(ids) or ""]
-    if isinstance(ids, Mapping | AbstractSet):
+    if isinstance(ids, Mapping | AbstractSet) and not isinstance(ids, KeysView):
         raise SchemaError(
             f"ids: expected a list or a column, in the order of the values that belong to them, "
             f"got a {type(ids).__name__}"

@@ -26,6 +26,7 @@ UUID = uuid.UUID("0190b5c0-0000-7000-8000-000000000001")
         (pd.Series(["a", None]), ["a", ""]),
         (pd.Series([1, 2]), ["1", "2"]),
         (pl.Series(["a", "b"]), ["a", "b"]),
+        ({"a": 1.0, "b": 2.0}.keys(), ["a", "b"]),
         ([UUID, 7], [str(UUID), "7"]),
         ([decimal.Decimal(5), True], ["5", "True"]),
         (
