@@ -132,8 +132,8 @@ class PostgresSink:
             self._changed.notify_all()
         self._thread.join(min(max(timeout_seconds, 0.1), 1.0))
         with self._changed:
-            self._is_abandoned = self._waiting > 0
-            if self._is_abandoned:
+            if self._waiting > 0:
+                self._is_abandoned = True
                 self._counter.add("dropped", self._waiting)
                 self._waiting = 0
 
