@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from queue import SimpleQueue
 from threading import Lock
@@ -100,6 +99,9 @@ class _WorkerPool:
     def __init__(
         self, plan: CountingPlan, path: str, file: SplitFile, size: int, count_rows: Counted
     ) -> None:
+        # A process that ends may still ship a profile, but no longer load this module.
+        from concurrent.futures import ThreadPoolExecutor
+
         self._path, self._file, self._count_rows = path, file, count_rows
         self._idle: SimpleQueue[subprocess.Popen[bytes] | None] = SimpleQueue()
         self._processes = [_start_worker() for _ in range(size - 1)]
