@@ -80,6 +80,7 @@ def test_the_classifier_alerts_after_the_shift_and_matches_all_labels(tmp_path: 
     assert "labels: matched 1,500\n" in shifted
 
 
+@pytest.mark.slow
 def test_the_batch_job_delivers_every_row(tmp_path: Path) -> None:
     """To a collector: as many predictions arrive as rows were scored."""
     with OtlpReceiver() as receiver:

@@ -304,6 +304,7 @@ def test_a_process_that_ends_has_delivered_its_events(kafka_broker: KafkaBroker)
     assert Counter(event["schema"] for event in events)["prediction"] == 50
 
 
+@pytest.mark.slow
 def test_forked_processes_send_their_own_events(kafka_broker: KafkaBroker) -> None:
     """Each is an instance with a producer of its own; nothing is sent twice."""
     topic = kafka_broker.make_topic()

@@ -434,6 +434,7 @@ def test_the_database_and_the_loader_compute_the_same_sums(store: Connection, lo
         assert one[5:] == pytest.approx(other[5:])
 
 
+@pytest.mark.slow
 def test_a_message_that_only_the_database_refuses_is_isolated(store: Connection, load: Any) -> None:
     """By halves: the others of its batch are loaded."""
     store.execute("alter table mlmonitor.kpi add constraint no_thirteen check (value <> 13)")
@@ -445,6 +446,7 @@ def test_a_message_that_only_the_database_refuses_is_isolated(store: Connection,
     assert count(store, "select reason from mlmonitor.dead_letter") == "database: SQLSTATE 23514"
 
 
+@pytest.mark.slow
 def test_a_loader_continues_where_another_stopped(
     store: Connection, load: Any, kafka_broker: KafkaBroker
 ) -> None:

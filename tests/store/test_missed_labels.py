@@ -55,6 +55,7 @@ def miss(store: Connection, other: Connection, *, looks: int = 0) -> None:
     assert (count(store, "outcome"), count(store, "waiting_label")) == (0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("looks", [0, 1, 2, 3])
 def test_a_label_that_missed_its_prediction_is_joined_however_long_that_takes_to_be_stored(
     store: Connection, other: Connection, looks: int

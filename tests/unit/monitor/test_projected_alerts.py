@@ -67,6 +67,7 @@ def test_an_alert_on_projected_losses_says_so(reference: Reference) -> None:
     assert str(alert).startswith("projected performance: mae")
 
 
+@pytest.mark.slow
 def test_projected_losses_of_an_unchanged_model_do_not_alert(reference: Reference) -> None:
     """Although the first labels of each day are of small errors."""
     assert serve(reference, basis="projected") == []
