@@ -330,6 +330,28 @@ def test_a_categorical_field_shows_its_mix_over_time(client: TestClient) -> None
     np.testing.assert_allclose(sums, 100, atol=0.1)
 
 
+@pytest.mark.parametrize("is_lost_first", [True, False])
+def test_a_categorical_field_without_values_in_a_part_of_the_window_is_shown(
+    *, is_lost_first: bool
+) -> None:
+    """Its mix is compared over the parts that have values."""
+    rng = np.random.default_rng(0)
+    lines = rng.choice(["home", "motor"], 400)
+    reference = fit_reference({"line": lines}, predictions=np.zeros(400))
+    clock = ManualClock(1_700_006_400.0)
+    config = Config(window_seconds=86_400, window_slices=12, export_interval_seconds=86_400)
+    with Monitor("m", reference=reference, exporters=[], config=config, clock=clock) as monitor:
+        for part in range(12):
+            is_lost = (part < 6) == is_lost_first
+            monitor.record({"line": [None] * 40 if is_lost else lines[:40]}, np.zeros(40))
+            monitor.status()
+            clock.advance(7_200)
+        link = field_id(Role.FEATURE, "line")
+        detail = Document(parts_of(TestClient(page(monitor)), f"?field={link}")["field"])
+    assert detail.problems == []
+    assert "Mix over time: motor from" in detail.text
+
+
 def test_incidents_are_named_once_beside_the_charts_of_a_field(client: TestClient) -> None:
     """Each chart has their lines; one legend says what the lines are."""
     html = parts_of(client, f"?field={field_id(Role.FEATURE, 'limit')}")["field"]

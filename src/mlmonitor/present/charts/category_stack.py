@@ -22,7 +22,8 @@ def draw_stack(population: PopulationSnapshot, place: int, slices: Slices) -> Ti
     names = population.plan.dictionaries[position].top
     parts = history.group(_POINTS)
     shares, listed = _compute_shares(parts.counts["categories"][:, position].astype(float), names)
-    if len(shares) < 2 or len(parts) < 2:
+    has_values = np.isfinite(shares).all(axis=0)
+    if len(shares) < 2 or np.count_nonzero(has_values) < 2:
         return None
     tops = np.cumsum(shares, axis=0)
     bands = [
@@ -30,7 +31,7 @@ def draw_stack(population: PopulationSnapshot, place: int, slices: Slices) -> Ti
         for number, (share, top, name) in enumerate(zip(shares, tops, listed, strict=True))
     ]
     own = Slices(parts.starts, slices.end, parts.rows, slices.marks)
-    title = _describe(shares, listed)
+    title = _describe(shares[:, has_values], listed)
     return draw_time_chart(own, (), bands, title=title, has_zero=True, unit=" %")
 
 
@@ -50,9 +51,9 @@ def _compute_shares(counts: Floats, names: tuple[str, ...]) -> tuple[Floats, lis
 
 
 def _describe(shares: Floats, listed: list[str]) -> str:
-    """The category that moved most between the first and the last third of the window."""
+    """The category that moved most between the first and the last third of slices with values."""
     third = max(shares.shape[1] // 3, 1)
-    first, last = np.nanmean(shares[:, :third], axis=1), np.nanmean(shares[:, -third:], axis=1)
-    most = int(np.nanargmax(np.abs(last - first)))
+    first, last = shares[:, :third].mean(axis=1), shares[:, -third:].mean(axis=1)
+    most = int(np.argmax(np.abs(last - first)))
     before, now = percent(first[most] / 100), percent(last[most] / 100)
     return f"Mix over time: {listed[most]} from {before} to {now}"

@@ -57,7 +57,8 @@ def _compute_chance(stddev: float, rows: Floats, reference_rows: int) -> Floats:
     """Half the width of the interval of 99 of 100 means of this many rows; NaN without rows."""
     with np.errstate(divide="ignore"):
         noise = np.sqrt(1 / rows + 1 / max(reference_rows, 1))
-    half: Floats = ONE_IN_A_HUNDRED_EITHER_WAY * stddev * noise
+    with np.errstate(invalid="ignore"):  # NaN for a constant in a slice without rows
+        half: Floats = ONE_IN_A_HUNDRED_EITHER_WAY * stddev * noise
     return np.where(np.isfinite(half), half, np.nan)
 
 
