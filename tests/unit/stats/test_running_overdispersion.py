@@ -1,5 +1,7 @@
 """The design effect of a stream: dependence is found, and a change is not taken for it."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,20 @@ def test_steps_of_any_size_give_the_same_effect() -> None:
     values = draw_levels(np.random.default_rng(3), 4_000, 0.9)
     effects = [measure_effect(values, step=step) for step in (7, 100, 4_000)]
     assert effects == pytest.approx([effects[0]] * 3)
+
+
+def test_values_that_arrive_one_by_one_take_no_more_memory_than_stated() -> None:
+    """An array of one value is fourteen times as large as the value."""
+    values = np.random.default_rng(4).normal(size=2_000)
+    tracemalloc.start()
+    try:
+        overdispersion = RunningOverdispersion()
+        for value in values.tolist():
+            overdispersion.update(np.array([value]))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 1.2 * overdispersion.nbytes
 
 
 @pytest.mark.parametrize("values", [np.empty(0), np.zeros(1_000), np.ones(1_000)])
