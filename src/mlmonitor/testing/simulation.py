@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
-from math import comb
+from math import exp, lgamma, log, log1p
 from typing import Any
 
 import numpy as np
@@ -117,13 +117,17 @@ class Simulated:
         """Return how many runs alerted before the change, beside the number that `alpha` allows."""
         if not self.false_alerts:
             return ""
-        chance = sum(
-            comb(self.runs, count) * self.alpha**count * (1 - self.alpha) ** (self.runs - count)
-            for count in range(self.false_alerts, self.runs + 1)
-        )
+        counts = range(self.false_alerts, self.runs + 1)
+        chance = sum(_binomial_probability(count, self.runs, self.alpha) for count in counts)
         text = f"{self.false_alerts} of {self.runs} runs alerted before the change, where alpha "
         text += f"{self.alpha:g} allows {self.alpha * self.runs:.2g} on average"
         return text if chance > _BEYOND_CHANCE else f"{text}: more than by chance"
+
+
+def _binomial_probability(count: int, trials: int, share: float) -> float:
+    """The probability of this many successes; by logarithms, as some factors exceed any float."""
+    orders = lgamma(trials + 1) - lgamma(count + 1) - lgamma(trials - count + 1)
+    return exp(orders + count * log(share) + (trials - count) * log1p(-share))
 
 
 def simulate(  # noqa: PLR0913 - all but two by keyword

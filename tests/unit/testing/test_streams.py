@@ -160,6 +160,9 @@ def test_false_alerts_of_a_simulation_stand_beside_those_that_alpha_allows() -> 
     assert few.describe_false_alerts() == f"1 {allowed}"
     assert many.describe_false_alerts() == f"3 {allowed}: more than by chance"
     assert Simulated(planned, 10, 1_000, (), 0).describe_false_alerts() == ""
+    thousands = Simulated(planned, 5_000, 1_000, (), 60).describe_false_alerts()
+    assert thousands.startswith("60 of 5000 runs")
+    assert "chance" not in thousands
 
 
 @pytest.mark.slow
