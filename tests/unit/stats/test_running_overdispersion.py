@@ -70,12 +70,12 @@ def test_values_that_arrive_one_by_one_take_no_more_memory_than_stated() -> None
     tracemalloc.start()
     try:
         overdispersion = RunningOverdispersion()
-        for value in values.tolist():
-            overdispersion.update(np.array([value]))
-        held, _ = tracemalloc.get_traced_memory()
+        for number in values.tolist():
+            overdispersion.update(np.array([number]))
+        current_bytes, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert held < 1.2 * overdispersion.nbytes
+    assert current_bytes < 1.2 * overdispersion.nbytes
 
 
 @pytest.mark.parametrize("values", [np.empty(0), np.zeros(1_000), np.ones(1_000)])
