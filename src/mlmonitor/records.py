@@ -177,7 +177,8 @@ class Challenger:
     probabilities of several classes. margin: by how much its mean loss must be lower to win. alpha:
     the probability of a wrong decision. classes: in the order of the scores; without them a single
     score belongs to the actual 1, and several are named by `names=` of the call that records them.
-    pending_predictions: how many predictions wait for their labels.
+    pending_predictions: how many predictions wait for their labels, and labels for predictions; at
+    least 1.
 
     Raises:
         ConfigError: an option is wrong.
@@ -202,8 +203,11 @@ class Challenger:
             raise ConfigError("alpha: expected a probability between 0 and 1")
         if not _is_number(self.margin) or self.margin < 0:
             raise ConfigError("margin: expected a number from 0 on")
-        if not _is_number(self.pending_predictions) or not 0 <= self.pending_predictions <= 1e8:
-            raise ConfigError("pending_predictions: expected a number from 0 on, at most 1e8")
+        if not _is_number(self.pending_predictions) or not 1 <= self.pending_predictions <= 1e8:
+            raise ConfigError(
+                "pending_predictions: expected a number from 1 to 1e8: without any, predictions "
+                "and labels that arrive apart would never be paired"
+            )
         if isinstance(self.classes, str) or not isinstance(self.classes, Iterable):
             raise ConfigError("classes: expected a sequence of them, such as ['no', 'yes']")
         object.__setattr__(self, "classes", tuple(self.classes))  # an array has no truth value

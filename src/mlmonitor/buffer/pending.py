@@ -132,7 +132,7 @@ class Pending:
 
     @property
     def waiting(self) -> int:
-        """The number of labels that wait for their second try and are not counted yet."""
+        """The number of labels that wait for their second try, not counted yet."""
         return sum(len(retry.hashes) for retry in self._retries)
 
     def remember(
@@ -276,12 +276,15 @@ class Pending:
         else:
             self._retries.append(_Retry(missed, hashes[rows], times_ms))
 
+    def mark_late(self, made_at: NDArray[np.int64]) -> Mask:
+        """Mark the times in ids, in milliseconds, that are older than what waits."""
+        if not self.evicted or self._rows is None:
+            return np.zeros(len(made_at), np.bool_)
+        oldest = self._rows.oldest(_PREDICTED_AT)
+        return (made_at >= 0) & (made_at <= (np.inf if oldest is None else oldest * 1_000))
+
     def _count_unmatched(self, made_at: NDArray[np.int64]) -> None:
-        late = 0
-        if self.evicted and self._rows is not None:
-            oldest = self._rows.oldest(_PREDICTED_AT)
-            is_older = made_at <= (np.inf if oldest is None else oldest * 1_000)
-            late = int(np.count_nonzero((made_at >= 0) & is_older))
+        late = int(np.count_nonzero(self.mark_late(made_at)))
         self.counts[LabelStatus.LATE] += late
         self.counts[LabelStatus.UNKNOWN] += len(made_at) - late
 

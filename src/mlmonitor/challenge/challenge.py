@@ -27,7 +27,8 @@ class Challenge:
 
     Promise: without a difference, the probability that it ever decides for either model is at most
         `alpha` as the number of labels grows, however often `status` is read. Memory is bounded:
-        the newest `pending_predictions` wait for labels, evicted ones are counted. Mistakes in the
+        the newest `pending_predictions` wait for labels, and as many labels for predictions;
+        evicted ones are counted. Mistakes in the
         data are counted and never raised. Price: some numpy calls in the calling thread, for a row
         or a batch; thread-safe.
 
@@ -87,9 +88,12 @@ class Challenge:
             self._state.ingest(sides, identities or (), now=time(), groups=named)
 
     def label(self, prediction_id: object, actual: Any) -> None:
-        """Report the actual of one prediction, or of several. Never raises."""
+        """Report the actual of one prediction, or of several. Never raises.
+
+        A label may arrive before its prediction and then waits for it, as `labels["waiting"]`.
+        """
         with self._guard, self._lock:
-            self._state.ingest_labels([copy_labels(prediction_id, actual)], is_last_try=True)
+            self._state.ingest_labels([copy_labels(prediction_id, actual)])
 
     def record_outcomes(
         self,

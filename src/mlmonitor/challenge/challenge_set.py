@@ -6,14 +6,16 @@ from types import MappingProxyType
 
 import numpy as np
 
+from mlmonitor.buffer.id_index import list_texts_and_rows
 from mlmonitor.capture.guard import Guard
 from mlmonitor.capture.host.challenger_entries import ChallengerEntry
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.challenge.challenge_state import ChallengeState, Side
 from mlmonitor.challenge.challenge_status import ChallengeStatus
+from mlmonitor.challenge.early_labels import EarlyLabels
 from mlmonitor.challenge.pair_losses import OutputColumns, read_predictions
-from mlmonitor.records import Challenger, Mask
+from mlmonitor.records import Challenger
 from mlmonitor.reference.reference import Reference
 
 
@@ -40,6 +42,8 @@ class ChallengeSet:
                     Guard(),
                 )
         self._groups = groups
+        limits = (int(options.pending_predictions) for options in challengers)
+        self._early, self._due = EarlyLabels(max(limits, default=0)), list[LabelEntry]()
         self._announced: set[str] = set()
 
     def __bool__(self) -> bool:
@@ -47,8 +51,9 @@ class ChallengeSet:
 
     @property
     def memory_bytes(self) -> int:
-        """Upper bound in bytes of the predictions that wait for their labels."""
-        return sum(state.memory_bytes for state, _ in self._states.values())
+        """Bytes of as many predictions and labels as may wait for each other."""
+        own = sum(state.memory_bytes for state, _ in self._states.values())
+        return own + self._early.memory_bytes
 
     def ingest_champion(self, rows: Rows, *, now: float, is_counted: bool = True) -> None:
         """Add rows that the version in use has predicted.
@@ -57,6 +62,8 @@ class ChallengeSet:
         """
         groups = None if self._groups is None else rows.features.column(self._groups)
         sides: dict[Side, OutputColumns] = {"champion": rows.predictions}
+        if self._early:
+            self._due.append(self._early.drain(list_texts_and_rows(rows.ids)[0]))
         for state, guard in self._states.values():
             with guard:
                 state.ingest(sides, rows.ids, now=now, groups=groups, is_counted=is_counted)
@@ -73,15 +80,30 @@ class ChallengeSet:
                     state.ingest(own, entry.ids, now=now, groups=entry.groups)
 
     def ingest_labels(self, entries: Sequence[LabelEntry]) -> None:
-        """Add labels; the prediction of one may still follow until the next call."""
+        """Add labels; one without a prediction waits for it."""
         for state, guard in self._states.values():
             with guard:
                 state.ingest_labels(entries)
 
-    def find(self, identities: Sequence[str]) -> Mask:
-        """Mark the ids that any challenge has a prediction of."""
-        masks = [state.find(identities) for state, _ in self._states.values()]
-        return np.any(masks, axis=0) if masks else np.zeros(len(identities), np.bool_)
+    def hold_foreign(self, entry: LabelEntry) -> LabelEntry:
+        """Keep the labels of rows that only a challenger has predicted; return the others.
+
+        The version in use may still predict them: `drain_due` then returns their labels.
+        """
+        if not self._states:
+            return entry
+        by_state = [state.mark_sides(entry.ids) for state, _ in self._states.values()]
+        champion, challenger = np.any(by_state, axis=0)
+        is_foreign = challenger & ~champion
+        if not is_foreign.any():
+            return entry
+        self._early.add(entry.rows(np.flatnonzero(is_foreign)))
+        return entry.rows(np.flatnonzero(~is_foreign))
+
+    def drain_due(self) -> list[LabelEntry]:
+        """Return the kept labels of rows that the version in use has predicted since."""
+        due, self._due = self._due, []
+        return [entry for entry in due if entry.ids]
 
     def settle(self) -> None:
         """Count the labels that still wait for a prediction; none will arrive."""

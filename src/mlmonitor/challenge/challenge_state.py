@@ -8,6 +8,7 @@ import numpy as np
 from mlmonitor.aggregate.sketches.group_sizes import Hashes, hash_row_groups
 from mlmonitor.buffer.id_index import hash_ids, list_texts_and_rows
 from mlmonitor.buffer.pending import (
+    BLOCK_LABELS,
     IS_MISSING,
     IS_UNREADABLE,
     SAYS_SOMETHING,
@@ -20,8 +21,10 @@ from mlmonitor.buffer.waiting_rows import Column
 from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.entry import Ids
 from mlmonitor.capture.host.label_entries import LabelEntry
+from mlmonitor.capture.prediction_ids import read_made_at_ms
 from mlmonitor.capture.values import Values
 from mlmonitor.challenge.challenge_status import ChallengeStatus
+from mlmonitor.challenge.early_labels import EarlyLabels
 from mlmonitor.challenge.loss_comparison import LossComparison
 from mlmonitor.challenge.pair_losses import OutputColumns, PairLosses
 from mlmonitor.challenge.score_comparison import ScoreComparison
@@ -38,13 +41,15 @@ class ChallengeState:
     """What is known of two models on the same traffic. Not thread-safe.
 
     Predictions of both models are paired by their ids, in any order and at any time. A label counts
-    once for each model; a prediction that arrives after its label counts as well.
+    once for each model; a prediction that arrives after its label counts as well. As many labels as
+    predictions wait for a prediction of their id; the oldest of more are counted as unknown.
     """
 
     def __init__(self, name: str, options: Challenger) -> None:
         self.name: str = name
         self._options, self._losses = options, PairLosses(options)
         self._pending = Pending(int(options.pending_predictions))
+        self._early = EarlyLabels(int(options.pending_predictions))
         self._compared = LossComparison(margin=options.margin, alpha=options.alpha)
         self._scores = ScoreComparison()
         self._unusable = [0, 0]
@@ -57,8 +62,8 @@ class ChallengeState:
 
     @property
     def memory_bytes(self) -> int:
-        """Upper bound in bytes of the predictions that wait for their labels."""
-        return self._pending.memory_bytes
+        """Bytes of as many predictions and labels as may wait for each other."""
+        return self._pending.memory_bytes + self._early.memory_bytes
 
     def ingest(
         self,
@@ -170,6 +175,7 @@ class ChallengeState:
             # A row without a group is one of its own.
             columns[_GROUP] = hash_ids(new, len(new)) if groups is None else groups[is_new]
             self._pending.remember(new, columns, np.full(len(new), now))
+            self._match(self._early.drain(new))
         if recalled.rows.size:
             stored = [texts[row] for row in recalled.rows.tolist()]
             if groups is not None:
@@ -205,20 +211,32 @@ class ChallengeState:
         stacked = [[columns[f"{side}.{place}"] for place in places] for side in SIDES]
         return np.array(stacked).transpose(0, 2, 1)
 
-    def find(self, identities: Sequence[str]) -> Mask:
-        """Mark the ids that have a prediction of either model."""
-        return self._pending.find(identities)
+    def mark_sides(self, identities: Sequence[str]) -> Mask:
+        """Mark `[2, ids]` the ids that have a prediction of the champion and of the challenger."""
+        recalled = self._pending.recall(identities)
+        is_given = np.zeros((2, len(identities)), np.bool_)
+        if recalled.rows.size:
+            is_given[:, recalled.rows] = _mark_given(self._from_columns(recalled.columns))
+        return is_given
 
-    def ingest_labels(self, entries: Sequence[LabelEntry], *, is_last_try: bool = False) -> None:
-        """Add labels; one without a prediction is tried again with the next call."""
-        for entry, is_due in self._pending.due(entries):
-            self._match(entry, is_last_try=is_due or is_last_try)
+    def ingest_labels(self, entries: Sequence[LabelEntry]) -> None:
+        """Add labels; one without a prediction waits for it."""
+        for entry in (block for whole in entries for block in whole.blocks(BLOCK_LABELS)):
+            made_at = np.fromiter(map(read_made_at_ms, entry.ids), np.int64, len(entry.ids))
+            waits = ~(self._pending.find(entry.ids) | self._pending.mark_late(made_at))
+            if waits.any():
+                evicted = self._early.add(entry.rows(np.flatnonzero(waits)))
+                self._pending.discard_evicted(evicted)
+            self._match(entry.rows(np.flatnonzero(~waits)))
 
     def settle(self) -> None:
         """Count the labels that still wait for a prediction; none will arrive."""
-        self._pending.settle()
+        self._pending.discard_evicted(self._early.drain_all())
 
-    def _match(self, entry: LabelEntry, *, is_last_try: bool) -> None:
+    def _match(self, entry: LabelEntry) -> None:
+        """Match labels; one without a prediction is counted as late or unknown."""
+        if not entry.ids:
+            return
         read = None
 
         def read_actuals(actuals: Values) -> Reading:
@@ -226,7 +244,7 @@ class ChallengeState:
             read = self._losses.read_actuals(actuals)
             return Reading(_judge(actuals, read), np.nan_to_num(read).view(np.int64))
 
-        matches = self._pending.match(entry, read_actuals, is_last_try=is_last_try)
+        matches = self._pending.match(entry, read_actuals, is_last_try=True)
         if read is not None and matches.is_read.any():
             columns = {n: column[matches.is_read] for n, column in matches.columns.items()}
             predictions = self._from_columns(columns)
@@ -248,7 +266,7 @@ class ChallengeState:
     def status(self, *, invalid: int = 0, last_error: str | None = None) -> ChallengeStatus:
         """Return the comparison so far; calls that could not be read are counted elsewhere."""
         counts = {status.value: number for status, number in self._pending.counts.items()}
-        waiting = {"waiting": len(self._pending), "evicted": self._pending.evicted}
+        waiting = {"waiting": len(self._early), "evicted": self._pending.evicted}
         return ChallengeStatus(
             name=self.name,
             loss=self._losses.name,

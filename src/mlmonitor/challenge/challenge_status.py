@@ -28,9 +28,10 @@ class ChallengeStatus:
     the share of rows on which they name another class. score_psi: the distance of the
     predictions' distributions; None before 500 predictions of the champion, unless they are
     classes. rows: predictions of the `champion`, of the `challenger`, and rows with `both`.
-    labels: by outcome, as `Status.labels`. unusable: predictions of each model that have no
-    loss: unreadable ones, and labelled ones such as an impossible probability. invalid: calls that
-    could not be read.
+    labels: by outcome, as `Status.labels`; `waiting` are labels whose prediction has not arrived,
+    `evicted` predictions that left without a label. unusable: predictions of each model that have
+    no loss: unreadable ones, and labelled ones such as an impossible probability. invalid: calls
+    that could not be read.
     """
 
     name: str
@@ -61,9 +62,7 @@ class ChallengeStatus:
         """The comparison as text, the decision first."""
         lines = [f"{self.name}: {self.summary}"]
         if self.basis == "none":
-            has_any = self.champion.count or self.challenger.count
-            labels = "labels of one model" if has_any else "no labels yet"
-            lines.append(f"  {labels}: only predictions are compared")
+            lines.append(f"  {self._describe_labels()}: only predictions are compared")
         else:
             lines.append(
                 f"  {self.loss} loss of the challenger minus that of the champion, {self.basis}: "
@@ -88,6 +87,13 @@ class ChallengeStatus:
         )
         return [*lines, f"  last error: {self.last_error}"] if self.last_error else lines
 
+    def _describe_labels(self) -> str:
+        """Why there is no difference of losses."""
+        if self.champion.count or self.challenger.count:
+            return "labels of one model"
+        has_labels = any(self.labels.get(outcome) for outcome in _PAIRED_OUTCOMES)
+        return "no label gave a usable loss" if has_labels else "no labels yet"
+
     def _describe_worth(self) -> str:
         if not self.effective_labels < 0.995 * self.difference.count:
             return ""
@@ -105,6 +111,9 @@ class ChallengeStatus:
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {name: _to_plain(value) for name, value in plain.items()}
 
+
+_PAIRED_OUTCOMES = "matched", "missing", "unreadable"
+"""Outcomes of labels that have a prediction."""
 
 _VERDICTS: Mapping[Decision, str] = {
     "challenger": "the challenger is better",

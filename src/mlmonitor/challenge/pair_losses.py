@@ -12,6 +12,7 @@ from mlmonitor.capture.read.numbers import category_names, parse_floats
 from mlmonitor.capture.read.prediction_columns import PredictionColumns
 from mlmonitor.capture.values import Values, plain_values
 from mlmonitor.challenge.loss_functions import LOSS_FUNCTIONS, SCORED
+from mlmonitor.challenge.running_sums import MOST
 from mlmonitor.errors import CallbackError, SchemaError
 from mlmonitor.records import Challenger, Counts, Floats, LossName
 
@@ -178,7 +179,7 @@ class PairLosses:
         return np.where(codes < max(self.width, 2), codes, np.nan)
 
     def measure(self, predicted: Floats, actual: Floats) -> Floats:
-        """Return the losses; NaN where a side is missing, or the loss is not a finite number.
+        """Return the losses; NaN where a side is missing, or the loss is beyond `MOST`.
 
         Raises:
             CallbackError: a function of the user raised, or did not return one number a row.
@@ -193,7 +194,7 @@ class PairLosses:
                 values = LOSS_FUNCTIONS[self.name](own_scores, own_actual)
             else:
                 values = _call(self._own, own_scores[:, 0], own_actual)
-        losses[is_present] = np.where(np.isfinite(values), values, np.nan)
+        losses[is_present] = np.where(np.abs(values) <= MOST, values, np.nan)
         return losses
 
     def summarise(self, predicted: Floats) -> Floats:

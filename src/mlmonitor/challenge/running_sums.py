@@ -1,10 +1,18 @@
 """Sums from which means, differences and their confidence sequences follow."""
 
+from typing import Final
+
 import numpy as np
 
 from mlmonitor.compare.performance.estimate import NAN, TWO_SIDED_95, Estimate
 from mlmonitor.records import Floats
 from mlmonitor.stats.sequential.normal_mixture import log_evidence, widen
+
+MOST: Final = 1e140
+"""A number beyond it is none here: the sums of squares would not be finite."""
+
+_LEAST_WORTH = 1.5
+"""Below this number of independent values, there is one at most, and no variance."""
 
 
 class RunningMean:
@@ -17,8 +25,8 @@ class RunningMean:
         self._squares = 0.0
 
     def update(self, values: Floats) -> None:
-        """Add numbers; NaN counts as none."""
-        values = values[np.isfinite(values)]
+        """Add numbers; NaN, and what is beyond `MOST`, counts as none."""
+        values = values[np.abs(values) <= MOST]
         if not values.size:
             return
         if not self.count:
@@ -45,12 +53,12 @@ class RunningMean:
             return max(self._squares / self.count - offset * offset, 0.0)
 
     def error_variance(self, spare: float = 0.0, effect: float = 1.0) -> float:
-        """Return the variance of the mean; infinite below two values.
+        """Return the variance of the mean; infinite below two independent values.
 
         spare: the square of one more value, as if it was still to be seen. Without it a mean of
         values that are all equal so far would count as exact. effect: how many rows count as one.
         """
-        if self.count < 2:
+        if self.count < 2 or self.count < _LEAST_WORTH * effect:
             return np.inf
         return effect * (self._compute_variance() / (self.count - 1) + spare / self.count**2)
 

@@ -33,7 +33,8 @@ class ScoreComparison:
 
     def pair(self, predictions: Floats) -> None:
         """Add the differences of rows that both models have predicted."""
-        differences = predictions[1] - predictions[0]
+        with np.errstate(all="ignore"):
+            differences = predictions[1] - predictions[0]
         if self._has_classes:
             differences = np.where(np.isnan(differences), np.nan, differences != 0)
         self._pairs.update(differences)

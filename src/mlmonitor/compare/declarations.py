@@ -63,11 +63,15 @@ def build_declared(  # noqa: PLR0913 - all by keyword
     )
 
 
-def check_challengers(challengers: Sequence[Any]) -> tuple[Challenger, ...]:
+def check_challengers(
+    challengers: Sequence[Any], champion: object = None
+) -> tuple[Challenger, ...]:
     """Return the declared challengers, checked.
 
+    champion: the version that they are compared with from the start, if there is one.
+
     Raises:
-        ConfigError: these are not challengers, or two of them have one version.
+        ConfigError: these are not challengers, or two of them have one version, or that in use.
     """
     is_listed = isinstance(challengers, list | tuple)
     if not is_listed or not all(isinstance(item, Challenger) for item in challengers):
@@ -77,6 +81,11 @@ def check_challengers(challengers: Sequence[Any]) -> tuple[Challenger, ...]:
         )
     if len({challenger.version for challenger in challengers}) < len(challengers):
         raise ConfigError("challengers: expected each version once")
+    if champion and str(champion) in {challenger.version for challenger in challengers}:
+        raise ConfigError(
+            "challengers: expected other versions than the one in use, got version= itself: a "
+            "model is not compared with itself"
+        )
     return tuple(challengers)
 
 

@@ -149,7 +149,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
             objectives=objectives,
             kpis=kpis,
             groups=groups,
-            challengers=challengers,
+            challengers=declarations.check_challengers(challengers, version),
         )
         named = declarations.check_names("features", features)
         names = options.choose_positions(named, self._reference)

@@ -195,14 +195,15 @@ class Drain:
         return own + self._leave_challengers(others)
 
     def _leave_challengers(self, labels: list[LabelEntry]) -> list[LabelEntry]:
-        """Leave out the labels of rows that only a challenger has predicted."""
+        """Keep the labels of rows that only a challenger has predicted; return those due now."""
         if not self._challenges:
             return labels
         own = []
         for entry in labels:
-            is_foreign = self._challenges.find(entry.ids) & ~self._state.pending.find(entry.ids)
-            own.append(entry.rows(np.flatnonzero(~is_foreign)) if is_foreign.any() else entry)
-        return [entry for entry in own if entry.ids]
+            is_waiting = self._state.pending.find(entry.ids)
+            own.append(entry.rows(np.flatnonzero(is_waiting)))
+            own.append(self._challenges.hold_foreign(entry.rows(np.flatnonzero(~is_waiting))))
+        return self._challenges.drain_due() + [entry for entry in own if entry.ids]
 
     def _discard_evicted(self) -> None:
         """Count labels that wait for a reference although their prediction was evicted.

@@ -190,6 +190,63 @@ def test_models_that_are_recorded_apart_are_paired_by_their_ids_in_any_order() -
     assert one.score_difference.count == 400 + 400
 
 
+@pytest.mark.parametrize("is_single", [True, False], ids=["one by one", "at once"])
+def test_a_label_waits_for_its_prediction(*, is_single: bool) -> None:
+    """However many calls lie between them; until then no prediction waits for it in the counts."""
+    challenge = Challenge("early", loss="absolute")
+    challenge.record(champion=[9.0], ids=["unlabelled"])
+    ids, actual = [f"r{row}" for row in range(20)], np.arange(20.0)
+    if is_single:
+        for name, value in zip(ids, actual, strict=True):
+            challenge.label(name, value)
+    else:
+        challenge.label(ids, actual)
+    challenge.label(ids[0], 7.0)
+    assert challenge.status().labels["waiting"] == 21
+    challenge.record(champion=actual[:5] + 2, challenger=actual[:5] + 1, ids=ids[:5])
+    challenge.record(champion=actual + 2, ids=ids)
+    challenge.record(challenger=actual + 1, ids=ids)
+    status = challenge.status()
+    assert (status.difference.value, status.difference.count) == (-1.0, 20)
+    counts = {name: count for name, count in status.labels.items() if count}
+    assert counts == {"matched": 20, "contradicting": 1}
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 49])
+def test_few_groups_never_decide(count: int) -> None:
+    """Each counts as one label, whatever its rows say; a single one has no interval."""
+    rng = np.random.default_rng(11)
+    challenge = Challenge("few groups", loss="absolute")
+    groups = np.arange(5_000) % count
+    losses = 5 + rng.normal(size=count)[groups] + 0.05 * rng.normal(size=5_000) - 3
+    challenge.record_outcomes(
+        np.zeros(5_000), champion=np.full(5_000, 5.0), challenger=losses, groups=groups
+    )
+    status = challenge.status()
+    assert status.decision == "undecided"
+    assert status.effective_labels <= count + 1e-6
+    assert np.isnan(status.difference.low) == (count == 1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_huge_predictions_are_counted_as_unusable_without_a_warning() -> None:
+    """Their squares would not be finite; the others go on."""
+    challenge = Challenge("huge", loss="squared")
+    challenge.record_outcomes(
+        [1.0, 2.0, 3.0], champion=[1.0, -1.7e308, 3.0], challenger=[1e200, 1.7e308, 4.0]
+    )
+    status = challenge.status()
+    assert status.unusable == {"champion": 1, "challenger": 2}
+    assert (status.difference.value, status.difference.count) == (1.0, 1)
+
+
+def test_the_text_says_that_no_label_gave_a_usable_loss() -> None:
+    """It does not call matched labels none."""
+    challenge = Challenge("percent", loss="log")
+    challenge.record_outcomes([1, 0], champion=[80.0, 20.0], challenger=[70.0, 30.0])
+    assert "no label gave a usable loss: only predictions are compared" in str(challenge.status())
+
+
 def test_a_stray_pair_does_not_change_a_canary_into_a_shadow() -> None:
     """Rows of both models count alone only if they are most of the challenger's."""
     challenge = Challenge("canary")
@@ -318,8 +375,11 @@ def test_labels_by_id_count_once_and_unknown_ones_are_counted() -> None:
     challenge.label("nobody", 1.0)
     labels = challenge.status().labels
     assert (labels["matched"], labels["duplicate"], labels["contradicting"]) == (1, 1, 1)
-    assert labels["unknown"] == 1
-    assert labels["evicted"] == 1
+    assert (labels["waiting"], labels["unknown"], labels["evicted"]) == (1, 0, 1)
+    challenge.label(["no one", "not a soul"], [1.0, 1.0])
+    challenge.label(None, 1.0)
+    labels = challenge.status().labels
+    assert (labels["waiting"], labels["unknown"]) == (2, 2)
 
 
 def test_predictions_with_too_few_groups_are_refused_as_a_whole() -> None:
@@ -344,7 +404,7 @@ def test_predictions_with_too_few_groups_are_refused_as_a_whole() -> None:
         {"alpha": "small"},
         {"margin": -1},
         {"margin": float("nan")},
-        {"pending_predictions": -1},
+        {"pending_predictions": 0},
         {"classes": "ab"},
     ],
     ids=str,

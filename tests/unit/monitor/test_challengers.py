@@ -117,6 +117,37 @@ def test_a_canary_predicts_rows_of_its_own_whose_labels_are_not_unknown(monitor:
     assert status.performance.count == half
 
 
+def test_labels_wait_for_the_monitors_prediction_if_the_challenger_was_first(
+    monitor: Monitor,
+) -> None:
+    """However many drains lie between them; both performances count every label once."""
+    monitor.record_challenger("8", X, ids=IDS)
+    monitor.label(IDS, ACTUAL)
+    assert monitor.status().labels["unknown"] == 0
+    monitor.status()
+    for part in (slice(0, 100), slice(100, ROWS)):
+        monitor.record({"x": X[part]}, WORSE[part], ids=IDS[part])
+        monitor.status()
+    status = monitor.status()
+    assert {n: c for n, c in status.labels.items() if c} == {"matched": ROWS}
+    assert status.performance is not None
+    assert status.performance.count == status.challenges["8"].difference.count == ROWS
+
+
+def test_labels_of_evicted_predictions_are_counted_although_a_challenger_has_the_row() -> None:
+    """The version in use had predicted it, so its label is not one of a canary."""
+    config = Config(block_rows=64, export_interval_seconds=3_600, pending_predictions=100)
+    with begin(Challenger("8"), config=config) as monitor:
+        monitor.record({"x": X}, WORSE, ids=IDS)
+        monitor.record_challenger("8", X, ids=IDS)
+        monitor.status()
+        monitor.label(IDS, ACTUAL)
+        monitor.status()
+        status = monitor.status()
+    assert (status.labels["matched"], status.labels["unknown"]) == (100, ROWS - 100)
+    assert status.challenges["8"].difference.count == ROWS
+
+
 @pytest.mark.parametrize("names", [("no", "yes"), (0, 1)], ids=str)
 def test_probabilities_of_classes_are_compared_by_their_log_loss(names: tuple[Any, Any]) -> None:
     """The champion's are those that `record` was given, whatever their order."""
@@ -297,12 +328,20 @@ def test_a_batch_job_loses_no_prediction_of_a_challenger_for_want_of_room() -> N
 
 
 @pytest.mark.parametrize(
-    "challengers", ["8", [8], [Challenger("8"), Challenger("8")]], ids=["text", "number", "twice"]
+    "challengers",
+    ["8", [8], [Challenger("8"), Challenger("8")], [Challenger("8"), Challenger("7")]],
+    ids=["text", "number", "twice", "the version in use"],
 )
 def test_wrong_challengers_are_refused_at_set_up(challengers: Any) -> None:
     """With a word on what is expected."""
     with pytest.raises(ConfigError, match="challengers: expected"):
-        Monitor("m", challengers=challengers)
+        Monitor("m", version="7", challengers=challengers)
+
+
+def test_an_undeclared_challenger_is_answered_with_those_declared(monitor: Monitor) -> None:
+    """A number instead of a text is the usual reason."""
+    monitor.record_challenger(8, 1.0, ids="a")  # type: ignore[arg-type]
+    assert "declared challenger ('8'), as a text" in (monitor.status().last_error or "")
 
 
 def test_a_disabled_monitor_ignores_challengers() -> None:

@@ -11,6 +11,9 @@ from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import Challenger
 
+_MOST_NAMED = 10
+"""Declared versions that a message lists."""
+
 
 class ChallengerEntry(NamedTuple):
     """Copied predictions, as `outputs` describes them, and the id of each; "" for none.
@@ -48,10 +51,13 @@ def copy_groups(groups: Any) -> Values | None:
 
 def check_version(version: str, declared: Sequence[Challenger]) -> None:
     """Raise SchemaError if no such challenger is declared."""
-    if version not in (challenger.version for challenger in declared):
+    versions = [challenger.version for challenger in declared]
+    if version not in versions:
+        named = ", ".join(map(repr, versions[:_MOST_NAMED])) or "none so far"
+        more = ", ..." if len(versions) > _MOST_NAMED else ""
         raise SchemaError(
-            f"record_challenger: expected the version of one of the {len(declared)} declared "
-            "challengers: declare it in Monitor(challengers=[Challenger(...)])"
+            f"record_challenger: expected the version of a declared challenger ({named}{more}), as "
+            "a text: declare others in Monitor(challengers=[Challenger(...)])"
         )
 
 
