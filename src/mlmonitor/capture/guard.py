@@ -36,7 +36,7 @@ class Guard:
 
     def hold(self, error: Exception) -> None:
         """Count `error`, and log it if its number is a power of two."""
-        what = _describe(error)
+        what = describe_error(error)
         with self._lock:
             self.internal_errors += 1
             self.last = what
@@ -67,8 +67,8 @@ class Guard:
         return False
 
 
-def _describe(error: Exception) -> str:
-    """The type of `error`, with the message if it is a `MonitorError`."""
+def describe_error(error: Exception) -> str:
+    """Return the type of `error`, with the message if it is a `MonitorError`."""
     kind = type(error).__name__
     if isinstance(error, MonitorError):
         with suppress(Exception):

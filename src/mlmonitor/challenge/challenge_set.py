@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from mlmonitor.buffer.id_index import list_texts_and_rows
-from mlmonitor.capture.guard import Guard
+from mlmonitor.capture.guard import Guard, describe_error
 from mlmonitor.capture.host.challenger_entries import ChallengerEntry
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.read.rows import Rows
@@ -19,10 +19,27 @@ from mlmonitor.records import Challenger
 from mlmonitor.reference.reference import Reference
 
 
+class _ForwardingGuard(Guard):
+    """Counts mistakes for one challenge, and leaves their logging to the guard of the monitor."""
+
+    __slots__ = ("faults",)
+
+    def __init__(self, faults: list[Exception]) -> None:
+        super().__init__()
+        self.faults = faults
+
+    def hold(self, error: Exception) -> None:
+        """Count `error`, and keep it for the guard of the monitor."""
+        self.internal_errors += 1
+        self.last = describe_error(error)
+        self.faults.append(error)
+
+
 class ChallengeSet:
     """Compares the version in use with each declared challenger. Belongs to the worker.
 
-    Promise: what cannot be read is counted for its challenge, and raised nowhere.
+    Promise: what cannot be read is counted for its challenge, is returned by `drain_faults`, and is
+        raised nowhere.
     """
 
     def __init__(
@@ -33,13 +50,14 @@ class ChallengeSet:
         groups: str | None = None,
         reference: Reference | None = None,
     ) -> None:
+        self._faults: list[Exception] = []
         self._states: dict[str, tuple[ChallengeState, Guard]] = {}
         for options in challengers:
             if options.version != champion:
                 name = f"{options.version} against {champion or 'the version in use'}"
                 self._states[options.version] = (
                     ChallengeState(name, _complete(options, reference)),
-                    Guard(),
+                    _ForwardingGuard(self._faults),
                 )
         self._groups = groups
         limits = (int(options.pending_predictions) for options in challengers)
@@ -109,6 +127,12 @@ class ChallengeSet:
         """Count the labels that still wait for a prediction; none will arrive."""
         for state, _ in self._states.values():
             state.settle()
+
+    def drain_faults(self) -> list[Exception]:
+        """Return the mistakes since the last call, which belong to the monitor as well."""
+        faults = self._faults[:]
+        self._faults.clear()
+        return faults
 
     def drain_decided(self) -> list[ChallengeStatus]:
         """Return the challenges that were decided since the last call."""

@@ -12,7 +12,6 @@ from mlmonitor.buffer.pending import (
     IS_MISSING,
     IS_UNREADABLE,
     SAYS_SOMETHING,
-    LabelStatus,
     Pending,
     Reading,
     Recalled,
@@ -89,7 +88,7 @@ class ChallengeState:
         hashes = self._hash(groups, predictions.shape[1])
         if is_counted:
             for side, outputs in sides.items():
-                self._unusable[SIDES.index(side)] += self._losses.count_unreadable(outputs)
+                self._unusable[SIDES.index(side)] += self._losses.count_unusable(outputs)
             self._scores.update(self._summarise(predictions), has_classes=self._losses.has_classes)
         texts, rows = list_texts_and_rows(ids)
         newest = {text: row for text, row in zip(texts, rows.tolist(), strict=True) if text}
@@ -119,7 +118,9 @@ class ChallengeState:
             )
         hashes = self._hash(groups, rows)
         self._scores.update(self._summarise(predictions), has_classes=self._losses.has_classes)
-        self._pending.counts[LabelStatus.MATCHED] += int(np.isfinite(actual).sum())
+        for side, outputs in sides.items():
+            self._unusable[SIDES.index(side)] += self._losses.count_unusable(outputs)
+        self._pending.recount(np.empty(0, np.int8), _judge(actuals, actual))
         if hashes is None:  # each row is a group of its own
             hashes, alone = hash_row_groups(np.full(rows, np.nan), alone_before=self._alone)
             self._alone += alone

@@ -30,8 +30,8 @@ class ChallengeStatus:
     classes. rows: predictions of the `champion`, of the `challenger`, and rows with `both`.
     labels: by outcome, as `Status.labels`; `waiting` are labels whose prediction has not arrived,
     `evicted` predictions that left without a label. unusable: predictions of each model that have
-    no loss: unreadable ones, and labelled ones such as an impossible probability. invalid: calls
-    that could not be read.
+    no loss: missing and unreadable ones, and labelled ones such as an impossible probability.
+    invalid: calls that could not be read.
     """
 
     name: str

@@ -79,7 +79,11 @@ class PairLosses:
         return self.width > 0
 
     def read(self, outputs: OutputColumns) -> Floats:
-        """Return `[rows, width]`, NaN where a row has neither a number nor a class."""
+        """Return `[rows, width]`, NaN where a row has neither a number nor a class.
+
+        Raises:
+            SchemaError: an output that is compared is not among them, although others are.
+        """
         if self.has_codes:
             return self._read_classes(outputs)[:, None]
         rows = len(next(iter(outputs.values())))
@@ -88,12 +92,17 @@ class PairLosses:
             column = self._find(outputs, name)
             if column is not None:
                 numbers[:, place] = parse_floats(column)[0]
+            elif any(map(_has_values, outputs.values())):
+                raise SchemaError(
+                    f"challenge: expected the outputs that are compared, {self.width} a row, got "
+                    f"{len(outputs)} of other names: record both models alike, with output= and "
+                    "names= if they are scores"
+                )
         return numbers
 
-    def count_unreadable(self, outputs: OutputColumns) -> int:
-        """Return how many predictions are not numbers although the loss is one of numbers."""
-        column = None if self.has_codes else self._find(outputs, self._outputs[0])
-        return 0 if column is None else int(parse_floats(column)[1][-1])
+    def count_unusable(self, outputs: OutputColumns) -> int:
+        """Return how many predictions are missing, or are not what the loss is computed of."""
+        return int(np.isnan(self.read(outputs)).all(axis=1).sum())
 
     def _find(self, outputs: OutputColumns, name: str) -> Values | None:
         """Return an output by its name, or else by the position of its class."""

@@ -162,6 +162,8 @@ class Drain:
                 labels.match(due, now=now)
             else:
                 self._discard_evicted()
+        for fault in self._challenges.drain_faults() if self._challenges else ():
+            self._inbox.guard.hold(fault)
         self._end_drain_of_outcomes(now)
         self._end_drain_of_figures(now)
         with self._inbox.guard:

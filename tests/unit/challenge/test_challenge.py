@@ -324,6 +324,19 @@ def test_classes_beside_a_loss_of_numbers_are_counted_as_unusable() -> None:
     assert (status.basis, status.challenger.count) == ("none", 2)
 
 
+def test_pairs_without_a_loss_are_counted_by_their_reason() -> None:
+    """Actuals that are no classes, texts beside numbers, and scores beside one number."""
+    challenge = Challenge("m", loss="log")
+    challenge.record_outcomes(["yes", None], champion=[0.8, 0.1], challenger=["high", None])
+    status = challenge.status()
+    assert (status.labels["unreadable"], status.labels["missing"]) == (1, 1)
+    assert status.unusable == {"champion": 0, "challenger": 2}
+    challenge = Challenge("m", loss="log")
+    scores = {"champion": [[0.2, 0.8]], "challenger": [0.8]}
+    challenge.record_outcomes([1], **scores, output="probabilities")
+    assert "record both models alike" in (errors(challenge) or "")
+
+
 def test_several_outputs_without_classes_are_refused() -> None:
     """One that is compared must be chosen."""
     challenge = Challenge("m")

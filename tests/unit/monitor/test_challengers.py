@@ -302,6 +302,32 @@ def test_mistakes_with_a_challenger_never_reach_the_host(monitor: Monitor, call:
     assert status.labels["matched"] == ROWS
 
 
+@pytest.mark.parametrize(
+    ("predictions", "options", "unusable"),
+    [
+        (X, {"ids": None}, 0),
+        (np.stack([X, X], axis=1), {}, 0),
+        (X, {"groups": ["short"]}, 0),
+        (np.stack([X, X], axis=1), {"output": "probabilities", "names": ["a", "b", "c"]}, 0),
+        (np.full(ROWS, np.nan), {}, ROWS),
+        (["text"] * ROWS, {}, ROWS),
+    ],
+    ids=["no ids", "a matrix", "groups", "names", "missing", "texts"],
+)
+def test_no_prediction_of_a_challenger_is_lost_in_silence(
+    monitor: Monitor, predictions: Any, options: dict[str, Any], unusable: int
+) -> None:
+    """A mistake in a call is named by the status, and a prediction without a loss is counted."""
+    monitor.record({"x": X}, WORSE, ids=IDS)
+    monitor.status()
+    monitor.record_challenger("8", predictions, **{"ids": IDS, **options})
+    status = monitor.status()
+    assert status.challenges["8"].unusable == {"champion": 0, "challenger": unusable}
+    assert (status.internal_errors, "expected" in (status.last_error or "")) == (
+        (0, False) if unusable else (1, True)
+    )
+
+
 def test_predictions_that_wait_for_labels_are_bounded_and_evictions_counted() -> None:
     """The bound of memory includes them."""
     without, small = begin(), begin(Challenger("8", pending_predictions=50))

@@ -36,6 +36,11 @@ def copy_challenger(
     Raises:
         SchemaError: there is not one prediction for each id.
     """
+    if ids is None:
+        raise SchemaError(
+            "record_challenger: expected an id for each prediction, got None: predictions are "
+            "paired with those of the version in use, and with labels, by their ids"
+        )
     names = copy_ids(ids)
     copied = extract_prediction(outputs, predictions)
     check_rows("record_challenger", copied, len(names))
