@@ -161,14 +161,13 @@ class ModelState:
         self.estimates = begin_estimate_alerts(
             self.traffic, baselines, significance, cohorts, row_clock=clock, now=now
         )
-        pairs = listeners_of(self.traffic.estimator)
         self.labels = LabelledOutcomes(
             reference,
             self._keeper,
             self._options,
             has_segments=self.has_segments and reference is not None,
             metrics=self._metrics,
-            listeners=(self.risk, self.service.objectives, *pairs),
+            listeners=(self.risk, self.service.objectives, *listeners_of(self.traffic.estimator)),
         )
         self.labels.ready(now=now)
         self.risk.watch_cohorts(self.labels)
@@ -194,6 +193,7 @@ class ModelState:
             self.labels.ingest_rankings(outcomes, now=now)
         else:
             rows = read_rows([outcomes.entry])
+            self.traffic.declared_columns.update_pairs(rows.features)
             self.labels.ingest_pairs(rows, self.traffic.codes(rows), outcomes, now=now)
 
     def settle(

@@ -11,6 +11,7 @@ from mlmonitor.capture.read.rows import Rows
 from mlmonitor.compare.alerts.row_clock import RowClock
 from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.drift.decomposition import ShiftDecomposition
+from mlmonitor.compare.drift.row_dependence import find_group_column
 from mlmonitor.compare.estimated.estimator import Estimator
 from mlmonitor.compare.population import Checks, Population
 from mlmonitor.compare.quality.declared_columns import DeclaredColumns
@@ -176,7 +177,9 @@ class Traffic:
         self._options, self._declared = options, declared
         self.keeps_rows: bool = keeps_rows
         self.declared_columns: DeclaredColumns = DeclaredColumns(
-            declared, is_learning=reference is None
+            declared,
+            is_learning=reference is None,
+            groups=find_group_column(reference, declared.groups),
         )
 
     def drain_read_rows(self) -> list[ReadRows]:

@@ -5,6 +5,7 @@ logged once, and in the status.
 """
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -146,6 +147,44 @@ def test_a_declared_column_that_most_rows_have_is_not_reported(
         monitor.flush(timeout_seconds=20)
         assert monitor.status().absent_columns == {}
     assert not [r for r in caplog.records if "declared column" in r.getMessage()]
+
+
+def test_the_groups_of_the_reference_are_reported_if_no_row_names_them(
+    caplog: pytest.LogCaptureFixture, reference: Reference
+) -> None:
+    """Without its group each row counts as independent, and more alerts fire than are true."""
+    rows = {"age": COLUMNS["age"], "line": COLUMNS["line"], "customerid": COLUMNS["customer_id"]}
+    with Monitor("m", reference=reference, exporters=[]) as monitor:
+        monitor.record(rows, PREDICTIONS)
+        absent = monitor.status().absent_columns
+    name = "groups of the reference customer_id (there is customerid)"
+    assert absent == {name: ROWS}
+    (warning,) = [r.getMessage() for r in caplog.records if "declared column" in r.getMessage()]
+    assert name in warning
+
+
+def _record(monitor: Monitor) -> None:
+    monitor.record(COLUMNS, PREDICTIONS)
+
+
+def _record_outcomes(monitor: Monitor) -> None:
+    monitor.record_outcomes(PREDICTIONS, PREDICTIONS, features=COLUMNS)
+
+
+@pytest.mark.parametrize("record", [_record, _record_outcomes])
+def test_buckets_of_a_column_without_numbers_are_reported_however_rows_arrive(
+    record: Callable[[Monitor], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A misspelt column and one of texts leave all rows without a bucket; numbers do not."""
+    edges = {"agee": [20], "line": [1], "age": [20]}
+    with Monitor("m", exporters=[], buckets=edges) as monitor:
+        record(monitor)
+        absent = monitor.status().absent_columns
+    assert absent == {
+        "buckets agee (there is age)": ROWS,
+        "buckets line (its values are not numbers: split by them with segments=)": ROWS,
+    }
+    assert [r for r in caplog.records if "buckets line" in r.getMessage()]
 
 
 def test_columns_that_are_declared_for_learning_are_counted_if_no_row_has_them() -> None:

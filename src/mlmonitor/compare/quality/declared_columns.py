@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+import numpy as np
+
+from mlmonitor.capture.read.numbers import parse_floats
 from mlmonitor.capture.read.tables import Table
 from mlmonitor.capture.values import Values
 from mlmonitor.formatting import find_similar, truncate
@@ -10,35 +13,45 @@ from mlmonitor.records import Declared
 
 _NAME = 40
 _LEAST_ROWS = 10  # fewer may be a warm-up that lacks the column
+_WRONG_TYPE = 2  # among the reasons why a value is no number
 
 
 class DeclaredColumns:
-    """Counts the rows without a value in a column that an option names.
+    """Counts the rows without a value in a column that an option, or the reference, names.
 
     Such a column need not be a feature of the reference, so a misspelt name shows in the rows only.
-    Price: a look-up for each declared column, and a pass over its values if they are a list.
+    Price: a look-up for each declared column, and a pass over its values if they are a list or if
+    buckets wait for a first number.
+
+    groups: the column that names the group of a row, as the monitor or its reference has it.
     """
 
-    def __init__(self, declared: Declared, *, is_learning: bool) -> None:
+    def __init__(
+        self, declared: Declared, *, is_learning: bool, groups: str | None = None
+    ) -> None:
         names = {
             "groups": () if declared.groups is None else (declared.groups,),
+            "groups of the reference": ()
+            if groups is None or declared.groups is not None
+            else (groups,),
             "segments": declared.segments,
             "buckets": tuple(declared.buckets),
             "schema": tuple(declared.schema) if is_learning else (),
         }
-        self._absent = {(option, name): 0 for option, listed in names.items() for name in listed}
-        self._similar: dict[tuple[str, str], str] = {}
-        self._rows = 0
+        self._columns = [
+            _DeclaredColumn(option, name) for option, listed in names.items() for name in listed
+        ]
 
     def update(self, table: Table) -> None:
         """Count rows; the first ones that lack a column also show how it may be spelt."""
-        self._rows += table.rows
-        for identity in self._absent:
-            lacking = _count_lacking(table.column(identity[1]), table.rows)
-            self._absent[identity] += lacking
-            if lacking == table.rows and lacking and identity not in self._similar:
-                similar = find_similar(identity[1], table.names().keys() - {identity[1]})
-                self._similar[identity] = similar[0] if similar else ""
+        for column in self._columns:
+            column.update(table)
+
+    def update_pairs(self, table: Table) -> None:
+        """Count rows of predictions with their actuals, from which no schema is learned."""
+        for column in self._columns:
+            if column.option != "schema":
+                column.update(table)
 
     @property
     def absent(self) -> Mapping[str, int]:
@@ -48,27 +61,57 @@ class DeclaredColumns:
         """
         return MappingProxyType(
             {
-                self._describe(identity): rows
-                for identity, rows in self._absent.items()
-                if 2 * rows > self._rows
+                column.describe(): column.lacking
+                for column in self._columns
+                if 2 * column.lacking > column.rows
             }
         )
 
     def warning(self) -> str | None:
         """What to do about the columns that no row has had; None while there may be some."""
-        lost = [identity for identity, rows in self._absent.items() if rows == self._rows]
-        if self._rows < _LEAST_ROWS or not lost:
+        lost = [c for c in self._columns if c.rows >= _LEAST_ROWS and c.lacking == c.rows]
+        if not lost:
             return None
-        names = ", ".join(map(self._describe, lost))
+        names = ", ".join(column.describe() for column in lost)
         return (
-            f"none of {self._rows:,} rows has a value of a declared column: {names}: correct the "
-            "name in the option, or pass the column with the features"
+            f"none of {max(column.rows for column in lost):,} rows has a value of a declared "
+            f"column: {names}: correct the name in the option, or pass the column with the features"
         )
 
-    def _describe(self, identity: tuple[str, str]) -> str:
-        similar = self._similar.get(identity)
-        hint = f" (there is {truncate(similar, _NAME)})" if similar else ""
-        return f"{identity[0]} {truncate(identity[1], _NAME)}{hint}"
+
+class _DeclaredColumn:
+    """Counts the rows without a value in one column; a bucket needs numbers, not just values."""
+
+    __slots__ = ("_hint", "_waits_for_number", "lacking", "name", "option", "rows")
+
+    def __init__(self, option: str, name: str) -> None:
+        self.option, self.name = option, name
+        self.rows: int = 0
+        self.lacking: int = 0
+        self._hint: str | None = None
+        self._waits_for_number = option == "buckets"
+
+    def update(self, table: Table) -> None:
+        """Count rows with and without a value."""
+        values = table.column(self.name)
+        lacking = _count_lacking(values, table.rows)
+        if values is not None and self._waits_for_number:
+            numbers, refused = parse_floats(values)
+            if np.isnan(numbers).all():
+                lacking = table.rows
+                if refused[_WRONG_TYPE]:
+                    self._hint = " (its values are not numbers: split by them with segments=)"
+            else:
+                self._waits_for_number = False
+        self.rows += table.rows
+        self.lacking += lacking
+        if lacking and lacking == table.rows and self._hint is None:
+            similar = find_similar(self.name, table.names().keys() - {self.name})
+            self._hint = f" (there is {truncate(similar[0], _NAME)})" if similar else ""
+
+    def describe(self) -> str:
+        """The option and the name, with what may be wrong with it."""
+        return f"{self.option} {truncate(self.name, _NAME)}{self._hint or ''}"
 
 
 def _count_lacking(column: Values | None, rows: int) -> int:
