@@ -260,7 +260,8 @@ class Pipeline:
     def log_losses(self, rows: int, *, is_delivered: bool) -> None:
         """Log once, at the end, what was recorded and not delivered: rows, and destinations."""
         events = None if self._events is None else self._events.status()
-        losses = describe_losses(rows, self._deliveries, events, is_delivered=is_delivered)
+        sent = self._announcements.status()
+        losses = describe_losses(rows, self._deliveries, events, sent, is_delivered=is_delivered)
         log.warning("%s: closed with losses: %s", self._identity.model, losses)
 
     def log_late(self) -> None:

@@ -14,7 +14,7 @@ from mlmonitor.capture.canonical import canonical, is_missing
 from mlmonitor.capture.values import Duration, Instant, Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.formatting import ask_similar, describe_kind
-from mlmonitor.records import Kind
+from mlmonitor.records import Field, Kind
 
 log: logging.Logger = logging.getLogger("mlmonitor")
 
@@ -118,7 +118,10 @@ def kinds_of(schema: Any) -> dict[str, Kind]:
             given = (
                 ask_similar(kind, Kind) if isinstance(kind, str) else f", got {describe_kind(kind)}"
             )
-            raise SchemaError(f"schema: {name!r}: expected one of {kind_names}{given}") from None
+            hint = ": a Field belongs in fields=[...]" if isinstance(kind, Field) else ""
+            raise SchemaError(
+                f"schema: {name!r}: expected one of {kind_names}{given}{hint}"
+            ) from None
     return kinds
 
 

@@ -110,7 +110,8 @@ class Reference(NotebookReference):
             segments: features whose values split the rows; each segment costs as much as all rows.
             max_segments: the largest segments that are kept; the others become one.
             groups: the group of each row, or the column that names it, which is then no feature.
-            times: when each row was observed, in the forms of `actuals`; naive times count as UTC.
+            times: when each row was observed, in the forms of `actuals`: datetimes, ISO 8601 texts
+                or seconds since 1970; naive times count as UTC.
             season: `hour_of_day`, `hour_of_week` or `auto`: compare rows with those of these hours.
             season_timezone: of the hours, such as `Europe/Amsterdam`.
             bins: number of bins of a numeric field, with equal mass.

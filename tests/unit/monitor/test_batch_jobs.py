@@ -131,6 +131,17 @@ def test_rows_that_are_not_read_in_time_are_dropped_and_counted(
     assert "1,000 rows were not read in time" in caplog.text
 
 
+def test_a_monitor_without_destinations_that_ends_too_early_says_that_rows_were_being_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No export is blamed where there is none."""
+    monitor = Monitor("m", exporters=[])
+    monitor._worker.pipeline.log_losses(0, is_delivered=False)
+    monitor.close()
+    (line,) = [message for message in caplog.messages if "closed with losses" in message]
+    assert line.endswith("rows and labels were still being counted when the time was up")
+
+
 def test_in_an_event_loop_a_full_buffer_drops_instead_of_blocking(
     reference: Reference, rng: np.random.Generator
 ) -> None:

@@ -137,7 +137,7 @@ def test_an_alert_on_rows_whose_order_says_nothing_says_so(rng: np.random.Genera
     alert = next(a for a in alerts if a.field == "age" and a.measure == "psi")
     assert not alert.is_dependence_known
     assert "(dependence unknown)" in str(alert)
-    advice = "if rows depend on each other, fit with groups= or times="
+    advice = "if rows depend on each other, fit with groups= or at least 7 days of times="
     assert str(alert).endswith(advice)
     assert status.count(advice) == 1
 

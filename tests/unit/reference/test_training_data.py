@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pydantic import BaseModel
 
-from mlmonitor import Field, SchemaError
+from mlmonitor import Field, Reference, SchemaError
 from mlmonitor.formats.reference import CategoricalReference, NumericReference
 from support.references import fit_reference
 
@@ -319,3 +319,18 @@ def test_a_function_cannot_change_what_it_is_shown() -> None:
     reference = fit_reference({"x": np.array([1.0, 2.0])}, predictions=predict)
     assert isinstance(reference.content.fields[0], NumericReference)
     assert reference.content.fields[0].max == 2.0
+
+
+@pytest.mark.parametrize("as_times", [np.asarray, list, pd.Series])
+def test_times_of_training_rows_may_be_seconds_since_1970(as_times: Any) -> None:
+    """As for `record(at=...)`; milliseconds are far in the future and are refused."""
+    seconds = 1.7e9 + 3_600.0 * np.arange(200)
+    datetimes = (seconds * 1e6).astype("M8[us]")
+    values = {"x": np.arange(200.0) % 24}
+
+    def fit(times: Any) -> Reference:
+        return fit_reference(values, times=times, season="hour_of_day", thresholds="asymptotic")
+
+    assert fit(as_times(seconds)).content.fields == fit(datetimes).content.fields
+    with pytest.raises(SchemaError, match=r"times: expected seconds since 1970 \(not millisec"):
+        fit(as_times(1_000 * seconds))

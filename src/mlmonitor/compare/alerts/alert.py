@@ -9,6 +9,7 @@ from mlmonitor.aggregate.segments import ALL
 from mlmonitor.display.markup import new_fragment, to_text
 from mlmonitor.formatting import short
 from mlmonitor.records import Role
+from mlmonitor.stats.dependence.overdispersion import FEWEST_DAYS
 
 AlertState = Literal["firing", "resolved"]
 
@@ -28,7 +29,9 @@ SELF_EXPLANATORY = frozenset({"constant", "vanished", "minimum", "maximum", "all
 """Measures that are fully described by their reason, without a threshold."""
 
 
-DEPENDENCE_ADVICE: Final = "if rows depend on each other, fit with groups= or times="
+DEPENDENCE_ADVICE: Final = (
+    f"if rows depend on each other, fit with groups= or at least {FEWEST_DAYS} days of times="
+)
 """What to do about an alert whose reference cannot show whether its rows depend on each other."""
 
 _BASES: Final[Mapping[str, Literal["estimated", "projected"]]] = {

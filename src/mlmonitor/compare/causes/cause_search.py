@@ -23,9 +23,10 @@ from mlmonitor.compare.drift.drift import PSI
 from mlmonitor.compare.population import Population
 from mlmonitor.compare.traffic import Traffic
 from mlmonitor.formatting import signed
-from mlmonitor.records import Role
+from mlmonitor.records import Quality, Role
 
 _LEAST_COPIED = 0.1  # of the rows, besides those of the reference
+_MULTIPLIED = {PSI, Quality.OUT_OF_RANGE.value}  # measures that copies of rows change
 _DRIFTED = 2.0  # times the PSI of one window in a hundred: of one in 3,700, even with two bins
 
 FindFault = Callable[[Sequence[Alert]], CommonCause | None]
@@ -113,14 +114,18 @@ def _recognise_in(
 def _find_repeated(
     alerts: Sequence[Alert], traffic: Traffic, shown: ShownRows
 ) -> CommonCause | None:
-    """Detect more copies of rows than the reference has, if only distributions alert."""
-    reference = traffic.reference
-    if reference is None or any(alert.measure != PSI for alert in alerts):
+    """Detect more copies of rows than the reference has, if only distributions alert.
+
+    Copies also multiply the few values outside the reference's range. The count is a lower bound:
+    a copy of a row that arrived before the shown rows counts as new.
+    """
+    reference, measures = traffic.reference, {alert.measure for alert in alerts}
+    if reference is None or PSI not in measures or not measures <= _MULTIPLIED:
         return None
     copied = shown.copied_rows / max(shown.profile.rows, 1)
     if copied < _LEAST_COPIED + reference.copied_rows / max(reference.rows, 1):
         return None
-    title = f"rows repeated: about {copied:.0%} of them are copies of earlier ones"
+    title = f"rows repeated: at least {copied:.0%} of them are copies of earlier ones"
     advice = "ask who sends rows more than once: a client that retries, or a queue"
     return CommonCause(title, "repeated", advice)
 

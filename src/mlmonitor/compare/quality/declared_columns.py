@@ -26,9 +26,7 @@ class DeclaredColumns:
     groups: the column that names the group of a row, as the monitor or its reference has it.
     """
 
-    def __init__(
-        self, declared: Declared, *, is_learning: bool, groups: str | None = None
-    ) -> None:
+    def __init__(self, declared: Declared, *, is_learning: bool, groups: str | None = None) -> None:
         names = {
             "groups": () if declared.groups is None else (declared.groups,),
             "groups of the reference": ()

@@ -1,6 +1,8 @@
 """Describe in words what a process lost at its end."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Protocol
 
 from mlmonitor.compare.event_status import EventStatus
 from mlmonitor.export.delivery.delivery import Delivery
@@ -12,25 +14,49 @@ LATE = (
 """What is logged once of a monitor that is used after its end."""
 
 
+class UnsentEvents(Protocol):
+    """The events that wait for one destination, and why the last one was not accepted."""
+
+    @property
+    def waiting(self) -> int:
+        """Events that wait."""
+
+    @property
+    def last_reason(self) -> str | None:
+        """Why the newest attempt failed; None once an event was accepted."""
+
+
 def describe_losses(
     rows: int,
-    deliveries: Iterable[Delivery],
+    deliveries: Sequence[Delivery],
     events: EventStatus | None = None,
+    webhooks: Mapping[str, UnsentEvents] = MappingProxyType({}),
     *,
     is_delivered: bool,
 ) -> str:
     """Describe rows that were not read, events that wait, and destinations that did not accept."""
     losses = [f"{rows:,} rows were not read in time and are dropped"] if rows else []
-    has_events = events is not None and events.waiting > 0
-    if events is not None and has_events:
-        reason = f" ({events.last_error})" if events.last_error else ""
-        losses.append(f"{events.waiting:,} events were not delivered to {events.sink}{reason}")
-    if not is_delivered:
-        failed = {delivery.name: delivery.status(0.0) for delivery in deliveries}
-        reasons = [
-            f"{name}: {status.last_reason}" for name, status in failed.items() if not status.is_well
-        ]
+    unsent = (
+        [] if events is None else _describe_waiting(events.waiting, events.sink, events.last_error)
+    )
+    for name, status in webhooks.items():
+        unsent += _describe_waiting(status.waiting, name, status.last_reason)
+        if not status.waiting and status.last_reason and not is_delivered:
+            unsent.append(f"{name} did not accept an event ({status.last_reason})")
+    losses += unsent
+    if is_delivered:
+        return "; ".join(losses)
+    failed = {delivery.name: delivery.status(0.0) for delivery in deliveries}
+    reasons = [
+        f"{name}: {status.last_reason}" for name, status in failed.items() if not status.is_well
+    ]
+    if reasons or (deliveries and not unsent):
         why = "; ".join(reasons) or "it did not end in time"
-        if reasons or not has_events:
-            losses.append(f"the last export was not accepted by every destination ({why})")
-    return "; ".join(losses)
+        losses.append(f"the last export was not accepted by every destination ({why})")
+    return "; ".join(losses) or "rows and labels were still being counted when the time was up"
+
+
+def _describe_waiting(waiting: int, destination: str, why: str | None) -> list[str]:
+    """Describe events that wait for a destination, if there are any."""
+    reason = f" ({why})" if why else ""
+    return [f"{waiting:,} events were not delivered to {destination}{reason}"] if waiting else []

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from mlmonitor.aggregate.season import Season
 from mlmonitor.aggregate.segments import SegmentValues, segment_values
-from mlmonitor.capture.read.numbers import parse_datetimes
-from mlmonitor.capture.values import Values
+from mlmonitor.capture.host.label_entries import read_times
+from mlmonitor.capture.values import CodedValues, Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import CountedEntry, SegmentField, SegmentReference
 from mlmonitor.records import Counts, Floats
@@ -193,8 +193,11 @@ class Stratification:
 
 def _read_seconds(times: Values) -> Floats:
     """Return times as seconds since 1970; raise SchemaError if a row has none."""
-    seconds, _ = parse_datetimes(times)
-    missing = int(np.count_nonzero(np.isnan(seconds)))
-    if missing:
-        raise SchemaError(f"times: expected a datetime for each row; {missing:,} have none")
+    seconds = read_times(times.to_list() if isinstance(times, CodedValues) else times)
+    unread = int(np.count_nonzero(np.isnan(seconds)))
+    if unread:
+        raise SchemaError(
+            "times: expected seconds since 1970 (not milliseconds), a datetime or an ISO 8601 text "
+            f"for each row; {unread:,} have none"
+        )
     return seconds

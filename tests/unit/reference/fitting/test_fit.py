@@ -192,6 +192,7 @@ def test_the_schema_may_speak_of_predictions() -> None:
     [
         ({"y": "numeric"}, "'y'"),
         ({"x": "number"}, "'x': expected one of numeric, categorical, boolean, datetime"),
+        ({"x": Field("x")}, "embedding, got Field: a Field belongs in fields=[...]"),
         ({"x": None}, "'x'"),
         (["x"], "schema: expected a mapping"),
         ({"x": "numeric"}, "'x': expected numeric, as the schema says"),
