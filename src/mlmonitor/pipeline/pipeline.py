@@ -52,9 +52,8 @@ class Pipeline:
         events: "EventDestination | None" = None,
     ) -> None:
         self._announcements = announcements or Announcements.silent(inbox.guard)
-        self._is_ending, self._warned = False, set[str]()
         self._config, self._inbox, self._deliveries = config, inbox, deliveries
-        self._started_at = identity.started_at
+        self._is_ending, self._warned, self._started_at = False, set[str](), identity.started_at
         self._next_export = identity.started_at + config.export_interval_seconds
         self._last_time_ns = int(identity.started_at * 1e9)
         self._events = open_log(events, identity, inbox, config)
