@@ -107,6 +107,88 @@ def test_labels_in_another_unit_are_named() -> None:
     assert any("multiplied by about 0.001" in title for title in titles), titles
 
 
+def negate_concept(_: np.random.Generator, x: Any, __: Any, actuals: Any) -> Any:
+    """The relation with the feature has the opposite sign."""
+    return actuals - 120 * x
+
+
+def invert_concept(rng: np.random.Generator, x: Any, predictions: Any, _: Any) -> Any:
+    """The outcomes follow the other sign of the feature."""
+    return (rng.random(len(x)) < 1 - predictions).astype(int)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("change", [negate_concept, invert_concept])
+def test_a_concept_that_changes_its_sign_is_neither_shuffled_nor_shifted(
+    change: Any, seed: int
+) -> None:
+    """Although the relation is zero on average over rows before and after the change."""
+    rng = np.random.default_rng(seed)
+
+    def make(rows: int) -> tuple[Any, Any, Any]:
+        x = rng.normal(size=rows)
+        if change is negate_concept:
+            predictions = 343 + 60 * x + 60 * (rng.random(rows) < 0.3)
+            return x, predictions, predictions + rng.normal(0, 40, rows)
+        predictions = 1 / (1 + np.exp(-2 * x + 0.5))
+        return x, predictions, (rng.random(rows) < predictions).astype(int)
+
+    service = Labelled(*make(ROWS))
+    with service.monitor:
+        service.serve(*make(500))
+        causes = set()
+        for _ in range(5):
+            x, predictions, actuals = make(100)
+            service.serve(x, predictions, change(rng, x, predictions, actuals))
+            causes |= {incident.cause for incident in service.incidents()}
+    assert causes
+    assert not causes & {"unrelated_labels", "misaligned_labels"}
+
+
+def fault_titles(change: Any) -> list[str]:
+    """Serve labels of numbers with a change; return the titles of the incidents."""
+    rng = np.random.default_rng(9)
+    service = Labelled(*numbers(rng, ROWS))
+    with service.monitor:
+        service.serve(*numbers(rng, 500))
+        x, predictions, actuals = numbers(rng, 300)
+        service.serve(x, predictions, change(rng, actuals))
+        return [incident.title for incident in service.incidents()]
+
+
+@pytest.mark.parametrize(
+    ("change", "title"),
+    [
+        (lambda _, y: y + 100, "labels are about"),
+        (lambda _, y: y * 1.8, "labels multiplied by about 1."),
+        (lambda rng, y: np.where(rng.random(len(y)) < 0.5, y * 100, y), "multiplied by about"),
+        (lambda rng, y: np.where(rng.random(len(y)) < 0.3, -999.0, y), "of the labels are -999"),
+        (lambda rng, y: np.where(rng.random(len(y)) < 0.3, 0.0, y), "of the labels are 0"),
+    ],
+    ids=["moved", "multiplied", "part in another unit", "part -999", "part zero"],
+)
+def test_labels_that_are_moved_or_partly_wrong_are_named(change: Any, title: str) -> None:
+    """An amount is no factor; a fault of a part has its share."""
+    titles = fault_titles(change)
+    assert any(title in text and " times or " not in text for text in titles), titles
+
+
+@pytest.mark.parametrize("rare", [0.33, 0.05])
+def test_exchanged_classes_are_named_although_a_third_class_is_never_predicted(rare: float) -> None:
+    """It keeps its name."""
+    rng = np.random.default_rng(0)
+    actual = rng.choice(["a", "b", "c"], ROWS, p=[(1 - rare) / 2, (1 - rare) / 2, rare])
+    predicted = np.where(rng.random(ROWS) < 0.9, actual, "a")
+    predicted = np.where(predicted == "c", "b", predicted)
+    service = Labelled(rng.normal(size=ROWS), predicted, actual)
+    with service.monitor as monitor:
+        monitor.record_outcomes(predicted, actual)
+        monitor.status()
+        swapped = np.where(actual == "a", "b", np.where(actual == "b", "a", actual))
+        monitor.record_outcomes(predicted, swapped)
+        assert "exchanged_classes" in {incident.cause for incident in service.incidents()}
+
+
 @pytest.mark.parametrize("make", [numbers, scores])
 def test_shuffled_labels_are_unrelated_to_predictions(make: Any) -> None:
     """While no feature, prediction or actual has moved."""

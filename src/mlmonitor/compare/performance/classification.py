@@ -9,6 +9,7 @@ from mlmonitor.compare.performance.estimate import (
     NAN,
     TWO_SIDED_95,
     Estimate,
+    clip_interval,
     estimate,
     estimate_proportion,
 )
@@ -200,8 +201,8 @@ def compute_pr_auc(counts: Counts) -> tuple[Estimate, float]:
 
 
 def _widen(estimated: Estimate, error: float) -> Estimate:
-    low, high = max(estimated.low - error, 0.0), min(estimated.high + error, 1.0)
-    return estimated._replace(low=low, high=high)
+    low, high = estimated.low - error, estimated.high + error
+    return clip_interval(estimated._replace(low=low, high=high), "roc_auc")
 
 
 def _group_scores() -> Counts:

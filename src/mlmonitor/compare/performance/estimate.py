@@ -45,8 +45,7 @@ def estimate(value: float, variance: float, count: float, *, low: float, high: f
     if count < 2 or not np.isfinite(variance):
         return Estimate(float(value), NAN, NAN, int(count))
     value, half = float(value), TWO_SIDED_95 * float(np.sqrt(max(variance, 0.0)))
-    ends = max(value - half, float(low)), min(value + half, float(high))
-    return Estimate(value, *ends, int(count))
+    return _cover(Estimate(value, value - half, value + half, int(count)), float(low), float(high))
 
 
 def bounds_of(measure: str, task: str = "binary") -> tuple[float, float]:
@@ -64,8 +63,7 @@ def bounds_of(measure: str, task: str = "binary") -> tuple[float, float]:
 def clip_interval(estimate: Estimate, measure: str, task: str = "binary") -> Estimate:
     """Return an estimate whose interval is within the bounds of its measure; NaN stays NaN."""
     least, most = bounds_of(measure, task)
-    low, high = (float(np.clip(end, least, most)) for end in (estimate.low, estimate.high))
-    return estimate._replace(low=low, high=high)
+    return _cover(estimate, least, most)
 
 
 def estimate_on_scale(
@@ -89,8 +87,13 @@ def estimate_on_scale(
                 ends = most / (1.0 + 1.0 / odds)
             else:
                 ends = value * np.exp(sides / value)
-    low, high = (float(end) for end in np.clip(ends, least, most))
-    return Estimate(value, min(low, value), max(high, value), count)
+    return _cover(Estimate(value, float(ends[0]), float(ends[1]), count), least, most)
+
+
+def _cover(estimate: Estimate, least: float, most: float) -> Estimate:
+    """Clip an interval to its bounds, but never beyond its value, which may be off by rounding."""
+    low, high = (float(np.clip(end, least, most)) for end in (estimate.low, estimate.high))
+    return estimate._replace(low=min(low, estimate.value), high=max(high, estimate.value))
 
 
 def estimate_mean(
@@ -114,7 +117,7 @@ def estimate_proportion(successes: float, trials: float) -> Estimate:
     middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     spread = share * (1 - share) / trials + z2 / (4 * trials * trials)
     half = TWO_SIDED_95 * float(np.sqrt(spread)) / (1 + z2 / trials)
-    return Estimate(share, max(middle - half, 0.0), min(middle + half, 1.0), int(trials))
+    return _cover(Estimate(share, middle - half, middle + half, int(trials)), 0.0, 1.0)
 
 
 class MeasuresByName(Mapping[str, Estimate]):

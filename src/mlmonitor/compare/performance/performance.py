@@ -291,4 +291,5 @@ def _average(values: list[Estimate]) -> Estimate:
     value, low, high = (
         float(np.mean([estimate[place] for estimate in values])) for place in range(3)
     )
-    return Estimate(value, low, high, max(estimate.count for estimate in values))
+    count = max(estimate.count for estimate in values)
+    return Estimate(value, min(low, value), max(high, value), count)  # the sums are rounded

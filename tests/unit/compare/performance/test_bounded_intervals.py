@@ -9,6 +9,7 @@ from mlmonitor.compare.performance.estimate import (
     Estimate,
     clip_interval,
     estimate_on_scale,
+    estimate_proportion,
 )
 from mlmonitor.testing import ManualClock
 
@@ -82,3 +83,11 @@ def test_projections_and_objectives_of_few_labels_stay_between_zero_and_one() ->
     assert len(bounded)
     assert bounded.min() >= 0.0
     assert bounded.max() <= 1.0
+
+
+def test_a_proportion_is_within_its_interval_exactly() -> None:
+    """Although the ends of an interval are rounded, for none and for all of any number of rows."""
+    for trials in range(1, 500):
+        for successes in {0, 1, trials - 1, trials}:
+            share = estimate_proportion(successes, trials)
+            assert 0.0 <= share.low <= share.value <= share.high <= 1.0

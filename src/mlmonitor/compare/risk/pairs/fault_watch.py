@@ -18,6 +18,9 @@ from mlmonitor.compare.risk.pairs.recent_pairs import KEPT_PAIRS, RecentPairs, c
 _SIZES: Final = (32, 64, 128, 256, 512, KEPT_PAIRS)
 """The numbers of newest pairs that are examined: nobody knows when a fault began."""
 
+_LEVELS: Final = ("scaled", "shifted")
+"""Causes that more pairs tell apart, so that the most pairs that show one decide."""
+
 _REFUTING: Final = 64
 """Pairs after the last ones with a fault that clear it if their loss has no fault."""
 
@@ -33,7 +36,7 @@ class LabelFaultWatch:
 
     Labels that are unrelated to predictions are a fault only if no feature, prediction or actual
     has drifted; a drift of which many pairs had a tolerated loss does not count.
-    Price: 40 bytes for each of 1,024 pairs; some milliseconds for new pairs with a large loss.
+    Price: 80 bytes for each of 1,024 pairs; some milliseconds for new pairs with a large loss.
     """
 
     def __init__(self) -> None:
@@ -42,6 +45,7 @@ class LabelFaultWatch:
         self._pairs = RecentPairs()
         self._new_pairs = self._pairs_since_fault = self._worse_pairs = 0
         self._usual: frozenset[str] = frozenset()
+        self._sound: OutcomeBlock | None = None
         self._sound_pairs: dict[Hashable, int] = {}
 
     @property
@@ -91,6 +95,7 @@ class LabelFaultWatch:
         for drift in self._sound_pairs:
             self._sound_pairs[drift] += added
         if windows:
+            self._sound = windows[-1]
             faults = list_faults(plan, windows[-1], tolerated)
             self._usual = frozenset(fault.title for fault in faults)
 
@@ -102,10 +107,18 @@ class LabelFaultWatch:
         *,
         may_be_unrelated: bool,
     ) -> CommonCause | None:
+        fault: CommonCause | None = None
         for window in windows:
-            for fault in list_faults(plan, window, tolerated):
-                if fault.title not in self._usual:
-                    return fault
+            listed = list_faults(plan, window, tolerated, self._sound)
+            newest = next((one for one in listed if one.title not in self._usual), None)
+            if fault is None or (newest is not None and newest.cause in _LEVELS):
+                fault = newest or fault
+            elif newest is None:
+                break
+            if fault is not None and fault.cause not in _LEVELS:
+                break
+        if fault is not None:
+            return fault
         # A relation that has only become weaker shows in more pairs, so a few of many do not count.
         least = min(self._worse_pairs, KEPT_PAIRS) / 2
         long = (window for window in windows if window.rows >= least)

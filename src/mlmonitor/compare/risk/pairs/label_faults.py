@@ -13,9 +13,9 @@ from mlmonitor.compare.risk.pairs.label_association import (
     imply_association,
     measure_association,
 )
-from mlmonitor.compare.risk.pairs.recent_pairs import roll_actuals, shift_actuals
-from mlmonitor.formatting import short
-from mlmonitor.records import Floats
+from mlmonitor.compare.risk.pairs.number_faults import Attempt, try_level, try_parts
+from mlmonitor.compare.risk.pairs.recent_pairs import cut_pairs, roll_actuals, shift_actuals
+from mlmonitor.records import Counts, Floats, Mask
 
 LEAST_PAIRS: Final = 30
 """Fewer pairs show no fault."""
@@ -23,7 +23,7 @@ LEAST_PAIRS: Final = 30
 LABEL_FAULTS: Final = frozenset(
     {
         *("misaligned_labels", "inverted_scores", "exchanged_classes", "scaled_labels"),
-        "unrelated_labels",
+        *("unrelated_labels", "filled"),
     }
 )
 """Causes that are repaired in the labels, in their join or in the scores."""
@@ -31,10 +31,15 @@ LABEL_FAULTS: Final = frozenset(
 _SHIFTS = (1, -1, 2, -2, 3, -3)
 _NEAR_LIMIT = 1.25  # times the loss that is tolerated: as small as without the fault
 _WORSE = 1.5  # times as large as when the fault is undone
-_UNIT = 8.0  # a factor as large as this is one of units, not of prices
 _ERRORS = 3.0  # standard errors by which a loss is beyond what is tolerated
 _RELATED = 0.5  # of the association at training
 _ROLLS = 8
+_ASSOCIATED = 128
+"""Fewer pairs show no lack of an association, because their parts must show none either."""
+_PART_ERRORS = 3.0  # standard errors of the association of such a part
+_LEAST_SHIFTED = 64
+_SHIFT_ERRORS = 4.0  # standard errors by which a shift is better than pairs of other rows
+_NEAR_PART = 2.0  # times the tolerated loss: the repaired pairs alone, which may be few
 
 
 class ToleratedLoss(NamedTuple):
@@ -44,13 +49,6 @@ class ToleratedLoss(NamedTuple):
     limit: float
     clipped_limit: float
     scale: float
-
-
-class _Attempt(NamedTuple):
-    """The pairs with one fault undone."""
-
-    fault: CommonCause
-    block: OutcomeBlock
 
 
 UNRELATED: Final = CommonCause(
@@ -78,26 +76,65 @@ def list_worse(
 
 
 def list_faults(
-    plan: OutcomePlan, block: OutcomeBlock, tolerated: Sequence[ToleratedLoss]
-) -> Iterator[CommonCause]:
-    """Yield the faults that, once undone, bring a loss of these pairs back to its limit."""
+    plan: OutcomePlan,
+    block: OutcomeBlock,
+    tolerated: Sequence[ToleratedLoss],
+    sound: OutcomeBlock | None = None,
+) -> list[CommonCause]:
+    """Return the faults that, once undone, bring a loss of these pairs back to its limit.
+
+    The fault that leaves the smallest loss is the first. sound: pairs with a tolerated loss.
+    """
     judged = [limit for limit in tolerated if limit.measure in ("mae", "accuracy", "brier")]
     losses = [_compute_mean_loss(plan, block, limit.measure) for limit in judged]
-    for fault, undone in _list_attempts(plan, block):
+    faults: list[tuple[float, CommonCause]] = []
+    for attempt in _list_attempts(plan, block, sound):
         for limit, loss in zip(judged, losses, strict=True):
-            without = _compute_mean_loss(plan, undone, limit.measure)
-            if without <= _NEAR_LIMIT * limit.limit and loss > _WORSE * without:
-                yield fault
+            without = _compute_mean_loss(plan, attempt.block, limit.measure)
+            is_restored = without <= _NEAR_LIMIT * limit.limit and loss > _WORSE * without
+            if is_restored and _is_beyond_chance(plan, block, attempt, limit):
+                faults.append((without / limit.limit, attempt.fault))
                 break
+    return [fault for _, fault in sorted(faults, key=lambda entry: entry[0])]
+
+
+def _is_beyond_chance(
+    plan: OutcomePlan, block: OutcomeBlock, attempt: Attempt, limit: ToleratedLoss
+) -> bool:
+    """Whether chance cannot have restored a loss: by one of several shifts, or by a choice."""
+    if attempt.repaired is not None:
+        loss = _compute_mean_loss(plan, attempt.repaired, limit.measure)
+        return loss <= _NEAR_PART * limit.limit
+    if attempt.fault.cause != "misaligned_labels":
+        return True
+    without = _compute_mean_loss(plan, attempt.block, limit.measure)
+    rolled = roll_actuals(block, block.rows // 2)
+    others = np.minimum(_compute_losses(plan, rolled)[limit.measure], limit.scale)
+    others = others[np.isfinite(others)]
+    error = float(others.std()) / max(others.size, 1) ** 0.5
+    return bool(without < float(others.mean()) - _SHIFT_ERRORS * error)
 
 
 def are_unrelated(
     plan: OutcomePlan, block: OutcomeBlock, tolerated: Sequence[ToleratedLoss]
 ) -> bool:
-    """Whether labels may follow predictions by chance alone, and less than half as at training."""
-    association = measure_association(plan, block)
+    """Whether labels may follow predictions by chance alone, and less than half as at training.
+
+    Their halves and quarters must show no association either: one that has changed its sign is
+    zero on average.
+    """
+    association = measure_association(plan, block) if block.rows >= _ASSOCIATED else None
     if association is None or not association.may_be_none:
         return False
+    for parts in (2, 4):
+        size = block.rows // parts
+        for place in range(parts):
+            rows = slice(block.rows - (place + 1) * size, block.rows - place * size)
+            part = measure_association(plan, cut_pairs(block, rows))
+            if part is None and parts == 2:
+                return False
+            if part is not None and part.value > _PART_ERRORS * part.error:
+                return False
     trained = max((_imply(plan, block, limit) for limit in tolerated), default=0.0)
     return association.high < _RELATED * trained
 
@@ -115,21 +152,24 @@ def _imply(plan: OutcomePlan, block: OutcomeBlock, limit: ToleratedLoss) -> floa
     return imply_association(limit.limit, float(np.mean(chance)), measure=limit.measure)
 
 
-def _list_attempts(plan: OutcomePlan, block: OutcomeBlock) -> Iterator[_Attempt]:
+def _list_attempts(
+    plan: OutcomePlan, block: OutcomeBlock, sound: OutcomeBlock | None
+) -> Iterator[Attempt]:
     for rows in _SHIFTS:
-        if block.rows - abs(rows) >= LEAST_PAIRS:
+        if block.rows - abs(rows) >= _LEAST_SHIFTED - max(_SHIFTS):
             text = "one row" if abs(rows) == 1 else f"{abs(rows)} rows"
             advice = "join labels and predictions by id, not by position"
             fault = CommonCause(f"labels shifted by {text}", "misaligned_labels", advice)
-            yield _Attempt(fault, shift_actuals(block, rows))
+            yield Attempt(fault, shift_actuals(block, rows))
     if plan.task == "binary":
         advice = "check the order of the classes, and what the score is a probability of"
         fault = CommonCause("scores or classes inverted", "inverted_scores", advice)
-        yield _Attempt(fault, _invert(plan, block))
+        yield Attempt(fault, _invert(plan, block))
     if plan.task == "multiclass":
         yield from _try_exchange(plan, block)
     if plan.task == "regression":
-        yield from _try_scale(block)
+        yield from try_level(block)
+        yield from try_parts(block, sound)
 
 
 def _invert(plan: OutcomePlan, block: OutcomeBlock) -> OutcomeBlock:
@@ -140,38 +180,34 @@ def _invert(plan: OutcomePlan, block: OutcomeBlock) -> OutcomeBlock:
     )
 
 
-def _try_exchange(plan: OutcomePlan, block: OutcomeBlock) -> Iterator[_Attempt]:
-    """Give each class of the labels the name that is predicted most often for it."""
+def _try_exchange(plan: OutcomePlan, block: OutcomeBlock) -> Iterator[Attempt]:
+    """Give each class of the labels the name that is predicted most often for it.
+
+    A class that is never predicted keeps its name, or has the one that is left.
+    """
     table = count_classes(plan, block)
-    mapped = np.where(table.any(axis=1), table.argmax(axis=1), np.arange(len(table)))
-    used = np.flatnonzero(table.any(axis=1))
-    if (mapped[used] == used).all() or np.unique(mapped[used]).size < used.size:
-        return
+    own = np.arange(len(table))
+    used: Mask = table.sum(axis=1) > 0
+    is_predicted: Mask = used & (table.sum(axis=0) > 0)
     advice = "check the order of the classes in the labels and in the model's output"
     fault = CommonCause("classes of labels exchanged", "exchanged_classes", advice)
-    shown = np.where(block.actual_class >= 0, mapped[block.actual_class], -1)
-    yield _Attempt(fault, block._replace(actual_class=shown))
+    for is_matched in (is_predicted, used):
+        mapped = np.where(used, _match_classes(table, is_matched), own)
+        if (mapped == own).all() or np.unique(mapped[used]).size < used.sum():
+            continue
+        shown = np.where(block.actual_class >= 0, mapped[block.actual_class], -1)
+        yield Attempt(fault, block._replace(actual_class=shown))
 
 
-def _try_scale(block: OutcomeBlock) -> Iterator[_Attempt]:
-    """Divide all actuals by the factor that fits best."""
-    is_pair = np.isfinite(block.predicted) & np.isfinite(block.actual)
-    predicted, actual = block.predicted[is_pair], block.actual[is_pair]
-    with np.errstate(all="ignore"):
-        factor = float(predicted @ actual / (predicted @ predicted))
-    if not np.isfinite(factor) or 0.8 < factor < 1.25 or factor == 0:
-        return
-    is_unit = not 1 / _UNIT < factor < _UNIT
-    fault = CommonCause(
-        f"labels multiplied by about {short(factor)}",
-        "scaled_labels" if is_unit else "scaled",
-        "check units and currency of labels and predictions, or whether prices changed",
-    )
-    if factor < 0:
-        title = "predictions have the opposite sign of the labels"
-        advice = "check the sign of predictions and labels"
-        fault = CommonCause(title, "inverted_scores", advice)
-    yield _Attempt(fault, block._replace(actual=block.actual / factor))
+def _match_classes(table: Counts, is_matched: Mask) -> Counts:
+    """Match each of these classes of labels with another predicted class, the clearest first."""
+    mapped = np.arange(len(table))
+    left = set(mapped[is_matched].tolist())
+    for code in sorted(left, key=lambda code: -int(table[code].max())):
+        choice = max(left, key=lambda name: (int(table[code, name]), name == code))
+        mapped[code] = choice
+        left.remove(choice)
+    return mapped
 
 
 def _compute_losses(plan: OutcomePlan, block: OutcomeBlock) -> dict[str, Floats]:

@@ -1,0 +1,136 @@
+"""Faults of labels that are numbers: in another unit, moved, or a part of them wrong."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock
+from mlmonitor.compare.causes.common_cause import CommonCause
+from mlmonitor.formatting import short
+from mlmonitor.records import Floats, Mask
+
+_UNIT: Final = 8.0
+"""A factor as large as this is one of units, not of prices."""
+
+_SAME_UNIT: Final = (0.8, 1.25)
+"""Factors between these are not named."""
+
+_ERRORS: Final = 3.0
+"""Standard errors by which one explanation must be better than another."""
+
+_LEAST_MIXED: Final = 128
+"""Pairs that show a fault of a part of them; fewer give its share only roughly."""
+
+_LEAST_SHARE: Final = 0.05
+_LEAST_PART: Final = 10
+_RARE: Final = 0.25  # of its share now: a value was rare before
+_UNIT_ADVICE: Final = (
+    "check units and currency of labels and predictions, or whether prices changed"
+)
+
+
+class Attempt(NamedTuple):
+    """The pairs with one fault undone, and those among them that had it; by default all."""
+
+    fault: CommonCause
+    block: OutcomeBlock
+    repaired: OutcomeBlock | None = None
+
+
+def try_level(block: OutcomeBlock) -> Iterator[Attempt]:
+    """Divide all actuals by the factor that fits best, and move them by the amount that does.
+
+    An amount is named beside a factor if chance may decide which of them fits better.
+    """
+    predicted, actual = _select_pairs(block)
+    with np.errstate(all="ignore"):
+        factor = float(predicted @ actual / (predicted @ predicted))
+        moved = float((actual - predicted).mean()) if actual.size else np.nan
+        # Both are compared in the unit of the actuals: a division makes any error smaller.
+        gains = np.abs(predicted + moved - actual) - np.abs(factor * predicted - actual)
+        gain, error = float(gains.mean()), float(gains.std()) / max(gains.size, 1) ** 0.5
+    if not np.isfinite((factor, moved, gain, error)).all():
+        return
+    is_factor = not 1 / _UNIT < factor < _UNIT or gain > _ERRORS * error
+    if factor < 0:
+        title = "predictions have the opposite sign of the labels"
+        advice = "check the sign of predictions and labels"
+        fault = CommonCause(title, "inverted_scores", advice)
+        yield Attempt(fault, block._replace(actual=block.actual / factor))
+    elif factor and is_factor:
+        if not _SAME_UNIT[0] < factor < _SAME_UNIT[1]:
+            yield Attempt(_name_factor(factor), block._replace(actual=block.actual / factor))
+    elif moved:
+        fault = _name_amount(moved, factor if gain >= -_ERRORS * error else None)
+        yield Attempt(fault, block._replace(actual=block.actual - moved))
+
+
+def _name_factor(factor: float) -> CommonCause:
+    is_unit = not 1 / _UNIT < factor < _UNIT
+    title = f"labels multiplied by about {short(factor)}"
+    return CommonCause(title, "scaled_labels" if is_unit else "scaled", _UNIT_ADVICE)
+
+
+def _name_amount(moved: float, factor: float | None) -> CommonCause:
+    """Name an amount; with a factor if that may explain the labels as well."""
+    amount = f"{short(abs(moved))} {'more' if moved > 0 else 'less'}"
+    if factor is not None:
+        title = f"labels are about {short(factor)} times or {amount}"
+        return CommonCause(title, "scaled", _UNIT_ADVICE)
+    advice = "check what the labels contain that they did not at training, such as fees or tax"
+    return CommonCause(f"labels are about {amount} than before", "shifted", advice)
+
+
+def try_parts(block: OutcomeBlock, sound: OutcomeBlock | None) -> Iterator[Attempt]:
+    """Undo a fault of a part of the actuals: one value instead of theirs, or another unit.
+
+    sound: pairs with a tolerated loss, in which such a value must have been rare.
+    """
+    predicted, actual = _select_pairs(block)
+    if actual.size >= _LEAST_MIXED:
+        if sound is not None:
+            yield from _try_fill(block, actual, _select_pairs(sound)[1])
+        yield from _try_unit_of_part(block, predicted, actual)
+
+
+def _try_fill(block: OutcomeBlock, actual: Floats, before: Floats) -> Iterator[Attempt]:
+    values, counts = np.unique(actual, return_counts=True)
+    place = int(counts.argmax())
+    value, share = float(values[place]), float(counts[place]) / actual.size
+    was_rare = before.size > 0 and float((before == value).mean()) <= _RARE * share
+    if share >= _LEAST_SHARE and counts[place] >= _LEAST_PART and was_rare:
+        advice = "send missing labels as missing: ask who fills them"
+        fault = CommonCause(f"about {share:.0%} of the labels are {short(value)}", "filled", advice)
+        is_filled = block.actual == value
+        yield Attempt(fault, _keep(block, ~is_filled))
+
+
+def _try_unit_of_part(block: OutcomeBlock, predicted: Floats, actual: Floats) -> Iterator[Attempt]:
+    with np.errstate(all="ignore"):
+        ratios = actual / predicted
+        far = [ratios[(ratios >= _UNIT) & np.isfinite(ratios)]]
+        far.append(ratios[(ratios > 0) & (ratios <= 1 / _UNIT)])
+        ratio = max(far, key=len)
+        if ratio.size < _LEAST_PART:
+            return
+        factor = float(np.median(ratio))
+        error = np.abs(block.predicted - block.actual)
+        is_scaled: Mask = np.abs(block.predicted - block.actual / factor) < error
+    share = float(is_scaled.sum()) / actual.size
+    if is_scaled.sum() >= _LEAST_PART and _LEAST_SHARE <= share <= 1 - _LEAST_SHARE:
+        title = f"about {share:.0%} of the labels multiplied by about {short(factor)}"
+        advice = "check units and currency of labels: a part of them has another one"
+        undone = block._replace(actual=np.where(is_scaled, block.actual / factor, block.actual))
+        fault = CommonCause(title, "scaled_labels", advice)
+        yield Attempt(fault, undone, _keep(undone, is_scaled))
+
+
+def _select_pairs(block: OutcomeBlock) -> tuple[Floats, Floats]:
+    is_pair = np.isfinite(block.predicted) & np.isfinite(block.actual)
+    return block.predicted[is_pair], block.actual[is_pair]
+
+
+def _keep(block: OutcomeBlock, is_kept: Mask) -> OutcomeBlock:
+    """Return some of the pairs of numbers; these have no classes and no scores."""
+    return block._replace(predicted=block.predicted[is_kept], actual=block.actual[is_kept])
