@@ -13,13 +13,14 @@ from mlmonitor.compare.risk.pairs.label_faults import (
     list_faults,
     list_worse,
 )
+from mlmonitor.compare.risk.pairs.number_faults import EITHER
 from mlmonitor.compare.risk.pairs.recent_pairs import KEPT_PAIRS, RecentPairs, cut_pairs
 
 _SIZES: Final = (32, 64, 128, 256, 512, KEPT_PAIRS)
 """The numbers of newest pairs that are examined: nobody knows when a fault began."""
 
 _LEVELS: Final = ("scaled", "shifted")
-"""Causes that more pairs tell apart, so that the most pairs that show one decide."""
+"""Causes between which more pairs may decide."""
 
 _REFUTING: Final = 64
 """Pairs after the last ones with a fault that clear it if their loss has no fault."""
@@ -115,7 +116,7 @@ class LabelFaultWatch:
                 fault = newest or fault
             elif newest is None:
                 break
-            if fault is not None and fault.cause not in _LEVELS:
+            if fault is not None and EITHER not in fault.title:
                 break
         if fault is not None:
             return fault

@@ -13,7 +13,7 @@ from mlmonitor.compare.risk.pairs.label_association import (
     imply_association,
     measure_association,
 )
-from mlmonitor.compare.risk.pairs.number_faults import Attempt, try_level, try_parts
+from mlmonitor.compare.risk.pairs.number_faults import RepairAttempt, try_level, try_parts
 from mlmonitor.compare.risk.pairs.recent_pairs import cut_pairs, roll_actuals, shift_actuals
 from mlmonitor.records import Counts, Floats, Mask
 
@@ -99,7 +99,7 @@ def list_faults(
 
 
 def _is_beyond_chance(
-    plan: OutcomePlan, block: OutcomeBlock, attempt: Attempt, limit: ToleratedLoss
+    plan: OutcomePlan, block: OutcomeBlock, attempt: RepairAttempt, limit: ToleratedLoss
 ) -> bool:
     """Whether chance cannot have restored a loss: by one of several shifts, or by a choice."""
     if attempt.repaired is not None:
@@ -154,17 +154,17 @@ def _imply(plan: OutcomePlan, block: OutcomeBlock, limit: ToleratedLoss) -> floa
 
 def _list_attempts(
     plan: OutcomePlan, block: OutcomeBlock, sound: OutcomeBlock | None
-) -> Iterator[Attempt]:
+) -> Iterator[RepairAttempt]:
     for rows in _SHIFTS:
         if block.rows - abs(rows) >= _LEAST_SHIFTED - max(_SHIFTS):
             text = "one row" if abs(rows) == 1 else f"{abs(rows)} rows"
             advice = "join labels and predictions by id, not by position"
             fault = CommonCause(f"labels shifted by {text}", "misaligned_labels", advice)
-            yield Attempt(fault, shift_actuals(block, rows))
+            yield RepairAttempt(fault, shift_actuals(block, rows))
     if plan.task == "binary":
         advice = "check the order of the classes, and what the score is a probability of"
         fault = CommonCause("scores or classes inverted", "inverted_scores", advice)
-        yield Attempt(fault, _invert(plan, block))
+        yield RepairAttempt(fault, _invert(plan, block))
     if plan.task == "multiclass":
         yield from _try_exchange(plan, block)
     if plan.task == "regression":
@@ -180,7 +180,7 @@ def _invert(plan: OutcomePlan, block: OutcomeBlock) -> OutcomeBlock:
     )
 
 
-def _try_exchange(plan: OutcomePlan, block: OutcomeBlock) -> Iterator[Attempt]:
+def _try_exchange(plan: OutcomePlan, block: OutcomeBlock) -> Iterator[RepairAttempt]:
     """Give each class of the labels the name that is predicted most often for it.
 
     A class that is never predicted keeps its name, or has the one that is left.
@@ -196,7 +196,7 @@ def _try_exchange(plan: OutcomePlan, block: OutcomeBlock) -> Iterator[Attempt]:
         if (mapped == own).all() or np.unique(mapped[used]).size < used.sum():
             continue
         shown = np.where(block.actual_class >= 0, mapped[block.actual_class], -1)
-        yield Attempt(fault, block._replace(actual_class=shown))
+        yield RepairAttempt(fault, block._replace(actual_class=shown))
 
 
 def _match_classes(table: Counts, is_matched: Mask) -> Counts:

@@ -16,6 +16,9 @@ _UNIT: Final = 8.0
 _SAME_UNIT: Final = (0.8, 1.25)
 """Factors between these are not named."""
 
+EITHER: Final = " times or "
+"""Words of a title that names a factor and an amount; more pairs may decide between them."""
+
 _ERRORS: Final = 3.0
 """Standard errors by which one explanation must be better than another."""
 
@@ -30,7 +33,7 @@ _UNIT_ADVICE: Final = (
 )
 
 
-class Attempt(NamedTuple):
+class RepairAttempt(NamedTuple):
     """The pairs with one fault undone, and those among them that had it; by default all."""
 
     fault: CommonCause
@@ -38,7 +41,7 @@ class Attempt(NamedTuple):
     repaired: OutcomeBlock | None = None
 
 
-def try_level(block: OutcomeBlock) -> Iterator[Attempt]:
+def try_level(block: OutcomeBlock) -> Iterator[RepairAttempt]:
     """Divide all actuals by the factor that fits best, and move them by the amount that does.
 
     An amount is named beside a factor if chance may decide which of them fits better.
@@ -57,13 +60,13 @@ def try_level(block: OutcomeBlock) -> Iterator[Attempt]:
         title = "predictions have the opposite sign of the labels"
         advice = "check the sign of predictions and labels"
         fault = CommonCause(title, "inverted_scores", advice)
-        yield Attempt(fault, block._replace(actual=block.actual / factor))
+        yield RepairAttempt(fault, block._replace(actual=block.actual / factor))
     elif factor and is_factor:
         if not _SAME_UNIT[0] < factor < _SAME_UNIT[1]:
-            yield Attempt(_name_factor(factor), block._replace(actual=block.actual / factor))
+            yield RepairAttempt(_name_factor(factor), block._replace(actual=block.actual / factor))
     elif moved:
         fault = _name_amount(moved, factor if gain >= -_ERRORS * error else None)
-        yield Attempt(fault, block._replace(actual=block.actual - moved))
+        yield RepairAttempt(fault, block._replace(actual=block.actual - moved))
 
 
 def _name_factor(factor: float) -> CommonCause:
@@ -76,13 +79,13 @@ def _name_amount(moved: float, factor: float | None) -> CommonCause:
     """Name an amount; with a factor if that may explain the labels as well."""
     amount = f"{short(abs(moved))} {'more' if moved > 0 else 'less'}"
     if factor is not None:
-        title = f"labels are about {short(factor)} times or {amount}"
+        title = f"labels are about {short(factor)}{EITHER}{amount}"
         return CommonCause(title, "scaled", _UNIT_ADVICE)
     advice = "check what the labels contain that they did not at training, such as fees or tax"
     return CommonCause(f"labels are about {amount} than before", "shifted", advice)
 
 
-def try_parts(block: OutcomeBlock, sound: OutcomeBlock | None) -> Iterator[Attempt]:
+def try_parts(block: OutcomeBlock, sound: OutcomeBlock | None) -> Iterator[RepairAttempt]:
     """Undo a fault of a part of the actuals: one value instead of theirs, or another unit.
 
     sound: pairs with a tolerated loss, in which such a value must have been rare.
@@ -94,7 +97,7 @@ def try_parts(block: OutcomeBlock, sound: OutcomeBlock | None) -> Iterator[Attem
         yield from _try_unit_of_part(block, predicted, actual)
 
 
-def _try_fill(block: OutcomeBlock, actual: Floats, before: Floats) -> Iterator[Attempt]:
+def _try_fill(block: OutcomeBlock, actual: Floats, before: Floats) -> Iterator[RepairAttempt]:
     values, counts = np.unique(actual, return_counts=True)
     place = int(counts.argmax())
     value, share = float(values[place]), float(counts[place]) / actual.size
@@ -103,10 +106,12 @@ def _try_fill(block: OutcomeBlock, actual: Floats, before: Floats) -> Iterator[A
         advice = "send missing labels as missing: ask who fills them"
         fault = CommonCause(f"about {share:.0%} of the labels are {short(value)}", "filled", advice)
         is_filled = block.actual == value
-        yield Attempt(fault, _keep(block, ~is_filled))
+        yield RepairAttempt(fault, _keep(block, ~is_filled))
 
 
-def _try_unit_of_part(block: OutcomeBlock, predicted: Floats, actual: Floats) -> Iterator[Attempt]:
+def _try_unit_of_part(
+    block: OutcomeBlock, predicted: Floats, actual: Floats
+) -> Iterator[RepairAttempt]:
     with np.errstate(all="ignore"):
         ratios = actual / predicted
         far = [ratios[(ratios >= _UNIT) & np.isfinite(ratios)]]
@@ -123,7 +128,7 @@ def _try_unit_of_part(block: OutcomeBlock, predicted: Floats, actual: Floats) ->
         advice = "check units and currency of labels: a part of them has another one"
         undone = block._replace(actual=np.where(is_scaled, block.actual / factor, block.actual))
         fault = CommonCause(title, "scaled_labels", advice)
-        yield Attempt(fault, undone, _keep(undone, is_scaled))
+        yield RepairAttempt(fault, undone, _keep(undone, is_scaled))
 
 
 def _select_pairs(block: OutcomeBlock) -> tuple[Floats, Floats]:
