@@ -38,7 +38,7 @@ class EffectTest:
         self._known_effect = known_effect
         self._deviations = _SIGNIFICANT if known_effect == 1 else _SIGNIFICANT_BEYOND_GROUPS
         self._fields = max(fields, 1)
-        self.is_evident = is_evident
+        self.is_evident: bool = is_evident
 
     def find_significant(self, estimate: EffectEstimate, *, is_declared: bool = False) -> float:
         """Return the largest design effect that exceeds the known one with significance, or 1.
