@@ -32,7 +32,7 @@ setup: $(VENV)/.check $(VENV)/.dev
 demo: $(VENV)/.demo
 	$(BIN)/python examples/fastapi_app/run.py
 
-# All that is not slow: about ten minutes on two idle cores.
+# All that is not slow: about six minutes on two cores.
 test: $(VENV)/.test
 	$(PYTEST) $(PARALLEL)
 	$(PYTEST) $(SERIAL)

@@ -79,7 +79,7 @@ def scored(kafka_broker: KafkaBroker, store: Connection, database_url: str) -> S
     options = LoadOptions(
         kafka=client_settings(kafka_broker.address, ()),
         topic=topic,
-        group="g",
+        group=topic,
         database=database_url,
         until_idle_seconds=0.8,
         linger_seconds=0.2,
