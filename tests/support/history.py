@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from mlmonitor import Config, Field, Kafka, Kpi, Monitor, Objective, Reference
+from mlmonitor import Challenger, Config, Field, Kafka, Kpi, Monitor, Objective, Reference
 from mlmonitor.cli.store.loader_metrics import LoaderMetrics
 from mlmonitor.export.base import Exporter
 from mlmonitor.store.load.loader import Loader
@@ -109,6 +109,7 @@ def _severity_minute(
     predictions = _severity(claims)
     ids = [f"{minute}-{row}" for row in range(ROWS)]
     monitor.record(claims, predictions, ids=ids, attributions=_attributions(claims))
+    monitor.record_challenger("8", 0.95 * predictions, ids=ids)
     monitor.status()  # the predictions are read before their labels
     labelled = ROWS // 2
     actual = predictions[:labelled] + rng.normal(10.0, 50.0, labelled)
@@ -174,6 +175,7 @@ def lived_through(
                 kpis=[Kpi("total_savings", _savings, unit="EUR")],
                 objectives=[Objective("mae", maximum=900.0), Objective("error_rate", maximum=0.01)],
                 fields=[Field("amount", maximum=1e6, nullable=False)],
+                challengers=[Challenger("8")],
             )
             for _ in range(2)
         )
