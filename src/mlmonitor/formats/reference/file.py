@@ -6,7 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_serializer,
+    model_validator,
+)
 
 from mlmonitor.errors import FormatError
 from mlmonitor.formats.reference.calibration_entries import CalibrationReference
@@ -17,7 +26,6 @@ from mlmonitor.formats.reference.derived_entries import (
     counted,
 )
 from mlmonitor.formats.reference.entries import (
-    CategoricalReference,
     Count,
     Finite,
     Name,
@@ -94,6 +102,17 @@ class ReferenceFile(BaseModel):
     grouped: GroupedRows | None = None
     is_dated: bool = False
 
+    @field_serializer("fields", mode="wrap")
+    def _omit_unknown(
+        self, fields: list[FieldEntry], serialize: SerializerFunctionWrapHandler
+    ) -> list[dict[str, Any]]:
+        """Write an older file as it was read, so that its id in the store stays the same."""
+        written: list[dict[str, Any]] = serialize(fields)
+        for entry in written:
+            if entry.get("distinct", 0) is None:
+                del entry["distinct"]
+        return written
+
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         identities = [(field.role, field.name) for field in self.fields]
@@ -163,14 +182,7 @@ def load(data: bytes) -> ReferenceFile:
 
 def dump(content: ReferenceFile) -> bytes:
     """Serialise a reference as indented JSON; raise FormatError if it is too large for `load`."""
-    # An older file is written as it was read, so that its id in the store stays the same.
-    unknown = {
-        place: {"distinct"}
-        for place, entry in enumerate(content.fields)
-        if isinstance(entry, CategoricalReference) and entry.distinct is None
-    }
-    exclude = {"fields": unknown} if unknown else None
-    data = content.model_dump_json(indent=1, exclude=exclude).encode() + b"\n"
+    data = content.model_dump_json(indent=1).encode() + b"\n"
     _check_size(data)
     return data
 
