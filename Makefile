@@ -32,7 +32,7 @@ setup: $(VENV)/.check $(VENV)/.dev
 demo: $(VENV)/.demo
 	$(BIN)/python examples/fastapi_app/run.py
 
-# All that is not slow: about six minutes on two cores.
+# All that is not slow: less than four minutes on two idle cores.
 test: $(VENV)/.test
 	$(PYTEST) $(PARALLEL)
 	$(PYTEST) $(SERIAL)
