@@ -102,12 +102,28 @@ def test_an_option_that_contradicts_the_reference_or_itself_is_refused(
         Monitor(**{"model": "m", "reference": reference, "exporters": [], **options})
 
 
+THREE_BUCKETS = {"(-inf, 20]": 21, "(20, 40]": 20, "(40, inf)": 19}
+
+
 @pytest.mark.parametrize(
-    "edges", [[20], (20, 40), np.array([20, 40]), range(20, 50, 20), pd.Series([20, 40])]
+    ("edges", "rows"),
+    [
+        ([20], {"(-inf, 20]": 21, "(20, inf)": 39}),
+        ((20, 40), THREE_BUCKETS),
+        (np.array([20, 40]), THREE_BUCKETS),
+        (range(20, 50, 20), THREE_BUCKETS),
+        (pd.Series([20, 40]), THREE_BUCKETS),
+    ],
+    ids=["one edge", "tuple", "array", "range", "Series"],
 )
-def test_edges_of_buckets_may_be_in_any_sequence(edges: Any, reference: Reference) -> None:
-    """One edge makes two buckets, and numpy's numbers are numbers."""
-    Monitor("m", reference=reference, exporters=[], buckets={"age": edges}).close()
+def test_edges_of_buckets_may_be_in_any_sequence(
+    edges: Any, rows: dict[str, int], reference: Reference
+) -> None:
+    """One edge makes two buckets, numpy's numbers are numbers, and each row is in its bucket."""
+    with Monitor("m", reference=reference, exporters=[], buckets={"age": edges}) as monitor:
+        monitor.record_outcomes(PREDICTIONS, PREDICTIONS + 1.0, features=COLUMNS)
+        by_age = monitor.status().performance.by("age")
+    assert {name: bucket["mae"].count for name, bucket in by_age.items()} == rows
 
 
 def test_declared_columns_that_no_row_has_are_counted_and_logged_once_with_a_similar_name(
