@@ -43,6 +43,10 @@ class LossesSince:
         kept = sorted(times)[:MOST_TIMES]
         self._totals = {time: self._totals.get(time, {}) for time in kept}
 
+    def reset(self) -> None:
+        """Forget the losses, but not the times."""
+        self._totals = {time: {} for time in self._totals}
+
     def ingest(
         self, streams: Mapping[str, RiskStream], losses: Mapping[str, Floats], at: Floats
     ) -> None:

@@ -101,8 +101,13 @@ class RiskAlerts:
         self._open, self._row_clock = OpenAlerts(), row_clock
 
     def begin(self, plan: OutcomePlan, effects: GroupEffects | None = None) -> None:
-        """Watch the measures of a task, once it is known; effects: of declared groups."""
+        """Watch the measures of a task, once it is known; effects: of declared groups.
+
+        All losses so far are forgotten: if the task turns out to be another, the first pairs are
+        ingested again.
+        """
         self._plan, self._effects, self.faults = plan, effects, LabelFaultWatch()
+        self._since.reset()
         self._intakes = tuple(
             LossIntake(measure, self._baselines.get(measure), self._limits)
             for measure in (*loss_measures(plan), *ranked_measures(plan))
