@@ -1,6 +1,7 @@
 """The common cause of alerts on categories, from the counts and names of the rows that show it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,23 +17,55 @@ from mlmonitor.records import Counts, Floats
 
 _SAME_SHARE = 0.3  # relative: a new category may be a renamed one
 _LEAST_SHARE = 0.02
+_MAP_NAME = "map the new name to the old one upstream, or fit a new reference"
+
+
+class _ChangedCategories(NamedTuple):
+    """A categorical field with an alert: its rows by category, and the shares of the reference.
+
+    place: among the categorical fields. counts: as in a profile. before: of the listed categories.
+    """
+
+    place: int
+    entry: CategoricalReference
+    counts: Counts
+    before: Floats
+
+    @property
+    def listed(self) -> Counts:
+        """The rows of the listed categories."""
+        return self.counts[: self.before.size]
+
+    @property
+    def new(self) -> int:
+        """The rows of categories that the reference does not have."""
+        return int(self.counts[self.before.size + 1])
+
+
+def _list_changed(
+    alerts: Sequence[Alert], population: Population, shown: ShownRows
+) -> Iterator[_ChangedCategories]:
+    numeric = len(population.plan.schema.numeric)
+    for place in locate_fields(alerts, population):
+        entry = population.entries[place]
+        if isinstance(entry, CategoricalReference):
+            before = np.array(entry.counts[: len(entry.categories)], np.float64)
+            before /= max(sum(entry.counts), 1)
+            position = place - numeric
+            counts = shown.profile.categories[position]
+            yield _ChangedCategories(position, entry, counts, before)
 
 
 def find_respelt(
     alerts: Sequence[Alert], population: Population, shown: ShownRows
 ) -> CommonCause | None:
     """Detect new names that are known ones in another spelling. The title names none."""
-    numeric = len(population.plan.schema.numeric)
-    for place in locate_fields(alerts, population):
-        entry = population.entries[place]
-        if not isinstance(entry, CategoricalReference):
-            continue
-        hitters = shown.shapes.hitters[place - numeric].top()
+    for changed in _list_changed(alerts, population, shown):
+        entry, rows = changed.entry, int(changed.counts.sum())
+        hitters = shown.shapes.hitters[changed.place].top()
         description = describe_spelling(entry.names, {h.name: h.count - h.error for h in hitters})
-        counts = shown.profile.categories[place - numeric]
-        new, rows = int(counts[len(entry.categories) + 1]), int(counts.sum())
-        if description is not None and new >= _LEAST_SHARE * rows:
-            title = f"names of {entry.name} {description}: {new / rows:.0%} of rows"
+        if description is not None and changed.new >= _LEAST_SHARE * rows:
+            title = f"names of {entry.name} {description}: {changed.new / rows:.0%} of rows"
             return CommonCause(title, "respelt", "write the names upstream as at training")
     return None
 
@@ -41,23 +74,17 @@ def find_renamed(
     alerts: Sequence[Alert], population: Population, shown: ShownRows
 ) -> CommonCause | None:
     """Detect a category that is gone while new values have about its share; name neither."""
-    numeric = len(population.plan.schema.numeric)
-    for place in locate_fields(alerts, population):
-        if place < numeric or not population.plan.dictionaries[place - numeric].is_closed:
+    for changed in _list_changed(alerts, population, shown):
+        if not changed.entry.is_closed:
             continue
-        dictionary = population.plan.dictionaries[place - numeric]
-        counts = shown.profile.categories[place - numeric]
-        before = np.array(population.entries[place].counts[: len(dictionary.top)], np.float64)
-        before /= max(float(sum(population.entries[place].counts)), 1.0)
-        now = counts / max(int(counts.sum()), 1)
-        new = float(now[len(dictionary.top) + 1])
-        gone = np.flatnonzero((now[: before.size] == 0) & (before >= _LEAST_SHARE))
-        for category in gone.tolist():
+        before = changed.before
+        new = changed.new / max(int(changed.counts.sum()), 1)
+        for category in np.flatnonzero((changed.listed == 0) & (before >= _LEAST_SHARE)).tolist():
             if abs(new - before[category]) <= _SAME_SHARE * before[category]:
-                field = population.plan.schema.fields[place].name
-                title = f"a category of {field} renamed: {before[category]:.0%} of rows"
-                advice = "map the new name to the old one upstream, or fit a new reference"
-                return CommonCause(title, "renamed", advice)
+                title = (
+                    f"a category of {changed.entry.name} renamed: {before[category]:.0%} of rows"
+                )
+                return CommonCause(title, "renamed", _MAP_NAME)
     return None
 
 
@@ -65,39 +92,33 @@ def find_recategorised(
     alerts: Sequence[Alert], population: Population, shown: ShownRows
 ) -> CommonCause | None:
     """Detect categories that were merged, exchanged, or renamed in part. The title names none."""
-    numeric = len(population.plan.schema.numeric)
-    for place in locate_fields(alerts, population):
-        entry = population.entries[place]
-        if not isinstance(entry, CategoricalReference) or not sum(entry.counts):
+    for changed in _list_changed(alerts, population, shown):
+        entry, before = changed.entry, changed.before
+        if not sum(entry.counts):
             continue
-        size = len(entry.categories)
-        counts = shown.profile.categories[place - numeric]
-        before = np.array(entry.counts[:size], np.float64) / sum(entry.counts)
-        if are_merged(before, counts[:size]):
+        if are_merged(before, changed.listed):
             title = f"two categories of {entry.name} merged into one"
             return CommonCause(title, "merged", "ask upstream since when they are one")
-        if are_exchanged(before, counts[:size]):
+        if are_exchanged(before, changed.listed):
             title = f"categories of {entry.name} exchanged: the same shares under other names"
             return CommonCause(title, "exchanged", "look at how codes are turned into names")
-        cause = _find_partly_moved(entry, before, np.append(counts[:size], counts[size + 1]), shown)
+        cause = _find_partly_moved(changed, shown)
         if cause is not None:
             return cause
     return None
 
 
-def _find_partly_moved(
-    entry: CategoricalReference, before: Floats, now: Counts, shown: ShownRows
-) -> CommonCause | None:
-    """Detect a part of one category under a new name, the last of `now`, or as another one."""
-    move = find_moved_share(np.append(before, 0.0), now)
+def _find_partly_moved(changed: _ChangedCategories, shown: ShownRows) -> CommonCause | None:
+    """Detect a part of one category under a new name, or as another one."""
+    entry, before = changed.entry, changed.before
+    move = find_moved_share(np.append(before, 0.0), np.append(changed.listed, changed.new))
     if move is None:
         return None
     since = shown.profile.rows / max(min(shown.changed_rows, shown.profile.rows), 1)
     if move.target == before.size:
         share = min(move.share / float(before[move.place]) * since, 1.0)
         title = f"a category of {entry.name} renamed in about {share:.0%} of its rows"
-        advice = "map the new name to the old one upstream, or fit a new reference"
-        return CommonCause(title, "renamed", advice)
+        return CommonCause(title, "renamed", _MAP_NAME)
     share = min(move.share * since, 1.0)
     title = f"{entry.name}: about {share:.0%} of all rows went from one category to another"
     # It may as well be the traffic itself that changed: nothing that a verdict may wait for.
