@@ -18,17 +18,24 @@ def test_a_category_that_another_one_took_over_is_merged(rows: int) -> None:
 @pytest.mark.parametrize(
     "now",
     [
-        [400, 300, 200, 100],
-        [500, 375, 0, 125],
-        [600, 400, 0, 0],
-        [450, 450, 50, 50],
-        [10, 8, 0, 2],
-        [0, 0, 0, 0],
+        pytest.param([400, 300, 200, 100], id="unchanged"),
+        pytest.param([500, 375, 0, 125], id="a category merely gone"),
+        pytest.param([600, 400, 0, 0], id="two gone"),
+        pytest.param([450, 450, 50, 50], id="one only rarer"),
+        pytest.param([10, 8, 0, 2], id="too few rows to be merged"),
+        pytest.param([700, 100, 100, 100], id="another mix"),
+        pytest.param([250, 250, 250, 250], id="equal shares"),
+        pytest.param([8, 6, 4, 2], id="too few rows to be exchanged"),
+        pytest.param([200, 150, 100, 50], id="the same shares of fewer rows"),
+        pytest.param([0, 0, 0, 0], id="no rows"),
     ],
 )
-def test_categories_without_matching_shares_are_not_called_merged(now: list[int]) -> None:
-    """Unchanged, a category merely gone, two gone, one only rarer, too few rows, no rows."""
+def test_categories_without_matching_shares_are_neither_merged_nor_exchanged(
+    now: list[int],
+) -> None:
+    """What changed is a share, or nothing at all."""
     assert not are_merged(SHARES, np.array(now))
+    assert not are_exchanged(SHARES, np.array(now))
 
 
 @pytest.mark.parametrize("order", [[1, 2, 3, 0], [1, 0, 2, 3], [3, 2, 1, 0]])
@@ -36,22 +43,6 @@ def test_categories_with_the_shares_of_each_other_are_exchanged(order: list[int]
     """A rotation, two that changed places, all in reverse."""
     now = np.random.default_rng(1).multinomial(1_000, SHARES[order])
     assert are_exchanged(SHARES, now)
-
-
-@pytest.mark.parametrize(
-    "now",
-    [
-        [400, 300, 200, 100],
-        [700, 100, 100, 100],
-        [250, 250, 250, 250],
-        [8, 6, 4, 2],
-        [200, 150, 100, 50],
-        [0, 0, 0, 0],
-    ],
-)
-def test_categories_without_matching_shares_are_not_called_exchanged(now: list[int]) -> None:
-    """Unchanged, two other mixes, too few rows, the same shares of fewer rows, no rows."""
-    assert not are_exchanged(SHARES, np.array(now))
 
 
 def test_equal_shares_cannot_be_exchanged() -> None:
