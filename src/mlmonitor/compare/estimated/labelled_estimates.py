@@ -25,7 +25,7 @@ LOOSE_TOLERANCE: Final = 0.3
 _ERROR = 0.001  # the probability that a right estimate is ever called refuted
 _LEAST_LABELS = 50
 _LOSSES = ("mae", "rmse")
-_SHARES = (*("accuracy", "precision", "recall", "f1", "specificity", "balanced_accuracy"),)
+_SHARES = ("accuracy", "precision", "recall", "f1", "specificity", "balanced_accuracy")
 
 
 class LabelledEstimates:
