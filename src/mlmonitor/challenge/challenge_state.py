@@ -1,23 +1,14 @@
 """The sums of one challenge: predictions, losses, and the decision."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import numpy as np
 
 from mlmonitor.aggregate.sketches.group_sizes import Hashes, hash_row_groups
 from mlmonitor.buffer.id_index import hash_ids, list_texts_and_rows
-from mlmonitor.buffer.pending import (
-    BLOCK_LABELS,
-    IS_MISSING,
-    IS_UNREADABLE,
-    SAYS_SOMETHING,
-    Pending,
-    Reading,
-    Recalled,
-)
+from mlmonitor.buffer.pending import BLOCK_LABELS, Pending, Reading, Recalled
 from mlmonitor.buffer.waiting_rows import Column
-from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.entry import Ids
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.prediction_ids import read_made_at_ms
@@ -25,7 +16,7 @@ from mlmonitor.capture.values import Values
 from mlmonitor.challenge.challenge_status import ChallengeStatus
 from mlmonitor.challenge.early_labels import EarlyLabels
 from mlmonitor.challenge.loss_comparison import LossComparison
-from mlmonitor.challenge.pair_losses import OutputColumns, PairLosses
+from mlmonitor.challenge.pair_losses import OutputColumns, PairLosses, judge_actuals
 from mlmonitor.challenge.score_comparison import ScoreComparison
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import Challenger, Floats, Mask
@@ -87,9 +78,7 @@ class ChallengeState:
         predictions = self._read(sides)
         hashes = self._hash(groups, predictions.shape[1])
         if is_counted:
-            for side, outputs in sides.items():
-                self._unusable[SIDES.index(side)] += self._losses.count_unusable(outputs)
-            self._scores.update(self._summarise(predictions), has_classes=self._losses.has_classes)
+            self._count(sides, predictions)
         texts, rows = list_texts_and_rows(ids)
         newest = {text: row for text, row in zip(texts, rows.tolist(), strict=True) if text}
         if newest:
@@ -117,10 +106,8 @@ class ChallengeState:
                 f"{len(actual)}"
             )
         hashes = self._hash(groups, rows)
-        self._scores.update(self._summarise(predictions), has_classes=self._losses.has_classes)
-        for side, outputs in sides.items():
-            self._unusable[SIDES.index(side)] += self._losses.count_unusable(outputs)
-        self._pending.recount(np.empty(0, np.int8), _judge(actuals, actual))
+        self._count(sides, predictions)
+        self._pending.recount(np.empty(0, np.int8), judge_actuals(actuals, actual))
         if hashes is None:  # each row is a group of its own
             hashes, alone = hash_row_groups(np.full(rows, np.nan), alone_before=self._alone)
             self._alone += alone
@@ -157,6 +144,13 @@ class ChallengeState:
         for side, numbers in columns.items():
             predictions[SIDES.index(side)] = numbers
         return predictions
+
+    def _count(self, sides: Iterable[Side], predictions: Floats) -> None:
+        """Count the predictions of some models, and those that the loss cannot be computed of."""
+        is_given = _mark_given(predictions)
+        for side in map(SIDES.index, sides):
+            self._unusable[side] += int(np.count_nonzero(~is_given[side]))
+        self._scores.update(self._summarise(predictions), has_classes=self._losses.has_classes)
 
     def _summarise(self, predictions: Floats) -> Floats:
         """Return `[2, rows]`: the number or the class of each prediction."""
@@ -243,7 +237,7 @@ class ChallengeState:
         def read_actuals(actuals: Values) -> Reading:
             nonlocal read
             read = self._losses.read_actuals(actuals)
-            return Reading(_judge(actuals, read), np.nan_to_num(read).view(np.int64))
+            return Reading(judge_actuals(actuals, read), np.nan_to_num(read).view(np.int64))
 
         matches = self._pending.match(entry, read_actuals, is_last_try=True)
         if read is not None and matches.is_read.any():
@@ -288,11 +282,3 @@ class ChallengeState:
 def _mark_given(predictions: Floats) -> Mask:
     """Mark the predictions `[2, rows]` that were made."""
     return ~np.asarray(np.isnan(predictions).all(axis=2))
-
-
-def _judge(actuals: Values, numbers: Floats) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
-    """Return for each actual whether it says something, is missing, or is unreadable."""
-    verdicts = np.full(len(numbers), SAYS_SOMETHING, np.int8)
-    for row in np.flatnonzero(np.isnan(numbers)).tolist():
-        verdicts[row] = IS_MISSING if is_missing(actuals[row]) else IS_UNREADABLE
-    return verdicts

@@ -4,9 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlmonitor.aggregate.outcomes.class_codes import ClassCodes
 from mlmonitor.aggregate.outcomes.outcome_plan import MOST_SCORED_CLASSES
+from mlmonitor.buffer.pending import IS_MISSING, IS_UNREADABLE, SAYS_SOMETHING
+from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.outputs import PREDICTION, Outputs, output_names
 from mlmonitor.capture.read.numbers import category_names, parse_floats
 from mlmonitor.capture.read.prediction_columns import PredictionColumns
@@ -99,10 +102,6 @@ class PairLosses:
                     "names= if they are scores"
                 )
         return numbers
-
-    def count_unusable(self, outputs: OutputColumns) -> int:
-        """Return how many predictions are missing, or are not what the loss is computed of."""
-        return int(np.isnan(self.read(outputs)).all(axis=1).sum())
 
     def _find(self, outputs: OutputColumns, name: str) -> Values | None:
         """Return an output by its name, or else by the position of its class."""
@@ -212,6 +211,14 @@ class PairLosses:
             return predicted[:, 0]
         is_missing = np.isnan(predicted).any(axis=1)
         return np.where(is_missing, np.nan, _find_best(predicted))
+
+
+def judge_actuals(actuals: Values, numbers: Floats) -> NDArray[np.int8]:
+    """Return for each actual whether it says something, is missing, or is unreadable."""
+    verdicts = np.full(len(numbers), SAYS_SOMETHING, np.int8)
+    for row in np.flatnonzero(np.isnan(numbers)).tolist():
+        verdicts[row] = IS_MISSING if is_missing(actuals[row]) else IS_UNREADABLE
+    return verdicts
 
 
 def _call(loss: LossFunction, predicted: Floats, actual: Floats) -> Floats:
