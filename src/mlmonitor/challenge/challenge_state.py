@@ -19,6 +19,7 @@ from mlmonitor.challenge.loss_comparison import LossComparison
 from mlmonitor.challenge.pair_losses import OutputColumns, PairLosses, judge_actuals
 from mlmonitor.challenge.score_comparison import ScoreComparison
 from mlmonitor.errors import SchemaError
+from mlmonitor.formatting import amount
 from mlmonitor.records import Challenger, Floats, Mask
 
 Side = Literal["champion", "challenger"]
@@ -258,6 +259,17 @@ class ChallengeState:
             self._unusable[side] += int(np.count_nonzero(is_unusable))
         self._compared.update(losses, is_new, groups, are_errors=self._losses.has_codes)
 
+    def _describe_unusable(self) -> str | None:
+        """Return what is wrong if a model has made no prediction that can be compared."""
+        for side, unusable in zip(SIDES, self._unusable, strict=True):
+            if unusable and not self._scores.rows[side]:
+                return (
+                    f"{side}: expected predictions that have a loss ({self._losses.name}), got "
+                    f"{amount(unusable, 'prediction')} without: record numbers or classes, as the "
+                    "loss needs, or declare another loss"
+                )
+        return None
+
     def status(self, *, invalid: int = 0, last_error: str | None = None) -> ChallengeStatus:
         """Return the comparison so far; calls that could not be read are counted elsewhere."""
         counts = {status.value: number for status, number in self._pending.counts.items()}
@@ -274,7 +286,7 @@ class ChallengeState:
             labels=counts | waiting,
             unusable=dict(zip(SIDES, self._unusable, strict=True)),
             invalid=invalid,
-            last_error=last_error,
+            last_error=last_error or self._describe_unusable(),
             **self._compared.summarise()._asdict(),
         )
 

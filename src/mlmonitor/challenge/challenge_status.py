@@ -31,7 +31,8 @@ class ChallengeStatus:
     labels: by outcome, as `Status.labels`; `waiting` are labels whose prediction has not arrived,
     `evicted` predictions that left without a label. unusable: predictions of each model that have
     no loss: missing and unreadable ones, and labelled ones such as an impossible probability.
-    invalid: calls that could not be read.
+    invalid: calls that could not be read. last_error: the mistake in the last of them, or else that
+    no prediction of a model has been usable so far.
     """
 
     name: str

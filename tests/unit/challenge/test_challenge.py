@@ -324,6 +324,20 @@ def test_classes_beside_a_loss_of_numbers_are_counted_as_unusable() -> None:
     assert (status.basis, status.challenger.count) == ("none", 2)
 
 
+@pytest.mark.parametrize("predictions", [["high", "low"], [None, np.nan]], ids=["text", "missing"])
+def test_a_model_is_named_until_it_makes_a_usable_prediction(predictions: Any) -> None:
+    """A whole batch of texts or missing values is a mistake; one value among others is not."""
+    challenge = Challenge("m", loss="absolute")
+    challenge.record(champion=[1.0, None], challenger=predictions)
+    status = challenge.status()
+    assert (status.unusable, status.invalid) == ({"champion": 1, "challenger": 2}, 0)
+    error = status.last_error or ""
+    assert error.startswith("challenger: expected predictions that have a loss (absolute), got 2")
+    assert f"last error: {error}" in str(status)
+    challenge.record(challenger=[1.0])
+    assert challenge.status().last_error is None
+
+
 def test_pairs_without_a_loss_are_counted_by_their_reason() -> None:
     """Actuals that are no classes, texts beside numbers, and scores beside one number."""
     challenge = Challenge("m", loss="log")

@@ -323,6 +323,7 @@ def test_no_prediction_of_a_challenger_is_lost_in_silence(
     monitor.record_challenger("8", predictions, **{"ids": IDS, **options})
     status = monitor.status()
     assert status.challenges["8"].unusable == {"champion": 0, "challenger": unusable}
+    assert ("have a loss" in (status.challenges["8"].last_error or "")) == (unusable > 0)
     assert (status.internal_errors, "expected" in (status.last_error or "")) == (
         (0, False) if unusable else (1, True)
     )
