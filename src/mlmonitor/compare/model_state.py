@@ -12,7 +12,7 @@ from mlmonitor.buffer.pending import Pending
 from mlmonitor.capture.entry import Entry
 from mlmonitor.capture.host.label_entries import LabelEntry
 from mlmonitor.capture.host.outcome_entries import OutcomeEntry, RankingEntry
-from mlmonitor.capture.read.rows import RowOrigin, read_rows
+from mlmonitor.capture.read.rows import RowOrigin, Rows, read_rows
 from mlmonitor.capture.read.run_mistakes import RunMistakes
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.evaluable import Evaluable
@@ -114,13 +114,12 @@ class ModelState:
             self.calls.update_exemplars(entries, self._moment_ns)
 
     def ingest(
-        self, run: Sequence[Entry], *, now: float, is_traced: bool = False
+        self, run: Sequence[Entry], rows: Rows, *, now: float, is_traced: bool = False
     ) -> MonitorError | None:
-        """Add the rows of calls of one form; raises, adding none, if one cannot be read.
+        """Add the rows of calls of one form.
 
         Returns the mistake that the rows show or the error of a figure, if there is one.
         """
-        rows = read_rows(run)
         if self.traffic.keeps_rows:
             rows = replace(rows, origin=RowOrigin(run, 0, now))
         self._options.row_clock.update(rows.times)
@@ -139,10 +138,9 @@ class ModelState:
         """Whether a call whose id was read late had already been ingested without it."""
         return entry[-1][0] not in self.pending
 
-    def remember(self, run: Sequence[Entry], *, now: float) -> None:
-        """Keep the predictions of calls of one form that were counted before they had an id."""
+    def remember(self, rows: Rows, *, now: float) -> None:
+        """Keep the predictions of calls that were counted before they had an id."""
         self.begin_comparing(now=now)
-        rows = read_rows(run)
         self._keeper.remember(rows, self.traffic.codes(rows), now=now)
 
     def begin_comparing(self, *, now: float) -> None:

@@ -98,17 +98,19 @@ class Drain:
         return self._undrained > 0
 
     def _ingest(self, run: Sequence[Entry], *, now: float, is_traced: bool) -> MonitorError | None:
-        """Add the rows of calls of one form; the rows are read again if there are challenges."""
-        fault = self._state.ingest(run, now=now, is_traced=is_traced)
+        """Add the rows of calls of one form; raises, adding none, if one cannot be read."""
+        rows = read_rows(run)
+        fault = self._state.ingest(run, rows, now=now, is_traced=is_traced)
         if self._challenges:
-            self._challenges.ingest_champion(read_rows(run), now=now)
+            self._challenges.ingest_champion(rows, now=now)
         return fault
 
     def _remember(self, run: Sequence[Entry], *, now: float) -> None:
         """Keep the predictions of calls that were ingested before they had an id."""
-        self._state.remember(run, now=now)
+        rows = read_rows(run)
+        self._state.remember(rows, now=now)
         if self._challenges:
-            self._challenges.ingest_champion(read_rows(run), now=now, is_counted=False)
+            self._challenges.ingest_champion(rows, now=now, is_counted=False)
 
     def _start_tracing(self) -> None:
         """Mark calls with their traces, once the host makes any and a destination keeps them."""
