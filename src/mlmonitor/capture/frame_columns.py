@@ -10,15 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from mlmonitor.capture.values import CodedValues, Values, plain_values, unmask
+from mlmonitor.capture.values import EXACT_INTEGERS, CodedValues, Values, plain_values, unmask
 
 _INTEGERS = ("int", "uint")
 _FLOATS = ("float", "double", "halffloat")
 _ARROW_TIMES = ("timestamp", "date", "duration")
 _ARROW_TEXTS = ("string", "large_string")
 _POLARS_TIMES = ("Datetime", "Date", "Duration")
-_EXACT_INTEGERS = 2.0**53
-"""Integers below it are floats without loss; names and numbers are equal in both types."""
 _MOST_SHARED = 10_000  # categories that no row may have, which are listed all the same
 
 
@@ -106,7 +104,7 @@ def _code_booleans(values: Any, is_missing: Any) -> CodedValues:
 def _convert_exactly(values: Any) -> np.ndarray[Any, Any] | None:
     """Integers with gaps as floats; None if one is too large for that."""
     floats = np.asarray(values, np.float64)
-    is_exact = np.fmax.reduce(np.abs(floats), initial=0.0) < _EXACT_INTEGERS
+    is_exact = np.fmax.reduce(np.abs(floats), initial=0.0) < EXACT_INTEGERS
     return floats if is_exact else None
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-_EXACT_INTEGERS = 2.0**53  # integers below it are the same number as floats
+from mlmonitor.capture.values import EXACT_INTEGERS
+
 _FLOAT_BYTES = 8  # of the widest floats whose values can be read at once
 
 
@@ -25,7 +26,7 @@ def copy_frame_row(frame: Any) -> np.ndarray[Any, Any] | None:
         case "O" | "b" | "i" | "u":
             return values
         case "f" if values.dtype.itemsize <= _FLOAT_BYTES:
-            may_be_rounded = (np.abs(values) >= _EXACT_INTEGERS).any()
+            may_be_rounded = (np.abs(values) >= EXACT_INTEGERS).any()
             return None if may_be_rounded else values
         case _:
             return None

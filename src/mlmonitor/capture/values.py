@@ -1,11 +1,14 @@
 """Raw values of a field as the host passes them, and a marker for those that cannot be read."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, overload
+from typing import Any, Final, NamedTuple, overload
 
 import numpy as np
 
 Values = Sequence[object] | np.ndarray[Any, Any]
+
+EXACT_INTEGERS: Final = 2.0**53
+"""Integers below it are floats without loss; names and numbers are equal in both types."""
 
 
 class Unreadable(tuple[()]):
