@@ -78,8 +78,7 @@ class Stratification:
     ) -> CountedEntry:
         """Return a field with its counts by season, and the dependence of its rows.
 
-        at: the slots of its rows, if not all. fields: how many fields of the model are measured.
-        is_evident: whether another of them has shown that these rows depend on each other.
+        at, fields, is_evident: as in `RowOrder.dependence`.
         """
         seasons = self._find_seasons(slots, at)
         entry = field.whole(seasons, self._count)
