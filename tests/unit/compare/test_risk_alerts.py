@@ -13,13 +13,29 @@ from mlmonitor.compare.risk.risk_alerts import RiskAlerts, RiskOptions
 from mlmonitor.compare.risk.risk_baseline import certain_baseline
 
 DAY = 86_400.0
-BASELINE = certain_baseline(LossBins("accuracy", 1.0, is_floor=True), 0.1, "training_metrics")
+BINARY = OutcomePlan("binary", ("a", "b"))
+MULTICLASS = OutcomePlan("multiclass", ("a", "b", "c"))
 
 
-def block_of(rows: int) -> OutcomeBlock:
-    """Pairs of which all are right."""
-    nothing, codes = np.full(rows, np.nan), np.zeros(rows, np.int64)
-    return OutcomeBlock(nothing, nothing, codes, codes, np.empty((0, rows)), {})
+def begin_binary(measure: str) -> RiskAlerts:
+    """Alerts on a measure that was 0.9 in training, of a model that seems to have two classes."""
+    bins = LossBins(measure, 1.0, is_floor=True)
+    alerts = RiskAlerts(
+        {measure: certain_baseline(bins, 0.1, "training_metrics")},
+        Significance(0.01, 1, 0.1),
+        CohortTable(DAY),
+        RiskOptions(),
+        row_clock=RowClock(),
+        now=0.0,
+    )
+    alerts.begin(BINARY)
+    return alerts
+
+
+def block_of(rows: int, *, predicted: int = 1) -> OutcomeBlock:
+    """Pairs of one predicted class, and the actual class `b`."""
+    nothing, ones = np.full(rows, np.nan), np.ones(rows, np.int64)
+    return OutcomeBlock(nothing, nothing, predicted * ones, ones, np.empty((0, rows)), {})
 
 
 @pytest.mark.parametrize(("further", "harm"), [(-1, "unknown"), (0, "benign")])
@@ -27,18 +43,27 @@ def test_first_pairs_that_are_ingested_again_count_once_in_the_harm_of_a_drift(
     further: int, harm: str
 ) -> None:
     """They are, once a third class shows that there are more than two; the time stays watched."""
-    alerts = RiskAlerts(
-        {"accuracy": BASELINE},
-        Significance(0.01, 1, 0.1),
-        CohortTable(DAY),
-        RiskOptions(),
-        row_clock=RowClock(),
-        now=0.0,
-    )
+    alerts = begin_binary("accuracy")
     alerts.watch_since([0.0])
-    alerts.begin(OutcomePlan("binary", ("a", "b")))
     alerts.ingest(block_of(100), np.ones(100))
-    alerts.begin(OutcomePlan("multiclass", ("a", "b", "c")))
+    alerts.begin(MULTICLASS)
     rows = ENOUGH_LABELS + further
     alerts.ingest(block_of(rows), np.ones(rows))
     assert alerts.judge_since(0.0).harm == harm
+
+
+@pytest.mark.parametrize(("measure", "state"), [("recall", "resolved"), ("accuracy", "firing")])
+def test_an_alert_resolves_if_the_task_turns_out_not_to_have_its_measure(
+    measure: str, state: str
+) -> None:
+    """Several classes have no recall of one of them, and still an accuracy."""
+    alerts = begin_binary(measure)
+    alerts.ingest(block_of(90, predicted=0), np.ones(90))
+    (fired,) = alerts.evaluate(now=0.0)
+    assert (fired.measure, fired.state) == (measure, "firing")
+    alerts.begin(MULTICLASS)
+    alerts.ingest(block_of(90, predicted=0), np.ones(90))
+    assert alerts.alerts == ()
+    (changed,) = alerts.evaluate(now=1.0)
+    assert (changed.measure, changed.state) == (measure, state)
+    assert alerts.evaluate(now=2.0) == []

@@ -99,15 +99,18 @@ class RiskAlerts:
         self.faults: LabelFaultWatch = LabelFaultWatch()
         self._since = LossesSince()
         self._open, self._row_clock = OpenAlerts(), row_clock
+        self._ended: list[Alert] = []  # since the task has changed; not reported yet
 
     def begin(self, plan: OutcomePlan, effects: GroupEffects | None = None) -> None:
         """Watch the measures of a task, once it is known; effects: of declared groups.
 
-        All losses so far are forgotten: if the task turns out to be another, the first pairs are
-        ingested again.
+        All losses so far are forgotten, and the alerts on them end: if the task turns out to be
+        another, the first pairs are ingested again.
         """
         self._plan, self._effects, self.faults = plan, effects, LabelFaultWatch()
         self._since.reset()
+        ended, self._open = self._open, OpenAlerts()
+        self._ended += self._open.continue_from(ended, np.zeros(len(self._intakes), np.bool_))
         self._intakes = tuple(
             LossIntake(measure, self._baselines.get(measure), self._limits)
             for measure in (*loss_measures(plan), *ranked_measures(plan))
@@ -158,6 +161,9 @@ class RiskAlerts:
         changed = self._open.apply(
             Transitions(fired, resolved), lambda place: self._build_alert(place, fired_at)
         )
+        firing = {alert.measure for alert in self._open}
+        changed += [alert for alert in self._ended if alert.measure not in firing]
+        self._ended = []
         for place, stream in self._streams.items():
             intake = self._intakes[place]
             effect = max(effects.get(intake.measure, most), intake.design_effect())
