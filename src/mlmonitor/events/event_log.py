@@ -19,7 +19,7 @@ from mlmonitor.events.content.event_source import BLOCK_EVENTS, Content, EventSo
 from mlmonitor.events.content.label_events import LabelEvents
 from mlmonitor.events.content.model_events import alert_events, reference_events, verdict_event
 from mlmonitor.events.content.prediction_events import PredictionEvents, build_bare_events
-from mlmonitor.events.sinks.event_sink import EventDestination, EventSink
+from mlmonitor.events.sinks.event_sink import EventCounter, EventDestination, EventSink
 from mlmonitor.formats.events import EventIds
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Declared
@@ -70,7 +70,9 @@ class EventLog:
         self._inbox, self._guard, self._deviations = inbox, inbox.guard, deviations
         self._ids = EventIds(model.instance)
         self._sink: EventSink | None = None
-        self._is_closed, self._lost = False, 0
+        self._is_closed = False
+        # A sink bears the name of its destination, also one that cannot be opened.
+        self._losses = EventCounter(type(destination).__name__.lower())
         self._by_schema: Counter[str] = Counter()
         self._comparing: Comparing | None = None
         self._predictions: PredictionEvents | None = None
@@ -82,14 +84,14 @@ class EventLog:
             return
         self._by_schema[events[0]["schema"]] += len(events)
         if self._is_closed:
-            self._lost += len(events)
+            self._losses.add("dropped", len(events))
             return
         try:
             if self._sink is None:
                 self._sink = self._destination.open(self._source)
             self._sink.put(events, waits=self._inbox.has_batches)
-        except Exception:
-            self._lost += len(events)
+        except Exception as error:
+            self._losses.add("dropped", len(events), type(error).__name__)
             raise
 
     def ingest(self, state: ModelState, *, now: float) -> None:
@@ -246,10 +248,15 @@ class EventLog:
 
     def status(self) -> EventStatus | None:
         """Return the counts of the sink, and what never reached it; None before the first event."""
-        statuses: list[EventStatus] = []
+        lost, by_schema = self._losses.status(waiting=0), dict(self._by_schema)
+        if self._sink is None:
+            return replace(lost, by_schema=by_schema) if by_schema else None
         with self._guard:
-            statuses += [] if self._sink is None else [self._sink.status()]
-        if not statuses:
-            return None
-        dropped = statuses[0].dropped + self._lost
-        return replace(statuses[0], dropped=dropped, by_schema=dict(self._by_schema))
+            status = self._sink.status()
+            return replace(
+                status,
+                dropped=status.dropped + lost.dropped,
+                last_error=status.last_error or lost.last_error,
+                by_schema=by_schema,
+            )
+        return None

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -64,6 +65,29 @@ def test_each_event_is_a_line_of_a_complete_file(tmp_path: Path, reference: Refe
     assert not list(tmp_path.rglob(f"*{PART}"))
     assert status is not None
     assert (status.sink, status.waiting, status.dropped) == ("files", 0, 0)
+
+
+def test_events_are_counted_as_dropped_while_their_sink_cannot_be_opened(
+    tmp_path: Path, reference: Reference
+) -> None:
+    """Under the name that the sink has once it opens; they stay counted then."""
+    with pytest.MonkeyPatch.context() as patch, make_monitor(reference, Files(tmp_path)) as monitor:
+        complete = "mlmonitor.events.sinks.file_sink.complete_abandoned"
+        patch.setattr(complete, Mock(side_effect=PermissionError))
+        monitor.record(rows(100), np.zeros(100))
+        monitor.flush(timeout_seconds=60)
+        unopened = monitor.status().events
+        patch.undo()
+        monitor.record(rows(10), np.zeros(10))
+        monitor.flush(timeout_seconds=60)
+        opened = monitor.status().events
+    assert unopened is not None
+    assert opened is not None
+    assert (unopened.sink, unopened.delivered) == ("files", 0)
+    assert unopened.by_schema["prediction"] == 100
+    assert unopened.dropped == sum(unopened.by_schema.values())
+    assert (opened.sink, opened.dropped, opened.delivered) == ("files", unopened.dropped, 10)
+    assert unopened.last_error == opened.last_error == "PermissionError"
 
 
 def test_files_are_rotated_by_size_and_their_names_are_in_order(
