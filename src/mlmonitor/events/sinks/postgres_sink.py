@@ -278,11 +278,12 @@ class PostgresSink:
 
 
 def _encode(events: Sequence[Content]) -> _Chunk:
-    schema: StagingSchema = events[0]["schema"]
-    rows = encode_copy(schema, events)[_HEAD_BYTES:-_END_BYTES]
+    contents = [*events]  # a block of predictions builds its dictionaries each time it is read
+    schema: StagingSchema = contents[0]["schema"]
+    rows = encode_copy(schema, contents)[_HEAD_BYTES:-_END_BYTES]
     is_by_day = schema in _TABLES_BY_DAY
-    days = frozenset(event["time"][:10] for event in events) if is_by_day else frozenset()
-    return _Chunk(schema, len(events), rows, days)
+    days = frozenset(event["time"][:10] for event in contents) if is_by_day else frozenset()
+    return _Chunk(schema, len(contents), rows, days)
 
 
 def _copy(cursor: Any, schema: StagingSchema, rows: Sequence[bytes]) -> None:
