@@ -96,7 +96,7 @@ def create_app(model: SeverityModel, monitor: Monitor) -> FastAPI:
 
     @app.get("/status.json")
     def status_json() -> Snapshot:
-        return Snapshot.of(monitor.status())
+        return Snapshot.from_status(monitor.status())
 
     return app
 

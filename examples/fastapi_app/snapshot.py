@@ -42,7 +42,7 @@ class Snapshot(BaseModel):
     mix: dict[str, float]
 
     @classmethod
-    def of(cls, status: Status) -> Self:
+    def from_status(cls, status: Status) -> Self:
         """The part of `status` that the demo shows."""
         performance = status.performance
         return cls(
@@ -55,16 +55,7 @@ class Snapshot(BaseModel):
             errors=performance
             and ErrorSnapshot(count=performance.count, mae=performance.mae, bias=performance.bias),
             fields=[
-                FieldSnapshot(
-                    name=field.name,
-                    role=field.role,
-                    count=field.count,
-                    mean=field.mean,
-                    psi=field.psi,
-                    psi_threshold=field.psi_threshold,
-                    has_alert=field.has_alert,
-                )
-                for field in status.fields
+                FieldSnapshot.model_validate(field, from_attributes=True) for field in status.fields
             ],
             alerts=[str(alert) for alert in status.alerts],
             mix=_mix(status),
