@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from mlmonitor.testing import OtlpReceiver
-from support.backends import CONFIGURATIONS, Prometheus, program, running
+from support.alerting import Inbox, open_inbox, run_with_alertmanager
+from support.backends import CONFIGURATIONS, Prometheus, program, run_prometheus, running
 from support.collector_sink import free_port
 from support.served import Starter, service_environment
 
@@ -18,16 +19,22 @@ def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
         text = (CONFIGURATIONS / name).read_text(encoding="utf-8")
         assert "interval: 1m" in text
         (tmp_path / name).write_text(text.replace("interval: 1m", "interval: 1s"))
-    port = free_port()
-    command = [
-        program("prometheus"),
-        f"--config.file={tmp_path}/prometheus.yml",
-        f"--storage.tsdb.path={tmp_path}/tsdb",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--web.enable-otlp-receiver",
-    ]
-    with running(command, port, tmp_path / "prometheus.log"):
-        yield Prometheus(port)
+    with run_prometheus(tmp_path) as prometheus:
+        yield prometheus
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    """A running webhook."""
+    with open_inbox() as inbox:
+        yield inbox
+
+
+@pytest.fixture
+def alerting_prometheus(tmp_path: Path, inbox: Inbox) -> Iterator[Prometheus]:
+    """With an Alertmanager that calls the inbox, and no rules yet."""
+    with run_with_alertmanager(tmp_path, inbox) as prometheus:
+        yield prometheus
 
 
 @pytest.fixture

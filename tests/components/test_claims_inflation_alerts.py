@@ -20,13 +20,7 @@ import pytest
 import yaml
 
 from mlmonitor import Config, Monitor, Otlp
-from support.alerting import (
-    ALERTMANAGER,
-    Inbox,
-    open_inbox,
-    run_with_alertmanager,
-    start_rules,
-)
+from support.alerting import NEEDS_ALERTMANAGER, Inbox, start_rules
 from support.backends import Prometheus
 from support.example_modules import import_from_demo
 
@@ -47,12 +41,7 @@ EXPECTED = {
     ("MlmonitorFleetPsi", "limit"): 20,
 }
 
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.skipif(
-        ALERTMANAGER is None, reason="needs Debian's prometheus-alertmanager, or alertmanager"
-    ),
-]
+pytestmark = [pytest.mark.integration, NEEDS_ALERTMANAGER]
 
 
 @pytest.fixture(scope="module")
@@ -60,20 +49,6 @@ def verdicts() -> Iterator[Any]:
     """The module of the demo that trains, and follows claims day by day."""
     with import_from_demo("verdicts") as (verdicts,):
         yield verdicts
-
-
-@pytest.fixture
-def inbox() -> Iterator[Inbox]:
-    """A running webhook."""
-    with open_inbox() as inbox:
-        yield inbox
-
-
-@pytest.fixture
-def prometheus(tmp_path: Path, inbox: Inbox) -> Iterator[Prometheus]:
-    """With an Alertmanager, and no rules yet."""
-    with run_with_alertmanager(tmp_path, inbox) as prometheus:
-        yield prometheus
 
 
 class Stream(NamedTuple):
@@ -160,25 +135,27 @@ class Watch(NamedTuple):
 
 
 def test_inflation_of_claims_calls_in_time_and_the_clean_half_calls_nobody(
-    prometheus: Prometheus, inbox: Inbox, tmp_path: Path, verdicts: Any
+    alerting_prometheus: Prometheus, inbox: Inbox, tmp_path: Path, verdicts: Any
 ) -> None:
     """Fifteen months of claims as they were, then losses and limits that rose."""
     claims = verdicts.claims
     model, reference = verdicts.train()
     config = Config(window_seconds=None, window_rows=YEAR_OF_CLAIMS, export_interval_seconds=3_600)
-    exporters = [Otlp.collector(f"{prometheus.otlp}/v1/metrics")]
+    exporters = [Otlp.collector(f"{alerting_prometheus.otlp}/v1/metrics")]
     with Monitor(
         "claims-severity", version="7", reference=reference, exporters=exporters, config=config
     ) as monitor:
-        watch = Watch(make_stream(verdicts, model), monitor, prometheus)
+        watch = Watch(make_stream(verdicts, model), monitor, alerting_prometheus)
         for day in list_days(claims.EARLY[1], claims.LIVE[0]):
             watch.stream.send(monitor, day, min(day + STEP, claims.LIVE[0]))
-        start_rules(prometheus, tmp_path, minute_seconds=MINUTE_SECONDS, with_windows=True)
+        start_rules(alerting_prometheus, tmp_path, minute_seconds=MINUTE_SECONDS, with_windows=True)
         for day in list_days(claims.LIVE[0], claims.SHIFT_DATE):
             watch.advance(day, min(day + STEP, claims.SHIFT_DATE))
-        assert prometheus.query('max_over_time(ALERTS{alertstate="firing"}[1h])') == []
+        assert alerting_prometheus.query('max_over_time(ALERTS{alertstate="firing"}[1h])') == []
         assert inbox.alerts == []
-        assert prometheus.number("count(mlmonitor:field_psi_1h)") == len(claims.WATCHED) + 2
+        assert (
+            alerting_prometheus.number("count(mlmonitor:field_psi_1h)") == len(claims.WATCHED) + 2
+        )
         active, firing = watch.advance_until_firing(claims.SHIFT_DATE, EXPECTED)
     late = {
         alert: firing.get(alert)

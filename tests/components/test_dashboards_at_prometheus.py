@@ -10,8 +10,7 @@ import pytest
 from mlmonitor import Otlp
 from mlmonitor.present.dashboards.promql_names import NAMINGS, Naming
 from mlmonitor.present.dashboards.shipped_files import write_files
-from support.backends import Prometheus, program, running
-from support.collector_sink import free_port
+from support.backends import Prometheus, run_prometheus
 from support.dashboards import expressions, file_expressions, substituted
 from support.history import BUCKETS, History, lived_through
 
@@ -56,18 +55,11 @@ def seen(
         "storage": {"tsdb": {"out_of_order_time_window": "2h"}},
     }
     (folder / "prometheus.yml").write_text(json.dumps(settings), encoding="utf-8")
-    port = free_port()
-    command: list[str | Path] = [
-        program("prometheus"),
-        f"--config.file={folder}/prometheus.yml",
-        f"--storage.tsdb.path={folder}/tsdb",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--web.enable-otlp-receiver",
-    ]
-    with running(command, port, folder / "prometheus.log"):
-        prometheus = Prometheus(port)
-        with lived_through(lambda: [Otlp.collector(f"{prometheus.otlp}/v1/metrics")]) as history:
-            yield Seen(naming, prometheus, history, folder)
+    with (
+        run_prometheus(folder) as prometheus,
+        lived_through(lambda: [Otlp.collector(f"{prometheus.otlp}/v1/metrics")]) as history,
+    ):
+        yield Seen(naming, prometheus, history, folder)
 
 
 def answers(seen: Seen, expression: str) -> list[list[dict[str, Any]]]:

@@ -16,8 +16,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from mlmonitor import Config, Monitor, Otlp, Reference
 from mlmonitor.export.otlp.backends import Durations
-from support.backends import Prometheus, program, running
-from support.collector_sink import free_port
+from support.backends import Prometheus, run_prometheus
 
 pytestmark = pytest.mark.integration
 
@@ -27,18 +26,9 @@ NEVER = {"amount": -1e6}
 @pytest.fixture
 def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
     """With a storage for exemplars, which it has only if it is asked for, and native histograms."""
-    port = free_port()
     (tmp_path / "prometheus.yml").write_text("global: {scrape_interval: 1m}\n")
-    command = [
-        program("prometheus"),
-        f"--config.file={tmp_path}/prometheus.yml",
-        f"--storage.tsdb.path={tmp_path}/tsdb",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--web.enable-otlp-receiver",
-        "--enable-feature=exemplar-storage",
-    ]
-    with running(command, port, tmp_path / "prometheus.log"):
-        yield Prometheus(port)
+    with run_prometheus(tmp_path, "--enable-feature=exemplar-storage") as prometheus:
+        yield prometheus
 
 
 @pytest.fixture

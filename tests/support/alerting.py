@@ -10,12 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from mlmonitor.present.dashboards.shipped_files import write_files
-from support.backends import Prometheus, program, running
+from support.backends import Prometheus, run_prometheus, running
 from support.collector_sink import free_port
 from support.hook_server import HookServer, Reply, receive_hooks
 
 ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+NEEDS_ALERTMANAGER = pytest.mark.skipif(
+    ALERTMANAGER is None, reason="needs Debian's prometheus-alertmanager, or alertmanager"
+)
 RUNBOOKS = "https://wiki.example/runbooks"
 _UNIT_SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
 _ANSWERS = 100_000  # more than any test waits for: Alertmanager expects a 200
@@ -61,7 +66,7 @@ def run_with_alertmanager(folder: Path, inbox: Inbox) -> Iterator[Prometheus]:
     route = {"receiver": "person", "group_wait": "0s", "group_interval": "1s"}
     receiver = {"name": "person", "webhook_configs": [{"url": inbox.server.url}]}
     (folder / "alertmanager.yml").write_text(json.dumps({"route": route, "receivers": [receiver]}))
-    alerting, port = free_port(), free_port()
+    alerting = free_port()
     target = {"static_configs": [{"targets": [f"127.0.0.1:{alerting}"]}]}
     settings = {
         "global": {"evaluation_interval": "1s"},
@@ -77,19 +82,11 @@ def run_with_alertmanager(folder: Path, inbox: Inbox) -> Iterator[Prometheus]:
         f"--web.listen-address=127.0.0.1:{alerting}",
         "--cluster.listen-address=",
     ]
-    command: list[str | Path] = [
-        program("prometheus"),
-        f"--config.file={folder}/prometheus.yml",
-        f"--storage.tsdb.path={folder}/tsdb",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--web.enable-otlp-receiver",
-        "--web.enable-lifecycle",
-    ]
     with (
         running(manager, alerting, folder / "alertmanager.log"),
-        running(command, port, folder / "prometheus.log"),
+        run_prometheus(folder, "--web.enable-lifecycle") as prometheus,
     ):
-        yield Prometheus(port)
+        yield prometheus
 
 
 def start_rules(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import components
-from support.collector_sink import wait_for
+from support.collector_sink import free_port, wait_for
 
 CONFIGURATIONS = Path(__file__).parents[2] / "examples" / "collectors"
 
@@ -99,3 +99,19 @@ class Prometheus(NamedTuple):
             for group in groups
             if group["interval"] < longest
         )
+
+
+@contextmanager
+def run_prometheus(folder: Path, *options: str) -> Iterator[Prometheus]:
+    """Run Prometheus with an OTLP receiver, as the `prometheus.yml` of a folder says."""
+    port = free_port()
+    command: list[str | Path] = [
+        program("prometheus"),
+        f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={folder}/tsdb",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--web.enable-otlp-receiver",
+        *options,
+    ]
+    with running(command, port, folder / "prometheus.log"):
+        yield Prometheus(port)
