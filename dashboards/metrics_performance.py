@@ -21,6 +21,22 @@ def _quotient(metric: catalog.MetricSpec, matcher: str, by: str = MODEL) -> str:
     )
 
 
+def _plot_highest(  # noqa: PLR0913 - by keyword
+    metric: catalog.MetricSpec,
+    title: str,
+    description: str,
+    *,
+    by: str,
+    legend: str,
+    width: int,
+    matcher: str = "",
+    maximum: float | None = None,
+) -> Panel:
+    """Draw a gauge of the process where it is highest, a line for each of some labels."""
+    query = Query(highest(select(metric, matcher), by), f"{legend} {_LEGEND}")
+    return Panel("timeseries", title, description, (query,), width=width, maximum=maximum)
+
+
 _ERRORS = Row(
     "Errors of the whole",
     (
@@ -78,57 +94,41 @@ _ERRORS = Row(
 _RISK = Row(
     "Against the training, and against declared objectives",
     (
-        Panel(
-            "timeseries",
+        _plot_highest(
+            catalog.OBJECTIVE,
             "Declared objectives",
             "The measure over the newest rows with its confidence sequence, and the declared "
             "minimum and maximum. Of the process where it is highest. Good: within its bounds.",
-            (
-                Query(
-                    highest(select(catalog.OBJECTIVE), f"{MODEL}, measure, statistic"),
-                    "{{measure}} {{statistic}} " + _LEGEND,
-                ),
-            ),
+            by=f"{MODEL}, measure, statistic",
+            legend="{{measure}} {{statistic}}",
             width=16,
         ),
-        Panel(
-            "timeseries",
+        _plot_highest(
+            catalog.OBJECTIVE_ALERT,
             "Objectives that are not met",
             "1 while a declared objective is not met in any process. Good: 0.",
-            (
-                Query(
-                    highest(select(catalog.OBJECTIVE_ALERT), f"{MODEL}, measure"),
-                    "{{measure}} " + _LEGEND,
-                ),
-            ),
+            by=f"{MODEL}, measure",
+            legend="{{measure}}",
             maximum=1,
             width=8,
         ),
-        Panel(
-            "timeseries",
+        _plot_highest(
+            catalog.PERFORMANCE_RISK,
             "Measures over the newest labels, and the limit that alerts",
             "The current value with the low and high end of its confidence sequence, which holds "
             "at any time, the value at training, and the limit. Of the process where it is "
             "highest. Good: the whole interval on the good side of the limit.",
-            (
-                Query(
-                    highest(select(catalog.PERFORMANCE_RISK), f"{MODEL}, measure, statistic"),
-                    "{{measure}} {{statistic}} " + _LEGEND,
-                ),
-            ),
+            by=f"{MODEL}, measure, statistic",
+            legend="{{measure}} {{statistic}}",
             width=16,
         ),
-        Panel(
-            "timeseries",
+        _plot_highest(
+            catalog.PERFORMANCE_ALERT,
             "Performance alerts",
             "1 while a measure is worse than at training by more than the tolerance, in any "
             "process. Good: 0.",
-            (
-                Query(
-                    highest(select(catalog.PERFORMANCE_ALERT), f"{MODEL}, measure"),
-                    "{{measure}} " + _LEGEND,
-                ),
-            ),
+            by=f"{MODEL}, measure",
+            legend="{{measure}}",
             maximum=1,
             width=8,
         ),
@@ -140,48 +140,34 @@ _CHALLENGER = f"{MODEL}, challenger"
 _CHALLENGERS = Row(
     "Challengers",
     (
-        Panel(
-            "timeseries",
+        _plot_highest(
+            catalog.CHALLENGE_DIFFERENCE,
             "Loss of the challenger minus that of the champion",
             "The mean difference with its confidence sequence, which holds at any time, and the "
             "limit. The challenger wins once the whole interval is below the limit, the champion "
             "once it is above. Of the process where it is highest.",
-            (
-                Query(
-                    highest(select(catalog.CHALLENGE_DIFFERENCE), f"{_CHALLENGER}, statistic"),
-                    "{{challenger}} {{statistic}} " + _LEGEND,
-                ),
-            ),
+            by=f"{_CHALLENGER}, statistic",
+            legend="{{challenger}} {{statistic}}",
             width=12,
         ),
-        Panel(
-            "timeseries",
+        _plot_highest(
+            catalog.CHALLENGE_DECISION,
             "Decisions",
             "1 once a process has decided for the challenger or for the champion; a decision is "
             "never taken back.",
-            (
-                Query(
-                    highest(
-                        select(catalog.CHALLENGE_DECISION, 'decision!="undecided"'),
-                        f"{_CHALLENGER}, decision",
-                    ),
-                    "{{challenger}}: {{decision}} " + _LEGEND,
-                ),
-            ),
+            by=f"{_CHALLENGER}, decision",
+            legend="{{challenger}}: {{decision}}",
+            matcher='decision!="undecided"',
             maximum=1,
             width=6,
         ),
-        Panel(
-            "timeseries",
+        _plot_highest(
+            catalog.CHALLENGE_EVIDENCE,
             "Evidence of a difference",
             "Logarithm to base 10 of the e-value. With an alpha of 0.05 a challenge is decided at "
             "1.3. Of the process where it is highest.",
-            (
-                Query(
-                    highest(select(catalog.CHALLENGE_EVIDENCE), _CHALLENGER),
-                    "{{challenger}} " + _LEGEND,
-                ),
-            ),
+            by=_CHALLENGER,
+            legend="{{challenger}}",
             width=6,
         ),
         Panel(
@@ -197,17 +183,13 @@ _CHALLENGERS = Row(
             ),
             width=8,
         ),
-        Panel(
-            "timeseries",
+        _plot_highest(
+            catalog.CHALLENGE_SCORES,
             "How predictions differ",
             "With or without labels: the mean difference or the share of rows with another class, "
             "its interval, and the PSI of the distributions. Of the process where it is highest.",
-            (
-                Query(
-                    highest(select(catalog.CHALLENGE_SCORES), f"{_CHALLENGER}, statistic"),
-                    "{{challenger}} {{statistic}} " + _LEGEND,
-                ),
-            ),
+            by=f"{_CHALLENGER}, statistic",
+            legend="{{challenger}} {{statistic}}",
             width=8,
         ),
         Panel(
