@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Self
 
 from mlmonitor.config import Config
 from mlmonitor.errors import import_extra
@@ -14,7 +14,7 @@ from mlmonitor.store.backtest import BacktestResult, backtest
 from mlmonitor.store.stored_event_files import (
     LABEL_COLUMNS,
     PREDICTION_COLUMNS,
-    choose_period,
+    ModelFiles,
     convert_event,
 )
 from mlmonitor.store.stored_rows import CHUNK_ROWS, StoredRow, list_days
@@ -28,17 +28,11 @@ _Filter = tuple[str, str, object]
 _LABEL = ("prediction_id", "actual", "actual_class")
 
 
-class EventFolder(NamedTuple):
+class EventFolder(ModelFiles):
     """The predictions of a model's version in a folder of `Files(format="parquet")`.
 
     until: exclusive. Any folder that Dask can read will do, such as one in an object store.
     """
-
-    folder: str
-    model: str
-    version: str
-    since: datetime
-    until: datetime
 
     @classmethod
     def find(
@@ -49,7 +43,7 @@ class EventFolder(NamedTuple):
         *,
         since: date | datetime | None = None,
         until: date | datetime | None = None,
-    ) -> "EventFolder":
+    ) -> Self:
         """Return a model of a folder, by default with all its predictions.
 
         Raises:
@@ -63,8 +57,7 @@ class EventFolder(NamedTuple):
 
             times = dask.compute(events["time"].min(), events["time"].max())
             first, last = (time.timestamp() if time == time else None for time in times)  # noqa: PLR0124 - NaT
-        begin, end = choose_period(first, last, since=since, until=until)
-        return cls(folder, model, version, begin, end)
+        return cls.choose(folder, model, version, (first, last), since=since, until=until)
 
     def read(
         self, connection: object = None, *, chunk_rows: int = CHUNK_ROWS

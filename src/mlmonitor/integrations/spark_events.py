@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Self
 
 from mlmonitor.config import Config
 from mlmonitor.errors import ConfigError
@@ -11,7 +11,7 @@ from mlmonitor.monitor.monitor import Monitor
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.status import Status
 from mlmonitor.store.backtest import BacktestResult, backtest
-from mlmonitor.store.stored_event_files import choose_period, convert_event
+from mlmonitor.store.stored_event_files import ModelFiles, convert_event
 from mlmonitor.store.stored_rows import CHUNK_ROWS, StoredRow
 
 if TYPE_CHECKING:
@@ -20,17 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["EventFiles", "backtest_events", "evaluate_events"]
 
 
-class EventFiles(NamedTuple):
+class EventFiles(ModelFiles):
     """The predictions of a model's version in a folder of `Files(format="parquet")`.
 
     until: exclusive. Any folder that Spark can read will do, such as one in an object store.
     """
-
-    folder: str
-    model: str
-    version: str
-    since: datetime
-    until: datetime
 
     @classmethod
     def find(
@@ -42,7 +36,7 @@ class EventFiles(NamedTuple):
         *,
         since: date | datetime | None = None,
         until: date | datetime | None = None,
-    ) -> "EventFiles":
+    ) -> Self:
         """Return a model of a folder, by default with all its predictions.
 
         Raises:
@@ -53,8 +47,7 @@ class EventFiles(NamedTuple):
         if events is not None:
             events = _select_model(events, model, version)
             first, last = events.selectExpr(_seconds("min"), _seconds("max")).collect()[0]
-        begin, end = choose_period(first, last, since=since, until=until)
-        return cls(folder, model, version, begin, end)
+        return cls.choose(folder, model, version, (first, last), since=since, until=until)
 
     def read(
         self, connection: "SparkSession", *, chunk_rows: int = CHUNK_ROWS

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from mlmonitor.errors import ConfigError
-from mlmonitor.store.stored_rows import StoredRow, convert_moment
+from mlmonitor.store.stored_rows import StoredRow, choose_period
 
 LABEL_COLUMNS = ("event_id", "time", "prediction_id", "actual", "actual_class")
 
@@ -19,29 +19,42 @@ PREDICTION_COLUMNS = (
 """Columns of a prediction's file that are read."""
 
 
-def choose_period(
-    first: float | None,
-    last: float | None,
-    *,
-    since: date | datetime | None,
-    until: date | datetime | None,
-) -> tuple[datetime, datetime]:
-    """Return the beginning and the end of a period, by default that of all predictions.
+class ModelFiles(NamedTuple):
+    """The predictions of a model's version in a folder of `Files(format="parquet")`.
 
-    first, last: the times of the oldest and the newest prediction, in seconds since 1970. The end
-    is not included.
-
-    Raises:
-        ConfigError: there are no predictions, or the period is empty.
+    until: exclusive.
     """
-    if first is None or last is None:
-        raise ConfigError("folder, model, version: there are no predictions of these")
-    begin = datetime.fromtimestamp(first, UTC) if since is None else convert_moment(since)
-    newest = datetime.fromtimestamp(last, UTC) + timedelta(microseconds=1)
-    end = newest if until is None else convert_moment(until)
-    if begin >= end:
-        raise ConfigError("since, until: expected a period that is not empty")
-    return begin, end
+
+    folder: str
+    model: str
+    version: str
+    since: datetime
+    until: datetime
+
+    @classmethod
+    def choose(
+        cls,
+        folder: str,
+        model: str,
+        version: str,
+        times: tuple[float | None, float | None],
+        *,
+        since: date | datetime | None,
+        until: date | datetime | None,
+    ) -> Self:
+        """Choose a period of a model, by default that of all its predictions.
+
+        times: of the oldest and the newest prediction, in seconds since 1970.
+
+        Raises:
+            ConfigError: there are no predictions, or the period is empty.
+        """
+        first, last = times
+        if first is None or last is None:
+            raise ConfigError("folder, model, version: there are no predictions of these")
+        end = datetime.fromtimestamp(last, UTC) + timedelta(microseconds=1)
+        period = choose_period(datetime.fromtimestamp(first, UTC), end, since=since, until=until)
+        return cls(folder, model, version, *period)
 
 
 def convert_event(row: Mapping[str, Any]) -> StoredRow:

@@ -79,11 +79,8 @@ class StoredModel(NamedTuple):
         first, last = connection.execute(_RANGE, (model, version)).fetchone()
         if first is None:
             raise ConfigError("model, version: the store has no predictions of these")
-        begin = first if since is None else convert_moment(since)
-        end = last + timedelta(days=1) if until is None else convert_moment(until)
-        if begin >= end:
-            raise ConfigError("since, until: expected a period that is not empty")
-        return cls(model, version, begin, end)
+        period = choose_period(first, last + timedelta(days=1), since=since, until=until)
+        return cls(model, version, *period)
 
     def read(self, connection: Any, *, chunk_rows: int = CHUNK_ROWS) -> Iterator[list[StoredRow]]:
         """Yield the predictions, the oldest first. Memory: one chunk; a day is one query."""
@@ -104,6 +101,23 @@ class StoredModel(NamedTuple):
         """Return the features whose values were never sent, for privacy."""
         rows = connection.execute(_WITHHELD, (self.model, self.version)).fetchall()
         return [row[0] for row in rows]
+
+
+def choose_period(
+    first: datetime, end: datetime, *, since: date | datetime | None, until: date | datetime | None
+) -> tuple[datetime, datetime]:
+    """Return the beginning and the end of a period, by default those of all predictions.
+
+    first, end: of all predictions; neither end is included.
+
+    Raises:
+        ConfigError: the period is empty.
+    """
+    begin = first if since is None else convert_moment(since)
+    end = end if until is None else convert_moment(until)
+    if begin >= end:
+        raise ConfigError("since, until: expected a period that is not empty")
+    return begin, end
 
 
 def list_days(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
