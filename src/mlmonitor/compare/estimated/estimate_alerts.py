@@ -6,8 +6,6 @@ from typing import Final
 import numpy as np
 
 from mlmonitor.aggregate.outcomes.cohort_table import CohortTable
-from mlmonitor.aggregate.outcomes.row_losses import to_measure
-from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import ESTIMATED_FIELD, Alert
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
 from mlmonitor.compare.alerts.row_clock import RowClock
@@ -17,7 +15,6 @@ from mlmonitor.compare.estimated.expected_losses import ExpectedLosses
 from mlmonitor.compare.risk.risk_baseline import RiskBaseline
 from mlmonitor.compare.risk.risk_stream import RiskLimits, RiskStream
 from mlmonitor.formatting import short
-from mlmonitor.records import Role
 
 ESTIMATE_TOLERANCE: Final = 0.1
 """Relative growth of an expected loss that is ignored; the calibration is not more exact."""
@@ -94,23 +91,12 @@ class EstimateAlerts:
         return self._open.apply(Transitions(np.zeros(1, np.bool_), resolved), self._build)
 
     def _build(self, _place: int) -> Alert:
-        stream = self._stream
-        measure, value = stream.baseline.bins.measure, stream.measure_since_change()
-        before = to_measure(measure, stream.baseline.loss)
-        return Alert(
-            field=ESTIMATED_FIELD,
-            role=Role.PERFORMANCE,
-            segment=ALL,
-            measure=measure,
-            value=value,
-            current=value,
-            threshold=to_measure(measure, stream.limit),
-            log10_e_value=stream.evidence.log_e / float(np.log(10)),
-            state="firing",
-            rows=stream.evidence.rows,
+        grown = self._stream.grown_loss
+        return grown.build_alert(
+            ESTIMATED_FIELD,
             started_at=self._row_clock.read(self.evaluated_at),
-            reason=f"estimated without labels; {short(before)} in the reference, "
-            f"{short(value)} expected now, if {self._estimator.assumption}",
+            reason=f"estimated without labels; {short(grown.value_before)} in the reference, "
+            f"{short(grown.value)} expected now, if {self._estimator.assumption}",
         )
 
     @property

@@ -8,16 +8,15 @@ import numpy as np
 
 from mlmonitor.aggregate.outcomes.outcome_plan import OutcomePlan
 from mlmonitor.aggregate.outcomes.row_losses import loss_measures, to_measure
-from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import PROJECTED_FIELD, Alert
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
 from mlmonitor.compare.performance.cohorts import Cohort
 from mlmonitor.compare.performance.estimate import TWO_SIDED_95
 from mlmonitor.compare.performance.labels import LabelledOutcomes
-from mlmonitor.compare.risk.risk_baseline import RiskBaseline
+from mlmonitor.compare.risk.grown_loss import GrownLoss
+from mlmonitor.compare.risk.risk_baseline import LOSS_SOURCES, RiskBaseline
 from mlmonitor.compare.risk.risk_stream import RiskLimits
 from mlmonitor.formatting import short
-from mlmonitor.records import Role
 from mlmonitor.stats.sequential.normal_mixture import log_evidence
 from mlmonitor.stats.special import ONE_IN_TEN
 
@@ -181,22 +180,19 @@ class ProjectedAlerts:
     def _build(self, place: int, started_at: float) -> Alert:
         measure = self._measures[place]
         projection, baseline = self._strongest[measure], self._baselines[measure]
-        value, before = (to_measure(measure, x) for x in (projection.loss, baseline.loss))
-        source = "at training" if baseline.basis == "training_metrics" else "in the reference"
-        return Alert(
-            field=PROJECTED_FIELD,
-            role=Role.PERFORMANCE,
-            segment=ALL,
+        grown = GrownLoss(
             measure=measure,
-            value=value,
-            current=value,
-            threshold=to_measure(measure, self._read_baseline(measure)[0]),
-            log10_e_value=projection.log_e / float(np.log(10)),
-            state="firing",
+            loss=projection.loss,
+            before=baseline.loss,
+            limit=self._read_baseline(measure)[0],
+            log_e=projection.log_e,
             rows=projection.labels,
+        )
+        return grown.build_alert(
+            PROJECTED_FIELD,
             started_at=started_at,
-            reason=f"{short(before)} {source}, {short(value)} projected from "
-            f"{projection.maturity:.0%} of the labels",
+            reason=f"{short(grown.value_before)} {LOSS_SOURCES[baseline.basis]}, "
+            f"{short(grown.value)} projected from {projection.maturity:.0%} of the labels",
         )
 
     @property

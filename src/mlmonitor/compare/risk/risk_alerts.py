@@ -2,14 +2,13 @@
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from mlmonitor.aggregate.outcomes.cohort_table import CohortTable
 from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
-from mlmonitor.aggregate.outcomes.row_losses import loss_measures, measure_losses, to_measure
-from mlmonitor.aggregate.segments import ALL
+from mlmonitor.aggregate.outcomes.row_losses import loss_measures, measure_losses
 from mlmonitor.compare.alerts.alert import ESTIMATED_FIELD, PERFORMANCE_FIELD, Alert
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
 from mlmonitor.compare.alerts.row_clock import RowClock
@@ -24,7 +23,7 @@ from mlmonitor.compare.risk.pairs.label_faults import ToleratedLoss
 from mlmonitor.compare.risk.projected_alerts import ProjectedAlerts
 from mlmonitor.compare.risk.rank_losses import RankLosses, ranked_measures
 from mlmonitor.compare.risk.risk import Risk
-from mlmonitor.compare.risk.risk_baseline import RiskBaseline
+from mlmonitor.compare.risk.risk_baseline import LOSS_SOURCES, RiskBaseline
 from mlmonitor.compare.risk.risk_stream import RiskLimits, RiskStream
 from mlmonitor.config import Config
 from mlmonitor.formatting import short
@@ -32,12 +31,6 @@ from mlmonitor.records import Floats, Role
 from mlmonitor.reference.training_losses.rank_pairs import RANKED
 
 _BLOCK_LABELS = 500  # a change within more labels at once is found, too
-
-_SOURCES: Final = {
-    "reference": "in the reference",
-    "training_metrics": "at training",
-    "first_labels": "over the first labels",
-}
 
 
 class RiskOptions(NamedTuple):
@@ -184,22 +177,11 @@ class RiskAlerts:
 
     def _build_alert(self, place: int, now: float) -> Alert:
         stream = self._streams[place]
-        evidence, measure = stream.evidence, stream.baseline.bins.measure
-        value = stream.measure_since_change()
-        before = to_measure(measure, stream.baseline.loss)
-        return Alert(
-            field=PERFORMANCE_FIELD,
-            role=Role.PERFORMANCE,
-            segment=ALL,
-            measure=measure,
-            value=value,
-            current=value,
-            threshold=to_measure(measure, stream.limit),
-            log10_e_value=evidence.log_e / float(np.log(10)),
-            state="firing",
-            rows=evidence.rows,
+        grown, source = stream.grown_loss, LOSS_SOURCES[stream.baseline.basis]
+        return grown.build_alert(
+            PERFORMANCE_FIELD,
             started_at=now,
-            reason=f"{short(before)} {_SOURCES[stream.baseline.basis]}, {short(value)} now",
+            reason=f"{short(grown.value_before)} {source}, {short(grown.value)} now",
         )
 
     def examine_pairs(self, drifts: Collection[Hashable]) -> None:

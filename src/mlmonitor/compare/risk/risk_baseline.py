@@ -12,6 +12,13 @@ from mlmonitor.reference.reference import Reference
 BASELINE_LABELS: Final = 500
 """Without losses in the reference, this many first labels are what later ones are compared with."""
 
+LOSS_SOURCES: Final = {
+    "reference": "in the reference",
+    "training_metrics": "at training",
+    "first_labels": "over the first labels",
+}
+"""Where the losses of a baseline are from, in words, by its basis."""
+
 LEAST_BASELINE: Final = 30
 """A measure that fewer of the first labels have is not compared."""
 

@@ -8,6 +8,7 @@ from mlmonitor.aggregate.outcomes.row_losses import to_measure
 from mlmonitor.compare.alerts.alert_states import AlertStates
 from mlmonitor.compare.alerts.recovery import Recovery
 from mlmonitor.compare.risk.further_growth import FurtherGrowth
+from mlmonitor.compare.risk.grown_loss import GrownLoss
 from mlmonitor.compare.risk.risk import Risk
 from mlmonitor.compare.risk.risk_baseline import RiskBaseline
 from mlmonitor.records import Counts, Floats, Mask
@@ -112,10 +113,18 @@ class RiskStream:
         low = mean - ONE_IN_TEN * np.sqrt((variance + 1 / n) / n)
         return np.array([low <= self.limit / bins.scale])
 
-    def measure_since_change(self) -> float:
-        """Return the measure over the losses that the evidence is about, without clipping."""
-        rows = max(self.evidence.rows, 1)
-        return to_measure(self.baseline.bins.measure, self.evidence.total / rows)
+    @property
+    def grown_loss(self) -> GrownLoss:
+        """The mean loss that the evidence is about, without clipping."""
+        evidence = self.evidence
+        return GrownLoss(
+            measure=self.baseline.bins.measure,
+            loss=evidence.total / max(evidence.rows, 1),
+            before=self.baseline.loss,
+            limit=self.limit,
+            log_e=evidence.log_e,
+            rows=evidence.rows,
+        )
 
     def current(self) -> float:
         """Return the measure over the newest labels, without clipping; NaN if there are none."""
