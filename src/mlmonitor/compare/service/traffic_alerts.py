@@ -8,6 +8,7 @@ from mlmonitor.aggregate.segments import ALL
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts, Transitions
 from mlmonitor.compare.service.traffic_counts import (
+    COMPARED_SLOTS,
     DAY_SLOTS,
     DAYS,
     SLOT_SECONDS,
@@ -17,8 +18,6 @@ from mlmonitor.formatting import short
 from mlmonitor.records import Role
 
 TRAFFIC: Final = "traffic"
-COMPARED_SLOTS: Final = 6
-"""Half an hour of traffic is compared."""
 
 GONE: Final = 0.1
 """Traffic has gone if less than a tenth of the least of earlier days is left."""

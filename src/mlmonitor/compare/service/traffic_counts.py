@@ -9,8 +9,8 @@ from mlmonitor.records import Counts
 SLOT_SECONDS: Final = 300.0
 DAY_SLOTS: Final = 288
 DAYS: Final = 8
-_COMPARED = 6  # the half hour that is compared with earlier ones
-_DISPERSION_SLOTS = DAY_SLOTS
+COMPARED_SLOTS: Final = 6
+"""Half an hour of traffic is compared with earlier ones."""
 
 
 class TrafficCounts:
@@ -60,9 +60,9 @@ class TrafficCounts:
         newest half hour, which is compared, is left out.
         Source: Cox and Lewis, "The statistical analysis of series of events", 1966.
         """
-        stop = self._newest - _COMPARED
-        start = max(self.oldest_slot, stop - _DISPERSION_SLOTS)
-        if stop - start < _COMPARED:
+        stop = self._newest - COMPARED_SLOTS
+        start = max(self.oldest_slot, stop - DAY_SLOTS)
+        if stop - start < COMPARED_SLOTS:
             return 1.0
         counts = self._counts[np.arange(start, stop) % self._counts.size]
         sums = float((counts[1:] + counts[:-1]).sum())
