@@ -61,6 +61,19 @@ def scores(rng: np.random.Generator, rows: int) -> tuple[Any, Any, Any]:
     return x, score, (rng.random(rows) < score).astype(int)
 
 
+def serve_numbers(
+    seed: int, rows: int, relabel: Any = None, *, shift: float = 0.0
+) -> tuple[Incident, ...]:
+    """Serve 500 sound rows, then rows with a shift or other labels; return the open incidents."""
+    rng = np.random.default_rng(seed)
+    service = Labelled(*numbers(rng, ROWS))
+    with service.monitor:
+        service.serve(*numbers(rng, 500))
+        x, predictions, actuals = numbers(rng, rows, shift=shift)
+        service.serve(x, predictions, actuals if relabel is None else relabel(rng, actuals))
+        return service.incidents()
+
+
 @pytest.mark.parametrize("make", [numbers, scores])
 @pytest.mark.parametrize("rows", [1, -1, 2])
 def test_labels_shifted_by_rows_are_named(make: Any, rows: int) -> None:
@@ -97,13 +110,7 @@ def test_inverted_scores_are_named(*, is_class: bool) -> None:
 
 def test_labels_in_another_unit_are_named() -> None:
     """Thousands instead of units."""
-    rng = np.random.default_rng(3)
-    service = Labelled(*numbers(rng, ROWS))
-    with service.monitor:
-        service.serve(*numbers(rng, 500))
-        x, predictions, actuals = numbers(rng, 300)
-        service.serve(x, predictions, actuals / 1_000)
-        titles = [incident.title for incident in service.incidents()]
+    titles = [incident.title for incident in serve_numbers(3, 300, lambda _, y: y / 1_000)]
     assert any("multiplied by about 0.001" in title for title in titles), titles
 
 
@@ -145,17 +152,6 @@ def test_a_concept_that_changes_its_sign_is_neither_shuffled_nor_shifted(
     assert not causes & {"unrelated_labels", "misaligned_labels"}
 
 
-def fault_titles(change: Any) -> list[str]:
-    """Serve labels of numbers with a change; return the titles of the incidents."""
-    rng = np.random.default_rng(9)
-    service = Labelled(*numbers(rng, ROWS))
-    with service.monitor:
-        service.serve(*numbers(rng, 500))
-        x, predictions, actuals = numbers(rng, 300)
-        service.serve(x, predictions, change(rng, actuals))
-        return [incident.title for incident in service.incidents()]
-
-
 @pytest.mark.parametrize(
     ("change", "title"),
     [
@@ -169,7 +165,7 @@ def fault_titles(change: Any) -> list[str]:
 )
 def test_labels_that_are_moved_or_partly_wrong_are_named(change: Any, title: str) -> None:
     """An amount is no factor; a fault of a part has its share."""
-    titles = fault_titles(change)
+    titles = [incident.title for incident in serve_numbers(9, 300, change)]
     assert any(title in text and " times or " not in text for text in titles), titles
 
 
@@ -205,14 +201,9 @@ def test_shuffled_labels_are_unrelated_to_predictions(make: Any) -> None:
 
 def test_labels_unrelated_to_predictions_after_a_drift_are_no_fault_of_labels() -> None:
     """The model may be useless for rows that it has never seen."""
-    rng = np.random.default_rng(4)
-    service = Labelled(*numbers(rng, ROWS))
-    with service.monitor:
-        service.serve(*numbers(rng, 500))
-        x, predictions, actuals = numbers(rng, 500, shift=1.0)
-        service.serve(x, predictions, rng.permutation(actuals))
-        causes = {incident.cause for incident in service.incidents()}
-    assert "unrelated_labels" not in causes
+    incidents = serve_numbers(4, 500, lambda rng, y: rng.permutation(y), shift=1.0)
+    assert incidents
+    assert "unrelated_labels" not in {incident.cause for incident in incidents}
 
 
 def test_a_model_that_repeats_the_last_value_has_no_shifted_labels() -> None:
@@ -234,12 +225,7 @@ def test_a_model_that_repeats_the_last_value_has_no_shifted_labels() -> None:
 
 def test_a_drift_without_harm_is_called_benign() -> None:
     """300 labels of predictions made since are enough."""
-    rng = np.random.default_rng(5)
-    service = Labelled(*numbers(rng, ROWS))
-    with service.monitor:
-        service.serve(*numbers(rng, 500))
-        service.serve(*numbers(rng, 2_000, shift=1.0))
-        (incident,) = service.incidents()
+    (incident,) = serve_numbers(5, 2_000, shift=1.0)
     assert incident.harm == "benign"
     assert "limit" in incident.harm_reason
     assert ", benign (" in str(incident)
@@ -247,14 +233,8 @@ def test_a_drift_without_harm_is_called_benign() -> None:
 
 def test_a_drift_with_harm_is_called_harmful() -> None:
     """The inputs move, and the errors grow."""
-    rng = np.random.default_rng(6)
-    service = Labelled(*numbers(rng, ROWS))
-    with service.monitor:
-        service.serve(*numbers(rng, 500))
-        x, predictions, actuals = numbers(rng, 2_000, shift=1.0)
-        service.serve(x, predictions, actuals + 60)
-        harms = {incident.harm for incident in service.incidents()}
-    assert "harmful" in harms
+    incidents = serve_numbers(6, 2_000, lambda _, y: y + 60, shift=1.0)
+    assert "harmful" in {incident.harm for incident in incidents}
 
 
 def test_without_labels_the_harm_of_a_drift_is_unknown() -> None:
