@@ -26,6 +26,7 @@ Side = Literal["champion", "challenger"]
 SIDES: Final[tuple[Side, Side]] = ("champion", "challenger")
 
 _GROUP = "group"
+_SUMS_BYTES = 400_000  # of sums by group, and of predictions that wait for bins
 
 
 class ChallengeState:
@@ -40,6 +41,9 @@ class ChallengeState:
         self.name: str = name
         self._options, self._losses = options, PairLosses(options)
         self._pending = Pending(int(options.pending_predictions))
+        # Each model has a number at least, so memory is bounded before the first prediction.
+        self._pending.add_columns(dict.fromkeys((f"{side}.0" for side in SIDES), "f8"))
+        self._pending.add_columns({_GROUP: "u8"})
         self._early = EarlyLabels(int(options.pending_predictions))
         self._compared = LossComparison(margin=options.margin, alpha=options.alpha)
         self._scores = ScoreComparison()
@@ -53,8 +57,8 @@ class ChallengeState:
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of as many predictions and labels as may wait for each other."""
-        return self._pending.memory_bytes + self._early.memory_bytes
+        """Bytes of all predictions and labels that may wait; scores of several classes add more."""
+        return self._pending.memory_bytes + self._early.memory_bytes + _SUMS_BYTES
 
     def ingest(
         self,
@@ -167,7 +171,7 @@ class ChallengeState:
         if is_new.any():
             new = [text for text, new in zip(texts, is_new.tolist(), strict=True) if new]
             columns = self._to_columns(predictions[:, is_new])
-            self._pending.add_columns(dict.fromkeys(columns, "f8") | {_GROUP: "u8"})
+            self._pending.add_columns(dict.fromkeys(columns, "f8"))
             # A row without a group is one of its own.
             columns[_GROUP] = hash_ids(new, len(new)) if groups is None else groups[is_new]
             self._pending.remember(new, columns, np.full(len(new), now))

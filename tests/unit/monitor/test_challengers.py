@@ -342,6 +342,16 @@ def test_predictions_that_wait_for_labels_are_bounded_and_evictions_counted() ->
         assert small.memory_bytes > without.memory_bytes
 
 
+def test_the_bound_of_memory_is_the_same_before_and_after_the_rows_of_a_challenger() -> None:
+    """It depends on the options alone, so a service knows it at its start."""
+    with Monitor("m", version="7", groups="g", challengers=[Challenger("8")]) as monitor:
+        before = monitor.memory_bytes
+        monitor.record({"x": X, "g": np.arange(ROWS) // 2}, WORSE, ids=IDS)
+        monitor.record_challenger("8", X, ids=IDS)
+        assert monitor.status().challenges["8"].rows["both"] == ROWS
+        assert monitor.memory_bytes == before
+
+
 def test_a_batch_job_loses_no_prediction_of_a_challenger_for_want_of_room() -> None:
     """A service does, and counts what it dropped."""
     config = Config(buffer_rows=20, poll_interval_seconds=3_600, export_interval_seconds=3_600)
