@@ -102,7 +102,8 @@ class Drain:
         rows = read_rows(run)
         fault = self._state.ingest(run, rows, now=now, is_traced=is_traced)
         if self._challenges:
-            self._challenges.ingest_champion(rows, now=now)
+            with self._inbox.guard:  # a fault here must not add the rows again, one by one
+                self._challenges.ingest_champion(rows, now=now)
         return fault
 
     def _remember(self, run: Sequence[Entry], *, now: float) -> None:
@@ -110,7 +111,8 @@ class Drain:
         rows = read_rows(run)
         self._state.remember(rows, now=now)
         if self._challenges:
-            self._challenges.ingest_champion(rows, now=now, is_counted=False)
+            with self._inbox.guard:
+                self._challenges.ingest_champion(rows, now=now, is_counted=False)
 
     def _start_tracing(self) -> None:
         """Mark calls with their traces, once the host makes any and a destination keeps them."""

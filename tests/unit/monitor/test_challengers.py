@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mlmonitor import Challenger, ChallengeStatus, Config, ConfigError, Monitor, Reference
+from mlmonitor.challenge.challenge_set import ChallengeSet
 from mlmonitor.testing import InMemoryExporter
 
 Floats = NDArray[np.float64]
@@ -340,6 +341,23 @@ def test_predictions_that_wait_for_labels_are_bounded_and_evictions_counted() ->
         assert result.labels["matched"] == 50
         assert result.labels["evicted"] >= ROWS - 50
         assert small.memory_bytes > without.memory_bytes
+
+
+def test_a_fault_in_a_challenge_counts_no_row_twice(
+    monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls that cannot be read together are read one by one, but these were read."""
+
+    def fail(*_args: Any, **_options: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(ChallengeSet, "ingest_champion", fail)
+    predict = monitor.watch(lambda row: row["x"])
+    for value in (1.0, 2.0, 3.0):
+        predict({"x": value})
+    status = monitor.status()
+    assert status.internal_errors > 0
+    assert (status.window_rows, status.field("x").count) == (3, 3)
 
 
 def test_the_bound_of_memory_is_the_same_before_and_after_the_rows_of_a_challenger() -> None:
