@@ -20,7 +20,6 @@ from mlmonitor.records import Block, Field, Floats, Kind
 from mlmonitor.reference.kind_inference import infer_kind
 
 _NO_COUNTS = np.zeros((0, 3), np.int64)
-_NO_NUMBERS = np.empty((0, 0))
 
 
 class ActualColumn(NamedTuple):

@@ -15,12 +15,6 @@ _GAP = 0.16  # of a bar's place, to its right
 _THIN = 0.5  # the width of a front bar, as a share of the one behind it
 
 
-def to_x(values: Floats, low: float, high: float) -> Floats:
-    """Scale to the width of the box."""
-    scaled: Floats = (values - low) * (WIDTH / max(high - low, np.finfo(float).tiny))
-    return scaled
-
-
 def to_y(values: Floats, low: float, high: float) -> Floats:
     """Scale to the height of the box, whose origin is at the top; values outside are clipped."""
     span = max(high - low, np.finfo(float).tiny)

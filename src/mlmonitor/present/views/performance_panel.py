@@ -26,7 +26,6 @@ _FIRST = {
     "ranking": ("ndcg", "mrr"),
 }
 _MOST_CLASSES, _MOST_ESTIMATES = 12, 3
-_ZERO_BASED = ("bias", "r2")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ _MEANS = 28  # candidates of the reference's true mean
 _LOW, _HIGH = -3.0, 9.0  # their range, in standard errors
 _MOST = 1 - 1e-6
 _LEAST = 1e-9
-_CONFIDENCE_STEPS = 400
 _WEIGHT_STEP = 0.05
 
 
