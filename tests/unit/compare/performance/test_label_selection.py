@@ -1,5 +1,7 @@
 """Selective labels: told as what they are, and never because of chance or of young cohorts."""
 
+import gc
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -60,6 +62,22 @@ def test_labels_of_half_of_the_predictions_at_random_are_not_selective() -> None
 def test_labels_that_are_still_to_arrive_are_not_judged() -> None:
     """High predictions are labelled first, and no cohort is mature."""
     assert run(1, lambda x: x > 0.5).selection is None
+
+
+def test_predictions_of_classes_do_not_wait_for_numbers() -> None:
+    """Their memory is constant."""
+    cohorts = CohortTable(DAY)
+    table, place, nothing = SelectionTable(cohorts), np.zeros(1, np.int64), np.full(1, np.nan)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for _ in range(1_000):
+            table.update(place, nothing, np.ones(1), is_label=False)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 20_000
+    assert table.counts[0].sum() == 1_000
 
 
 @pytest.mark.slow

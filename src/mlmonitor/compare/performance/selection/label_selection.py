@@ -81,6 +81,8 @@ class SelectionTable:
         self._count(kind, places, np.minimum(classes, _BINS - 1).astype(np.int64), is_class)
         is_number = ~is_class & np.isfinite(predicted)
         numbers, cohorts = predicted[is_number], places[is_number]
+        if not numbers.size:
+            return
         if self._edges is None:
             self._first.append((kind, cohorts, numbers))
             predicted_parts = [part for of, _, part in self._first if of == 0]
