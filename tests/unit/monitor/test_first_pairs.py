@@ -114,3 +114,17 @@ def test_a_text_among_scores_of_two_classes_is_unreadable() -> None:
     assert status.performance is not None
     assert (status.performance.task, status.performance["accuracy"].value) == ("binary", 1.0)
     assert counts_of(status) == {"matched": 20, "unreadable": 1}
+
+
+def test_labels_that_the_first_pairs_show_not_to_be_comparable_stay_so() -> None:
+    """Later ones that look comparable by themselves change nothing, and the reason stays."""
+    config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
+    with Monitor("m", exporters=[], config=config) as monitor:
+        monitor.record_outcomes(NUMBERS * 6, ["a", "b", "c"] * 40)
+        for _ in range(2):
+            monitor.record_outcomes([1.5], ["a"])
+            status = monitor.status()
+    assert status.performance is None
+    assert counts_of(status) == {"matched": 122}
+    assert status.internal_errors == 1
+    assert "label: expected numbers" in str(status.last_error)

@@ -222,10 +222,10 @@ class LabelledOutcomes:
     def _ingest(self, pairs: Pairs, column: ActualColumn, rows: Positions, *, now: float) -> None:
         """Add pairs; `rows` are those of the column of actuals."""
         inference, population, tracker = self._inference, self.population, self.tracker
-        is_decided = tracker is not None and (
-            not inference.is_open or tracker.plan.task == "ranking"
-        )
-        if population is None or is_decided:
+        has_begun = tracker is not None or self._verdicts.size > 0
+        ranks = tracker is not None and tracker.plan.task == "ranking"
+        # The first pairs may also have shown that nothing can be compared; that stands as well.
+        if population is None or ranks or (has_begun and not inference.is_open):
             self._add(pairs, column, rows, now=now)
             return
         inference.add(pairs)
