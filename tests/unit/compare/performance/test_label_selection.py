@@ -73,10 +73,10 @@ def test_predictions_of_classes_do_not_wait_for_numbers() -> None:
     try:
         for _ in range(1_000):
             table.update(place, nothing, np.ones(1), is_label=False)
-        held, _ = tracemalloc.get_traced_memory()
+        traced_bytes, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert held < 20_000
+    assert traced_bytes < 20_000
     assert table.counts[0].sum() == 1_000
 
 
