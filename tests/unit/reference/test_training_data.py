@@ -321,7 +321,9 @@ def test_a_function_cannot_change_what_it_is_shown() -> None:
     assert reference.content.fields[0].max == 2.0
 
 
-@pytest.mark.parametrize("as_times", [np.asarray, list, pd.Series])
+@pytest.mark.parametrize(
+    "as_times", [np.asarray, list, pd.Series, lambda seconds: pa.array(seconds).dictionary_encode()]
+)
 def test_times_of_training_rows_may_be_seconds_since_1970(as_times: Any) -> None:
     """As for `record(at=...)`; milliseconds are far in the future and are refused."""
     seconds = 1.7e9 + 3_600.0 * np.arange(200)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mlmonitor.aggregate.season import Season
 from mlmonitor.aggregate.segments import SegmentValues, segment_values
 from mlmonitor.capture.host.label_entries import read_times
-from mlmonitor.capture.values import CodedValues, Values
+from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
 from mlmonitor.formats.reference import CountedEntry, SegmentField, SegmentReference
 from mlmonitor.records import Counts, Floats
@@ -192,7 +192,7 @@ class Stratification:
 
 def _read_seconds(times: Values) -> Floats:
     """Return times as seconds since 1970; raise SchemaError if a row has none."""
-    seconds = read_times(times.to_list() if isinstance(times, CodedValues) else times)
+    seconds = read_times(times)
     unread = int(np.count_nonzero(np.isnan(seconds)))
     if unread:
         raise SchemaError(
