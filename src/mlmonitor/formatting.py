@@ -83,6 +83,11 @@ def amount(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def write_sentence(clause: str) -> str:
+    """Return a clause, which is not empty, as a sentence: with a capital, and a full stop."""
+    return f"{clause[0].upper()}{clause[1:]}."
+
+
 def duration(seconds: float) -> str:
     """Format a duration with three digits and a suitable unit."""
     if not math.isfinite(seconds):

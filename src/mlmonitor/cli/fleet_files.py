@@ -1,11 +1,11 @@
 """Files of profiles, merged into one model and read again only if a file has changed."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from mlmonitor.errors import ConfigError, FormatError, IncompatibleSketch
 from mlmonitor.present.views.view_options import ModelReading
+from mlmonitor.profiling.counting_plan import resolve_time
 from mlmonitor.profiling.round_comparison import compare_rounds
 from mlmonitor.profiling.row_profile import Profile, read_content
 from mlmonitor.reference.reference import Reference
@@ -82,7 +82,7 @@ class FleetFiles:
                 self._reference,
                 identity=self._identity,
                 ignore=self._ignore,
-                now=time.time() if ordered[-1].last_at is None else ordered[-1].last_at,
+                now=resolve_time(ordered[-1].last_at),
                 config=None,
                 with_history=True,
             )

@@ -9,6 +9,7 @@ from mlmonitor.cli.store.store_command import open_database
 from mlmonitor.cli.store.stored_model_options import find_stored_model
 from mlmonitor.errors import ConfigError
 from mlmonitor.present.views.view_options import ModelReading
+from mlmonitor.profiling.counting_plan import resolve_time
 from mlmonitor.profiling.round_comparison import compare_rounds
 from mlmonitor.profiling.row_profile import Profile, wrap_content
 from mlmonitor.reference.reference import Reference
@@ -58,13 +59,12 @@ class StoredFleet:
             )
         if not rounds:
             raise ConfigError("since, until: expected a period with stored predictions")
-        ended_at = rounds[-1].last_at
         snapshot = compare_rounds(
             rounds,
             reference,
             identity=(stored.model, stored.version),
             ignore=options.ignore,
-            now=time.time() if ended_at is None else ended_at,
+            now=resolve_time(rounds[-1].last_at),
             config=self._config,
             with_history=True,
         )

@@ -4,11 +4,15 @@ import math
 from dataclasses import dataclass
 
 from mlmonitor.challenge.challenge_status import ChallengeStatus
-from mlmonitor.compare.performance.estimate import Estimate
-from mlmonitor.formatting import amount, counted, join_counts, short
+from mlmonitor.formatting import amount, counted, join_counts, short, write_sentence
 from mlmonitor.present.charts.axes import value_axis
 from mlmonitor.present.names import show_name
-from mlmonitor.present.views.performance_charts import IntervalMark, mark_estimate, place_value
+from mlmonitor.present.views.performance_charts import (
+    IntervalMark,
+    mark_estimate,
+    place_value,
+    write_interval,
+)
 from mlmonitor.present.views.view_options import ModelReading
 
 _MOST = 12
@@ -54,7 +58,7 @@ def _build_card(challenge: ChallengeStatus) -> ChallengerCard:
     return ChallengerCard(
         name=show_name(challenge.name),
         is_decided=challenge.decided_after is not None,
-        sentence=f"{challenge.summary[0].upper()}{challenge.summary[1:]}.",
+        sentence=write_sentence(challenge.summary),
         title=f"Mean {loss} loss of the challenger minus that of the champion, {challenge.basis}, "
         f"over {amount(challenge.difference.count, 'label')}",
         difference=mark_estimate(challenge.difference, axis) if is_compared else None,
@@ -68,7 +72,7 @@ def _build_card(challenge: ChallengeStatus) -> ChallengerCard:
 def _list_tiles(challenge: ChallengeStatus) -> list[ChallengerTile]:
     sides = ("champion", challenge.champion), ("challenger", challenge.challenger)
     tiles = [
-        ChallengerTile(f"mean loss of the {side}", short(estimate.value), _show_ends(estimate))
+        ChallengerTile(f"mean loss of the {side}", short(estimate.value), write_interval(estimate))
         for side, estimate in sides
         if estimate.count
     ]
@@ -81,16 +85,11 @@ def _list_tiles(challenge: ChallengeStatus) -> list[ChallengerTile]:
         what = (
             "share of rows with another class" if challenge.has_classes else "predictions differ by"
         )
-        tiles.append(ChallengerTile(what, short(scores.value), _show_ends(scores)))
+        tiles.append(ChallengerTile(what, short(scores.value), write_interval(scores)))
     if challenge.score_psi is not None:
         rows = f"over {amount(challenge.rows['challenger'], 'row')}"
         tiles.append(ChallengerTile("PSI of the predictions", f"{challenge.score_psi:.3f}", rows))
     return tiles
-
-
-def _show_ends(estimate: Estimate) -> str:
-    is_known = math.isfinite(estimate.low) and math.isfinite(estimate.high)
-    return f"{short(estimate.low)} to {short(estimate.high)}" if is_known else ""
 
 
 def _describe_counts(challenge: ChallengeStatus) -> str:

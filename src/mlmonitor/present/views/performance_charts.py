@@ -124,7 +124,7 @@ def chart_cohorts(
     pairs = [pair for pair in pairs if pair[1] is not None or pair[2] is not None]
     if not pairs:
         return None
-    trained = next((x for key, x in training.items() if key.casefold() == measure), None)
+    trained = find_trained(training, measure)
     estimates = [estimate for _, *both in pairs for estimate in both if estimate is not None]
     ends = [x for e in estimates for x in e[:3] if math.isfinite(x)]
     ends += [] if trained is None else [trained]
@@ -139,6 +139,11 @@ def chart_cohorts(
         yardstick=None if trained is None else place_value(trained, axis),
         table=_list_cohorts(name, pairs, bars, has_estimates=is_estimated),
     )
+
+
+def find_trained(training: Mapping[str, float], measure: str) -> float | None:
+    """Return the value of a measure at training, however its name is capitalised there."""
+    return next((value for name, value in training.items() if name.casefold() == measure), None)
 
 
 def _read(measures: Mapping[str, Estimate], name: str) -> Estimate | None:
@@ -167,10 +172,14 @@ def _build_bar(
 
 def mark_estimate(estimate: Estimate, axis: Axis) -> IntervalMark:
     """Return an estimate as text, and where it and its interval are on the axis."""
-    value, low, high = estimate[:3]
-    is_known = math.isfinite(low) and math.isfinite(high)
-    interval = f"{short(low)} to {short(high)}" if is_known else ""
-    return IntervalMark(short(value), interval, *(place_value(x, axis) for x in (value, low, high)))
+    places = (place_value(x, axis) for x in estimate[:3])
+    return IntervalMark(short(estimate.value), write_interval(estimate), *places)
+
+
+def write_interval(estimate: Estimate) -> str:
+    """Return the ends of an estimate's interval as text; empty if they are not known."""
+    is_known = math.isfinite(estimate.low) and math.isfinite(estimate.high)
+    return f"{short(estimate.low)} to {short(estimate.high)}" if is_known else ""
 
 
 def place_value(value: float, axis: Axis) -> int:

@@ -1,6 +1,5 @@
 """Performance of labelled predictions: measures, cohorts, buckets, confusion and calibration."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ from mlmonitor.compare.estimated.estimated_performance import EstimatedPerforman
 from mlmonitor.compare.performance.classification import CalibrationBin
 from mlmonitor.compare.performance.estimate import Estimate
 from mlmonitor.compare.performance.performance import MEASURES, Performance
-from mlmonitor.formatting import amount, counted, percent, short
+from mlmonitor.formatting import amount, counted, percent, short, write_sentence
 from mlmonitor.present.names import show_name
 from mlmonitor.present.views.performance_charts import (
     BucketChart,
@@ -16,6 +15,8 @@ from mlmonitor.present.views.performance_charts import (
     caption_measure,
     chart_buckets,
     chart_cohorts,
+    find_trained,
+    write_interval,
 )
 from mlmonitor.present.views.view_options import ModelReading
 
@@ -112,9 +113,8 @@ def build_performance_panel(reading: ModelReading) -> PerformancePanel | None:
 
 def _qualify(estimated: EstimatedPerformance) -> str:
     """What has to hold for the estimates, or that it does not."""
-    refutation = estimated.refutation
-    if refutation is not None:
-        return f"{refutation[0].upper()}{refutation[1:]}."
+    if estimated.refutation is not None:
+        return write_sentence(estimated.refutation)
     return f"Estimates assume that {estimated.assumption}."
 
 
@@ -177,15 +177,13 @@ def _build_tiles(reading: ModelReading, performance: Performance) -> tuple[Measu
 
 
 def _build_tile(name: str, estimate: Estimate, training: Mapping[str, float]) -> MeasureTile:
-    value, low, high, _, basis = estimate
-    interval = f"{short(low)} to {short(high)}" if math.isfinite(low) else ""
-    trained = next((x for key, x in training.items() if key.casefold() == name), None)
+    trained = find_trained(training, name)
     return MeasureTile(
         caption_measure(name),
-        short(value),
-        interval,
+        short(estimate.value),
+        write_interval(estimate),
         "" if trained is None else short(trained),
-        "" if basis == "realised" else str(basis),
+        "" if estimate.basis == "realised" else str(estimate.basis),
     )
 
 
