@@ -46,6 +46,9 @@ class KafkaBroker:
     Promise: it is started on the same port and the same data again.
     """
 
+    start_seconds = 60.0
+    """The longest wait for it to listen."""
+
     def __init__(self, command: list[str], port: int, log: Path) -> None:
         self.port = port
         self._command, self._log = command, log
@@ -62,7 +65,7 @@ class KafkaBroker:
         with self._log.open("ab") as file:
             self._process = subprocess.Popen(self._command, stdout=file, stderr=file)
         process = self._process
-        wait_for(self.port, unless=lambda: process.poll() is not None)
+        wait_for(self.port, seconds=self.start_seconds, unless=lambda: process.poll() is not None)
 
     def stop(self, *, kills: bool = False) -> None:
         """Stop it: politely, or as `kill -9` does."""

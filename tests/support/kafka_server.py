@@ -9,18 +9,13 @@ import pytest
 
 import components
 from support.brokers import KafkaBroker
-from support.collector_sink import free_port, wait_for
+from support.collector_sink import free_port
 
 
 class ApacheKafka(KafkaBroker):
     """A server of Apache Kafka, which takes longer to start than a program without a JVM."""
 
-    def start(self) -> None:
-        """Start it, and wait until it listens."""
-        with self._log.open("ab") as file:
-            process = subprocess.Popen(self._command, stdout=file, stderr=file)
-        self._process = process
-        wait_for(self.port, seconds=120, unless=lambda: process.poll() is not None)
+    start_seconds = 120.0
 
 
 @pytest.fixture
