@@ -24,17 +24,17 @@ from mlmonitor import Config, Monitor, Profile, Reference
 from mlmonitor.integrations import dask as dask_profiles
 from mlmonitor.integrations import spark as spark_profiles
 from mlmonitor.profiling.row_profile import read_content
+from profile_file import GROUP_ROWS, write_file
 from resident import PeakMemory
 
 FLOATS, TEXTS = 15, 5
-GROUP_ROWS = 1 << 18
 SHARES = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
 RANK_ERROR = 0.01
 COUNTS = ("rows", "bins", "categories", "quality", "outliers", "seasons")
 
 
 def draw_columns(rng: np.random.Generator, rows: int) -> dict[str, Any]:
-    """Twenty columns; a tenth of the first is missing, and the last has a new category."""
+    """Twenty columns; a tenth of the first is missing."""
     columns: dict[str, Any] = {f"x{n}": rng.normal(0, 1, rows) for n in range(FLOATS)}
     columns["x0"][rng.random(rows) < 0.1] = np.nan
     for place in range(TEXTS):
@@ -43,21 +43,11 @@ def draw_columns(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     return columns
 
 
-def write_file(path: Path, rows: int) -> None:
-    """Write the file a row group at a time."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rng = np.random.default_rng(15)
-    writer = None
-    for start in range(0, rows, GROUP_ROWS):
-        columns = draw_columns(rng, min(GROUP_ROWS, rows - start))
-        columns["c4"][:7] = "new"
-        table = pa.table(columns)
-        writer = writer or pq.ParquetWriter(path, table.schema)
-        writer.write_table(table)
-    if writer is not None:
-        writer.close()
+def draw_with_new(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """Columns with some rows of a new category."""
+    columns = draw_columns(rng, rows)
+    columns["c4"][:7] = "new"
+    return columns
 
 
 def hash_counts(profile: Profile) -> str:
@@ -157,7 +147,7 @@ def main() -> None:
     options = parser.parse_args()
     path = options.folder / f"rows_{options.rows}.parquet"
     if not path.exists():
-        write_file(path, options.rows)
+        write_file(path, options.rows, draw_with_new)
     training = draw_columns(np.random.default_rng(0), 20_000)
     reference = Reference.fit(training, thresholds="asymptotic")
     sample = np.sort(draw_columns(np.random.default_rng(1), 200_000)["x1"])

@@ -18,6 +18,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,15 +78,17 @@ def draw_columns(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     return columns
 
 
-def write_file(path: Path, rows: int) -> None:
-    """Write the file a row group at a time."""
+def write_file(
+    path: Path, rows: int, draw: Callable[[np.random.Generator, int], dict[str, Any]]
+) -> None:
+    """Write a file of drawn columns, a row group at a time, by a fixed seed."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     rng = np.random.default_rng(15)
     writer = None
     for start in range(0, rows, GROUP_ROWS):
-        table = pa.table(draw_columns(rng, min(GROUP_ROWS, rows - start)))
+        table = pa.table(draw(rng, min(GROUP_ROWS, rows - start)))
         writer = writer or pq.ParquetWriter(path, table.schema)
         writer.write_table(table)
     if writer is not None:
@@ -133,7 +136,7 @@ def measure_peers(options: argparse.Namespace, reference: Path) -> dict[str, Any
 
     path = options.folder / f"mixed_{options.peer_rows}.parquet"
     if not path.exists():
-        write_file(path, options.peer_rows)
+        write_file(path, options.peer_rows, draw_columns)
     training = options.folder / "mixed.training.parquet"
     pq.write_table(pa.table(draw_columns(np.random.default_rng(0), TRAINING_ROWS)), training)
     return {
@@ -156,7 +159,7 @@ def main() -> None:
 
     path = options.folder / f"mixed_{options.rows}.parquet"
     if not path.exists():
-        write_file(path, options.rows)
+        write_file(path, options.rows, draw_columns)
     training = draw_columns(np.random.default_rng(0), TRAINING_ROWS)
     reference = options.folder / "mixed.reference.json"
     Reference.fit(training, thresholds="asymptotic").save(reference)
