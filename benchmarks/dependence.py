@@ -3,7 +3,7 @@
 Each model compares 20,000 rows of five features, evaluated every 500 rows, with a reference of
 20,000 rows of the same kind (40 days of 500 rows, or 20 of 1,000), as a monitor's worker does.
 Streams are those of `mlmonitor.testing.streams`, and one field is lognormal; an alert is one of
-drift or of quality. Intervals are Clopper and Pearson's, 95 %.
+drift or of quality. Intervals are Clopper and Pearson's, 95%.
 
     python benchmarks/dependence.py --models 10        # about three minutes
     python benchmarks/dependence.py --models 200       # about an hour
@@ -141,7 +141,7 @@ def keep(stream: streams.Stream) -> streams.Stream:
 def false_alerts(models: int) -> list[str]:
     """The lines of the table of false alerts."""
     lines = [
-        "| rows | given to `Reference.fit` | models that alert | 95 % interval |",
+        "| rows | given to `Reference.fit` | models that alert | 95% interval |",
         "|---|---|--:|--:|",
     ]
     for kind in kinds():
@@ -169,9 +169,9 @@ CHANGES: dict[str, Callable[[streams.Stream], streams.Stream]] = {
     "+0.5 sd": partial(streams.shift, field="x0", amount=0.5),
     "+1 sd": partial(streams.shift, field="x0", amount=1.0),
     "sd x 1.22": partial(streams.scale, field="x0", factor=1.22),
-    "2 % x 100, lognormal": _unit_error,
-    "2 % missing": partial(streams.lose, field="x0", share=0.02),
-    "2 % x 100, normal": partial(streams.scale, field="x0", factor=100.0, share=0.02),
+    "2% x 100, lognormal": _unit_error,
+    "2% missing": partial(streams.lose, field="x0", share=0.02),
+    "2% x 100, normal": partial(streams.scale, field="x0", factor=100.0, share=0.02),
 }
 
 

@@ -4,7 +4,7 @@ The streams of `dependence.py`, five normal features, and a reference of 20,000 
 without a change, then 10,000 in which one field moves by half a standard deviation. A model has a
 false alert if any field is flagged in the former. Peers run with their defaults, in an environment
 of their own; the Kolmogorov-Smirnov test compares each 1,000 rows with the reference. Intervals are
-Clopper and Pearson's, 95 %. After each kind of rows the results and the page docs/false_alerts.md
+Clopper and Pearson's, 95%. After each kind of rows the results and the page docs/false_alerts.md
 are written, so that an interrupted run keeps what it measured.
 
     make bench-dependent        # 20 models a kind, 5 for slow peers

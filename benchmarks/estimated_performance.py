@@ -163,7 +163,7 @@ The mean absolute difference between estimate and realised value over the ten ch
 
 _PRICE = """
 
-{inside} of the 30 realised values lie in our 95 % intervals.
+{inside} of the 30 realised values lie in our 95% intervals.
 
 ## Price
 

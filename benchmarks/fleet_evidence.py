@@ -122,7 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=50)
     models = parser.parse_args().models
-    print(f"Rows of the service until +0.3 sd is found, median / 90 %, {models} models\n")
+    print(f"Rows of the service until +0.3 sd is found, median / 90%, {models} models\n")
     for kind, name in KINDS.items():
         cells = []
         for clean in (0, 10_000):
@@ -131,7 +131,7 @@ def main() -> None:
             cells.append(f"{median:,} / {high:,}".replace(f"{NEVER:,}", "never"))
         print(f"| {name} | " + " | ".join(cells) + " |")
     quiet = 200 * FIELDS
-    print(f"\nFields without drift that alert in 200,000 rows, of {quiet:,}; allowed by alpha: 1 %")
+    print(f"\nFields without drift that alert in 200,000 rows, of {quiet:,}; allowed by alpha: 1%")
     for kind in ("merged", "rules"):
         alerted = int((detect(Scenario(quiet, 0.0, 0, 200_000), kind) < NEVER).sum())
         of_models = stats.binomtest(min(alerted, 200), 200).proportion_ci()

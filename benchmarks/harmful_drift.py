@@ -42,8 +42,8 @@ LAWS = (
         "mae",
         lambda r, n: r.lognormal(0, 1.5, n),
     ),
-    Law("2 % of the classes wrong", "accuracy", lambda r, n: (r.random(n) < 0.02).astype(float)),
-    Law("20 % of the classes wrong", "accuracy", lambda r, n: (r.random(n) < 0.2).astype(float)),
+    Law("2% of the classes wrong", "accuracy", lambda r, n: (r.random(n) < 0.02).astype(float)),
+    Law("20% of the classes wrong", "accuracy", lambda r, n: (r.random(n) < 0.2).astype(float)),
 )
 
 
@@ -116,8 +116,8 @@ def delay_rows() -> list[str]:
         ("MAE up by half", errors, grown(1.5), 2_000, 5_000),
         ("MAE up by half", errors, grown(1.5), 50_000, 5_000),
         ("labels shuffled: MAE four times as large", errors, grown(4.0), 2_000, 5_000),
-        ("20 % of the classes wrong, then 24 %", classes, wrong(0.24), 20_000, 60_000),
-        ("20 % of the classes wrong, then 30 %", classes, wrong(0.3), 2_000, 5_000),
+        ("20% of the classes wrong, then 24%", classes, wrong(0.24), 20_000, 60_000),
+        ("20% of the classes wrong, then 30%", classes, wrong(0.3), 2_000, 5_000),
         ("labels shuffled: half of the classes wrong", classes, wrong(0.5), 2_000, 5_000),
     )
     lines = []
@@ -144,15 +144,15 @@ Written by `python benchmarks/harmful_drift.py`, which simulates with fixed seed
 Months of {days} days with {labels} labels each, looked at every day, beside references of 2,000
 rows: {months:,} months in all. The first of two columns counts the months in which the evidence of
 a stream ever exceeded `1 / {alpha}`, the second those in which it exceeded the threshold of a
-monitor with `alpha={alpha}`. At most 1 % may.
+monitor with `alpha={alpha}`. At most 1% may.
 
-| losses | tolerance 0: evidence | alerts | tolerance 2 %: evidence | alerts |
+| losses | tolerance 0: evidence | alerts | tolerance 2%: evidence | alerts |
 |---|--:|--:|--:|--:|
 {calm}
 
 ## A change
 
-Labels until the alert, after a month without a change, in 40 streams each, with a tolerance of 2 %.
+Labels until the alert, after a month without a change, in 40 streams each, with a tolerance of 2%.
 
 | change | reference rows | median | in nine of ten streams |
 |---|--:|--:|--:|

@@ -44,7 +44,7 @@ def evidence_rules(suffix: str) -> list[Recording]:
         Recording(
             f"{psi}:threshold",
             f"{noise} * {freedom}\n* (1 - {spread} + 2.3263 * sqrt({spread})) ^ 3",
-            "The 99 % quantile of PSI without drift, by Wilson and Hilferty (1931).",
+            "The 99% quantile of PSI without drift, by Wilson and Hilferty (1931).",
         ),
         Recording(
             f"{psi}:low",
@@ -52,7 +52,7 @@ def evidence_rules(suffix: str) -> list[Recording]:
             f"  {beyond} - {ONE_IN_TEN:.6f} * sqrt(2 * ({freedom} + 2 * clamp_min({beyond}, 0))),\n"
             f"  0\n"
             f") * {noise}",
-            "A lower bound of the true PSI, at 90 %.",
+            "A lower bound of the true PSI, at 90%.",
         ),
         Recording(
             f"mlmonitor:field_evidence{suffix}",

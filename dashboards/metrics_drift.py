@@ -73,7 +73,7 @@ _FLEET = Row(
         Panel(
             "table",
             "Fields",
-            "PSI of the window and its 99 % threshold without drift, over all processes; the "
+            "PSI of the window and its 99% threshold without drift, over all processes; the "
             "evidence and alert of the process that has most. An alert needs both: evidence that "
             "chance does not explain, and a distance that matters.",
             (

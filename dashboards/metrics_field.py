@@ -166,7 +166,7 @@ _QUALITY = Row(
         Panel(
             "timeseries",
             "Values by quality",
-            "Shares of all values in the window, over all processes. Good: valid near 100 %.",
+            "Shares of all values in the window, over all processes. Good: valid near 100%.",
             (
                 Query(
                     f"{total(added(select(catalog.VALUES, _ONE)), f'{FIELD}, quality')}"

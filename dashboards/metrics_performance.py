@@ -316,7 +316,7 @@ _COHORTS = Row(
             "table",
             "Cohorts and their labels",
             "Predictions by the period they were made in, and those labelled by now. Good: old "
-            "cohorts near 100 %. A measure of a young cohort speaks for the few that are known.",
+            "cohorts near 100%. A measure of a young cohort speaks for the few that are known.",
             (
                 Query(total(select(catalog.COHORT_PREDICTIONS), f"{MODEL}, cohort"), instant=True),
                 Query(total(select(catalog.COHORT_LABELLED), f"{MODEL}, cohort"), instant=True),

@@ -136,7 +136,7 @@ def psi(live: str, reference: str, *, keys: str = FIELD) -> str:
 
 
 def psi_threshold(live: str, reference: str, *, keys: str = FIELD) -> str:
-    """The 99 % quantile of the PSI without drift, by the chi-square limit of Wilson and Hilferty.
+    """The 99% quantile of the PSI without drift, by the chi-square limit of Wilson and Hilferty.
 
     PSI without drift is near (1/n + 1/m) chi-square of one degree less than there are bins.
     """

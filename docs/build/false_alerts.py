@@ -37,14 +37,14 @@ monitors and writes `benchmarks/results/dependent_rows.json`: five normal featur
 deviation. Ours is evaluated every 500 rows. *declared* means that `Reference.fit`
 was given `groups=` or `times=`, and the `season` of a cycle. Groups, of an intraclass correlation
 of 0.5, arrive one after the other unless they are interleaved. The Kolmogorov-Smirnov test compares
-each 1,000 rows with the reference at 5 % over the fields, or over the fields and the 20 windows
+each 1,000 rows with the reference at 5% over the fields, or over the fields and the 20 windows
 without a change. Evidently and KSWIN are shown fewer models, because they are slow.
 
 """
 
 CALM = """### Models that alert without drift
 
-Any field in 20,000 rows; in brackets the 95 % interval of Clopper and Pearson, in percent.
+Any field in 20,000 rows; in brackets the 95% interval of Clopper and Pearson, in percent.
 
 """
 

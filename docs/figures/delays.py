@@ -70,7 +70,7 @@ def main() -> None:
     at = [psi_of(law) for law in laws]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4), sharey=True)
     left.fill_between(
-        at, quantiles[0], quantiles[2], color=BLUE, alpha=0.2, lw=0, label="80 % of changes"
+        at, quantiles[0], quantiles[2], color=BLUE, alpha=0.2, lw=0, label="80% of changes"
     )
     left.plot(at, quantiles[1], "o-", ms=4, color=BLUE, label="median")
     left.set(

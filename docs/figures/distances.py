@@ -13,7 +13,7 @@ WINDOWS, REFERENCE_ROWS = 4_000, 5_000
 
 
 def main() -> None:
-    """Median, nine in ten, the 99 % point, the critical values and the rule of thumb."""
+    """Median, nine in ten, the 99% point, the critical values and the rule of thumb."""
     rng = np.random.default_rng(1)
     shares = np.full(10, 0.1)
     reference = np.full((1, 10), REFERENCE_ROWS // 10)
@@ -28,7 +28,7 @@ def main() -> None:
     figure, axes = plt.subplots(figsize=(7, 3.8))
     axes.fill_between(SIZES, low, high, color=BLUE, alpha=0.2, lw=0, label="nine windows in ten")
     axes.plot(SIZES, middle, color=BLUE, label="median")
-    axes.plot(SIZES, most, "o", color=BLUE, ms=4, label="99 % of windows lie below")
+    axes.plot(SIZES, most, "o", color=BLUE, ms=4, label="99% of windows lie below")
     axes.plot(SIZES, limits, color=ORANGE, label="critical value")
     axes.axhline(0.2, color="0.2", ls="--", lw=0.9)
     axes.annotate("rule of thumb: 0.2 is a major shift", (650, 0.215), fontsize=8)

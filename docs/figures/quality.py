@@ -18,7 +18,7 @@ SIZE, LOOKS, CHANGE = 100, 100, 50
 
 
 def main() -> None:
-    """Hundred looks at hundred rows each: 1 % missing, then 3 %."""
+    """Hundred looks at hundred rows each: 1% missing, then 3%."""
     rng = np.random.default_rng(8)
     counted = rng.binomial(REFERENCE, BEFORE)
     belief = np.array([[counted + 0.5, REFERENCE - counted + 0.5]])
@@ -45,7 +45,7 @@ def draw(
     x = np.arange(1, LOOKS + 1) * SIZE
     above.bar(x, bad / SIZE, width=70, color="tab:blue", label="missing, of each hundred rows")
     above.axhline(limit, color="tab:red", lw=1.2, label="by chance, once in a hundred looks")
-    above.set(ylabel="share missing", title="1 % missing becomes 3 %: shares, and evidence")
+    above.set(ylabel="share missing", title="1% missing becomes 3%: shares, and evidence")
     above.legend(loc="upper left", frameon=False)
     below.plot(x, evidence, color="black", lw=1.8)
     below.axhline(level, color="tab:red", lw=1.2)

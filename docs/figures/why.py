@@ -27,7 +27,7 @@ def rows(rng: np.random.Generator, count: int, motor: float) -> tuple[np.ndarray
 
 
 def main() -> None:
-    """Forty windows; from the twentieth, motor grows from 40 to 70 % of the rows."""
+    """Forty windows; from the twentieth, motor grows from 40 to 70% of the rows."""
     rng = np.random.default_rng(5)
     age, mileage, line, premium = rows(rng, ROWS, 0.4)
     reference = Reference.fit(
@@ -66,7 +66,7 @@ def draw(
         limit = np.array(limits[name])
         axes.fill_between(x, -limit, limit, color=color, alpha=0.12, lw=0)
     axes.set(xlabel="window of 500 rows", ylabel="premium", xlim=(0, WINDOWS - 1))
-    axes.set_title("Why the mean prediction moved (bands: 99 % of windows without drift)")
+    axes.set_title("Why the mean prediction moved (bands: 99% of windows without drift)")
     axes.legend(loc="upper left", frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(Path(__file__).with_name("why.png"), dpi=110)

@@ -171,7 +171,7 @@ def quarters(course: Course, look: Look) -> list[Quarter]:
 
 def quarter_table(listed: Sequence[Quarter]) -> str:
     """The errors by arrival of the labels, beside those by the time of scoring."""
-    head = ["", "arrived", "scored", "mature", "so far", "projected", "(95 %)", "in the end", ""]
+    head = ["", "arrived", "scored", "mature", "so far", "projected", "(95%)", "in the end", ""]
     return report.table(head, [_row(quarter) for quarter in listed], left=1)
 
 

@@ -118,7 +118,7 @@ class Config(BaseModel):
         description="Growth of a share of invalid values that is too small to matter.",
     )
     performance_tolerance: float = Field(
-        default=0.02, ge=0, le=100, description="Growth of a loss that is ignored; 0.02 is 2 %."
+        default=0.02, ge=0, le=100, description="Growth of a loss that is ignored; 0.02 is 2%."
     )
     performance_maturity: float = Field(
         default=0, ge=0, le=1, description="Share of its labels a cohort needs to alert; 0: none."

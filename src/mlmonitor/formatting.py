@@ -59,16 +59,16 @@ def zero_if_rounding(number: float | None, *, scale: float | None) -> float | No
 
 
 def share(count: int, total: int) -> str:
-    """Format a share of `total` in percent, never rounded to 0 % or 100 %."""
+    """Format a share of `total` in percent, never rounded to 0% or 100%."""
     return percent(count / total)
 
 
 def percent(fraction: float) -> str:
-    """Format a fraction from 0 to 1 in percent, never rounded to 0 % or 100 %."""
+    """Format a fraction from 0 to 1 in percent, never rounded to 0% or 100%."""
     hundredths = 100 * fraction
     if 0 < hundredths < 0.1:
-        return "<0.1 %"
-    return ">99.9 %" if 99.9 < hundredths < 100 else f"{hundredths:.3g} %"
+        return "<0.1%"
+    return ">99.9%" if 99.9 < hundredths < 100 else f"{hundredths:.3g}%"
 
 
 def counted(count: int) -> str:

@@ -67,7 +67,7 @@ def test_rows_without_a_group_are_alone(groups: list[int], alone: int) -> None:
 @pytest.mark.parametrize("size", [1, 5, 20, 100])
 @pytest.mark.parametrize("is_named", [True, False])
 def test_the_estimated_mean_group_size_is_within_a_sixth(size: int, *, is_named: bool) -> None:
-    """Four standard errors of 4.4 %."""
+    """Four standard errors of 4.4%."""
     groups = np.repeat(np.arange(20_000 // size), size)
     sizes = GroupSizes()
     sizes.update(*hash_groups([f"c{g}" for g in groups] if is_named else groups))

@@ -108,7 +108,7 @@ def test_scores_of_two_models_are_matched_by_the_names_of_their_classes() -> Non
 
 
 def own_loss(predicted: Numbers, actual: Numbers) -> Numbers:
-    """The pinball loss of the 90 % quantile."""
+    """The pinball loss of the 90% quantile."""
     return np.maximum(0.9 * (actual - predicted), 0.1 * (predicted - actual))
 
 

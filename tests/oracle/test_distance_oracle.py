@@ -76,7 +76,7 @@ def test_jensen_shannon_is_the_distance_of_scipy(tables: tuple[Table, Table]) ->
 
 @pytest.mark.parametrize("bins", [2, 3, 10, 20, 52])
 def test_the_laws_for_many_rows_are_those_of_the_chi_square(bins: int) -> None:
-    """PSI's and chi-square's are the 99 % points of the chi-square they follow, within 2 %."""
+    """PSI's and chi-square's are the 99% points of the chi-square they follow, within 2%."""
     reference, current = np.full((1, bins), 1_000), np.full((1, bins), 50)
     threshold, point = by_law(reference, current), chi2.ppf(0.99, bins - 1)
     noise = 1 / reference.sum() + 1 / current.sum()
@@ -86,7 +86,7 @@ def test_the_laws_for_many_rows_are_those_of_the_chi_square(bins: int) -> None:
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_chance_alone_rarely_passes_the_laws(measure: str, rng: np.random.Generator) -> None:
-    """Of 4,000 windows of 500 rows without drift 0.2 to 2 % pass; of Kolmogorov's bound, fewer."""
+    """Of 4,000 windows of 500 rows without drift 0.2 to 2% pass; of Kolmogorov's bound, fewer."""
     shares = np.full(10, 0.1)
     reference, current = (
         np.pad(rng.multinomial(rows, shares, size=4_000), ((0, 0), (0, 1)))
@@ -134,7 +134,7 @@ def test_kolmogorov_smirnov_is_nan_if_all_values_are_missing() -> None:
 def test_wasserstein_is_that_of_scipy_but_for_the_outermost(
     shift: float, rng: np.random.Generator
 ) -> None:
-    """In standard deviations, within 1 % and 0.03 of scipy's, for a law that moved or widened."""
+    """In standard deviations, within 1% and 0.03 of scipy's, for a law that moved or widened."""
     x, y = rng.normal(size=40_000), rng.normal(shift, 1.0 + shift / 4, size=40_000)
     quantiles = [np.quantile(sample, WASSERSTEIN_RANKS)[None] for sample in (x, y)]
     distance = wasserstein(*quantiles, np.array([1.0]))[0]

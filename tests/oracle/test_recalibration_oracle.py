@@ -59,7 +59,7 @@ def test_calibrated_predictions_rarely_seem_miscalibrated_however_often_they_are
             for total, count in zip(totals, counts, strict=True)
         ]
         evident += max(evidence) >= 2
-    assert evident <= 6  # of 200 streams at 1 %; a binomial exceeds this once in 250 times
+    assert evident <= 6  # of 200 streams at 1%; a binomial exceeds this once in 250 times
 
 
 def test_constant_predictions_have_no_slope_and_no_order() -> None:

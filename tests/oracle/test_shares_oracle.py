@@ -15,7 +15,7 @@ beliefs = st.tuples(st.floats(0.5, 500.0), st.floats(10.0, 100_000.0))
 def test_the_critical_share_is_passed_once_in_a_hundred(
     belief: tuple[float, float], rows: int
 ) -> None:
-    """Exactly the 99 % point up to 64 bad values; beyond, passed in 0.5 to 2 % of windows."""
+    """Exactly the 99% point up to 64 bad values; beyond, passed in 0.5 to 2% of windows."""
     threshold = critical_share(np.array([belief]), np.array([rows]))[0] * rows
     law = betabinom(rows, *belief)
     if threshold <= 64:

@@ -71,7 +71,7 @@ every_stream = pytest.mark.parametrize("name", streams.STREAMS)
 @every_way
 @every_stream
 def test_quantiles_keep_the_promise(name: str, way: Way) -> None:
-    """Below 0.5 % in the middle and 0.05 % at the outer 0.1 %; the extremes are exact."""
+    """Below 0.5% in the middle and 0.05% at the outer 0.1%; the extremes are exact."""
     values = streams.stream(name, rows=ROWS)
     digest = way(values)
     assert rank_errors(values, MIDDLE, digest.quantile(MIDDLE)[0]).max() < TDigest.MIDDLE_ERROR
@@ -84,7 +84,7 @@ def test_quantiles_keep_the_promise(name: str, way: Way) -> None:
 @every_way
 @every_stream
 def test_every_quantile_is_near(name: str, way: Way) -> None:
-    """Of 2,001 quantiles none is off by 0.5 %, but next to a gap, and there by three cells."""
+    """Of 2,001 quantiles none is off by 0.5%, but next to a gap, and there by three cells."""
     values = streams.stream(name, rows=ROWS)
     errors = rank_errors(values, DENSE, way(values).quantile(DENSE)[0])
     assert errors.max() < (TDigest.WORST_ERROR if name in GAPPED else TDigest.MIDDLE_ERROR)

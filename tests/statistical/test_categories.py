@@ -54,7 +54,7 @@ def fitted(shares: Floats, rows: int, rng: np.random.Generator) -> tuple[Counts,
 @pytest.mark.parametrize("rows", [1_000, 5_000])
 @pytest.mark.parametrize("law", LAWS)
 def test_rare_categories_are_no_drift(law: str, rows: int, rng: np.random.Generator) -> None:
-    """In 50,000 rows at most eight streams in a hundred ever have evidence of 1 %."""
+    """In 50,000 rows at most eight streams in a hundred ever have evidence of 1%."""
     shares = LAWS[law] / LAWS[law].sum()
     fits = [fitted(shares, rows, rng) for _ in range(REFERENCES)]
     evidence = EProcess(

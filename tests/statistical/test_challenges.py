@@ -86,7 +86,7 @@ def test_few_streams_of_equal_models_are_decided() -> None:
 
 
 def test_a_better_challenger_is_found_within_a_thousand_labels() -> None:
-    """One that errs on 7 % of the rows beside one that errs on 12 %, on rows of its own."""
+    """One that errs on 7% of the rows beside one that errs on 12%, on rows of its own."""
     rng = np.random.default_rng(12)
     labels = []
     for _ in range(20):

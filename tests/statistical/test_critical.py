@@ -59,7 +59,7 @@ LAWS = {
 
 
 def holds(passed: int, windows: int) -> bool:
-    """Whether so many may pass, if each does with a chance of 0.3 to 2 %."""
+    """Whether so many may pass, if each does with a chance of 0.3 to 2%."""
     few = binomtest(passed, windows, 0.003, "less").pvalue
     many = binomtest(passed, windows, 0.02, "greater").pvalue
     return bool(min(few, many) > 1e-3)
@@ -116,7 +116,7 @@ def passing(
 
 @pytest.mark.parametrize("law", short_form([*LAWS, "categorical"], "continuous"))
 def test_one_window_in_a_hundred_passes(law: str, rng: np.random.Generator) -> None:
-    """Without drift 0.3 to 2 % of windows pass, for every measure of counts and every size."""
+    """Without drift 0.3 to 2% of windows pass, for every measure of counts and every size."""
     passed: Counter[tuple[int, str]] = Counter()
     for _ in range(REFERENCES):
         reference = fitted(law, ROWS, rng)

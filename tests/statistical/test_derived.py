@@ -166,7 +166,7 @@ def windows_beyond(draw: Draw, against: Draw, size: int, count: int) -> int:
 @pytest.mark.parametrize("draw", [clusters, unit])
 @pytest.mark.parametrize("size", [20, 50, 200, 1_000])
 def test_one_window_in_a_hundred_has_an_mmd_beyond_chance(draw: Draw, size: int) -> None:
-    """Without drift 0.3 to 2 % of windows pass the critical value of their size."""
+    """Without drift 0.3 to 2% of windows pass the critical value of their size."""
     count = 250 if size < 1_000 else 100
     passed = windows_beyond(draw, draw, size, count)
     assert binomtest(passed, 8 * count, 0.003, "less").pvalue > 1e-3

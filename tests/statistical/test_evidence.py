@@ -228,7 +228,7 @@ def test_a_shift_of_one_field_of_twenty_is_found_in_that_field_alone(
 def test_a_change_after_fifty_thousand_clean_rows_is_found_soon(
     psi: float, rows: int, kind: int, rng: np.random.Generator
 ) -> None:
-    """The median delay in one of twenty fields at a level of 1 % for all of them together."""
+    """The median delay in one of twenty fields at a level of 1% for all of them together."""
     waits = delays(shapes()[kind], psi, rng)
     # Fewer than so many within half of all would be met once in a thousand runs.
     assert np.count_nonzero(waits <= rows) >= binom.ppf(0.001, waits.size, 0.5)

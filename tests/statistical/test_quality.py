@@ -137,7 +137,7 @@ def test_rare_categories_rarely_alert_by_chance(
 def test_a_growing_share_is_found_soon(
     before: float, after: float, rows: int, rng: np.random.Generator
 ) -> None:
-    """The median delay in one of twenty fields at 1 % for all, after 20,000 clean rows."""
+    """The median delay in one of twenty fields at 1% for all, after 20,000 clean rows."""
     streams = 100
     counted = rng.binomial(20_000, before, streams)
     belief = np.stack([counted + 0.5, 20_000 - counted + 0.5], axis=1)

@@ -131,11 +131,11 @@ def test_a_list_stops_and_says_how_many_more() -> None:
 @pytest.mark.parametrize(
     ("count", "total", "text"),
     [
-        (0, 5, "0 %"),
-        (5, 5, "100 %"),
-        (1, 3, "33.3 %"),
-        (1, 100_000, "<0.1 %"),
-        (99_999, 100_000, ">99.9 %"),
+        (0, 5, "0%"),
+        (5, 5, "100%"),
+        (1, 3, "33.3%"),
+        (1, 100_000, "<0.1%"),
+        (99_999, 100_000, ">99.9%"),
     ],
 )
 def test_a_share_is_never_rounded_to_none_or_all(count: int, total: int, text: str) -> None:

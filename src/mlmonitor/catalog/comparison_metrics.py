@@ -10,7 +10,7 @@ DRIFT_THRESHOLD = MetricSpec(
     "gauge",
     "{score}",
     (*FIELD, "measure"),
-    "The 99 % no-drift quantile of the score for a window of this size",
+    "The 99% no-drift quantile of the score for a window of this size",
 )
 DRIFT_EVIDENCE = MetricSpec(
     "mlmonitor.drift.evidence",
@@ -48,7 +48,7 @@ DRIFT_CONTRIBUTION_THRESHOLD = MetricSpec(
     "gauge",
     "{value}",
     (*FIELD, "prediction"),
-    "The 99 % no-drift quantile of the absolute contribution for a window of this size",
+    "The 99% no-drift quantile of the absolute contribution for a window of this size",
 )
 QUALITY_SHARE = MetricSpec(
     "mlmonitor.quality.share",
@@ -62,7 +62,7 @@ QUALITY_THRESHOLD = MetricSpec(
     "gauge",
     "1",
     (*FIELD, "reason"),
-    "The 99 % no-change quantile of the share for a window of this size",
+    "The 99% no-change quantile of the share for a window of this size",
 )
 QUALITY_ALERT = MetricSpec(
     "mlmonitor.quality.alert",

@@ -99,7 +99,7 @@ def _rank_field(field: FieldDifference) -> tuple[bool, float]:
 
 
 def _to_row(field: FieldDifference) -> Sequence[str]:
-    missing = ["-" if share is None else f"{100 * share:.3g} %" for share in field.missing]
+    missing = ["-" if share is None else f"{100 * share:.3g}%" for share in field.missing]
     return (
         truncate(field.name, _NAME),
         field.role,

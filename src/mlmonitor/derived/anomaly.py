@@ -28,7 +28,7 @@ class Scaling(NamedTuple):
     def fit(cls, values: Floats) -> Self:
         """Fit to values `[fields, rows]`, NaN if missing; the scale of a constant field is 0.
 
-        Values are clipped at their 1 % and 99 % quantiles, so that a heavy tail neither inflates
+        Values are clipped at their 1% and 99% quantiles, so that a heavy tail neither inflates
         the variance nor dominates the correlations.
         """
         centre, scale = np.zeros(len(values)), np.zeros(len(values))

@@ -45,7 +45,7 @@ class Vocabulary:
     Anyone with the filter can still test whether it contains a given word.
 
     Promise: a word of the reference is always recognised. Another word passes as known with
-        probability `false_positives`, below 1 % for up to 100,000 words.
+        probability `false_positives`, below 1% for up to 100,000 words.
     Price: 10 to 20 bits a word, 128 KiB at most; about 3 us for a word that is not cached.
     Source: Bloom 1970; Kirsch and Mitzenmacher 2006, for many hashes computed from two.
     """

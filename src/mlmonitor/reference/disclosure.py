@@ -39,7 +39,7 @@ def least_count(counts: Collection[int]) -> int:
     """Return the fewest rows that a category needs for its name to be kept.
 
     counts: the rows of each category. A closed vocabulary keeps all its names. It has at most 50
-    categories, and those of five rows or more hold 99 % of the rows. A category of any other
+    categories, and those of five rows or more hold 99% of the rows. A category of any other
     vocabulary needs five rows, and the share that each of 50 equally frequent categories has: an
     open vocabulary grows with the customers, and a frequent customer is still one person.
     Source: the minimum frequency and dominance rules of statistical disclosure control (Hundepool

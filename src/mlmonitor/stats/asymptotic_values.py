@@ -24,13 +24,13 @@ _DEGREES = 8  # of Hermite polynomials in the expansion
 _SUPPORT = 48  # counts at which a bin's law is evaluated
 _REACH = 6.0  # standard deviations of a bin's count, beyond which its law is cut off
 _ONE_IN_A_HUNDRED = 0.01
-_KOLMOGOROV = 1.6276  # sqrt(ln(2 / 0.01) / 2), the 99 % point of Kolmogorov's law
+_KOLMOGOROV = 1.6276  # sqrt(ln(2 / 0.01) / 2), the 99% point of Kolmogorov's law
 _FLAT = 1e-300
 _LEAST_FREEDOM = 0.125  # below it Wilson and Hilferty's formula fails
 
 
 def asymptotic_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, list[float]]:
-    """Compute the 99 % no-drift quantile of each distance of `entry`, by `CRITICAL_ROWS`.
+    """Compute the 99% no-drift quantile of each distance of `entry`, by `CRITICAL_ROWS`.
 
     ordered: the sorted sample of a numeric field.
     Promise: within a quarter of the simulated value for windows of 100 rows or more, over bins that
@@ -47,7 +47,7 @@ def asymptotic_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, 
 
 
 def asymptotic(counts: Counts, *, is_ordered: bool) -> dict[str, list[float]]:
-    """Compute the 99 % no-drift quantile of each distance of counts, by `CRITICAL_ROWS`.
+    """Compute the 99% no-drift quantile of each distance of counts, by `CRITICAL_ROWS`.
 
     counts: the reference's `[bins]`, missing values last, see `possible_counts`. All but `ks` are
     sums over bins, and in the limit weighted sums of chi-squares. Each is approximated by a gamma
@@ -130,7 +130,7 @@ def _compute_terms(reference: Floats, count: Floats, sizes: Floats) -> dict[str,
 
 
 def _compute_gamma_points(term: Floats, count: Floats, weight: Floats, shares: Floats) -> Floats:
-    """Return the 99 % quantile of the sum of `term` over bins, for each size.
+    """Return the 99% quantile of the sum of `term` over bins, for each size.
 
     term: `[sizes, bins, support]`. The counts of two bins are a Lancaster pair: their orthogonal
     polynomials of degree k correlate by `(-sqrt(odds * odds)) ** k`. The terms are expanded to
@@ -153,7 +153,7 @@ def _compute_gamma_points(term: Floats, count: Floats, weight: Floats, shares: F
 
 
 def _find_gamma_point(mean: Floats, variance: Floats) -> Floats:
-    """Return the 99 % quantile of gamma laws; a deviation beyond four means is clipped to four."""
+    """Return the 99% quantile of gamma laws; a deviation beyond four means is clipped to four."""
     freedom = np.maximum(2 * mean**2 / variance, _LEAST_FREEDOM)
     points: Floats = chi_square_point(freedom) * mean / freedom
     return points
@@ -178,7 +178,7 @@ def _find_kolmogorov_point(shares: Floats) -> float:
 
 
 def by_law(reference: Table, current: Table) -> dict[str, Floats]:
-    """Compute the 99 % no-drift quantile of each distance, `[fields]`, from its limit law.
+    """Compute the 99% no-drift quantile of each distance, `[fields]`, from its limit law.
 
     PSI, chi-square, Jensen-Shannon and Hellinger follow a chi-square law with `bins - 1` degrees of
     freedom. Kolmogorov's law is an upper bound for `ks`, and total variation follows a slightly
@@ -205,7 +205,7 @@ def by_law(reference: Table, current: Table) -> dict[str, Floats]:
 
 
 def asymptotic_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, list[float]]:
-    """Compute the 99 % no-drift quantile of the Wasserstein distance, by `CRITICAL_ROWS`.
+    """Compute the 99% no-drift quantile of the Wasserstein distance, by `CRITICAL_ROWS`.
 
     The ranks of a window's quantiles deviate from those of the field as a Brownian bridge, which
     the field's quantile function maps to values. The distance is approximated by a gamma law with

@@ -30,7 +30,7 @@ def psi(reference: Table, current: Table) -> Floats:
 
 
 def chi_square_point(freedom: Floats) -> Floats:
-    """Return the 99 % quantile of chi-square laws, after Wilson and Hilferty."""
+    """Return the 99% quantile of chi-square laws, after Wilson and Hilferty."""
     spread = 2 / (9 * freedom)
     point: Floats = freedom * (1 - spread + ONE_IN_A_HUNDRED * np.sqrt(spread)) ** 3
     return point
@@ -82,7 +82,7 @@ def psi_debiased(reference: Table, current: Table) -> Floats:
 
 
 def psi_low(reference: Table, current: Table) -> Floats:
-    """A lower confidence bound, at 90 %, of the PSI between the laws behind the counts.
+    """A lower confidence bound, at 90%, of the PSI between the laws behind the counts.
 
     PSI divided by `1/n + 1/m` is approximately a non-central chi-square. Its non-centrality is the
     PSI of the laws, and the bound follows from its mean and variance (after Potgieter et al.,

@@ -17,7 +17,7 @@ _NORMAL_ROWS = 200  # the mean of this many bounded features is nearly normal
 
 
 def simulate_mmd(features: Floats, design_rows: int, rng: "Generator") -> list[float]:
-    """Simulate the 99 % no-drift quantile of the MMD, by `CRITICAL_ROWS`.
+    """Simulate the 99% no-drift quantile of the MMD, by `CRITICAL_ROWS`.
 
     features: `[features, rows]` of rows that are not in the reference's mean. Small windows are
     drawn from these rows; means of larger windows are normal with the covariance of the rows. The
@@ -40,7 +40,7 @@ def simulate_mmd(features: Floats, design_rows: int, rng: "Generator") -> list[f
 
 
 def asymptotic_mmd(features: Floats, design_rows: int) -> list[float]:
-    """Compute the 99 % no-drift quantile of the MMD from its limit law, without simulation.
+    """Compute the 99% no-drift quantile of the MMD from its limit law, without simulation.
 
     The law is a weighted sum of chi-squares.
     Source: Gretton et al., "A kernel two-sample test", 2012, for the law; Buckley and Eagleson,

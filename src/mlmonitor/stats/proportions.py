@@ -41,7 +41,7 @@ def _find_critical_share(belief: Floats, rows: Floats) -> Floats:
 
 
 def _find_beta_point(invalid: Floats, valid: Floats) -> Floats:
-    """Return the 99 % quantile of beta laws."""
+    """Return the 99% quantile of beta laws."""
     a, b, z = 1 / (9 * valid), 1 / (9 * invalid), ONE_IN_A_HUNDRED
     below = (1 - a) ** 2 - a * z**2
     inside = (1 - a) ** 2 * b + (1 - b) ** 2 * a - a * b * z**2
@@ -51,7 +51,7 @@ def _find_beta_point(invalid: Floats, valid: Floats) -> Floats:
 
 
 def _find_exact_point(belief: Floats, n: Floats) -> tuple[Floats, Mask]:
-    """Return the 99 % quantile of each beta-binomial law, and whether it is within `_EXACT`."""
+    """Return the 99% quantile of each beta-binomial law, and whether it is within `_EXACT`."""
     invalid, valid = belief[:, 0], belief[:, 1]
     none = (
         log_gamma(valid + n)
@@ -73,7 +73,7 @@ def _find_exact_point(belief: Floats, n: Floats) -> tuple[Floats, Mask]:
 
 
 def growth_lower_bound(belief: Floats, invalid: Counts | Floats, rows: Counts | Floats) -> Floats:
-    """Return a lower 90 % confidence bound of the growth of a share of invalid values.
+    """Return a lower 90% confidence bound of the growth of a share of invalid values.
 
     Uses the variances of both shares, with half a count added to the newer one. It is below zero
     if the share may not have grown.

@@ -1,4 +1,4 @@
-"""The 99 % no-drift quantiles of distances, from windows simulated from the reference."""
+"""The 99% no-drift quantiles of distances, from windows simulated from the reference."""
 
 import math
 from functools import lru_cache
@@ -51,12 +51,12 @@ def simulate_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, li
 
 
 def simulate_distances(counts: Counts, *, is_ordered: bool) -> dict[str, list[float]]:
-    """Simulate the 99 % no-drift quantile of each distance of counts, by `CRITICAL_ROWS`.
+    """Simulate the 99% no-drift quantile of each distance of counts, by `CRITICAL_ROWS`.
 
     counts: the reference's `[bins]`, missing values last, see `possible_counts`; is_ordered:
     whether the other bins have an order. Windows are drawn from the reference's posterior: its
     counts plus half a count a bin. Distances in `OF_VALUES` use windows without missing values.
-    Promise: 0.3 to 2 % of windows of 20 to 10,000 rows exceed it, for references of 1,000 rows or
+    Promise: 0.3 to 2% of windows of 20 to 10,000 rows exceed it, for references of 1,000 rows or
         more (`pytest -m '' tests/statistical`).
     Price: 2,000 draws a size, about 60 ms for ten bins; cached by counts.
     """
@@ -69,7 +69,7 @@ def simulate_distances(counts: Counts, *, is_ordered: bool) -> dict[str, list[fl
 
 
 def _draw_points(counts: tuple[int, ...], size: int) -> dict[str, float]:
-    """Simulate the 99 % quantile of every distance for windows of one size."""
+    """Simulate the 99% quantile of every distance for windows of one size."""
     rng = np.random.default_rng([len(counts), size])
     reference = np.array([counts], np.int64)
     belief = reference + PRIOR
@@ -106,7 +106,7 @@ _simulated = lru_cache(maxsize=512)(_draw_points)
 
 
 def simulate_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, list[float]]:
-    """Simulate the 99 % no-drift quantile of the Wasserstein distance, by `CRITICAL_ROWS`.
+    """Simulate the 99% no-drift quantile of the Wasserstein distance, by `CRITICAL_ROWS`.
 
     ordered: the sorted sample of a numeric field. Quantiles of a sample are the field's quantiles
     at random ranks, for every field. The ranks are therefore drawn once for each size and cached.
@@ -146,9 +146,9 @@ def _draw_ranks(size: int, draws: int, rng: "Generator") -> Floats:
 
 
 def _find_point(distances: Floats) -> float:
-    """Return the 99 % quantile, rounded up, so that a distance equal to it does not exceed it.
+    """Return the 99% quantile, rounded up, so that a distance equal to it does not exceed it.
 
-    For a discrete distance, choose the value whose exceedance is closest to 1 %, at most 1.5 %.
+    For a discrete distance, choose the value whose exceedance is closest to 1%, at most 1.5%.
     """
     ordered, draws = np.sort(distances), distances.size
     point = float(ordered[math.ceil(QUANTILE * (draws - 1))])
@@ -163,7 +163,7 @@ def _find_point(distances: Floats) -> float:
 
 
 def simulate_points(entry: CountedEntry, size: int) -> dict[str, float]:
-    """Simulate the 99 % no-drift quantile of each distance of counts for one window size."""
+    """Simulate the 99% no-drift quantile of each distance of counts for one window size."""
     return _draw_points(tuple(possible_counts(entry).tolist()), size)
 
 

@@ -8,7 +8,7 @@ _HALF_LOG_TWO_PI = 0.918938533204672741780
 _SHIFT = 8.0
 
 ONE_IN_A_HUNDRED = 2.3263478740408408
-"""The 99 % quantile of the standard normal distribution."""
+"""The 99% quantile of the standard normal distribution."""
 
 ONE_IN_A_HUNDRED_EITHER_WAY = 2.5758293035489004
 ONE_IN_TEN = 1.2815515655446004

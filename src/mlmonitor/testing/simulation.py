@@ -111,7 +111,7 @@ class Simulated:
         if not self.found_after:
             return head
         middle, late = np.quantile(self.found_after, [0.5, 0.9]).tolist()
-        return f"{head}, after {middle:,.0f} rows (median), {late:,.0f} (90 %)"
+        return f"{head}, after {middle:,.0f} rows (median), {late:,.0f} (90%)"
 
     def describe_false_alerts(self) -> str:
         """Return how many runs alerted before the change, beside the number that `alpha` allows."""

@@ -99,7 +99,7 @@ def _describe_risk_breach(risk: Risk, limits: VerdictLimits) -> LossBreach:
     text = (
         f"{risk.measure} {verb} from {short(risk.reference)} to {short(risk.value)} over the "
         f"newest {amount(risk.count, 'label')}, beyond the tolerance of "
-        f"{100 * limits.tolerance:g} % at any time"
+        f"{100 * limits.tolerance:g}% at any time"
     )
     reason = VerdictReason(
         "risk",

@@ -113,7 +113,7 @@ def _compare_losses(
     text = (
         f"the loss ({measure}) is {short(whole.value)} even if the labels still to arrive "
         f"{assumption.words}, and was {short(trained)} {baseline.source}: beyond the tolerance of "
-        f"{100 * limits.tolerance:g} % ({describe_labels(window.labelled, share)})"
+        f"{100 * limits.tolerance:g}% ({describe_labels(window.labelled, share)})"
     )
     return VerdictReason(
         "risk",

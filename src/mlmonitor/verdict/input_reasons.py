@@ -62,9 +62,7 @@ def defect_reason(alerts: Sequence[Alert]) -> VerdictReason | None:
         return None
     fields = tuple(dict.fromkeys(field for _, field in defects))
     named = [f"{truncate(f, 40)} {_DEFECTS[measure]}" for (_, f), measure in defects.items()]
-    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-    text = f"repair the data: {', '.join(named[:_NAMED])}{more}"
-    return VerdictReason("input", text, fields=fields)
+    return VerdictReason("input", f"repair the data: {_join_first(named)}", fields=fields)
 
 
 def drift_reason(alerts: Sequence[Alert], *, judged_until: float | None) -> VerdictReason | None:
@@ -85,12 +83,22 @@ def drift_reason(alerts: Sequence[Alert], *, judged_until: float | None) -> Verd
     fields = tuple(dict.fromkeys(alert.field for alert in drifted))
     if not fields:
         return None
-    names = ", ".join(truncate(name, 40) for name in fields[:_NAMED])
-    more = f" and {len(fields) - _NAMED} more" if len(fields) > _NAMED else ""
+    names = _join_first([truncate(name, 40) for name in fields])
     began_at = max(alert.started_at for alert in drifted)
     is_judged = judged_until is not None and began_at < judged_until
-    effect = "without harm" if is_judged else "whose harm is unknown"
-    return VerdictReason("drift", f"drift of {names}{more} {effect}", fields=fields)
+    effect = (
+        ", without harm to performance"
+        if is_judged
+        else "; labels do not show yet whether it does harm"
+    )
+    return VerdictReason("drift", f"drift in {names}{effect}", fields=fields)
+
+
+def _join_first(texts: Sequence[str]) -> str:
+    """Join the first texts, and the number of the others."""
+    others = [f"{len(texts) - _NAMED} more"] if len(texts) > _NAMED else []
+    *most, last = [*texts[:_NAMED], *others]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def label_reason(snapshot: ModelSnapshot, min_labels: int) -> VerdictReason:

@@ -61,13 +61,13 @@ def calibration_reason(offset: Miscalibration) -> VerdictReason:
     line = offset.line
     direction = "high" if line.bias > 0 else "low"
     text = (
-        f"predictions are {100 * abs(line.relative_bias):.0f} % too {direction} on average"
+        f"predictions are {100 * abs(line.relative_bias):.0f}% too {direction} on average"
         if abs(line.relative_bias) > _BIAS / 2
         else f"predictions are too {'extreme' if line.slope < 1 else 'moderate'}"
     )
     text += (
         f": {short(line.intercept)} + {short(line.slope)} x prediction would remove "
-        f"{100 * (1 - line.corrected_share**2):.0f} % of the squared error, and their order is "
+        f"{100 * (1 - line.corrected_share**2):.0f}% of the squared error, and their order is "
         f"intact (correlation {line.correlation:.2f}, "
         f"{describe_labels(offset.window.labelled, offset.window.maturity)})"
     )
@@ -88,8 +88,8 @@ def rise_reason(rise: LossRise, tolerance: float) -> VerdictReason:
     verb = "fell" if rise.value < rise.baseline.value else "rose"
     text = (
         f"{rise.baseline.measure} {verb} from {short(rise.baseline.value)} "
-        f"{rise.baseline.source} to {short(rise.value)}, a loss {100 * rise.change:+.0f} % where "
-        f"{100 * tolerance:g} % is tolerated "
+        f"{rise.baseline.source} to {short(rise.value)}, a loss {100 * rise.change:+.0f}% where "
+        f"{100 * tolerance:g}% is tolerated "
         f"({describe_labels(rise.window.labelled, rise.window.maturity)})"
     )
     return _build_loss_reason("risk", text, rise)

@@ -94,6 +94,6 @@ def _write_reason(reason: VerdictReason) -> dict[str, Any]:
 
 
 def describe_labels(count: int, maturity: float | None) -> str:
-    """Name the labels behind a number, such as `1,200 labels, 97 % mature`."""
+    """Name the labels behind a number, such as `1,200 labels, 97% mature`."""
     text = amount(count, "label")
-    return text if maturity is None else f"{text}, {100 * maturity:.0f} % mature"
+    return text if maturity is None else f"{text}, {100 * maturity:.0f}% mature"

@@ -87,7 +87,7 @@ def test_a_terminal_that_is_gone_does_not_stop_the_work() -> None:
 
 
 def test_progress_beyond_the_planned_number_shows_100_percent() -> None:
-    """A file that grew meanwhile is at 100 %."""
+    """A file that grew meanwhile is at 100%."""
     stream, clock = Terminal(), ManualClock(0.0)
     progress = ProgressLine("reading", 10, stream=stream, clock=clock)
     clock.advance(QUIET_SECONDS)

@@ -66,7 +66,7 @@ def test_the_report_of_a_folder_draws_every_hour_of_all_processes(
     assert "600 in this window" in text
     lines = [draw_hour(HOURS - 1, process)["line"] for process in range(PROCESSES)]
     share = 100 * np.mean(np.array(lines) == "travel")
-    assert f"Share of travel: {share:.1f} %, " in Document(text).text
+    assert f"Share of travel: {share:.1f}%, " in Document(text).text
 
 
 def test_a_report_in_python_is_that_of_the_status(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def call(monitor: Monitor, calls: int, *, failing: float = 0.0, seed: int = 0) -
 
 
 def test_a_broken_error_rate_alerts_within_a_thousand_calls() -> None:
-    """0.5 % of calls may fail, 5 % may not."""
+    """0.5% of calls may fail, 5% may not."""
     declared = Declared(Objective("error_rate", maximum=0.01))
     with declared.monitor:
         call(declared.monitor, 2_000, failing=0.005)

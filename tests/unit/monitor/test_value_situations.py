@@ -211,7 +211,7 @@ def test_a_column_that_was_all_missing_is_reported_and_takes_any_value_later(
     assert qualities(monitor, live) == {Quality.VALID: ROWS}
     assert monitor.status().field("c").psi > 1
     reasons = {alert.field: alert.reason for alert in monitor.status().alerts}
-    assert reasons["c"] == "missing: 100.0% before, 0.0% now"
+    assert reasons["c"] == "missing: 100% before, 0% now"
 
 
 @pytest.mark.parametrize("output", ["value", "probabilities"])

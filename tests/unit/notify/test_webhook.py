@@ -47,7 +47,7 @@ def alert(field: str = "age", **changes: Any) -> Alert:
         "state": "firing",
         "rows": 1_000,
         "started_at": NOW - 60,
-        "reason": "above 60: 1 % before, 20 % now",
+        "reason": "above 60: 1% before, 20% now",
     }
     return Alert(**(values | changes))
 

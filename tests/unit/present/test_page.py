@@ -371,7 +371,7 @@ def test_performance_is_shown_beside_training_and_objectives(client: TestClient)
     text = Document(parts_of(client)["performance"]).text
     assert "MAE" in text
     assert "160 at training" in text
-    assert "50 % labelled" in text
+    assert "50% labelled" in text
     assert "By limit" in text
 
 
@@ -537,7 +537,7 @@ def test_cohorts_show_realised_and_estimated_values_on_one_axis() -> None:
     values = [short(value) for measure in (realised, estimated) for value in measure[:3]]
     assert label.split(": ", 1)[1] == (
         "realised {} ({} to {}), estimated {} ({} to {}), ".format(*values)
-        + "100 % labelled, labels still arrive"
+        + "100% labelled, labels still arrive"
     )
     for part in ('class="dot young"', 'class="diamond"', 'class="interval estimated"'):
         assert part in chart, part

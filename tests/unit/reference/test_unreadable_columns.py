@@ -15,9 +15,9 @@ from support.references import fit_reference
 @pytest.mark.parametrize(
     ("values", "answer"),
     [
-        ([1.0] * 51 + ["n/a"] * 49, "column 'amount': 49 % of its values are not numeric"),
-        ([1.0] * 60 + [math.inf] * 40, "column 'amount': 40 % of its values are infinite"),
-        ([True] * 60 + ["maybe"] * 40, "column 'amount': 40 % of its values are not boolean"),
+        ([1.0] * 51 + ["n/a"] * 49, "column 'amount': 49% of its values are not numeric"),
+        ([1.0] * 60 + [math.inf] * 40, "column 'amount': 40% of its values are infinite"),
+        ([True] * 60 + ["maybe"] * 40, "column 'amount': 40% of its values are not boolean"),
     ],
     ids=["texts", "infinite", "no truths"],
 )

@@ -56,7 +56,7 @@ def test_fields_with_other_pasts_have_other_slots() -> None:
 def test_a_small_lasting_change_is_found_after_a_long_clean_past(
     rng: np.random.Generator,
 ) -> None:
-    """Missing values of 5 % that become 6 % after 100,000 clean rows, in most of 40 streams."""
+    """Missing values of 5% that become 6% after 100,000 clean rows, in most of 40 streams."""
     streams, rows = 40, 1_000
     evidence = EProcess(
         np.tile([500, 9_500], (streams, 1)), np.ones((streams, 2), np.bool_), kept=8

@@ -54,7 +54,7 @@ def test_no_rows_are_no_evidence() -> None:
 @pytest.mark.parametrize("rows", [500, 5_000, 50_000])
 @pytest.mark.parametrize("law", HARD_LAWS)
 def test_without_drift_few_streams_ever_exceed_it(law: str, rows: int) -> None:
-    """Looked at 150 times in 100,000 rows: no more than a rate of 2 % explains."""
+    """Looked at 150 times in 100,000 rows: no more than a rate of 2% explains."""
     rng = np.random.default_rng(5)
     streams, shares = 400, HARD_LAWS[law] / HARD_LAWS[law].sum()
     reference = rng.multinomial(rows, shares, streams)

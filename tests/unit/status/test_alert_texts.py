@@ -56,7 +56,7 @@ def test_drift_into_bad_values_says_which(
     rows = columns(rng, 400)
     rows["age"][::2] = [value] * 200
     alert = found(reference, rows)["age", "psi"]
-    assert alert.reason == f"{words}: 0.0% before, 50.0% now"
+    assert alert.reason == f"{words}: 0% before, 50% now"
 
 
 def test_the_shares_of_a_reason_are_those_of_the_kind_that_it_names(
@@ -68,7 +68,7 @@ def test_the_shares_of_a_reason_are_those_of_the_kind_that_it_names(
     reference = fit_reference({"age": ages}, predictions=rng.normal(size=ROWS))
     ages[250:] = [*["forty"] * 500, *[float("inf")] * 750, *[None] * 500]
     reason = found(reference, {"age": ages})["age", "psi"].reason
-    assert reason == "of a wrong type: 0.0% before, 25.0% now"
+    assert reason == "of a wrong type: 0% before, 25% now"
 
 
 def test_bins_are_called_what_people_call_them(

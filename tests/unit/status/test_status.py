@@ -98,7 +98,7 @@ def test_a_healthy_or_ailing_service_is_seen_at_a_glance() -> None:
 
 def test_no_value_of_a_row_is_in_the_repr_of_a_status() -> None:
     """Names of categories, quantiles and extremes are there to be read, but not by accident."""
-    alert = firing(field="line", reason="caravan: 1.0% before, 30.0% now")
+    alert = firing(field="line", reason="caravan: 1% before, 30% now")
     text = repr(replace(WATCHING, alerts=(alert,)))
     assert "'line'" in text
     for secret in ("caravan", "98765", "4963", "4,963"):
@@ -128,7 +128,7 @@ def firing(**changes: Any) -> Alert:
         "state": "firing",
         "rows": 500,
         "started_at": 1_790_000_000.0,
-        "reason": "above 60: 10.0% before, 30.0% now",
+        "reason": "above 60: 10% before, 30% now",
     }
     return Alert(**(facts | changes))
 
@@ -145,7 +145,7 @@ def test_an_alert_says_what_it_was_then_and_what_it_is_now() -> None:
     text = str(replace(WATCHING, alerts=(firing(), firing(measure="new_category"))))
     assert "2 alerts firing; now: the rows since each change\n" in text
     assert "  feature age: psi 0.412 over 500 rows then, 0.031 now; threshold 0.100\n" in text
-    assert "    since 2026-09-21 14:13:20 UTC; above 60: 10.0% before, 30.0% now\n" in text
+    assert "    since 2026-09-21 14:13:20 UTC; above 60: 10% before, 30% now\n" in text
     assert "correct it upstream, or fit a new reference" in text
     assert "no alerts" not in text
 
@@ -234,7 +234,7 @@ def test_a_status_without_accepted_points_says_how_many_were_lost(
 
 @pytest.mark.parametrize(
     ("dropped", "said"),
-    [(1_372, "1,372 rows dropped (10 %)"), (1, "1 row dropped (<0.1 %)")],
+    [(1_372, "1,372 rows dropped (10%)"), (1, "1 row dropped (<0.1%)")],
 )
 def test_dropped_rows_are_reported_at_the_top_with_a_remedy(dropped: int, said: str) -> None:
     """Whoever reads the numbers below must know how many rows they lack."""

@@ -340,8 +340,8 @@ def test_drift_after_the_newest_judged_prediction_is_not_called_harmless() -> No
         "x", Role.FEATURE, ALL, "psi", 0.5, 0.5, 0.1, 9.0, "firing", 500, started_at=10.0, reason=""
     )
     assert "without harm" in str(drift_reason([alert], judged_until=11.0))
-    assert "harm is unknown" in str(drift_reason([alert], judged_until=9.0))
-    assert "harm is unknown" in str(drift_reason([alert], judged_until=None))
+    assert "labels do not show yet" in str(drift_reason([alert], judged_until=9.0))
+    assert "labels do not show yet" in str(drift_reason([alert], judged_until=None))
 
 
 def test_an_action_stands_while_no_label_refutes_it() -> None:

@@ -20,7 +20,7 @@ class GroupSums:
     the squared totals: the cluster-robust variance. The same over rows is exact, from `products`.
     terms: the number of terms of a row, the first of which is 1 if the row counts.
     Promise: linear: merging is addition, and the weights are chosen afterwards. The standard error
-        is at most `sqrt(2 / WIDTH)`, 2.2 %, of the variance.
+        is at most `sqrt(2 / WIDTH)`, 2.2%, of the variance.
     Price: 32 KiB a term.
     Source: Alon, Matias and Szegedy, "The space complexity of approximating the frequency moments",
         1996; Liang and Zeger, "Longitudinal data analysis using generalized linear models", 1986.

@@ -88,7 +88,7 @@ class LossBins(NamedTuple):
 
     @classmethod
     def fit(cls, measure: str, losses: Floats) -> "LossBins":
-        """Return the bins of a measure; if losses are unbounded, up to their 99 % quantile."""
+        """Return the bins of a measure; if losses are unbounded, up to their 99% quantile."""
         losses = losses[np.isfinite(losses)]
         if measure in BOUNDED or not losses.size:
             return cls(measure, 1.0)

@@ -15,7 +15,7 @@ _EMPTY = "\0the empty name\0"
 class Distinct:
     """Count distinct names with a HyperLogLog sketch of Apache DataSketches.
 
-    Promise: within 5 % with 95 % confidence; exact for a handful.
+    Promise: within 5% with 95% confidence; exact for a handful.
     Price: `NBYTES` bytes; 0.3 us a name and 10 us a call. Only names that the reference does not
         list are counted here. The sketch is kept as bytes and deserialised for each use, because
         objects of the C extension that outlive the interpreter are reported on stderr as leaks.

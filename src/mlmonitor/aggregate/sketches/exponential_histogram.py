@@ -12,7 +12,7 @@ class ExponentialSketch:
     """Counts over buckets `(base^i, base^(i + 1)]`, where `base` is `2^(2^-scale)`.
 
     Promise: exact counts in the narrowest `SIZE` buckets that span the observed range, limited by
-        `MAX_SCALE`: 2.2 % wide over one decade, 4.4 % over two, 9.1 % over five. Merging the
+        `MAX_SCALE`: 2.2% wide over one decade, 4.4% over two, 9.1% over five. Merging the
         sketches of parts gives the sketch of the whole. Price: 1.3 kB, constant.
     Source: OpenTelemetry specification, metrics data model, "ExponentialHistogram". Prometheus'
         native histograms have the same form, with scales from -4 to 8.

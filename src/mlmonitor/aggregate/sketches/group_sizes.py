@@ -25,7 +25,7 @@ class GroupSizes:
     is not a sketch of distinct groups. Each group adds or subtracts its rows to one of `WIDTH`
     counters; the expectation of the sum of their squares is the sum of the squared sizes.
     Promise: linear: merging adds counters, and what was seen since an earlier moment is a
-        difference. The standard error is `sqrt(2 / WIDTH)`, 4.4 %, of the sum.
+        difference. The standard error is `sqrt(2 / WIDTH)`, 4.4%, of the sum.
     Price: 8 KiB; 0.1 us a row of numbers, 0.4 us a row of texts.
     Source: Alon, Matias and Szegedy, "The space complexity of approximating the frequency moments",
         1996; one counter a row as in Cormode and Garofalakis, "Sketching streams through the net",

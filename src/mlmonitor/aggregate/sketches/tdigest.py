@@ -23,7 +23,7 @@ class TDigest:
     are never mixed with others.
 
     Promise: after any number of updates and merges, the rank error of a quantile is below
-        `TAIL_ERROR` in the outer 0.1 % and below `MIDDLE_ERROR` elsewhere. Next to a wide gap
+        `TAIL_ERROR` in the outer 0.1% and below `MIDDLE_ERROR` elsewhere. Next to a wide gap
         between values it is below `WORST_ERROR`. Min, max and the share of a value that fills two
         cells are exact. NaN is skipped.
     Price: `17 * cells` bytes a field; 25 us a field for each block or merge, and little more for a

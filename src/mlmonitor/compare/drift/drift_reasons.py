@@ -9,6 +9,7 @@ from mlmonitor.compare.count_table import bin_names
 from mlmonitor.compare.drift.new_names import NewNames
 from mlmonitor.compare.quality.defects import DESCRIPTIONS
 from mlmonitor.formats.reference import CountedEntry
+from mlmonitor.formatting import percent
 from mlmonitor.records import REFUSED, Counts, Floats
 from mlmonitor.stats.distance import Table
 from mlmonitor.stats.evidence.dirichlet import PRIOR
@@ -43,18 +44,16 @@ class DriftReasons:
         if most < len(counts) - 1:
             new = self._find_new_bin(place)
             named = "" if new is None else self._new_names(place)
-            reason = (
-                f"{name}{named * (most == new)}: {before[most]:.1%} before, {now[most]:.1%} now"
-            )
+            reason = f"{name}{named * (most == new)}: {_compare_shares(before[most], now[most])}"
             if not named or most == new or parts[new] < _NAMED_PART * parts.sum():
                 return reason
-            return f"{reason}; new values{named}: {now[new]:.1%} now"
+            return f"{reason}; new values{named}: {percent(now[new])} now"
         shares = self._refused_shares[place]
         mix = shares / max(shares.sum(), np.finfo(float).tiny)
         earlier, current = before[most] * mix, now[most] * _mix_refused(refused, counts[-1], mix)
         kind = int(np.argmax(np.abs(current - earlier)))
         name = DESCRIPTIONS[REFUSED[kind]]
-        return f"{name}: {earlier[kind]:.1%} before, {current[kind]:.1%} now"
+        return f"{name}: {_compare_shares(earlier[kind], current[kind])}"
 
     def _find_new_bin(self, place: int) -> int | None:
         """The bin of new categories; None for a number, or a field whose names are not all kept."""
@@ -62,6 +61,10 @@ class DriftReasons:
         if position < 0 or not self._plan.dictionaries[position].is_closed:
             return None
         return len(self._plan.dictionaries[position].top) + 1
+
+
+def _compare_shares(before: float, now: float) -> str:
+    return f"{percent(before)} before, {percent(now)} now"
 
 
 def _mix_refused(since: Counts, changed: int, mix: Floats) -> Floats:

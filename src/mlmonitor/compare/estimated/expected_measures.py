@@ -30,7 +30,7 @@ def estimate_binary(sums: ExpectedSums, uncertainty: Floats) -> dict[str, Estima
 
     sums: group 1 holds rows predicted as positive. uncertainty: the variance of each bin's
     probability. A measure without rows is left out.
-    Promise: the interval covers the value that labels would give in 95 % of samples, if the
+    Promise: the interval covers the value that labels would give in 95% of samples, if the
         calibration holds (delta method).
     """
     rows, expected, variance = sums.table

@@ -32,7 +32,7 @@ def latency_quantile(measure: str) -> float | None:
 class CallWatch:
     """Whether more calls fail, or are slower than a bound, than an objective allows.
 
-    The p99 is above a bound if more than 1 % of the calls are slower, so both are shares of calls,
+    The p99 is above a bound if more than 1% of the calls are slower, so both are shares of calls,
     and the evidence is that of `RiskProcess` with a known mean. Price: 9 kB.
     """
 

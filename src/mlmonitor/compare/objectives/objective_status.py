@@ -8,7 +8,7 @@ from mlmonitor.records import Objective
 class ObjectiveStatus(NamedTuple):
     """An objective and its measure now.
 
-    value: over the newest rows, NaN before there are any. low, high: a 95 % confidence sequence,
+    value: over the newest rows, NaN before there are any. low, high: a 95% confidence sequence,
     NaN where the value is counted, not estimated. count: rows behind it. log10_e_value: the
     evidence that a bound is broken. is_met: False while its alert fires, None before any row.
     """

@@ -21,7 +21,7 @@ CALIBRATION_BINS = 10
 class CalibrationBin(NamedTuple):
     """Rows whose score lies in `(start, end]`: their mean score, and the share of positives.
 
-    low, high: the 95 % confidence interval of the share of positives.
+    low, high: the 95% confidence interval of the share of positives.
     """
 
     start: float

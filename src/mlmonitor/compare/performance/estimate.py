@@ -10,7 +10,7 @@ NAN = float("nan")
 Basis = Literal["realised", "estimated", "reference"]
 
 TWO_SIDED_95 = 1.959963984540054
-"""The two-sided 5 % critical value of the standard normal distribution."""
+"""The two-sided 5% critical value of the standard normal distribution."""
 
 
 _LOSSES = frozenset({"mae", "rmse", "mape", "wape", "pinball", "log_loss"})
@@ -23,7 +23,7 @@ _SHARES = frozenset(
 
 
 class Estimate(NamedTuple):
-    """The value of a measure with its 95 % confidence interval.
+    """The value of a measure with its 95% confidence interval.
 
     count: the number of labelled predictions. basis: `realised` from labels, `estimated` without
     them, or `reference` for a value measured at training. low, high: NaN if there are too few

@@ -169,8 +169,8 @@ class Performance(MeasuresByName):
     def error_quantile(self, rank: float) -> float:
         """Return a quantile of the absolute errors of all labelled numbers; NaN without any.
 
-        Its error is at most half a bucket of an exponential histogram: 2 % over two decades of
-        errors, 5 % over five.
+        Its error is at most half a bucket of an exponential histogram: 2% over two decades of
+        errors, 5% over five.
 
         Raises:
             LookupError: the task is not regression, or this is a part of the performance.

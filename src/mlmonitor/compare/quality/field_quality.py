@@ -21,6 +21,7 @@ from mlmonitor.compare.quality.defects import DESCRIPTIONS, Defect, defect_count
 from mlmonitor.compare.quality.new_fields import NewFieldDetector
 from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts, ProportionEvaluation
 from mlmonitor.formats.reference import CountedEntry
+from mlmonitor.formatting import percent
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Counts, Floats, Mask, Quality
 from mlmonitor.stats.dependence.design_effects import DesignEffects
@@ -260,7 +261,7 @@ class FieldQuality:
         named = self._new_names(defect.place) if is_new else ""
         before = belief[0] / belief.sum()
         description = f"{DESCRIPTIONS[defect.quality]}{named}"
-        return f"{description}: {before:.2%} of values to be expected, {share:.2%} now"
+        return f"{description}: {percent(before)} of values expected, {percent(share)} now"
 
     def _find_run_evidence(self, stream: int, run: RunEvidence) -> _Evidence:
         rows, is_constant = int(run.rows[stream]), stream < len(self._plan.schema)

@@ -10,6 +10,7 @@ from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.alerts.open_alerts import OpenAlerts
 from mlmonitor.compare.alerts.significance import NAMES, Significance
 from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts, ProportionEvaluation
+from mlmonitor.formatting import percent
 from mlmonitor.records import Counts, Role
 from mlmonitor.stats.evidence.dirichlet import PRIOR
 
@@ -112,5 +113,5 @@ def _build_alert(
         state="firing",
         rows=int(evaluation.rows[place]),
         started_at=now,
-        reason=f"no row of the reference has it, {share:.1%} of rows have it now",
+        reason=f"no row of the reference has it, {percent(share)} of rows have it now",
     )

@@ -12,7 +12,7 @@ class Risk(NamedTuple):
     nothing; for accuracy, recall, precision and Brier score there are none.
 
     value: over the `count` newest labels, at least 500 if there are that many; while the alert
-    fires, over those since the change. low, high: a 95 % confidence sequence for its mean.
+    fires, over those since the change. low, high: a 95% confidence sequence for its mean.
     reference: the measure at training, which `basis` names: the reference's own losses, the
     `training_metrics` that it was given, or the first labels of this process. tolerance: relative
     growth of the loss that is ignored. limit: the measure beyond which it is not. log10_e_value:

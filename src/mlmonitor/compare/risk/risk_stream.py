@@ -106,7 +106,7 @@ class RiskStream:
         return further is not None
 
     def _shows_nothing(self, counts: Counts) -> Mask:
-        """Whether the mean of some losses may be within the limit, by a lower 90 % bound."""
+        """Whether the mean of some losses may be within the limit, by a lower 90% bound."""
         bins, n = self.baseline.bins, max(float(counts.sum()), 1.0)
         mean = float(bins.values @ counts[0]) / n
         variance = max(float(bins.values**2 @ counts[0]) / n - mean * mean, 0.0)

@@ -44,7 +44,7 @@ class LatencyEvidence:
     first: durations that decide the edges between bins and the usual quantiles. held_out: later
     ones, whose counts over these bins are the null of an `EProcess`: as the edges do not depend on
     them, they are exchangeable with all that follow. A quantile has grown beyond its limit if the
-    share of calls above the limit exceeds the quantile's own share, by a 90 % lower bound. Calls
+    share of calls above the limit exceeds the quantile's own share, by a 90% lower bound. Calls
     whose latency depends on that of the calls before them, as in a queue, count as fewer.
     Price: constant memory; a sorted search of each duration in ten edges.
     """

@@ -20,7 +20,7 @@ from mlmonitor.compare.service.latency_evidence import (
     LatencyEvaluation,
     LatencyEvidence,
 )
-from mlmonitor.formatting import duration
+from mlmonitor.formatting import duration, percent
 from mlmonitor.records import Counts, Role
 
 BASELINE_CALLS: Final = 1_000
@@ -160,7 +160,7 @@ class ServiceAlerts:
             standing = next(a for a in self._open if a.measure == MEASURES[place])
             recent = self._recent.part(-min(evidence.rows, RECENT_CALLS), None)
             value = float(recent.has_failed.mean())
-            text = f"{value:.2%} of the calls fail now"
+            text = f"{percent(value)} of the calls fail now"
             if place == 1:
                 value = float(np.quantile(recent.seconds, self._grown_quantile))
                 text = f"p{100 * self._grown_quantile:g} of a call: {duration(value)} now"
@@ -268,8 +268,8 @@ def _find_failure_evidence(
         threshold=stream.threshold(rows),
         log10_e_value=float(evaluation.log10_e[0]),
         rows=int(rows[0]),
-        reason=f"calls that failed: {stream.first_share:.2%} of the first "
-        f"{BASELINE_CALLS:,}, {share:.2%} now",
+        reason=f"calls that failed: {percent(stream.first_share)} of the first "
+        f"{BASELINE_CALLS:,}, {percent(share)} now",
     )
 
 

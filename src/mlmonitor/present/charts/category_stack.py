@@ -1,4 +1,4 @@
-"""The mix of a categorical field over the slices, as areas that fill up to 100 %."""
+"""The mix of a categorical field over the slices, as areas that fill up to 100%."""
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def draw_stack(population: PopulationSnapshot, place: int, slices: Slices) -> Ti
     ]
     own = Slices(parts.starts, slices.end, parts.rows, slices.marks)
     title = _describe(shares[:, has_values], listed)
-    return draw_time_chart(own, (), bands, title=title, has_zero=True, unit=" %")
+    return draw_time_chart(own, (), bands, title=title, has_zero=True, unit="%")
 
 
 def _compute_shares(counts: Floats, names: tuple[str, ...]) -> tuple[Floats, list[str]]:

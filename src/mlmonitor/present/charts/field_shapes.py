@@ -52,7 +52,7 @@ def _build_numeric_shapes(
 ) -> dict[int, FieldShape | None]:
     """Bins of equal width, from quantiles of training and of the window.
 
-    The outer bins hold all that lies beyond the 1 % and 99 % quantiles of both.
+    The outer bins hold all that lies beyond the 1% and 99% quantiles of both.
     """
     if not places:
         return {}

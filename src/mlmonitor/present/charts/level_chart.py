@@ -96,7 +96,7 @@ def _draw_share(population: PopulationSnapshot, place: int, slices: Slices) -> T
         title += f", {percent(level)} at training"
     live = np.where(totals > 0, 100 * counts[:, most] / np.maximum(totals, 1), np.nan)
     lines.append(ChartLine(live, "now", f"share of {category} now"))
-    return draw_time_chart(slices, lines, bands, title=title, has_zero=True, unit=" %")
+    return draw_time_chart(slices, lines, bands, title=title, has_zero=True, unit="%")
 
 
 def _find_trained_shares(population: PopulationSnapshot, place: int, size: int) -> Floats | None:

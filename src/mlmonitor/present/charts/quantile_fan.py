@@ -22,7 +22,7 @@ _MOST_UNKNOWN = 0.02  # share of values in bins that training left empty, so non
 
 
 def draw_fan(population: PopulationSnapshot, place: int, slices: Slices) -> TimeChart | None:
-    """The middle half and 90 % of each slice's values, read off the reference's bins.
+    """The middle half and 90% of each slice's values, read off the reference's bins.
 
     Within a bin, values are assumed to lie as those of training do.
     """
@@ -42,7 +42,7 @@ def draw_fan(population: PopulationSnapshot, place: int, slices: Slices) -> Time
         return _draw_deviations(parts, place, entry, own, title)
     fan = _read_quantiles(counts, trained, np.array(entry.quantiles))
     bands = [
-        ChartBand(fan[0], fan[4], "fan-outer", "90 % of values"),
+        ChartBand(fan[0], fan[4], "fan-outer", "90% of values"),
         ChartBand(fan[1], fan[3], "fan-inner", "middle half"),
     ]
     level = np.full(len(parts), entry.quantiles[50])

@@ -224,7 +224,7 @@ def _draw_invalid(population: PopulationSnapshot, place: int, slices: Slices) ->
     window = population.view.profile.quality[place]
     refused = int(window.sum() - window[QUALITIES.index(Quality.VALID)])
     title = f"Invalid values: {share(refused, max(int(window.sum()), 1))} of the window"
-    return draw_time_chart(slices, [line], title=title, has_zero=True, unit=" %")
+    return draw_time_chart(slices, [line], title=title, has_zero=True, unit="%")
 
 
 def _compare_statistics(status: FieldStatus) -> DataTable:
@@ -257,7 +257,7 @@ def _list_scores(status: FieldStatus) -> DataTable:
     ]
     if status.log10_e_value is not None:
         rows.append(("evidence, log10 e-value", f"{status.log10_e_value:.1f}", "-"))
-    return DataTable(("measure", "now", "99 % by chance below"), tuple(rows))
+    return DataTable(("measure", "now", "99% by chance below"), tuple(rows))
 
 
 def _list_qualities(status: FieldStatus) -> DataTable:

@@ -133,7 +133,7 @@ def chart_cohorts(
     bars = tuple(_build_bar(*pair, axis) for pair in pairs)
     name, is_estimated = caption_measure(measure), any(e is not None for _, _, e in pairs)
     return IntervalChart(
-        title=f"{name} by time of prediction, with 95 % intervals",
+        title=f"{name} by time of prediction, with 95% intervals",
         bars=bars,
         labels=axis.labels,
         yardstick=None if trained is None else place_value(trained, axis),
@@ -164,7 +164,7 @@ def _build_bar(
         for basis, mark in zip(("realised", "estimated"), marks, strict=True)
         if mark is not None
     ]
-    note = f"{100 * labelled:.0f} % labelled"
+    note = f"{100 * labelled:.0f}% labelled"
     arriving = ["labels still arrive"] if is_young else []
     description = f"{name}: {', '.join((*words, note, *arriving))}"
     return IntervalBar(name, marks[0], marks[1], round(labelled * 100), is_young, note, description)
@@ -239,7 +239,7 @@ def _chart_bucket(dimension: str, parts: Mapping[str, Performance]) -> BucketCha
         cells.append((show_name(name), counted(part.count), *map(short, figures)))
     worst = max(pairs, key=lambda pair: abs(pair[1] - pair[2]) / max(abs(pair[2]), 1e-12))
     gap = (worst[1] - worst[2]) / (abs(worst[2]) or 1.0)
-    title = f"By {show_name(dimension)}: farthest off in {show_name(worst[0])} ({100 * gap:+.0f} %)"
+    title = f"By {show_name(dimension)}: farthest off in {show_name(worst[0])} ({100 * gap:+.0f}%)"
     head = ("bucket", "labelled", "mean predicted", "mean actual", "MAE")
     return BucketChart(title, tuple(rows), DataTable(head, tuple(cells)))
 

@@ -84,7 +84,7 @@ def fit_effects(
     If there are some, the change of the score's own effect is among them. Features enter one by
     one, the one with the largest score statistic first, each with an effect per cell that is
     shrunk by ten rows. They are fitted to every second row, and kept if they lower the loss of the
-    others by 0.2 %. These also give the factor and shift that undo an effect of noise.
+    others by 0.2%. These also give the factor and shift that undo an effect of noise.
     Price: two sums a feature and step, over at most 20,000 rows.
     Source: Rao's score test, 1948; stagewise fitting after Friedman, "Greedy function
         approximation", 2001.

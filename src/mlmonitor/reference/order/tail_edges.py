@@ -14,9 +14,9 @@ _RANKS = (0.5, 0.9, 0.995)
 def add_tail_edges(edges: Floats, ordered: Floats, *, tolerance: float) -> Floats:
     """Add an edge in each heavy tail of ascending values.
 
-    A tail is heavy if the 99.5 % quantile is more than six times as far from the median as the 90 %
+    A tail is heavy if the 99.5% quantile is more than six times as far from the median as the 90%
     quantile. An error of units in a few rows of such a field stays in its outermost bin of equal
-    mass, in which it changes little. The new edge leaves 25 rows beyond it, or 0.5 % if they are
+    mass, in which it changes little. The new edge leaves 25 rows beyond it, or 0.5% if they are
     more. Heavy-tailed values that are all positive, or all negative, also have one near zero: there
     values end up that were divided.
     Promise: other values keep their edges.

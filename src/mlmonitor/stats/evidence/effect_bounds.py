@@ -19,7 +19,7 @@ def psi_lower_sequence(reference: Table, current: Table) -> Floats:
     PSI divided by `1/n + 1/m` is approximately a non-central chi-square, whose root is nearly
     normal. The noise of the current rows is bounded at all times at once; that of the reference
     only once, because the reference never changes.
-    Promise: with 90 % probability it never exceeds the true PSI, however often it is computed.
+    Promise: with 90% probability it never exceeds the true PSI, however often it is computed.
     Source: Patnaik, "The non-central chi-square and F distributions", 1949, for the root; Robbins,
         "Statistical methods related to the law of the iterated logarithm", 1970, for the boundary.
     """
@@ -38,9 +38,9 @@ def bin_excess(reference: Table, current: Table, tolerance: float, least: float)
     """Return by how much the share of any bin has changed beyond what is tolerated, `[fields]`.
 
     A PSI of `tolerance` in a bin of `COMMON_SHARE` is a relative change of
-    `sqrt(tolerance / COMMON_SHARE)`, which is 22 % for 0.005. The same relative change is tolerated
+    `sqrt(tolerance / COMMON_SHARE)`, which is 22% for 0.005. The same relative change is tolerated
     of rarer bins, and any change below `least`. Positive if a change is beyond both with
-    confidence: 90 % for all bins and at all times at once; otherwise 0.
+    confidence: 90% for all bins and at all times at once; otherwise 0.
     """
     n, m = reference.sum(axis=1, keepdims=True), current.sum(axis=1, keepdims=True)
     bins = np.maximum(np.count_nonzero(reference + current, axis=1, keepdims=True), 1)

@@ -24,8 +24,8 @@ def log_psi_evidence(
 
     Promise: as counts grow, the probability that it ever exceeds `ln(1 / alpha)` without drift
         tends to at most `alpha`, because the current shares are sufficient for their mean, so the
-        ratio is that of all rows so far and thus a martingale. At `alpha = 0.01`, 0.5 % of 6,000
-        streams of 100,000 rows reach it, and 1.8 % of the worst kind (bins of one in a hundred).
+        ratio is that of all rows so far and thus a martingale. At `alpha = 0.01`, 0.5% of 6,000
+        streams of 100,000 rows reach it, and 1.8% of the worst kind (bins of one in a hundred).
     design_effects: how many rows count as one.
     Source: Robbins, "Statistical methods related to the law of the iterated logarithm", 1970, for
         the normal mixture; Yurdakul and Naranjo, 2020, for the law of PSI.

@@ -15,7 +15,7 @@ HEAVY_TILTS: Final = (-0.2, 0.2)
 TAIL_FACTOR: Final = 2.5
 """By what two more alternatives of such fields multiply the share of their lowest or highest bin.
 
-An error of units in 2 % of the values makes 0.5 % in such a bin 1.3 % (lognormal, sigma 2).
+An error of units in 2% of the values makes 0.5% in such a bin 1.3% (lognormal, sigma 2).
 """
 
 _MOST_TAIL = 0.012  # share of the rows in an outermost bin in a heavy tail

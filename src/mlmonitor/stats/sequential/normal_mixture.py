@@ -25,7 +25,7 @@ def log_evidence(distance: float, error: float, rows: float) -> float:
 
 
 def widen(half_width: float, rows: float, *, error: float = 0.05) -> float:
-    """Return the half width of a confidence sequence, from that of a 95 % interval."""
+    """Return the half width of a confidence sequence, from that of a 95% interval."""
     if rows < 1:
         return np.inf
     spread = rows * _choose_variance()

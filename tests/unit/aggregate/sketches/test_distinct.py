@@ -12,7 +12,7 @@ from mlmonitor.errors import FormatError, MissingExtra
 
 @pytest.mark.parametrize("count", [0, 1, 10, 100, 1_000, 10_000, 100_000])
 def test_estimates_are_near(count: int) -> None:
-    """Within the stated 5 %, however often each name comes, and by however many workers."""
+    """Within the stated 5%, however often each name comes, and by however many workers."""
     one, two = Distinct(), Distinct()
     one.update(f"n{at}" for at in range(count * 2 // 3))
     two.update(f"n{at}" for at in range(count // 3, count))
@@ -22,7 +22,7 @@ def test_estimates_are_near(count: int) -> None:
 
 
 def test_the_stated_error_holds_nineteen_times_in_twenty() -> None:
-    """Of 40 sketches of 5,000 names at most two are off by more than 5 %."""
+    """Of 40 sketches of 5,000 names at most two are off by more than 5%."""
     off = 0
     for seed in range(40):
         sketch = Distinct()

@@ -5,6 +5,7 @@ import numpy as np
 from mlmonitor import Config, Monitor, Reference
 from mlmonitor.compare.alerts.changed_rows import ChangedRows
 from mlmonitor.compare.alerts.row_clock import RowClock
+from mlmonitor.formatting import percent
 
 ROWS = 4_000
 
@@ -49,7 +50,7 @@ def test_a_standing_alert_shows_what_is_happening_and_not_the_mean_of_the_window
     current = {(alert.field, alert.measure): alert for alert in status.alerts}
     missing, drift = current["gaps", "missing"], current["x", "psi"]
     assert 0.2 < missing.current < 0.3
-    assert f"{missing.current:.2%} now" in missing.reason
+    assert f"{percent(missing.current)} now" in missing.reason
     assert drift.current > 0.7
     assert status.field("x").psi < 0.3
     assert "now: the rows since each change" in str(status)

@@ -73,7 +73,7 @@ def test_a_large_shift_exceeds_the_tolerance_as_soon_as_there_is_evidence(
 def test_a_class_of_one_percent_that_halves_or_grows_by_half_matters(
     rng: np.random.Generator, share: float, rows: int
 ) -> None:
-    """Its PSI is below 0.005, but it is 22 % more or less, and beyond 0.1 percentage points."""
+    """Its PSI is below 0.005, but it is 22% more or less, and beyond 0.1 percentage points."""
     reference = rng.multinomial(100_000, [0.99, 0.01, 0], 100)
     current = rng.multinomial(rows, [1 - share, share, 0], 100)
     assert np.mean(bin_excess(reference, current, 0.005, 0.001) > 0) > 0.85
@@ -81,7 +81,7 @@ def test_a_class_of_one_percent_that_halves_or_grows_by_half_matters(
 
 @pytest.mark.parametrize("share", [0.0085, 0.01, 0.0118])
 def test_a_rare_class_that_hardly_moves_does_not(rng: np.random.Generator, share: float) -> None:
-    """Less than 22 %, at any of many looks."""
+    """Less than 22%, at any of many looks."""
     reference = rng.multinomial(100_000, [0.99, 0.01, 0], 100)
     total, is_beyond = np.zeros_like(reference), np.zeros(100, np.bool_)
     for _ in range(200):

@@ -73,7 +73,7 @@ def service(rng: np.random.Generator) -> Service:
 
 
 def test_the_mix_of_the_field_that_moved_explains_the_shift(service: Service) -> None:
-    """Motor from 50 to 80 % at 200 more a piece makes 60; what did not move makes none."""
+    """Motor from 50 to 80% at 200 more a piece makes 60; what did not move makes none."""
     shift = service.explained(service.served(5_000, motor=0.8))
     assert shift.prediction == "prediction"
     assert shift.shift == pytest.approx(60, abs=5)

@@ -92,7 +92,7 @@ def test_a_shift_is_reported_once_with_the_field_and_the_bin_that_moved(stream: 
 
 
 def test_missing_values_are_a_bin_of_their_own(stream: Stream) -> None:
-    """Values missing in 6 % instead of 1 % are found, and the reason says so."""
+    """Values missing in 6% instead of 1% are found, and the reason says so."""
     alerts = [f for _ in range(20) for f in stream.take(stream.rows(250, missing=0.06))]
     assert [f.field for f in alerts] == ["amount"]
     assert "missing" in alerts[0].reason

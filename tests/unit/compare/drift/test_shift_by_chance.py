@@ -10,8 +10,8 @@ from tests.support.references import fit_reference
 from mlmonitor.compare.drift.decomposition import _compute_deviations
 
 LAWS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
-    "99 % zeros": lambda rng, rows: (rng.random(rows) < 0.01) * 1.0,
-    "99 % zeros, the others lognormal": lambda rng, rows: (
+    "99% zeros": lambda rng, rows: (rng.random(rows) < 0.01) * 1.0,
+    "99% zeros, the others lognormal": lambda rng, rows: (
         (rng.random(rows) < 0.01) * rng.lognormal(0, 1, rows)
     ),
     "normal": lambda rng, rows: rng.normal(size=rows),
@@ -24,7 +24,7 @@ LAWS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
 def test_few_windows_shift_by_more_than_chance_explains(
     rng: np.random.Generator, law: str, rows: int
 ) -> None:
-    """At most 3 % of 300 windows, where the normal law let up to 8 % pass."""
+    """At most 3% of 300 windows, where the normal law let up to 8% pass."""
     beyond = 0
     for _ in range(300):
         before, now = LAWS[law](rng, 10_000), LAWS[law](rng, rows)

@@ -105,7 +105,7 @@ def test_rows_repeated_ten_times_have_the_interval_of_one_row_each(
 def test_intervals_over_groups_of_ten_rows_contain_the_true_value(
     plan: OutcomePlan, draw: Any
 ) -> None:
-    """About 95 %, where intervals of independent rows contain it less often."""
+    """About 95%, where intervals of independent rows contain it less often."""
     rng = np.random.default_rng(8)
     groups = np.arange(ROWS) // SIZE
     many = np.arange(300_000) // SIZE

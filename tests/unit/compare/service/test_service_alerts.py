@@ -41,7 +41,7 @@ def latencies(rng: np.random.Generator, count: int, factor: float = 1.0) -> Floa
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_tenfold_error_rate_fires_within_a_thousand_calls(seed: int) -> None:
-    """0.5 % of calls fail, then 5 %: one alert, with both shares in its reason."""
+    """0.5% of calls fail, then 5%: one alert, with both shares in its reason."""
     rng = np.random.default_rng(seed)
     alerts = service()
     usual = np.full(5_000, 0.02)
@@ -81,7 +81,7 @@ def test_a_slow_tail_fires_while_the_median_is_unchanged() -> None:
 
 
 def test_jitter_of_a_few_percent_never_fires() -> None:
-    """Latency that sways by 5 % is real, and found by the evidence, but does not matter."""
+    """Latency that sways by 5% is real, and found by the evidence, but does not matter."""
     rng = np.random.default_rng(2)
     count = 50_000
     sway = 1 + 0.05 * np.sin(np.arange(count) / 500)
@@ -99,7 +99,7 @@ def test_microseconds_never_fire() -> None:
 
 @pytest.mark.slow
 def test_stationary_calls_alert_no_more_often_than_alpha_allows() -> None:
-    """At a share of 4 % for the service, few of 100 streams of 5,000 calls fire at all."""
+    """At a share of 4% for the service, few of 100 streams of 5,000 calls fire at all."""
     generous = SIGNIFICANCE._replace(alpha=1.0, quality_tolerance=0.0, min_rows=0)
     streams, part = 100, 0.04
     fired = 0
@@ -149,7 +149,7 @@ def test_calls_without_a_duration_do_not_count() -> None:
 
 
 def test_failures_that_grow_once_more_update_the_alert() -> None:
-    """From 0.5 to 5 %, then to 40 %: the standing alert changes, and is returned."""
+    """From 0.5 to 5%, then to 40%: the standing alert changes, and is returned."""
     rng = np.random.default_rng(3)
     alerts = service()
     usual = np.full(3_000, 0.02)

@@ -123,9 +123,9 @@ class GroupEffects:
 
 
 def _find_student_quantile(freedom: float) -> float:
-    """Return the two-sided 5 % critical value of Student's distribution, for 1 degree or more.
+    """Return the two-sided 5% critical value of Student's distribution, for 1 degree or more.
 
-    Source: Abramowitz and Stegun, "Handbook of mathematical functions", 26.7.5; within 1 % from
+    Source: Abramowitz and Stegun, "Handbook of mathematical functions", 26.7.5; within 1% from
     four degrees on.
     """
     z, v = TWO_SIDED_95, max(freedom, 1.0)

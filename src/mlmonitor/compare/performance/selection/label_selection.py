@@ -15,7 +15,7 @@ LEAST_ROWS: Final = 200
 """Fewer labelled, or fewer unlabelled predictions, are not judged."""
 
 LEAST_DIFFERENCE: Final = 0.1
-"""The smallest total variation distance that is reported: 10 % of the predictions."""
+"""The smallest total variation distance that is reported: 10% of the predictions."""
 
 _DEVIATIONS: Final = 3.719  # a difference that is none is as large once in 10,000 times
 _BINS: Final = 12
