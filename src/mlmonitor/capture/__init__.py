@@ -1,1 +1,1 @@
-"""One call becomes one record: copied in the host's thread, read in the worker's."""
+"""Each call becomes a record, copied in the host application's thread and read in the worker's."""

@@ -1,7 +1,7 @@
-"""The canonical form of a value: one name and one number in every type.
+"""The canonical form of a value: equal values of different types share one name and one number.
 
-Rows, frames, batches, training data, segments, rules and labels all read values through here, so
-that no two of them can disagree on what a value is.
+Rows, frames, batches, training data, segments, rules and labels all read values through this
+module, so that no two of them can disagree on what a value is.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ _NAMED_BY_TEXT = {
 
 
 def canonical(value: object) -> Canonical:
-    """The canonical form of one value; exceptions raised while it is read pass through."""
+    """Return the canonical form of one value; exceptions that the value itself raises propagate."""
     return _REDUCERS[type(value)](value)
 
 
@@ -75,7 +75,8 @@ def truth_name(value: object) -> str | None:
 def number(value: object) -> float | None:
     """The number of one value: NaN if it is missing, None if it is not a number.
 
-    A boolean is 0 or 1, a duration its seconds; a number beyond the range of floats is infinite.
+    A boolean becomes 0 or 1, a duration its length in seconds, and a number beyond the range of
+    floats infinite.
     """
     reduced = canonical(value)
     if isinstance(reduced, Duration):
@@ -109,9 +110,9 @@ def unix_seconds(value: object) -> float | None:
 def array_parts(
     array: np.ndarray[Any, Any],
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]:
-    """Microseconds of a datetime64 or timedelta64 array, and the remaining nanoseconds if any.
+    """Split a datetime64 or timedelta64 array into microseconds and the remaining nanoseconds.
 
-    Both are meaningless for NaT.
+    The second array is None if no value has nanoseconds. Both arrays are meaningless for NaT.
     """
     kind = array.dtype.kind
     unit, _ = np.datetime_data(array.dtype)
@@ -122,7 +123,7 @@ def array_parts(
 
 
 def _convert_to_seconds(time: Instant | Duration) -> float:
-    """Seconds, bit for bit as `parse_floats` and `parse_datetimes` compute them for arrays."""
+    """Convert to seconds, rounded exactly as `parse_floats` and `parse_datetimes` round arrays."""
     seconds = time.microseconds / 1e6
     return seconds + time.nanoseconds / 1e9 if time.nanoseconds else seconds
 
@@ -149,7 +150,7 @@ def _reduce_scalar(scalar: Any) -> Canonical:
 
 
 def _reduce_number(value: Any) -> Canonical:
-    """Reduce decimals, fractions and all other types registered as real numbers."""
+    """Reduce a decimal, a fraction or any other type that is registered as `numbers.Number`."""
     if isinstance(value, Integral):
         return int(value)
     if isinstance(value, Rational):
@@ -192,7 +193,7 @@ def _reduce_numpy_time(value: Any) -> Instant | Duration | None:
 
 
 def _reduce_pandas_time(value: Any) -> Instant | Duration | None:
-    """Reduce a timestamp or timedelta, whose nanoseconds Python's own types lack."""
+    """Reduce a pandas Timestamp or Timedelta without losing its nanoseconds."""
     return _reduce_numpy_time(value.asm8)
 
 
@@ -257,6 +258,6 @@ def _find_package(kind: type) -> str:
 
 
 def _find_origin(kind: type) -> tuple[str, str]:
-    """The package of a class, because pandas moves its classes between private modules."""
+    """Return the module and name of a class; for pandas only the package, as its modules change."""
     package = _find_package(kind)
     return package if package == "pandas" else kind.__module__, kind.__name__

@@ -13,9 +13,9 @@ from mlmonitor.capture.outputs import Outputs
 class Shape(NamedTuple):
     """Properties shared by all calls of one watched function, fixed at decoration.
 
-    names: the names of positions, for rows without names.
+    names: the field names of rows whose values are identified by position.
     outputs: how results are read.
-    identity: the column that holds the prediction's id, if any; it is then not a feature.
+    identity: the column that holds the prediction's id, if any; this column is not a feature.
     """
 
     names: tuple[str, ...]
@@ -30,9 +30,9 @@ Ids = str | tuple[str, str]
 Call = list[Any]
 """The id of one call's prediction: an empty list until the id is read, then `[id]`.
 
-An event log names calls without an id: `[id, UNREAD]` until the host reads that id, if ever.
+An event log assigns an id to a call without one: `[id, UNREAD]` until the host reads the id.
 
-id: one for the call, or a sequence with one per row.
+id: a single id for the call, or a sequence with one id per row.
 
 A bare list because the host creates one per call, and no other mutable object is cheaper.
 """
@@ -41,25 +41,25 @@ A bare list because the host creates one per call, and no other mutable object i
 class TimedCall(list[Any]):
     """A `Call` of a batch whose prediction times were given.
 
-    times: seconds since 1970, one for all rows or one each; NaN where a time cannot be read.
+    times: seconds since 1970, one for all rows or one per row; NaN where a time cannot be read.
     """
 
     times: NDArray[np.float64]
 
 
 def name(call: Call, identity: str | Sequence[str | None]) -> None:
-    """Give a call its id; if two threads do so at once, the first id is kept for both."""
+    """Set the id of a call; if two threads do so at once, the first id wins."""
     call.extend((identity,)[len(call) :])  # atomic: no thread sees it half done
 
 
 UNREAD: Final = object()
-"""Follows an id that the worker gave to a call, until the host has read it."""
+"""Marks an id that the worker assigned to a call and that the host has not read yet."""
 
 
 def name_unread(call: Call, identity: str) -> str:
-    """Give a call without an id this one, which the host has not read; return the call's id.
+    """Assign an id in the worker to a call that has none, marked as `UNREAD`; return the call's id.
 
-    An id that the host gives it at the same time stays its first one.
+    If the host assigns an id at the same time, the first one counts.
     """
     if not call:
         call.extend((identity, UNREAD))
@@ -69,7 +69,7 @@ def name_unread(call: Call, identity: str) -> str:
 Entry = tuple[Shape, PayloadForm, int, Any, Any, int | None, str | None, Call]
 """(shape, form, rows, payload, prediction, duration in ns, error type or None, call).
 
-A bare tuple because the host builds one per call, and nothing in Python is cheaper. Its places:
+A bare tuple because the host builds one per call, and nothing in Python is cheaper. Its positions:
 """
 
 SHAPE: Final = 0

@@ -7,7 +7,7 @@ import numpy as np
 
 
 class PayloadForm(Enum):
-    """How a payload is laid out."""
+    """The layout of a payload."""
 
     MAPPING = auto()  # one row: name -> value
     MAPPINGS = auto()  # rows of name -> value; None for an unreadable row

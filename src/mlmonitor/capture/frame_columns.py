@@ -1,7 +1,7 @@
 """Columns of pandas, polars and pyarrow as arrays, codes or lists, with every value unchanged.
 
-Integers stay exact beside missing values; datetimes keep their unit and are in UTC. No library is
-imported.
+Integers stay exact even if the column has missing values; datetimes keep their unit and are in UTC.
+None of these libraries is imported.
 """
 
 import sys
@@ -17,20 +17,20 @@ _FLOATS = ("float", "double", "halffloat")
 _ARROW_TIMES = ("timestamp", "date", "duration")
 _ARROW_TEXTS = ("string", "large_string")
 _POLARS_TIMES = ("Datetime", "Date", "Duration")
-_MOST_SHARED = 10_000  # categories that no row may have, which are listed all the same
+_MOST_SHARED = 10_000  # unused categories up to which a shared dictionary is still read
 
 
 def column_values(column: Any) -> Values:
     """The values of a column or array: an array if numpy has their type, else a list.
 
-    Price: an array may be a view of the column's memory; `copy_column` is not.
+    Price: no copy if possible, so the array may share memory with the column.
     """
     values = read_column(column)
     return values.to_list() if isinstance(values, CodedValues) else values
 
 
 def read_column(column: Any) -> Values:
-    """Like `column_values`, but categories, and texts where that is cheaper, as `CodedValues`."""
+    """Like `column_values`, but return categories, and texts where cheaper, as `CodedValues`."""
     if isinstance(column, np.ndarray):
         return unmask(column)
     package = type(column).__module__.partition(".")[0]
@@ -68,7 +68,7 @@ def _read_pandas(column: Any) -> Values:
         return _read_arrow(array.__arrow_array__())
     if hasattr(dtype, "tz"):
         return np.asarray(array.to_numpy(dtype=f"M8[{dtype.unit}]"))
-    if getattr(dtype, "storage", None) == "pyarrow":  # texts
+    if getattr(dtype, "storage", None) == "pyarrow":  # a column of texts
         return _read_arrow(array.__arrow_array__())
     plain: Any = getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", None))
     is_number = isinstance(plain, np.dtype) and dtype.kind in "fiub"
@@ -76,7 +76,7 @@ def _read_pandas(column: Any) -> Values:
 
 
 def _list_distinct(values: Any) -> list[object]:
-    """The values of an index or array of distinct ones, which is not factorised once more."""
+    """List an index or array whose values are distinct and so need no encoding as codes."""
     if hasattr(values, "to_pylist"):
         is_text = str(values.type) in _ARROW_TEXTS
         return list(values.to_pylist() if is_text else plain_values(column_values(values)))
@@ -102,7 +102,7 @@ def _code_booleans(values: Any, is_missing: Any) -> CodedValues:
 
 
 def _convert_exactly(values: Any) -> np.ndarray[Any, Any] | None:
-    """Integers with gaps as floats; None if one is too large for that."""
+    """Convert integers with missing values to floats; None if one is too large to stay exact."""
     floats = np.asarray(values, np.float64)
     is_exact = np.fmax.reduce(np.abs(floats), initial=0.0) < EXACT_INTEGERS
     return floats if is_exact else None
@@ -113,7 +113,7 @@ def _read_polars(column: Any) -> Values:
     lower = dtype.lower()
     if dtype.startswith(("Categorical", "Enum", "String")):
         return _read_polars_coded(column)
-    is_integer = lower.startswith(_INTEGERS) and not lower.endswith("128")  # numpy has no such
+    is_integer = lower.startswith(_INTEGERS) and not lower.endswith("128")  # not in numpy
     is_exact = (is_integer or dtype == "Boolean") and not column.null_count()
     if is_exact or lower.startswith("float") or dtype.startswith(_POLARS_TIMES):
         return np.asarray(column.to_numpy())
@@ -125,9 +125,10 @@ def _read_polars(column: Any) -> Values:
 
 
 def _read_polars_coded(column: Any) -> Values:
-    """Categories and texts by codes: read by pyarrow if the host uses it.
+    """Read categories and texts as codes if the host has imported pyarrow, else as a list.
 
-    All columns of a process may share their codes, and then have all categories of the process.
+    Columns may share one dictionary of all categories in the process. A column that uses only a
+    small part of such a dictionary is also read as a list.
     """
     if "pyarrow" not in sys.modules:
         return list(column.to_list())
@@ -153,18 +154,18 @@ def _read_arrow(column: Any) -> Values:
             is_missing,
         )
     floats = _convert_exactly(column.to_numpy(zero_copy_only=False)) if is_integer else None
-    return list(column.to_pylist()) if floats is None else floats  # others would lose nulls
+    return list(column.to_pylist()) if floats is None else floats  # others would lose their nulls
 
 
 def _read_arrow_texts(column: Any) -> Values:
     try:
         return _read_dictionary(column.dictionary_encode())
-    except NotImplementedError:  # of a type without a kernel for it
+    except NotImplementedError:  # pyarrow cannot encode this type
         return list(column.to_pylist())
 
 
 def _read_dictionary(column: Any) -> Values:
-    """Read the codes; each chunk of a column has a dictionary of its own."""
+    """Read a dictionary column as codes; each of its chunks has its own dictionary."""
     chunks = column.chunks if hasattr(column, "chunks") else [column]
     if len(chunks) == 1:
         return CodedValues(_list_distinct(chunks[0].dictionary), _read_codes(chunks[0].indices))
@@ -178,7 +179,7 @@ def _read_dictionary(column: Any) -> Values:
 
 
 def _read_codes(indices: Any) -> np.ndarray[Any, Any]:
-    """The indices as they are, or -1 where one is missing."""
+    """Convert indices to an array, with -1 where one is missing."""
     if indices.null_count:
         indices = indices.cast("int64").fill_null(-1)
     return np.asarray(indices.to_numpy(zero_copy_only=False))

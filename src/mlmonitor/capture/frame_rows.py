@@ -1,7 +1,8 @@
-"""One-row frames of pandas, the commonest input of a scikit-learn service, as rows of an array.
+"""One-row pandas frames, the usual input of a scikit-learn service, copied as rows of an array.
 
-A frame of one row costs as much to copy, join and read as one of hundreds. Its values in one array
-cost a tenth, and frames with the same columns are rows of one table. pandas is not imported.
+Copying, joining and reading a frame costs as much for one row as for hundreds. Its values in one
+array cost a tenth of that, and frames with the same columns become rows of one table. pandas is not
+imported.
 """
 
 from dataclasses import dataclass
@@ -11,14 +12,14 @@ import numpy as np
 
 from mlmonitor.capture.values import EXACT_INTEGERS
 
-_FLOAT_BYTES = 8  # of the widest floats whose values can be read at once
+_FLOAT_BYTES = 8  # a frame of wider floats is not copied as an array
 
 
 def copy_frame_row(frame: Any) -> np.ndarray[Any, Any] | None:
-    """The values of a frame of one row, `[1, columns]`; None if that would change one.
+    """Copy the values of a one-row frame, `[1, columns]`; None if a value might change.
 
-    Columns of several types of numbers become floats, others Python objects: names and numbers are
-    the same.
+    Numeric columns of different types become floats, any other mixture Python objects; neither
+    changes the names and numbers that are read from the values.
     Price: 3 us for columns of one type, 30 us for others.
     """
     values: np.ndarray[Any, Any] = frame.to_numpy(copy=True)
@@ -34,7 +35,7 @@ def copy_frame_row(frame: Any) -> np.ndarray[Any, Any] | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameLayout:
-    """What frames must share to be rows of one table: the labels of their columns, and a type."""
+    """The column labels and the dtype that frames must share to be rows of one table."""
 
     columns: Any
     dtype: np.dtype[Any]
@@ -47,13 +48,13 @@ class FrameLayout:
         )
 
     def __hash__(self) -> int:
-        return hash(self.dtype)  # labels may have none
+        return hash(self.dtype)  # labels may not be hashable
 
 
 def _have_same_labels(columns: Any, others: Any) -> bool:
-    """Whether two indexes have equal texts; a label of another type is never compared.
+    """Whether two indexes hold equal texts; labels of other types are never compared.
 
-    Price: 2 us for the texts of pandas 3, else a list of both.
+    Price: 2 us for the text index of pandas 3, otherwise a conversion of both to lists.
     """
     if columns is others:
         return True
@@ -69,6 +70,6 @@ def _have_same_labels(columns: Any, others: Any) -> bool:
 
 
 def column_names(columns: Any) -> list[str] | None:
-    """The labels as texts; None if two columns have one name."""
+    """Return the labels as texts; None if two columns share a name."""
     names = [str(label) for label in columns.tolist()]
     return names if len(set(names)) == len(names) else None

@@ -34,10 +34,12 @@ def find_twice(columns: Iterable[object]) -> str | None:
 
 
 def get_only_column(what: str, frame: Any) -> Any:
-    """Return the column of a frame that has no other.
+    """Return the only column of a frame.
+
+    what: the name of the argument, for messages.
 
     Raises:
-        SchemaError: it has several, or none, or is not in memory.
+        SchemaError: the frame has several columns or none, or is not in memory.
     """
     check_collected(what, frame)
     native = frame.to_native() if package_of(type(frame)) == "narwhals" else frame
@@ -61,10 +63,10 @@ def check_collected(what: str, value: object) -> None:
 
 
 def frame_owner(kind: type) -> Callable[[Any], Any]:
-    """Return a function that copies a frame of this type, including its memory.
+    """Return a function that makes a deep copy of a frame of this type.
 
-    Polars and pyarrow may share memory with the array that a frame was built from, and so do their
-    own copies. Gathering all rows makes a real copy.
+    A polars or pyarrow frame may share memory with the array it was built from, and the library's
+    own copies share it too. Gathering all rows makes a real copy.
     """
     match package_of(kind):
         case "narwhals":
@@ -83,7 +85,7 @@ def _own_native(frame: Any) -> Any:
 
 
 def _own_arrow(frame: Any) -> Any:
-    """Gather all rows; types without a kernel for it, such as string views, are built again."""
+    """Gather all rows; rebuild columns that pyarrow cannot gather, such as string views."""
     pyarrow: Any = sys.modules["pyarrow"]
     table = pyarrow.table(frame)
     places = np.arange(len(table))
@@ -102,11 +104,10 @@ def _own_arrow_column(pyarrow: Any, column: Any, places: np.ndarray[Any, Any]) -
 
 
 def likeness(frame: Any) -> object:
-    """A key that is equal for frames that can be joined with every value unchanged.
+    """Return a key that is equal for frames that can be joined without changing a value.
 
-    A frame of many rows, or of a library that is not handled here, has a key of its own. Labels
-    are compared by type and text: `1` and `True` are two columns, and a label's own `__eq__` is
-    never called.
+    A frame of many rows, or of a library not handled here, gets a unique key. Labels are compared
+    by type and text: `1` and `True` are two columns, and a label's own `__eq__` is never called.
     """
     try:
         if len(frame) <= JOINED_ROWS:
@@ -137,7 +138,7 @@ def join_frames(frames: Sequence[Any]) -> Any:
 
 
 def series_row(series: Any) -> dict[Any, Any] | tuple[Any, ...]:
-    """One row of a frame: values by name, or by position if its index is a range."""
+    """Convert a Series to one row: values by name, or by position if its index is a range."""
     index = getattr(series, "index", None)
     if index is None or type(index).__name__ == "RangeIndex":
         return tuple(series.to_list())

@@ -1,4 +1,4 @@
-"""Our own errors are counted here, logged ever more rarely, and never raised into the host."""
+"""Errors inside this package: counted, logged ever more rarely, never raised into the host."""
 
 import logging
 import os
@@ -15,11 +15,11 @@ _HOME = f"{Path(__file__).parents[1]}{os.sep}"
 
 
 class Guard:
-    """Suppresses our exceptions; logs the 1st, 2nd, 4th, 8th ... of them.
+    """Suppresses exceptions inside this package; logs the 1st, 2nd, 4th, 8th ... of them.
 
-    The log names the type of an error and the innermost of our lines in its traceback. Messages are
-    left out because they may quote a value, except those of a `MonitorError`, which never do.
-    `KeyboardInterrupt` and its kind belong to the host and pass through.
+    The log names the type of an error and this package's innermost line in its traceback. Messages
+    are left out because they may quote a value, except those of a `MonitorError`, which never do.
+    `KeyboardInterrupt` and similar exceptions are meant for the host and propagate.
     """
 
     __slots__ = ("_lock", "internal_errors", "last")
@@ -31,11 +31,11 @@ class Guard:
         """Reset the counts and the lock, as a forked child must."""
         self.internal_errors: int = 0
         self.last: str | None = None  # the last error, as logged
-        # Errors are rare enough for a lock; a finalizer may raise one while this thread holds it.
+        # Reentrant, because a finalizer may report an error while this thread holds the lock.
         self._lock = RLock()
 
     def hold(self, error: Exception) -> None:
-        """Count `error`, and log it if its number is a power of two."""
+        """Count `error`, and log it if the count is a power of two."""
         what = describe_error(error)
         with self._lock:
             self.internal_errors += 1
@@ -77,9 +77,9 @@ def describe_error(error: Exception) -> str:
 
 
 def _find_origin(error: Exception) -> str:
-    """The innermost of our lines in the traceback, or else the line that raised `error`.
+    """Return this package's innermost line in the traceback, or else the line that raised.
 
-    Empty for an error that was counted without being raised.
+    The result is empty for an error that was counted without being raised.
     """
     where, trace, is_ours = "", error.__traceback__, False
     while trace is not None:

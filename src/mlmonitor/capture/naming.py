@@ -39,9 +39,9 @@ def _name_integer(value: int) -> str:
 
 
 def _name_float(value: float) -> str:
-    """The shortest text of the number, in the precision of its type.
+    """Return the shortest text of the number, in float32 precision if it is a float32 value.
 
-    So 0.1 has the same name as float32 and as float64.
+    So 0.1 has one name, whether it is stored as float32 or as float64.
     """
     if value.is_integer():
         return _name_integer(int(value))
@@ -64,7 +64,7 @@ def _name_instant(instant: Instant) -> str:
 
 
 def _name_duration(duration: Duration) -> str:
-    """The text of a timedelta in Python: `1 day, 2:00:00`."""
+    """Return the text that Python gives to a timedelta: `1 day, 2:00:00`."""
     microseconds, nanoseconds = duration
     try:
         length = timedelta(microseconds=microseconds)

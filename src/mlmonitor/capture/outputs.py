@@ -14,7 +14,7 @@ ACTUAL = "actual"
 
 OutputKind = Literal["value", "probabilities"]
 NO_NAMES: tuple[str, ...] = ()
-"""The default: a comparison by `is` works for arrays as well and costs least."""
+"""The default of `names`. Comparing with it by `is` also works for arrays, and is cheapest."""
 
 Select = str | int | Callable[[Any], object]
 
@@ -46,7 +46,7 @@ class Outputs:
     def named(cls, kind: OutputKind, names: Iterable[object], select: Select | None = None) -> Self:
         """Build the outputs that a user declares.
 
-        names: a sequence or an array, such as `model.classes_`, or one of these per output.
+        names: a sequence or an array of names, such as `model.classes_`, or a list of them.
 
         Raises:
             ConfigError: `kind` is unknown, or the names are a single text or contain a duplicate.
@@ -63,10 +63,13 @@ def _is_several(names: object) -> bool:
 
 
 def output_names(kind: OutputKind, names: object) -> tuple[str, ...]:
-    """Convert names to text: names of classes like labels, others like the columns of a frame.
+    """Convert names to text; the name of a class equals the name of its label.
 
-    The class 1 gets the name of the label 1.0, for example, and the class True that of the label
-    True.
+    The class 1 has the same name as the label 1.0, for example. Names that are not those of classes
+    are converted by `str`.
+
+    Raises:
+        ConfigError: `names` is a single value.
     """
     if not isinstance(names, Iterable) or isinstance(names, str | bytes):
         raise ConfigError(f"names: expected a sequence of names, got one {type(names).__name__}")
@@ -76,7 +79,7 @@ def output_names(kind: OutputKind, names: object) -> tuple[str, ...]:
 
 
 def is_output_list(prediction: Any, rows: int) -> bool:
-    """Whether a result is a list of arrays, one per output, with `rows` rows each."""
+    """Whether a result is a list of two-dimensional arrays, one per output, of `rows` rows each."""
     return (
         isinstance(prediction, list)
         and len(prediction) > 0

@@ -10,7 +10,7 @@ from mlmonitor.capture.canonical import is_missing
 def id_text(identity: object) -> str | None:
     """The text of a caller's id, the same for a prediction and its label; None if it is not an id.
 
-    A whole float is read as an integer, because a column of floats may have converted it. Missing
+    A float with an integer value counts as that integer: a column may have converted it. Missing
     and empty values are not ids.
     """
     if is_missing(identity):
@@ -23,7 +23,7 @@ def id_text(identity: object) -> str | None:
 
 
 def id_or_none(identity: object) -> str | None:
-    """`id_text`, or None if the value raises, so that the other ids of a batch are kept."""
+    """Like `id_text`, but None if the value raises, so that the other ids of a batch are kept."""
     try:
         return id_text(identity)
     except Exception:  # noqa: BLE001 - the host's object may raise anything
@@ -53,7 +53,7 @@ def made_at_ms(identity: str) -> int | None:
 
 def read_made_at_ms(identity: str) -> int:
     """Return the creation time in an id, in milliseconds since 1970; -1 if it has none."""
-    if len(identity) < 32:  # a UUID has as many digits
+    if len(identity) < 32:  # a UUID has 32 digits
         return -1
     if len(identity) == 36 and identity[14] == "7" and identity[8] == "-":
         try:

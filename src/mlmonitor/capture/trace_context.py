@@ -26,13 +26,13 @@ _Entry = tuple[Shape, PayloadForm, int, Any, Any, int | None, str | None, list[A
 
 
 class Traced(_Entry):
-    """An entry that was put while a span was recording; a tuple like any other entry."""
+    """An entry with the ids of the span that was recording; a tuple like any other entry."""
 
     origin: Origin
 
 
 def attach_origin(entry: Entry, span_source: SpanSource) -> Entry:
-    """Return the entry, with its origin if a span is recording."""
+    """Return the entry, with the ids of its trace and span if one is recording."""
     origin = span_source()
     if origin is None:
         return entry
@@ -42,7 +42,7 @@ def attach_origin(entry: Entry, span_source: SpanSource) -> Entry:
 
 
 def host_span_source() -> SpanSource | None:
-    """A function that returns the current span; None while this process records no spans.
+    """Return a function that returns the current span; None while this process records no spans.
 
     Many libraries import the OpenTelemetry API, which records nothing without the SDK or a
     provider.

@@ -8,11 +8,11 @@ import numpy as np
 Values = Sequence[object] | np.ndarray[Any, Any]
 
 EXACT_INTEGERS: Final = 2.0**53
-"""Integers below it are floats without loss; names and numbers are equal in both types."""
+"""Smaller integers convert to floats without loss; names and numbers are equal in both types."""
 
 
 class Unreadable(tuple[()]):
-    """Stands for a value, row or column that cannot be read: its values have a wrong type."""
+    """Stands for a value, row or column that cannot be read: it counts as of a wrong type."""
 
     __slots__ = ()
 
@@ -21,7 +21,7 @@ UNREADABLE = Unreadable()
 
 
 class Instant(NamedTuple):
-    """A point in time since 1970, UTC; a datetime without a zone counts as UTC."""
+    """A point in time, measured from 1970 in UTC; a datetime without a zone counts as UTC."""
 
     microseconds: int
     nanoseconds: int  # 0 to 999, on top of the microseconds
@@ -35,18 +35,18 @@ class Duration(NamedTuple):
 
 
 class CodedValues(Sequence[object]):
-    """A column by the codes of its distinct values, as categorical and dictionary columns are kept.
+    """A column stored as its distinct values and a code per row, like a categorical column.
 
     Reading it as a sequence decodes it; a reader that looks at each distinct value once is faster.
 
-    categories: the distinct values, some of which no row may have. codes: the place of each row's
-    value among them, or -1 for a missing value.
+    categories: the distinct values, possibly some without a row. codes: the index of each row's
+    value in `categories`, or -1 for a missing value.
     """
 
     __slots__ = ("categories", "codes")
 
     def __init__(self, categories: list[object], codes: np.ndarray[Any, Any]) -> None:
-        if len(categories) > len(codes):  # leave out what no row has: a slice may be short
+        if len(categories) > len(codes):  # drop categories without a row: a slice may be short
             used, places = np.unique(codes, return_inverse=True)
             has_gaps = bool(used.size and used[0] < 0)
             categories = [categories[code] for code in used[int(has_gaps) :].tolist()]
@@ -79,13 +79,13 @@ class CodedValues(Sequence[object]):
         return listed
 
     def row_counts(self) -> np.ndarray[Any, Any]:
-        """The number of rows without a value, then of those with each distinct one."""
+        """Count the rows without a value, then the rows of each category."""
         places = self.codes.astype(np.intp)
         places += 1
         return np.bincount(places, minlength=len(self.categories) + 1)
 
     def select_rows(self, rows: np.ndarray[Any, Any]) -> "CodedValues":
-        """These rows, in this order."""
+        """Return a column of these rows, in this order."""
         return CodedValues(self.categories, self.codes[rows])
 
     def copy(self) -> "CodedValues":
@@ -112,7 +112,7 @@ def unmask(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def plain_values(values: Values) -> Sequence[object]:
-    """A column as a sequence of values with unchanged names and numbers.
+    """Convert a column to a sequence of values; their names and numbers are unchanged.
 
     An array becomes a list of Python's own values; datetimes and durations stay numpy's, because
     Python's have a coarser resolution.

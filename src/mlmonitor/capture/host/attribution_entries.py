@@ -15,10 +15,10 @@ class AttributionEntry(NamedTuple):
 
 
 def copy_attributions(given: Any, rows: int, names: Sequence[str]) -> AttributionEntry:
-    """Copy attributions; a mapping of one row is copied as it is, and read by the worker.
+    """Copy attributions; the dict of a single row is copied unchanged and read by the worker.
 
     Raises:
-        SchemaError: they have another form, or not one value for each row.
+        SchemaError: the form is not supported, or there is not one value for each row.
     """
     if rows == 1 and type(given) is dict:
         return AttributionEntry(1, given.copy())

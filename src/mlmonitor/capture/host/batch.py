@@ -1,4 +1,4 @@
-"""Turn a batch that was scored elsewhere into one entry, like any call."""
+"""Turn a batch that was scored elsewhere into an entry like that of a watched call."""
 
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any
@@ -31,8 +31,8 @@ def build_batch_entry(
 ) -> Entry:
     """Copy the batch. An unreadable part is counted as an internal error; its rows are kept.
 
-    If nothing can be read from `features`, the predictions decide the number of rows. Predictions
-    whose number differs from that of the rows are recorded as missing.
+    If nothing can be read from `features`, there are as many rows as predictions. If the number of
+    predictions differs from the number of rows, predictions are recorded as missing.
     """
     features, predictions, ids, times = batch
     copied: Copied = PayloadForm.UNREADABLE, 0, 0
@@ -62,10 +62,10 @@ def build_batch_entry(
 
 
 def _set_times(call: Call, times: Any, rows: int) -> None:
-    """Give the call its times of prediction.
+    """Set the prediction times of the call.
 
     Raises:
-        SchemaError: there are several, but not one for each row; the rows then count as made now.
+        SchemaError: there are several times but not one per row; the time is then set to unknown.
     """
     if isinstance(call, TimedCall) and times is not None:
         call.times = times if times.size in (1, rows) else np.full(1, np.nan)
@@ -76,7 +76,7 @@ def _set_times(call: Call, times: Any, rows: int) -> None:
 
 
 def _set_ids(call: Call, ids: Any, rows: int) -> None:
-    """Give the call the ids of its rows, if there are any."""
+    """Set the ids of the call's rows, if any are given."""
     if ids is not None:
         name(call, _read_ids(ids, rows))
 
@@ -110,12 +110,12 @@ def _copy_features(features: Any, predictions: Any, copiers: Copiers) -> Copied:
 
 
 def _check_dimensions(features: Any, predictions: Any, names: Sequence[str]) -> None:
-    """Check that values of one dimension are a row, and not a column or the predictions.
+    """Check that one-dimensional features are one row, not a column or the predictions.
 
-    They are a row if there are as many as names, or too few to decide without names.
+    They pass if there are as many values as names, or if there are few values and no names.
 
     Raises:
-        SchemaError: there is a prediction for each of them.
+        SchemaError: they do not pass, and there is one prediction for each value.
     """
     if not isinstance(features, list | tuple | np.ndarray) or not _are_values(features):
         return
@@ -142,10 +142,10 @@ def _has_as_many(predictions: Any, rows: int) -> bool:
 
 
 def _matches_rows(prediction: Any, rows: int) -> bool:
-    """Whether there is one prediction per row; a single row accepts any prediction.
+    """Return True if there is one prediction per row; a single row accepts any prediction.
 
     Raises:
-        SchemaError: the numbers differ.
+        SchemaError: the number of predictions is not that of the rows.
     """
     if rows <= 1 or prediction is None or getattr(prediction, "size", None) == rows:
         return True

@@ -13,7 +13,7 @@ from mlmonitor.records import Floats
 class RecordedBatch(NamedTuple):
     """The arguments of one call of `record`, before they are copied.
 
-    times: when the rows were predicted, in seconds since 1970, one for all or one each.
+    times: when the rows were predicted, in seconds since 1970, one for all or one per row.
     """
 
     features: Any
@@ -26,7 +26,7 @@ def slice_batch(batch: RecordedBatch, rows_per_slice: int) -> Iterator[RecordedB
     """Yield the batch in order, at most `rows_per_slice` rows at a time.
 
     Arrays and frames are sliced without copying. A batch stays whole if it is small, or if one of
-    its parts cannot be sliced by row: it lacks one entry per row, or its type has no slices.
+    its parts does not have one entry per row or has a type that cannot be sliced.
     Price: one slice of each column; no value is read.
     """
     rows = _count_rows(batch.features)
@@ -63,7 +63,7 @@ def _fits(batch: RecordedBatch, rows: int) -> bool:
 
 
 def _has_rows(predictions: Any, rows: int) -> bool:
-    """Whether there is one prediction per row, in one container or in one per output."""
+    """Whether there is one prediction per row, in a single container or in that of each output."""
     if isinstance(predictions, Mapping):
         return all(_measure_length(column) == rows for column in predictions.values())
     if _is_outputs(predictions, rows):

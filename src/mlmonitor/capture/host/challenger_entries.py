@@ -1,4 +1,4 @@
-"""Predictions of a challenger, on their way to the worker."""
+"""Predictions of a challenger model, copied for the worker."""
 
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any, NamedTuple
@@ -16,9 +16,9 @@ _MOST_NAMED = 10
 
 
 class ChallengerEntry(NamedTuple):
-    """Copied predictions, as `outputs` describes them, and the id of each; "" for none.
+    """Copied predictions of a challenger, and the id of each, "" where there is none.
 
-    groups: those of the rows, if they depend on each other.
+    outputs: how predictions are read. groups: the group of each row, if rows depend on each other.
     """
 
     version: str
@@ -31,10 +31,10 @@ class ChallengerEntry(NamedTuple):
 def copy_challenger(
     version: str, predictions: Any, ids: object, outputs: Outputs, groups: Any = None
 ) -> ChallengerEntry:
-    """Copy the prediction of one row, or those of many in any container.
+    """Copy the prediction of one row, or the predictions of many rows in any container.
 
     Raises:
-        SchemaError: there is not one prediction for each id.
+        SchemaError: there are no ids, or there is not one prediction for each id.
     """
     if ids is None:
         raise SchemaError(
@@ -48,14 +48,14 @@ def copy_challenger(
 
 
 def copy_groups(groups: Any) -> Values | None:
-    """Copy the group of one row, or those of many."""
+    """Copy the group of one row, or the groups of many; None if none are given."""
     if groups is None:
         return None
     return [groups] if is_value(type(groups)) else copy_column(groups)
 
 
 def check_version(version: str, declared: Sequence[Challenger]) -> None:
-    """Raise SchemaError if no such challenger is declared."""
+    """Raise SchemaError if no declared challenger has this version."""
     versions = [challenger.version for challenger in declared]
     if version not in versions:
         named = ", ".join(map(repr, versions[:_MOST_NAMED])) or "none so far"
@@ -80,10 +80,12 @@ def _is_sized(value: Any) -> bool:
 
 
 def check_rows(call: str, predictions: Any, rows: int) -> None:
-    """Check that copied predictions are as many as rows; one row may have several outputs.
+    """Check that there is one copied prediction per row; a single row may have several outputs.
+
+    call: the name of the called method, for the message.
 
     Raises:
-        SchemaError: they are not.
+        SchemaError: the numbers differ.
     """
     count = count_predictions(predictions)
     if rows not in (count, 1):

@@ -75,7 +75,7 @@ def copy_array(array: np.ndarray[Any, Any]) -> Copied:
 
 
 def copy_sequence(features: Sequence[Any]) -> Copied:
-    """Copy a sequence: of values as one row; of rows, or an empty one, as a batch.
+    """Copy a sequence of values as one row; copy a sequence of rows, or an empty one, as a batch.
 
     If rows and values are mixed, the majority decides and the others are invalid. A row of named
     values cannot be a value, so one such row makes the sequence a batch.
@@ -98,7 +98,7 @@ def copy_sequence(features: Sequence[Any]) -> Copied:
 
 
 def _copy_row(row: Any) -> tuple[PayloadForm | None, Any]:
-    """Copy one row of several, as MAPPING or SEQUENCE; an error affects only this row."""
+    """Copy one row of a batch as MAPPING or SEQUENCE; an error makes only this row unreadable."""
     if row is None:
         return None, None
     try:
@@ -142,13 +142,13 @@ def _choose_copier(kind: type) -> Copier:
 
 
 def _copy_sparse(matrix: Any) -> Copied:
-    """Copy a sparse matrix as a dense one, up to `SPARSE_VALUES` values."""
+    """Copy a sparse matrix as a dense one; raise SchemaError beyond `SPARSE_VALUES` values."""
     _check_size("a sparse matrix", math.prod(matrix.shape))
     return copy_array(matrix.toarray())
 
 
 def _copy_matrix(matrix: Any, read_matrix: MatrixReader) -> Copied:
-    """Copy a matrix of XGBoost or CatBoost, up to `SPARSE_VALUES` values, with its names."""
+    """Copy a matrix of XGBoost or CatBoost; raise SchemaError beyond `SPARSE_VALUES` values."""
     _check_size("a matrix", matrix.num_row() * matrix.num_col())
     values, names = read_matrix(matrix)
     if not names:
@@ -169,7 +169,7 @@ def _copy_named(row: Any) -> Copied:
 
 
 def _copy_records(array: np.ndarray[Any, Any]) -> list[dict[str, object]]:
-    """Rows of a structured array; times stay numpy's, whose resolution Python lacks."""
+    """List the rows of a structured array; times stay numpy scalars, to keep their resolution."""
     names = array.dtype.names or ()
     columns = [
         list(array[name]) if array[name].dtype.kind in "Mm" else array[name].tolist()
@@ -231,7 +231,7 @@ def _make_frame_copier(kind: type) -> Copier:
 
 
 def _copy_pandas(frame: Any, copy_frame: Callable[[Any], Any]) -> Copied:
-    """Copy a frame; of one row only the values, in a fifth of the time if they have one type."""
+    """Copy a frame, or only the values of a single row: five times as fast if all have one type."""
     rows = len(frame)
     values = copy_frame_row(frame) if rows == 1 else None
     if values is None:

@@ -46,8 +46,8 @@ class HostCapture:
         """Build the decorator that watches functions with these options.
 
         Raises:
-            ConfigError: an option has the wrong type. The decorator raises it as well, if the
-                options do not fit its target.
+            ConfigError: an option has the wrong type. The decorator also raises it, if the options
+                do not fit the function.
         """
         check_options(features, outputs, id_from)
         shape = Shape(self.feature_names, outputs, id_from)

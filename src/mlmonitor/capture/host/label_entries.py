@@ -17,7 +17,7 @@ from mlmonitor.capture.values import Values, unmask
 from mlmonitor.errors import SchemaError
 from mlmonitor.records import Floats
 
-_MOST_SECONDS = 9.2e9  # before or after 1970: what nanoseconds in 64 bits can express
+_MOST_SECONDS = 9.2e9  # before or after 1970: the range of nanoseconds in 64 bits
 
 
 class LabelEntry(NamedTuple):
@@ -81,7 +81,7 @@ def copy_labels(ids: object, actuals: Any, times: object = None) -> LabelEntry:
 
 
 def copy_ids(ids: object) -> list[str]:
-    """Copy one id, or the ids in any container, as texts; "" for one that is none.
+    """Copy one id, or the ids in any container, as texts; "" for a value that is not an id.
 
     Raises:
         SchemaError: the container has no order, or is a frame of several columns.
@@ -98,7 +98,7 @@ def copy_ids(ids: object) -> list[str]:
 
 
 def _are_several(ids: object) -> bool:
-    """Whether ids are a container, even of a single one."""
+    """Whether `ids` is a container, even if it holds a single id."""
     is_many = isinstance(ids, Iterable) and not is_value(type(ids))
     return is_many and getattr(ids, "ndim", 1) != 0
 
@@ -115,7 +115,8 @@ def _read_label_times(times: object, count: int) -> Floats | None:
 def read_times(moments: Any) -> Floats:
     """Convert one time or many to seconds since 1970: numbers, datetimes, ISO 8601 texts.
 
-    NaN where a time cannot be read, or is outside the years 1678 to 2261, as milliseconds are.
+    NaN where a time cannot be read or lies outside the years 1678 to 2261, as a time in
+    milliseconds would.
     """
     column = copy_column(moments if _are_many(moments) else [moments], "times")
     numbers = column if isinstance(column, np.ndarray) else np.asarray(column)
@@ -125,12 +126,12 @@ def read_times(moments: Any) -> Floats:
 
 
 def check_times(argument: str, moments: Any, seconds: Floats | None) -> None:
-    """Check times that were given, once the rows themselves are safe; missing ones count as now.
+    """Check given times after their rows have been handed over; missing times count as now.
 
-    seconds: what `read_times` made of `moments`.
+    seconds: the result of `read_times(moments)`; None if no times were given.
 
     Raises:
-        SchemaError: some are neither readable nor missing.
+        SchemaError: a time is neither readable nor missing.
     """
     if seconds is None or not np.isnan(seconds).any():
         return
@@ -150,7 +151,7 @@ def _are_many(moments: Any) -> bool:
 
 
 def join_entries(entries: Iterable[LabelEntry]) -> list[LabelEntry]:
-    """Join neighbouring entries of one type; labels and their order stay the same."""
+    """Join neighbouring entries whose actuals have one type; the order of labels is unchanged."""
     joined = []
     for (dtype, is_timed), group in groupby(entries, key=_make_join_key):
         parts = list(group)
@@ -168,16 +169,16 @@ def join_entries(entries: Iterable[LabelEntry]) -> list[LabelEntry]:
 
 
 def _make_join_key(entry: LabelEntry) -> tuple[str, bool]:
-    """Key of entries that can be joined: the name of the array's dtype, and whether it has times.
+    """Return what entries must share to be joined: the dtype's name, and whether there are times.
 
-    The name and not the dtype, because numpy reads a dtype of None as float.
+    The dtype itself would not do, because numpy considers float64 equal to None.
     """
     name = str(entry.actuals.dtype) if isinstance(entry.actuals, np.ndarray) else ""
     return name, entry.times is not None
 
 
 def _convert_names(ids: Iterable[object]) -> list[str]:
-    """Convert ids to text; texts stay as they are."""
+    """Convert ids to text; texts are returned unchanged."""
     listed: list[Any] = cast("Any", ids).tolist() if _is_plain(ids) else list(ids)
     kinds = set(map(type, listed))
     if kinds <= {str}:
@@ -196,7 +197,8 @@ def copy_column(values: Any, what: str = "actuals") -> Values:
     """Copy numbers and times as an array, everything else as a list.
 
     Raises:
-        SchemaError: `values`, which the message calls `what`, is a frame of several columns.
+        SchemaError: `values` is a frame that does not have exactly one column. The message calls it
+            `what`.
     """
     if is_frame(type(values)):
         values = get_only_column(what, values)

@@ -8,7 +8,7 @@ import numpy as np
 from mlmonitor.errors import SchemaError
 
 MatrixReader = Callable[[Any], tuple[Any, Sequence[str]]]
-"""Returns an array, of a row for each row, and the names of its columns, if it has any."""
+"""Returns an array `[rows, columns]` and the names of its columns, empty if it has none."""
 
 _CODES = (
     "features: expected a matrix of numbers, got one with categories, which are codes by now: "
@@ -28,10 +28,10 @@ def find_matrix_reader(kind: type) -> MatrixReader | None:
 
 
 def read_dmatrix(matrix: Any) -> tuple[Any, Sequence[str]]:
-    """Read a `DMatrix` of XGBoost, which leaves out missing values where others leave out zeros.
+    """Read a `DMatrix` of XGBoost, a sparse matrix that omits missing values instead of zeros.
 
     Raises:
-        SchemaError: it has categories.
+        SchemaError: the matrix has categorical features.
     """
     if "c" in (matrix.feature_types or ()):
         raise SchemaError(_CODES)
@@ -43,10 +43,10 @@ def read_dmatrix(matrix: Any) -> tuple[Any, Sequence[str]]:
 
 
 def read_pool(pool: Any) -> tuple[Any, Sequence[str]]:
-    """Read a `Pool` of CatBoost; names that are empty, or positions, are none.
+    """Read a `Pool` of CatBoost; names that are empty or only positions are dropped.
 
     Raises:
-        SchemaError: it has categories.
+        SchemaError: the matrix has categorical features.
     """
     if pool.get_cat_feature_indices():
         raise SchemaError(_CODES)

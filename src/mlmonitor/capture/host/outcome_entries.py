@@ -25,9 +25,9 @@ class OutcomeEntry(NamedTuple):
 
 
 class RankingEntry(NamedTuple):
-    """Rankings of some queries: scores and relevances `[queries, items]`, NaN after the last item.
+    """Scores and relevances of ranked items, `[queries, items]`, NaN after a query's last item.
 
-    predicted_at: as in `OutcomeEntry`.
+    actuals: the relevances. predicted_at: as in `OutcomeEntry`, but one time per query.
     """
 
     scores: Floats
@@ -36,7 +36,7 @@ class RankingEntry(NamedTuple):
 
 
 def are_rankings(actuals: Any) -> bool:
-    """Whether each actual is a row: the relevances of the items of one query."""
+    """Whether each actual is itself a row: the relevances of one query's items."""
     if isinstance(actuals, np.ndarray):
         return actuals.ndim == 2
     is_list = isinstance(actuals, list) and len(actuals) > 0
@@ -71,10 +71,10 @@ def _pad(rows: Any) -> Floats:
 
 
 def check_columns(predictions: Any, actuals: Any) -> None:
-    """Check that both are columns or frames, and not missing or single values.
+    """Check that both are columns or frames.
 
     Raises:
-        SchemaError: one of them is neither.
+        SchemaError: one of them is missing or a single value.
     """
     if is_value(type(predictions)) or is_value(type(actuals)):
         kinds = f"{type(predictions).__name__} and {type(actuals).__name__}"
@@ -85,7 +85,9 @@ def check_columns(predictions: Any, actuals: Any) -> None:
 
 
 def check_pairs(predictions: Any, actuals: int) -> None:
-    """Check that there is one prediction for each actual, if both are columns.
+    """Check that a column of predictions has one entry for each actual.
+
+    actuals: the number of actuals.
 
     Raises:
         SchemaError: the numbers differ.

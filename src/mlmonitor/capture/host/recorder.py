@@ -15,7 +15,7 @@ from mlmonitor.forks import PerProcess
 
 
 class Line(Protocol):
-    """The destination of records: `put`, or append a single row to `entries` if it has room."""
+    """The destination of records: `put` them, or append single rows to `entries` below `room`."""
 
     entries: deque[Entry]
     room: int
@@ -25,7 +25,7 @@ class Line(Protocol):
 
 
 class OpenCall:
-    """A call that is kept in the context, because other code may run while it is open."""
+    """A call stored in a context variable, because other code may run before it ends."""
 
     __slots__ = ("_call", "_started")
 
@@ -61,8 +61,8 @@ class Recorder(PerProcess):
     attribute: receives the attributions of one prediction.
     plain_row: the type of rows for which a shallow copy is enough, if there is one.
     unobservable: types of results already reported as impossible to observe.
-    open_call: the coroutine call or block that is open in the current context, as it may be
-        suspended. A plain call is found on the stack, see `find_open_id`.
+    open_call: the coroutine call or block that is open in the current context. A plain call is
+        found on the stack instead, see `find_open_id`.
     """
 
     line: Line
@@ -80,7 +80,7 @@ class Recorder(PerProcess):
 
 
 PLAIN_CALLS: set[CodeType] = set()
-"""Code of the wrappers of plain functions; its frames hold `recorder`, `opened`, `started`."""
+"""Code of the wrappers of plain functions, whose locals include `recorder`, `opened`, `started`."""
 
 
 def assign_id(recorder: Recorder, call: Call) -> str:
@@ -93,9 +93,9 @@ def assign_id(recorder: Recorder, call: Call) -> str:
 def find_open_id(recorder: Recorder) -> str | None:
     """Return the id of the innermost open call of this monitor, or None if none is open here.
 
-    A plain call is not kept in the context, which would add a third to the price of every call. It
-    is found on the stack instead, at 0.1 us a frame. If there is a plain call and a call in the
-    context, the later one is the inner one.
+    Storing a plain call in the context variable would add a third to its price. It is found on the
+    stack instead, at 0.1 us a frame. If calls are open in both places, the inner one is the one
+    that began later.
     """
     suspended = recorder.open_call.get()
     if suspended is not None and suspended.is_forgotten:

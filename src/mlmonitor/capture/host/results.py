@@ -19,13 +19,13 @@ from mlmonitor.capture.outputs import Outputs, Select
 from mlmonitor.capture.values import UNREADABLE, CodedValues, unmask
 from mlmonitor.errors import SchemaError
 
-_SIMILARITY = 0.8  # of the name that was asked for and the one that was probably meant
+_SIMILARITY = 0.8  # of a part's name to the declared one, from which it is suggested
 
 
 def copy_columns(columns: Mapping[str, Any]) -> Copied:
     """Copy columns by name, as `record` receives them.
 
-    The most frequent length is the number of rows; without any column of values, there is one row.
+    The most frequent length is the number of rows. If no value is a column, the mapping is one row.
     """
     copies = {str(name): _copy_column(column) for name, column in columns.items()}
     lengths = Counter(len(copy) for copy in copies.values() if is_column(copy))
@@ -57,8 +57,8 @@ def copy_result(value: Any) -> Any:
 
     Scalars and frames keep their type, other collections become lists or arrays, and any other
     object with named values becomes a dict. UNREADABLE replaces parts that are not copied: an
-    object inside an object, a container below `ResultCopier.DEPTH` others, elements beyond
-    `ResultCopier.ELEMENTS`.
+    object inside an object, a container inside more than `ResultCopier.DEPTH` others, and elements
+    beyond `ResultCopier.ELEMENTS`.
     """
     kind = type(value)
     if kind in PLAIN_TYPES:
@@ -75,8 +75,8 @@ def copy_result(value: Any) -> Any:
 class ResultCopier:
     """Copies one result, with a limit on the elements of nested objects.
 
-    Price: each element of a result and of its rows or columns is visited once; below them, and
-        inside an object, at most `ELEMENTS` are visited.
+    Price: each element of a result and of its rows or columns is visited once; at deeper levels
+        and inside objects, at most `ELEMENTS` in total.
     """
 
     DEPTH = 2
@@ -185,7 +185,7 @@ def _copy_array(array: np.ndarray[Any, Any]) -> Any:
 
 
 def extract_prediction(outputs: Outputs, result: Any) -> Any:
-    """Copy the prediction inside `result`."""
+    """Copy the prediction inside `result`; raise SchemaError if the selected part is not there."""
     if outputs.select is not None:
         result = _select(result, outputs.select)
     return result if type(result) in PLAIN_TYPES else copy_result(result)

@@ -13,14 +13,14 @@ MOST_FEATURES = 2_000
 
 
 def read_attributions(given: Any, rows: int, names: Sequence[str]) -> dict[str, Floats]:
-    """Return an array of one attribution a row for each feature, NaN where there is none.
+    """Return one array per feature with the attribution in each row, NaN where there is none.
 
     given: columns or single numbers by feature, a frame, a mapping for each row, an array `[rows,
     features]` in the order of `names`, or an object with such `values` and perhaps `feature_names`,
-    as SHAP's `Explanation`.
+    such as SHAP's `Explanation`.
 
     Raises:
-        SchemaError: it has another form, or not one value for each row.
+        SchemaError: `given` has another form, not one value for each row, or too many features.
     """
     own_names = getattr(given, "feature_names", None)
     if hasattr(given, "values") and not callable(given.values):

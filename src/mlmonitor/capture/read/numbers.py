@@ -30,7 +30,7 @@ _NONE_REFUSED.setflags(write=False)
 
 
 def parse_floats(values: Values) -> tuple[Floats, Counts]:
-    """Float64 of each value, NaN if it has none, and `[missing, nonfinite, wrong type]`."""
+    """Convert values to float64, or NaN; also count `[missing, nonfinite, wrong type]` values."""
     if isinstance(values, np.ndarray):
         return _parse_array(values)
     if isinstance(values, CodedValues):
@@ -40,7 +40,7 @@ def parse_floats(values: Values) -> tuple[Floats, Counts]:
 
 
 def parse_datetimes(values: Values) -> tuple[Floats, Counts]:
-    """Seconds since 1970 (UTC) of each datetime, NaN if it has none, and the refused counts.
+    """Convert datetimes to seconds since 1970 (UTC), or NaN; count as `parse_floats` does.
 
     A naive datetime counts as UTC, a date as its midnight; text in ISO 8601 is parsed.
     """
@@ -52,7 +52,7 @@ def parse_datetimes(values: Values) -> tuple[Floats, Counts]:
 
 
 def lookup_values(values: Values) -> Sequence[object]:
-    """A column as values to look up in a dictionary of names; times are replaced by their names.
+    """Prepare a column for look-ups in a dictionary of categories; times become their names.
 
     Price: nothing for a list or for codes; a conversion to a list for an array.
     """
@@ -108,13 +108,13 @@ def name_or_none(value: object, read: Callable[[object], str | None]) -> str | N
 
 
 def plain_floats(values: Sequence[object]) -> Floats | None:
-    """Float64 of each value, NaN for None; None unless all are plain numbers or None."""
+    """Convert plain numbers to float64 and None to NaN; return None if any value is neither."""
     packed = pack_floats(values)
     return mixed_floats(values) if packed is None else packed
 
 
 def mixed_floats(values: Sequence[object]) -> Floats | None:
-    """`plain_floats` for values that could not be packed in one step.
+    """Do the same as `plain_floats`, for values that `pack_floats` cannot pack.
 
     Checking the types first keeps numpy from parsing text, and from sizing every cell for the
     longest text.
@@ -137,7 +137,7 @@ def mixed_floats(values: Sequence[object]) -> Floats | None:
 
 
 def finite(x: Floats) -> tuple[Floats, Counts]:
-    """`x` with NaN in place of infinities, and how many values were NaN or infinite before."""
+    """Replace infinities by NaN; also count `[missing, nonfinite, wrong type]` values."""
     finite_count = int(np.count_nonzero(np.isfinite(x)))
     if finite_count == x.size:
         return x, _NONE_REFUSED
@@ -150,7 +150,7 @@ def finite(x: Floats) -> tuple[Floats, Counts]:
 def _parse_coded(
     values: CodedValues, read: Callable[[Values], tuple[Floats, Counts]]
 ) -> tuple[Floats, Counts]:
-    """Parse each distinct value once; a category that no row has refuses nothing."""
+    """Parse each distinct value once; categories without rows do not count as refused."""
     size = len(values.categories)
     numbers, refused = np.full(size + 1, np.nan), np.zeros((size + 1, 3), np.int64)
     refused[-1, RefusalReason.MISSING.column] = 1

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from mlmonitor.records import Floats
 
-_FORM = 2  # of marshal: the last one that writes every value in full, without references
-_HEAD_BYTES = 5  # of a list or a tuple: a letter and the length
+_FORM = 2  # marshal version; later ones replace repeated objects by references
+_HEAD_BYTES = 5  # before the items of a list or a tuple: a letter and the length
 _NUMBERS = {float: (b"g", "<f8"), int: (b"i", "<i4")}  # larger integers have another letter
 _FLOAT_BYTES, _FLOAT_LETTER = 9, ord("g")
 
 
 class _Layout(NamedTuple):
-    """The bytes of one row.
+    """The layout of the bytes of one row.
 
     letters_at, letters: offsets and values of the type bytes. numbers: the offset and dtype of each
     number. is_even: whether all numbers are floats, which are equally spaced.
@@ -35,7 +35,7 @@ class _Layout(NamedTuple):
     is_even: bool
 
     def fits(self, packed: bytes, rows: int) -> bool:
-        """Whether all these packed rows have these letters."""
+        """Whether all rows in `packed` have this layout."""
         if len(packed) != _HEAD_BYTES + rows * self.row_bytes:
             return False
         table = np.frombuffer(packed, np.uint8, offset=_HEAD_BYTES).reshape(rows, -1)
@@ -47,7 +47,7 @@ class _Layout(NamedTuple):
 
 
 def pack_rows(rows: Sequence[Sequence[object]], width: int) -> Floats | None:
-    """Float64 `[rows, width]`; None unless each column holds floats, or integers below 2**31.
+    """Convert rows to float64 `[rows, width]`; None unless columns are all float or all 32-bit int.
 
     Price: about 12 ns a value.
     """
@@ -68,7 +68,7 @@ def pack_rows(rows: Sequence[Sequence[object]], width: int) -> Floats | None:
 
 
 def pack_floats(values: Sequence[object]) -> Floats | None:
-    """Float64 of each value; None if there are none, or if any is not exactly a float."""
+    """Convert floats to an array; None if there are none, or if any is not exactly a `float`."""
     if type(values) not in (list, tuple) or not values or type(values[0]) is not float:
         return None
     packed, size = _dump(values), len(values)
@@ -90,7 +90,7 @@ def _dump(values: Sequence[object]) -> bytes | None:
 
 @lru_cache(maxsize=256)
 def _find_layout(row: type, kinds: tuple[type, ...]) -> _Layout | None:
-    """The layout of a row of values of these types; None if it cannot be read here."""
+    """Return the layout of a row with values of these types; None if a type is not supported."""
     if row not in (tuple, list) or not kinds or not _NUMBERS.keys() >= set(kinds):
         return None
     head = (b"(" if row is tuple else b"[") + len(kinds).to_bytes(4, "little")

@@ -1,4 +1,4 @@
-"""Tables of rows whose values have positions, which declared names give a meaning."""
+"""Tables of rows whose values have positions; declared names say what each position means."""
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
@@ -15,7 +15,7 @@ _NAMES_SHOWN = 6
 
 
 class SequenceTable:
-    """Rows of values by position; a short row lacks its last values."""
+    """Rows of values by position; in a row that is too short, the last values are missing."""
 
     def __init__(self, rows: Sequence[Sequence[Any]], names: Sequence[str]) -> None:
         self.rows: int = len(rows)
@@ -25,7 +25,7 @@ class SequenceTable:
         self._width = len(self._position)
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
-        """All values in one step, if they are plain numbers and rows have the declared width."""
+        """Convert all values at once; None unless all are numbers in rows of the declared width."""
         if [*map(len, self._rows)].count(
             self._width
         ) < self.rows or not self._position.keys() >= set(names):
@@ -36,7 +36,7 @@ class SequenceTable:
         return matrix[:, [self._position[name] for name in names]]
 
     def _read_floats(self) -> Floats | None:
-        """All values, in their own order."""
+        """Convert all values, in the order of their positions."""
         return float_matrix(self._rows, self._width)
 
     def column(self, name: str) -> Values | None:
@@ -50,11 +50,11 @@ class SequenceTable:
         ]
 
     def holds_only(self, expected: int) -> bool:
-        """Whether no row is wider than the expected columns."""
+        """Whether no row has more values than the `expected` number of columns."""
         return expected == self._width and all(len(row) <= expected for row in self._rows)
 
     def names(self) -> Mapping[str, int]:
-        """The declared names, and `[position]` for values beyond them."""
+        """Count rows by declared name, and by `[position]` for values beyond the declared names."""
         if not self._is_declared:
             widths = [len(row) for row in self._rows]
             return {name: sum(i < width for width in widths) for name, i in self._position.items()}
@@ -81,7 +81,7 @@ class MatrixTable:
         self._position = _map_positions(names, matrix.shape[1])
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
-        """The columns in the order of `names`."""
+        """Return the columns in the order of `names`; None if one is absent or not numeric."""
         if self._matrix.dtype.kind not in "fiub":
             return None
         width = self._matrix.shape[1]
@@ -98,11 +98,11 @@ class MatrixTable:
         return None if i is None or i >= self._matrix.shape[1] else self._matrix[:, i]
 
     def holds_only(self, expected: int) -> bool:
-        """Whether the array has no more columns than were expected."""
+        """Whether the array has no more columns than the `expected` number."""
         return len(self._position) == expected and self._matrix.shape[1] <= expected
 
     def names(self) -> Mapping[str, int]:
-        """The declared names that have a column, and `[position]` for columns beyond them."""
+        """Count rows by declared name, and by `[position]` for columns beyond those names."""
         declared = list(self._position)
         extra = [f"[{i}]" for i in range(len(declared), self._matrix.shape[1])]
         return dict.fromkeys((declared + extra)[: self._matrix.shape[1]], self.rows)
@@ -123,7 +123,7 @@ def _describe_shortfall(names: Collection[str], width: int) -> str | None:
 
 
 def float_matrix(rows: Sequence[Sequence[Any]], width: int) -> Floats | None:
-    """Float64 `[rows, width]`; None unless all values are numbers."""
+    """Convert rows to float64 `[rows, width]`; None unless all values are numbers."""
     packed = pack_rows(rows, width)
     if packed is not None:
         return packed

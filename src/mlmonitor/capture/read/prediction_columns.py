@@ -26,20 +26,20 @@ NamedColumns = dict[str, Values]
 
 
 class PredictionColumns:
-    """Reads predictions as one `Outputs` describes, for many calls or for one batch."""
+    """Reads the predictions of many calls, or of one batch, as an `Outputs` describes."""
 
     __slots__ = ("_outputs", "fault")
 
     def __init__(self, outputs: Outputs) -> None:
         self.fault: str | None = None
-        """Why the last misfit did not fit the declared outputs."""
+        """Why a prediction did not fit the declared outputs; None if all did."""
         self._outputs = outputs
 
     def read_calls(self, predictions: Sequence[Any], rows: Sequence[int]) -> NamedColumns:
         """Prediction fields of consecutive calls; call `i` predicted `rows[i]` rows.
 
-        A call whose prediction does not fit its rows gets one wrong value per row, so that the
-        other calls stay aligned; a failed call has missing values.
+        A call whose prediction does not fit its rows gets one value of a wrong type per row, so
+        that the other calls stay aligned. A failed call gets values that count as absent.
         """
         if rows.count(1) == len(rows) and all(map(is_value, set(map(type, predictions)))):
             first = predictions[0] if len(self._outputs.names) > 1 else None
@@ -66,7 +66,7 @@ class PredictionColumns:
     def _join_single(
         self, predictions: Sequence[Any], rows: Sequence[int]
     ) -> np.ndarray[Any, Any] | None:
-        """The predictions of calls that each returned an array of one number, as estimators do."""
+        """Join the predictions of calls that all returned an array of one number; else None."""
         first = predictions[0] if predictions else None
         is_plain = self._outputs.kind == "value" and not (
             self._outputs.names or self._outputs.groups
@@ -82,11 +82,11 @@ class PredictionColumns:
         return np.concatenate(predictions) if is_same else None
 
     def read_batch(self, prediction: Any, rows: int) -> NamedColumns:
-        """Prediction fields of one batch; `prediction` itself in each row if it does not fit."""
+        """Return the fields of one batch; if it does not fit, each row gets `prediction` itself."""
         return self._read_fields(prediction, rows) or {PREDICTION: [prediction] * rows}
 
     def _read_call(self, prediction: Any, rows: int) -> NamedColumns:
-        """Prediction fields of one call; a wrong value in each row if it does not fit."""
+        """Return the fields of one call; if it does not fit, every row has a wrong type."""
         fields = self._read_fields(prediction, rows)
         if not fields and rows > 1 and isinstance(prediction, list | np.ndarray):
             self.fault = self.fault or (
@@ -95,7 +95,7 @@ class PredictionColumns:
         return fields or {PREDICTION: [_mark_misfit(prediction)] * rows}
 
     def _read_fields(self, prediction: Any, rows: int) -> NamedColumns:
-        """The fields of one result; empty if it does not fit."""
+        """Return the fields of one result; empty if it does not fit the rows."""
         if is_output_list(prediction, rows):
             if len(prediction) > 1:
                 return self._read_output_list(prediction)
@@ -118,7 +118,7 @@ class PredictionColumns:
         return fields
 
     def _read_output_list(self, arrays: Sequence[np.ndarray[Any, Any]]) -> NamedColumns:
-        """The fields of each output, as scikit-learn's `predict_proba` and Keras return them."""
+        """Read a list of one array per output, as returned by Keras and by `predict_proba`."""
         outputs, fields = self._outputs, NamedColumns()
         has_names = len(outputs.names) == len(arrays)
         groups = outputs.groups if len(outputs.groups) == len(arrays) else [()] * len(arrays)
@@ -135,7 +135,7 @@ class PredictionColumns:
         return fields
 
     def _read_list(self, prediction: list[Any], rows: int) -> NamedColumns:
-        """Each output's values; empty unless there is one entry per row."""
+        """Read a list of values, rows or mappings; empty unless it has one entry per row."""
         if len(prediction) == rows:
             if _are_mostly(_is_mapping, prediction):
                 return _read_mappings(prediction)
@@ -146,7 +146,7 @@ class PredictionColumns:
         return self._read_rows([prediction]) if rows == 1 else {}
 
     def _read_rows(self, prediction: Sequence[Any]) -> NamedColumns:
-        """Outputs by position, with the most frequent width; a row of another width is wrong."""
+        """Read outputs by position; a row of unexpected width becomes values of a wrong type."""
         widths = Counter(len(row) for row in prediction if _is_row(row))
         width = widths.most_common(1)[0][0]
         names = self._name_columns(width)
@@ -159,7 +159,7 @@ class PredictionColumns:
         return {name: [row[i] for row in whole] for i, name in enumerate(names)}
 
     def _read_array(self, prediction: Any, rows: int) -> NamedColumns:
-        """Each output's values; empty unless there is one entry per row."""
+        """Read an array or a single value; empty unless there is one entry per row."""
         if is_value(type(prediction)):
             return {"": [prediction]} if rows == 1 else {}
         array = np.asarray(prediction)
@@ -177,7 +177,7 @@ class PredictionColumns:
         return {name: matrix[:, i] for i, name in enumerate(names)}
 
     def _name_columns(self, width: int) -> Sequence[str]:
-        """The declared names of several columns, or their positions; a single one has no name."""
+        """Return the declared names of the columns or else their positions; "" for a single one."""
         return self._outputs.names if len(self._outputs.names) > 1 else _name_positions(width)
 
     def _report(self, expected: int, got: int, what: str) -> None:
@@ -192,7 +192,7 @@ def _name_positions(width: int) -> Sequence[str]:
 
 
 def _read_mapping(prediction: Mapping[Any, Any], rows: int) -> NamedColumns:
-    """The columns of a mapping; a column that does not fit becomes a wrong value per row."""
+    """Read the columns of a mapping; one that does not fit becomes values of a wrong type."""
     columns: NamedColumns = {}
     for key, value in prediction.items():
         if isinstance(value, np.ndarray) and value.size == rows and value.ndim <= 2:
@@ -207,7 +207,7 @@ def _read_mapping(prediction: Mapping[Any, Any], rows: int) -> NamedColumns:
 
 
 def _read_mappings(prediction: Sequence[Any]) -> NamedColumns:
-    """The columns of rows that name their outputs; an output not named is missing."""
+    """Read rows that map names to outputs; an output that a row does not name is missing."""
     rows = [
         {str(key): value for key, value in row.items()} if isinstance(row, Mapping) else row
         for row in prediction
@@ -226,12 +226,12 @@ def _read_frame(prediction: Any, rows: int) -> NamedColumns:
 
 
 def _mark_misfit(prediction: Any) -> Any:
-    """The value of each row for a result that does not fit: wrong, or missing if it was None."""
+    """Return the value of each row if a result does not fit: of a wrong type, or None for None."""
     return [prediction] if prediction is not None and is_value(type(prediction)) else prediction
 
 
 def _find_likeliest(columns: NamedColumns) -> list[object]:
-    """The name of the most probable class of each row; ties go to the first.
+    """Return the name of the most probable class in each row; ties go to the first.
 
     A row in which any probability is missing has no label.
     """
@@ -252,6 +252,6 @@ def _is_mapping(value: Any) -> bool:
 
 
 def _are_mostly(is_kind: Callable[[Any], bool], prediction: Sequence[Any]) -> bool:
-    """Whether at least half of the items satisfy a predicate, so that the others are wrong."""
+    """Whether at least half of the items other than None satisfy `is_kind`."""
     count = sum(map(is_kind, prediction))
     return count > 0 and 2 * count >= sum(value is not None for value in prediction)

@@ -1,4 +1,4 @@
-"""Read rows into a block: values in the schema's order, refused ones counted by reason."""
+"""Read rows into a block: values in the order of the schema, refused values counted by reason."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -18,8 +18,8 @@ Extend = Callable[[Block, Sequence[Values]], Block]
 class Reader:
     """Reads rows by one schema; names outside the schema are counted in `unknown`.
 
-    The raw values of `sources`, which are fields without a place in the schema, are passed to
-    `extend` together with each block; it returns the block to use.
+    `sources` are fields outside the schema. Their raw values are passed to `extend` together with
+    each block, and `extend` returns the block to use.
 
     At most `UNKNOWN_NAMES` unknown names are kept, each truncated to `NAME_CHARACTERS`; the others
     are counted under None, so that a hostile client cannot fill the memory.
@@ -41,7 +41,7 @@ class Reader:
         self._keeps_reasons = keeps_reasons
         self.unknown: dict[str | None, int] = {}
         self.ignored: set[str] = set()
-        """Names to ignore that rows have contained."""
+        """The names of `ignore` that have occurred in rows."""
         self._ignore = frozenset(ignore)
         self._features = [(i, f) for i, f in enumerate(schema.numeric) if f.role is Role.FEATURE]
         self._matrix_names = [field.name for _, field in self._features]
@@ -58,7 +58,7 @@ class Reader:
         self._only_output = next(iter(outputs)) if len(outputs) == 1 else None
 
     def read_block(self, rows: Rows) -> Block:
-        """The rows as a block. A value that cannot be read is counted; nothing is raised for it."""
+        """Read rows as a block; a value that cannot be read is counted and raises nothing."""
         rows = self._with_output_name(rows)
         numeric = np.full((len(self.schema.numeric), rows.count), np.nan)
         refused = np.zeros((len(self.schema.numeric), 3), np.int64)

@@ -1,4 +1,4 @@
-"""Reasons for refusing values; kept by row for blocks that will be split."""
+"""Reasons for refusing values; a block that will be split stores them row by row."""
 
 from collections.abc import Callable
 from enum import IntEnum
@@ -17,7 +17,7 @@ class RefusalReason(IntEnum):
     MISSING = 1
     NONFINITE = 2
     WRONG_TYPE = 3
-    ABSENT = 4  # as expected, and not counted
+    ABSENT = 4  # expected to be missing, so not counted
 
     @property
     def column(self) -> int:
@@ -26,7 +26,7 @@ class RefusalReason(IntEnum):
 
     @property
     def code(self) -> int:
-        """The reason as a code below zero, which no category has."""
+        """The reason as a negative code; codes of categories are never negative."""
         return -self
 
 
@@ -37,7 +37,7 @@ Read = Callable[[Values], tuple[Floats, Counts]]
 
 
 def column_reasons(read: Read, values: Values, parsed: Floats, refused: Counts) -> Reasons:
-    """The reason at each row of one column, for which `read` returned `parsed` and `refused`.
+    """Return the reason in each row of a column that `read` turned into `parsed` and `refused`.
 
     Price: close to nothing if all values share one reason, the usual case; otherwise 3 us per
     refused value, because it is read again.
@@ -66,6 +66,6 @@ def matrix_reasons(raw: Floats) -> Reasons:
 
 
 def refused_counts(reasons: Reasons) -> Counts:
-    """How many values of each field were refused, `[fields, 3]`, by reason."""
+    """Count the refused values of each field by reason, `[fields, 3]`."""
     counts = [np.count_nonzero(reasons == 1 + column, axis=1) for column in range(len(REFUSED))]
     return np.stack(counts, axis=1).astype(np.int64)

@@ -10,9 +10,9 @@ from mlmonitor.records import Floats
 
 
 def cut_rows(rows: Rows, count: int) -> tuple[Rows, Rows | None]:
-    """The first `count` rows, and the others if there are any.
+    """Return the first `count` rows, and the remaining rows or None.
 
-    Rows are split instead of blocks, because a block only counts its refused values.
+    Rows are split rather than blocks, because a block has only totals of its refused values.
     """
     if rows.count <= count:
         return rows, None
@@ -57,7 +57,7 @@ class _TableSlice:
     def names(self) -> Mapping[str, int]:
         """Number of these rows with a value under each name.
 
-        For a name without a column, the last rows of the table are assumed to have its values.
+        A name without a column is assumed to have its values in the last rows of the table.
         """
         totals = self._whole.names().items()
         counts = {name: self._count(name, total) for name, total in totals}

@@ -33,7 +33,7 @@ Columns = tuple[tuple[Any, ...], ...]
 
 
 class Run(list[Entry]):
-    """Entries in order, transposed at most once."""
+    """A list of entries that caches its transposed form."""
 
     __slots__ = ("_columns",)
 
@@ -48,12 +48,12 @@ class Run(list[Entry]):
 
 
 def columns_of(entries: Sequence[Entry]) -> Columns:
-    """Shapes, forms, rows, payloads, predictions, durations, errors and calls of entries."""
+    """Transpose entries: a tuple of all shapes, one of all forms, and so on as in `Entry`."""
     return entries.columns if isinstance(entries, Run) else tuple(zip(*entries, strict=True))
 
 
 class RowOrigin(NamedTuple):
-    """The calls that rows were read from, the place of the first row within these, and the time."""
+    """The entries that rows were read from, the index of the first row in them, and the time."""
 
     entries: Sequence[Entry]
     first: int
@@ -62,14 +62,14 @@ class RowOrigin(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Consecutive calls of one shape and form: a table of features, columns of predictions.
+    """Rows of consecutive calls of one shape and form: a table of features, and predictions.
 
     ids: the id of each row, None for a row without one; empty if no row has one.
     failed: whether each row's call raised; empty if none did.
     identity: the column that holds ids, if there is one.
-    fault: why predictions did not fit the declared outputs, if any did not.
-    origin: the calls themselves, if something asks for them: an event log.
-    times: when each row was predicted, NaN where that was not said; None if it never was.
+    fault: why predictions did not fit the declared outputs; None if all did.
+    origin: the calls themselves, kept only for an event log.
+    times: prediction times in seconds since 1970, NaN where unknown; None if all are unknown.
     """
 
     count: int
@@ -177,7 +177,7 @@ def _spread_ids(
 
 
 def _join_ids(own: str | None, of_call: Ids | None) -> Ids | None:
-    """Both ids of a row: labels may name the one created here or the client's own."""
+    """Combine both ids of a row: a label may use the id created here or the client's own."""
     created = of_call[0] if isinstance(of_call, tuple) else of_call
     return (own, created) if own and created and own != created else own or of_call
 
@@ -185,10 +185,10 @@ def _join_ids(own: str | None, of_call: Ids | None) -> Ids | None:
 def _split_id(
     call_id: str | Sequence[str | None] | None, rows: int, *, is_batch: bool
 ) -> Sequence[Ids | None]:
-    """An id for each row of a call; if a call of many rows has one id, it is their prefix.
+    """Return an id for each row of a call; a single id of many rows is the prefix of theirs.
 
-    A batch of a single row has the id with and without its index, so that the caller need not
-    know the number of rows.
+    A batch of one row has the id both with and without its index, so that the caller need not know
+    the number of rows.
     """
     if not isinstance(call_id, str):
         return call_id if call_id is not None and len(call_id) == rows else [None] * rows

@@ -1,4 +1,4 @@
-"""Mistakes of the caller that leave every value of a run empty, and would otherwise be silent."""
+"""Mistakes of the caller that leave every value empty and would otherwise go unnoticed."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -34,10 +34,10 @@ class SilentMistake(SchemaError):
 
 
 class RunMistakes:
-    """Recognises mistakes in runs of calls.
+    """Detects mistakes in runs of calls.
 
-    A mistake of the whole program, such as a function without a result, is found until a call
-    shows otherwise: a model that abstains at times is none.
+    A mistake of the whole program, such as a function without a result, is reported until one call
+    shows otherwise, because a model may abstain at times.
     Price: two look-ups a run; a scan of its results until one of them has a value.
     """
 
@@ -79,11 +79,11 @@ class RunMistakes:
         )
 
     def _find_repeated_ids(self, rows: Rows) -> str | None:
-        """Find ids that name something else than predictions, such as customers."""
+        """Describe ids that repeat because they identify something else, such as customers."""
         ids = [] if self._has_own_ids else [_get_own_id(name) for name in rows.ids if name]
         repeated = len(ids) - len(set(ids))
         self._has_own_ids |= len(ids) > 1 and not repeated
-        if repeated <= _MOST_REPEATED * len(ids):  # a client may try again
+        if repeated <= _MOST_REPEATED * len(ids):  # a client may retry a request
             return None
         return (
             f"ids: expected a different id for each prediction, but {repeated:,} of {len(ids):,} "
@@ -104,7 +104,7 @@ class RunMistakes:
 
 
 def _describe_unread(entry: Entry) -> str:
-    """Describe a frame that cannot be read, by the name that two of its columns share."""
+    """Describe why a frame cannot be read: two columns share a name, or the library is unknown."""
     payload, twice = entry[PAYLOAD], None
     with suppress(Exception):  # a hostile frame
         twice = find_twice(payload[0] if entry[FORM] is PayloadForm.FRAME_ROW else payload.columns)
@@ -115,7 +115,7 @@ def _describe_unread(entry: Entry) -> str:
 
 
 def _get_own_id(identity: Ids) -> str:
-    """Return the id that the caller gave, if it is not the only one."""
+    """Return the caller's id if a row has two ids, otherwise its only id."""
     return identity[0] if isinstance(identity, tuple) else identity
 
 
@@ -132,5 +132,5 @@ def _is_unread_frame(entry: Entry, table: Table) -> bool:
 
 
 def _is_empty(column: Values) -> bool:
-    """Whether a column has no value; an array always has some."""
+    """Whether a column has no value; an array is assumed to have some."""
     return isinstance(column, list) and all(value is None or value is ABSENT for value in column)

@@ -25,13 +25,13 @@ class Table(Protocol):
     rows: int
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
-        """Float64 `[rows, names]` if all values are numbers; otherwise None: read by column."""
+        """Return float64 `[rows, names]`; None unless all values are numbers."""
 
     def column(self, name: str) -> Values | None:
         """The values of one column; None, or a column of None, if no row has it."""
 
     def holds_only(self, expected: int) -> bool:
-        """Whether all values are under `expected` names; valid only after these were read."""
+        """Whether rows have values under `expected` names only; valid once these have been read."""
 
     def names(self) -> Mapping[str, int]:
         """Number of rows with a value under each name."""
@@ -72,7 +72,7 @@ class MappingTable:
             return [UNREADABLE if row is None else row.get(name) for row in self._rows]
 
     def holds_only(self, expected: int) -> bool:
-        """Compare counts: a row with all expected values has no others if it has no more."""
+        """Whether rows that have all `expected` names have no more values than names."""
         return self._is_even and sum(map(len, self._list_readable_rows())) == expected * self.rows
 
     def names(self) -> Mapping[str, int]:
@@ -86,7 +86,7 @@ class MappingTable:
         return [row for row in self._rows if row is not None]
 
     def _name_by_text(self) -> None:
-        """Convert all names to text, like those of a frame, once a name is missing."""
+        """Convert all names to text, as those of a frame are, after a look-up has failed."""
         if self._is_even:
             self._is_even = False
             self._rows = [row if row is None else _with_text_names(row) for row in self._rows]

@@ -1,1 +1,1 @@
-"""Watched calls and blocks: what surrounds a prediction in the host's thread."""
+"""Watched calls and blocks: the code that runs around a prediction in the host's thread."""

@@ -27,17 +27,17 @@ _NO_VALUES: Mapping[str, Any] = MappingProxyType({})  # one row without values; 
 
 
 def list_parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """Return the function's parameters except the bound one; none if it has no signature."""
+    """Return the function's unbound parameters by name; empty if it has no signature."""
     try:
         by_name = inspect.signature(function).parameters
     except (TypeError, ValueError):  # some builtins have no signature
         return {}
-    bound = {*_BOUND, *getattr(function, "keywords", {})} | _rename_instance(function, by_name)
+    bound = {*_BOUND, *getattr(function, "keywords", {})} | _find_instance(function, by_name)
     return {name: parameter for name, parameter in by_name.items() if name not in bound}
 
 
-def _rename_instance(function: Callable[..., Any], by_name: Mapping[str, object]) -> set[str]:
-    """Return the first parameter of a method if its name is another common one for `self`."""
+def _find_instance(function: Callable[..., Any], by_name: Mapping[str, object]) -> set[str]:
+    """Return the first parameter of a method if it is a common alternative name for `self`."""
     owner, _, _ = getattr(function, "__qualname__", "").rpartition(".")
     first = next(iter(by_name), "")
     is_method = bool(owner) and not owner.endswith("<locals>")
@@ -53,7 +53,8 @@ def find_features(
     names: the model's features, if known.
 
     Raises:
-        ConfigError: the function has no argument, or it is unclear which of the two applies.
+        ConfigError: the function has no argument, or it is unclear whether the first one holds the
+            features or each is one.
     """
     by_name = list_parameters(function)
     others = {name: by_name[name] for name in by_name if name != identity}
@@ -68,7 +69,7 @@ def build_feature_copier(
 ) -> FeatureCopier:
     """Build a function that copies the features out of a call's arguments.
 
-    features: the argument that holds them, or several arguments that are one field each. None
+    features: the argument that holds the features, or the arguments that are one feature each. None
         means the first argument, or all keyword arguments if the function takes only `**features`.
         If the first is annotated as a number or text, each argument is a feature.
     identity: an argument that holds the prediction's id and is not a feature.
@@ -113,9 +114,9 @@ def is_first_argument(copy_features: FeatureCopier) -> bool:
 
 
 def find_only_parameter(function: Callable[..., Any]) -> str | None:
-    """Return the name of the function's only parameter if every call has to pass it.
+    """Return the name of the function's only parameter if it is required; otherwise None.
 
-    Read from its code, because a decorator may give it the signature of another function.
+    It is read from the code, because a decorator may copy the signature of another function.
     """
     bound = int(isinstance(function, MethodType))
     plain = function.__func__ if isinstance(function, MethodType) else function

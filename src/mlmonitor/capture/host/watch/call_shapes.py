@@ -10,7 +10,7 @@ _MAX_SHAPES = 256  # a host that creates names at run time must not fill the mem
 
 
 class CallShapes:
-    """One shape for each way to read outputs, made at its first use.
+    """Caches one shape for each way to read outputs, created at its first use.
 
     The reader groups calls by the identity of their shape, so equal shapes must be one object.
     """
@@ -21,7 +21,7 @@ class CallShapes:
         self._by_reading: dict[Outputs, Shape] = {}
 
     def get(self, output: OutputKind, names: Sequence[str]) -> Shape:
-        """Return the shape for these outputs; count invalid ones, which give the default shape."""
+        """Return the shape for these outputs; if invalid, count an error and use the default."""
         if output == "value" and type(names) is tuple and not names:  # an array has no truth value
             return self.plain
         with self._guard:

@@ -47,10 +47,13 @@ R = TypeVar("R")
 def decorate(
     function: Any, features: str | Sequence[str] | None, *, recorder: Recorder, shape: Shape
 ) -> Any:
-    """Wrap a function, `staticmethod` or `classmethod`; `features` names the arguments to copy.
+    """Wrap a function, method or model; `features` names the arguments to copy.
 
     If the identity of `shape` is an argument of the function, ids are read from that argument and
     not from a feature.
+
+    Raises:
+        ConfigError: the target cannot be watched, or the options do not fit it.
     """
     if isinstance(function, staticmethod | classmethod):
         inner = decorate(function.__func__, features, recorder=recorder, shape=shape)
@@ -102,10 +105,10 @@ def _wrap_methods(
 
 
 def evaluate_signature(wrapper: Any, function: Callable[..., Any]) -> None:
-    """Evaluate annotations that are text, because FastAPI below 0.124 evaluates them in our module.
+    """Evaluate annotations that are text in the function's own module, unlike FastAPI below 0.124.
 
-    `from __future__ import annotations` makes them text. A name that cannot be evaluated here
-    stays text.
+    `from __future__ import annotations` makes annotations texts, which old versions of FastAPI
+    evaluate in the wrapper's module. If one cannot be evaluated here, all stay texts.
     """
     annotations = getattr(function, "__annotations__", {})
     if any(isinstance(annotation, str) for annotation in annotations.values()):
@@ -121,11 +124,11 @@ def wrap_function(
     shape: Shape,
     id_argument: str | None,
 ) -> Callable[P, R]:
-    """Wrap `function` so that each call leaves a record; coroutine functions stay as they are.
+    """Wrap `function` so that each call leaves a record; a coroutine function stays one.
 
     Raises:
-        ConfigError: `function` is a generator. Its consumer decides when its prediction is made
-            and whether it ever ends.
+        ConfigError: `function` is a generator, whose consumer decides when it predicts and whether
+            it ends.
     """
     callee = getattr(function, "__call__", function)  # noqa: B004 - a bound method says which kind of function it is
     if any(map(inspect.isgeneratorfunction, (function, callee))) or any(

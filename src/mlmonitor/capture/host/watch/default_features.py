@@ -26,13 +26,14 @@ def choose_features(
     by_name: Mapping[str, inspect.Parameter],
     names: Collection[str] = (),
 ) -> str | Sequence[str]:
-    """The argument that holds the features, or a list of all arguments if each is a feature.
+    """Choose the argument that holds the features, or all arguments if each is a feature.
 
-    names: the model's features; a first argument with one of these names might be that feature,
-        and so might other arguments, even those with a default.
+    names: the model's features. If the first argument has one of these names, other arguments with
+        such names may be features too, even those with a default.
 
     Raises:
-        ConfigError: there is no argument, or it is unclear which of the two applies.
+        ConfigError: there is no argument, or it is unclear whether the first one holds the features
+            or each is one.
     """
     if not by_name:
         try:
@@ -64,7 +65,7 @@ def choose_features(
 
 
 def describe_function(function: Callable[..., Any]) -> str:
-    """Name of a function for messages."""
+    """Return the name of a function for messages."""
     return getattr(function, "__qualname__", None) or type(function).__name__
 
 
@@ -77,7 +78,7 @@ def _may_be_scalar(annotation: Any) -> bool:
 
 
 def is_scalar(annotation: Any) -> bool:
-    """Whether an annotation, or its text, denotes one number, text or time."""
+    """Whether an annotation, possibly given as text, denotes a single number, text or time."""
     if annotation is inspect.Parameter.empty:
         return False
     text = annotation if isinstance(annotation, str) else str(annotation)

@@ -17,7 +17,7 @@ Deferral = Literal["coroutine", "future", "unobservable"] | None
 
 _MAX_TYPES = 1_024
 _FUTURES = (("asyncio", "Future"), ("concurrent.futures", "Future"))
-"""Looked up in modules that are loaded: without them no result can be a future of theirs."""
+"""Looked up only in modules that are loaded: without its module, no such future can exist."""
 
 _GENERATORS = (GeneratorType, AsyncGeneratorType)
 
@@ -56,7 +56,7 @@ def describe_unobservable(kind: type) -> SchemaError:
 
 
 def read_error(future: Any) -> type[BaseException] | None:
-    """Return the type of a done future's error, without marking it as retrieved for the host."""
+    """Return the type of a finished future's error, or None, without marking it as retrieved."""
     if future.cancelled():
         from asyncio import CancelledError  # already loaded, because a future exists
 

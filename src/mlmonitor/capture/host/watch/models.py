@@ -35,10 +35,10 @@ def _has(target: object, method: str) -> bool:
 
 
 def wrap_estimator(model: Any, shape: Shape, wrap: Wrap) -> dict[str, Any]:
-    """Wrap the methods that predict; `predict_proba` with the names of the model's classes."""
+    """Wrap the methods that predict; the model's classes name the outputs of `predict_proba`."""
     wrappers = {
         name: wrap(getattr(model, name), shape)
-        for name in ("predict", "inplace_predict")  # the second is a booster's of XGBoost
+        for name in ("predict", "inplace_predict")  # the second is a method of XGBoost's Booster
         if _has(model, name)
     }
     if _has(model, "predict_proba"):
@@ -54,10 +54,10 @@ def wrap_estimator(model: Any, shape: Shape, wrap: Wrap) -> dict[str, Any]:
 def wrap_session(
     session: Any, features: object, *, recorder: Recorder, shape: Shape
 ) -> dict[str, Any]:
-    """Wrap `run`: the inputs are the features, the first output or a named one the prediction.
+    """Wrap `run`, whose inputs are the features; the first or a named output is the prediction.
 
     Raises:
-        ConfigError: `features` is given, or the session has no output of the name `prediction`.
+        ConfigError: `features` is given, or the session has no output of the given name.
     """
     if features is not None:
         raise ConfigError("features: the inputs of a session are its features: leave features out")
@@ -84,7 +84,7 @@ class _SessionReader:
         self.shape: Shape = shape._replace(outputs=outputs)
 
     def copy_inputs(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Copied:
-        """Copy the inputs: a lone matrix by its positions, others as columns by their names."""
+        """Copy the inputs: a single matrix as positional rows, other inputs as named columns."""
         feed = args[1] if len(args) > 1 else kwargs["input_feed"]
         inputs = {str(name): np.asarray(values) for name, values in feed.items()}
         if len(inputs) == 1:
@@ -94,7 +94,7 @@ class _SessionReader:
         return copy_columns(dict(self._split_columns(inputs)))
 
     def _split_columns(self, inputs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """Yield the columns of all inputs; a matrix that is one field of vectors is one column."""
+        """Yield the columns of all inputs; a matrix named like a field is one column of vectors."""
         for name, values in inputs.items():
             if _is_wide(values) and name not in self._fields:
                 for place in range(values.shape[1]):
@@ -103,7 +103,7 @@ class _SessionReader:
                 yield name, values if values.ndim > 2 or _is_wide(values) else values.reshape(-1)
 
     def choose(self, args: Sequence[Any], kwargs: Mapping[str, Any], results: Any) -> Any:
-        """Return the output that `prediction` names, or else all outputs that were asked for."""
+        """Return the output that is the prediction if it has a name, otherwise all results."""
         if self._named is None:
             return results
         names = (args[0] if args else kwargs["output_names"]) or self._outputs

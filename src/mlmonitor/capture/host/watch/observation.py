@@ -1,8 +1,8 @@
 """One prediction made inside a `with` or `async with` block.
 
 Each monitor has a class of its own, whose methods close over the state that its blocks share: a
-lookup in the block would cost as much as reading the clock. Our own errors are counted; an
-exception of the block passes through untouched.
+lookup in the block would cost as much as reading the clock. Errors of this package are counted; an
+exception of the block passes through unchanged.
 """
 
 from types import TracebackType
@@ -22,8 +22,8 @@ _MAPPING = PayloadForm.MAPPING
 class Observation(OpenCall):
     """One prediction made inside a `with` or `async with` block.
 
-    Set `value` to the prediction, and `attributions` to the part of each feature in it, if they are
-    known. Read `id` in the block or after it, and pass it with the label of the prediction.
+    Set `value` to the prediction, and `attributions` to each feature's contribution to it, if they
+    are known. Read `id` in the block or after it, and pass it with the label of the prediction.
     An exception passes through and is counted. A block that sets no value records a missing
     prediction; one that sets another attribute instead, such as `valeu`, counts an error as well.
     A monitor that is switched off records nothing; `value` and `id` work as usual.
@@ -69,12 +69,12 @@ class Observation(OpenCall):
 
     @property
     def attributions(self) -> Any:
-        """The part of each feature in the prediction, by name; None until it is set."""
+        """The contribution of each feature to the prediction, by name; None until it is set."""
         return getattr(self, "_attributions", None)
 
     @attributions.setter
     def attributions(self, by_feature: Any) -> None:
-        """Record the attributions now; a mistake in them is counted."""
+        """Record the attributions immediately; an error in them is counted, not raised."""
         self._attributions = by_feature
         recorder = self._recorder
         if recorder.attribute is not None and by_feature is not None:
@@ -85,7 +85,7 @@ class Observation(OpenCall):
         """Return the id; pass it on to the worker if it is first read after the block."""
         is_new = len(self._call) != 1
         prediction_id = assign_id(recorder, self._call)
-        del self._call[1:]  # the mark of an id that the worker gave
+        del self._call[1:]  # the mark that the worker assigned the id
         # Read after the id is set: an entry appended from now on carries it already.
         record = getattr(self, "_record", None)
         if is_new and record is not None:
@@ -152,7 +152,7 @@ def make_recording_class(recorder: Recorder) -> type[Observation]:  # noqa: C901
         def __enter__(self) -> Self:
             features = self._features
             try:
-                if type(features) is plain_row:  # as most are
+                if type(features) is plain_row:  # the usual case
                     self._copied = mapping, 1, features.copy()
                 else:
                     self._copied = copiers[type(features)](features)

@@ -13,8 +13,8 @@ from mlmonitor.forks import NO_PICKLE
 class WatchedObject:
     """A proxy that replaces some attributes of an object by wrappers.
 
-    `isinstance`, all other attributes and methods are those of the wrapped object; setting an
-    attribute sets it there.
+    `isinstance` and all other attributes work as on the wrapped object; setting an attribute sets
+    it on that object.
     """
 
     __slots__ = ("__weakref__", "__wrapped__", "_rewrap", "_wrappers")
@@ -74,10 +74,10 @@ class WatchedCallable(WatchedObject):
 
 
 class WatchedModel(WatchedObject):
-    """A fitted model whose methods that predict are watched; its pickle is that of the bare model.
+    """A proxy of a fitted model whose prediction methods are watched; it pickles as the bare model.
 
-    A pickle holds nothing of this package, so it can be loaded where the package is not installed,
-    and is not watched there.
+    The pickle refers to nothing in this package, so it loads where the package is not installed.
+    The loaded model is not watched.
     """
 
     __slots__ = ()

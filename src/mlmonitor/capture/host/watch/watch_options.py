@@ -1,4 +1,4 @@
-"""Check the options of `watch` at decoration, against the signature of what is watched."""
+"""Check the options of `watch` at decoration, against the signature of the watched function."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from mlmonitor.capture.host.watch.default_features import describe_function, is_
 from mlmonitor.capture.outputs import Outputs
 from mlmonitor.errors import ConfigError
 
-_SIMILARITY = 0.85  # above that of `request` and `request_id`, which may both exist
+_SIMILARITY = 0.85  # `request` and `request_id`, which may both exist, are less similar
 
 
 def check_options(features: object, outputs: Outputs, id_from: object) -> None:
@@ -44,8 +44,8 @@ def check_id_argument(
     """Check that the id can be found: in an argument, or in the row that an argument holds.
 
     Raises:
-        ConfigError: each argument is a feature and none has the id's name, or that name is almost
-            the name of an argument.
+        ConfigError: each argument is a feature and none has the id's name, or the id's name looks
+            like a misspelt argument.
     """
     if identity is None or identity in parameters:
         return
@@ -62,10 +62,10 @@ def check_id_argument(
 
 
 def check_returned_type(function: Callable[..., Any], outputs: Outputs) -> None:
-    """Check that a function whose result is a probability per class is not annotated as one number.
+    """Check that a function that returns probabilities is not annotated as returning one value.
 
     Raises:
-        ConfigError: it returns one number or text.
+        ConfigError: the return annotation is a single number, text or time.
     """
     if outputs.kind != "probabilities" or outputs.select is not None:
         return

@@ -1,8 +1,8 @@
 """Wrap functions so that each call leaves a record, at the lowest price Python allows.
 
 Every step of a plain call is inlined in the wrapper, because one more Python call costs as much as
-copying a row. Our own errors are counted; an exception of the wrapped function passes through
-untouched.
+copying a row. Errors of this package are counted; an exception of the wrapped function passes
+through unchanged.
 """
 
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def build_opener(
         if read_id is not None:
             with guard:
                 own_id = parse_ids(read_id(args, kwargs))
-                if own_id is not None:  # an id of None would keep one from being created
+                if own_id is not None:  # storing None would keep an id from being created
                     name(opened, own_id)
         return opened, copied
 
@@ -67,7 +67,7 @@ def wrap_sync(
 ) -> Any:
     """Wrap a plain function whose arguments may be passed in any way.
 
-    choose: which part of a result holds the prediction, if that depends on the arguments.
+    choose: returns the part of a result that holds the prediction, if it depends on the arguments.
     """
     clock, guard = recorder.clock, recorder.guard
 
@@ -99,9 +99,9 @@ def wrap_single_argument(
 ) -> Any:
     """Wrap a plain function whose first argument, usually its only one, holds the features.
 
-    otherwise: called if there are more arguments, or if the features are passed by name.
-    only: the name of its parameter if it has just one. Python then checks that a call passes it, by
-        position or by name, which saves an eighth of the price.
+    otherwise: the wrapper to call if there are more arguments, or if features are passed by name.
+    only: the name of the function's only parameter, if it has just one. Python itself then checks
+        that a call passes it, by position or by name, which saves an eighth of the price.
     """
     one = _wrap_features_only(function, recorder, shape)
     is_only = only is not None and rename_parameter(one, only)
@@ -121,7 +121,7 @@ def wrap_single_argument(
 
 
 def rename_parameter(function: Any, parameter: str) -> bool:
-    """Rename our function's parameter to the host's, so that callers can pass it by name."""
+    """Rename the wrapper's parameter so that callers can pass it by name; False if impossible."""
     code = _get_code(function)
     others = {*code.co_varnames[1:], *code.co_freevars, *code.co_cellvars}
     if parameter in others:
@@ -135,7 +135,7 @@ def _wrap_features_only(  # noqa: C901, PLR0915 - all in one frame, see above
 ) -> Any:
     """Wrap a plain function that is passed only the features.
 
-    Almost every call runs through this wrapper: it has no avoidable step.
+    Almost every call runs through this wrapper, so it has no avoidable step.
     """
     clock, copiers = recorder.clock, recorder.copiers
     line, entries = recorder.line, recorder.line.entries
@@ -196,7 +196,7 @@ def _get_code(function: Any) -> CodeType:
 
 
 def wrap_coroutine(function: Any, recorder: Recorder, shape: Shape, begin: Opener) -> Any:
-    """Wrap a coroutine function; its calls may be suspended, so they are kept in the context."""
+    """Wrap a coroutine function; its calls may be suspended, so a context variable stores them."""
     clock = recorder.clock
 
     @wraps(function)
