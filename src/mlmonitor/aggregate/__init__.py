@@ -1,1 +1,1 @@
-"""The sketches of every field: columnar, updated by block, mergeable, constant in memory."""
+"""Sketches of every field: columnar, updated block by block, mergeable, constant in memory."""

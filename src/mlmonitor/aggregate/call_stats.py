@@ -19,7 +19,7 @@ from mlmonitor.records import Block, Field, Floats, Kind, Mask, Role
 LATENCY_BOUNDS_SECONDS = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0)
 """Eleven finite bounds, so twelve buckets: as many as Dynatrace keeps."""
 
-_STAGE_ROWS = 3_072  # there is only one field, so more rows cost the same
+_STAGE_ROWS = 3_072  # with only one field, staging more rows costs no more memory
 
 ERROR_TYPES = 64
 NAME_CHARACTERS = 200
@@ -27,14 +27,14 @@ OTHER_ERRORS = "__other__"
 
 
 class TimedCalls(NamedTuple):
-    """Calls whose duration is known, in order: how long each took, and whether it failed."""
+    """Calls whose duration is known, in order, with their durations and whether they failed."""
 
     seconds: Floats
     has_failed: Mask
 
     @classmethod
     def empty(cls) -> Self:
-        """No calls."""
+        """Return no calls."""
         return cls(np.empty(0), np.empty(0, np.bool_))
 
     def append(self, other: Self) -> Self:
@@ -43,14 +43,15 @@ class TimedCalls(NamedTuple):
         return type(self)(*joined)
 
     def part(self, start: int, stop: int | None) -> Self:
-        """The calls from `start` up to `stop`, with the places of a slice."""
+        """Return the calls in `start:stop`."""
         return type(self)(self.seconds[start:stop], self.has_failed[start:stop])
 
 
 class CallStats:
     """Predictions by status, errors by their type, and the latency of calls.
 
-    Promise: exact. Errors beyond `ERROR_TYPES` types share one count; long names are cut.
+    Promise: exact. Further types of errors beyond `ERROR_TYPES` share one count; long names
+    are truncated.
     """
 
     def __init__(self, span: Span, *, now: float) -> None:
@@ -60,7 +61,7 @@ class CallStats:
         plan = Plan.build([field], {field: NumericPlan(np.array(LATENCY_BOUNDS_SECONDS))}, {})
         self.latency: Window = Window(plan, span, hitters=1, now=now, stage_rows=_STAGE_ROWS)
         self.fine: ExponentialSketch | None = None
-        """All latencies in exponential buckets, for destinations that use those."""
+        """All latencies in exponential buckets, if a destination exports those."""
         self.exemplars: CallExemplars = CallExemplars(LATENCY_BOUNDS_SECONDS)
 
     @property
@@ -93,7 +94,7 @@ class CallStats:
             self.fine.update(seconds)
 
     def update_exemplars(self, entries: Sequence[Entry], time_ns: int) -> None:
-        """Keep trace origins of calls that were counted."""
+        """Store the traces of calls that `update` has counted as exemplars."""
         traced = [entry for entry in entries if isinstance(entry, Traced)]
         origins = (
             (
@@ -112,7 +113,7 @@ class CallStats:
         return name if is_known else OTHER_ERRORS
 
     def _count(self, calls: Iterable[tuple[str | None, int]]) -> None:
-        """Count the rows of calls by the error they ended in, or as predictions without one."""
+        """Count the rows of failed calls by type of error, and of other calls as predictions."""
         for error, rows in calls:
             if error is None:
                 self.predictions += rows
@@ -124,9 +125,9 @@ class CallStats:
 def _select_timed(
     durations: Sequence[int | None], errors: Sequence[str | None] | None
 ) -> TimedCalls:
-    """The calls with a duration in nanoseconds; errors: None if no call failed."""
+    """Select the calls with a duration, given in nanoseconds. errors: None if no call failed."""
     try:
-        packed = pack(f"{len(durations)}d", *durations)  # in two thirds of the time of numpy
+        packed = pack(f"{len(durations)}d", *durations)  # numpy would take half as long again
     except StructError:  # a call without a duration
         timed = [place for place, duration in enumerate(durations) if duration is not None]
         durations = [durations[place] for place in timed]

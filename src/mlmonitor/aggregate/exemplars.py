@@ -1,4 +1,4 @@
-"""Exemplars: one measurement for each bucket, side and error, with its trace."""
+"""Exemplars: one measurement with its trace, for each bucket, band side and type of error."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ _Places = tuple[Counts, ...]
 
 
 class Exemplar(NamedTuple):
-    """A value, the time it was read, and the ids of its trace and span in OTLP's form."""
+    """A value, the time it was read, and the ids of its trace and span as OTLP encodes them."""
 
     value: float
     time_ns: int
@@ -29,11 +29,11 @@ class Exemplar(NamedTuple):
 
 
 Exemplars = tuple[tuple[int, Exemplar], ...]
-"""Pairs of place and exemplar, in the order of places."""
+"""Pairs of an index and an exemplar, in the order of indices."""
 
 
 class ExemplarSlots:
-    """The newest exemplar of each place. Price: 40 bytes a place, constant."""
+    """The newest exemplar in each of a fixed number of slots. Price: 40 bytes a slot."""
 
     def __init__(self, *shape: int) -> None:
         self._held: np.ndarray[Any, Any] = np.zeros(shape, _SLOT)
@@ -41,7 +41,7 @@ class ExemplarSlots:
     def put(
         self, places: _Places, values: Floats, origins: np.ndarray[Any, Any], time_ns: int
     ) -> None:
-        """Keep values at these places; the later of two at one place wins."""
+        """Store values in the slots at `places`; of two values for one slot, the later one wins."""
         newest = np.full(self._held.size, -1)  # so that a slot is written only once
         newest[np.ravel_multi_index(places, self._held.shape)] = np.arange(len(values))
         touched = np.flatnonzero(newest >= 0)
@@ -51,7 +51,7 @@ class ExemplarSlots:
         self._held.reshape(-1)[touched] = new
 
     def items(self) -> Iterator[tuple[tuple[int, ...], Exemplar]]:
-        """Yield each exemplar with its place."""
+        """Yield the index of each used slot and its exemplar."""
         for place in np.argwhere(self._held["time_ns"] > 0).tolist():
             value, time_ns, origin = self._held[tuple(place)].item()
             ids = bytes(origin)
@@ -62,7 +62,7 @@ class ExemplarSlots:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         return self._held.nbytes
 
 
@@ -77,7 +77,7 @@ class CallExemplars:
     def update(
         self, calls: Iterable[tuple[float | None, str | None, Origin]], time_ns: int
     ) -> None:
-        """Add calls: their seconds, the name of their error, their origin."""
+        """Add calls as (duration in seconds, name of the error, trace and span)."""
         timed = []
         for seconds, error, origin in calls:
             ids = _pack_ids(origin)
@@ -92,16 +92,16 @@ class CallExemplars:
 
     @property
     def durations(self) -> tuple[Exemplar, ...]:
-        """Exemplars of latencies, oldest first."""
+        """The exemplars of latencies, oldest first."""
         return tuple(sorted((exemplar for _, exemplar in self._durations.items()), key=_read_time))
 
     def of_error(self, name: str) -> tuple[Exemplar, ...]:
-        """Return the exemplar of an error, if there is one."""
+        """Return the exemplar of a type of error as a tuple of one, or an empty tuple."""
         return (self._errors[name],) if name in self._errors else ()
 
 
 class FieldExemplars:
-    """One exemplar for each bin of a numeric field, and for either side of its band."""
+    """One exemplar for each bin of a numeric field, and one below and one above its band."""
 
     def __init__(self, plan: Plan) -> None:
         self._edges = plan.edges
@@ -113,7 +113,7 @@ class FieldExemplars:
     def update(
         self, block: Block, rows: Sequence[int], origins: Sequence[Origin], time_ns: int
     ) -> None:
-        """Add some rows of a block, each with its origin."""
+        """Add the given rows of a block, each with its trace and span."""
         values = block.numeric[:, rows]
         ids = _as_column([_pack_ids(origin) for origin in origins])
         pairs = zip(self._edges, values, strict=True)
@@ -131,27 +131,28 @@ class FieldExemplars:
 
     @property
     def bins(self) -> Exemplars:
-        """Exemplars by numeric field, oldest first within a field."""
+        """The exemplars of bins, each with the index of its numeric field; oldest first."""
         by_field = [(place[0], exemplar) for place, exemplar in self._bins.items()]
         return tuple(sorted(by_field, key=lambda pair: (pair[0], pair[1].time_ns)))
 
     @property
     def sides(self) -> Exemplars:
-        """Exemplars by numeric field and side; place `2 * field + side`."""
+        """The exemplars outside the band, with the index `2 * field + side`; side 0 is below."""
         return tuple(
             (2 * field + side, exemplar) for (field, side), exemplar in self._sides.items()
         )
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         return self._bins.nbytes + self._sides.nbytes
 
 
 def rows_with_origin(run: Sequence[Entry], last: int) -> tuple[list[int], list[Origin]]:
-    """Return which of the last rows of a run have their own origin, counted from the first of them.
+    """Return which of the `last` rows of a run have a trace of their own, and those traces.
 
-    A call of several rows has one trace, which cannot be attributed to a single row.
+    Positions count from the first of the `last` rows. A call of several rows has one trace, which
+    cannot be attributed to a single row.
     """
     rows, origins, row = [], [], last - sum(entry[ROWS] for entry in run)
     for entry in run:

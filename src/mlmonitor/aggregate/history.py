@@ -1,4 +1,4 @@
-"""The slices of a window one by one: what pages and reports draw over time."""
+"""The slices of a window one by one, which pages and reports plot over time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class History:
     """Counts and moments of each slice of a window, the oldest first; the last one is still open.
 
     starts: when each slice began, in seconds since 1970. rows: `[slices]`. counts: the counts of
-    `FieldProfile` by name, each `[slices, ...]`. mean, stddev, valid: of the numeric fields,
-    `[slices, numeric fields]`; `valid` is the number of values behind them.
+    `FieldProfile` by name, each `[slices, ...]`. mean, stddev, valid: statistics of the numeric
+    fields, `[slices, numeric fields]`; `valid` is the number of values.
     """
 
     starts: Floats
@@ -29,7 +29,7 @@ class History:
 
     @classmethod
     def from_arrays(cls, starts: Floats, rows: Counts, arrays: Mapping[str, Array]) -> "History":
-        """Copy the arrays of slices that follow each other, from the first that has any row."""
+        """Copy the arrays of consecutive slices, beginning with the first slice that has rows."""
         first = int(np.argmax(rows > 0)) if rows.any() else len(rows) - 1
         moments = {n: arrays[f"moments.{n}"][first:] for n in Moments.__slots__}
         shape = moments["mean"].shape
@@ -47,7 +47,7 @@ class History:
         return len(self.rows)
 
     def group(self, points: int) -> "History":
-        """Merge neighbouring slices, so that at most `points` are left."""
+        """Merge neighbouring slices so that at most `points` slices remain."""
         size = -(-len(self) // points)
         if size <= 1:
             return self

@@ -1,4 +1,4 @@
-"""The closed slices of a window, in one array for each statistic."""
+"""The closed slices (panes) of a window, with one array for each statistic."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ _MOST_ROWS = (1 << 31) - 1
 class Panes:
     """A ring buffer of the last `size` profiles.
 
-    Price: two thirds of the bytes of `size` profiles, because counts are kept in 32 bits, and a
-        hundred bytes for each statistic, where separate objects would cost 2 kB each. Merging all
-        takes as long as merging six objects. From the first slice of 2**31 rows on, counts are kept
-        in 64 bits; no process fills one within an hour.
+    Price: two thirds of the bytes of `size` profiles, because counts are stored in 32 bits, plus a
+        hundred bytes for each statistic, where separate profiles would add 2 kB each. Merging all
+        slices takes as long as merging six profiles. Once a slice has 2**31 rows, counts are stored
+        in 64 bits; no process fills such a slice within an hour.
     """
 
     __slots__ = ("_arrays", "_next", "_plan", "_rows", "_starts", "_used", "size")
@@ -37,7 +37,7 @@ class Panes:
         }
 
     def append(self, profile: FieldProfile, started_at: float = 0.0) -> None:
-        """Replace the oldest profile by a copy of `profile`, whose slice began then."""
+        """Replace the oldest profile by a copy of `profile`, whose slice began at `started_at`."""
         if self.size == 0:
             return
         if profile.rows > _MOST_ROWS:
@@ -49,7 +49,7 @@ class Panes:
             self._arrays[name][slot] = array
 
     def merged(self) -> FieldProfile:
-        """Merge all of them into one profile."""
+        """Merge all slices into one profile."""
         whole = FieldProfile(self._plan)
         whole.rows = int(self._rows.sum())
         if whole.rows == 0:
@@ -69,8 +69,8 @@ class Panes:
     def history(self, last: FieldProfile, started_at: float, seconds: float | None) -> History:
         """Copy all slices in their order, followed by `last`.
 
-        seconds: the length of a slice, if slices have one; they then follow each other without a
-        gap, and empty ones count.
+        seconds: the length of a slice; slices then follow each other without gaps, and empty ones
+        are included. None if slices are defined by rows.
         """
         order = (self._next - self._used + np.arange(self._used)) % max(self.size, 1)
         rows = np.append(self._rows[order], last.rows)
@@ -89,7 +89,7 @@ class Panes:
 
     @property
     def nbytes(self) -> int:
-        """Memory held by the arrays."""
+        """Memory held by the arrays, in bytes."""
         return (
             self._rows.nbytes
             + self._starts.nbytes
@@ -98,17 +98,17 @@ class Panes:
 
 
 def _narrow(array: Array) -> np.dtype[Any]:
-    """Return the type in which an array is kept: 32 bits for counts."""
+    """Return the dtype in which an array is stored: 32 bits for counts."""
     return np.dtype(np.int32) if array.dtype == np.int64 else array.dtype
 
 
 def _widen(array: Array) -> Array:
-    """Convert kept counts back to 64 bits."""
+    """Convert stored counts back to 64 bits."""
     return array.astype(np.int64) if array.dtype == np.int32 else array
 
 
 def _merge_moments(stacks: dict[str, Array], panes: int) -> Moments:
-    """Merge the moments of all slices: the later half into the earlier, until one is left."""
+    """Merge the moments of all slices: the later half into the earlier half, until one remains."""
     while panes > 1:
         half = (panes + 1) // 2
         early = Moments.from_arrays({name: stack[: panes - half] for name, stack in stacks.items()})

@@ -15,7 +15,7 @@ from mlmonitor.records import Field, Floats, Schema
 
 
 class NumericPlan(NamedTuple):
-    """Bins, range and band of one numeric field; without a reference they include everything."""
+    """Bins, range and band of one numeric field; by default they include all values."""
 
     edges: Floats
     low: float = -np.inf
@@ -27,8 +27,8 @@ class NumericPlan(NamedTuple):
 class KernelPlan(NamedTuple):
     """The reference values for an embedding's random features.
 
-    similarity: the numeric field that counts their rows. mean: the mean of each feature over `rows`
-    rows of the reference. critical: see `NumericReference.critical`.
+    similarity: the numeric field whose count is that of rows with an embedding. mean: the mean of
+    each feature over `rows` rows of the reference. critical: see `NumericReference.critical`.
     """
 
     similarity: str
@@ -41,9 +41,9 @@ class KernelPlan(NamedTuple):
 class Plan:
     """The layout of a profile. Two profiles merge if their plans are equal.
 
-    edges: `[numeric fields, widest]`, padded with infinity; `bins` has the actual numbers of bins.
-    probes: for each numeric field its edges, then the limits of its range and band. One search for
-        them in a sorted block gives the counts by bin, out of range and outside the band.
+    edges: `[numeric fields, most edges]`, padded with infinity; `bins` counts the actual bins.
+    probes: for each numeric field its edges, then the limits of its range and band. Searching a
+        sorted block for them gives the counts by bin, out of range and outside the band.
     kernels: one for each embedding, in the order of a block's kernel features.
     season: the cycle by which rows are also counted, or None.
     """
@@ -66,7 +66,7 @@ class Plan:
         kernels: Sequence[KernelPlan] = (),
         season: Season | None = None,
     ) -> "Plan":
-        """Build the plan of some fields. A field not listed has one bin, or no categories."""
+        """Build the plan of `fields`. A field without an entry has one bin, or no categories."""
         schema = Schema(fields)
         open_plan = NumericPlan(np.empty(0))
         plans = tuple(numeric.get(field, open_plan) for field in schema.numeric)
@@ -120,5 +120,5 @@ class Plan:
 
 
 def _step_below(x: float) -> float:
-    """Return the float before `x`: being at most that means being less than `x`."""
+    """Return the next lower float: a number is less than `x` if it is at most this float."""
     return float(np.nextafter(x, -np.inf))

@@ -46,10 +46,11 @@ class FieldProfile:
     bins: int64 `[numeric fields, bins]`; categories: int64 `[categorical fields, codes]`;
     quality: int64 `[fields, 6]` in the order of `QUALITIES`, numeric fields first; outliers:
     int64 `[numeric fields, 2]`, below and above the band. Valid values, values out of range and
-    new categories are in a field's bins; missing, non-finite and wrongly typed values are not.
+    new categories are counted in a field's bins too; missing, non-finite and wrongly typed values
+    are not.
     sums: float64 `[numeric fields]`; unlike mean times count, a sum of non-negative values never
     decreases. kernels: float64 `[kernel features]`, sums over rows. seasons: int64 `[2, seasons]`,
-    rows by season, and those with a prediction; rows of a failed call have none.
+    all rows by season, then rows with a prediction; rows of a failed call have none.
 
     Price: `8 * (bins + 15)` bytes a numeric field, 8 a kernel feature, and 16 a season.
     """
@@ -98,7 +99,7 @@ class FieldProfile:
         self.merge(self.from_digested(digest(block, self.plan), self.plan))
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has seen; raises IncompatibleSketch unless the plans agree."""
+        """Merge in `other`; raise IncompatibleSketch unless the plans are equal."""
         if other.plan != self.plan:
             raise IncompatibleSketch("profiles of two references cannot be merged")
         self.rows += other.rows
@@ -148,7 +149,7 @@ class FieldProfile:
             self.kernels += block.kernels.sum(axis=1)
 
     def arrays(self) -> dict[str, Array]:
-        """Return one array for each statistic, without the plan and the number of rows."""
+        """Return one array for each statistic, but neither the plan nor the number of rows."""
         return {
             "sums": self.sums,
             "kernels": self.kernels,
@@ -157,7 +158,7 @@ class FieldProfile:
         }
 
     def count_season(self, block: Block, encoded: Sequence[Encoded]) -> None:
-        """Count the rows of a block in their season, and those with a prediction."""
+        """Count the rows of a block in its season, and the rows with a prediction."""
         schema = self.plan.schema
         if self.plan.season is None:
             return
@@ -191,7 +192,7 @@ class FieldProfile:
 
     @classmethod
     def from_state(cls, state: State, plan: Plan) -> Self:
-        """Read back a `state`; raise FormatError for arrays that do not fit the plan."""
+        """Rebuild from a `state`; raise FormatError for arrays that do not fit the plan."""
         profile = cls(plan)
         of_plan = part(state, "plan", np.uint8, ndim=1).tobytes()
         demand(of_plan == plan.fingerprint, "plan: the profile belongs to another reference")
@@ -215,5 +216,5 @@ class FieldProfile:
 
     @classmethod
     def from_bytes(cls, data: bytes, plan: Plan) -> Self:
-        """Read back `to_bytes`; raise FormatError for bytes that do not fit the plan."""
+        """Deserialise the profile; raise FormatError for bytes that do not fit the plan."""
         return cls.from_state(unpack("profile", data), plan)

@@ -1,4 +1,4 @@
-"""Sizes of the groups among the newest rows, for any number of them."""
+"""The mean group size among the newest rows, for any number of rows."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ from mlmonitor.stats.evidence.restarts import slot_for_restart
 
 
 class RecentGroups:
-    """The mean size of the group of a row among the newest rows.
+    """Estimates the mean group size, averaged over rows, among the newest rows.
 
-    A customer who returns every day is one group of many rows in a year, and of few in an hour.
-    Sketches are therefore kept as they were at moments spaced geometrically over the past.
-    assumed_size: used until there are rows, and for a service whose rows name no group.
+    A customer who returns every day is a group of many rows in a year, but of few in an hour.
+    Copies of the sketch are therefore stored from moments spaced geometrically over the past.
+    assumed_size: the size until rows arrive, and for a service whose rows name no group.
     Price: `8 * 1,024 * 14` bytes; 0.1 to 0.4 us a row.
     """
 
@@ -38,7 +38,7 @@ class RecentGroups:
             self._earlier[slot] = self._total.copy()
 
     def mean_size(self, rows: Floats) -> Floats:
-        """Return the mean size of a row's group, over this many of the newest rows."""
+        """Return the mean group size among the newest rows, for each given number of rows."""
         if self._total.rows == self._total.alone:
             return np.minimum(np.maximum(rows, 1.0), self._assumed_size)
         used = [
@@ -53,5 +53,5 @@ class RecentGroups:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         return (self.KEPT + 1) * self._total.nbytes + self._order.nbytes

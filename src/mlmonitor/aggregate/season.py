@@ -49,7 +49,7 @@ class Season:
 
     def at(self, seconds: float) -> int:
         """Return the season of a time in seconds since 1970."""
-        local = datetime.fromtimestamp(floor(seconds), self._zone)  # which would round up
+        local = datetime.fromtimestamp(floor(seconds), self._zone)  # `fromtimestamp` would round up
         return (local.weekday() * _DAY_HOURS + local.hour) % self.count
 
     def at_each(self, seconds: Floats) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Segments: the part of the traffic that a row belongs to, and its name."""
+"""Segments: the parts of the traffic to which rows belong, and their names."""
 
 from collections.abc import Mapping, Sequence
 
@@ -32,10 +32,10 @@ _MARKS = str.maketrans({"\\": "\\\\", ",": "\\,", "=": "\\="})
 def segment_name(fields: Sequence[str], values: SegmentValues | None) -> str:
     """Return the name of a segment: the value of a single field, else `line=motor,region=north`.
 
-    Promise: names are unique, and differ from those of the whole, the rest and a missing value: a
-        backslash escapes what could be confused. A name longer than 200 characters is truncated
-        and marked with its hash, like categories.
-    values: None for the rest.
+    Promise: names are unique, and differ from the names of all rows, of the rest and of a missing
+        value, because a backslash escapes ambiguous characters. A name of more than 200 characters
+        is truncated and ends with its hash, like a category.
+    values: the value of each field; None for the rest.
     """
     if values is None:
         return OTHER
@@ -60,12 +60,12 @@ def _escape(value: str | None, text: str) -> str:
 
 
 def segment_values(columns: Sequence[Values]) -> list[SegmentValues]:
-    """Return the segment of each training row, from one column for each segment field."""
+    """Return the segment of each training row, given the columns of the segment fields."""
     return list(zip(*(category_names(column) for column in columns), strict=True))
 
 
 class SegmentEncoder:
-    """Encode the segment of each row as its place in the reference; the rest has the last place.
+    """Encodes the segment of each row as its index in the reference; all others get the last code.
 
     Price: one dictionary look-up a row and segment field.
     """
@@ -78,9 +78,9 @@ class SegmentEncoder:
         self._add_steps(segments)
 
     def _add_steps(self, segments: Sequence[SegmentValues]) -> None:
-        """Add a transition table for each field: from the state and the value to the next state.
+        """Add a transition table for each field, which maps a state and a value to the next state.
 
-        A state is a prefix that some segments share.
+        A state stands for the values of the first fields of a segment.
         """
         states: Mapping[SegmentValues, int] = {(): 0}
         for place in range(len(self.fields)):
@@ -88,7 +88,7 @@ class SegmentEncoder:
             names = [name for name in values if name is not None]
             prefixes = dict.fromkeys(segment[: place + 1] for segment in segments)
             next_states = {prefix: state for state, prefix in enumerate(prefixes)}
-            # One more row and column for rows in no segment, and a column for a missing value.
+            # One extra row and column for rows in no segment, and a column for missing values.
             step = np.full((len(states) + 1, len(names) + 2), len(next_states), np.int64)
             codes: dict[str | None, int] = {name: code for code, name in enumerate(names)}
             codes[None] = len(names) + 1
@@ -102,12 +102,12 @@ class SegmentEncoder:
 
     @property
     def nbytes(self) -> int:
-        """Memory held at most."""
+        """Most memory held, in bytes."""
         tables = sum(step.nbytes for step in self._steps)
         return tables + sum(dictionary.nbytes for dictionary in self._dictionaries)
 
     def encode(self, rows: Rows) -> Codes:
-        """Return the segment of each of these rows."""
+        """Return the code of the segment of each row."""
         state = np.zeros(rows.count, np.int64)
         for field, dictionary, step in zip(
             self.fields, self._dictionaries, self._steps, strict=True

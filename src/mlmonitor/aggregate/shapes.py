@@ -13,7 +13,7 @@ from mlmonitor.aggregate.sketches.tdigest import TDigest
 
 
 class Shapes:
-    """Sketches too large for every slice: quantiles, new categories, distinct counts."""
+    """Sketches that are too large to have one per slice of a window."""
 
     __slots__ = ("digests", "distinct", "hitters")
 
@@ -24,12 +24,12 @@ class Shapes:
         self.distinct: list[Distinct] = [counter for counter in counters if counter is not None]
 
     def update(self, digested: Digested) -> None:
-        """Add a block."""
+        """Add a block whose fields are sorted and encoded."""
         self.digests.update_sorted(digested.ordered, digested.valid)
         self.count_new(digested.encoded)
 
     def count_new(self, categories: Sequence[Encoded]) -> None:
-        """Add the categorical fields of a block."""
+        """Add the new and rare categories of a block, given its categorical fields."""
         for field, encoded in enumerate(categories):
             if encoded.new:
                 self.hitters[field].update(encoded.new)
@@ -38,7 +38,7 @@ class Shapes:
                 self.distinct[field].update(rare)
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has seen."""
+        """Merge in `other`."""
         self.digests.merge(other.digests)
         for mine, theirs in zip(self.hitters, other.hitters, strict=True):
             mine.merge(theirs)
@@ -47,7 +47,7 @@ class Shapes:
 
     @property
     def nbytes(self) -> int:
-        """Memory held once it is full."""
+        """Memory held, in bytes, once all sketches are full."""
         names = sum(hitter.nbytes for hitter in self.hitters)
         return self.digests.nbytes + names + len(self.distinct) * Distinct.NBYTES
 
@@ -61,7 +61,7 @@ class Shapes:
 
     @classmethod
     def from_state(cls, state: State, plan: Plan, hitters: int) -> Self:
-        """Read back a `state`; raise FormatError for arrays that do not fit the plan."""
+        """Rebuild from a `state`; raise FormatError for arrays that do not fit the plan."""
         shapes = cls(plan, hitters)
         shape = shapes.digests.means.shape
         shapes.digests = TDigest.from_state(within("digests", state))

@@ -8,7 +8,7 @@ from mlmonitor.records import Block, Counts, Floats
 class StagingBuffer:
     """The numbers of at most `limit` rows, field by field.
 
-    Every block has a fixed cost, so folding a thousand rows at once takes a third of the time of
+    Every block has a fixed cost, so sorting a thousand rows at once takes a third of the time of
     ten blocks of a hundred. Price: `8 * limit` bytes a field.
     """
 
@@ -25,11 +25,11 @@ class StagingBuffer:
 
     @property
     def room(self) -> int:
-        """How many more rows fit."""
+        """The number of rows that still fit."""
         return self._limit - self.rows
 
     def add(self, block: Block) -> None:
-        """Append a block that fits."""
+        """Append a block, which must have at most `room` rows."""
         if self._values is None:
             self._values = np.empty((self._fields, self._limit))
         self._values[:, self.rows : self.rows + block.rows] = block.numeric
@@ -55,12 +55,12 @@ class StagingBuffer:
 
     @property
     def nbytes(self) -> int:
-        """Memory held while rows wait."""
+        """Memory held, in bytes, while rows are staged."""
         return 8 * self._fields * self._limit + self._refused.nbytes
 
 
 def slice_block(block: Block, start: int, stop: int) -> Block:
-    """Return some rows of a block; its refused values are counted with its first rows."""
+    """Return rows `start` to `stop` of a block; all its refused values are counted at row 0."""
     if start == 0 and stop == block.rows:
         return block
     refused = block.refused if start == 0 else np.zeros_like(block.refused)

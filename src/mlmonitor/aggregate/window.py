@@ -1,4 +1,4 @@
-"""The sliding window of a population: a ring of slices, and shapes in two half-window parts."""
+"""The sliding window of a population: a ring of slices, and shapes of two half windows."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from mlmonitor.aggregate.staging import StagingBuffer, slice_block
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Block, Counts, Floats
 
-_PROFILE_BYTES = 2_000  # of a profile's objects, without the contents of its arrays
+_PROFILE_BYTES = 2_000  # of the objects of a profile, without the contents of its arrays
 _SHAPES_BYTES = 1_200  # of the objects of a set of shapes
 _FIELD_BYTES = 600  # of the objects that shapes keep for each categorical field
 
@@ -38,12 +38,12 @@ class View(NamedTuple):
 
 
 class Window:
-    """All statistics of a population: totals since the start, and those of the last `span`.
+    """All statistics of a population: totals since the start, and statistics of the last `span`.
 
     Promise: `total` counts every row exactly once. `view` covers the last `span`. When a new slice
-        (pane) opens, the oldest one is dropped, so the view holds between `panes - 1` and `panes`
-        slices of rows. Quantiles are dropped in halves of the span. A span in rows that is not a
-        multiple of its slices has fewer of them, and is longer by less than one slice.
+        (pane) opens, the oldest one is dropped, so the view covers between `panes - 1` and `panes`
+        slices. Quantiles are dropped half a span at a time. If a span in rows cannot be divided
+        into `panes` slices, there are fewer, and the span is longer by less than one slice.
     Price: `memory_bytes`, constant.
     """
 
@@ -65,7 +65,7 @@ class Window:
         self._closed = FieldProfile(plan)  # everything but the open slice
         self._panes = Panes(plan, self._panes_in_span - 1)
         self._open = FieldProfile(plan)
-        self._shapes = Shapes(plan, hitters), Shapes(plan, hitters)  # the older, the open one
+        self._shapes = Shapes(plan, hitters), Shapes(plan, hitters)  # older, open half
         self._stage_rows = stage_rows
         self._stage = StagingBuffer(len(plan.schema.numeric), stage_rows)
         self._opened_at = now
@@ -74,7 +74,7 @@ class Window:
         self._high = np.full(len(plan.schema), -np.inf)
 
     def update(self, block: Block, *, now: float) -> None:
-        """Add rows that ended at about `now`, in seconds; it must not decrease."""
+        """Add rows that were predicted at about `now`, in seconds, which must not decrease."""
         self.advance(now)
         if self.plan.season is not None:
             block.season = self.plan.season.at(now)
@@ -95,13 +95,13 @@ class Window:
         self._stage = StagingBuffer(len(self.plan.schema.numeric), rows)
 
     def count_only(self, block: Block) -> None:
-        """Count rows in the totals only: those that became the reference are not compared."""
+        """Count rows in the totals only, as rows that became the reference are not compared."""
         self._closed.update(block)
 
     def absorb(self, view: View, *, is_recent: bool = True) -> None:
         """Add rows that other windows of this plan have counted.
 
-        is_recent: whether they are part of this window; others are counted in the totals only.
+        is_recent: whether the rows belong to the last `span`; if not, only the totals count them.
         """
         self._fold_staged()
         if is_recent:
@@ -112,7 +112,7 @@ class Window:
         numeric, digests = len(self.plan.schema.numeric), view.shapes.digests
         self._low[:numeric] = np.minimum(self._low[:numeric], digests.min)
         self._high[:numeric] = np.maximum(self._high[:numeric], digests.max)
-        if view.profile.rows:  # the names of other categories were read elsewhere
+        if view.profile.rows:  # the other windows did not pass on the names of their categories
             self._low[numeric:], self._high[numeric:] = -np.inf, np.inf
 
     def advance(self, now: float) -> None:
@@ -151,9 +151,9 @@ class Window:
         return View(recent, shapes)
 
     def drain_extremes(self) -> tuple[Floats, Floats]:
-        """Return the smallest and largest value of each field since the last call.
+        """Return the smallest and the largest value of each field since the last call.
 
-        For a categorical field these are hashes of the names that are not listed categories: they
+        For a categorical field these are hashes of the names that are not listed categories; they
         are equal if there was only one such name.
         """
         low, high = self._low, self._high
@@ -162,16 +162,16 @@ class Window:
 
     @property
     def memory_bytes(self) -> int:
-        """Memory held once every slice is in use; a view and staged rows never coexist."""
+        """Bytes held once every slice is in use; a view and staged rows never coexist."""
         profile, shapes = self._closed.nbytes + _PROFILE_BYTES, self._shapes[0].nbytes
         shapes += _SHAPES_BYTES + _FIELD_BYTES * len(self.plan.schema.categorical)
         panes = self._panes.nbytes + _PROFILE_BYTES
         return panes + 2 * (profile + shapes) + max(profile + shapes, self._stage.nbytes)
 
     def _skip_outrun(self, block: Block) -> int:
-        """Count in the totals only the first rows of a block, which its later rows push out.
+        """Count the first rows of a block only in the totals if its later rows fill the window.
 
-        Returns their number.
+        Return the number of these first rows.
         """
         if self._pane_rows is None:
             return 0
@@ -190,7 +190,7 @@ class Window:
         return passed
 
     def new_names(self, field: int) -> HeavyHitters:
-        """Return the new categories of the categorical field at this place, in the window."""
+        """Return the new categories in the window of the categorical field with this index."""
         hitters = HeavyHitters(self._hitters)
         for shapes in self._shapes:
             hitters.merge(shapes.hitters[field])
@@ -229,13 +229,13 @@ class Window:
         self._shapes[1].digests.update_sorted(ordered, valid)
 
     def _widen(self, ordered: Floats, valid: Counts) -> None:
-        """Widen the extremes by sorted rows, for fields that have any value."""
+        """Widen the extremes of the fields that have values in a sorted block."""
         filled = np.flatnonzero(valid)
         self._low[filled] = np.minimum(self._low[filled], ordered[filled, 0])
         self._high[filled] = np.maximum(self._high[filled], ordered[filled, valid[filled] - 1])
 
     def _widen_names(self, categories: Sequence[Encoded]) -> None:
-        """Widen the extremes by the hashes of names that are not listed categories."""
+        """Widen the extremes of categorical fields by the hashes of unlisted categories."""
         for field, encoded in enumerate(categories, start=len(self.plan.schema.numeric)):
             if encoded.other or encoded.new:
                 hashes = [hash(name) >> 11 for name in (*encoded.other, *encoded.new)]
@@ -243,7 +243,7 @@ class Window:
                 self._high[field] = max(self._high[field], *hashes)
 
     def _rotate(self, passed: int) -> None:
-        """Close the open slice; `passed` slices have ended."""
+        """Close the open slice and open a new one, `passed` slices later."""
         self._fold_staged()
         self._closed.merge(self._open)
         self._panes.append(self._open, self._opened_at)
@@ -252,7 +252,7 @@ class Window:
             self._panes.append(self._open, self._opened_at)  # still empty
         half = max(self._panes_in_span // 2, 1)
         halves, self._panes_in_shape = divmod(self._panes_in_shape + passed, half)
-        if self._panes_in_span == 1:  # there is no half: drop all earlier shapes
+        if self._panes_in_span == 1:  # a single slice has no halves: drop all earlier shapes
             halves *= 2
         for _ in range(min(halves, 2)):
             self._shapes = self._shapes[1], Shapes(self.plan, self._hitters)

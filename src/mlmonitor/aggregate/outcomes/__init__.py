@@ -1,1 +1,1 @@
-"""Additive sums over pairs of prediction and actual."""
+"""Additive sums over pairs of a prediction and its actual."""

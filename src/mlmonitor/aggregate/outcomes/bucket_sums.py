@@ -1,4 +1,4 @@
-"""Sums by bucket that merge by addition: the states under every performance measure."""
+"""Sums by bucket that merge by addition: the states from which performance is computed."""
 
 from collections.abc import Iterable
 from typing import ClassVar, Self
@@ -17,9 +17,9 @@ Range = slice | int | list[int]
 
 
 class PairSums:
-    """Sums of terms over pairs of numbers, by bucket: table is float64 `[terms, buckets]`.
+    """Sums of terms over pairs of numbers, by bucket; `table` is float64 `[terms, buckets]`.
 
-    Subclasses name the `TERMS`, which of them are `COUNTS`, and how a pair is summed.
+    A subclass defines the `TERMS`, which of them are `COUNTS`, and how a pair is added.
     Promise: merging is addition. A sum that overflows is infinite or NaN; no warning is issued.
     """
 
@@ -34,11 +34,11 @@ class PairSums:
 
     def _add(self, terms: Iterable[Floats], buckets: Buckets) -> None:
         size = self.table.shape[1]
-        for row, term in enumerate(terms):  # of a single bucket a plain sum is faster, and closer
+        for row, term in enumerate(terms):  # for one bucket a sum is faster and more exact
             self.table[row] += term.sum() if size == 1 else np.bincount(buckets, term, size)
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has seen; raises IncompatibleSketch unless buckets and center agree."""
+        """Merge in `other`; raise IncompatibleSketch unless buckets and center agree."""
         if self.table.shape != other.table.shape or self.center != other.center:
             raise IncompatibleSketch("sums of pairs over different buckets cannot be merged")
         with np.errstate(all="ignore"):
@@ -49,13 +49,13 @@ class PairSums:
         self.table[:, bucket] = 0.0
 
     def terms(self, bucket: Range = slice(None)) -> dict[str, float]:
-        """Return each sum over some buckets, by default all, and the center."""
+        """Return the sum of each term over some buckets, by default all, and the center."""
         chosen = self.table[:, bucket].reshape(len(self.TERMS), -1).sum(axis=1)
         return {"center": self.center, **dict(zip(self.TERMS, chosen.tolist(), strict=True))}
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         return self.table.nbytes
 
     def state(self) -> State:
@@ -64,7 +64,7 @@ class PairSums:
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Read back a `state`; raise FormatError if its arrays contradict each other."""
+        """Rebuild from a `state`; raise FormatError if its arrays contradict each other."""
         table = part(state, "table", np.float64, ndim=2)
         demand(table.shape[0] == len(cls.TERMS), "table: expected a row for each term")
         counts = table[[cls.TERMS.index(term) for term in cls.COUNTS]]
@@ -79,8 +79,9 @@ class RegressionSums(PairSums):
 
     table: float64 `[terms, buckets]`, in the order of `TERMS`. With e = predicted - actual and
     d = actual - center: `n` counts pairs, `e2` sums e squared, `e2d` e squared times d,
-    `over2` the squares of errors above zero, `a` sums |actual|, `ea` |e| |actual|, `r` the ratio
-    |e| / |actual| over the `nonzero` pairs whose actual is not zero, and `r2` its square.
+    `over2` sums the squares of positive errors, `a` sums |actual|, `ea`
+    |e| |actual|, `r` the ratio |e| / |actual| over the `nonzero` pairs whose actual is not zero,
+    and `r2` the square of that ratio.
 
     Promise: merging is addition. A sum that overflows is infinite or NaN; no warning is issued.
     Price: 136 bytes a bucket.
@@ -138,7 +139,7 @@ class MeanSums:
             self.table[2, place] += np.bincount(buckets, values * values, size)
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has seen; raises IncompatibleSketch unless names and buckets agree."""
+        """Merge in `other`; raise IncompatibleSketch unless names and buckets agree."""
         if self.names != other.names or self.table.shape != other.table.shape:
             raise IncompatibleSketch("sums of different measures cannot be merged")
         self.table += other.table
@@ -155,7 +156,7 @@ class MeanSums:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         return self.table.nbytes
 
     def state(self) -> State:
@@ -164,7 +165,7 @@ class MeanSums:
 
     @classmethod
     def from_state(cls, state: State, names: tuple[str, ...]) -> Self:
-        """Read back a `state`; raise FormatError for arrays that do not fit the names."""
+        """Rebuild from a `state`; raise FormatError for arrays that do not fit the names."""
         table = part(state, "table", np.float64, ndim=3)
         demand(table.shape[:2] == (3, len(names)), "table: expected three rows for each name")
         demand((table[[0, 2]] >= 0).all(), "table: expected counts of zero or more")
@@ -194,7 +195,7 @@ class ConfusionMatrix:
         self.counts += added.reshape(self.counts.shape)
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has seen; raises IncompatibleSketch unless classes and buckets agree."""
+        """Merge in `other`; raise IncompatibleSketch unless classes and buckets agree."""
         if self.counts.shape != other.counts.shape:
             raise IncompatibleSketch("confusion matrices of different classes cannot be merged")
         self.counts += other.counts
@@ -213,7 +214,7 @@ class ConfusionMatrix:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         return self.counts.nbytes
 
     def state(self) -> State:
@@ -222,7 +223,7 @@ class ConfusionMatrix:
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Read back a `state`; raise FormatError if its arrays contradict each other."""
+        """Rebuild from a `state`; raise FormatError if its arrays contradict each other."""
         counts = part(state, "counts", np.int64, ndim=3)
         demand(counts.shape[1] == counts.shape[2], "counts: expected as many rows as columns")
         demand((counts >= 0).all(), "counts: expected counts of zero or more")

@@ -1,4 +1,4 @@
-"""Moments of predictions and actuals, for the line that corrects the predictions best."""
+"""Moments of predictions and actuals, for the line that best recalibrates predictions."""
 
 from typing import ClassVar
 
@@ -9,9 +9,9 @@ from mlmonitor.records import Floats
 
 
 class CalibrationSums(PairSums):
-    """Sums over pairs of numbers, from which the regression of actuals on predictions follows.
+    """Sums over pairs of numbers that determine the regression of actuals on predictions.
 
-    For a classifier a pair is the score of a class, and 1 if it was the class or else 0.
+    For a classifier, a pair is the score of a class, and 1 if the actual is this class, else 0.
     table: float64 `[terms, buckets]`, in the order of `TERMS`. With p = predicted - center,
     y = actual - center and e = p - y: `pp` sums p squared, `py` p times y, and `e2pp` e squared
     times p squared.

@@ -1,4 +1,4 @@
-"""Names of classes as numbers, in order of appearance."""
+"""Classes as integer codes, in order of appearance."""
 
 from collections.abc import Iterable
 
@@ -21,8 +21,8 @@ ClassIndex = NDArray[np.int32]
 class ClassCodes:
     """Codes of classes, assigned on first appearance.
 
-    Price: 0.1 us for a short text or a number that appeared before, 2 us for another value. At most
-        `MOST_CLASSES` names, and four cached values for each.
+    Price: 0.1 us for a short text or a number that appeared before, 2 us for another value. Holds
+        at most `MOST_CLASSES` names, and four cached values for each.
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
@@ -46,7 +46,7 @@ class ClassCodes:
         return np.array(codes, np.int32)
 
     def code(self, value: object) -> int:
-        """Return the code of one value, and assign one to a new name."""
+        """Return the code of one value; a new name is assigned the next code."""
         name = None if value is ABSENT else _name_if_any(value)
         if name is None:
             return NO_CLASS

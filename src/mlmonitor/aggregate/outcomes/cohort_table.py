@@ -13,8 +13,8 @@ _NONE = -(1 << 62)
 class CohortTable:
     """Counts by cohort: predictions made in the same period of `seconds`.
 
-    delays: int64 `[cohorts, cohorts]`: labels by cohort and by the period they arrived in, counted
-    from the cohort's own; the last counts all later ones.
+    delays: int64 `[cohorts, delays]`, labels by cohort and by the number of periods until they
+    arrived; the last column also counts all later labels.
 
     Promise: exact for the newest `MOST_COHORTS` periods; older rows are not counted.
     Price: 30 KB.
@@ -25,13 +25,13 @@ class CohortTable:
     def __init__(self, seconds: float) -> None:
         self.seconds: float = seconds
         self.periods: Counts = np.full(MOST_COHORTS, _NONE)
-        """The period that each place stands for."""
+        """The number of the period in each place, in units of `seconds` since 1970."""
         self.predicted: Counts = np.zeros(MOST_COHORTS, np.int64)
         self.labelled: Counts = np.zeros(MOST_COHORTS, np.int64)
         self.delays: Counts = np.zeros((MOST_COHORTS, MOST_COHORTS), np.int64)
 
     def places(self, times: Floats) -> tuple[Counts, list[int]]:
-        """Return the place of each time's cohort, -1 if too old, and the places just begun."""
+        """Return the place of each time's cohort, -1 if too old, and the places just reset."""
         periods = np.floor(np.nan_to_num(times) / self.seconds).astype(np.int64)
         newest = max(int(self.periods.max()), int(periods.max(initial=_NONE)))
         begun = []
@@ -48,7 +48,7 @@ class CohortTable:
         self.predicted += np.bincount(places[places >= 0], minlength=MOST_COHORTS)
 
     def count_labels(self, places: Counts, labelled_at: Floats) -> None:
-        """Count labels by the places of their predictions' cohorts, and when they arrived."""
+        """Count labels by the places of their predictions' cohorts, and by their delay."""
         is_kept = places >= 0
         places, labelled_at = places[is_kept], labelled_at[is_kept]
         self.labelled += np.bincount(places, minlength=MOST_COHORTS)
@@ -71,20 +71,21 @@ class CohortTable:
     def shares_by_age(self, now: float) -> Floats:
         """Estimate the share of its labels that a cohort has after each period (chain ladder).
 
-        From one age to the next, labels grow by the factor observed in cohorts that are old enough.
-        NaN for ages that no cohort has reached. No labels are expected after the oldest age.
+        Labels are assumed to grow from one age to the next by the factor observed in cohorts that
+        are old enough. NaN for ages that no cohort has reached; after the oldest age no more labels
+        are expected.
         Source: Mack, "Distribution-free calculation of the standard error of chain ladder" (1993).
         """
         order = self.order()
         return chain_ladder(np.cumsum(self.delays[order], axis=1), self.ages(now, order))
 
     def ages(self, now: float, order: list[int]) -> Counts:
-        """Return how many periods of some cohorts have ended, including their own."""
+        """Return how many periods have ended since each cohort began; `order` lists places."""
         ages: Counts = int(np.floor(now / self.seconds)) - self.periods[order]
         return ages
 
     def delays_of(self, places: Counts, labelled_at: Floats) -> Counts:
-        """Return the period in which each label arrived, counted from its cohort's own."""
+        """Return how many periods after its cohort each label arrived, up to the last column."""
         delays = np.floor(labelled_at / self.seconds).astype(np.int64) - self.periods[places]
         clipped: Counts = np.clip(delays, 0, MOST_COHORTS - 1)
         return clipped
@@ -96,14 +97,14 @@ class CohortTable:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         return self.delays.nbytes + 3 * self.predicted.nbytes
 
 
 def chain_ladder(totals: Counts | Floats, ages: Counts) -> Floats:
-    """Return the share of the final total that a cohort has after each period.
+    """Return the expected share of a cohort's final total by its age in periods (chain ladder).
 
-    totals: cumulated by delay, `[cohorts, delays]`. ages: periods of each cohort that have ended.
+    totals: cumulative over delays, `[cohorts, delays]`. ages: see `CohortTable.ages`.
     """
     oldest_age = int(np.clip(ages.max(initial=0), 0, MOST_COHORTS))
     shares = np.full(MOST_COHORTS, np.nan)

@@ -1,4 +1,4 @@
-"""Losses by cohort and by how late their labels arrived."""
+"""Losses by cohort and by the delay of their labels."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from mlmonitor.records import Counts, Floats
 class DelayTriangle:
     """The number and sum of losses of each measure, by cohort and by the delay of their label.
 
-    The columns are those of `CohortTable.delays`. Price: 58 kB a measure.
+    Cohorts and delays are those of `CohortTable`. Price: 58 kB a measure.
     """
 
     __slots__ = ("counts", "sums")
@@ -27,15 +27,15 @@ class DelayTriangle:
         self.sums[measure] += np.bincount(cells, losses[is_counted], size).reshape(shape)
 
     def reset(self, cohort: int) -> None:
-        """Forget one cohort, whose place a newer one uses."""
+        """Forget one cohort, because a newer one takes its place."""
         self.counts[:, cohort] = 0
         self.sums[:, cohort] = 0.0
 
     def growth_by_age(self, measure: int, order: list[int], ages: Counts) -> Floats:
-        """Return the final mean loss divided by that of a cohort's labels so far, by its age.
+        """Return the final mean loss of a cohort divided by its mean loss so far, by its age.
 
-        The ratio of two chain ladders: of the sums, and of the numbers of losses. NaN for ages that
-        no cohort has reached.
+        It is the ratio of two chain ladders, for the number and for the sum of losses. NaN for ages
+        that no cohort has reached.
         """
         parts = [
             chain_ladder(np.cumsum(table[measure][order], axis=1), ages)
@@ -46,9 +46,10 @@ class DelayTriangle:
         return growth
 
     def spread_by_age(self, measure: int, order: list[int], ages: Counts, age: int) -> float:
-        """Return the standard deviation of that ratio among cohorts that are older.
+        """Return the standard deviation of that growth from `age` among older cohorts.
 
-        Their newest mean stands for the final one. NaN with fewer than three of them.
+        The newest mean of an older cohort is taken as its final one. NaN with fewer than three
+        older cohorts.
         """
         with np.errstate(all="ignore"):
             means = np.cumsum(self.sums[measure][order], axis=1) / np.cumsum(
@@ -62,5 +63,5 @@ class DelayTriangle:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         return self.counts.nbytes + self.sums.nbytes

@@ -1,4 +1,4 @@
-"""Sums of expected outcomes: what labels would add up to, had they arrived."""
+"""Sums of expected outcomes: estimates of what labels that have not arrived will add up to."""
 
 from typing import Self
 
@@ -34,12 +34,12 @@ class ExpectedSums:
             self.table[place] += added.reshape(size, width)
 
     def update_classes(self, expected: Floats, predicted: Counts) -> None:
-        """Add the probabilities `[classes, rows]` of rows by their predicted class."""
+        """Add the class probabilities of rows, `[classes, rows]`, by predicted class."""
         for actual, chances in enumerate(expected):
             self.confusion[actual] += np.bincount(predicted, chances, len(self.confusion))
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has seen; raises IncompatibleSketch unless groups and bins agree."""
+        """Merge in `other`; raise IncompatibleSketch unless groups and bins agree."""
         if self.table.shape != other.table.shape or len(self.confusion) != len(other.confusion):
             raise IncompatibleSketch("expected outcomes of different calibrations")
         self.table += other.table
@@ -54,7 +54,7 @@ class ExpectedSums:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         return self.table.nbytes + self.confusion.nbytes
 
     def state(self) -> State:
@@ -63,7 +63,7 @@ class ExpectedSums:
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Read back a `state`; raise FormatError if its arrays contradict each other."""
+        """Rebuild from a `state`; raise FormatError if its arrays contradict each other."""
         table, confusion = (
             part(state, name, np.float64, ndim=ndim)
             for name, ndim in (("table", 3), ("confusion", 2))

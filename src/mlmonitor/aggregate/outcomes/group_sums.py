@@ -9,18 +9,19 @@ from mlmonitor.errors import IncompatibleSketch
 from mlmonitor.records import Floats
 
 _WIDTH_BITS = 12
-_NOISE_ERRORS = 3.0  # an effect of 1 is overstated in one of a thousand sketches
+_NOISE_ERRORS = 3.0  # exceeded by chance in one of a thousand sketches
 
 
 class GroupSums:
-    """The variance of sums over rows whose groups are independent, relative to independent rows.
+    """The design effect on sums of rows that come in independent groups.
 
-    Each group adds or subtracts the terms of its rows to one of `WIDTH` counters. For any weighted
-    sum of the terms, the expectation of the sum of its squared counters is the sum over groups of
-    the squared totals: the cluster-robust variance. The same over rows is exact, from `products`.
-    terms: the number of terms of a row, the first of which is 1 if the row counts.
-    Promise: linear: merging is addition, and the weights are chosen afterwards. The standard error
-        is at most `sqrt(2 / WIDTH)`, 2.2%, of the variance.
+    Each group adds the terms of its rows to one of `WIDTH` counters, with a random sign. For a
+    weighted sum of the terms, the squared counters add up, in expectation, to the squared totals of
+    the groups: the cluster-robust variance. The variance of independent rows follows exactly from
+    `products`.
+    terms: the number of terms of a row; the first term is 1 if the row counts.
+    Promise: merging is addition, and weights can be chosen after the rows were added. The standard
+        error of the variance is at most `sqrt(2 / WIDTH)`, 2.2%.
     Price: 32 KiB a term.
     Source: Alon, Matias and Szegedy, "The space complexity of approximating the frequency moments",
         1996; Liang and Zeger, "Longitudinal data analysis using generalized linear models", 1986.
@@ -44,7 +45,7 @@ class GroupSums:
                 self.counters[place] += np.bincount(buckets, term * signs, self.WIDTH)
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has seen; raises IncompatibleSketch unless the terms agree."""
+        """Merge in `other`; raise IncompatibleSketch unless the terms agree."""
         if self.counters.shape != other.counters.shape:
             raise IncompatibleSketch("sums by group of different terms cannot be merged")
         self.counters += other.counters
@@ -63,7 +64,7 @@ class GroupSums:
         return totals
 
     def mean_size(self) -> float:
-        """Return the mean size of a row's group; 1 if the sketch's error may explain the excess."""
+        """Return the mean group size over rows; 1 if the excess is within the sketch's error."""
         rows = float(self.products[0, 0])
         size = float(self.counters[0] @ self.counters[0]) / max(rows, 1.0)
         return min(_without_noise(size), max(rows, 1.0))
@@ -71,8 +72,8 @@ class GroupSums:
     def effect(self, weights: Floats) -> float:
         """Return the variance of a weighted sum of the terms, relative to independent rows.
 
-        It is at least 1, and exactly 1 if the error of the sketch may explain the excess. If all
-        rows have one value, it is the mean size of a row's group. NaN for sums that overflowed.
+        It is at least 1, and exactly 1 if it exceeds 1 only within the error of the sketch. If all
+        rows have the same value, it is the mean group size over rows. NaN if a sum overflowed.
         """
         with np.errstate(all="ignore"):
             parts = np.outer(weights, weights) * self.products
@@ -84,11 +85,11 @@ class GroupSums:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         return self.counters.nbytes + self.products.nbytes
 
 
 def _without_noise(effect: float) -> float:
-    """Return 1 for an effect that the error of the sketch alone may have made larger."""
+    """Return 1 if `effect` exceeds 1 only within the error of the sketch."""
     noise = 1 + _NOISE_ERRORS * float(np.sqrt(2 / GroupSums.WIDTH))
     return 1.0 if effect <= noise else effect

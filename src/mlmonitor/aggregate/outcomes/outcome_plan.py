@@ -13,7 +13,7 @@ from mlmonitor.records import Floats, Metric
 Task = Literal["regression", "binary", "multiclass", "ranking"]
 
 MOST_SCORED_CLASSES = 32
-"""Classes whose scores are kept, each with a histogram of its own."""
+"""The most classes whose scores are counted, each in its own histogram."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,11 @@ class OutcomePlan:
     """The layout of outcome states: two states merge if their plans are equal.
 
     classes: names by code; all other classes share the next code. positive: the code of the
-    positive class of two. center: a value near the mean actual, for sums of powers. has_scores:
-    whether scores arrive with the predictions. has_probabilities: whether scores are probabilities,
-    not decision values. has_histogram: whether scores are kept, not only their losses. has_numbers:
-    whether the two classes are the numbers 0 and 1, or False and True, and not texts.
+    positive class if there are two. center: a value near the mean actual, subtracted before powers
+    are summed. has_scores: whether scores arrive with the predictions. has_probabilities: whether
+    scores are probabilities rather than decision values. has_histogram: whether scores are counted
+    in histograms, besides their losses. has_numbers: whether the two classes are 0 and 1, or False
+    and True, rather than texts.
     """
 
     task: Task
@@ -54,20 +55,20 @@ class OutcomePlan:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names of all codes; the last stands for further classes."""
+        """The names of all codes; the last one stands for all other classes."""
         return (*self.classes, OTHER)
 
     def without_histogram(self) -> "OutcomePlan":
-        """Return the plan without the histogram, as it is used for many buckets."""
+        """Return the plan without histograms, which would take too much memory for many buckets."""
         return replace(self, has_histogram=False)
 
 
 class OutcomeBlock(NamedTuple):
-    """Pairs of predictions and actuals, in numbers.
+    """Pairs of predictions and actuals, as arrays of numbers.
 
     predicted, actual: NaN where there is none. predicted_class, actual_class: codes of the plan's
-    classes, -1 where there is none. scores: float64 `[scored classes, rows]`. means: for each of
-    the plan's `mean_names` one value a row. groups: the hash of the group of each row, if groups
+    classes, -1 where there is none. scores: float64 `[scored classes, rows]`. means: one value per
+    row for each of the plan's `mean_names`. groups: the hash of the group of each row, if groups
     are declared.
     """
 

@@ -1,4 +1,4 @@
-"""All sums over labelled predictions, for the buckets of one dimension."""
+"""All sums over labelled predictions, by the buckets of one dimension."""
 
 from typing import Self
 
@@ -43,7 +43,7 @@ class OutcomeTables:
         return int(self.means.table.shape[2])
 
     def update(self, block: OutcomeBlock, buckets: Buckets) -> None:
-        """Add pairs; `buckets` holds the bucket of each, or -1."""
+        """Add pairs; `buckets` holds the bucket of each pair, or -1 for none."""
         if self.plan.task == "regression":
             self.regression.update(block.predicted, block.actual, buckets)
             self.calibration.update(block.predicted, block.actual, buckets)
@@ -61,14 +61,14 @@ class OutcomeTables:
             self.means.update(name, block.means[name], buckets)
 
     def _calibrate(self, block: OutcomeBlock, labelled_buckets: Buckets) -> None:
-        """Add the scores of each class beside its outcomes; for two classes one is enough."""
+        """Add the scores and outcomes of each class; for two classes, one class is enough."""
         for place, scores in enumerate(block.scores):
             code = self.plan.positive if self.plan.task == "binary" else place
             is_class = (block.actual_class == code).astype(np.float64)
             self.calibration.update(scores, is_class, labelled_buckets)
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has seen; raises IncompatibleSketch unless plans and buckets agree."""
+        """Merge in `other`; raise IncompatibleSketch unless plans and buckets agree."""
         if self.plan != other.plan or self.buckets != other.buckets:
             raise IncompatibleSketch("outcomes of different tasks or buckets cannot be merged")
         self.regression.merge(other.regression)
@@ -95,7 +95,7 @@ class OutcomeTables:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         parts = self.regression, self.calibration, self.confusion, self.scores, self.means
         return sum(part.nbytes for part in parts)
 
@@ -111,7 +111,7 @@ class OutcomeTables:
 
     @classmethod
     def from_state(cls, state: State, plan: OutcomePlan) -> Self:
-        """Read back a `state`; raise FormatError for arrays that do not fit the plan."""
+        """Rebuild from a `state`; raise FormatError for arrays that do not fit the plan."""
         means = MeanSums.from_state(within("means", state), plan.mean_names)
         tables = cls(plan, means.table.shape[2])
         regression = RegressionSums.from_state(within("regression", state))

@@ -49,7 +49,7 @@ class ErrorSums:
             self.signed += np.bincount(bucket, error, size)
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has seen; raises IncompatibleSketch unless the buckets agree."""
+        """Merge in `other`; raise IncompatibleSketch unless the buckets agree."""
         if not np.array_equal(self.edges, other.edges):
             raise IncompatibleSketch("error sums over different buckets cannot be merged")
         self.count += other.count
@@ -70,7 +70,7 @@ class ErrorSums:
 
     @property
     def nbytes(self) -> int:
-        """Memory held by the arrays."""
+        """Memory held by the arrays, in bytes."""
         return 4 * self.count.nbytes + self.edges.nbytes
 
     def state(self) -> State:
@@ -79,7 +79,7 @@ class ErrorSums:
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Read back a `state`; raise FormatError if its arrays contradict each other."""
+        """Rebuild from a `state`; raise FormatError if its arrays contradict each other."""
         edges = part(state, "edges", np.float64, ndim=1)
         demand(
             (edges[:-1] < edges[1:]).all() and not np.isnan(edges).any(),

@@ -20,10 +20,10 @@ _ZERO_OR_ONE = frozenset({"accuracy", "recall", "precision", "error_rate"})
 
 
 def measure_losses(plan: OutcomePlan, block: OutcomeBlock) -> dict[str, Floats]:
-    """Return the losses of each row by measure, NaN where a row does not count.
+    """Return the loss of each row by measure, NaN where a row does not count.
 
-    The mean loss is the measure itself, or one minus a measure of which more is better. Recall
-    counts the rows of the positive class, precision those predicted as it.
+    The mean loss is the measure itself, or one minus the measure if higher is better. Recall counts
+    the rows of the positive class, precision the rows predicted as this class.
     """
     if plan.task == "regression":
         with np.errstate(all="ignore"):
@@ -57,8 +57,8 @@ def loss_measures(plan: OutcomePlan) -> tuple[str, ...]:
 class LossBins(NamedTuple):
     """The bins of one measure's loss: of equal width up to `scale`; larger losses count as `scale`.
 
-    is_floor: whether a loss counts as the lower end of its bin, not as its middle. The mean is then
-    never overstated, so it can be compared with one that was not computed from bins.
+    is_floor: whether a loss counts as the lower end of its bin instead of the middle. The mean is
+    then never overstated, so it can be compared with a mean that was not computed from bins.
     """
 
     measure: str
@@ -67,7 +67,7 @@ class LossBins(NamedTuple):
 
     @property
     def values(self) -> Floats:
-        """The value between 0 and 1 that each bin counts as."""
+        """The value, from 0 to 1, that a loss in each bin counts as."""
         if self.measure in _ZERO_OR_ONE:
             return np.array([0.0, 1.0])
         values: Floats = (np.arange(LOSS_BINS) + (0.0 if self.is_floor else 0.5)) / LOSS_BINS
@@ -75,7 +75,7 @@ class LossBins(NamedTuple):
         return values
 
     def count_losses(self, losses: Floats) -> Floats:
-        """Count losses by bin, then add the sum of them; a NaN does not count."""
+        """Return the counts of losses by bin, followed by their sum; NaN does not count."""
         losses = losses[~np.isnan(losses)]
         size = 2 if self.measure in _ZERO_OR_ONE else LOSS_BINS
         totals = np.empty(size + 1)
@@ -88,7 +88,7 @@ class LossBins(NamedTuple):
 
     @classmethod
     def fit(cls, measure: str, losses: Floats) -> "LossBins":
-        """Return the bins of a measure; if losses are unbounded, up to their 99% quantile."""
+        """Return the bins of a measure; `scale` is the 99% quantile if losses are unbounded."""
         losses = losses[np.isfinite(losses)]
         if measure in BOUNDED or not losses.size:
             return cls(measure, 1.0)

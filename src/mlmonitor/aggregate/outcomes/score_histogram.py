@@ -1,4 +1,4 @@
-"""Scores by outcome: one histogram for AUC, calibration and thresholds."""
+"""Histograms of scores by outcome, for AUC, calibration and thresholds."""
 
 from typing import Self
 
@@ -11,7 +11,7 @@ from mlmonitor.records import Counts, Floats, Mask
 
 
 def _make_edges() -> Floats:
-    """Return steps of 0.005, with finer ones near 0 and 1, where odds grow by 1.05 an edge."""
+    """Return edges 0.005 apart; near 0 and 1 they are closer, and odds grow by 5% an edge."""
     logits = np.arange(-16.0, -2.0, 0.05)
     low = 1.0 / (1.0 + np.exp(-logits))
     edges: Floats = np.unique(np.concatenate([np.arange(201) / 200, low, 1.0 - low]))
@@ -25,11 +25,11 @@ SCORE_EDGES: Floats = _make_edges()
 class ScoreHistogram:
     """Counts of scores by bin and outcome, and the sum of the scores in each bin.
 
-    counts: int64 `[buckets, classes, 2, bins]`, rows of other classes first, then those of the
-    class. sums: float64 `[buckets, classes, bins]`.
+    counts: int64 `[buckets, classes, 2, bins]`; of the two outcomes, rows of other classes are
+    first. sums: float64 `[buckets, classes, bins]`.
     Promise: exact; merging is addition. The order of scores within one bin is lost; `auc_error`
         of the classification measures bounds the effect on ROC AUC.
-    Price: 24 bytes a bin, of which there are 761, for each class and bucket.
+    Price: 24 bytes for each of 761 bins, in each class and bucket.
     """
 
     __slots__ = ("counts", "sums")
@@ -40,7 +40,7 @@ class ScoreHistogram:
         self.sums: Floats = np.zeros((buckets, classes, bins))
 
     def update(self, place: int, scores: Floats, is_class: Mask, buckets: Buckets) -> None:
-        """Add scores from 0 to 1 of one class; others are left out."""
+        """Add scores of one class, which is at `place`; scores outside 0 to 1 are left out."""
         is_counted = (scores >= 0) & (scores <= 1) & (buckets >= 0)
         scores, is_class, buckets = scores[is_counted], is_class[is_counted], buckets[is_counted]
         bins = self.sums.shape[2]
@@ -52,7 +52,7 @@ class ScoreHistogram:
         self.sums[:, place] += added.reshape(-1, bins)
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has seen; raises IncompatibleSketch unless classes and buckets agree."""
+        """Merge in `other`; raise IncompatibleSketch unless classes and buckets agree."""
         if self.counts.shape != other.counts.shape:
             raise IncompatibleSketch("score histograms of different classes cannot be merged")
         self.counts += other.counts
@@ -72,7 +72,7 @@ class ScoreHistogram:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         return self.counts.nbytes + self.sums.nbytes
 
     def state(self) -> State:
@@ -81,7 +81,7 @@ class ScoreHistogram:
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Read back a `state`; raise FormatError if its arrays contradict each other."""
+        """Rebuild from a `state`; raise FormatError if its arrays contradict each other."""
         counts = part(state, "counts", np.int64, ndim=4)
         demand(counts.shape[2:] == (2, len(SCORE_EDGES)), "counts: expected other bins")
         demand((counts >= 0).all(), "counts: expected counts of zero or more")

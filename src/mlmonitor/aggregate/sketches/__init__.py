@@ -1,1 +1,1 @@
-"""One mergeable sketch a module; the empty sketch is the identity of `merge`."""
+"""Mergeable sketches, one per module; merging an empty sketch changes nothing."""

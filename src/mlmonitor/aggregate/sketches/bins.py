@@ -1,4 +1,4 @@
-"""Counts over bins that the reference fixes: additive, so exact over a fleet.
+"""Counts over bins fixed by the reference, so that counts of several processes can be added.
 
 Bin `b` of a field holds the values in `(edges[b - 1], edges[b]]`, like Prometheus' `le`. The first
 bin starts at minus infinity, and the last ends at infinity.
@@ -14,15 +14,15 @@ FLOAT32_TOLERANCE = 2.0**-22
 """Numbers within this relative difference count as one value: four roundings of float32."""
 
 FLOAT64_TOLERANCE = 2.0**-50
-"""The same for numbers that float32 cannot distinguish, such as seconds since 1970."""
+"""The tolerance for numbers that float32 cannot distinguish, such as seconds since 1970."""
 
 _EXACT_INTEGER = 2.0**53
-_MOST_PER_VALUE = 4  # numbers that one value may become under different precisions and roundings
+_MOST_PER_VALUE = 4  # different floats that rounding can produce from one value
 _LEAST_SHARE = (
-    0.75  # of the tolerance: edges are the shortest decimals between this share and all of it
+    0.75  # of the tolerance: an edge is the shortest decimal between this share and all of it
 )
 _MOST_ABSORBED = (
-    0.1  # of a bin's share: how much of other values the window around a point mass may hold
+    0.1  # of a bin's share: the most rows of other values in the window around a point mass
 )
 _HALVINGS = 60
 _LARGEST = np.finfo(np.float64).max
@@ -31,17 +31,17 @@ _LARGEST = np.finfo(np.float64).max
 def quantile_edges(
     ordered: Floats, *, bins: int = 10, tolerance: float = FLOAT32_TOLERANCE
 ) -> Floats:
-    """Inner edges that split ascending values into about `bins` bins of equal mass.
+    """Return the inner edges that split ascending values into about `bins` bins of equal mass.
 
-    Numbers within the relative `tolerance` count as one value. An edge lies that far above its
-    value, so rounding never moves the value into the next bin. A value with a bin's share of the
-    rows or more is a point mass; with at most `bins` distinct values, every one of them is. A point
-    mass has an edge on either side, so it has a bin to itself; bins between two masses may be empty
-    in these values. Numbers closer than the tolerance stay distinct if there are more of them than
-    rounding could produce from one value.
+    Numbers within the relative `tolerance` count as one value. An edge lies about this far above a
+    value, so that rounding never moves the value into the next bin. A value with at least a bin's
+    share of the rows is a point mass; if there are at most `bins` distinct values, all are point
+    masses. A point mass has an edge on either side, so it has its own bin, and the bins between two
+    point masses may be empty. Numbers closer than the tolerance stay distinct if there are more of
+    them than rounding could produce from one value.
 
-    Promise: at most `4 * bins + 1` bins, `2 * bins + 1` for at most `bins` distinct values, and 3
-        for a constant. Without point masses no bin is empty.
+    Promise: at most `4 * bins + 1` bins; `2 * bins + 1` if there are at most `bins` distinct
+        values, and 3 for a constant. Without point masses no bin is empty.
     """
     if ordered.size == 0:
         return np.empty(0)
@@ -53,7 +53,7 @@ def quantile_edges(
         low, high = _bound_masses(values, masses, tolerance, ordered, most)
         cuts = _place_cuts(values.counts, is_mass, parts=bins - masses.size)
         spread = _place_upper_edges(values, cuts, tolerance)
-    if masses.size:  # an edge inside a mass's window would split one value
+    if masses.size:  # an edge inside a point mass's window would split the value
         place = np.searchsorted(low, spread, side="right") - 1
         spread = spread[(place < 0) | (spread > high[place])]
     edges: Floats = np.unique(np.concatenate([low, high, spread]))
@@ -61,7 +61,7 @@ def quantile_edges(
 
 
 class _DistinctValues(NamedTuple):
-    """Distinct values in ascending order: the range of numbers of each, and how often it occurs."""
+    """Distinct values in ascending order: the first and last number of each, and its count."""
 
     first: Floats
     last: Floats
@@ -87,7 +87,7 @@ def _find_distinct(ordered: Floats, tolerance: float) -> _DistinctValues:
 
 
 def _find_run_starts(numbers: Floats, tolerance: float) -> Counts:
-    """Return the start of each run of numbers whose neighbours are within the tolerance."""
+    """Return where each run of numbers starts; neighbours in a run differ within the tolerance."""
     size = np.minimum(np.abs(numbers[1:]), np.abs(numbers[:-1]))
     starts: Counts = np.append(0, np.flatnonzero(np.diff(numbers) > tolerance * size) + 1)
     return starts
@@ -98,7 +98,7 @@ def _bound_masses(
 ) -> tuple[Floats, Floats]:
     """Return the edges below and above each point mass; two neighbours may share an edge.
 
-    most: the number of other values that a window may hold.
+    most: how many rows of other values may lie between the two edges of a point mass.
     """
     first, last = values.first[masses], values.last[masses]
     middle = _find_midpoints(last[:-1], first[1:])
@@ -123,7 +123,10 @@ def _bound_masses(
 
 
 def _place_cuts(counts: Counts, is_mass: np.ndarray, *, parts: int) -> Counts:
-    """Return the last value of each of `parts` bins of equal mass, without the point masses."""
+    """Return the index of the last value in each of `parts` bins of equal mass, but the last one.
+
+    Point masses are left out.
+    """
     spread = np.flatnonzero(~is_mass)
     if spread.size == 0 or parts <= 1:
         return np.empty(0, np.int64)
@@ -144,14 +147,14 @@ def _place_upper_edges(values: _DistinctValues, cuts: Counts, tolerance: float) 
 
 
 def _find_midpoints(low: Floats, high: Floats) -> Floats:
-    """Return the midpoint, which is always less than `high`."""
+    """Return the midpoints, which are always less than `high`."""
     middle = low / 2 + high / 2
     between: Floats = np.where((middle >= low) & (middle < high), middle, low)
     return between
 
 
 def _shorten(low: Floats, high: Floats) -> Floats:
-    """The number of fewest decimal digits between each pair."""
+    """Return the number with the fewest decimal digits between each pair of limits."""
     return np.array(
         [_find_shortest(*pair) for pair in zip(low.tolist(), high.tolist(), strict=True)]
     )
@@ -167,15 +170,15 @@ def _find_shortest(low: float, high: float) -> float:
 
 
 def widen(low: float, high: float, tolerance: float = FLOAT32_TOLERANCE) -> tuple[float, float]:
-    """Widen a range so that rounding does not move values out of it."""
+    """Widen a range by the relative tolerance, so that rounding does not move values out of it."""
     return low - tolerance * abs(low), high + tolerance * abs(high)
 
 
 def counts_up_to(ordered: Floats, probes: Floats) -> Counts:
-    """Count the values of each field up to each probe: int64 `[fields, probes]`.
+    """Count the values of each field that are at most each probe: int64 `[fields, probes]`.
 
     ordered: `[fields, rows]`, ascending, NaN last. probes: `[fields, probes]`, in any order.
-    Price: one binary search a probe, 0.2 ns a value in blocks of thousands.
+    Price: one binary search per probe, 0.2 ns a value in blocks of thousands of rows.
     """
     upto = np.empty(probes.shape, np.int64)
     for field, values in enumerate(ordered):
@@ -184,12 +187,12 @@ def counts_up_to(ordered: Floats, probes: Floats) -> Counts:
 
 
 def bin_counts(upto: Counts, valid: Counts) -> Counts:
-    """Return counts per bin, `[fields, edges + 1]`, from counts up to each edge and in total."""
+    """Return counts by bin, `[fields, edges + 1]`, from the counts up to each edge and in total."""
     return np.diff(upto, axis=1, prepend=0, append=valid[:, None])
 
 
 def pad_edges(edges: list[Floats]) -> Floats:
-    """Return the edges of all fields as one array, padded with infinity: those bins are empty."""
+    """Return the edges of all fields as one array, padded with infinity to make empty bins."""
     width = max((len(inner) for inner in edges), default=0)
     table = np.full((len(edges), width), np.inf)
     for field, inner in enumerate(edges):

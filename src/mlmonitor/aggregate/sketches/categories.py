@@ -20,17 +20,17 @@ NEW = "__new__"
 
 
 class Dictionary:
-    """The codes of one field's categories: the reference's most frequent, then two for the rest.
+    """Maps one field's categories to codes: the most frequent ones, then two codes for the rest.
 
-    top: category `i` has code `i`. Code `len(top)` stands for `other` (listed, but rare), code
-        `len(top) + 1` for categories that the reference does not have.
-    is_closed: whether `top` and `other` are all categories of the reference. If some were dropped,
-        an unlisted category is not necessarily new, and is counted as `other`.
+    top: the most frequent categories of the reference; category `i` has code `i`. Code `len(top)`
+        stands for its rare categories, `other`, and code `len(top) + 1` for new categories.
+    is_closed: whether `top` and `other` list all categories of the reference. Otherwise an
+        unlisted category is not necessarily new, and is counted as `other`.
     is_boolean: only true, false, 0 and 1 are read; everything else has the wrong type.
-    groups: how many of the last entries of `top` are groups; an unlisted category falls into one.
+    groups: how many entries at the end of `top` are groups, to which unlisted categories belong.
 
-    Price: 0.1 us for a cached value, 2 us for another. The cache keeps `REMEMBERED` values that are
-        short and of a plain type, `REMEMBERED_BYTES` in all; other values are never kept, so no
+    Price: 0.1 us for a cached value, 2 us for another. The cache holds at most `REMEMBERED` short
+        values of plain types, `REMEMBERED_BYTES` in total; other values are never cached, so no
         object of the host stays alive. `nbytes` excludes the names, which belong to the reference.
     """
 
@@ -66,7 +66,7 @@ class Dictionary:
         self._codes = dict.fromkeys(self.other, len(self.top))
         self._codes.update({name: code for code, name in enumerate(self.top)})
         self._room, self._room_bytes = self.REMEMBERED, self.REMEMBERED_BYTES
-        # By type, because 1, 1.0 and True are one key to a dictionary, and not one category.
+        # By type: 1, 1.0 and True are equal as keys of a dict, but not the same category.
         self._memories = {kind: _Memory(self, kind) for kind in _PLAIN}
         if not is_boolean:
             self._memories[str].update(self._codes)
@@ -94,16 +94,16 @@ class Dictionary:
 
     @property
     def remembered(self) -> int:
-        """The number of cached values beyond those of the reference."""
+        """The number of cached values, besides the names in the reference."""
         return self.REMEMBERED - self._room
 
     @property
     def nbytes(self) -> int:
-        """Memory held once the cache is full."""
+        """Memory held, in bytes, once the cache is full."""
         return _BOOK_BYTES + _NAME_BYTES * len(self._codes) + self.REMEMBERED_BYTES
 
     def encode(self, values: Sequence[object]) -> "Encoded":
-        """Return the code of each value, and the names of new and of rare categories."""
+        """Return the code of each value, with the names of new and of rare categories."""
         if isinstance(values, CodedValues):
             return self._encode_coded(values)
         encoded = Encoded(self._look_up_codes(values), self.size)
@@ -118,7 +118,7 @@ class Dictionary:
         return encoded
 
     def _encode_coded(self, values: CodedValues) -> "Encoded":
-        """Encode each distinct value once; those that no row has are not counted."""
+        """Encode each distinct value once; values without a row are not counted."""
         encoded = _EncodedByCode(values, self._look_up_codes(values.categories), self.size)
         has_rows, own = encoded.rows > 0, encoded.own
         if encoded.counts[-1]:
@@ -143,12 +143,12 @@ class Dictionary:
                 for value in values
             ]
         try:
-            return np.frombuffer(bytes(codes), np.uint8).astype(np.int64)  # a third of the time
-        except ValueError:  # below zero, or above 255
+            return np.frombuffer(bytes(codes), np.uint8).astype(np.int64)  # three times as fast
+        except ValueError:  # a code is negative, or above 255
             return np.array(codes, np.int64)
 
     def _look_up_at_once(self, values: Sequence[object]) -> list[int] | None:
-        """The codes of values of one plain type, or of texts and others; None for other values."""
+        """Look up values of one plain type, or mixed with texts, at once; None for others."""
         memory = self._memories.get(type(values[0])) if len(values) else None
         if memory is None:
             return None
@@ -160,7 +160,7 @@ class Dictionary:
             return None
 
     def code(self, value: object) -> int:
-        """Compute the code of one value; it is below zero if missing, of a wrong type or absent."""
+        """Compute the code of one value; it is negative if missing, of a wrong type or absent."""
         if value is ABSENT:
             return RefusalReason.ABSENT.code
         try:
@@ -177,11 +177,11 @@ class Dictionary:
         return len(self.top) + self.is_closed
 
     def memory_of(self, kind: type) -> "_Memory | None":
-        """Return the cache of a plain type; None for another type."""
+        """Return the cache for values of a type; None if the type is not plain."""
         return self._memories.get(kind)
 
     def remember(self, value: object) -> bool:
-        """Reserve room in the cache for `value`; return whether it may be kept."""
+        """Reserve room in the cache for `value`; return whether it may be cached."""
         is_long = isinstance(value, str | bytes) and len(value) > _SHORT
         is_huge = isinstance(value, int) and value.bit_length() > 64
         if self._room == 0 or is_long or is_huge or value != value:  # noqa: PLR0124 - NaN
@@ -199,9 +199,9 @@ class Dictionary:
 
 
 _SHORT = 64
-_ENTRY_BYTES = 100  # of a dictionary's entry just after it has grown, without what it refers to
-_NAME_BYTES = 200  # of a name's two entries and its place in order, without its text
-_BOOK_BYTES = 4_000  # of a dictionary's objects, without its entries
+_ENTRY_BYTES = 100  # of an entry in a dict that has just grown, without its key and value
+_NAME_BYTES = 200  # of a name's two dict entries and its tuple slot, without its text
+_BOOK_BYTES = 4_000  # of a `Dictionary` without its entries
 _PLAIN: tuple[type, ...] = (
     *(str, int, bool, float, bytes, type(None), Absent),
     *(np.str_, np.bool_, np.int64, np.float64),
@@ -209,7 +209,7 @@ _PLAIN: tuple[type, ...] = (
 
 
 class _Memory(dict[Any, int]):
-    """A cache of the codes of one type's values; keeps those that it computes while they fit."""
+    """A cache of the codes of values of one type; computes missing codes and stores what fits."""
 
     __slots__ = ("_dictionary", "_kind")
 
@@ -218,7 +218,7 @@ class _Memory(dict[Any, int]):
         self._dictionary, self._kind = dictionary, kind
 
     def __missing__(self, value: object) -> int:
-        if type(value) is not self._kind:  # among texts: no number may be remembered as another
+        if type(value) is not self._kind:  # mixed with texts: use the cache of its own type
             memory = self._dictionary.memory_of(type(value))
             return self._dictionary.code(value) if memory is None else memory[value]
         code = self._dictionary.code(value)
@@ -251,9 +251,9 @@ class Encoded:
 
 
 class _EncodedByCode(Encoded):
-    """A column whose distinct values were encoded; its rows are encoded only when asked for.
+    """A column whose distinct values are encoded; the codes of rows are computed on demand.
 
-    own: the code of each distinct value. rows: the number of its rows.
+    own: the code of each distinct value. rows: the number of rows of each distinct value.
     """
 
     __slots__ = ("_places", "own", "rows")
@@ -276,7 +276,7 @@ class _EncodedByCode(Encoded):
 
 
 def _name_distinct(values: list[object]) -> frozenset[str]:
-    """Return the distinct names of some values; each distinct text is named only once."""
+    """Return the distinct category names of values; equal texts are converted only once."""
     texts = {value for value in values if type(value) is str}
     rest = (value for value in values if type(value) is not str)
     names = (name_or_none(value, category_name) for value in (*texts, *rest))

@@ -12,7 +12,7 @@ Bools = NDArray[np.bool_]
 
 
 class Centroids(NamedTuple):
-    """Centroids that ascend along each field, weightless ones last; a point has equal values."""
+    """Centroids, ascending in each field, empty ones last; a point stands for equal values only."""
 
     means: Floats
     weights: Floats
@@ -20,12 +20,12 @@ class Centroids(NamedTuple):
 
 
 def compress(given: Centroids, cells: int) -> Centroids:
-    """Merge the centroids whose middles fall into the same cell: at most one per cell remains."""
+    """Merge centroids whose middles fall into the same cell; at most one per cell remains."""
     fields = len(given.means)
     runs, field, before, upto, middle = _join_runs(given, cells)
     cell = np.minimum(middle, cells - 1, out=middle)
     # A point that covers a cell is alone in it: no other centroid can have its middle there.
-    # Weightless centroids go into an extra cell, which is dropped.
+    # Centroids without weight go into an extra cell, which is dropped.
     cell[upto == before] = cells
     cell += field * (cells + 1)
     first = np.append(0, np.flatnonzero(cell[1:] != cell[:-1]) + 1)
@@ -33,7 +33,7 @@ def compress(given: Centroids, cells: int) -> Centroids:
     weights = upto[last] - before[first]  # exact, because weights are whole numbers
     cells_in_use, size = cell[first], fields * (cells + 1)
     with np.errstate(over="ignore", invalid="ignore"):
-        # three times as fast as `np.add.reduceat`, which makes a call for each segment
+        # Three times as fast as `np.add.reduceat`, which makes a call for each segment.
         sums = np.bincount(cell, runs.weights * runs.means, size)[cells_in_use]
     out = Centroids(np.zeros(size), np.zeros(size), np.zeros(size, np.bool_))
     out.means[cells_in_use] = _compute_means(sums, weights, runs.means[first], runs.means[last])
@@ -47,7 +47,11 @@ def compress(given: Centroids, cells: int) -> Centroids:
 
 
 class _Runs(NamedTuple):
-    """Centroids of all fields in one row, with points of equal value joined."""
+    """Centroids of all fields in one flat array, with points of equal value joined.
+
+    field: the field of each centroid. before, upto: the ranks at which it begins and ends. middle:
+    the cell of its middle.
+    """
 
     runs: Centroids
     field: NDArray[np.intp]
@@ -57,7 +61,7 @@ class _Runs(NamedTuple):
 
 
 def _join_runs(given: Centroids, cells: int) -> _Runs:
-    """Join points of equal value, flat: ranks before and after each, and the cell of its middle."""
+    """Flatten the centroids and join points of equal value."""
     fields, width = given.means.shape
     weights = given.weights.ravel()
     upto = np.cumsum(given.weights, axis=1)
@@ -83,7 +87,7 @@ def _join_runs(given: Centroids, cells: int) -> _Runs:
 
 
 def _shift_within_fields(values: Floats, begins: NDArray[np.intp]) -> Floats:
-    """The value before each, and zero at the beginning of each field."""
+    """Return the value before each value, and 0 for the first one of each field."""
     before = np.empty_like(values)
     before[1:] = values[:-1]
     before[begins] = 0.0
@@ -91,15 +95,15 @@ def _shift_within_fields(values: Floats, begins: NDArray[np.intp]) -> Floats:
 
 
 def _compute_means(sums: Floats, weights: Floats, first: Floats, last: Floats) -> Floats:
-    """Return means of ascending values, clipped to the first and the last of them.
+    """Return means of runs of ascending values, clipped to the first and the last value of a run.
 
-    So the mean of equal values is exact, and a sum that overflows is replaced by a bound.
+    Clipping makes the mean of equal values exact, and replaces a mean that overflows by a bound.
     """
     return np.fmin(np.fmax(sums / np.maximum(weights, 1.0), first), last)
 
 
 def _scale_ranks(q: Floats, cells: int) -> Floats:
-    """Return k1 of each rank, in cells."""
+    """Return the t-digest scale function k1 of each rank from 0 to 1, in cells."""
     scaled = 2 * q
     scaled -= 1
     np.arcsin(scaled, out=scaled)
@@ -115,9 +119,9 @@ def _compute_boundaries(cells: int) -> Floats:
 
 
 def cut(ordered: Floats, valid: Counts, cells: int) -> Centroids:
-    """Convert a sorted block `[fields, rows]` to centroids: the first `valid` values of each field.
+    """Convert the first `valid` values in each field of a sorted block to centroids.
 
-    The values after those must be zeros. Cells without values get no weight.
+    ordered: `[fields, rows]`, zeros after the valid values. A cell without values gets no weight.
     """
     fields, rows = ordered.shape
     starts = (_compute_boundaries(cells) * valid[:, None]).astype(np.intp)
@@ -143,7 +147,7 @@ def _rejoin_equal_values(
     """Recompute the centroids of some fields so that no run of equal values is split."""
     ends = np.maximum(valid - 1, 0)
     is_constant = is_split & (ordered[:, 0] == ordered[np.arange(len(ends)), ends])
-    for field in np.flatnonzero(is_constant):  # all values are equal, as predictions may be
+    for field in np.flatnonzero(is_constant):  # all values are equal, as in some predictions
         for array in centroids:
             array[field] = 0
         centroids.means[field, 0], centroids.weights[field, 0] = ordered[field, 0], valid[field]

@@ -42,10 +42,10 @@ def pack(kind: str, state: State) -> bytes:
 
 
 def unpack(kind: str, data: bytes) -> dict[str, Array]:
-    """Read back what `pack` wrote.
+    """Deserialise the result of `pack`.
 
     Raises:
-        FormatError: the bytes have another kind or a newer version, or are cut short or damaged, or
+        FormatError: the bytes have another kind or a newer version, are truncated or damaged, or
             are not bytes at all.
     """
     if not isinstance(data, bytes | bytearray | memoryview):
@@ -111,7 +111,7 @@ def demand(is_sound: object, complaint: str) -> None:
 
 
 def _make_portable(array: Array) -> Array:
-    """Convert to the form that is written: little-endian, in C order."""
+    """Convert an array to the form in which it is written: little-endian, C order."""
     little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     if little.dtype.str not in _TYPES:
         raise TypeError(f"a state holds float64, int64 or bytes, not {array.dtype.name}")
@@ -134,7 +134,7 @@ def _read_layout(kind: str, line: bytes) -> _Layout:
     )
     for name, dtype, shape in layout:
         is_ours = dtype in _TYPES and len(shape) <= _DIMENSIONS and all(map(_is_length, shape))
-        # With a length of zero the others are unbounded, but numpy refuses sizes it cannot address.
+        # If one length is 0 the others are unbounded, but numpy refuses sizes it cannot address.
         demand(
             is_ours and math.prod(filter(None, shape)) < _LENGTH,
             f"{kind}.{name}: not an array that mlmonitor writes",

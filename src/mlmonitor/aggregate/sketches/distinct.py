@@ -15,7 +15,7 @@ _EMPTY = "\0the empty name\0"
 class Distinct:
     """Count distinct names with a HyperLogLog sketch of Apache DataSketches.
 
-    Promise: within 5% with 95% confidence; exact for a handful.
+    Promise: within 5% of the true number with 95% confidence; exact for a few names.
     Price: `NBYTES` bytes; 0.3 us a name and 10 us a call. Only names that the reference does not
         list are counted here. The sketch is kept as bytes and deserialised for each use, because
         objects of the C extension that outlive the interpreter are reported on stderr as leaks.
@@ -42,7 +42,7 @@ class Distinct:
         self._data = sketch.serialize_compact()
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has seen."""
+        """Merge in `other`."""
         union = self._lib.hll_union(self.LOG_BUCKETS)
         union.update(self._deserialize())
         union.update(other._deserialize())
@@ -58,7 +58,7 @@ class Distinct:
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Read back a `state`; raise FormatError if the bytes are not such a sketch."""
+        """Rebuild from a `state`; raise FormatError if the bytes are not such a sketch."""
         sketch = cls()
         data = part(state, "hll", np.uint8, ndim=1).tobytes()
         # The library trusts the sizes in the bytes, so check them first.
@@ -79,7 +79,7 @@ class Distinct:
 
 
 def distinct_if_installed() -> Distinct | None:
-    """Return a new sketch, or None without the extra: then no distinct count is shown."""
+    """Return a new sketch, or None if the extra is missing; then no distinct count is shown."""
     try:
         return Distinct()
     except MissingExtra:
@@ -87,5 +87,5 @@ def distinct_if_installed() -> Distinct | None:
 
 
 def _make_hashable(name: str) -> str:
-    """Return a name that the library accepts: it ignores "" and refuses lone surrogates."""
+    """Return a name that the library accepts; it would ignore "" and refuse lone surrogates."""
     return name.encode("utf-8", "backslashreplace").decode() or _EMPTY

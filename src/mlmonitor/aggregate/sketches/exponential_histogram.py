@@ -11,9 +11,9 @@ from mlmonitor.records import Counts, Floats
 class ExponentialSketch:
     """Counts over buckets `(base^i, base^(i + 1)]`, where `base` is `2^(2^-scale)`.
 
-    Promise: exact counts in the narrowest `SIZE` buckets that span the observed range, limited by
-        `MAX_SCALE`: 2.2% wide over one decade, 4.4% over two, 9.1% over five. Merging the
-        sketches of parts gives the sketch of the whole. Price: 1.3 kB, constant.
+    Promise: exact counts in the narrowest `SIZE` buckets that span the observed range, at most of
+        scale `MAX_SCALE`. Buckets are 2.2% wide for a range of one decade, 4.4% for two, 9.1%
+        for five. Merging sketches of parts gives the sketch of the whole. Price: 1.3 kB, constant.
     Source: OpenTelemetry specification, metrics data model, "ExponentialHistogram". Prometheus'
         native histograms have the same form, with scales from -4 to 8.
     """
@@ -36,7 +36,7 @@ class ExponentialSketch:
 
     @classmethod
     def from_values(cls, values: Floats) -> Self:
-        """Build the sketch of one block, without values that are not finite."""
+        """Build the sketch of one block; values that are not finite are left out."""
         sketch = cls()
         finite = values[np.isfinite(values)]
         positive = finite[finite > 0]
@@ -61,7 +61,7 @@ class ExponentialSketch:
 
     @property
     def used(self) -> Counts:
-        """The counts up to the last non-zero one."""
+        """The counts up to the last bucket that is not empty."""
         places = np.flatnonzero(self.counts)
         return self.counts[: int(places[-1]) + 1] if places.size else self.counts[:0]
 
@@ -70,7 +70,7 @@ class ExponentialSketch:
         self.merge(self.from_values(values))
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has seen."""
+        """Merge in `other`."""
         self.zeros += other.zeros
         self.sum += other.sum
         self.min, self.max = min(self.min, other.min), max(self.max, other.max)
@@ -93,9 +93,10 @@ class ExponentialSketch:
         self.scale, self.offset, self.counts = scale, offset, counts
 
     def quantile(self, ranks: Floats) -> Floats:
-        """Return quantiles, each the geometric middle of the bucket that holds it; NaN if empty.
+        """Return the quantiles at these ranks, from 0 to 1; NaN if the sketch is empty.
 
-        The error is at most half a bucket's width, see the promise.
+        A quantile is the geometric middle of its bucket, so the error is at most half the width of
+        the bucket.
         """
         if not self.count:
             return np.full(len(ranks), np.nan)
@@ -107,9 +108,10 @@ class ExponentialSketch:
         return np.where(wanted <= self.zeros, max(min(self.min, 0.0), 0.0), values)
 
     def since(self, earlier: Self) -> Self:
-        """The values added after `earlier`, a copy of this sketch; all of them if it is not one.
+        """Return the sketch of the values added after `earlier` was copied from this sketch.
 
-        `min` and `max` stay those of the whole: it is not known when they were added.
+        Return all values if `earlier` cannot be such a copy. `min` and `max` are those of all
+        values, because it is not known when they were added.
         """
         rest = self.copy()
         steps = earlier.scale - self.scale
@@ -140,7 +142,7 @@ class ExponentialSketch:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         return self.counts.nbytes + 6 * 8
 
     def state(self) -> State:
@@ -153,7 +155,7 @@ class ExponentialSketch:
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Read back a `state`; raise FormatError if its arrays contradict each other."""
+        """Rebuild from a `state`; raise FormatError if its arrays contradict each other."""
         sketch = cls()
         sketch.counts = part(state, "counts", np.int64, shape=(cls.SIZE,))
         places = part(state, "places", np.int64, shape=(3,))
@@ -173,7 +175,7 @@ class ExponentialSketch:
 
 
 def _count_steps(low: int, high: int) -> int:
-    """Return by how many scales the buckets must widen for these indices to fit."""
+    """Return how often the width of buckets must double until these indices fit."""
     steps = 0
     while (high >> steps) - (low >> steps) >= ExponentialSketch.SIZE:
         steps += 1

@@ -1,4 +1,4 @@
-"""Sum of the squared sizes of groups of rows, in constant memory."""
+"""The sum of the squared sizes of groups of rows, in constant memory."""
 
 from typing import Self
 from zlib import crc32
@@ -15,17 +15,17 @@ Hashes = NDArray[np.uint64]
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio; odd, so multiplication is invertible
 _SHIFT = np.uint64(32)
-_ALONE = np.uint64(1 << 62 | 1 << 61)  # keys that no text has, and no number but huge ones
+_ALONE = np.uint64(1 << 62 | 1 << 61)  # keys above those of all texts and of all but huge numbers
 
 
 class GroupSizes:
-    """The mean size of a row's group, from the sum of the squared sizes of all groups.
+    """Estimates the mean group size, averaged over rows, from the sum of squared group sizes.
 
-    The design effect of groups depends on this sum, not on the number of groups, which is why this
-    is not a sketch of distinct groups. Each group adds or subtracts its rows to one of `WIDTH`
-    counters; the expectation of the sum of their squares is the sum of the squared sizes.
-    Promise: linear: merging adds counters, and what was seen since an earlier moment is a
-        difference. The standard error is `sqrt(2 / WIDTH)`, 4.4%, of the sum.
+    The design effect of groups depends on this sum and not on the number of groups, so a sketch of
+    distinct groups would not do. Each group adds its rows to one of `WIDTH` counters, with a random
+    sign; the expected sum of the squared counters is the sum of the squared sizes.
+    Promise: merging adds counters, and subtracting an earlier copy gives the sketch of later rows.
+        The standard error of the sum is `sqrt(2 / WIDTH)`, 4.4%.
     Price: 8 KiB; 0.1 us a row of numbers, 0.4 us a row of texts.
     Source: Alon, Matias and Szegedy, "The space complexity of approximating the frequency moments",
         1996; one counter a row as in Cormode and Garofalakis, "Sketching streams through the net",
@@ -40,7 +40,7 @@ class GroupSizes:
         self.counters: Counts = np.zeros(self.WIDTH, np.int64)
         self.rows: int = 0
         self.alone: int = 0
-        """Rows without a group, which are groups of one."""
+        """Rows without a group, each of which is a group of its own."""
 
     def update(self, hashes: Hashes, alone: int = 0) -> None:
         """Add rows with these hashes of their groups, and `alone` rows without one."""
@@ -52,13 +52,13 @@ class GroupSizes:
         self.alone += alone
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has seen."""
+        """Merge in `other`."""
         self.counters += other.counters
         self.rows += other.rows
         self.alone += other.alone
 
     def since(self, earlier: Self) -> Self:
-        """Return the sketch of the rows that were added after `earlier` was a copy of this one."""
+        """Return the sketch of the rows added after `earlier` was copied from this sketch."""
         later = type(self)()
         later.counters = self.counters - earlier.counters
         later.rows, later.alone = self.rows - earlier.rows, self.alone - earlier.alone
@@ -69,7 +69,7 @@ class GroupSizes:
         return self.since(type(self)())
 
     def mean_size(self) -> float:
-        """Return the estimated mean size of the group of a row; 1 without rows."""
+        """Return the estimated mean group size, averaged over rows; 1 without rows."""
         if not self.rows:
             return 1.0
         squares = float((self.counters.astype(np.float64) ** 2).sum())
@@ -77,7 +77,7 @@ class GroupSizes:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         return self.counters.nbytes
 
     def state(self) -> State:
@@ -86,7 +86,7 @@ class GroupSizes:
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Read back a `state`; raise FormatError for arrays that are not such a sketch."""
+        """Rebuild from a `state`; raise FormatError for arrays that are not such a sketch."""
         sketch = cls()
         sketch.counters = part(state, "counters", np.int64, shape=(cls.WIDTH,)).copy()
         sketch.rows, sketch.alone = part(state, "rows", np.int64, shape=(2,)).tolist()
@@ -105,9 +105,9 @@ def hash_groups(values: Values) -> tuple[Hashes, int]:
 
 
 def hash_row_groups(values: Values, *, alone_before: int) -> tuple[Hashes, int]:
-    """Return a hash of the group of each row, and the number of rows that name none.
+    """Return a hash of the group of each row, and the number of rows without a group.
 
-    Each of these is a group of its own. alone_before: how many there were in earlier rows.
+    A row without a group is a group of its own. alone_before: the number of earlier such rows.
     """
     keys, is_grouped = _make_group_keys(values)
     alone = int(np.count_nonzero(~is_grouped))
@@ -116,7 +116,7 @@ def hash_row_groups(values: Values, *, alone_before: int) -> tuple[Hashes, int]:
 
 
 def _make_group_keys(values: Values) -> tuple[Hashes, Mask]:
-    """Return the key of the group of each row, and which rows have one."""
+    """Return the key of the group of each row, and which rows have a group."""
     numbers = _read_numbers(values)
     if numbers is not None:
         return (numbers + 0.0).view(np.uint64).copy(), ~np.isnan(numbers)  # -0 becomes 0
@@ -134,7 +134,7 @@ def _mix_bits(keys: Hashes) -> Hashes:
 
 
 def _read_numbers(values: Values) -> NDArray[np.float64] | None:
-    """Return numeric groups as floats; None if any is not a number."""
+    """Return numeric groups as floats; None if any group is not a number."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiu":
         return np.ascontiguousarray(values, np.float64)
     if not isinstance(values, np.ndarray) and all(type(v) in (int, float) for v in values):

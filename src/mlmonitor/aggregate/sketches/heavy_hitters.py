@@ -12,7 +12,7 @@ from mlmonitor.errors import FormatError, IncompatibleSketch
 
 
 class Hitter(NamedTuple):
-    """A name, an upper bound of its count, and the largest possible error of that bound."""
+    """A name, an upper bound of its count, and the most by which this bound may be too high."""
 
     name: str
     count: int  # type: ignore[assignment]  # no one counts a tuple's elements here
@@ -22,10 +22,10 @@ class Hitter(NamedTuple):
 class HeavyHitters:
     """Space-Saving: the `size` names with the highest counts.
 
-    Promise: `count - error <= true count <= count` for every name kept, and every name seen more
-        than `total / size` times is kept. Both hold after merging, in any order.
+    Promise: `count - error <= true count <= count` for every stored name, and every name that
+        occurred more than `total / size` times is stored. Both hold after merging in any order.
     Price: at most `NAME_NBYTES` bytes a name, for names of up to 200 characters; 0.5 us for each
-        distinct name of a block and for each name kept.
+        distinct name of a block and for each stored name.
     Source: Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and top-k elements in
         data streams", 2005; merging after Cafaro, Pulimeno, Tempesta, "A parallel space saving
         algorithm for frequent items", 2016.
@@ -48,24 +48,24 @@ class HeavyHitters:
         self.total += sum(names.values())
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has seen; raises IncompatibleSketch unless sizes agree."""
+        """Merge in `other`; raise IncompatibleSketch unless sizes agree."""
         if other.size != self.size:
             raise IncompatibleSketch(f"{other.size} heavy hitters into {self.size}")
         self._join(other._counts, floor=other._find_floor())
         self.total += other.total
 
     def top(self) -> list[Hitter]:
-        """Return the names kept, the most frequent first."""
+        """Return the stored names, the most frequent first."""
         hitters = [Hitter(name, *counts) for name, counts in self._counts.items()]
         return sorted(hitters, key=lambda hitter: (-hitter.count, hitter.name))
 
     @property
     def nbytes(self) -> int:
-        """Memory held once it is full."""
+        """Memory held, in bytes, once the sketch is full."""
         return self.size * self.NAME_NBYTES
 
     def retain(self, names: Collection[str]) -> None:
-        """Drop all names but these; `total` still counts them."""
+        """Drop all names except these; `total` still counts the dropped ones."""
         self._counts = {name: count for name, count in self._counts.items() if name in names}
 
     def state(self) -> State:
@@ -81,7 +81,7 @@ class HeavyHitters:
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Read back a `state`; raise FormatError if its arrays contradict each other."""
+        """Rebuild from a `state`; raise FormatError if its arrays contradict each other."""
         size, total = part(state, "size", np.int64, shape=(2,)).tolist()
         rows = part(state, "counts", np.int64, ndim=2)
         demand(rows.shape[1] == 3, "counts: expected count, error and length of each name")
@@ -105,7 +105,7 @@ class HeavyHitters:
         return sketch
 
     def _join(self, others: Mapping[str, tuple[int, int]], *, floor: int) -> None:
-        """Join with counts and errors; a name not listed occurred at most `floor` times."""
+        """Merge names with their counts and errors; unlisted names occur at most `floor` times."""
         mine = self._find_floor()
         joined = {name: (a + floor, e + floor) for name, (a, e) in self._counts.items()}
         for name, (count, error) in others.items():
@@ -118,7 +118,7 @@ class HeavyHitters:
         self._counts = joined
 
     def _find_floor(self) -> int:
-        """Return how often a name that is not kept may have occurred."""
+        """Return the most times that a name that is not stored can have occurred."""
         if len(self._counts) < self.size:
             return 0
         return min(count for count, _ in self._counts.values())

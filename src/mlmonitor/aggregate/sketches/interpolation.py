@@ -8,13 +8,13 @@ _FAR = 1e307  # four times this overflows
 
 
 def values_at(expected: Floats, ranks: Floats, values: Floats) -> Floats:
-    """Interpolate values at some ranks. `np.interp` overflows and underflows in its slopes."""
+    """Interpolate values at the `expected` ranks; the slopes of `np.interp` may overflow."""
     width = ranks.shape[1]
     upper = np.empty(expected.shape, np.intp)
     for field, (field_ranks, wanted) in enumerate(zip(ranks, expected, strict=True)):
         upper[field] = field_ranks.searchsorted(wanted, side="left")
     np.clip(upper, 1, width - 1, out=upper)
-    upper += np.arange(len(ranks))[:, None] * width  # places in all curves, one after the other
+    upper += np.arange(len(ranks))[:, None] * width  # indices into the curves laid end to end
     lower = upper - 1
     low, high, begin = values.take(lower), values.take(upper), ranks.take(lower)
     span = ranks.take(upper) - begin
@@ -23,7 +23,7 @@ def values_at(expected: Floats, ranks: Floats, values: Floats) -> Floats:
 
 
 def ranks_at(expected: Floats, values: Floats, ranks: Floats) -> Floats:
-    """Interpolate the ranks of one curve at some values."""
+    """Interpolate the ranks of one curve at the `expected` values; NaN for NaN."""
     upper = np.searchsorted(values, expected, side="right")
     inner = np.clip(upper, 1, values.size - 1)
     low, high, begin = values[inner - 1], values[inner], ranks[inner - 1]

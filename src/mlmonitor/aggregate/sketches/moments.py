@@ -12,15 +12,15 @@ from mlmonitor.records import Counts, Floats
 
 _PLAIN_EXPONENT = 400  # squares of numbers within 2**±400 neither overflow nor vanish
 _ROUNDING = 1e-6
-_NO_EXPONENT = -4096  # of a field that has only zeros
-_LARGEST_EXPONENT = 1024  # of a float
+_NO_EXPONENT = -4096  # the exponent of a field that has only zeros
+_LARGEST_EXPONENT = 1024  # the largest exponent of a float
 
 
 class Moments:
     """Count, mean, sum of squared deviations, min and max of each field. NaN is skipped.
 
-    Promise: merging is exact up to rounding. The deviation of `1e9 ± 1` and of numbers near 1e-300
-        or 1e300 keeps its digits, because squares are stored in units of `4**exponent`.
+    Promise: merging is exact up to rounding. Deviations of numbers like `1e9 ± 1`, or near 1e-300
+        or 1e300, keep their digits, because squares are stored in units of `4**exponent`.
     Price: 48 bytes a field; 2 ns a value of a sorted block.
     Source: Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample
         variances", 1979; the corrected two-pass sum within a block.
@@ -44,7 +44,10 @@ class Moments:
 
     @classmethod
     def from_sorted(cls, ordered: Floats, valid: Counts) -> tuple[Self, Floats]:
-        """Return the moments and the sums of a block sorted by `np.sort`; a sum may be infinite."""
+        """Return the moments and sums of a block `[fields, rows]` in the order of `np.sort`.
+
+        valid: the number of values of each field. A sum that overflows is infinite.
+        """
         moments = cls(len(ordered))
         if ordered.size == 0:
             return moments, np.zeros(len(ordered))
@@ -78,7 +81,7 @@ class Moments:
         self.merge(self.from_block(values))
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has seen; raises IncompatibleSketch unless the fields agree."""
+        """Merge in `other`; raise IncompatibleSketch unless the fields agree."""
         if len(other.count) != len(self.count):
             raise IncompatibleSketch(f"moments of {len(other.count)} fields into {len(self.count)}")
         count = self.count + other.count
@@ -104,7 +107,7 @@ class Moments:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """Build from `arrays` without checks; an array may stack several sets of fields."""
+        """Build from the result of `arrays`, without checks; arrays may have further axes."""
         moments = cls(0)
         for name in cls.__slots__:
             setattr(moments, name, arrays[name].ravel())
@@ -118,13 +121,13 @@ class Moments:
 
     @property
     def sum(self) -> Floats:
-        """Sum of the values; infinite only on overflow."""
+        """Sum of the values; infinite only if it overflows."""
         with np.errstate(over="ignore"):
             return self.mean * self.count
 
     @property
     def nbytes(self) -> int:
-        """Memory held by the arrays."""
+        """Memory held by the arrays, in bytes."""
         return 6 * self.count.nbytes
 
     def state(self) -> State:
@@ -133,7 +136,7 @@ class Moments:
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Read back a `state`; raise FormatError if its arrays contradict each other."""
+        """Rebuild from a `state`; raise FormatError if its arrays contradict each other."""
         fields = len(part(state, "count", np.int64, ndim=1))
         moments = cls(fields)
         for name in cls.__slots__:
@@ -172,7 +175,7 @@ class Moments:
         return moments
 
     def _compute_range(self) -> tuple[Floats, Floats]:
-        """Return the bounds that rounding must not move a mean across; 0 for an empty field."""
+        """Return the bounds within which rounding must leave a mean; 0 for an empty field."""
         has_values = self.count > 0
         return np.where(has_values, self.min, 0.0), np.where(has_values, self.max, 0.0)
 
@@ -189,7 +192,7 @@ def valid_counts(ordered: Floats) -> Counts:
 
 
 def _find_exponent(peak: Floats) -> Counts:
-    """Return the exponent of each field's unit: 0 for ordinary magnitudes, which is faster."""
+    """Return the exponent of each field's unit of squares; 0 for ordinary magnitudes, for speed."""
     exponent = np.frexp(peak)[1].astype(np.int64)
     exponent[peak == 0] = _NO_EXPONENT
     return np.where(np.abs(exponent) > _PLAIN_EXPONENT, exponent, 0)
@@ -202,6 +205,6 @@ def _scale_values(values: Floats, exponent: Counts) -> Floats:
 
 
 def _find_down_shift(exponent: Counts) -> NDArray[np.intc]:
-    """Return the exponent to scale by, which is 0 for a field of zeros."""
+    """Return the exponent by which values are scaled down; 0 for a field of zeros."""
     # C's int, the only exponent type that `ldexp` accepts on every platform.
     return np.where(exponent == _NO_EXPONENT, 0, exponent).astype(np.intc)

@@ -7,23 +7,23 @@ import numpy as np
 
 MOST_GROUPS = 16
 LEAST_NAMES = 5
-"""A group of fewer names would describe the persons behind them."""
+"""A smaller group could reveal information about single names."""
 
 _PREFIX, _SUFFIX = "__other_", "__"
 
 
 def group_of(name: str, groups: int) -> int:
-    """Return the group that a name falls into: the same in every process and version."""
+    """Return the group of a name, which is the same in every process and version."""
     return crc32(name.encode("utf-8", "surrogatepass")) % groups
 
 
 def group_names(groups: int) -> list[str]:
-    """Return what a group is called in references and metrics: `__other_1__` and so on."""
+    """Return the names of groups in references and metrics: `__other_1__` and so on."""
     return [f"{_PREFIX}{place + 1}{_SUFFIX}" for place in range(groups)]
 
 
 def count_groups(names: Collection[str]) -> int:
-    """Return into how many groups these names can be split, each of at least five; 0 if none."""
+    """Return the most groups of at least five names that these names fill; 0 if under two."""
     for groups in range(min(MOST_GROUPS, len(names) // LEAST_NAMES), 1, -1):
         sizes = np.bincount([group_of(name, groups) for name in names], minlength=groups)
         if sizes.min() >= LEAST_NAMES:

@@ -15,7 +15,7 @@ from mlmonitor.records import Counts, Floats
 
 
 class TDigest:
-    """A merging t-digest of each field, columnar: centroids are arrays `[fields, cells]`.
+    """A merging t-digest for each field; centroids are arrays `[fields, cells]`.
 
     The scale function k1 divides the ranks from 0 to 1 into `cells`, narrow at both ends, and each
     cell holds one centroid. Because the cells are fixed, all fields are compressed in one numpy
@@ -26,8 +26,8 @@ class TDigest:
         `TAIL_ERROR` in the outer 0.1% and below `MIDDLE_ERROR` elsewhere. Next to a wide gap
         between values it is below `WORST_ERROR`. Min, max and the share of a value that fills two
         cells are exact. NaN is skipped.
-    Price: `17 * cells` bytes a field; 25 us a field for each block or merge, and little more for a
-        block of thousands of rows.
+    Price: `17 * cells` bytes a field; 25 us a field for each block or merge, even for blocks of
+        thousands of rows.
     Source: Dunning and Ertl, "Computing extremely accurate quantiles using t-digests",
         arXiv 1902.04023, the merging form with k1.
     """
@@ -35,7 +35,7 @@ class TDigest:
     CELLS = 200
     MIDDLE_ERROR = 0.005
     TAIL_ERROR = 0.0005
-    WORST_ERROR = 1.5 * np.pi / CELLS  # three cells, where they are widest
+    WORST_ERROR = 1.5 * np.pi / CELLS  # three cells, where cells are widest
 
     __slots__ = ("_cached", "cells", "max", "means", "min", "points", "weights")
 
@@ -54,7 +54,7 @@ class TDigest:
         self.update_sorted(np.sort(values, axis=1))
 
     def update_sorted(self, ordered: Floats, valid: Counts | None = None) -> None:
-        """Add a block whose rows ascend, NaN last, as `np.sort` leaves them.
+        """Add a block whose values ascend within each field, NaN last, as `np.sort` leaves them.
 
         valid: the number of values of each field before its NaN, if known.
         """
@@ -75,7 +75,7 @@ class TDigest:
             self._absorb(Centroids(ordered, is_valid.astype(np.float64), is_valid))
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has seen; raises IncompatibleSketch unless shapes agree."""
+        """Merge in `other`; raise IncompatibleSketch if fields or cells differ."""
         if other.means.shape != self.means.shape:
             raise IncompatibleSketch(f"digest {other.means.shape} into {self.means.shape}")
         if not other.weights.any():
@@ -102,7 +102,7 @@ class TDigest:
         return quantiles
 
     def cdf(self, x: Floats) -> Floats:
-        """Return the share of values up to `x`, `[fields, points]`; NaN for an empty field."""
+        """Return the share of values at most `x`, `[fields, points]`; NaN for an empty field."""
         shares = np.full(x.shape, np.nan)
         for field, values, ranks in zip(*self._make_curves(), strict=True):
             shares[field] = ranks_at(x[field], values, ranks) / ranks[-1]
@@ -110,7 +110,7 @@ class TDigest:
 
     @property
     def nbytes(self) -> int:
-        """Memory held by the arrays."""
+        """Memory held by the arrays, in bytes."""
         arrays = self.means, self.weights, self.points, self.min, self.max
         return sum(array.nbytes for array in arrays)
 
@@ -121,7 +121,7 @@ class TDigest:
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Read back a `state`; raise FormatError if its arrays contradict each other."""
+        """Rebuild from a `state`; raise FormatError if its arrays contradict each other."""
         fields, cells = part(state, "means", np.float64, ndim=2).shape
         demand(cells > 0, "means: expected at least one cell")
         digest = cls(fields, cells=cells)
@@ -136,7 +136,7 @@ class TDigest:
         return digest
 
     def _demand_consistent(self) -> None:
-        """Raise FormatError where the arrays contradict each other."""
+        """Raise FormatError if the arrays contradict each other."""
         has_weight = self.weights > 0
         demand(
             np.isfinite(self.weights).all() and (has_weight | (self.weights == 0)).all(),
@@ -158,7 +158,7 @@ class TDigest:
     def _make_curves(self) -> tuple[NDArray[np.intp], Floats, Floats]:
         """Return the fields that have values, and the values and ranks of their curves.
 
-        Curves are rows of `[fields, any]`, padded with their last point.
+        A curve is a row of an array, padded with its last point.
         """
         if self._cached is None:
             fields = np.flatnonzero(self.max >= self.min)
@@ -170,7 +170,7 @@ class TDigest:
         order = np.argsort(self.weights[fields] == 0, axis=1, kind="stable")
         places = (fields[:, None], order)  # centroids with weight first
         means, weights, points = self.means[places], self.weights[places], self.points[places]
-        upto = np.cumsum(weights, axis=1)  # the total, for those without weight
+        upto = np.cumsum(weights, axis=1)  # for centroids without weight, the total
         begin = np.zeros_like(upto)
         begin[:, 1:] = upto[:, :-1]
         middle, largest = (begin + upto) / 2, self.max[fields, None]
@@ -187,7 +187,7 @@ class TDigest:
         return Centroids(self.means, self.weights, self.points)
 
     def _absorb(self, others: Centroids) -> None:
-        """Merge ascending centroids `[fields, any]` into the own ones, all fields at once."""
+        """Merge ascending centroids, `[fields, any number]`, into those of this sketch."""
         self._cached = None
         if self.means.size == 0:
             return
