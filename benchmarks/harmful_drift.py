@@ -141,7 +141,7 @@ Written by `python benchmarks/harmful_drift.py`, which simulates with fixed seed
 
 ## Nothing changes
 
-Months of {days} days with {labels} labels each, looked at every day, beside references of 2,000
+Months of {days} days with {labels} labels each, evaluated every day against references of 2,000
 rows: {months:,} months in all. The first of two columns counts the months in which the evidence of
 a stream ever exceeded `1 / {alpha}`, the second those in which it exceeded the threshold of a
 monitor with `alpha={alpha}`. At most 1% may.

@@ -205,7 +205,7 @@ ALERTS: tuple[AlertRule, ...] = (
         "5m",
         "warning",
         f"{_FIELD_TEXT} has drifted",
-        "A process has evidence that chance does not explain, and a distance that matters.",
+        "A process has evidence of a change, and the distance is beyond the tolerance.",
     ),
     AlertRule(
         "MlmonitorQuality",
@@ -221,9 +221,9 @@ ALERTS: tuple[AlertRule, ...] = (
         f"{_ABSOLUTE} / {_LABELLED} > 1.5 * {_TRAINED_MAE}\nand {_LABELLED} >= 100",
         "30m",
         "critical",
-        f"{_MODEL_TEXT} is wrong by half as much again as at training",
+        f"The error of {_MODEL_TEXT} is 50% larger than at training",
         "The mean absolute error of predictions labelled in the last day is "
-        "{{ $value | humanize }}, more than 1.5 times the one at training.",
+        "{{ $value | humanize }}, more than 1.5 times that at training.",
     ),
     AlertRule(
         "MlmonitorPerformanceAlert",
@@ -240,7 +240,7 @@ ALERTS: tuple[AlertRule, ...] = (
         "5m",
         "critical",
         f"{_MODEL_TEXT} misses its objective for {{{{ $labels.measure }}}}",
-        "A declared objective is not met in a process, with evidence that is valid at any time.",
+        "At least one process does not meet a declared objective.",
     ),
     AlertRule(
         "MlmonitorVerdict",
@@ -257,8 +257,8 @@ ALERTS: tuple[AlertRule, ...] = (
         "1h",
         "warning",
         f"No label of {_MODEL_TEXT} has arrived for a day",
-        "Labels used to arrive, predictions go on, and no label found its prediction in a day: the "
-        "cohorts mature no further and performance is not known.",
+        "Labels used to arrive and predictions go on, but for a day no label has found its "
+        "prediction: cohorts no longer mature, and current performance is unknown.",
     ),
     AlertRule(
         "MlmonitorHeartbeatMissing",
@@ -268,7 +268,7 @@ ALERTS: tuple[AlertRule, ...] = (
         "critical",
         '{{ index $labels "<bare:model.name>" }} no longer reports',
         "No process has reported to {{ $labels.destination }} for ten minutes, and one did within "
-        "the last day. Nothing else is known of the model while this fires.",
+        "the last day. While this fires, no other alert about the model can be trusted to fire.",
     ),
     AlertRule(
         "MlmonitorRowsDropped",
@@ -286,7 +286,8 @@ ALERTS: tuple[AlertRule, ...] = (
         "0m",
         "warning",
         f"The monitoring of {_MODEL_TEXT} has internal errors",
-        "Faults of the library itself were held back from the host; some rows may not be counted.",
+        "The library had internal errors, which it kept from the service; some rows may not be "
+        "counted.",
     ),
     AlertRule(
         "MlmonitorErrorShare",
@@ -310,8 +311,9 @@ ALERTS: tuple[AlertRule, ...] = (
         f"{highest(whole(catalog.SERVICE_ALERT), f'{KEYS}, measure')} == 1",
         "5m",
         "warning",
-        f"{{{{ $labels.measure }}}} of {_MODEL_TEXT} is not as it was",
-        "A process has evidence that its failures or its latency have grown beyond its first days.",
+        f"{{{{ $labels.measure }}}} of {_MODEL_TEXT} has grown",
+        "A process has evidence that its failures or its latency have grown since its first 1,000 "
+        "calls.",
     ),
     AlertRule(
         "MlmonitorEventsLost",
