@@ -1,4 +1,4 @@
-"""Check functions of the host when they are given, not when they are first called."""
+"""Check the user's functions at set-up, before they are first called."""
 
 from collections.abc import Sequence
 
@@ -6,13 +6,13 @@ from mlmonitor.errors import ConfigError
 
 
 def check_function(option: str, function: object, arguments: Sequence[str]) -> None:
-    """Check that an object can be called with these arguments, by position.
+    """Check that `function` can be called with these positional arguments.
 
-    A function whose signature cannot be read is accepted: some that are written in C have none, and
-    annotations may name what is imported for type checkers alone.
+    A function whose signature cannot be read is accepted: some C functions have none, and
+    annotations may name types that are imported for type checkers only.
 
     Raises:
-        ConfigError: it is not a function, or takes other arguments.
+        ConfigError: `function` cannot be called, or takes other arguments.
     """
     expected = f"{option}: expected a function of {', '.join(arguments) or 'no arguments'}"
     if not callable(function):

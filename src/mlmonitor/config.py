@@ -235,7 +235,7 @@ class Config(BaseModel):
 
 
 def _read_options(environ: Mapping[str, str]) -> dict[str, object]:
-    """Read what `MLMONITOR_*` variables set; an empty one sets nothing."""
+    """Read the options set by `MLMONITOR_*` variables; an empty variable counts as unset."""
     options: dict[str, object] = {}
     for key, value in environ.items():
         name = key.removeprefix(_PREFIX)
@@ -248,7 +248,7 @@ def _read_options(environ: Mapping[str, str]) -> dict[str, object]:
 
 
 def _read_standard(environ: Mapping[str, str], warn: Warn) -> dict[str, object]:
-    """Read the options that standard variables set; the bounds are those of the options."""
+    """Read the options set by standard OpenTelemetry variables; `warn` of invalid values."""
     seconds = read_duration(environ, _INTERVAL, least=0.1, most=86_400, warn=warn)
     word = read_choice(environ, _FILTER, choices=tuple(_FILTERS), warn=warn)
     options: dict[str, object] = {}
@@ -260,7 +260,7 @@ def _read_standard(environ: Mapping[str, str], warn: Warn) -> dict[str, object]:
 
 
 def _describe_errors(error: ValidationError) -> str:
-    """Describe what pydantic found, without the values."""
+    """Describe pydantic's errors without quoting the values."""
     descriptions = []
     for item in error.errors(include_input=False, include_url=False, include_context=False):
         name = ".".join(map(str, item["loc"])) or "options"
@@ -271,7 +271,7 @@ def _describe_errors(error: ValidationError) -> str:
 
 
 def _describe_unknown(name: str, prefix: str = "") -> str:
-    """Name the options that a misspelt one may stand for, and the page that lists all."""
+    """Say that an option does not exist; suggest similar names and the page that lists all."""
     close = find_similar(name, Config.model_fields, most=3)
     spelled = " or ".join(f"{prefix}{option.upper()}" if prefix else option for option in close)
     question = f"did you mean {spelled}? " if close else ""
@@ -279,7 +279,7 @@ def _describe_unknown(name: str, prefix: str = "") -> str:
 
 
 def _document_fields() -> None:
-    """Give the class the signature and the documentation of its fields."""
+    """Add the signature and the descriptions of the fields to `Config`, for `help` and the docs."""
     fields = Config.model_fields
     Config.__signature__ = Signature(
         [

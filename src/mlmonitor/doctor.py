@@ -123,7 +123,7 @@ def _try_kind(exporter: OtlpExporter, kind: str, snapshot: Snapshot) -> Check:
 
 
 def _is_answer(check: Check) -> bool:
-    """Whether the destination answered at all."""
+    """Whether the destination answered, even with a refusal."""
     return "status " in check.finding or check.finding.startswith("refused")
 
 
@@ -197,7 +197,7 @@ def _build_histogram(
 
 
 def report(checks: Iterator[Check], write: Callable[[str], object]) -> bool:
-    """Write each check as it is made; return whether none has failed."""
+    """Write each check as soon as it is made; return False if one has failed."""
     is_well = True
     for check in checks:
         write(str(check))

@@ -1,7 +1,7 @@
-"""Restart what a fork breaks, even a fork made in C, which runs none of Python's hooks.
+"""Restart what a fork breaks, including forks made in C, which run none of Python's hooks.
 
-If a thread is in the middle of an import when another one forks, the child's copy of the module
-stays locked, and its first use there would hang. Forks by Python therefore wait for `hold_forks`.
+If one thread forks while another is importing a module, the child's copy of that module stays
+locked, and its first use in the child hangs. Python's forks therefore wait for `hold_forks`.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ class ProcessMark(Protocol):
 
 
 class PidMark:
-    """Compares pids: the fallback where no page can be wiped. Price: one `os.getpid` a check."""
+    """Compares pids, if the kernel cannot wipe memory on fork. Price: an `os.getpid` per check."""
 
     __slots__ = ("_pid",)
 
@@ -49,12 +49,12 @@ class PidMark:
 def make_mark() -> ProcessMark:
     """Make a mark that is set in this process.
 
-    On Linux it is a byte of a page that the kernel wipes in every forked child, by Python or by C:
-    checking it costs 10 ns, a twentieth of a system call.
+    On Linux it is a byte in a page that the kernel wipes in every forked child, whether Python or C
+    forked it. Checking it costs 10 ns, a twentieth of a system call.
     """
     mark: ProcessMark = PidMark()
     if sys.platform == "linux":
-        with suppress(OSError, ValueError):  # an older kernel, or none of Linux's own
+        with suppress(OSError, ValueError):  # an older kernel, or an emulation of Linux
             page = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
             page.madvise(_WIPE_ON_FORK)
             mark = cast("ProcessMark", ctypes.c_byte.from_buffer(page))
@@ -72,7 +72,7 @@ NO_PICKLE = (
 
 
 class PerProcess:
-    """An object that its copies share within a process; pickling it for another process fails."""
+    """An object that belongs to its process: copying returns the object itself, pickling fails."""
 
     __slots__ = ()
 
@@ -101,7 +101,7 @@ _forking: set[int] = set()  # threads that are forking and hold the lock meanwhi
 
 @contextmanager
 def hold_forks() -> Iterator[None]:
-    """Import within this context: other threads wait to fork, for at most two seconds."""
+    """Import inside this context: other threads wait, for at most two seconds, before they fork."""
     with _importing:
         yield
 
@@ -118,7 +118,7 @@ def _after_fork_in_parent() -> None:
 
 
 def on_fork(restart: Callable[[], object]) -> None:
-    """Call `restart` in every forked child: at once after `os.fork`, else at the next check."""
+    """Call `restart` in each forked child: right after `os.fork`, else at the next `check_fork`."""
     _restarts.append(restart)
 
 
@@ -152,7 +152,7 @@ def _restart_all() -> None:
 
 
 def _restart_after_python_fork() -> None:
-    """Restart without comparing pids, which may be equal if the child has its own pid namespace."""
+    """Restart without comparing pids: a child in its own pid namespace may share the parent's."""
     global _restarting  # noqa: PLW0603 - another thread of the parent may have held it
     _restarting = threading.RLock()
     _restart_all()

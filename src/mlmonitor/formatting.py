@@ -24,9 +24,9 @@ def short(number: float | None) -> str:
 
 
 def write_apart(numbers: Sequence[float]) -> list[str]:
-    """Format ascending numbers in full, with the fewest digits (four or more) that keep them apart.
+    """Format ascending numbers with the fewest digits (at least four) that distinguish them.
 
-    Numbers closer than a millionth of their size may read alike.
+    Numbers that differ by less than a millionth of their size may be formatted alike.
     """
     distinct = 1 + sum(b - a > _ALIKE * max(abs(a), abs(b)) for a, b in pairwise(numbers))
     texts = [_format_in_full(number, 4) for number in numbers]
@@ -38,7 +38,7 @@ def write_apart(numbers: Sequence[float]) -> list[str]:
 
 
 def _format_in_full(number: float, digits: int) -> str:
-    """Format without an exponent while that stays readable: 20,000 and 0.0001, but 3e+20."""
+    """Format with this many digits, and an exponent only if necessary: 20,000, 0.0001, 3e+20."""
     if number == 0 or not 1e-4 <= abs(number) < 1e15:
         return f"{number:.{digits}g}"
     decimals = max(digits - 1 - math.floor(math.log10(abs(number))), 0)
@@ -52,7 +52,7 @@ def signed(number: float) -> str:
 
 
 def zero_if_rounding(number: float | None, *, scale: float | None) -> float | None:
-    """Return `number`, or 0 if it is only the rounding error of values as large as `scale`."""
+    """Return `number`, or 0 if it is within the rounding error of values as large as `scale`."""
     if number is None or scale is None or not math.isfinite(scale):
         return number
     return 0.0 if abs(number) < _DUST * scale else number
@@ -72,7 +72,7 @@ def percent(fraction: float) -> str:
 
 
 def counted(count: int) -> str:
-    """Format a count in full, or in millions if that is too long."""
+    """Format a count exactly, or in millions if that is too long."""
     if count < 10_000_000:
         return f"{count:,}"
     return f"{count / 1e6:,.0f} M" if count < 10_000_000_000 else short(count)
@@ -84,7 +84,7 @@ def amount(count: int, noun: str) -> str:
 
 
 def write_sentence(clause: str) -> str:
-    """Return a clause, which is not empty, as a sentence: with a capital, and a full stop."""
+    """Return a non-empty clause as a sentence, with a capital and a full stop."""
     return f"{clause[0].upper()}{clause[1:]}."
 
 
@@ -119,7 +119,7 @@ def moment(seconds: float) -> str:
 
 
 def join_counts(counts: Mapping[str, int], *, most: int) -> str:
-    """List up to `most` names with their counts, and the number of the others."""
+    """List up to `most` names with their counts, then how many more names there are."""
     listed = ", ".join(
         f"{truncate(name, 40)} {count:,}" for name, count in list(counts.items())[:most]
     )
@@ -164,16 +164,16 @@ def table(rows: Sequence[Sequence[str]], *, left: Collection[int]) -> list[str]:
 
 
 def describe_kind(value: object) -> str:
-    """Describe a value of the wrong kind by its type; a class is no instance of itself."""
+    """Name the type of an unexpected value; say so if a class was passed instead of an instance."""
     if isinstance(value, type):
         return f"the class {value.__name__}, not an instance"
     return type(value).__name__
 
 
 def find_similar(name: object, names: Iterable[object], *, most: int = 1) -> list[str]:
-    """Return the names that a misspelt one may stand for, the most similar first.
+    """Return up to `most` of the names that a misspelt name may mean, the most similar first.
 
-    Case, spaces and punctuation count little: `Claim Amount` stands for `claim_amount`.
+    Case, spaces and punctuation are ignored: `Claim Amount` may mean `claim_amount`.
     """
     from difflib import get_close_matches  # rarely needed, and slow to import
 
@@ -188,5 +188,5 @@ def _simplify(name: str) -> str:
 
 
 def ask_similar(name: object, names: Iterable[object]) -> str:
-    """Ask whether a similar name was meant, after a semicolon; an empty text if there is none."""
+    """Return `; did you mean '...'?` with the most similar name, or an empty text if none is."""
     return "".join(f"; did you mean {similar!r}?" for similar in find_similar(name, names))

@@ -57,6 +57,6 @@ def yield_gil() -> None:
 
 
 def reset_slice() -> None:
-    """Begin a new slice: the calling thread has just waited for something."""
+    """Start a new slice, because the calling thread has just waited and so released the GIL."""
     if _slice.since_ns is not None:
         _slice.since_ns = time.perf_counter_ns()

@@ -33,7 +33,7 @@ def check_model(name: object) -> None:
 
 
 def resolve_config(config: object, environ: Mapping[str, str]) -> Config:
-    """Return the configuration with the overrides of the environment."""
+    """Return the configuration, or the defaults, overridden by environment variables."""
     if config is not None and not isinstance(config, Config):
         raise ConfigError(
             "config: expected a Config, such as Config(window_seconds=600), "
@@ -57,9 +57,9 @@ def resolve_reference(reference: Reference | str | PathLike[str] | None) -> Refe
 def resolve_exporters(
     exporters: object, environ: Mapping[str, str], *, is_enabled: bool
 ) -> list[Exporter]:
-    """Return the given exporters, or the one that the standard variables describe, if any.
+    """Return the given exporters, or the exporter that standard OpenTelemetry variables describe.
 
-    Their clients are imported now, unless gevent is loaded and has not patched `ssl` yet.
+    Their client libraries are imported now, unless gevent is loaded and has not patched `ssl` yet.
     """
     destinations = _list_exporters(exporters, environ)
     if is_enabled and not gevent_will_patch():
@@ -87,10 +87,10 @@ def _list_exporters(exporters: object, environ: Mapping[str, str]) -> list[Expor
 def check_events(
     events: "EventDestination | None", reference: Reference | None, config: Config
 ) -> "EventDestination | None":
-    """Return where events go, if anywhere; its fields are those of the reference, if there is one.
+    """Return the event destination, or None if there is none or monitoring is disabled.
 
     Raises:
-        ConfigError: it is no destination, or names a field that the model does not have.
+        ConfigError: it is not a destination, or names a field that the reference does not have.
     """
     if events is None or not config.enabled:
         return None
@@ -106,7 +106,7 @@ def check_events(
 
 
 def resolve_notify(notify: Sequence[Any]) -> "tuple[Webhook, ...]":
-    """Return the webhooks; their client is imported now, like the clients of exporters."""
+    """Return the webhooks; their HTTP client is imported now, like the clients of exporters."""
     if notify == ():
         return ()
     from mlmonitor.notify.webhook import check_notify
@@ -118,14 +118,14 @@ def resolve_notify(notify: Sequence[Any]) -> "tuple[Webhook, ...]":
 
 
 def check_clock(clock: F | None) -> F | None:
-    """Check that a clock can be called, before it is needed."""
+    """Return the clock; raise ConfigError if it cannot be called without arguments."""
     if clock is not None:
         check_function("clock", clock, [])
     return clock
 
 
 def check_callbacks(*callbacks: Callable[..., object] | None) -> Callbacks:
-    """Check the callbacks of the host, in the order of the fields of `Callbacks`."""
+    """Check the user's callbacks, given in the order of the fields of `Callbacks`."""
     for option, function in zip(Callbacks._fields, callbacks, strict=True):
         if function is not None:
             check_function(option, function, [option.removeprefix("on_")])
@@ -138,17 +138,17 @@ def has_vectors(schema: Mapping[str, Kind]) -> bool:
 
 
 def choose_copiers(schema: Mapping[str, Kind]) -> Copiers:
-    """Choose the functions that copy the host's rows; only vectors need `VectorCopiers`."""
+    """Choose the functions that copy the host's rows: `VectorCopiers` if fields hold vectors."""
     vectors = [name for name, kind in schema.items() if kind is Kind.EMBEDDING]
     return VectorCopiers(vectors) if vectors else Copiers()
 
 
 def choose_positions(named: tuple[str, ...], reference: Reference | None) -> tuple[str, ...]:
-    """Return the names of a row's positions: the declared ones, or else the reference's features.
+    """Return the field name of each position in a row: those declared, or the reference's features.
 
     Raises:
-        ConfigError: a name is not a feature of the reference, but is similar to one without a
-            position.
+        ConfigError: a declared name is not a feature of the reference, but resembles a feature that
+            was not declared.
     """
     features = list_features(reference)
     left_out = [name for name in features if name not in named]
@@ -163,7 +163,7 @@ def choose_positions(named: tuple[str, ...], reference: Reference | None) -> tup
 
 
 def list_features(reference: Reference | None) -> tuple[str, ...]:
-    """Return the names of a reference's features in its order: those of a row's positions."""
+    """Return the names of a reference's features, in the order of positions in a row."""
     if reference is None:
         return ()
     return tuple(field.name for field in reference.fields if field.role is Role.FEATURE)

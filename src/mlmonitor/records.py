@@ -54,7 +54,7 @@ SEASONS = {"hour_of_day": 24, "hour_of_week": 168}
 
 
 class Quality(StrEnum):
-    """The quality of a value; every value has exactly one."""
+    """Whether a value is valid, or what is wrong with it; each value counts in one class only."""
 
     VALID = "valid"
     MISSING = "missing"
@@ -99,10 +99,10 @@ class Field(NamedTuple):
 class Metric:
     """A custom measure: the mean of what `function(predicted, actual)` returns for each row.
 
-    function: takes two arrays of equal length, of numbers or of class names; returns one number a
-    row, or NaN for none. Of a binary classifier they hold classes, not scores: the numbers 0 and 1
-    if the actuals are numbers or booleans, NaN where there is none. Means are additive, so they can
-    be merged over a fleet.
+    function: takes two arrays of equal length, of numbers or of class names; returns one number per
+    row, or NaN to leave the row out. For a binary classifier the arrays hold classes, not scores:
+    the numbers 0 and 1 if the actuals are numbers or booleans, and NaN where a value is missing.
+    The sum and the count are stored, so the mean can be merged over a fleet.
     """
 
     name: str
@@ -111,11 +111,12 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A declared bound of a measure, watched at any time: `Objective("mae", maximum=900)`.
+    """A declared bound of a measure, checked continuously: `Objective("mae", maximum=900)`.
 
-    measure: any of performance (`mae`, `accuracy`, `roc_auc`, or a `Metric` of your own); the share
-    of calls that fail, `error_rate`; a quantile of latency, such as `latency_p99_seconds`; traffic,
-    `predictions_per_second`; or `label_maturity`, the share of old predictions that have a label.
+    measure: a performance measure (`mae`, `accuracy`, `roc_auc`, or your own `Metric`);
+    `error_rate`, the share of calls that fail; a quantile of latency, such as
+    `latency_p99_seconds`; `predictions_per_second`; or `label_maturity`, the share of old
+    predictions that have a label.
 
     Raises:
         ConfigError: there is no bound, or it is not a number, or `minimum` exceeds `maximum`.
@@ -151,11 +152,11 @@ def _is_number(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Kpi:
-    """A business figure that is computed from rows, in the worker.
+    """A business figure that the worker thread computes from rows.
 
     function: takes the columns of some rows by name (features, and `prediction` or
-    `prediction.<output>`), as arrays; returns one number a row, or NaN for none. unit: such as
-    `EUR`; exported beside the figure.
+    `prediction.<output>`), as arrays; returns one number per row, or NaN to leave the row out.
+    unit: such as `EUR`; exported with the figure.
     """
 
     name: str
@@ -171,14 +172,14 @@ class Challenger:
     """Another version of the model, compared with the one in use: `Challenger("8", loss="log")`.
 
     version: its label. loss: `absolute` or `squared` for numbers; `error` for classes; `log` or
-    `brier` for probabilities, one of the second class or one a class; `hinge` for decision values,
-    likewise; or a function of two arrays, predictions and actuals, that returns a loss a row. By
-    default `absolute`, `error` or `log`, as the first predictions are numbers, classes or
-    probabilities of several classes. margin: by how much its mean loss must be lower to win. alpha:
-    the probability of a wrong decision. classes: in the order of the scores; without them a single
-    score belongs to the actual 1, and several are named by `names=` of the call that records them.
-    pending_predictions: how many predictions wait for their labels, and labels for predictions; at
-    least 1.
+    `brier` for probabilities and `hinge` for decision values, given as one score per class or as
+    the score of the second class alone; or a function of predictions and actuals, two arrays, that
+    returns one loss per row. The default depends on the first predictions: `absolute` for numbers,
+    `error` for classes, `log` for probabilities of several classes. margin: by how much its mean
+    loss must be lower to win. alpha: the probability of a wrong decision. classes: the classes in
+    the order of the scores. By default a single score belongs to the actual 1, and several scores
+    are named by `names=` of the call that records them. pending_predictions: how many predictions
+    may wait for their labels, and how many labels for their predictions; at least 1.
 
     Raises:
         ConfigError: an option is wrong.
@@ -215,14 +216,13 @@ class Challenger:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a user declares about later rows, beside the reference.
+    """What the user declares about monitored rows, in addition to the reference.
 
-    ignore: features to leave out. segments: features whose values split the rows. schema: kinds
-    by feature, instead of inferred ones. fields: rules for values. buckets: edges
-    between the buckets of a feature, for performance by bucket. metrics: further measures.
-    objectives: bounds of measures.
-    groups: the column that names the group of a row, whose rows depend on each other. challengers:
-    other versions that are compared with the one in use.
+    ignore: features to leave out. segments: features whose values split the rows. schema: kinds by
+    feature, instead of inferred kinds. fields: rules for values. buckets: the edges of a feature's
+    buckets, for performance by bucket. metrics: further measures. objectives: bounds of measures.
+    groups: the column that names a row's group; rows of one group depend on each other. kpis:
+    business figures. challengers: other versions that are compared with the version in use.
     """
 
     ignore: frozenset[str] = frozenset()
@@ -253,13 +253,13 @@ class Schema:
 
 @dataclass(slots=True)
 class Block:
-    """Some parsed rows: the input of every sketch.
+    """A block of parsed rows: the input of every sketch.
 
     numeric: float64 `[numeric fields, rows]`; NaN where there is no finite number.
     refused: int64 `[numeric fields, 3]`: counts of values missing, not finite, of a wrong type.
     categorical: a sequence of `rows` raw values for each categorical field.
-    reasons: int8 `[numeric fields, rows]`, 1 + the index in `REFUSED` of each refused value; None
-        if there is none, or if the block will not be split.
+    reasons: int8 `[numeric fields, rows]`: 1 + the index in `REFUSED` of each refused value, 0 for
+        accepted values; None if no value is refused, or if the block will not be split.
     season: the season of the rows, if there are seasons.
     kernels: float64 `[kernel features, rows]` of the embeddings; 0 where a row has no vector.
     """
@@ -274,7 +274,7 @@ class Block:
 
 
 class Absent:
-    """A value that is rightly absent, such as the prediction of a failed call. Not counted."""
+    """A value that is rightly absent, such as the prediction of a failed call; not counted."""
 
     __slots__ = ()
 

@@ -14,9 +14,9 @@ WITHHELD = "its words are withheld, for they may repeat a short secret"
 
 
 class Secret(str):
-    """A text that is sent unchanged, but shown as stars in a repr, log, message or traceback.
+    """A string that is sent unchanged, but shown as stars in a repr, log, message or traceback.
 
-    Joining it by `+` gives a plain text: use `after`. It is never pickled.
+    Concatenating it with `+` gives a plain `str` that is shown: use `after`. It is never pickled.
     """
 
     __slots__ = ()
@@ -43,7 +43,7 @@ class Secret(str):
 
 
 def redact(text: str, secrets: Iterable[Secret]) -> str:
-    """Remove our secrets from a server's text, which may repeat the request.
+    """Remove our secrets from a server's text, because the text may repeat our request.
 
     A secret of 8 characters or more is replaced by stars, and so is the credential behind a scheme
     such as `Bearer`. A shorter one could be part of any word or number: a text that contains it is
@@ -79,7 +79,7 @@ def check_header_text(source: str, text: str) -> None:
 
 
 class SecretFile:
-    """A token kept in a file, read again whenever the file changes: secrets are rotated.
+    """A token stored in a file; it is read again whenever the file changes, so it can be rotated.
 
     Raises:
         ConfigError: the file cannot be read, or holds no token.

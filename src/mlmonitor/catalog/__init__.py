@@ -1,8 +1,8 @@
 """All exported metrics, each defined once: exporters, tests and documentation read this list.
 
-Naming follows the OpenTelemetry guidelines: own prefix, lower case, no unit and no `total` in a
-name, UCUM units, singular annotations for counts, unit `1` for fractions only (Prometheus turns
-such gauges into `..._ratio`).
+Names follow the OpenTelemetry guidelines: a prefix of our own, lower case, and neither a unit nor
+`total` in a name. Units are UCUM, with singular annotations for counts (`{row}`). Only fractions
+have the unit `1`, because Prometheus turns gauges of that unit into `..._ratio`.
 """
 
 from mlmonitor.catalog import (

@@ -1,6 +1,6 @@
 """Metrics of the process itself, under OpenTelemetry's own names; `Config.resources` exports them.
 
-They belong to a process and not to a version, so they carry the name of the model alone.
+They belong to a process and not to a version, so they carry the model's name but no version.
 """
 
 from mlmonitor.catalog.metric_spec import MetricSpec

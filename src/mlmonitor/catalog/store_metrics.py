@@ -1,4 +1,4 @@
-"""The metrics of the loader, which are about a process of its own and no model."""
+"""Metrics of the loader, a separate process that serves all models."""
 
 from mlmonitor.catalog.metric_spec import MetricSpec
 

@@ -66,7 +66,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _make_exporter(options: argparse.Namespace, warnings: list[str]) -> OtlpExporter:
-    """Make the exporter that the options describe; each kind reads the options it has."""
+    """Make the exporter for the chosen destination from the options that apply to it."""
     kind = options.destination
     if kind == "environment":
         by_variables = Otlp.from_environment(os.environ, warn=warnings.append)

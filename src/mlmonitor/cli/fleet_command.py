@@ -89,7 +89,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _find_fleet(options: argparse.Namespace) -> FleetFiles | StoredFleet:
-    """Return where the rows of the fleet are counted."""
+    """Return the source of the fleet's counts: the given profiles, or the store."""
     if options.from_store == bool(options.profiles):
         raise ConfigError("profiles: expected at least one file or folder, or --from-store alone")
     if options.from_store:
@@ -104,7 +104,7 @@ def _find_fleet(options: argparse.Namespace) -> FleetFiles | StoredFleet:
 
 
 def _serve(fleet: FleetFiles | StoredFleet, port: int) -> None:
-    """Serve the page until the process is interrupted; what has changed is read again."""
+    """Serve the page until Ctrl-C; each refresh shows profiles that have changed since."""
     server = start_server([PageSource(fleet.read)], host="127.0.0.1", port=port, allowed_hosts=())
     print(f"serving {server.url} until Ctrl-C", flush=True)
     with suppress(KeyboardInterrupt):

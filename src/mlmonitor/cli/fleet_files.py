@@ -1,4 +1,4 @@
-"""Files of profiles, merged into one model and read again only if a file has changed."""
+"""Profile files merged into one model; they are read again only if a file has changed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +20,8 @@ FileState = tuple[str, int, int]
 class FleetFiles:
     """Profiles in files and folders, merged by round and compared with one reference.
 
-    round_seconds: the length of a round; None puts all rows into one round. identity: the name and
-    the version of the model.
+    round_seconds: the length of a round, a period whose rows are evaluated together; None puts all
+    rows into one round. identity: the name and the version of the model.
     """
 
     def __init__(
@@ -40,14 +40,14 @@ class FleetFiles:
         self._newest: tuple[list[FileState], Profile, ModelReading] | None = None
 
     def read(self) -> ModelReading:
-        """Return the model as the files show it, at the time of the newest rows.
+        """Compare the rows of all files with the reference, as of the time of the newest rows.
 
-        Price: a merge of all profiles if any file has changed since the last call; otherwise a
-        look at each file.
+        Price: a merge of all profiles if any file has changed since the last call; otherwise one
+        `stat` per file.
 
         Raises:
             ConfigError: a folder holds no profile.
-            FormatError: a file holds no profile, or one of another reference.
+            FormatError: a file holds no profile, or a profile of another reference.
             OSError: a file cannot be read.
         """
         states = self._list_states()
@@ -91,7 +91,7 @@ class FleetFiles:
         return ordered[-1], ModelReading(snapshot, build_status(snapshot))
 
     def _merge_rounds(self, paths: Sequence[str]) -> dict[int, Profile]:
-        """Merge the profiles of each round, by its number; without a length there is one round."""
+        """Return the merged profile of each round, by the number of the round."""
         rounds: dict[int, Profile] = {}
         for path in paths:
             try:

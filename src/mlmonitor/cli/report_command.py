@@ -113,10 +113,10 @@ class _Roles:
             self.kinds[self.actual] = kinds[names[Role.ACTUAL][0]]
 
     def check(self, names: tuple[str, ...]) -> list[str]:
-        """Return what the file lacks of the reference, in words.
+        """Return one sentence for each column of the reference that the file lacks.
 
         Raises:
-            ConfigError: it lacks a column that was named, or all features.
+            ConfigError: the file lacks a column named by an option, or all features.
         """
         for name in self._given:
             if name not in names:
@@ -134,7 +134,7 @@ class _Roles:
         ]
 
     def split(self, columns: Columns) -> tuple[Columns, Any, Any]:
-        """Split a chunk into features, predictions and actuals; None for a part that it lacks."""
+        """Split a chunk into features, predictions and actuals; the latter two may be None."""
         outputs = {new: columns[old] for old, new in self.predictions.items() if old in columns}
         predictions = next(iter(outputs.values())) if len(outputs) == 1 else outputs or None
         actuals = None if self.actual is None else columns.get(self.actual)
@@ -144,7 +144,7 @@ class _Roles:
 
 
 def _record(monitor: Monitor, roles: _Roles, data: DataFile) -> None:
-    """Record the file in its order, and the actuals as labels of its rows."""
+    """Record the rows of the file in order, with their actuals as labels."""
     start = 0
     for columns in track(data.chunks, "reading rows", data.rows, count=_count_rows):
         features, predictions, actuals = roles.split(columns)

@@ -1,4 +1,4 @@
-"""`mlmonitor simulate`: after how many rows a change of a model's fields would be found."""
+"""`mlmonitor simulate`: how many rows it would take to detect a change of a field."""
 
 import argparse
 import os

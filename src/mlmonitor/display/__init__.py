@@ -1,1 +1,1 @@
-"""What a notebook or a terminal shows: fragments of HTML, and a line of progress."""
+"""Output for notebooks and terminals: HTML fragments, and a progress line."""

@@ -1,4 +1,4 @@
-"""Fragments of HTML for notebooks: no script, no style, and every name as text."""
+"""HTML fragments for notebooks: no scripts, no styles, and all names escaped."""
 
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
@@ -10,7 +10,7 @@ NAME_COLUMNS = 200
 
 
 def new_fragment(title: str, facts: str) -> ET.Element:
-    """An element that begins with a bold title and the facts beside it."""
+    """Return an element that begins with a bold title, followed by `facts` on the same line."""
     root = ET.Element("div")
     paragraph = ET.SubElement(root, "p")
     ET.SubElement(paragraph, "b").text = truncate(title, NAME_COLUMNS)
@@ -24,7 +24,7 @@ def add_text(root: ET.Element, text: str) -> None:
 
 
 def add_items(root: ET.Element, items: Iterable[tuple[str, str]]) -> None:
-    """Add a list of items with a bold beginning."""
+    """Add a list of `items`: pairs of a bold beginning and the text after it."""
     listing = ET.SubElement(root, "ul")
     for start, rest in items:
         item = ET.SubElement(listing, "li")
@@ -33,7 +33,7 @@ def add_items(root: ET.Element, items: Iterable[tuple[str, str]]) -> None:
 
 
 def add_table(root: ET.Element, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Add a table with one line of headings."""
+    """Add a table with one header row."""
     table = ET.SubElement(root, "table")
     line = ET.SubElement(ET.SubElement(table, "thead"), "tr")
     for name in head:
@@ -46,5 +46,5 @@ def add_table(root: ET.Element, head: Sequence[str], rows: Iterable[Sequence[str
 
 
 def to_text(root: ET.Element) -> str:
-    """The fragment as a string, with every name escaped."""
+    """Return the fragment as HTML, with all text escaped."""
     return ET.tostring(root, encoding="unicode", method="html")

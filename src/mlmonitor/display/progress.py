@@ -1,4 +1,4 @@
-"""One line that says how far long work is: on a terminal alone, silent in a pipe."""
+"""A progress line for long operations: shown only on a terminal, silent in a pipe."""
 
 import sys
 import time
@@ -18,11 +18,11 @@ _BAR = 24
 
 
 class ProgressLine:
-    """Shows how much of `total` is done, on a terminal, after the first second; erased at the end.
+    """Shows how much of `total` is done: appears after a second, and is erased at the end.
 
-    It writes to standard error, and nothing if that is no terminal: in a service, a notebook, a
-    pipe or a test. A stream that is closed or full is given up on, so work never fails for it.
-    Price: one reading of a clock an update.
+    It writes to standard error if that is a terminal, and nothing otherwise: not in a service, a
+    notebook, a pipe or a test. It stops if the stream is closed or full, and never raises.
+    Price: one clock reading per update.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class ProgressLine:
         self._has_written = False
 
     def update(self, done: int) -> None:
-        """Show that `done` is done, unless something was shown a moment ago."""
+        """Show that `done` of `total` is done, unless the line was written a moment ago."""
         if not self._is_shown or self._clock() < self._next:
             return
         self._next = self._clock() + _PAUSE_SECONDS
@@ -87,9 +87,9 @@ def track(
     *,
     count: Callable[[Item], int] = lambda _item: 1,
 ) -> Iterator[Item]:
-    """Yield items, and show how many are done; count: how many one item adds.
+    """Yield items, and show how many are done. count: how many an item counts as.
 
-    The line is set up after the first item, so that work of one item costs nothing more.
+    The progress line is created after the first item, so that a single item costs nothing extra.
     """
     line: ProgressLine | None = None
     done = 0

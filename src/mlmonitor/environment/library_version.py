@@ -1,10 +1,10 @@
-"""The version of this library, which exports, pages and reports name."""
+"""The version of this library, which is named in exports, pages and reports."""
 
 
 def library_version() -> str:
-    """The version of this library; empty where it is no installed package.
+    """Return the version of this library; empty if it is not an installed package.
 
-    A program frozen by PyInstaller has none, unless the metadata was copied.
+    A program frozen by PyInstaller has no version unless the package metadata was copied.
     """
     from importlib.metadata import PackageNotFoundError, version
 

@@ -1,4 +1,4 @@
-"""Typed values of the standard OpenTelemetry variables; one that is not understood is ignored.
+"""Parse the standard OpenTelemetry variables; invalid values are ignored with a warning.
 
 Source: OpenTelemetry specification, "Environment Variable Specification", sections "Boolean",
 "Numeric", "Timeout" and "Enum" (opentelemetry.io/docs/specs/otel/configuration/
@@ -25,7 +25,7 @@ _lock = threading.Lock()
 
 
 def warn_once(message: str) -> None:
-    """Log a sentence once per process."""
+    """Log a warning once per process, even if it is repeated."""
     with _lock:
         is_new = message not in _warned
         _warned.add(message)
@@ -42,12 +42,12 @@ def iterate_values(environ: Mapping[str, str], names: Sequence[str]) -> Iterator
 
 
 def read_text(environ: Mapping[str, str], *names: str) -> str:
-    """Read the first of these variables that is set; empty if none is."""
+    """Return the value of the first of these variables that is set; empty if none is."""
     return next((value for _, value in iterate_values(environ, names)), "")
 
 
 def read_boolean(environ: Mapping[str, str], *names: str, warn: Warn = warn_once) -> bool | None:
-    """Read a boolean: None if no variable is set, False (with a warning) if it is neither."""
+    """Read `true` or `false`; other values are False, with a warning; None if nothing is set."""
     for name, value in iterate_values(environ, names):
         if value.lower() not in ("true", "false"):
             warn(f"{name} counts as false: expected true or false")
@@ -58,7 +58,7 @@ def read_boolean(environ: Mapping[str, str], *names: str, warn: Warn = warn_once
 def read_choice(
     environ: Mapping[str, str], *names: str, choices: Sequence[str], warn: Warn = warn_once
 ) -> str | None:
-    """Read one of several words, in lower case; a word that is not among them is ignored."""
+    """Read one of `choices`, ignoring case; any other word is ignored with a warning."""
     for name, value in iterate_values(environ, names):
         if value.lower() in choices:
             return value.lower()
@@ -69,8 +69,8 @@ def read_choice(
 def read_timeout(environ: Mapping[str, str], *names: str, warn: Warn = warn_once) -> float | None:
     """Read a timeout, which is given in whole milliseconds, as seconds.
 
-    0 means indefinite and stands for an hour. The Python SDK reads OTLP's timeout as seconds, so a
-    value below 100 gets a warning that names the unit.
+    0 means no limit and is read as an hour. OpenTelemetry's Python SDK reads OTLP's timeout in
+    seconds, so a value below 100 gets a warning that names the unit.
     """
     for name, milliseconds in _iterate_milliseconds(environ, names, warn):
         if milliseconds == 0:
@@ -84,7 +84,7 @@ def read_timeout(environ: Mapping[str, str], *names: str, warn: Warn = warn_once
 def read_duration(
     environ: Mapping[str, str], *names: str, least: float, most: float, warn: Warn = warn_once
 ) -> float | None:
-    """Read a duration, which is given in whole milliseconds, as seconds from `least` to `most`."""
+    """Read a duration in whole milliseconds as seconds; ignore it beyond `least` or `most`."""
     for name, milliseconds in _iterate_milliseconds(environ, names, warn):
         if least <= milliseconds / 1_000 <= most:
             return milliseconds / 1_000

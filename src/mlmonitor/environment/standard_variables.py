@@ -33,7 +33,7 @@ _GRPC_PORT = 4317
 class OtlpSettings(NamedTuple):
     """Where the standard OTLP variables send metrics, and how. An unset variable is None here.
 
-    endpoint_variable: the variable that the endpoint is from. is_insecure: None if nothing was set.
+    endpoint_variable: the name of the variable that gave the endpoint.
     """
 
     endpoint: str
@@ -53,8 +53,8 @@ def otlp_from_environment(
 ) -> OtlpSettings | None:
     """Read the `OTEL_EXPORTER_OTLP_*` variables; None if no usable endpoint is set.
 
-    The variables for metrics (`OTEL_EXPORTER_OTLP_METRICS_*`) precede the general ones. The general
-    endpoint gets the path `/v1/metrics` for HTTP; the one for metrics is used as it is.
+    The variables for metrics (`OTEL_EXPORTER_OTLP_METRICS_*`) override the general ones. For HTTP,
+    `/v1/metrics` is appended to the general endpoint; the endpoint for metrics is used unchanged.
     `OTEL_EXPORTER_OTLP_TIMEOUT` is in milliseconds.
 
     Source: OpenTelemetry specification, "OpenTelemetry Protocol Exporter"
@@ -93,8 +93,8 @@ def resource_from_environment(
 ) -> dict[str, str]:
     """Read `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`; the name defaults to `service`.
 
-    Keys and values are sent as they are given, percent-decoded. An item that is not a pair of a key
-    and a value is ignored with a warning, as the OpenTelemetry SDK does.
+    Keys and values are percent-decoded and otherwise sent unchanged. An item that is not a pair of
+    a key and a value is ignored with a warning, as in the OpenTelemetry SDK.
     """
     attributes = {"service.name": service}
     for item in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):

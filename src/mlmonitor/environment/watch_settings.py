@@ -1,4 +1,4 @@
-"""The variables that name what `opentelemetry-instrument` watches, as typed values."""
+"""Typed values of the variables that name the callable `opentelemetry-instrument` monitors."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -15,7 +15,7 @@ WATCH_VARIABLES = frozenset(
 class WatchSettings(NamedTuple):
     """A callable in a module, and the arguments of `Monitor` and `watch` for it.
 
-    attribute: where the callable is in the module, such as `predict` or `Service.predict`.
+    attribute: the callable's path within the module, such as `predict` or `Service.predict`.
     """
 
     module: str
@@ -62,7 +62,7 @@ def read_watch_settings(environ: Mapping[str, str]) -> WatchSettings | None:
 
 
 def _parse_names(text: str) -> str | tuple[str, ...] | None:
-    """One name, or several that commas separate."""
+    """Return the one name, a tuple of several comma-separated names, or None for an empty text."""
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if len(names) < 2:
         return names[0] if names else None
@@ -70,5 +70,5 @@ def _parse_names(text: str) -> str | tuple[str, ...] | None:
 
 
 def _parse_part(text: str) -> str | int | None:
-    """The part of a result: an index, or a key or attribute."""
+    """Return which part of a result is meant: an index, or the name of a key or attribute."""
     return int(text) if text.isdecimal() else text or None

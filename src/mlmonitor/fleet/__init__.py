@@ -1,1 +1,1 @@
-"""Rows that were counted in many places, as one."""
+"""Merge counts of rows from many processes, files or partitions."""

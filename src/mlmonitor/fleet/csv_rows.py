@@ -1,4 +1,4 @@
-"""Rows of a CSV file, from its beginning or from the place of a later row."""
+"""Read rows of a CSV file, from its beginning or from the byte offset of any row."""
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ _TRUE, _FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
 
 
 class CsvIndex(NamedTuple):
-    """The names of a CSV file's columns, its rows, and where every `step`-th row begins."""
+    """A CSV file's column names, its number of rows, and the byte offset of every `step`-th row."""
 
     names: tuple[str, ...]
     rows: int
@@ -24,12 +24,12 @@ class CsvIndex(NamedTuple):
 
 
 def index_csv(path: str, argument: str, *, step: int) -> CsvIndex:
-    """Read a file once, by the same rules as `read_csv`, without its values.
+    """Index a file in one pass, by the rules of `read_csv`, without parsing its values.
 
     Raises:
-        FormatError: it is not a CSV file in UTF-8, a name is missing or used twice, or a row has
+        FormatError: the file is not CSV in UTF-8, has no column names or repeats one, or a row has
             more or fewer values than there are names.
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with Path(path).open("rb") as file:
         has_mark = file.read(len(_BOM)) == _BOM
@@ -69,7 +69,7 @@ def _describe_ragged(argument: str, line: int, names: Sequence[str], row: Sequen
 
 
 def _check_names(argument: str, names: Sequence[str]) -> None:
-    """Raise FormatError unless the first line of a file names columns."""
+    """Raise FormatError unless the first line of a file names each column once."""
     if not any(names):
         raise FormatError(
             f"{argument}: expected a first line with the names of the columns, got none: is the "
@@ -94,7 +94,7 @@ def read_csv(
     rows: int,
     chunk_rows: int,
 ) -> Iterator[dict[str, list[object]]]:
-    """Yield some rows from the place `start` on, as columns by name; empty lines are no rows."""
+    """Yield `rows` rows from byte offset `start` in chunks of columns by name; skip empty lines."""
     readers = [_READERS.get(kinds.get(name, Kind.CATEGORICAL), _read_text) for name in names]
     with _open_text(path, start) as text:
         reader = (row for row in csv.reader(text, delimiter=_separator(path)) if row)
@@ -119,7 +119,7 @@ def _separator(path: str) -> str:
 def _to_columns(
     head: Sequence[str], readers: Sequence[Callable[[str], object]], rows: Sequence[Sequence[str]]
 ) -> dict[str, Any]:
-    """Columns of rows; a short row has no value in its last columns."""
+    """Convert rows to columns by name; the values that a short row lacks are None."""
     columns: dict[str, Any] = {}
     for place, (name, read) in enumerate(zip(head, readers, strict=True)):
         columns[name] = [read(row[place]) if place < len(row) else None for row in rows]
@@ -131,7 +131,7 @@ def _read_text(text: str) -> object:
 
 
 def _read_number(text: str) -> object:
-    """A number; other text stays text, so that it is counted as a wrong type."""
+    """Return a number, None for empty text, or other text itself, to be counted as a wrong type."""
     try:
         return float(text) if text else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""Columns of a Parquet or CSV file, some thousand rows at a time, in all or by parts."""
+"""Read a Parquet or CSV file in chunks of some thousand rows, as a whole or in separate parts."""
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -12,18 +12,19 @@ from mlmonitor.formatting import describe_kind
 from mlmonitor.records import Kind
 
 ROWS = 16_384
-"""Rows of a chunk, unless a row group of the file is smaller."""
+"""Rows of a chunk; fewer if a row group of the file is smaller."""
 
 PART_ROWS = 1 << 18
-"""Rows of a part of a CSV file, and the fewest of a Parquet file's; the last has the rest."""
+"""Rows in a part of a CSV file, and the least in a part of a Parquet file, except in the last."""
 
 Columns = dict[str, Any]
 
 
 class FilePart(NamedTuple):
-    """A part of a file, which can be read without the others.
+    """A part of a file that can be read without the other parts.
 
-    first: the place of its first row in bytes, or its first row group; last: its last row group.
+    first: the byte offset of its first row in a CSV file, or its first row group in a Parquet file.
+    last: its last row group.
     """
 
     first: int
@@ -32,7 +33,7 @@ class FilePart(NamedTuple):
 
 
 class DataFile(NamedTuple):
-    """A file of rows: its number of rows, its columns, and its chunks in order."""
+    """A file of rows: the number of rows, the names of the columns, and the chunks in order."""
 
     rows: int
     names: tuple[str, ...]
@@ -40,7 +41,7 @@ class DataFile(NamedTuple):
 
 
 class SplitFile(NamedTuple):
-    """A file in parts that can be read separately; the split depends on the file alone."""
+    """A file split into parts that can be read separately; the same file is always split alike."""
 
     rows: int
     names: tuple[str, ...]
@@ -54,15 +55,15 @@ def open_data_file(
     argument: str = "current",
     as_tables: bool = False,
 ) -> DataFile:
-    """Open a file by its ending.
+    """Open a Parquet or CSV file, as its name's ending says.
 
-    kinds: how the values of a CSV file are read, by column. argument: what errors call the file.
-    as_tables: whether the chunks of a Parquet file are tables of pyarrow, with texts as
-    dictionaries, and not columns by name.
+    kinds: how the values of a CSV file are read, by column. argument: the name of the file in
+    errors. as_tables: whether the chunks of a Parquet file are pyarrow tables with
+    dictionary-encoded texts, instead of columns by name.
 
     Raises:
-        ConfigError: the ending is neither, or Parquet is to be read without pyarrow.
-        FormatError: the file is not what its ending says.
+        ConfigError: the ending is neither Parquet's nor CSV's, or pyarrow is not installed.
+        FormatError: the contents do not match the ending.
         OSError: the file cannot be read.
     """
     file = split_data_file(path, argument=argument)
@@ -76,8 +77,8 @@ def open_data_file(
 def split_data_file(path: str | PathLike[str], *, argument: str = "data") -> SplitFile:
     """Split a file into parts of some hundred thousand rows.
 
-    Parquet is split between row groups; CSV is read once without its values, because only that
-    shows where a row begins.
+    Parquet is split between row groups. A CSV file is scanned once, because quoted line breaks
+    make it impossible to find the start of a row otherwise.
 
     Raises:
         ConfigError, FormatError, OSError: as in `open_data_file`.
@@ -137,7 +138,7 @@ def _is_parquet(path: str, argument: str) -> bool:
 
 
 def _open_parquet(path: str, argument: str, *, as_tables: bool) -> Any:
-    """Open a Parquet file; `as_tables`: texts are read as dictionaries, and counted by code."""
+    """Open a Parquet file; `as_tables` reads texts dictionary-encoded, which is faster to count."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -175,7 +176,7 @@ def _to_values_by_name(batch: Any) -> Columns:
 
 
 def _to_values(column: Any) -> Any:
-    """An array of numbers, or a list of everything else, where null is None."""
+    """Return a column of numbers as an array, any other column as a list with None for null."""
     import pyarrow as pa
 
     kind = column.type

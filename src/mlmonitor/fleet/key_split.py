@@ -1,4 +1,4 @@
-"""Rows split by the values of some of their columns."""
+"""Split rows by the values of some of their columns."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,20 +9,20 @@ from mlmonitor.errors import SchemaError
 from mlmonitor.records import Counts
 
 Key = tuple[Any, ...]
-"""The values of the columns that rows are split by; None where there is none."""
+"""The values of the columns that rows are split by; None for a missing value."""
 
 
 class KeyRows(NamedTuple):
-    """The rows of one key, in their order."""
+    """The positions of the rows with one key, ascending."""
 
     key: Key
     places: Counts
 
 
 def find_keys(rows: Any, by: Sequence[str]) -> list[KeyRows]:
-    """Return the rows of each key of a pandas frame or an arrow table.
+    """Return the positions of the rows of each key in a pandas frame or an arrow table.
 
-    Price: one sort of small integers. NaN is no value, so its rows have the key of missing ones.
+    NaN counts as missing: its rows have the key None. Price: one sort of small integers.
 
     Raises:
         SchemaError: a column holds values that have no common type.
@@ -43,7 +43,7 @@ def find_keys(rows: Any, by: Sequence[str]) -> list[KeyRows]:
 
 
 def select_rows_at(rows: Any, places: Counts, left_out: Sequence[str] = ()) -> Any:
-    """Return the rows at these places without some columns; no copy is made if all are selected."""
+    """Return the rows at `places`, without some columns; no copy if all rows are selected."""
     is_arrow = hasattr(rows, "column_names")
     if left_out:
         rows = rows.drop_columns(list(left_out)) if is_arrow else rows.drop(columns=list(left_out))
@@ -53,7 +53,7 @@ def select_rows_at(rows: Any, places: Counts, left_out: Sequence[str] = ()) -> A
 
 
 def _encode(name: str, column: Any) -> tuple[Counts, list[Any]]:
-    """The code of each row, and the values by code, the last of which is None."""
+    """Return the code of each row and the value of each code; the last code stands for None."""
     import pyarrow as pa
 
     try:

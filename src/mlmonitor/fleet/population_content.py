@@ -1,4 +1,4 @@
-"""The counts and shapes of one population, apart from the reference that they belong to."""
+"""The counts and sketches of one population, without the reference that they belong to."""
 
 from typing import NamedTuple, Self
 
@@ -30,7 +30,7 @@ class Privacy(NamedTuple):
 
     @classmethod
     def find(cls, population: Population) -> "Privacy":
-        """Read from the reference's entries of a population."""
+        """Read both from the reference's entries for a population."""
         numeric, entries = len(population.plan.schema.numeric), population.entries
         return cls(
             np.array([entry.is_id_like for entry in entries[:numeric]], np.bool_),
@@ -42,10 +42,10 @@ class Privacy(NamedTuple):
 
 
 class PopulationContent:
-    """The counts and sketches of one population; counts are exact in any order of merging.
+    """The counts and sketches of one population; counts stay exact, whatever the order of merging.
 
     plan: the fingerprint of the layout, which both sides of a merge must share. added: the arrays
-    that are added up, by their names in `FieldProfile`.
+    that merging adds, by their names in `FieldProfile`.
     """
 
     __slots__ = ("added", "digests", "distinct", "hitters", "moments", "plan", "privacy")
@@ -62,7 +62,7 @@ class PopulationContent:
 
     @classmethod
     def copy_from(cls, population: Population, privacy: Privacy) -> Self:
-        """Copy what a population has counted within its window."""
+        """Copy the counts and sketches of a population's window."""
         recent, shapes = population.window.view()
         added = {
             "rows": np.array([recent.rows], np.int64),
@@ -114,7 +114,7 @@ class PopulationContent:
 
         Raises:
             FormatError: an array does not fit the plan.
-            IncompatibleSketch: they belong to another reference.
+            IncompatibleSketch: the counts belong to another reference.
         """
         if self.plan != plan.fingerprint:
             raise IncompatibleSketch(
@@ -137,8 +137,8 @@ class PopulationContent:
     def state(self, *, is_redacted: bool = True) -> dict[str, Array]:
         """Return all contents as arrays.
 
-        is_redacted: whether values that could be one person's are left out: extremes, quantiles,
-        means and sums of ids, and new categories that a status does not name either.
+        is_redacted: leave out values that could identify a person: extremes, quantiles, means and
+        sums of ids, and names of new categories too rare for a status to show.
         """
         added, hitters = dict(self.added), self.hitters
         moments, digests = self.moments.state(), self.digests.state()
@@ -192,7 +192,7 @@ def _read_flags(state: State, name: str) -> Mask:
 
 
 def _reset_fields(state: State, empty: State, fields: Mask) -> State:
-    """Replace some fields of a sketch by empty ones."""
+    """Replace the state of some fields of a sketch by that of an empty sketch."""
     reset = {}
     for name, array in state.items():
         reset[name] = array.copy()
@@ -201,7 +201,7 @@ def _reset_fields(state: State, empty: State, fields: Mask) -> State:
 
 
 def _name_shown(hitters: HeavyHitters) -> HeavyHitters:
-    """Return the same sketch without the names that may not leave the process."""
+    """Return a copy of the sketch without the names that may not leave the process."""
     shown = HeavyHitters.from_state(hitters.state())
     shown.retain({hitter.name for hitter in shown_hitters(hitters, None)})
     return shown

@@ -1,4 +1,4 @@
-"""What was counted of many rows, in all and by segment; and its bytes."""
+"""The counts of many rows, in total and by segment, and their serialised form."""
 
 import json
 import math
@@ -21,11 +21,11 @@ _PAIR = 2
 
 
 class ProfileContent:
-    """The whole and its segments; merging adds them up.
+    """The counts of all rows and of each segment; merging adds them up.
 
-    tally: rows of each segment, those predicted and those that failed. unknown: values by the name
-    of a column that the reference does not have, None for further names. last_at: when the newest
-    rows were predicted; None if that is not known.
+    tally: rows `[2, segments]`: predicted, then failed. unknown: the number of values in each
+    column that the reference does not have; None counts columns beyond the limit of names. last_at:
+    when the newest rows were predicted; None if unknown.
     """
 
     __slots__ = ("last_at", "populations", "segments", "tally", "unknown")
@@ -46,7 +46,7 @@ class ProfileContent:
 
     @classmethod
     def copy_from(cls, comparing: Comparing, last_at: float) -> Self:
-        """Copy what the window holds; the newest rows were predicted at `last_at`."""
+        """Copy the counts of the window, whose newest rows were predicted at `last_at`."""
         populations: list[Population] = [comparing.population]
         segments: tuple[str, ...] = ()
         if comparing.segmentation is not None:
@@ -68,7 +68,7 @@ class ProfileContent:
         return type(self)(copies, self.segments, self.tally.copy(), self.unknown, self.last_at)
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has counted; raises IncompatibleSketch, adding nothing, if it cannot."""
+        """Add the counts of `other`; raise IncompatibleSketch, adding none, if they do not fit."""
         if self.segments != other.segments:
             raise IncompatibleSketch("profiles with different segments cannot be merged")
         pairs = list(zip(self.populations, other.populations, strict=True))
@@ -82,13 +82,13 @@ class ProfileContent:
         _add_unknown(self.unknown, other.unknown)
 
     def apply_to(self, comparing: Comparing, *, is_recent: bool = True) -> None:
-        """Add everything to a comparison with the same reference.
+        """Add all counts to a comparison with the same reference.
 
-        is_recent: whether these rows are part of its window; otherwise they are evidence only.
+        is_recent: whether these rows count in its window, too; otherwise they only add evidence.
 
         Raises:
             FormatError: an array does not fit the reference.
-            IncompatibleSketch: it belongs to another reference, or to other segments.
+            IncompatibleSketch: the counts belong to another reference, or to other segments.
         """
         populations, segmentation = [comparing.population], comparing.segmentation
         if segmentation is not None:
@@ -110,8 +110,8 @@ class ProfileContent:
     def to_bytes(self, *, is_redacted: bool = True) -> bytes:
         """Serialise the content with a version and a checksum.
 
-        is_redacted: whether what could identify a person is left out; the parts of one count keep
-        it until they are merged, as the rows themselves are there.
+        is_redacted: leave out values that could identify a person. Partial counts are not redacted
+        until they have been merged, because they stay where the rows are.
         """
         unknown = [[name, count] for name, count in self.unknown.items()]
         about_rows: dict[str, Any] = {"segments": self.segments, "unknown": unknown}
@@ -128,11 +128,10 @@ class ProfileContent:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self | None:
-        """Read back `to_bytes`; None for the bytes of an empty profile.
+        """Read back `to_bytes`; return None for the bytes of an empty profile.
 
         Raises:
-            FormatError: the bytes are not a profile, or are damaged; the message says
-                which part.
+            FormatError: the bytes are not a profile, or are damaged; the message says where.
         """
         state = unpack(KIND, data)
         if not state:
@@ -151,7 +150,7 @@ class ProfileContent:
 
 
 def _add_unknown(mine: dict[str | None, int], theirs: Mapping[str | None, int]) -> None:
-    """Add values of unknown columns; names beyond the limit of a `Reader` count under None."""
+    """Add counts of unknown columns; names beyond a `Reader`'s limit are counted under None."""
     for name, count in theirs.items():
         has_room = name in mine or len(mine) < Reader.UNKNOWN_NAMES
         key = name if has_room else None
@@ -159,7 +158,7 @@ def _add_unknown(mine: dict[str | None, int], theirs: Mapping[str | None, int]) 
 
 
 def pack_empty() -> bytes:
-    """Serialise a profile of no rows, which belongs to no reference."""
+    """Serialise an empty profile, which belongs to no reference."""
     return pack(KIND, {})
 
 

@@ -1,4 +1,4 @@
-"""The rounds of a fleet one by one, in place of the slices of a window."""
+"""Use the rounds of a fleet as the history of a snapshot, instead of the slices of a window."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,10 +18,11 @@ from mlmonitor.records import Floats
 def add_history(
     snapshot: ModelSnapshot, state: ModelState, rounds: Sequence[ProfileContent]
 ) -> ModelSnapshot:
-    """Return the snapshot with a slice for each round, if all have a time and are in its order.
+    """Return the snapshot with one history slice per round.
 
-    A slice begins after the newest rows of the round before it, the first one as long as the
-    second before its own. Otherwise, and with one round, the only slice is the window.
+    A slice begins at the time of the newest rows of the previous round; the first slice is as long
+    as the second. The snapshot is returned unchanged if there is only one round, or if the times of
+    the rounds are missing or do not ascend.
     """
     traffic, comparing = snapshot.traffic, state.traffic.comparing
     times = np.array([np.nan if r.last_at is None else r.last_at for r in rounds], np.float64)

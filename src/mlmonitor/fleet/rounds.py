@@ -1,4 +1,4 @@
-"""Profiles of many processes, evaluated in the order of their rows as one service would."""
+"""Evaluate profiles of many processes in the order of their rows, as one service would."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from mlmonitor.records import Declared
 from mlmonitor.reference.reference import Reference
 
 ROUND_SECONDS = {"hour": 3_600.0, "day": 86_400.0}
-"""Lengths of rounds by their names."""
+"""The lengths of rounds, by name."""
 
 
 def evaluate_rounds(
@@ -20,12 +20,12 @@ def evaluate_rounds(
     ignore: frozenset[str] = frozenset(),
     now: float,
 ) -> ModelState:
-    """Compare the rows of each round with the reference, and evaluate after each.
+    """Compare the rounds with the reference one after the other, and evaluate after each round.
 
-    The evidence covers all rounds, and may restart after each of them, as in a service. A change
-    that began in a late round is therefore not diluted by the rows before it. The window holds the
-    rows of the last round. Alerts of earlier rounds start at the time of their newest rows, those
-    of the last one at `now`.
+    The evidence covers all rounds, and may restart after each round, as in a service. A change
+    that began in a late round is therefore not diluted by earlier rows. The window holds the
+    rows of the last round. An alert of the last round starts at `now`, an alert of an earlier round
+    at the time of that round's newest rows.
 
     Promise: that of `EProcess`, over all rows of all processes as one stream.
 

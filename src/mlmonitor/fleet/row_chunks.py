@@ -1,4 +1,4 @@
-"""Chunks of rows of any source: frames, columns, readers, datasets, iterators."""
+"""Read rows of any source in chunks: frames, columns, readers, datasets, iterators."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -12,16 +12,16 @@ _PAIR = 2
 
 
 class RowChunk(NamedTuple):
-    """Some rows: their features, and their predictions if there are any."""
+    """A chunk of rows: their features, and their predictions or None."""
 
     features: Any
     predictions: Any
 
 
 class ColumnRoles:
-    """Which columns are predictions or actuals, by the names that a reference has.
+    """Tells which columns are predictions or actuals, by their names in the reference.
 
-    prediction: the column of the predictions, if it has another name than in training.
+    prediction: the column of the predictions, if its name differs from that in training.
     """
 
     def __init__(self, reference: Reference, prediction: str | None = None) -> None:
@@ -37,7 +37,7 @@ class ColumnRoles:
         self.kinds: Mapping[str, Kind] = {renamed.get(f.name, f.name): f.kind for f in fields}
 
     def split(self, rows: Any) -> RowChunk:
-        """Take the predictions out of rows that name their columns, and leave out actuals."""
+        """Separate features from predictions in rows with named columns, and drop the actuals."""
         rows = _to_frame(rows)
         names = _list_column_names(rows)
         outputs = {new: rows[old] for old, new in self._outputs.items() if old in names}
@@ -49,12 +49,13 @@ class ColumnRoles:
 
 
 def read_chunks(data: Any, predictions: Any, roles: ColumnRoles) -> Iterator[RowChunk]:
-    """Yield frames, columns, arrays and rows whole, and everything else chunk by chunk.
+    """Yield a frame, columns, an array or a list of rows whole, and any other source by chunks.
 
     A chunk is a frame, columns, an array, or a pair of features and predictions.
 
     Raises:
-        ConfigError: `data` holds no rows, or predictions were given beside chunks.
+        ConfigError: `data` is not a source of rows, or comes in chunks although `predictions` are
+            given.
     """
     if _is_whole(data):
         yield roles.split(data) if predictions is None else RowChunk(_to_frame(data), predictions)
@@ -75,13 +76,13 @@ def read_chunks(data: Any, predictions: Any, roles: ColumnRoles) -> Iterator[Row
 
 
 def _is_whole(data: Any) -> bool:
-    """Whether all rows are there; a pyarrow dataset has no columns, and a reader is iterated."""
+    """Whether all rows are in memory; pyarrow's datasets and readers are read by chunks instead."""
     is_rows = isinstance(data, Mapping | list | tuple) or hasattr(data, "__array_interface__")
     return is_rows or is_frame(type(_to_frame(data)))
 
 
 def _to_frame(rows: Any) -> Any:
-    """A pyarrow record batch as a table; everything else as it is."""
+    """Convert a pyarrow record batch to a table; return anything else unchanged."""
     if type(rows).__module__.startswith("pyarrow") and type(rows).__name__ == "RecordBatch":
         import pyarrow as pa
 
@@ -98,7 +99,7 @@ def _list_column_names(rows: Any) -> list[Any]:
 
 
 def find_names(rows: Any) -> list[str] | None:
-    """Return the names of the columns of some rows; None if they are values by position."""
+    """Return the column names of some rows; None if their values are given by position."""
     if isinstance(rows, Mapping) or is_frame(type(rows)):
         return list(map(str, _list_column_names(rows)))
     if isinstance(rows, list | tuple) and rows and all(isinstance(row, Mapping) for row in rows):

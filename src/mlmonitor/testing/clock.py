@@ -2,7 +2,7 @@
 
 
 class ManualClock:
-    """Seconds since 1970 that advance on request; pass it to `Monitor(clock=...)`.
+    """A clock in seconds since 1970 that advances on request; pass it to `Monitor(clock=...)`.
 
     Raises ValueError for a negative step.
     """
@@ -15,7 +15,7 @@ class ManualClock:
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the clock by `seconds`."""
         if seconds < 0:
             raise ValueError("seconds: expected 0 or more")
         self._now += seconds

@@ -28,17 +28,17 @@ class InMemoryExporter:
         return Delivered(len(snapshot.points), 0)
 
     def close(self, *, timeout_seconds: float) -> None:
-        """Remember that it was closed."""
+        """Set `is_closed`."""
         del timeout_seconds
         self.is_closed = True
 
     def value(
         self, name: str, attributes: Mapping[str, str] | None = None
     ) -> int | float | HistogramValue:
-        """Return the newest value of the one series with that name and these attributes.
+        """Return the newest value of the only series with that name and at least these attributes.
 
         Raises:
-            KeyError: there is no such series, or more than one.
+            KeyError: no series matches, or more than one does.
         """
         expected = (attributes or {}).items()
         for snapshot in reversed(self.snapshots):

@@ -1,4 +1,4 @@
-"""After how many rows a change would be found, before a model is deployed."""
+"""Simulate how many rows it takes to detect a change, before a model is deployed."""
 
 import re
 from dataclasses import dataclass, replace
@@ -29,17 +29,17 @@ _FORMS = "0.3sd, 12.5, *1.1, missing:5%, new:2%"
 _NUMBER = r"([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)"
 _SHIFT = re.compile(rf"(?P<what>\*|missing:|new:)?{_NUMBER}(?P<unit>sd|%)?")
 _NEW = "new category"
-_LOOKS = 200  # at the evidence, in one run
+_CHECKS = 200  # evaluations of the evidence in one run
 _BEYOND_CHANCE = 0.001
-_ONE_WINDOW = Span(1e9, None, 1)  # slices of it would only cost time
+_ONE_WINDOW = Span(1e9, None, 1)  # more slices would only cost time
 
 
 @dataclass(frozen=True)
 class PlannedChange:
-    """A change of one field, before a model is deployed.
+    """A hypothetical change of one field.
 
-    what: `moved`, `scaled`, `missing` or `new`. amount: by how much the values move, in the field's
-    unit; the factor that scales them; or the share of values that are missing or new.
+    what: `moved`, `scaled`, `missing` or `new`. amount: for `moved`, what is added, in the field's
+    unit; for `scaled`, the factor; for `missing` and `new`, the share of values that become so.
     """
 
     field: str
@@ -75,7 +75,7 @@ class PlannedChange:
         return cls(name, kind, amount)
 
     def apply(self, values: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-        """Return changed values."""
+        """Return a changed copy of the values."""
         if self.what == "moved":
             return np.asarray(values + self.amount)
         if self.what == "scaled":
@@ -91,11 +91,11 @@ class PlannedChange:
 
 @dataclass(frozen=True)
 class Simulated:
-    """What some simulated runs of a change have shown.
+    """The result of simulating a change several times.
 
-    found_after: rows after the change at which the field's alert fired, for the runs in which it
-    did. runs: number of runs, of `rows` changed rows each. false_alerts: runs that ended because
-    any alert fired before the change; one in `1 / alpha` may do so in a lifetime.
+    found_after: for each run in which the field's alert fired, the number of rows after the change.
+    runs: the number of runs, each with up to `rows` changed rows. false_alerts: the number of runs
+    that ended because an alert fired before the change; the expected share is at most `alpha`.
     """
 
     change: PlannedChange
@@ -114,7 +114,10 @@ class Simulated:
         return f"{head}, after {middle:,.0f} rows (median), {late:,.0f} (90%)"
 
     def describe_false_alerts(self) -> str:
-        """Return how many runs alerted before the change, beside the number that `alpha` allows."""
+        """Compare the number of runs that alerted before the change with the number `alpha` allows.
+
+        Returns an empty text if there were none.
+        """
         if not self.false_alerts:
             return ""
         counts = range(self.false_alerts, self.runs + 1)
@@ -125,7 +128,7 @@ class Simulated:
 
 
 def _binomial_probability(count: int, trials: int, share: float) -> float:
-    """The probability of this many successes; by logarithms, as some factors exceed any float."""
+    """Return the binomial probability of `count` successes; logarithms avoid overflow."""
     orders = lgamma(trials + 1) - lgamma(count + 1) - lgamma(trials - count + 1)
     return exp(orders + count * log(share) + (trials - count) * log1p(-share))
 
@@ -140,15 +143,15 @@ def simulate(  # noqa: PLR0913 - all but two by keyword
     config: Config | None = None,
     seed: int = 0,
 ) -> Simulated:
-    """Compare rows drawn from a reference, of which one field then changes, as a monitor would.
+    """Simulate a monitor on rows drawn from a reference, of which one field changes midway.
 
-    Fields are drawn independently of each other, from the bins and quantiles of the reference, and
-    rows of a season from the bins of that season. A field whose rows depend on each other repeats
-    each value as often as its design effect says. Texts, embeddings and what is derived from
-    several fields cannot be drawn, and are left out. A run ends with its first alert. Progress is
-    shown on a terminal.
+    Fields are drawn independently of each other from the bins and quantiles of the reference; if
+    the reference has seasons, from the bins of the row's season. If a field's rows depend on each
+    other, each value is repeated as often as the field's design effect says. Texts, embeddings and
+    fields derived from several others cannot be drawn and are left out. A run ends with its first
+    alert. A terminal shows the progress.
     Promise: the same seed gives the same result.
-    Price: about 0.1 s a run of 20,000 rows and ten fields in which nothing is found.
+    Price: about 0.1 s for a run of 20,000 rows and ten fields without an alert.
     """
     config = config or Config()
     drawn = {f.name for f in reference.fields if f.role is Role.FEATURE and f.kind in SOURCES}
@@ -170,18 +173,18 @@ def _run(
     sizes: tuple[int, int],
     config: Config,
 ) -> int | None:
-    """Return the row of the first alert: of any field before the change, later of the changed."""
+    """Return the row of the first alert, which after the change must be the changed field's."""
     clean, rows = sizes
-    total, step = clean + rows, max((clean + rows) // _LOOKS, 1)
-    looks = np.arange(total) // step
-    columns = _draw_columns(reference, looks, rng)
+    total, step = clean + rows, max((clean + rows) // _CHECKS, 1)
+    checks = np.arange(total) // step
+    columns = _draw_columns(reference, checks, rng)
     key = ("feature", change.field)
     columns[key][clean:] = change.apply(columns[key][clean:], rng)
     options = replace(ComparisonOptions.from_config(config), span=_ONE_WINDOW)
     comparing = Comparing.begin(reference, options, Declared(), now=_find_time(0))
-    for look, start in enumerate(range(0, total, step)):
+    for check, start in enumerate(range(0, total, step)):
         part = {k: values[start : start + step] for k, values in columns.items()}
-        count, now = len(part[key]), _find_time(look)
+        count, now = len(part[key]), _find_time(check)
         features = {name: values for (role, name), values in part.items() if role == "feature"}
         outputs = {name: v for (role, name), v in part.items() if role == "prediction"}
         table = ColumnTable(features, count)
@@ -195,26 +198,26 @@ def _run(
     return None
 
 
-def _find_time(look: int) -> float:
-    """Return the time of a look: an hour after the one before, so that all seasons occur."""
-    return 3_600.0 * look
+def _find_time(check: int) -> float:
+    """Return the time of a check; checks are an hour apart, so that all seasons occur."""
+    return 3_600.0 * check
 
 
 def _draw_columns(
-    reference: Reference, looks: NDArray[np.int64], rng: np.random.Generator
+    reference: Reference, checks: NDArray[np.int64], rng: np.random.Generator
 ) -> dict[tuple[str, str], NDArray[Any]]:
-    """Draw the values of all features and predictions, given the look of each row."""
+    """Draw the values of all features and predictions. checks: the index of each row's check."""
     entries = [e for e in counted(reference.content.fields) if e.role in ("feature", "prediction")]
     season = reference.season
     if season is None:
-        return {(e.role, e.name): draw_values(e, looks.size, rng) for e in entries}
-    of_look = np.array([season.at(_find_time(look)) for look in range(int(looks[-1]) + 1)])
-    of_row = of_look[looks]
+        return {(e.role, e.name): draw_values(e, checks.size, rng) for e in entries}
+    times = map(_find_time, range(int(checks[-1]) + 1))
+    season_of_row = np.array([season.at(time) for time in times])[checks]
     columns: dict[tuple[str, str], NDArray[Any]] = {}
     for entry in entries:
-        column: NDArray[Any] = np.empty(looks.size, object)
-        for number in np.unique(of_row).tolist():
-            places = np.flatnonzero(of_row == number)
+        column: NDArray[Any] = np.empty(checks.size, object)
+        for number in np.unique(season_of_row).tolist():
+            places = np.flatnonzero(season_of_row == number)
             column[places] = draw_values(_read_season(entry, number), places.size, rng)
         is_number = isinstance(entry, NumericReference)
         columns[entry.role, entry.name] = column.astype(np.float64) if is_number else column
@@ -222,7 +225,7 @@ def _draw_columns(
 
 
 def _read_season(entry: CountedEntry, number: int) -> CountedEntry:
-    """Return an entry with the counts of one season, unless it has no rows in it."""
+    """Return an entry with the counts of one season, or unchanged if that season had no rows."""
     *counts, missing = map(int, entry.seasons[number].split()) if entry.seasons else (0, 0)
     if not sum(counts) + missing:
         return entry
@@ -230,7 +233,7 @@ def _read_season(entry: CountedEntry, number: int) -> CountedEntry:
 
 
 def draw_values(entry: CountedEntry, rows: int, rng: np.random.Generator) -> NDArray[Any]:
-    """Draw values of a field as its reference describes them."""
+    """Draw values from the distribution of a field in its reference."""
     effect = 1.0 if entry.dependence is None else entry.dependence.effects[-1]
     copies = max(round(effect), 1)
     drawn = _draw(entry, -(-rows // copies), rng)

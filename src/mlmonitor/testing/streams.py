@@ -1,4 +1,4 @@
-"""Streams of rows whose truth is known: dependence, seasons, drifts and defects, all seeded."""
+"""Synthetic streams with known dependence, seasons, drifts and defects; all are seeded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ class Stream:
     """Rows in the order of their arrival.
 
     columns: the features by name. times: seconds since 1970, ascending. groups: the group of each
-    row, such as its customer; None without groups.
+    row, such as its customer; None if rows have no groups.
     """
 
     columns: Mapping[str, Column]
@@ -31,7 +31,7 @@ class Stream:
         return int(self.times.size)
 
     def part(self, start: int, stop: int) -> "Stream":
-        """Return the rows from `start` to before `stop`."""
+        """Return the rows from `start` up to, but not including, `stop`."""
         own = slice(start, stop)
         return Stream(
             {name: values[own] for name, values in self.columns.items()},
@@ -57,7 +57,7 @@ def _name_columns(fields: int) -> list[str]:
 def _build_stream(
     values: NDArray[np.float64], rows_per_day: int, groups: NDArray[np.int64] | None = None
 ) -> Stream:
-    """Build a stream of the columns of `[rows, fields]`."""
+    """Build a stream from an array `[rows, fields]`; its columns are named `x0`, `x1`, ..."""
     fields = _name_columns(values.shape[1])
     steps = np.arange(len(values), dtype=np.float64)
     times = _START + steps * (DAY_SECONDS / rows_per_day)
@@ -98,7 +98,7 @@ def grouped(  # noqa: PLR0913 - all but one by keyword
 def autoregressive(
     rows: int, *, seed: int, correlation: float, fields: int = 5, rows_per_day: int = 1_000
 ) -> Stream:
-    """Return stationary series in which a row repeats a part of the row before."""
+    """Return stationary AR(1) series with this correlation of consecutive rows."""
     noise = np.random.default_rng(seed).normal(size=(rows, fields))
     noise[1:] *= np.sqrt(1 - correlation**2)
     values = np.empty_like(noise)
@@ -112,7 +112,7 @@ def autoregressive(
 def varying_days(
     rows: int, *, seed: int, deviation: float, fields: int = 5, rows_per_day: int = 500
 ) -> Stream:
-    """Return rows of days whose means differ with this standard deviation."""
+    """Return rows whose mean varies from day to day with this standard deviation."""
     rng = np.random.default_rng(seed)
     means = deviation * rng.normal(size=(rows // rows_per_day + 1, fields))
     values = rng.normal(size=(rows, fields)) + means[np.arange(rows) // rows_per_day]
@@ -122,7 +122,7 @@ def varying_days(
 def bursts(
     rows: int, *, seed: int, least: int, most: int, fields: int = 5, rows_per_day: int = 1_000
 ) -> Stream:
-    """Return rows that are repeated from `least` to `most` times, one after the other."""
+    """Return rows that are each repeated `least` to `most` times in succession."""
     rng = np.random.default_rng(seed)
     sizes = rng.integers(least, most + 1, rows // least + 1)
     groups = np.repeat(np.arange(sizes.size), sizes)[:rows]
@@ -149,7 +149,7 @@ def seasonal(
     fields: int = 5,
     rows_per_day: int = 500,
 ) -> Stream:
-    """Return rows whose means follow the hour by `daily` and rise by `weekend` at weekends."""
+    """Return rows whose mean has a daily cycle of amplitude `daily`, plus `weekend` at weekends."""
     values = np.random.default_rng(seed).normal(size=(rows, fields))
     stream = _build_stream(values, rows_per_day)
     days = stream.times / DAY_SECONDS
@@ -166,7 +166,7 @@ def shift(stream: Stream, field: str, amount: float, *, start: int = 0) -> Strea
 
 
 def ramp(stream: Stream, field: str, amount: float, *, start: int = 0) -> Stream:
-    """Add to a field what grows linearly to `amount` from the row `start` to the last."""
+    """Add to a field an amount that grows linearly from 0 at `start` to `amount` at the end."""
     growth = np.clip((np.arange(stream.rows) - start) / max(stream.rows - start, 1), 0, 1)
     return stream.with_column(field, stream.columns[field] + amount * growth)
 
@@ -204,7 +204,7 @@ def rename(  # noqa: PLR0913 - three by keyword
 
 
 def freeze(stream: Stream, field: str, *, start: int = 0) -> Stream:
-    """Repeat a field's value of the row `start` from there on, as a stuck sensor does."""
+    """Hold a field at its value of row `start` from there on, as a stuck sensor does."""
     values = stream.columns[field].copy()
     values[start:] = values[start]
     return stream.with_column(field, values)
@@ -219,7 +219,7 @@ def swap(stream: Stream, field: str, other: str, *, start: int = 0) -> Stream:
 
 
 def duplicate(stream: Stream, times: int, *, start: int = 0) -> Stream:
-    """Send every row from `start` on several times, as a client that retries does."""
+    """Repeat every row from `start` on `times` times, as a client that retries does."""
     first = np.arange(start)
     later = np.repeat(np.arange(start, stream.rows), times)
     order = np.concatenate([first, later])

@@ -1,4 +1,4 @@
-"""`mlmonitor backtest`: the alerts that a past period would have fired under some settings."""
+"""`mlmonitor backtest`: the alerts that given settings would have fired in a past period."""
 
 import argparse
 import json

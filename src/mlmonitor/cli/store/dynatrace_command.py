@@ -1,4 +1,4 @@
-"""`mlmonitor store dynatrace`: write the files with which Dynatrace reads the store by SQL."""
+"""`mlmonitor store dynatrace`: write the files that let Dynatrace query the store by SQL."""
 
 import argparse
 import json

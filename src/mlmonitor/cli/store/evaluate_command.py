@@ -1,4 +1,4 @@
-"""`mlmonitor evaluate`: performance from the store, with labels that reach no service."""
+"""`mlmonitor evaluate`: performance from the store, with labels that no service has received."""
 
 import argparse
 import json

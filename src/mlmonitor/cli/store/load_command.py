@@ -1,4 +1,4 @@
-"""`mlmonitor load`: events from Kafka into the store, until it is stopped."""
+"""`mlmonitor load`: copy events from Kafka into the store until stopped."""
 
 import argparse
 import gc
@@ -152,7 +152,7 @@ def _stop_at_signals(loader: Loader) -> Iterator[None]:
 
 
 class _Progress:
-    """One line of a terminal, rewritten four times a second."""
+    """A progress line on the terminal, rewritten at most four times a second."""
 
     _INTERVAL_SECONDS = 0.25
 
@@ -165,7 +165,7 @@ class _Progress:
             self._show()
 
     def finish(self) -> None:
-        """Show the last state and end the line."""
+        """Show the final counts and end the line."""
         self._show()
         print(file=sys.stderr)
 

@@ -1,4 +1,4 @@
-"""The loader's own metrics over OTLP, because the store exports nothing."""
+"""Metrics of the loader itself, sent over OTLP because the store exports nothing."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ _CLOSE_SECONDS = 2.0
 
 
 class LoaderMetrics:
-    """Sends the metrics of a loader every `interval_seconds`, and a last time when it is closed."""
+    """Sends the metrics of a loader every `interval_seconds`, and once more on `close`."""
 
     def __init__(self, loader: Loader, exporter: Exporter, *, interval_seconds: float) -> None:
         self._loader, self._exporter = loader, exporter
@@ -27,12 +27,12 @@ class LoaderMetrics:
         self._series: dict[tuple[Attributes, ...], Series] = {}
         self._closing = threading.Event()
         self.failed: int = 0
-        """Exports that nobody stored; the next one holds everything again."""
+        """Exports that failed; nothing is lost, because the next export repeats all totals."""
         self._thread = threading.Thread(target=self._send_all, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Send a last time and close."""
+        """Send the final metrics and close the exporter."""
         self._closing.set()
         self._thread.join(10)
         self._exporter.close(timeout_seconds=_CLOSE_SECONDS)
@@ -48,7 +48,7 @@ class LoaderMetrics:
                 return
 
     def snapshot(self) -> Snapshot:
-        """Return the metrics at this moment."""
+        """Return the current metrics."""
         families = tuple(self._build_families())
         now_ns = time.time_ns()
         return Snapshot(self._instance, _SERVICE, self._started_ns, now_ns, families)

@@ -69,7 +69,7 @@ def open_database(options: argparse.Namespace) -> Any:
 
 @contextmanager
 def waiting_refused() -> Iterator[None]:
-    """Report an unreachable database as a wrong configuration, instead of a traceback."""
+    """Raise ConfigError, instead of the driver's error, if the database cannot be reached."""
     try:
         yield
     except ConfigError:

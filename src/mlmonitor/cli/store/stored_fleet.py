@@ -1,4 +1,4 @@
-"""All processes of a model, as the sums of the store show them."""
+"""The rows of all processes of a model, from the sums in the store."""
 
 import argparse
 import os
@@ -20,7 +20,7 @@ _FRESH_SECONDS = 15.0
 
 
 class StoredFleet:
-    """The rows of a model in the store by round, compared with one reference."""
+    """The stored rows of a model, grouped into rounds and compared with one reference."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
@@ -29,12 +29,12 @@ class StoredFleet:
         self._newest: tuple[float, Profile, ModelReading] | None = None
 
     def read(self) -> ModelReading:
-        """Return the model as the store shows it, at the time of the newest round.
+        """Compare the stored rows with the reference, as of the time of the newest round.
 
         Price: a query of all sums of the period, at most every 15 seconds.
 
         Raises:
-            ConfigError: the database cannot be reached, or holds no sums over this reference.
+            ConfigError: the database cannot be reached, or holds no sums for this reference.
         """
         if self._newest is None or time.monotonic() - self._newest[0] > _FRESH_SECONDS:
             profile, reading = self._compare()

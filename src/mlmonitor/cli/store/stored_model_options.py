@@ -1,4 +1,4 @@
-"""Options that name a model of the store and a period."""
+"""Options that select a stored model and a period."""
 
 import argparse
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ def find_stored_model(connection: Any, options: argparse.Namespace) -> StoredMod
     """Return the model and the period that the options name.
 
     Raises:
-        ConfigError: there is no such model, or no schema.
+        ConfigError: there is no such model, or the database's schema is missing or not the latest.
     """
     require_latest(connection)
     if not options.model:

@@ -116,10 +116,10 @@ class Payload(NamedTuple):
 
 
 def decode(body: bytes, *, is_json: bool = False) -> Payload:
-    """The points of a request.
+    """Return the points of a request.
 
     Raises:
-        NotOtlp: the body is not what its content type says.
+        NotOtlp: the body does not match its content type.
     """
     request = ExportMetricsServiceRequest()
     try:

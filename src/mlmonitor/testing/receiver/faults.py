@@ -10,7 +10,7 @@ GARBAGE = b"<html>Welcome to the gateway</html>"
 
 @dataclass(frozen=True)
 class Refuse:
-    """Answer with an error, store nothing.
+    """Answer with an error, and store nothing.
 
     code: an HTTP status; over gRPC, the name of a code such as "UNAVAILABLE", or the HTTP status
         that stands for it.
@@ -26,7 +26,7 @@ class Refuse:
 
 @dataclass(frozen=True)
 class PartialSuccess:
-    """Accept all points but the last `rejected` ones, and report it with status 200."""
+    """Accept all points but the last `rejected`, and report a partial success with status 200."""
 
     rejected: int
     message: str = "scripted"
@@ -59,7 +59,7 @@ class Slow:
 class Drop:
     """Close the connection before the request is read, or after its points are stored.
 
-    `stored` sends no answer and `half-way` sends half of it: the client cannot know the outcome.
+    `stored` sends no answer, `half-way` half an answer: the client cannot know the outcome.
     Over gRPC the client sees UNAVAILABLE, as if its own transport had failed.
     """
 
@@ -68,7 +68,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class Down:
-    """Close the connection unread, and refuse all others until `receiver.up()`."""
+    """Close the connection without reading it, and refuse all others until `receiver.up()`."""
 
 
 Fault = Refuse | PartialSuccess | Garbage | Redirect | Slow | Drop | Down
@@ -86,14 +86,14 @@ class Sometimes:
         self._random = Random(seed)  # noqa: S311 - nothing secret depends on it
 
     def __call__(self, number: int) -> Fault | None:
-        """Draw the fault of the next request, if any; call it once a request."""
+        """Draw the fault of the next request, if any; call this once per request."""
         del number
         is_met = self._random.random() < self._share
         return self._random.choice(self._faults) if is_met else None
 
 
 def planned(faults: "Iterable[Fault | None] | Policy") -> Policy:
-    """Return a policy that uses the faults of a list in order, then none."""
+    """Return a policy that uses the faults of a list in order, and then no faults."""
     if callable(faults):
         return faults
     left = iter(list(faults))

@@ -1,4 +1,4 @@
-"""The receiver over gRPC; needs the extra `grpc` beside `testing`."""
+"""The receiver over gRPC; needs the extra `grpc` in addition to `testing`."""
 
 import socket
 import threading
@@ -118,7 +118,7 @@ class GrpcServer:
 
 
 def _retry(grpc: Any, name: str, message: str, seconds: float) -> tuple[tuple[str, bytes], ...]:
-    """Put `RetryInfo` where the OTLP specification and the Python client expect it."""
+    """Return `RetryInfo` as trailing metadata, under the keys of OTLP and of the Python client."""
     info = retry_info(seconds)
     status = refusal(message, code=grpc.StatusCode[name].value[0], retry_info=info)
     return (

@@ -1,4 +1,4 @@
-"""Histograms that can be added; exponential ones are converted to explicit bounds for reading."""
+"""Add histograms, and convert exponential histograms to explicit bounds."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -9,9 +9,9 @@ from mlmonitor.testing.receiver.decoding import Explicit, Exponential
 
 @dataclass(frozen=True, slots=True)
 class HistogramTotal:
-    """Counts over `(a, b]` buckets, one more than there are `bounds`, with sum, count and extent.
+    """A histogram with explicit bounds: `counts` has one bucket `(a, b]` more than `bounds`.
 
-    `sum`, `min` and `max` are None if a part did not report them.
+    `sum`, `min` and `max` are None if any of the added histograms lacks them.
     """
 
     bounds: tuple[float, ...]
@@ -56,7 +56,7 @@ def plus(one: Distribution, other: Distribution) -> Distribution:
 
 
 def total(value: Distribution) -> HistogramTotal:
-    """The histogram with explicit bounds, whichever form was sent."""
+    """Return an explicit or exponential histogram with explicit bounds."""
     if isinstance(value, Explicit):
         extent = (value.count, value.sum, value.min, value.max)
         return HistogramTotal(value.bounds, value.counts, *extent)
@@ -67,9 +67,9 @@ def total(value: Distribution) -> HistogramTotal:
 
 
 def _list_edges(value: Exponential) -> Iterator[tuple[float, int]]:
-    """Return ascending upper bounds, and the count between each bound and the previous one.
+    """Yield ascending upper bounds, each with the count between the previous bound and itself.
 
-    A negative bucket covers -base^(i+1) up to, but not including, -base^i; its edge is the same.
+    A negative bucket is `[-base^(i+1), -base^i)`; only the side of its closed end differs.
     """
     base = 2.0 ** (2.0**-value.scale)
     offset, counts = value.negative
@@ -84,7 +84,7 @@ def _list_edges(value: Exponential) -> Iterator[tuple[float, int]]:
 
 
 def _count_buckets(value: Exponential, scale: int, side: str) -> "Counter[int]":
-    """Return bucket counts by index at the same or a lower scale, where pairs of buckets merge."""
+    """Return one side's counts by bucket index at `scale`, which is the histogram's or lower."""
     offset, counts = getattr(value, side)
     by_index: Counter[int] = Counter()
     for index, count in enumerate(counts, offset):
@@ -107,7 +107,7 @@ def _pick_reported(
     has_one: bool,
     has_other: bool,
 ) -> float | None:
-    """Return the smaller or larger of the two reported values; an empty histogram has none."""
+    """Return the extreme of two histograms, ignoring empty ones; None if one is not reported."""
     if not has_one or not has_other:
         return other if has_other else one
     return None if one is None or other is None else pick(one, other)

@@ -60,7 +60,7 @@ class HttpServer:
                 self._held = None
 
     def _stop(self) -> bool:
-        """Stop; return whether it was up. Holds the lock until the port is reserved again."""
+        """Stop the server and reserve the port, under the lock; return whether it was up."""
         server, self._server = self._server, None
         thread, self._thread = self._thread, None
         if server is None or thread is None:

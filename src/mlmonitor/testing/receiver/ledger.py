@@ -21,8 +21,8 @@ MERGED = "series of different attributes became one"
 class Request(NamedTuple):
     """One request: its size on the wire and uncompressed, its points, and the answer.
 
-    `status` is a number of HTTP or a name of gRPC; None if there was no answer. `fault` is the
-    scripted fault, if any.
+    `status` is an HTTP status or the name of a gRPC code; None if there was no answer. `fault` is
+    the class name of the scripted fault, or empty.
     """
 
     wire_bytes: int
@@ -36,9 +36,9 @@ class Request(NamedTuple):
 class Ledger:
     """Adds up the points that one receiver has stored. Safe to read while requests arrive.
 
-    A metric is found by the name that was sent or by its name in the backend. Attributes match
-    those of the point or of the resource as they were sent, or the labels in the backend; they are
-    compared as text. Pass attributes with dots in their names as a mapping:
+    Metrics can be named as they were sent or as in the backend. Attributes are compared as text:
+    with those sent for the point or the resource, or with the labels in the backend. Pass
+    attributes with dots in their names as a mapping:
     `total("http.requests", {"http.method": "GET"})`.
     """
 
@@ -59,13 +59,13 @@ class Ledger:
 
     @property
     def refused(self) -> Counter[str]:
-        """Number of refused points, by reason. A request that was refused unread counts as one."""
+        """Number of refused points by reason; a request refused unread counts as one point."""
         with self._changed:
             return Counter(self._refused)
 
     @property
     def warnings(self) -> Counter[str]:
-        """Accepted but suspicious: truncation, dropped dimensions, overlaps, resets."""
+        """Number of oddities of accepted points, by kind, such as truncations and resets."""
         with self._changed:
             counts = Counter(self._warnings)
             for series in self._series.values():
@@ -87,7 +87,7 @@ class Ledger:
     def series(
         self, name: str, attributes: Mapping[str, object] | None = None, /, **more: object
     ) -> tuple[ReceivedSeries, ...]:
-        """Return all series with that name and at least these attributes, one a process."""
+        """Return all series with that name and at least these attributes, one per process."""
         expected = {**(attributes or {}), **more}
         with self._changed:
             return tuple(
@@ -99,8 +99,8 @@ class Ledger:
     ) -> int | float:
         """Return the sum of a counter over all processes and restarts; 0 if there is none.
 
-        A cumulative series adds the newest value of each process and start time, a delta series
-        every point.
+        A cumulative series contributes the newest value of each process and start time, a delta
+        series the value of every point.
         """
         with self._changed:
             amounts = self._list_amounts("sum", name, {**(attributes or {}), **more})

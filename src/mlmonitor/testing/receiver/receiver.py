@@ -1,4 +1,4 @@
-"""`OtlpReceiver`: a server that is as strict as the backend it stands for."""
+"""`OtlpReceiver`: a test server that is as strict as the backend it imitates."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -128,12 +128,12 @@ class OtlpReceiver:
         self._intake.script(faults)
 
     def next(self, fault: Fault, *, times: int = 1) -> None:
-        """Apply faults to the next requests, ahead of the planned ones."""
+        """Apply a fault to each of the next `times` requests, before the planned faults."""
         for _ in range(times):
             self._intake.next(fault)
 
     def start(self) -> Self:
-        """Listen; `with` calls it."""
+        """Start to listen; a `with` statement does this, too."""
         self._server.up()
         return self
 

@@ -1,7 +1,7 @@
-"""The form of a receiver's refusals: the `google.rpc.Status` of the OTLP specification.
+"""Build a receiver's refusals: the `google.rpc.Status` messages of the OTLP specification.
 
-Its definition is in a separate package, which three fields do not justify: they are
-described here, with the numbers of `google/rpc/status.proto` and `error_details.proto`.
+The message types are declared here, with the field numbers of `google/rpc/status.proto` and
+`error_details.proto`, to avoid a dependency on the package that defines them.
 """
 
 from typing import Any
@@ -43,7 +43,7 @@ _CLASSES = _build_classes()
 
 
 def refusal(message: str, *, code: int = 0, retry_info: bytes | None = None) -> Any:
-    """A `google.rpc.Status`, a protobuf message; `retry_info` is its only detail, if given."""
+    """Return a `google.rpc.Status`, a protobuf message; `retry_info` becomes its only detail."""
     details = []
     if retry_info is not None:
         detail = _CLASSES["Detail"](type_url=_RETRY_INFO, value=retry_info)
@@ -52,7 +52,7 @@ def refusal(message: str, *, code: int = 0, retry_info: bytes | None = None) -> 
 
 
 def retry_info(seconds: float) -> bytes:
-    """A `google.rpc.RetryInfo` that asks for a pause of this length."""
+    """Return a serialised `google.rpc.RetryInfo` that asks the client to wait this long."""
     delay = Duration()
     delay.FromNanoseconds(round(seconds * 1e9))
     info = _CLASSES["RetryInfo"](retry_delay=delay.SerializeToString())

@@ -60,20 +60,20 @@ class RequestHandler:
         self._next: list[Fault] = []
 
     def script(self, faults: "Iterable[Fault | None] | Policy") -> None:
-        """Plan the faults of the next requests, which are counted from 0."""
+        """Plan the faults of the next requests; a policy gets their numbers, starting at 0."""
         chosen = faults if callable(faults) else [self.checked(fault) for fault in faults]
         with self._lock:
             self._policy, self._number = planned(chosen), 0
 
     def next(self, fault: Fault) -> None:
-        """Insert a fault before the planned ones, after those inserted earlier."""
+        """Queue a fault before the planned faults, and after those that `next` queued earlier."""
         checked = self.checked(fault)
         with self._lock:
             if checked is not None:
                 self._next.append(checked)
 
     def checked(self, fault: Fault | None) -> Fault | None:
-        """Return the fault; raise if this transport does not support it."""
+        """Return the fault; raise ConfigError if this transport does not support it."""
         if fault is None:
             return None
         if self._is_grpc and not isinstance(fault, OVER_GRPC):
@@ -160,10 +160,10 @@ def grpc_code(status: int | str) -> str:
 
 
 def inflated(wire: bytes, encoding: str, *, most: int) -> bytes:
-    """Decompress the body, up to `most + 1` bytes: a small request may expand without limit.
+    """Decompress at most `most + 1` bytes of the body, because a small request may expand hugely.
 
     Raises:
-        zlib.error: it is compressed differently, or cut short.
+        zlib.error: the body has another compression, or is truncated.
     """
     if not encoding:
         return wire
@@ -175,7 +175,7 @@ def inflated(wire: bytes, encoding: str, *, most: int) -> bytes:
 
 
 def _reject(judgement: Judgement, fault: PartialSuccess) -> None:
-    """Remove the last accepted points."""
+    """Turn the last `fault.rejected` accepted points into refused points."""
     kept = max(len(judgement.stored) - fault.rejected, 0)
     judgement.refused[REJECTED] += len(judgement.stored) - kept
     del judgement.stored[kept:]

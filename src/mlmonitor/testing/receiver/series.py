@@ -101,7 +101,7 @@ class ReceivedSeries:
         return self._notes if self._stream is None else self._stream.notes()
 
     def matches(self, name: str, expected: Mapping[str, object]) -> bool:
-        """Whether the series has that name and these attributes."""
+        """Whether the series has that name and at least these attributes."""
         if name not in (self.name, self.stored_name):
             return False
         levels = (dict(self.attributes), dict(self.labels), dict(self.resource))

@@ -1,4 +1,4 @@
-"""Totals of received counters and histograms, in either temporality.
+"""Totals of received counters and histograms, cumulative or delta.
 
 Source: OpenTelemetry specification, metrics data model: temporality, resets and gaps, overlap.
 """
@@ -34,7 +34,7 @@ def _measure_size(amount: Amount) -> float:
 
 
 class _Run:
-    """One series since one start time: its newest value, and the total before its last fall."""
+    """A series since one start time: its newest value, and its totals before unannounced resets."""
 
     __slots__ = ("before", "time_ns", "value")
 
@@ -46,9 +46,8 @@ class _Run:
 class CumulativeStream:
     """A cumulative series of one process: the newest value of each start time counts.
 
-    A value that falls without a new start time is an unannounced reset; as in Prometheus, the total
-    before it is kept. A series that may fall (`is_monotonic` is false) is not reset by a fall. Late
-    and repeated points change nothing.
+    If a monotonic series falls without a new start time, it was reset: as in Prometheus, its
+    previous value still counts. Late and repeated points change nothing.
     """
 
     def __init__(self, *, is_monotonic: bool) -> None:
@@ -110,7 +109,7 @@ class DeltaStream:
         return self.warnings + Counter({GAP: len(self._starts) - 1})
 
     def _cover(self, start: int, end: int) -> None:
-        """Add an interval to the covered ones, which are kept sorted and disjoint."""
+        """Merge an interval into the covered intervals, which stay sorted and disjoint."""
         first, after = bisect_left(self._ends, start), bisect_right(self._starts, end)
         touched = list(zip(self._starts[first:after], self._ends[first:after], strict=True))
         self.warnings[OVERLAP] += any(low < end and high > start for low, high in touched)

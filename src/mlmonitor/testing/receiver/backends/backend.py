@@ -1,4 +1,4 @@
-"""The protocol of a backend: requests in, judgements out."""
+"""The interface of a backend, which judges requests."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class Head(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """The refusal of a whole request: its status and message, and the reason that is counted."""
+    """The refusal of a whole request; the ledger counts it under `reason`."""
 
     status: int
     reason: str
@@ -69,7 +69,7 @@ class Backend(Protocol):
     """The largest uncompressed size of a request."""
 
     def refusal(self, head: Head) -> Refusal | None:
-        """Return the refusal of a request by its headers alone, if any."""
+        """Return a refusal if the headers alone are a reason for one."""
 
     def judge(self, payload: Payload, *, now: float) -> Judgement:
         """Judge a request and store its accepted points."""

@@ -19,15 +19,15 @@ MOST_BYTES = 20 * 1024 * 1024
 class Collector:
     """Keeps every valid point under the name and attributes that it was sent with.
 
-    Stricter than the product, which forwards invalid points as well: here a partial success
-    reports them.
+    Stricter than the real collector, which forwards invalid points too: this one refuses them and
+    reports a partial success.
     """
 
     path = "/v1/metrics"
     most_bytes = MOST_BYTES
 
     def refusal(self, head: Head) -> Refusal | None:
-        """Accept protobuf or JSON, plain or compressed; otherwise 415, as OTLP specifies."""
+        """Return 415 for anything but protobuf or JSON, plain or compressed, as OTLP specifies."""
         problem = unread(head, types=(PROTOBUF, JSON), encodings=("gzip", "deflate"))
         return Refusal(415, problem) if problem else None
 

@@ -1,7 +1,7 @@
 """Dynatrace's OTLP endpoint, as documented: there is no emulator to compare with.
 
 Sources, all on docs.dynatrace.com: "About OTLP metrics ingest" (types, limits, names),
-"OpenTelemetry metrics ingest API" (statuses), "OTLP API endpoints" (protobuf over HTTP alone), and
+"OpenTelemetry metrics ingest API" (statuses), "OTLP API endpoints" (protobuf over HTTP only), and
 for the names of reasons the community article "Why are my OpenTelemetry metrics not ingested?".
 Names of reasons that no source gives are ours, and marked as such below.
 """
@@ -58,7 +58,7 @@ TOO_MANY_POINTS = "DATA_POINT_COUNT_EXCEEDED"
 
 
 def type_fault(metric: MetricHead) -> str | None:
-    """Accept deltas alone; a cumulative non-monotonic sum is a gauge; summaries are refused."""
+    """Return why a metric's type is refused; None for deltas, gauges and non-monotonic sums."""
     if metric.kind == "summary":
         return SUMMARY
     if metric.temporality == "unspecified":
@@ -71,9 +71,10 @@ def type_fault(metric: MetricHead) -> str | None:
 
 
 def key_fault(name: str) -> str | None:
-    """Accept a key of 2 to 255 characters, one of them valid, outside Dynatrace's namespace `dt.`.
+    """Return why a metric's name is refused, if it is.
 
-    Dropping a key of another length is an assumption: the documentation gives no consequence.
+    A key needs 2 to 255 characters, at least one valid, and must not be in Dynatrace's namespace
+    `dt.`. Dropping a key of another length is an assumption: its treatment is not documented.
     """
     key = metric_key(name)
     if key is None or len(key) not in METRIC_KEY_LENGTHS:
@@ -82,7 +83,7 @@ def key_fault(name: str) -> str | None:
 
 
 def value_fault(value: Value, *, is_managed: bool) -> str | None:
-    """Accept finite numbers, and histograms with a finite sum whose buckets pass `bucket_fault`."""
+    """Return why a value is refused: it, a histogram's sum or its buckets are invalid."""
     if isinstance(value, int | float):
         return None if math.isfinite(value) else VALUE_INVALID
     if not isinstance(value, Explicit | Exponential):
@@ -95,10 +96,10 @@ def value_fault(value: Value, *, is_managed: bool) -> str | None:
 
 
 def bucket_fault(value: Explicit, *, is_managed: bool) -> str | None:
-    """Accept finite, ascending bounds; on Managed, at most 12 buckets and none below zero.
+    """Return why buckets are refused; None if their bounds are finite and ascending.
 
-    Managed "stores" 12 buckets; more are undocumented, so they are refused here. Whether
-    either rule holds for SaaS is not documented.
+    Dynatrace Managed also refuses bounds below zero, and is documented to store 12 buckets. That it
+    refuses more is an assumption. Whether either rule holds for SaaS is not documented.
     """
     bounds = value.bounds
     is_sorted = all(low < high for low, high in pairwise(bounds))
@@ -111,7 +112,10 @@ def bucket_fault(value: Explicit, *, is_managed: bool) -> str | None:
 
 
 def time_fault(time_ns: int, *, now: float) -> str | None:
-    """Accept times from an hour ago to ten minutes ahead, which the line protocol has; assumed."""
+    """Return why a time is refused: over an hour old or ten minutes ahead, as in the line protocol.
+
+    That these limits hold for OTLP, too, is an assumption.
+    """
     age = now - time_ns / 1e9
     return None if -NEWEST_SECONDS <= age <= OLDEST_SECONDS else TIME_INVALID
 
@@ -139,7 +143,7 @@ class Dynatrace:
         self._is_managed, self._resource_dimensions = is_managed, resource_dimensions
 
     def refusal(self, head: Head) -> Refusal | None:
-        """Return 401 without a token, 403 for a wrong one, and 415 for anything but protobuf."""
+        """Return 401 for a missing token, 403 for a wrong token, 415 for anything but protobuf."""
         problem = unread(head, types=(PROTOBUF,), encodings=("gzip",))
         if self._token is not None:
             scheme, _, sent = head.headers.get("authorization", "").partition(" ")
@@ -150,10 +154,10 @@ class Dynatrace:
         return Refusal(415, problem) if problem else None
 
     def judge(self, payload: Payload, *, now: float) -> Judgement:
-        """Accept the valid points; return 400 only if there is none.
+        """Accept the valid points; the status is 400 only if no point is valid.
 
-        The 400 for a request of too many points is an assumption: the documentation says only that
-        it is dropped.
+        The 400 for a request with too many points is an assumption: the documentation says only
+        that such a request is dropped.
         """
         judgement = Judgement()
         if len(payload.points) > MOST_POINTS:

@@ -36,7 +36,7 @@ class Dimensions(NamedTuple):
 def metric_key(name: str) -> str | None:
     """Return a metric's key: invalid characters become `_`; None if none is valid.
 
-    Valid are letters, digits, `-`, `_` and dots, with a letter first.
+    Valid characters are letters, digits, `-`, `_` and dots; the first must be a letter.
     """
     if not re.search(r"[A-Za-z0-9_\-]", name):
         return None
@@ -46,7 +46,7 @@ def metric_key(name: str) -> str | None:
 def dimension_key(key: str) -> str | None:
     """Return a dimension's key; None if no character is valid.
 
-    It is in lower case, with `_` for invalid characters, cut at 100.
+    The key is in lower case, with `_` for invalid characters, and truncated to 100 characters.
     """
     if not re.search(r"[A-Za-z0-9_.\-]", key):
         return None
@@ -55,7 +55,7 @@ def dimension_key(key: str) -> str | None:
 
 
 def dimension_value(value: AttributeValue) -> str | None:
-    """Return a value as text, uncut; None for a type whose dimensions are dropped.
+    """Return a value as text, not truncated; None for a type that Dynatrace drops.
 
     Strings, booleans and integers are accepted; floats, arrays, maps, bytes and a missing value are
     not.
@@ -66,7 +66,7 @@ def dimension_value(value: AttributeValue) -> str | None:
 
 
 def dimensions(point: WirePoint, resource_dimensions: Sequence[str]) -> Dimensions:
-    """Return a point's dimensions. The point outranks its scope, and the scope the resource."""
+    """Return a point's dimensions; its own attributes outrank the scope's, then the resource's."""
     result = Dimensions({}, [])
     source = point.source
     promoted = tuple(
@@ -78,7 +78,7 @@ def dimensions(point: WirePoint, resource_dimensions: Sequence[str]) -> Dimensio
 
 
 def _add(result: Dimensions, attributes: Attributes) -> None:
-    """Add the attributes of one level; an existing key keeps its value."""
+    """Add attributes of the point, its scope or its resource; existing keys keep their values."""
     for key, value in attributes:
         name, text = dimension_key(key), dimension_value(value)
         if name is None:

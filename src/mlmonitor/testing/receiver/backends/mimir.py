@@ -1,4 +1,4 @@
-"""Mimir with its default limits: valid points are kept, the answer reports the rest.
+"""Mimir with its default limits: it stores valid points and reports the others.
 
 Source: grafana/mimir `pkg/distributor/otel.go` (statuses, partial success), `pkg/util/validation/
 limits.go` (limits). Names are translated without suffixes, which is its default.
@@ -43,7 +43,10 @@ TOO_MANY_SERIES = "per-user series limit exceeded"
 
 
 def label_fault(sample: PrometheusSample) -> str | None:
-    """Accept up to 30 labels, metric name included; names of 1,024 and values of 2,048 bytes."""
+    """Return which limit a sample exceeds, if any.
+
+    Mimir allows 30 labels including the metric name, and 1,024 bytes per name, 2,048 per value.
+    """
     if len(sample.series) > MOST_LABELS:
         return TOO_MANY_LABELS
     if any(len(name.encode()) > LONGEST_LABEL_NAME for name, _ in sample.series):
@@ -54,7 +57,7 @@ def label_fault(sample: PrometheusSample) -> str | None:
 
 
 class Candidate(NamedTuple):
-    """A point that is valid by itself, and the samples it would become."""
+    """A point that the distributor accepts, and the samples that it passes to an ingester."""
 
     stored: Stored
     samples: list[PrometheusSample]
@@ -62,11 +65,11 @@ class Candidate(NamedTuple):
 
 
 class Mimir:
-    """Accepts cumulative points; an invalid one is dropped alone.
+    """Accepts cumulative points; stores the valid points of a request even if others are invalid.
 
-    A fault of a point by itself gives a 400, but valid points are kept. A fault that only an
-    ingester finds (order, duplicates, the limit on series) gives a 200 with a partial success of 0
-    rejected points: only its message reports the fault.
+    A fault that the distributor finds in a point gives a 400. A fault that only an ingester finds
+    (order, duplicates, the limit on series) gives a 200 with a partial success of 0 rejected
+    points: only its message reports the fault.
 
     tenant: the tenant that clients must send as `X-Scope-OrgID`; None requires nothing.
     most_series: `max_global_series_per_user`.
@@ -82,7 +85,7 @@ class Mimir:
     def refusal(self, head: Head) -> Refusal | None:
         """Return 401 without the tenant, 415 for anything but protobuf or JSON, plain or gzip.
 
-        lz4 and zstd, which Mimir reads, also give a 415: this receiver does not read them.
+        lz4 and zstd also give a 415: Mimir reads them, but this receiver does not.
         """
         if self._tenant is not None and head.headers.get("x-scope-orgid") != self._tenant:
             return Refusal(401, "no org id")
@@ -90,7 +93,7 @@ class Mimir:
         return Refusal(415, problem) if problem else None
 
     def judge(self, payload: Payload, *, now: float) -> Judgement:
-        """Keep valid points; return 400 for hard faults, a partial success of 0 for the others."""
+        """Store valid points; the status is 400 if the distributor finds a fault in any point."""
         judgement = Judgement()
         hard: list[str] = []
         soft: list[str] = []
@@ -129,7 +132,7 @@ class Mimir:
         return Candidate(stored, point_samples, point_labels.notes)
 
     def _put(self, judgement: Judgement, candidate: Candidate, now: float) -> str | None:
-        """Store a point unless an ingester finds fault with one of its samples."""
+        """Store a point, or return the fault that an ingester finds in one of its samples."""
         batch = self._series.batch()
         for sample in candidate.samples:
             reason = batch.fault(sample, now=now)

@@ -1,4 +1,4 @@
-"""The rules of OTLP itself for a point, which hold at any receiver.
+"""The rules that OTLP itself sets for a point, which every receiver may apply.
 
 Source: opentelemetry-proto, `metrics.proto`, and the specification's metrics data model.
 """
@@ -9,7 +9,7 @@ from mlmonitor.testing.receiver.decoding import Explicit, Exponential, Value, Wi
 
 
 def fault(point: WirePoint) -> str | None:
-    """Return how a point breaks a MUST of `metrics.proto`, if it does."""
+    """Return which MUST of `metrics.proto` a point violates, or None."""
     head = point.metric
     if not head.name:
         return "metric without a name"
@@ -21,7 +21,7 @@ def fault(point: WirePoint) -> str | None:
 
 
 def _find_time_fault(point: WirePoint) -> str | None:
-    """`time_unix_nano` is required; the interval `(start, time]` must not be reversed."""
+    """Return a fault if the time is missing or precedes the start time."""
     if not point.time_ns:
         return "point without a time"
     if point.start_ns > point.time_ns:
@@ -30,7 +30,7 @@ def _find_time_fault(point: WirePoint) -> str | None:
 
 
 def value_fault(value: Value) -> str | None:
-    """A number must exist; bounds must ascend, with one bucket more whose counts add up."""
+    """Return a fault if the value is missing, or a histogram's bounds or counts are wrong."""
     if value is None:
         return "point without a value"
     if isinstance(value, Explicit):
@@ -42,7 +42,7 @@ def value_fault(value: Value) -> str | None:
 
 
 def _find_explicit_fault(value: Explicit) -> str | None:
-    """Counts may be omitted altogether, and then bounds must be omitted, too."""
+    """Return a fault in bounds or bucket counts; both may be empty."""
     if not value.counts and not value.bounds:
         return None
     if len(value.counts) != len(value.bounds) + 1:

@@ -1,4 +1,4 @@
-"""Prometheus 3 with `--web.enable-otlp-receiver`, no feature flag: requests succeed or fail whole.
+"""Prometheus 3 with `--web.enable-otlp-receiver` and no feature flags: a request is all or nothing.
 
 Source: prometheus/prometheus 3.14, `storage/remote/write_otlp_handler.go` (statuses, rollback) and
 `storage/remote/otlptranslator/prometheusremotewrite` (what cannot be translated).
@@ -29,9 +29,9 @@ EMPTY = "empty data points"
 
 
 def translation_fault(point: WirePoint, name: str | None) -> str | None:
-    """Return why a point cannot be translated: temporality, name or scale; None if it can.
+    """Return why a point cannot be translated (its temporality, name or scale), or None.
 
-    Exponential scales above 8 are merged down to 8 without a fault.
+    Scales above 8 of exponential histograms are no fault: Prometheus reduces them to 8.
     """
     metric = point.metric
     if metric.kind not in ("gauge", "summary") and metric.temporality != "cumulative":
@@ -44,9 +44,9 @@ def translation_fault(point: WirePoint, name: str | None) -> str | None:
 
 
 class Prometheus:
-    """Accepts cumulative points in order; one invalid point refuses its whole request.
+    """Accepts cumulative points in order; one invalid point makes the whole request fail.
 
-    Not imitated: `target_info`, and the queries.
+    Not imitated: `target_info` and queries.
     """
 
     path = "/api/v1/otlp/v1/metrics"
@@ -56,12 +56,12 @@ class Prometheus:
         self._series = SampleHead()
 
     def refusal(self, head: Head) -> Refusal | None:
-        """Accept protobuf or JSON, plain or gzip; anything else, or undecodable, is a 400."""
+        """Return 400 for anything but protobuf or JSON, plain or compressed with gzip."""
         problem = unread(head, types=(PROTOBUF, JSON), encodings=("gzip",))
         return Refusal(400, problem) if problem else None
 
     def judge(self, payload: Payload, *, now: float) -> Judgement:
-        """Accept all or nothing: 400 for late or early samples, 500 for what has no translation."""
+        """Accept all points or none: 400 for samples out of order, 500 for other invalid points."""
         judgement, batch = Judgement(), self._series.batch()
         if payload.empty:
             judgement.refused[EMPTY] = len(payload.empty)
@@ -96,7 +96,7 @@ class Prometheus:
 
 
 def _roll_back(judgement: Judgement, *, status: int) -> Judgement:
-    """Undo a request: its valid points are refused with the others."""
+    """Refuse the valid points of a request, too: Prometheus rolls back the whole request."""
     judgement.status, judgement.message = status, "\n".join(judgement.refused)
     if judgement.stored:
         judgement.refused["rolled back with the request"] = len(judgement.stored)

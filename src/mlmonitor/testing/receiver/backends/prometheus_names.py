@@ -117,8 +117,8 @@ class Labels(NamedTuple):
 def labels(point: WirePoint) -> Labels | None:
     """Return a point's labels: attributes, `job`, `instance`; None if a key has no valid name.
 
-    If the names of attributes become equal, their values are joined with `;`. Empty values make no
-    label. The rest of the resource is in `target_info` alone and does not identify series.
+    If two attributes get the same label name, their values are joined with `;`. Empty values make
+    no label. Other resource attributes appear only in `target_info` and do not identify series.
     """
     result = Labels({}, [])
     for key, value in sorted(point.attributes, key=lambda pair: pair[0]):
@@ -136,7 +136,7 @@ def labels(point: WirePoint) -> Labels | None:
 
 
 def _make_target_labels(point: WirePoint) -> dict[str, str]:
-    """`job` is `[service.namespace/]service.name`, `instance` is `service.instance.id`."""
+    """Return `job` (`[service.namespace/]service.name`) and `instance` (`service.instance.id`)."""
     resource = {key: as_text(value) for key, value in point.source.resource}
     space, service = resource.get("service.namespace", ""), resource.get("service.name", "")
     target = {}

@@ -1,8 +1,8 @@
-"""Prometheus' samples of a point, and its rules for the order of samples in a series.
+"""The samples into which Prometheus translates a point, and its rules for their order in a series.
 
-Source: Prometheus `storage/remote/otlptranslator/prometheusremotewrite` (classic histograms, native
-ones from exponential, summaries) and `tsdb/head_append.go` (order), with the defaults of 3.x: no
-out-of-order window, timestamps in milliseconds.
+Source: Prometheus `storage/remote/otlptranslator/prometheusremotewrite` (classic and native
+histograms, summaries) and `tsdb/head_append.go` (order), with the defaults of 3.x: no out-of-order
+window, timestamps in milliseconds.
 """
 
 import math
@@ -74,9 +74,9 @@ def _format_number(value: float) -> str:
 
 
 class SampleHead:
-    """The newest sample of every series; decides which are in order.
+    """The newest sample of every series; decides which samples are in order.
 
-    A batch is put into a separate `SampleHead` on top of this one, and kept or dropped as a whole.
+    A request's samples are put into an overlay (`batch`), which is absorbed or dropped as a whole.
     """
 
     def __init__(self) -> None:
@@ -85,19 +85,19 @@ class SampleHead:
         self.size: int = 0
 
     def batch(self) -> "SampleHead":
-        """Return a head on top of this one, which reads this one and does not change it."""
+        """Return an overlay: a head with the samples of this one, which it does not change."""
         head = SampleHead()
         head.newest = self.newest.new_child()
         head.newest_ms, head.size = self.newest_ms, self.size
         return head
 
     def absorb(self, batch: "SampleHead") -> None:
-        """Keep a batch that was put on top of this one."""
+        """Add the samples of an overlay to this head."""
         self.newest.update(batch.newest.maps[0])
         self.newest_ms, self.size = batch.newest_ms, batch.size
 
     def fault(self, sample: PrometheusSample, *, now: float) -> str | None:
-        """Return why a sample is refused; None if it is accepted or repeats the previous one."""
+        """Return why a sample is refused; None if it is newer, or repeats the newest sample."""
         if sample.time_ms > now * 1000 + AHEAD_MS:
             return TOO_NEW
         newest = self.newest.get(sample.series)
@@ -110,7 +110,7 @@ class SampleHead:
         return None
 
     def put(self, sample: PrometheusSample) -> None:
-        """Store a sample that has no fault."""
+        """Store a sample; `fault` must have returned None for it."""
         self.size += sample.series not in self.newest
         self.newest[sample.series] = sample
         self.newest_ms = max(sample.time_ms, self.newest_ms or sample.time_ms)
