@@ -1,1 +1,1 @@
-"""What people look at: the live page, the report, and dashboards and alert rules."""
+"""The live page, the report, dashboards and alert rules."""

@@ -1,20 +1,20 @@
-"""Names of fields, models and categories as text and as identifiers."""
+"""Names of fields, models and categories as displayed text and as identifiers in HTML."""
 
 from hashlib import blake2b
 
 from mlmonitor.records import Role
 
 NAME_CHARACTERS = 400
-"""A longer name is cut."""
+"""Longer names are truncated."""
 
 
 def field_id(role: Role, name: str) -> str:
-    """An identifier that is safe in addresses and documents, for any name."""
+    """Return an identifier of a field that is safe in URLs and HTML, whatever the name."""
     return f"f-{_hash_text(role.value + chr(0) + name)}"
 
 
 def segment_id(name: str) -> str:
-    """An identifier of a segment, safe likewise."""
+    """Return an identifier of a segment that is safe in URLs and HTML, whatever the name."""
     return f"s-{_hash_text(name)}"
 
 
@@ -23,7 +23,7 @@ def _hash_text(text: str) -> str:
 
 
 def show_name(name: str) -> str:
-    """A name as text: controls, direction marks and lone surrogates become visible signs."""
+    """Return a name for display: at most 400 characters, with U+FFFD for unprintable ones."""
     plain = name
     if not name.isprintable():
         plain = "".join(c if c.isprintable() or c in "\u200d\ufe0f" else "\ufffd" for c in name)

@@ -1,4 +1,4 @@
-"""Templates of the page and the report: Jinja2 with every value escaped."""
+"""Render the templates of the page and the report: Jinja2 with all values escaped."""
 
 from functools import cache
 from pathlib import Path
@@ -14,10 +14,10 @@ _FOLDER = Path(__file__).parent
 
 @cache
 def load_environment(extra: str) -> Any:
-    """The templates; all are compiled once.
+    """Return the Jinja2 environment of our templates, which compiles each template once.
 
     Raises:
-        MissingExtra: Jinja2 is not installed; `extra` brings it.
+        MissingExtra: Jinja2 is not installed; the message names `extra`.
     """
     jinja2: Any = import_extra("jinja2", extra=extra)
     return jinja2.Environment(
@@ -31,12 +31,12 @@ def load_environment(extra: str) -> Any:
 
 
 def read_asset(name: str) -> str:
-    """The text of a style sheet or script of ours."""
+    """Return the text of one of our style sheets or scripts."""
     return (_FOLDER / "page" / "assets" / name).read_text(encoding="utf-8")
 
 
 def link_query(model: str, options: ViewOptions, **change: str) -> str:
-    """The query that shows the same with one thing changed, without options at their default."""
+    """Return a query string with the current options and `change`; it omits default values."""
     chosen = {
         "m": model,
         "q": options.query,
@@ -51,7 +51,7 @@ def link_query(model: str, options: ViewOptions, **change: str) -> str:
 
 
 def render_parts(page: ModelPage, model: str, options: ViewOptions) -> dict[str, str]:
-    """Each part of a page as a fragment of HTML, by name."""
+    """Return each part of a page as an HTML fragment, by name."""
     macros = load_environment("page").get_template("parts.html.j2").module
 
     def link(field: str) -> str:
@@ -73,6 +73,6 @@ def render_parts(page: ModelPage, model: str, options: ViewOptions) -> dict[str,
 
 
 def _describe_count(page: ModelPage) -> str:
-    """How many fields there are, and how many have changed."""
+    """Say how many fields there are and how many have changed; empty without fields."""
     fields = page.fields
     return f"{fields.total - fields.calm} of {fields.total} changed" if fields.total else ""

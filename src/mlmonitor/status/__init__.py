@@ -1,1 +1,1 @@
-"""The state of a model for people: as data and as text."""
+"""The status of a model, as data and as text."""

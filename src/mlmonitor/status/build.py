@@ -18,13 +18,13 @@ _SEARCHED = {
     "too_short": "the reference is too short to see a weekly season",
 }
 
-_NOTABLE = 0.75  # a design effect estimated from few independent rows is often above 1
+_NOTABLE = 0.75  # the same without groups: the estimated design effect is often above 1 by chance
 _INDEPENDENT = 0.95
-"""A larger share of rows that are worth as many independent ones is not reported."""
+"""Dependence is not reported if rows count as more than this share of independent rows."""
 
 
 def build_status(snapshot: ModelSnapshot, verdict: Verdict | None = None) -> Status:
-    """The status at the time of the snapshot."""
+    """Build the status at the time of a snapshot."""
     reference, traffic, labels = snapshot.reference, snapshot.traffic, snapshot.labels
     return Status(
         model=snapshot.model,
@@ -77,7 +77,7 @@ def build_status(snapshot: ModelSnapshot, verdict: Verdict | None = None) -> Sta
 
 
 def segment_status(segment: SegmentSnapshot) -> SegmentStatus:
-    """The status of one segment."""
+    """Build the status of one segment."""
     return SegmentStatus(
         name=segment.name,
         predictions=segment.predictions,
@@ -95,7 +95,7 @@ def _build_fields(populations: Iterable[PopulationSnapshot]) -> tuple[FieldStatu
 
 
 def _count_violations(traffic: PopulationSnapshot | None) -> Mapping[str, int]:
-    """Violations of each rule, by the field's name and the constraint."""
+    """Return the number of violations of each rule, keyed by field name and constraint."""
     if traffic is None:
         return {}
     return {
@@ -113,14 +113,14 @@ def _describe_season(season: SeasonInfo | None, search: str | None) -> str | Non
 
 
 def _describe_dependence(snapshot: ModelSnapshot) -> str | None:
-    """What dependent rows are worth, and side effects of declared groups; None if neither."""
+    """Describe how much dependent rows count, and any problems with declared groups, or None."""
     worth = None if snapshot.traffic is None else _describe_worth(snapshot.traffic)
     texts = [*([] if worth is None else [worth]), *snapshot.group_hints]
     return "; ".join(texts) or None
 
 
 def _describe_worth(traffic: PopulationSnapshot) -> str | None:
-    """How many independent rows a thousand rows of the window are worth, if fewer."""
+    """Say as how many independent rows 1,000 rows of the window count; None if about 1,000."""
     rows = traffic.view.profile.quality.sum(axis=1)
     limit = _INDEPENDENT if traffic.has_groups else _NOTABLE
     worth = {

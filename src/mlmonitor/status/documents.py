@@ -20,9 +20,9 @@ _HEAD = ("field", "role", "rows", "invalid", "mean", "at training", "psi", "thre
 
 
 def to_plain(value: Any) -> Any:
-    """Convert to dicts, lists, strings, numbers and None; non-finite numbers become None.
+    """Convert a value to dicts, lists, strings, numbers and None; non-finite numbers become None.
 
-    Dataclasses and named tuples become dicts of their fields, keys of mappings become strings.
+    Dataclasses and named tuples become dicts of their fields; keys of mappings become strings.
     """
     if dataclasses.is_dataclass(value):
         names = [field.name for field in dataclasses.fields(value)]
@@ -37,12 +37,12 @@ def to_plain(value: Any) -> Any:
 
 
 def to_json(status: "Status", *, indent: int | None = None) -> str:
-    """The status as one JSON object; valid for every parser, without NaN or Infinity."""
+    """Return a status as one JSON object, without NaN or Infinity, which strict parsers reject."""
     return json.dumps(to_plain(status), indent=indent, allow_nan=False)
 
 
 def to_html(status: "Status") -> str:
-    """The status as a fragment of HTML without scripts, with every name escaped."""
+    """Return a status as an HTML fragment without scripts, with all names escaped."""
     failed = sum(status.errors.values())
     facts = f"{status.predictions:,} predictions, {failed:,} failed, {status.window_rows:,} rows"
     title = f"{status.model} {status.version}".strip()

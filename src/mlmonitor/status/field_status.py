@@ -27,11 +27,11 @@ _SHOWN_HITTERS = 5
 
 @dataclass(frozen=True)
 class TrainingStats:
-    """Statistics of a field in the reference, for comparison with the live ones.
+    """Statistics of a field in the reference, for comparison with the live statistics.
 
     quantiles: at the ranks of `STATUS_QUANTILES`. distinct: number of categories of a categorical
-    field. missing: share of its values that could not be read. accepted_at: when a live window was
-    accepted as the field's baseline; None for training.
+    field. missing: share of missing and unreadable values. accepted_at: when a live window was
+    accepted as the field's baseline; None if the baseline is the training data.
     """
 
     rows: int
@@ -54,12 +54,12 @@ class FieldStatus:
     has_alert: whether a drift alert is firing.
     is_id_like: whether the reference's values were almost all different, so that the field is not
     compared. is_advancing: whether it holds timestamps or serial numbers, whose drift fires no
-    alert. training: the same statistics of the reference; None without one.
-    scores, thresholds: each distance of the window from the reference by measure (`psi`,
-    `psi_debiased`, `js`, `hellinger`, `tv`, `ks`, `wasserstein`, `chi2`), and the value it exceeds
-    once in a hundred windows without drift; `psi` and `jensen_shannon` are short for two of them.
-    effective_rows: how many independent rows the window's rows are worth as evidence.
-    mmd: the maximum mean discrepancy of an embedding's vectors, at its kernel similarity.
+    alert. training: the field's statistics in the reference; None without a reference.
+    scores, thresholds: by measure (`psi`, `psi_debiased`, `js`, `hellinger`, `tv`, `ks`,
+    `wasserstein`, `chi2`), the distance of the window from the reference, and the value that it
+    exceeds once in a hundred windows without drift; `psi` and `jensen_shannon` are shortcuts.
+    effective_rows: as how many independent rows the window's rows count.
+    mmd: for the kernel similarity of an embedding, the maximum mean discrepancy of its vectors.
     """
 
     name: str
@@ -102,7 +102,7 @@ class FieldStatus:
 
 
 def compared_psi(field: FieldStatus) -> tuple[float | None, float | None]:
-    """PSI and its threshold; None for ids, because no two rows have the same values to compare."""
+    """Return PSI and its threshold; None for ids, because their values do not repeat."""
     has_values = field.kind is Kind.DATETIME or not field.is_id_like
     return (field.psi, field.psi_threshold) if has_values else (None, None)
 
@@ -111,7 +111,7 @@ _NAMED = 5  # fields that an error lists
 
 
 def field_named(name: str, role: Role | str, fields: Sequence[FieldStatus]) -> FieldStatus:
-    """The field of that name and role; raises KeyError if there is none."""
+    """Return the status of the field of that name and role; raise KeyError if there is none."""
     for status in fields:
         if status.name == name and status.role == role:
             return status
@@ -124,20 +124,20 @@ def field_named(name: str, role: Role | str, fields: Sequence[FieldStatus]) -> F
 
 
 def _suggest(name: str, names: Sequence[str]) -> str:
-    """Name the fields that a misspelt one may stand for, or else some of those there are."""
+    """Suggest fields that a misspelt name may mean, or else list some of the existing fields."""
     similar = find_similar(name, names, most=3)
     if similar:
         return f"did you mean {' or '.join(map(repr, similar))}?"
     return f"there are {', '.join(map(repr, names[:_NAMED]))}" if names else "there is none yet"
 
 
-_Numbers = list[float | None]  # one of each field, None where it is not finite
+_Numbers = list[float | None]  # one number per field, None if it is not finite
 
 
 class _Columns(NamedTuple):
-    """Numbers of all fields of a population, read from its arrays at once.
+    """The numbers of all fields of a population, as lists indexed by field.
 
-    means, stddevs, minima, maxima, counts: of the numeric fields.
+    counts, means, stddevs, minima, maxima: of the numeric fields only.
     """
 
     population: PopulationSnapshot
@@ -246,7 +246,7 @@ def _build_categorical_status(columns: _Columns, place: int, field: Field) -> Fi
 
 
 def _build_training(population: PopulationSnapshot, place: int) -> TrainingStats | None:
-    """Statistics of the field at `place` in the reference."""
+    """Build the reference's statistics of the field at index `place`; None without a reference."""
     if not population.entries:
         return None
     entry = population.entries[place]
@@ -267,7 +267,7 @@ def _build_training(population: PopulationSnapshot, place: int) -> TrainingStats
 
 
 def _count_training_categories(entry: CategoricalReference) -> float | None:
-    """The number of categories in the reference; None if it is unknown, as names are withheld."""
+    """Return the number of categories in the reference; None if withheld names leave it unknown."""
     if entry.distinct is not None:
         return float(entry.distinct)
     if not entry.is_closed:  # files of the first releases, segments and accepted windows

@@ -1,4 +1,4 @@
-"""The fields of a status as a table: live beside training, score beside threshold."""
+"""The fields of a status as a table: live and training statistics, scores and thresholds."""
 
 from collections.abc import Sequence
 
@@ -32,13 +32,13 @@ _GROUPS = {
 
 
 def invalid_count(field: FieldStatus) -> int:
-    """Number of invalid values of any kind in the window."""
+    """Return the number of invalid values of any kind in the window."""
     counts = field.window_quality.items()
     return sum(count for quality, count in counts if quality is not Quality.VALID)
 
 
 def field_table(fields: Sequence[FieldStatus]) -> list[str]:
-    """Lines of at most `WIDTH` columns: the fields by role, with `ALERT` beside firing ones.
+    """Return a table of fields by role, at most `WIDTH` columns wide; `ALERT` marks firing alerts.
 
     A window without rows gives one line instead of a table.
     """
@@ -61,7 +61,7 @@ def field_table(fields: Sequence[FieldStatus]) -> list[str]:
 
 
 def _write_captions(head: str, rows: Sequence[Sequence[str]]) -> str:
-    """The line above the head, which marks live and training columns."""
+    """Return the line above the head, with the captions `now`, `at training` and `drift`."""
     widths = [max(map(wide, column)) for column in zip(*rows, strict=True)]
     starts = [sum(width + 2 for width in widths[:place]) for place in range(len(widths))]
     line = " " * len(head)
@@ -86,7 +86,7 @@ def _build_row(field: FieldStatus) -> tuple[str, ...]:
 
 
 def _show_drift(field: FieldStatus) -> tuple[str, str]:
-    """PSI and its threshold, or dashes."""
+    """Format PSI and its threshold, or dashes."""
     psi, threshold = compared_psi(field)
     return (
         "-" if psi is None else f"{psi:.3f}",
@@ -109,7 +109,7 @@ def _show_training(field: FieldStatus, training: TrainingStats | None) -> tuple[
 def _show_numbers(
     field: FieldStatus, mean: float | None, stddev: float | None, distinct: float | None
 ) -> tuple[str, str]:
-    """Mean and standard deviation, or the number of categories if there is no mean."""
+    """Format mean and standard deviation, or the number of categories of a categorical field."""
     if field.kind is Kind.DATETIME:
         return day(mean), "-" if stddev is None else duration(stddev)
     if field.kind in (Kind.CATEGORICAL, Kind.BOOLEAN):
@@ -118,7 +118,7 @@ def _show_numbers(
 
 
 def invalid_lines(fields: Sequence[FieldStatus], *, most: int) -> list[str]:
-    """Invalid values of at most `most` fields, those with the most invalid values first."""
+    """Return lines about invalid values in at most `most` fields, those with most of them first."""
     invalid = sorted(filter(invalid_count, fields), key=invalid_count, reverse=True)
     lines = []
     for field in invalid[:most]:

@@ -49,7 +49,7 @@ _ADVICE = {
 
 
 def fit_line(line: str) -> str:
-    """Wrap a line to the width of a terminal; indent the continued lines."""
+    """Wrap a line to the width of a terminal; indent the continuation lines."""
     if wide(line) <= WIDTH:
         return line
     indent = " " * (len(line) - len(line.lstrip()) + 4)
@@ -57,7 +57,7 @@ def fit_line(line: str) -> str:
 
 
 def alert_lines(alerts: Sequence[Alert]) -> list[str]:
-    """The firing alerts, each with its value when it fired, its current value and its reason."""
+    """List firing alerts, each with its value when it fired, its current value and its reason."""
     if not alerts:
         return []
     lines = [f"{amount(len(alerts), 'alert')} firing; now: the rows since each change"]
@@ -72,9 +72,9 @@ def alert_lines(alerts: Sequence[Alert]) -> list[str]:
 
 
 def alert_title(alert: Alert) -> str:
-    """The field and measure of an alert, its value when it fired and its current value.
+    """Name the field and measure of an alert, its value when it fired and its current value.
 
-    The current value of drift and of defects is that of the rows since the change.
+    For drift and defects, the current value covers the rows since the change.
     """
     is_named = alert.field in (alert.role.value, *OWN_NAMES)
     who = alert.field if is_named else f"{alert.role.value} {alert.field}"
@@ -90,7 +90,7 @@ def alert_title(alert: Alert) -> str:
 
 
 def objective_lines(objectives: Sequence[ObjectiveStatus]) -> list[str]:
-    """The declared objectives with their measure now, and whether each is met."""
+    """List the declared objectives with their current values, and whether each is met."""
     if not objectives:
         return []
     words = {None: "not known yet", True: "met", False: "NOT MET"}
@@ -102,13 +102,13 @@ def objective_lines(objectives: Sequence[ObjectiveStatus]) -> list[str]:
 
 
 def ids_lines(names: Sequence[str]) -> list[str]:
-    """The fields that have a different value in almost every row."""
+    """List the fields whose values are different in almost every row."""
     line = f"ids? nothing to compare in {join_names(names)}: declare it text, or ignore it"
     return [line] if names else []
 
 
 def advancing_lines(names: Sequence[str]) -> list[str]:
-    """The times that only advance, so that later rows leave the reference's range."""
+    """List the fields whose values only increase, such as timestamps, and so leave the bins."""
     line = (
         f"only advances: {join_names(names)}: no alert for its drift; ignore it, or compare an age "
         "(the time since then)"
@@ -117,13 +117,13 @@ def advancing_lines(names: Sequence[str]) -> list[str]:
 
 
 def accepted_lines(names: Sequence[str]) -> list[str]:
-    """The fields whose baseline is a live window that a person accepted."""
+    """List the fields whose baseline is a live window that a person accepted."""
     line = f"compared with an accepted live window, not with training: {join_names(names)}"
     return [line] if names else []
 
 
 def why_lines(shift: Shift | None) -> list[str]:
-    """The shift of the mean prediction, and the features whose mix exceeds its threshold."""
+    """Report the shift of the mean prediction and the features whose mix effect is significant."""
     if shift is None:
         return []
     significant = [part for part in shift.contributions if part.is_beyond_chance]
@@ -140,7 +140,7 @@ def why_lines(shift: Shift | None) -> list[str]:
 
 
 def _describe_joint(parts: Mapping[str, float]) -> str:
-    """The effect of features that moved together, with each one's part."""
+    """Describe the joint effect of features that moved together, with the part of each feature."""
     named = [f"{truncate(field, NAME_COLUMNS)} {signed(part)}" for field, part in parts.items()]
     if len(named) == 1:
         return named[0]
@@ -148,7 +148,7 @@ def _describe_joint(parts: Mapping[str, float]) -> str:
 
 
 def rule_lines(violations: Mapping[str, int], unmatched_rules: Sequence[str]) -> list[str]:
-    """Declared rules that were broken, and rules that match no field."""
+    """List declared rules that were broken, and rules that match no field."""
     broken = {rule: count for rule, count in violations.items() if count}
     lines = [f"rules broken: {join_counts(broken, most=NAMED)}"] if broken else []
     if unmatched_rules:
@@ -160,7 +160,7 @@ def rule_lines(violations: Mapping[str, int], unmatched_rules: Sequence[str]) ->
 def name_lines(
     unused: Sequence[str], absent: Mapping[str, int], unknown: Mapping[str, int]
 ) -> list[str]:
-    """Names in options that rows lack, and names of rows that the reference lacks."""
+    """List names in options that rows lack, and names in rows that the reference lacks."""
     lines = []
     if absent:
         lines.append(f"rows without a declared column: {join_names(_list_absent(absent))}")
@@ -177,13 +177,13 @@ def _list_absent(absent: Mapping[str, int]) -> list[str]:
 
 
 def join_names(names: Sequence[str]) -> str:
-    """Join up to `NAMED` names, followed by the number of the others."""
+    """Join up to `NAMED` names, followed by how many more there are."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
 
 
 def exported(outcomes: Mapping[str, int]) -> str:
-    """Points by outcome, after `nothing yet` if none was accepted."""
+    """Format the number of points by outcome, after `nothing yet` if none was accepted."""
     if outcomes.get("accepted"):
         return f"{join_counts(outcomes, most=NAMED)} points"
     lost = {outcome: points for outcome, points in outcomes.items() if points}
@@ -191,7 +191,7 @@ def exported(outcomes: Mapping[str, int]) -> str:
 
 
 def event_lines(events: EventStatus | None) -> list[str]:
-    """The events of the event log by outcome, and why some were not delivered."""
+    """Report the events of the event log by outcome, and why some were not delivered."""
     if events is None:
         return []
     counts = {**events.outcomes, "waiting": events.waiting}
@@ -204,7 +204,7 @@ def event_lines(events: EventStatus | None) -> list[str]:
 
 
 def trouble_lines(reason: str, since_success: float | None) -> list[str]:
-    """Why points were not accepted, and the time since the last accepted one."""
+    """Report why points were not accepted, and how long ago the last point was accepted."""
     when = (
         "never accepted"
         if since_success is None
@@ -215,7 +215,7 @@ def trouble_lines(reason: str, since_success: float | None) -> list[str]:
 
 
 def verdict_lines(verdict: Verdict | None) -> list[str]:
-    """The action with its first reason, then a line for each further reason."""
+    """Return a line with the action and its first reason, then a line for each further reason."""
     if verdict is None:
         return []
     reasons = [truncate(str(reason), _REASON_COLUMNS) for reason in verdict.reasons]
@@ -225,7 +225,7 @@ def verdict_lines(verdict: Verdict | None) -> list[str]:
 
 
 def describe_training(training: TrainingInfo) -> str:
-    """On how many rows, in what time, and in place of which version; empty if nothing was given."""
+    """Describe a training: its rows, duration and replaced version; empty if none is known."""
     facts = [] if training.rows is None else [f"on {amount(training.rows, 'row')}"]
     facts += [] if training.seconds is None else [f"in {duration(training.seconds)}"]
     parent = training.parent_version

@@ -22,7 +22,7 @@ _TITLES = {
 
 
 def performance_text(performance: Performance | EstimatedPerformance, *, most: int = 4) -> str:
-    """The main measures of the task that have a value, at most `most` of them."""
+    """Format the main measures of the task that have a value, at most `most` of them."""
     names = [name for name in _SHOWN[performance.task] if name in performance]
     scale = performance["rmse"].value if "rmse" in performance else 1.0
     return ", ".join(

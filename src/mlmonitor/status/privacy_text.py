@@ -1,4 +1,4 @@
-"""The parts of a reference that may leave the process, field by field, for a terminal."""
+"""A reference's contents that may leave the process, and those withheld, as a text table."""
 
 from mlmonitor.formats.reference import (
     CategoricalReference,
@@ -14,7 +14,7 @@ _NAME = 24
 
 
 def privacy_text(reference: Reference) -> str:
-    """List for each field the values that are kept and withheld; then the segments."""
+    """List what the reference keeps and withholds about each field, then about segments."""
     content = reference.content
     head = ("field", "role", "kind", "may leave", "names withheld")
     rows = [_build_row(entry) for entry in content.fields]
@@ -33,7 +33,7 @@ def _build_row(entry: FieldEntry) -> tuple[str, ...]:
 
 
 def _describe_disclosure(entry: FieldEntry) -> tuple[str, str]:
-    """The values of a field that a reference keeps, and those that it withholds."""
+    """Describe what a reference keeps of a field's values, and what it withholds."""
     match entry:
         case NumericReference(id_like=True):
             return "mean, sd, rounded bins", "range, quantiles: ids?"

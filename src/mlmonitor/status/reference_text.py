@@ -14,7 +14,7 @@ _MIDDLE = 50  # of the quantiles at 0, 1, ... 100%
 
 
 def shown(reference: Reference) -> str:
-    """Rows, training time and one line per field of a reference; no names of categories."""
+    """Format a reference: rows, training, and a line per field without the names of categories."""
     content = reference.content
     trained = "" if content.trained_at is None else f", trained {content.trained_at:%Y-%m-%d}"
     lines = [f"reference of {amount(content.rows, 'row')}{trained}"]
@@ -37,7 +37,7 @@ def shown(reference: Reference) -> str:
 
 
 def _fit_names(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Fit rows to a terminal: drop columns until names have room, then truncate names."""
+    """Fit rows to a terminal: drop columns to make room for names, then truncate the names."""
     needed = min(max(wide(row[0]) for row in rows), _LEAST_NAME)
     for column in _DISPENSABLE:
         if _measure_room(rows) < needed and column in rows[0]:
@@ -47,7 +47,7 @@ def _fit_names(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
 
 def _measure_room(rows: list[tuple[str, ...]]) -> int:
-    """Return the width in a terminal that is left for the first column."""
+    """Return the number of terminal columns left for the first column of a table."""
     return WIDTH - sum(max(map(wide, column)) + 2 for column in list(zip(*rows, strict=True))[1:])
 
 

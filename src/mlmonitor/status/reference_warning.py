@@ -16,7 +16,7 @@ _MANY_LABELS = 10  # a few may be of another service
 
 
 def find_warnings(snapshot: ModelSnapshot) -> dict[str, str]:
-    """Return what is to be logged once about the set-up, by the option that it is about."""
+    """Return warnings about the set-up, by the option concerned; each should be logged once."""
     warnings = {
         "reference": reference_warning(snapshot),
         "columns": snapshot.column_warning,
@@ -26,7 +26,7 @@ def find_warnings(snapshot: ModelSnapshot) -> dict[str, str]:
 
 
 def _find_lost_labels(snapshot: ModelSnapshot) -> str | None:
-    """What to do if labels arrive, but none has ever found its prediction."""
+    """Return advice if labels arrive but none has matched a prediction; None otherwise."""
     counts = snapshot.labels.counts
     unknown = counts.get("unknown", 0)
     if unknown < _MANY_LABELS or counts.get("matched", 0):
@@ -39,10 +39,10 @@ def _find_lost_labels(snapshot: ModelSnapshot) -> str | None:
 
 
 def reference_warning(snapshot: ModelSnapshot) -> str | None:
-    """A warning if rows and reference have few names in common; None otherwise.
+    """Return a warning if rows and reference have few names in common; None otherwise.
 
-    The condition: at most a fifth of the reference's features, or not all of its predictions, ever
-    arrived, and other names did.
+    The condition: names outside the reference have arrived, but at most a fifth of its features, or
+    not all of its predictions.
     """
     traffic = snapshot.traffic
     if traffic is None or not snapshot.unknown_fields:
@@ -69,7 +69,7 @@ def reference_warning(snapshot: ModelSnapshot) -> str | None:
 
 
 def _list_names(traffic: PopulationSnapshot, role: Role) -> tuple[list[str], list[str]]:
-    """The fields of a role, and those with any value that was not missing."""
+    """Return the names of a role's fields, and of those that have had a value."""
     values = traffic.total.quality.sum(axis=1) - traffic.total.quality[:, _MISSING]
     counts = [
         (field.name, int(count))

@@ -1,4 +1,4 @@
-"""The status of one segment: all numbers as attributes, one line as text."""
+"""The status of one segment: its numbers as attributes, and one line of text as `str`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,9 +16,9 @@ _LINES = 25  # segments that have a line; the others are counted
 
 @dataclass(frozen=True)
 class SegmentStatus:
-    """One segment over the window; its `fields` are like those of the whole.
+    """One segment over the window; `fields` are those of the model, computed from its rows.
 
-    predictions, failed: rows since the start. reference_rows: of the same segment of the
+    predictions, failed: rows since the start. reference_rows: the rows of this segment in the
     reference; if 0, nothing is compared. alerts: number of firing alerts, of drift and quality.
     """
 
@@ -37,7 +37,7 @@ class SegmentStatus:
         return self.predictions + self.failed
 
     def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
-        """The field of that name and role; raises KeyError if there is none."""
+        """Return the status of the field of that name and role; raise KeyError if there is none."""
         return field_named(name, role, self.fields)
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ class SegmentStatus:
 
 
 def segment_lines(segments: Mapping[str, SegmentStatus]) -> list[str]:
-    """One line per segment."""
+    """Return a line for each of the first segments, and how many more there are."""
     active = [segment for segment in segments.values() if segment.reference_rows or segment.rows]
     shown: Sequence[SegmentStatus] = active[:_LINES]
     lines = [f"segment {truncate(segment.name, _NAME)}: {segment}" for segment in shown]

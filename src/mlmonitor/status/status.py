@@ -32,7 +32,7 @@ State = Literal["disabled", "waiting", "learning", "watching", "closed"]
 class EarlierVersion:
     """A version that `Monitor.adopt` replaced: labels of its predictions may still arrive.
 
-    Everything counts from its start. performance: None before the first matched label.
+    All counts are since the version's start. performance: None before the first matched label.
     """
 
     version: str
@@ -46,9 +46,9 @@ class EarlierVersion:
 class NotificationStatus:
     """The events of one webhook since the start of the process, by outcome.
 
-    refused: answered with a final error. given_up: not accepted in time. dropped: the queue was
-    full, or the process ended. retries: attempts that were repeated. last_reason: of the newest
-    failure, None once an event was accepted.
+    refused: answered with a permanent error. given_up: not accepted in time. dropped: the queue was
+    full, or the process ended. retries: attempts after the first. last_reason: the reason of the
+    newest failure; None once an event was accepted again.
     """
 
     delivered: int = 0
@@ -62,36 +62,36 @@ class NotificationStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """Everything that the process knows of a model; `print` it, or read its attributes.
+    """Everything that the process knows about a model; `print` it, or read its attributes.
 
     predictions, errors, labels, dropped (rows and figures without room, or after `close`) and
     internal_errors count from the start of this process; everything else covers the window.
     learned_rows: rows so far, of `baseline_rows`, while a reference is learned from the service.
-    trained_at, training, training_metrics: when, how long and on what the model was trained, the
-    version it replaced, and its measures there, as given to the reference.
+    trained_at, training, training_metrics: when, how long and on how many rows the model was
+    trained, the version it replaced, and its measures at training, as given to the reference.
     why: the shift of the mean prediction, and the contribution of each feature.
     labels: counts by outcome; the prediction of a `missing` or `unreadable` label still waits.
     performance: measures from the labels since the start; None before the first match.
     estimated: measures of the window's predictions without labels, from the calibration of the
     reference; None if it has none.
-    cohorts: the same by time of prediction, with the maturity of each, the oldest first.
+    cohorts: performance by time of prediction, with the maturity of each cohort, the oldest first.
     selection: how the labelled predictions of mature cohorts differ from those without a label.
-    risks: by measure, the performance over the newest labels beside that at training.
-    events: what became of the events of the event log; None before the first one.
-    objectives: the declared ones, each with its measure now and whether it is met.
-    incidents: open ones; alerts whose changes began in the same rows are one incident.
+    risks: by measure, the performance over the newest labels compared with that at training.
+    events: the events of the event log by outcome; None before the first event.
+    objectives: the declared objectives, each with its current value and whether it is met.
+    incidents: open incidents; alerts whose changes began in the same rows are one incident.
     verdict: whether to keep, recalibrate or retrain the model, with reasons.
-    challenges: by version, each declared challenger beside the version in use.
-    kpis: business figures by name. attributions: the part of each feature in the predictions.
+    challenges: by version, each declared challenger compared with the version in use.
+    kpis: business figures by name. attributions: how much each feature contributes to predictions.
     earlier: versions that were replaced in this process, the newest first.
     notifications: events of each webhook by outcome.
     violations: values that broke each declared rule since the start.
     unmatched_rules: declared fields that a learned reference lacks, or has with another kind.
     unused_ignores: ignored names that neither the reference nor any row had.
-    absent_columns: rows without a value in a column that an option names, such as `groups`; for
-    columns that more than half of the rows lack.
+    absent_columns: for columns named by an option such as `groups` that more than half of the rows
+    lack, the number of rows without a value.
     reference_warning: a sign that the reference belongs to another model.
-    dependence: what a thousand dependent rows are worth; None if rows count as independent.
+    dependence: as how many independent rows 1,000 rows count; None if rows are independent.
     season: the hours that rows are compared with now, if the reference has seasons.
     """
 
@@ -144,24 +144,24 @@ class Status:
     segments: Mapping[str, SegmentStatus] = field(default_factory=dict)
 
     def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
-        """The field of that name and role; raises KeyError if there is none."""
+        """Return the status of the field of that name and role; raise KeyError if there is none."""
         return field_named(name, role, self.fields)
 
     def to_dict(self) -> dict[str, Any]:
-        """The status as dicts, lists, strings, numbers and None."""
+        """Return the status as dicts, lists, strings, numbers and None."""
         from mlmonitor.status.documents import to_plain
 
         plain: dict[str, Any] = to_plain(self)
         return plain
 
     def to_json(self, *, indent: int | None = None) -> str:
-        """The same as one JSON object, without NaN or Infinity."""
+        """Return `to_dict()` as one JSON object, without NaN or Infinity."""
         from mlmonitor.status.documents import to_json
 
         return to_json(self, indent=indent)
 
     def _repr_html_(self) -> str:
-        """The status as HTML, for notebooks."""
+        """Return the status as HTML, for notebooks."""
         from mlmonitor.status.documents import to_html
 
         return to_html(self)

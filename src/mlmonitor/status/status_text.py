@@ -41,7 +41,7 @@ _LINES = 5  # lines of one kind
 
 
 def format_status(status: Status) -> str:
-    """The status as text, the most important lines first."""
+    """Format a status as text, with the most important lines first."""
     segments = segment_lines(status.segments)
     fields = field_table(status.fields)
     parts = _write_head(status), fields, _write_alerts(status), segments, _write_monitoring(status)
@@ -49,7 +49,7 @@ def format_status(status: Status) -> str:
 
 
 def _write_head(status: Status) -> list[str]:
-    """The model, its reference, and its calls."""
+    """Write the lines about the model, its reference and its calls."""
     title = truncate(f"{status.model} {status.version}".strip(), 60)
     if status.state == "disabled":
         return [f"{title}: disabled; nothing is recorded"]
@@ -71,7 +71,7 @@ def _write_head(status: Status) -> list[str]:
 
 
 def _write_training(status: Status) -> list[str]:
-    """When and how the model was trained, as far as the reference says."""
+    """Write when and how the model was trained, if the reference says so."""
     facts = [] if status.training is None else [describe_training(status.training)]
     if status.trained_at is not None:
         facts.insert(0, f"{status.trained_at:%Y-%m-%d}")
@@ -80,7 +80,7 @@ def _write_training(status: Status) -> list[str]:
 
 
 def _write_cautions(status: Status) -> list[str]:
-    """What must be known to read the numbers."""
+    """Write the warnings that a reader of the numbers needs to know."""
     is_selective = status.selection is not None and status.selection.is_selective
     selection = str(status.selection) if is_selective else None
     cautions = status.dependence, status.reference_warning, selection
@@ -88,7 +88,7 @@ def _write_cautions(status: Status) -> list[str]:
 
 
 def _write_verdict(status: Status) -> list[str]:
-    """The verdict, once labels or the model's age give it grounds."""
+    """Write the verdict; `keep` only if there are labels to support it."""
     has_grounds = status.verdict is not None and status.verdict.action != "keep"
     return verdict_lines(status.verdict) if has_grounds or status.performance is not None else []
 
@@ -112,7 +112,7 @@ def _write_reference(status: Status) -> str:
 
 
 def _write_alerts(status: Status) -> list[str]:
-    """Incidents first, then alerts, then their known causes."""
+    """Write incidents, then alerts, then their known causes and other findings about fields."""
     incidents = [
         f"incident: {truncate(str(incident), 400)}" for incident in status.incidents[:_LINES]
     ]
@@ -136,7 +136,7 @@ def _write_alerts(status: Status) -> list[str]:
 
 
 def _new_category_lines(fields: Sequence[FieldStatus]) -> list[str]:
-    """New categories that may be shown, by field."""
+    """Write the new categories of each field, as far as privacy allows their names."""
     with_new = [field for field in fields if field.new_categories]
     lines = []
     for field in with_new[:_LINES]:
@@ -173,7 +173,7 @@ def _describe_events(events: NotificationStatus) -> str:
 
 
 def _write_performance(status: Status) -> list[str]:
-    """Performance from labels, without them, and at training."""
+    """Write the performance from labels, estimated without labels, and at training."""
     lines = []
     if status.performance is not None:
         p = status.performance
@@ -191,7 +191,7 @@ def _write_performance(status: Status) -> list[str]:
 
 
 def _write_monitoring(status: Status) -> list[str]:
-    """Ground truth, destinations, and the health of the monitoring itself."""
+    """Write performance, labels, objectives, challengers, and the state of the destinations."""
     lines = _write_performance(status) + figure_lines(status.kpis, status.attributions)
     lines += [_write_earlier(version) for version in status.earlier]
     lines += objective_lines(status.objectives)

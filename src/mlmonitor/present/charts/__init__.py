@@ -1,1 +1,1 @@
-"""Geometry of charts: numbers in, paths and labels out; templates draw them."""
+"""The geometry of charts: turn numbers into SVG paths and labels, which templates draw."""

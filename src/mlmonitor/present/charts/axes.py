@@ -1,4 +1,4 @@
-"""Axes: round numbers for values, clock times for slices."""
+"""Axes with round numbers for values, and with clock times for the slices of a window."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _MINUTES = 300
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The ends of an axis, and the labels of its ticks at equal distances, from low to high."""
+    """The ends of an axis, and the labels of its equidistant ticks from `low` to `high`."""
 
     low: float
     high: float
@@ -26,7 +26,7 @@ class Axis:
 
 
 def value_axis(low: float, high: float, *, intervals: int = 4, has_zero: bool = False) -> Axis:
-    """An axis of round numbers that includes both ends."""
+    """Return an axis with ticks at round numbers that covers `low` to `high`."""
     if not (np.isfinite(low) and np.isfinite(high)):
         low, high = 0.0, 1.0
     if has_zero:
@@ -40,7 +40,7 @@ def value_axis(low: float, high: float, *, intervals: int = 4, has_zero: bool = 
 
 
 def shorten(number: float | None) -> str:
-    """A number with at most four digits: millions and more with a unit instead of an exponent."""
+    """Format a number with four significant digits; large ones as words, such as `1.2 million`."""
     if number is None or not 999_999.5 <= abs(number) < 1e15:
         return short(number)
     size, unit = next((s, u) for s, u in _UNITS if abs(number) >= s * 0.9999995)
@@ -48,7 +48,7 @@ def shorten(number: float | None) -> str:
 
 
 def _round_step(low: float, high: float, intervals: int) -> tuple[float, float]:
-    """The first tick, and the smallest round step with which the ticks include both ends."""
+    """Return the first tick, and the smallest round step with which the ticks cover the range."""
     unit = 10.0 ** float(np.floor(np.log10((high - low) / intervals)))
     start, step = low, (high - low) / intervals
     for factor in _STEPS:
@@ -60,7 +60,7 @@ def _round_step(low: float, high: float, intervals: int) -> tuple[float, float]:
 
 
 def time_labels(starts: Floats, end: float, *, points: int = 5) -> tuple[str, ...]:
-    """Labels at equal distances from the first start to `end`, in UTC; none without slices."""
+    """Format `points` equidistant times from the first start to `end`, in UTC."""
     if not len(starts):
         return ()
     times = np.linspace(starts[0], end, points).tolist()
@@ -68,7 +68,7 @@ def time_labels(starts: Floats, end: float, *, points: int = 5) -> tuple[str, ..
 
 
 def format_time(seconds: float, span_seconds: float) -> str:
-    """A time in UTC, as precise as a span of this length needs."""
+    """Format a time in UTC, with the precision that suits an axis of this span."""
     try:
         moment = datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
@@ -79,7 +79,7 @@ def format_time(seconds: float, span_seconds: float) -> str:
 
 
 def slice_titles(starts: Floats, end: float) -> Sequence[str]:
-    """The time of each slice, for its readout."""
+    """Return the start and end time of each slice, for its readout."""
     span = end - float(starts[0]) if len(starts) else 0.0
     ends = [*starts[1:].tolist(), end]
     return [

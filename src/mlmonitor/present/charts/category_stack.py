@@ -1,4 +1,4 @@
-"""The mix of a categorical field over the slices, as areas that fill up to 100%."""
+"""A stacked chart of the shares of categories over the slices of a window."""
 
 import numpy as np
 
@@ -14,7 +14,10 @@ _OTHERS = "all others"
 
 
 def draw_stack(population: PopulationSnapshot, place: int, slices: Slices) -> TimeChart | None:
-    """The shares of the most frequent categories; None for a number, an id or a single category."""
+    """Draw the shares of the most frequent categories over time.
+
+    Returns None for ids, for a single category, and for values in fewer than two slices.
+    """
     history = population.history
     position = place - len(population.plan.schema.numeric)
     if history is None or (population.entries and population.entries[place].is_id_like):
@@ -36,7 +39,7 @@ def draw_stack(population: PopulationSnapshot, place: int, slices: Slices) -> Ti
 
 
 def _compute_shares(counts: Floats, names: tuple[str, ...]) -> tuple[Floats, list[str]]:
-    """Shares in percent `[categories, slices]`, the most frequent first, and their names."""
+    """Return shares in percent `[categories, slices]`, most frequent first, and the names."""
     sums = counts.sum(axis=0)
     ranked = np.argsort(-sums[: len(names)], kind="stable")[:_MOST]
     ranked = ranked[sums[ranked] > 0]
@@ -51,7 +54,7 @@ def _compute_shares(counts: Floats, names: tuple[str, ...]) -> tuple[Floats, lis
 
 
 def _describe(shares: Floats, listed: list[str]) -> str:
-    """The category that moved most between the first and the last third of slices with values."""
+    """Name the category whose share changed most from the first to the last third of the slices."""
     third = max(shares.shape[1] // 3, 1)
     first, last = shares[:, :third].mean(axis=1), shares[:, -third:].mean(axis=1)
     most = int(np.argmax(np.abs(last - first)))

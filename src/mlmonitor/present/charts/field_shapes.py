@@ -1,4 +1,4 @@
-"""The distributions of many fields at once, as bars over bins that both sides share."""
+"""The distributions of many fields, live and at training, as bars over common bins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,9 +24,10 @@ _REST, _NEW = "rarer values", "new values"
 
 @dataclass(frozen=True, eq=False)
 class FieldShape:
-    """Shares of the live and of the training values in the same bins; either may be None.
+    """The shares of live and of training values in the same bins; None for a side without values.
 
-    edges: of numeric bins, one more than bars. names: of categories.
+    edges: for a number, the edges of the bins, one more than bars. names: for a category, the
+    names of the bars.
     """
 
     live: Floats | None
@@ -38,7 +39,7 @@ class FieldShape:
 def draw_shapes(
     population: PopulationSnapshot, places: Sequence[int], *, bars: int = ROW_BARS
 ) -> dict[int, FieldShape | None]:
-    """The shapes of the fields at some places of the schema; None for fields of ids."""
+    """Return the shapes of the fields at these indices of the schema; None for fields of ids."""
     numeric = len(population.plan.schema.numeric)
     shapes = _build_numeric_shapes(population, bars, [place for place in places if place < numeric])
     for place in places:
@@ -50,9 +51,10 @@ def draw_shapes(
 def _build_numeric_shapes(
     population: PopulationSnapshot, bars: int, places: Sequence[int]
 ) -> dict[int, FieldShape | None]:
-    """Bins of equal width, from quantiles of training and of the window.
+    """Compute shapes over bins of equal width from the quantiles of training and of the window.
 
-    The outer bins hold all that lies beyond the 1% and 99% quantiles of both.
+    The bins cover both sides between their outermost quantiles (about 1% and 99%); values outside
+    count in the outer bins.
     """
     if not places:
         return {}
@@ -87,7 +89,7 @@ def _list_training_quantiles(entries: Sequence[CountedEntry], places: Sequence[i
 
 
 def _compute_shares(quantiles: Floats, edges: Floats) -> Floats | None:
-    """The share of values in each bin; values are spread evenly between two quantiles."""
+    """Return the share of values in each bin, interpolating linearly between the quantiles."""
     if not np.isfinite(quantiles).all():
         return None
     ranks = _LIVE_RANKS if len(quantiles) == _LIVE_RANKS.size else _TRAINING_RANKS
@@ -97,7 +99,7 @@ def _compute_shares(quantiles: Floats, edges: Floats) -> Floats | None:
 
 
 def _build_categorical_shape(population: PopulationSnapshot, position: int) -> FieldShape | None:
-    """The most frequent categories, then all others together, then new ones."""
+    """Compute the shape of the most frequent categories, all other known ones, and new ones."""
     dictionary = population.plan.dictionaries[position]
     place = len(population.plan.schema.numeric) + position
     entry = population.entries[place] if population.entries else None
@@ -122,5 +124,5 @@ def _build_categorical_shape(population: PopulationSnapshot, position: int) -> F
 
 
 def _fold(counts: Floats, kept: int, top: int) -> Floats:
-    """Keep the first categories; add the others to those that are not listed."""
+    """Keep the first `kept` counts, and add the other listed categories to the unlisted ones."""
     return np.concatenate([counts[:kept], [counts[kept : top + 1].sum()], counts[top + 1 :]])

@@ -1,4 +1,4 @@
-"""Drift of many fields over the window, each beside its threshold."""
+"""Sparklines of the drift of many fields over the window, each with its threshold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _FEWEST = 2
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The paths of one sparkline: the PSI, and below it its threshold."""
+    """The SVG paths of one sparkline: a line for the PSI, and an area up to its threshold."""
 
     line: str
     chance: str
@@ -22,7 +22,7 @@ class Trend:
 
 
 def draw_trends(population: PopulationSnapshot, places: Sequence[int]) -> dict[int, Trend | None]:
-    """The sparklines of the fields at some places; None where nothing is compared over time."""
+    """Return the sparklines of the fields at these indices; None without a drift history."""
     drift = population.drift_history
     if drift is None or len(drift.rows) < _FEWEST:
         return dict.fromkeys(places)

@@ -1,4 +1,4 @@
-"""The mean of a number, or the share of a category, over the slices of a window."""
+"""A chart of the mean of a number, or of the share of a category, over time."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from mlmonitor.stats.special import ONE_IN_A_HUNDRED_EITHER_WAY
 
 
 def draw_level(population: PopulationSnapshot, place: int, slices: Slices) -> TimeChart | None:
-    """The mean of a number, or the share of the category that moved most, over the slices."""
+    """Draw the mean of a number, or the share of the category that changed most, over time."""
     if place < len(population.plan.schema.numeric):
         return _draw_mean(population, place, slices)
     return _draw_share(population, place, slices)
@@ -47,14 +47,14 @@ def _draw_mean(population: PopulationSnapshot, place: int, slices: Slices) -> Ti
 
 
 def independent_share(population: PopulationSnapshot, place: int) -> float:
-    """What a row of this field is worth, if rows depend on each other; 1 if they do not."""
+    """Return how many independent rows one row counts as: 1 unless rows depend on each other."""
     rows = int(population.view.profile.quality[place].sum())
     effective = float(population.effective_rows[place])
     return min(effective / rows, 1.0) if rows and np.isfinite(effective) else 1.0
 
 
 def _compute_chance(stddev: float, rows: Floats, reference_rows: int) -> Floats:
-    """Half the width of the interval of 99 of 100 means of this many rows; NaN without rows."""
+    """Return half the width of the 99 % interval of a mean of this many rows; NaN without rows."""
     with np.errstate(divide="ignore"):
         noise = np.sqrt(1 / rows + 1 / max(reference_rows, 1))
     with np.errstate(invalid="ignore"):  # NaN for a constant in a slice without rows
@@ -100,7 +100,7 @@ def _draw_share(population: PopulationSnapshot, place: int, slices: Slices) -> T
 
 
 def _find_trained_shares(population: PopulationSnapshot, place: int, size: int) -> Floats | None:
-    """Shares of the listed categories in the reference; None without one."""
+    """Return the reference's shares of the first `size` categories; None without a reference."""
     if not population.entries:
         return None
     counts = population.entries[place].counts

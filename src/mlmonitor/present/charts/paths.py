@@ -1,6 +1,6 @@
-"""Paths of SVG in a box of `WIDTH` by `HEIGHT` units, which the page stretches to its place.
+"""SVG paths in a box of `WIDTH` by `HEIGHT` units, which the page scales to the space it has.
 
-Strokes do not stretch (`vector-effect`), and text lies outside the box, so that it keeps its size.
+Strokes keep their width (`vector-effect`), and text keeps its size because it is outside the box.
 """
 
 import math
@@ -16,13 +16,13 @@ _THIN = 0.5  # the width of a front bar, as a share of the one behind it
 
 
 def to_y(values: Floats, low: float, high: float) -> Floats:
-    """Scale to the height of the box, whose origin is at the top; values outside are clipped."""
+    """Scale values to the height of the box, whose origin is at the top; clip values outside."""
     span = max(high - low, np.finfo(float).tiny)
     return HEIGHT - np.clip((values - low) / span, 0.0, 1.0) * HEIGHT
 
 
 def line_path(x: Floats, y: Floats) -> str:
-    """A line through the points, interrupted where `y` is not finite; a lone point is a dot."""
+    """Return a line with gaps where `y` is not finite; a point between two gaps is a dot."""
     if np.isfinite(y).all() and len(y) > 1:
         points = zip(np.rint(x).astype(int).tolist(), y.tolist(), strict=True)
         return "M" + "L".join([f"{left} {top:.1f}" for left, top in points])
@@ -37,7 +37,7 @@ def line_path(x: Floats, y: Floats) -> str:
 
 
 def area_path(x: Floats, low: Floats, high: Floats) -> str:
-    """The area between two lines, interrupted where either is not finite."""
+    """Return the area between two lines, with gaps where either is not finite."""
     has_both = np.isfinite(low) & np.isfinite(high)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], has_both, [False]]).astype(int)))
     lefts, lows, highs = (
@@ -54,7 +54,7 @@ def area_path(x: Floats, low: Floats, high: Floats) -> str:
 
 
 def bars_path(heights: Sequence[float], *, is_front: bool = False) -> str:
-    """Bars side by side; those in front are thinner, so that both of a pair stay visible.
+    """Return bars side by side; front bars are thinner, so that the bars behind stay visible.
 
     heights: from 0 to 1. A height above 0 is drawn at least one unit high.
     """

@@ -1,4 +1,4 @@
-"""Quantiles of a numeric field over the slices, beside the band of training."""
+"""A chart of the quantiles of a numeric field over time, with the range at training."""
 
 import numpy as np
 
@@ -18,13 +18,14 @@ from mlmonitor.records import Counts, Floats
 _POINTS = 24
 _RANKS = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
 _FEWEST_BINS = 4
-_MOST_UNKNOWN = 0.02  # share of values in bins that training left empty, so none is known there
+_MOST_UNKNOWN = 0.02  # share of values in bins without training values: quantiles are unknown
 
 
 def draw_fan(population: PopulationSnapshot, place: int, slices: Slices) -> TimeChart | None:
-    """The middle half and 90% of each slice's values, read off the reference's bins.
+    """Draw the ranges of the middle 50% and 90% of each slice's values, or None.
 
-    Within a bin, values are assumed to lie as those of training do.
+    The quantiles are estimated from counts in the reference's bins: within a bin, values are
+    assumed to be distributed as at training.
     """
     history = population.history
     entry = population.entries[place] if population.entries else None
@@ -53,7 +54,7 @@ def draw_fan(population: PopulationSnapshot, place: int, slices: Slices) -> Time
 
 
 def _draw_training_band(entry: NumericReference, size: int) -> list[ChartLine]:
-    """The mean of training, less and plus its standard deviation."""
+    """Return lines at the training mean minus and plus one standard deviation."""
     if entry.mean is None or entry.stddev is None:
         return []
     low, high = (np.full(size, entry.mean + side * entry.stddev) for side in (-1, 1))
@@ -66,7 +67,7 @@ def _draw_training_band(entry: NumericReference, size: int) -> list[ChartLine]:
 def _draw_deviations(
     parts: History, place: int, entry: NumericReference, slices: Slices, title: str
 ) -> TimeChart:
-    """Mean and standard deviation instead, where values lie in bins that training left empty."""
+    """Draw mean and standard deviation, if many values are in bins that were empty at training."""
     has_values = parts.valid[:, place] > 0
     mean = np.where(has_values, parts.mean[:, place], np.nan)
     spread = np.where(has_values, parts.stddev[:, place], np.nan)
@@ -76,7 +77,10 @@ def _draw_deviations(
 
 
 def _read_quantiles(counts: Counts, trained: Counts, quantiles: Floats) -> Floats:
-    """Quantiles `[ranks, parts]` of counts `[parts, bins]`; values of a bin lie as in training."""
+    """Return quantiles `[ranks, parts]` of bin counts `[parts, bins]`.
+
+    Within a bin, values are assumed to be distributed as at training.
+    """
     ranks_before = np.concatenate([[0.0], np.cumsum(trained) / max(int(trained.sum()), 1)])
     grid = np.linspace(0.0, 1.0, len(quantiles))
     totals = counts.sum(axis=1)

@@ -1,4 +1,4 @@
-"""A chart over the slices of a window: lines, bands and marks, with a table behind them."""
+"""A chart over the slices of a window: lines, bands and marks, with a table of its numbers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from mlmonitor.records import Counts, Floats, Mask
 
 MOST_MARKS = 12
 _LEAST_FILLED = 0.2  # of the median rows; an emptier slice does not stretch the axis
-BATCH_SECONDS = 10.0  # a window that was filled faster came from a file
+BATCH_SECONDS = 10.0  # rows that arrive faster are a file's, and their times mean nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """A path, the class that styles it, and its name in the legend, empty if it has none."""
+    """A path, its CSS class, and its name in the legend (empty if it is not in the legend)."""
 
     path: str
     style: str
@@ -27,7 +27,7 @@ class Stroke:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A vertical line at a moment, such as the start of an incident."""
+    """A vertical line at a point in time, such as the start of an incident."""
 
     x: int
     title: str
@@ -36,7 +36,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Readout:
-    """A slice that can be pointed at, and the text that it then shows."""
+    """The area of a slice, and the text shown when the pointer is over it."""
 
     x: int
     width: int
@@ -67,9 +67,9 @@ class TimeChart:
 
 @dataclass(frozen=True, eq=False)
 class Slices:
-    """The horizontal axis: when slices start, when the last one ends, and their rows.
+    """The horizontal axis: the starts of the slices, the end of the last slice, and their rows.
 
-    It shows time, or numbers of rows if the rows arrived too fast for their times to say anything.
+    The axis shows row numbers instead of times if all rows arrived within `BATCH_SECONDS`.
     """
 
     starts: Floats
@@ -84,7 +84,7 @@ class Slices:
 
     @cached_property
     def edges(self) -> Floats:
-        """The ends of all slices, scaled to the width of the box."""
+        """The boundaries of the slices `[slices + 1]`, scaled to the width of the box."""
         places = np.append(self.starts, self.end)
         if self.is_by_rows:
             places = np.concatenate([[0.0], np.cumsum(self.rows, dtype=np.float64)])
@@ -100,7 +100,7 @@ class Slices:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels of the axis, at equal distances."""
+        """The equidistant labels of the axis."""
         if self.is_by_rows:
             total = int(self.rows.sum())
             return tuple(f"row {round(total * part / 4):,}" for part in range(5))
@@ -108,7 +108,7 @@ class Slices:
 
     @property
     def titles(self) -> Sequence[str]:
-        """What each slice is called in its readout."""
+        """The name of each slice in its readout: its times, or its rows."""
         if self.is_by_rows:
             ends = np.cumsum(self.rows).tolist()
             return [
@@ -120,9 +120,10 @@ class Slices:
 
 @dataclass(frozen=True, eq=False)
 class ChartLine:
-    """One line. values: `[slices]`, NaN for none. dots: places that are marked, with their name.
+    """One line. values: `[slices]`, with NaN for gaps. dots: the values to mark with a dot.
 
-    caption: its name in the legend, if that is not `name`; empty if the legend leaves it out.
+    dots_name: the name of the dots in the legend. caption: the line's name in the legend, by
+    default `name`; if empty, the legend leaves the line out.
     """
 
     values: Floats
@@ -135,7 +136,7 @@ class ChartLine:
 
 @dataclass(frozen=True, eq=False)
 class ChartBand:
-    """The area between two lines. numbers: its column in the table, if it has one."""
+    """The area between two lines. numbers: the band's column in the table, if any."""
 
     low: Floats
     high: Floats
@@ -153,7 +154,7 @@ def draw_time_chart(
     has_zero: bool = False,
     unit: str = "",
 ) -> TimeChart:
-    """Scale all lines and bands to one axis of values; `unit` follows each number."""
+    """Draw all lines and bands over one axis of values; `unit` is appended to each number."""
     is_filled = _are_filled(slices.rows)
     drawn_values = [line.values for line in lines]
     drawn_values += [side for band in bands for side in (band.low, band.high)]
@@ -207,13 +208,13 @@ def draw_time_chart(
 
 
 def _are_filled(rows: Counts) -> Mask:
-    """Which slices have enough rows for their means to be compared with those of others."""
+    """Return which slices have enough rows to be comparable with the others."""
     used = rows[rows > 0]
     return rows >= _LEAST_FILLED * (float(np.median(used)) if used.size else 0.0)
 
 
 def _draw_dots(x: Floats, values: Floats, axis: Axis) -> str:
-    """Lines without a length, which round ends turn into dots."""
+    """Return lines of zero length, which round line caps draw as dots."""
     y = to_y(values, axis.low, axis.high)
     places = zip(np.round(x).tolist(), np.round(y, 1).tolist(), strict=True)
     return "".join(f"M{left:.0f} {top:g}h0" for left, top in places)

@@ -1,9 +1,9 @@
-"""Metric and label names as the queries of each Prometheus-like backend must write them.
+"""Translate metric and label names in templates to the names that a backend's queries need.
 
 A template names a metric of the catalogue as `<mlmonitor.drift.score>{...}`, a part of a histogram
 as `<mlmonitor.field.distribution|bucket>{...}`, a label as `<model.name>`, and a label outside of
-PromQL, in legends for instance, as `<bare:model.name>`. Files for Dynatrace, which keeps the names
-of the catalogue, write `<key:mlmonitor.drift.score>`.
+PromQL, such as in a legend, as `<bare:model.name>`. Files for Dynatrace, which does not change
+names, use `<key:mlmonitor.drift.score>`.
 """
 
 import re
@@ -41,14 +41,14 @@ _LABEL_TOKEN = re.compile(
 
 
 def catalogue() -> Mapping[str, MetricSpec]:
-    """The metrics that a template may name, by their OpenTelemetry names."""
+    """Return the metrics that a template may name, by their OpenTelemetry names."""
     return {metric.name: metric for metric in CATALOG}
 
 
 def metrics_in(template: str) -> Iterator[MetricSpec]:
-    """Find the metrics that a template names.
+    """Yield the metrics that a template names.
 
-    Raises ConfigError for a metric that the catalogue does not have.
+    Raises ConfigError for a metric that is not in the catalogue.
     """
     known_metrics = catalogue()
     for match in METRIC_TOKEN.finditer(template):
@@ -58,9 +58,9 @@ def metrics_in(template: str) -> Iterator[MetricSpec]:
 
 
 def render(template: str, naming: Naming) -> str:
-    """Replace the names of a template by those of a backend.
+    """Replace the names in a template by those of a backend.
 
-    Raises ConfigError for a metric that the catalogue does not have.
+    Raises ConfigError for a metric that is not in the catalogue.
     """
     known_metrics = catalogue()
 
@@ -81,7 +81,7 @@ def render(template: str, naming: Naming) -> str:
 
 
 def metric_name(metric: MetricSpec, part: str | None, naming: Naming) -> str:
-    """Write the name of a metric, or of a part of a histogram, as a backend stores it."""
+    """Return the backend's name for a metric, or for a part of a histogram such as `bucket`."""
     names = {
         "prometheus": metric.prometheus,
         "mimir": metric.name.replace(".", "_"),
@@ -91,7 +91,7 @@ def metric_name(metric: MetricSpec, part: str | None, naming: Naming) -> str:
 
 
 def label_name(label: str, naming: Naming) -> str:
-    """Write the name of a label as a backend stores it."""
+    """Return the backend's name for a label."""
     return label if naming == "utf8" else label.replace(".", "_")
 
 

@@ -1,4 +1,4 @@
-"""The dashboards and rules that ship with the package, written into a folder."""
+"""Write the dashboards and rules that ship with the package into a folder."""
 
 import json
 from collections.abc import Iterator
@@ -32,8 +32,8 @@ def write_files(
 
     runbooks: the base URL of the pages that alerts link to.
 
-    Existing files of the same names are replaced, others are left alone. Raises ConfigError for an
-    unknown kind or naming, and OSError if the folder cannot be written.
+    Existing files with the same names are replaced; other files are left alone. Raises ConfigError
+    for an unknown kind or naming, and OSError if the folder cannot be written.
     """
     if kind not in KINDS:
         raise ConfigError(f"dashboards: expected one of {', '.join(KINDS)}")
@@ -51,7 +51,7 @@ def write_files(
 def render_files(
     kind: str, *, naming: Naming, runbooks: str = RUNBOOKS
 ) -> Iterator[tuple[PurePosixPath, str]]:
-    """Yield every file of a kind: where it goes, and its text in the names of a backend."""
+    """Yield the relative path and the text of every file of a kind, in the names of a backend."""
     for path, shipped in read_templates(kind):
         template = shipped.replace("<runbooks>", runbooks.rstrip("/"))
         if path.suffix == ".json":
@@ -62,7 +62,7 @@ def render_files(
 
 
 def read_templates(kind: str) -> Iterator[tuple[PurePosixPath, str]]:
-    """Yield every file of a kind as it ships, with the catalogue's names in angle brackets."""
+    """Yield path and text of every template of a kind, with catalogue names in angle brackets."""
     for folder, target in KINDS[kind]:
         yield from _walk(files("mlmonitor.present").joinpath(*folder), PurePosixPath(target))
 
@@ -76,7 +76,7 @@ def _walk(folder: Traversable, path: PurePosixPath) -> Iterator[tuple[PurePosixP
 
 
 def _render_json(value: Any, naming: Naming) -> Any:
-    """Render every text of a document, so that quotes in names are escaped as JSON wants them."""
+    """Render the strings of a parsed document, so that encoding it escapes quotes in names."""
     if isinstance(value, str):
         return render(value, naming)
     if isinstance(value, list):

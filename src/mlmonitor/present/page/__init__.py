@@ -1,1 +1,1 @@
-"""The live page: an ASGI app, its server beside a script, and its assets."""
+"""The live page: ASGI and WSGI apps, a server in a thread, and the assets."""

@@ -1,4 +1,4 @@
-"""Refuse requests for a foreign host: a page elsewhere may have rebound its name to this one."""
+"""Refuse requests with an unexpected `Host`, as protection against DNS rebinding."""
 
 import ipaddress
 from collections.abc import Collection
@@ -19,11 +19,11 @@ _REFUSAL = (
 
 
 class HostCheck:
-    """Lets a request pass if its `Host` cannot have been rebound, or is expected.
+    """ASGI middleware that passes a request on only if its `Host` is expected.
 
-    Expected are names of the loopback interface, those in `allowed`, and the address at which the
-    server itself received the request. A browser can be made to send a foreign name to this
-    address, but no foreign address, so any other address passes unless `loopback_only` holds.
+    Names of the loopback interface, names in `allowed`, and the address at which the server
+    received the request are expected. DNS rebinding can bring a foreign name to this server, but no
+    foreign IP address, so any other address is accepted too, unless `loopback_only` is true.
     """
 
     def __init__(self, app: ASGIApp, allowed: Collection[str], *, loopback_only: bool) -> None:
@@ -31,7 +31,7 @@ class HostCheck:
         self._allowed = allow_hosts(allowed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 421 for a foreign host; pass everything else on."""
+        """Answer 421 for an unexpected host; pass everything else on."""
         if scope["type"] == "http" and not is_expected_host(
             scope, self._allowed, loopback_only=self._loopback_only
         ):
@@ -55,19 +55,19 @@ def is_expected_host(scope: Scope, allowed: Collection[str], *, loopback_only: b
 
 
 def allow_hosts(names: Collection[str]) -> frozenset[str]:
-    """The names in the form of `split_host`, and those of the loopback interface."""
+    """Return the names in the form of `split_host`, and the names of the loopback interface."""
     if isinstance(names, str):
         raise ConfigError("allowed_hosts: expected a list of names, got one text")
     return LOOPBACK | {name.lower().strip("[]") for name in names}
 
 
 def refuse_host() -> PlainTextResponse:
-    """The answer to a request for a foreign host."""
+    """Return the answer to a request with an unexpected host."""
     return PlainTextResponse(_REFUSAL, 421, headers={"Cache-Control": "no-store"})
 
 
 def split_host(header: str) -> str:
-    """The host of a `Host` header in lower case, without port and brackets."""
+    """Return the host of a `Host` header in lower case, without port and brackets."""
     text = header.strip().lower()
     if text.startswith("["):
         return text[1:].partition("]")[0]
@@ -75,7 +75,7 @@ def split_host(header: str) -> str:
 
 
 def is_address(host: str) -> bool:
-    """Whether a host is an address of version 4 or 6."""
+    """Whether a host is an IPv4 or IPv6 address."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The live page as an ASGI app: four addresses, all read-only."""
+"""The live page as an ASGI app with four read-only paths."""
 
 import logging
 from collections.abc import Callable, Collection, Sequence
@@ -33,20 +33,20 @@ _LONGEST = 200  # characters of an option in an address
 
 
 class PageApp:
-    """Answers for the models of some sources; nothing is read while nobody asks."""
+    """Answers requests for the page of some models; a model is read only when requested."""
 
     def __init__(self, sources: Sequence[PageSource]) -> None:
         self._sources = tuple(sources)
-        load_environment("page")  # an extra that is missing is noticed at set-up
+        load_environment("page")  # fail at set-up if the extra is missing
 
     def document(self, request: Request) -> Response:
-        """The whole page."""
+        """Return the page as an HTML document."""
         page, options, place = self._render(request)
         body = render_document(page, options, place)
         return Response(body, media_type="text/html", headers=_HEADERS)
 
     def snapshot(self, request: Request) -> Response:
-        """The parts of the page as JSON; 304 if nothing that shows has changed."""
+        """Return the parts of the page as JSON; 304 if nothing visible has changed."""
         page, _, _ = self._render(request)
         headers = {**_HEADERS, "ETag": page.etag, "Vary": "Accept-Encoding"}
         if request.headers.get("if-none-match") == page.etag:
@@ -70,14 +70,14 @@ def build_app(
     allowed_hosts: Collection[str] = (),
     loopback_only: bool = False,
 ) -> ASGIApp:
-    """The app for some sources, behind the check of the host."""
+    """Return the app for the models of these sources, with the check of the `Host` header."""
     answers = build_answers(sources)
     app = Starlette(routes=[Route(path, answer) for path, answer in answers.items()])
     return HostCheck(app, allowed_hosts, loopback_only=loopback_only)
 
 
 def build_answers(sources: Sequence[PageSource]) -> dict[str, Answer]:
-    """What answers at each of the four paths; it never raises."""
+    """Return the handler of each of the four paths; handlers never raise."""
     page = PageApp(sources)
     return {
         "/": _guard(page.document),
@@ -97,9 +97,9 @@ def _serve_asset(name: str, media_type: str) -> Answer:
 
 
 def _guard(answer: Answer) -> Answer:
-    """Answer 500 instead of raising: neither the app around nor its log gets the exception.
+    """Wrap a handler to answer 500 instead of raising an exception into the host's application.
 
-    The text of an exception may hold values, so only its type is logged.
+    Only the type of the exception is logged, because its text may hold values.
     """
 
     def answer_or_fail(request: Request) -> Response:
@@ -118,7 +118,7 @@ def _read_place(text: str, size: int) -> int:
 
 
 def _read_options(query: Any) -> ViewOptions:
-    """Options of an address; what is unknown counts as not given."""
+    """Return the options in a query string; ignore unknown options and values."""
     texts = {name: str(query.get(name, ""))[:_LONGEST] for name in ("q", "segment", "field")}
     sort = str(query.get("sort", ""))
     return ViewOptions(

@@ -1,4 +1,4 @@
-"""A server of the page in a thread of its own, beside a script."""
+"""Serve the page from a thread of its own, for scripts and notebooks."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ _MOST_PORT = 65_535
 
 
 class PageServer:
-    """The page at `url`, until `close`; made by `Monitor.serve`."""
+    """Serves the page at `url` until `close`; created by `Monitor.serve`."""
 
     def __init__(self, app: Any, listener: socket.socket, host: str) -> None:
         uvicorn: Any = import_extra("uvicorn", extra="page")
@@ -53,10 +53,10 @@ def start_server(
     port: int,
     allowed_hosts: Collection[str],
 ) -> PageServer:
-    """Bind, then serve in a daemon thread.
+    """Bind the port, then serve the page in a daemon thread.
 
     Raises:
-        ConfigError: the port is out of bounds or taken, or the host is not one of this machine.
+        ConfigError: the port is out of range or in use, or the host is no address of this machine.
         MissingExtra: the extra `page` is not installed.
     """
     if type(port) is not int or not 0 <= port <= _MOST_PORT:

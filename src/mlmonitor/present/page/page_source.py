@@ -1,4 +1,4 @@
-"""One model as its page shows it: read when somebody looks, and shared by all who do."""
+"""One model as its page shows it: read only on request, and shared by all viewers."""
 
 import gzip
 import json
@@ -17,16 +17,16 @@ from mlmonitor.present.views.view_options import SORTS, ModelReading, ViewOption
 
 REFRESH_SECONDS = 3.0
 _FRESH = 0.6  # of the pause between two refreshes: a reader always gets a new one
-_KEPT = 32  # pages that were rendered from one reading
+_KEPT = 32  # pages kept per reading
 _SCHEMA = 1
 _COMPRESSION = 2
 
 
 @dataclass(frozen=True, eq=False)
 class RenderedPage:
-    """The parts of a page, and the snapshot that the page's script asks for.
+    """The parts of a page, and the JSON snapshot that the page's script requests.
 
-    etag: a weak tag, equal for pages that look the same.
+    etag: a weak entity tag, equal for pages that look the same.
     """
 
     title: str
@@ -37,14 +37,14 @@ class RenderedPage:
 
     @cached_property
     def compressed(self) -> bytes:
-        """The snapshot in the form that browsers accept."""
+        """The snapshot, compressed with gzip."""
         return gzip.compress(self.body, _COMPRESSION, mtime=0)
 
 
 class PageSource:
-    """Reads a model at most once in `REFRESH_SECONDS`, and only when asked.
+    """Reads a model at most once in `REFRESH_SECONDS`, and only on request.
 
-    Price: one reading and one rendering a refresh, for any number of readers.
+    Price: one reading and one rendering per refresh, for any number of viewers.
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class PageSource:
         self._read_at = 0.0
 
     def headline(self) -> Headline:
-        """The verdict of the newest reading."""
+        """Return the headline of the newest reading."""
         return build_headline(self._refresh()[0])
 
     def render(
         self, options: ViewOptions, headlines: Sequence[Headline], place: int
     ) -> RenderedPage:
-        """The page of the newest reading; `headlines` are those of all models on it."""
+        """Return the page of the newest reading; it lists the `headlines` of all models."""
         reading, pages = self._refresh()
         page = pages.get(options)
         if page is None:
@@ -72,7 +72,7 @@ class PageSource:
         return page
 
     def _refresh(self) -> tuple[ModelReading, dict[ViewOptions, RenderedPage]]:
-        """The newest reading with the pages made of it; a new one if the last is too old."""
+        """Return the last reading and its rendered pages, after reading again if it is too old."""
         with self._lock:
             now = self._clock()
             if self._newest is None or now - self._read_at >= REFRESH_SECONDS * _FRESH:
@@ -106,7 +106,7 @@ def _render(
 
 
 def render_document(page: RenderedPage, options: ViewOptions, place: int) -> bytes:
-    """The whole page for a browser that has nothing yet."""
+    """Return the HTML document that a browser loads first; its script then updates the parts."""
     template = load_environment("page").get_template("page.html.j2")
     markup = {name: _mark_safe(html) for name, html in page.parts.items()}
     text: str = template.render(
@@ -124,7 +124,7 @@ def render_document(page: RenderedPage, options: ViewOptions, place: int) -> byt
 
 
 def _mark_safe(html: str) -> object:
-    """Mark what a template of ours has rendered, and so escaped, as safe for another."""
+    """Mark HTML as safe to insert, because our own template has already escaped its values."""
     from markupsafe import Markup
 
     return Markup(html)  # noqa: S704 - rendered by our own templates

@@ -1,4 +1,4 @@
-"""The live page for WSGI servers: the answers of the ASGI app, without an event loop."""
+"""The live page for WSGI servers: the ASGI app's handlers, called without an event loop."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from http import HTTPStatus
@@ -13,7 +13,7 @@ from mlmonitor.present.page.page_source import PageSource
 
 
 class WsgiPage:
-    """A WSGI app to mount; `answer` is for frameworks that hand over a request of their own."""
+    """A WSGI app to mount. Frameworks with requests of their own, such as Django, call `answer`."""
 
     def __init__(self, sources: Sequence[PageSource], allowed_hosts: Collection[str]) -> None:
         self._answers = build_answers(sources)
@@ -22,7 +22,7 @@ class WsgiPage:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        """Answer a request below the mount."""
+        """Answer a request, as a WSGI app; `PATH_INFO` is the path below the mount."""
         response = self.answer(environ.get("PATH_INFO", ""), environ)
         status = HTTPStatus(response.status_code)
         headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in response.raw_headers]
@@ -32,8 +32,8 @@ class WsgiPage:
     def answer(self, path: str, environ: dict[str, Any]) -> Response:
         """Answer a request for a path below the mount, such as `/page.css`.
 
-        The host is compared with the expected names only: servers may derive SERVER_NAME from the
-        very header that is checked.
+        The `Host` header is compared with the expected names only, and not with SERVER_NAME, which
+        some servers derive from that header.
         """
         scope = _build_scope(path, environ)
         if not is_expected_host(scope, self._allowed, loopback_only=False):
@@ -48,7 +48,7 @@ class WsgiPage:
 
 
 def _build_scope(path: str, environ: dict[str, Any]) -> dict[str, Any]:
-    """Translate a WSGI environment into the ASGI scope that an answer reads."""
+    """Translate a WSGI environment into the parts of an ASGI scope that the handlers read."""
     headers = [
         (
             key[5:].replace("_", "-").lower().encode("latin-1", "replace"),

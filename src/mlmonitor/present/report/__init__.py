@@ -1,1 +1,1 @@
-"""The page as one self-contained file."""
+"""The report: the page as one self-contained file."""

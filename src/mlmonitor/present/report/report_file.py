@@ -1,4 +1,4 @@
-"""The page as one self-contained file for people, or as JSON for machines."""
+"""Write a report: one self-contained HTML file for people, or JSON for programs."""
 
 import hashlib
 import json
@@ -30,12 +30,12 @@ _SUFFIXES = (".html", ".json")
 
 
 def write_report(reading: ModelReading, path: str | PathLike[str]) -> Path:
-    """Write a report to `path`, as HTML or JSON by its ending; return the path.
+    """Write a report to `path`, as HTML or JSON according to the ending; return the path.
 
-    Promise: atomic; a reader of `path` finds the old file or the whole new one.
+    Promise: the write is atomic; a reader finds the old file or the complete new one.
 
     Raises:
-        ConfigError: the ending is neither.
+        ConfigError: the ending is neither `.html` nor `.json`.
         MissingExtra: the extra `report` is not installed, for HTML.
         OSError: the file cannot be written.
     """
@@ -46,11 +46,11 @@ def write_report(reading: ModelReading, path: str | PathLike[str]) -> Path:
 
 
 def check_path(path: str | PathLike[str]) -> Path:
-    """Return the path of a report.
+    """Check the path of a report before any work, and return it.
 
     Raises:
-        ConfigError: this is no path, or it has another ending.
-        OSError: its folder does not exist, or it is a folder itself.
+        ConfigError: `path` is not a path, or does not end in `.html` or `.json`.
+        OSError: its folder does not exist, or `path` is itself a folder.
     """
     if not isinstance(path, str | PathLike):
         raise ConfigError(
@@ -64,9 +64,9 @@ def check_path(path: str | PathLike[str]) -> Path:
 
 
 def render_report(reading: ModelReading) -> str:
-    """The report as HTML: all fields in full, without an address of anything else.
+    """Return the report as HTML with the details of all fields; it loads nothing from elsewhere.
 
-    Price: 15 to 25 ms and 25 kB a field.
+    Price: 15 to 25 ms and 25 kB per field.
     """
     environment = load_environment("report")
     style, script = read_asset("page.css"), read_asset("report.js")
@@ -91,14 +91,14 @@ def render_report(reading: ModelReading) -> str:
 
 
 def _shorten(detail: FieldDetail) -> FieldDetail:
-    """A calm field needs its distribution and its numbers; what changed is drawn over time."""
+    """Remove the charts over time from a field that has not changed, to save space."""
     if detail.state in ("alert", "moved"):
         return detail
     return replace(detail, level=None, fan=None, invalid=None, drift=None, bar_table=None)
 
 
 def _hash(text: str) -> str:
-    """The hash by which the policy of the document allows its own style and script."""
+    """Return the hash by which the document's content security policy allows a style or script."""
     return "sha256-" + b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
@@ -109,7 +109,7 @@ def _mark_safe(text: str) -> object:
 
 
 def render_json(reading: ModelReading) -> str:
-    """The report as JSON: the status, and the course of every field over the window."""
+    """Return the report as JSON: the status, and the history of every field over the window."""
     snapshot, status = reading.snapshot, reading.status
     report = {
         "schema": SCHEMA,
@@ -123,7 +123,7 @@ def render_json(reading: ModelReading) -> str:
 
 
 def _list_history(population: PopulationSnapshot) -> list[dict[str, Any]]:
-    """Each field of a population over the slices; null for a slice without values."""
+    """Return the history of each field of a population by slice; null for slices without values."""
     history, drift = population.history, population.drift_history
     if history is None:
         return []

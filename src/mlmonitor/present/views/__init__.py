@@ -1,1 +1,1 @@
-"""What a part of the page says, computed from a snapshot: text, numbers and paths."""
+"""The contents of the parts of the page, computed from a snapshot: texts, numbers and paths."""

@@ -1,4 +1,4 @@
-"""Each challenger beside the version in use: the decision, the losses, and the predictions."""
+"""Cards that compare each challenger with the version in use: decision, losses, predictions."""
 
 import math
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _MOST = 12
 
 @dataclass(frozen=True, slots=True)
 class ChallengerTile:
-    """One number with its interval or yardstick."""
+    """One number, with its interval or the value it is compared with."""
 
     name: str
     value: str
@@ -29,9 +29,10 @@ class ChallengerTile:
 
 @dataclass(frozen=True, slots=True)
 class ChallengerCard:
-    """One challenge. difference: None before both models have labels.
+    """The comparison of one challenger with the version in use.
 
-    limit: where the decision turns, in thousandths of the chart's width. labels: of its axis.
+    difference: of the mean losses; None before both models have labels. limit: the difference
+    below which the challenger wins, in thousandths of the chart's width. labels: of the axis.
     """
 
     name: str
@@ -46,7 +47,7 @@ class ChallengerCard:
 
 
 def list_challengers(reading: ModelReading) -> tuple[ChallengerCard, ...]:
-    """The first challengers in the order in which they are declared."""
+    """Return cards of the first 12 challengers, in the order of their declaration."""
     return tuple(map(_build_card, list(reading.status.challenges.values())[:_MOST]))
 
 

@@ -1,4 +1,4 @@
-"""One field in full: its distribution, its course over the window, its quality and its numbers."""
+"""The details of one field: distribution, history over the window, quality and statistics."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ _DISTANCES = {
 
 @dataclass(frozen=True, slots=True)
 class SegmentRow:
-    """The same field in one segment."""
+    """The field within one segment."""
 
     name: str
     rows: str
@@ -60,7 +60,7 @@ class SegmentRow:
 
 @dataclass(frozen=True, slots=True)
 class CategoryBar:
-    """A category with its shares, in thousandths of the largest, and both as text."""
+    """A category with its live and training share, in thousandths of the largest and as text."""
 
     name: str
     live: int
@@ -70,7 +70,7 @@ class CategoryBar:
 
 @dataclass(frozen=True, slots=True)
 class FieldDetail:
-    """Everything that is known of one field; empty parts are left out of the page."""
+    """All that the page shows about one field; the page omits empty parts."""
 
     link: str
     name: str
@@ -98,7 +98,7 @@ class FieldDetail:
 
 
 def find_detail(reading: ModelReading, link: str, segment: str) -> FieldDetail | None:
-    """The detail of the field that has this identifier, if there is one."""
+    """Return the details of the field whose `field_id` is `link`; None if there is none."""
     for candidate in find_fields(reading, segment):
         if field_id(candidate.status.role, candidate.status.name) == link:
             return build_detail(reading, candidate)
@@ -106,7 +106,7 @@ def find_detail(reading: ModelReading, link: str, segment: str) -> FieldDetail |
 
 
 def build_detail(reading: ModelReading, candidate: ListedField) -> FieldDetail:
-    """The detail of a field."""
+    """Compute all details of a field."""
     status, population, place = candidate.status, candidate.population, candidate.place
     shape = draw_shapes(population, [place], bars=DETAIL_BARS)[place]
     state, note = describe_state(candidate)
@@ -210,7 +210,7 @@ def _draw_drift(population: PopulationSnapshot, place: int, slices: Slices) -> T
 
 
 def _draw_invalid(population: PopulationSnapshot, place: int, slices: Slices) -> TimeChart | None:
-    """The share of invalid values in each slice; None if there is none."""
+    """Draw the share of invalid values in each slice; None if no value is invalid."""
     history = population.history
     if history is None:
         return None

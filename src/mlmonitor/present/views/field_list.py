@@ -1,4 +1,4 @@
-"""The list of fields: what changed first, calm fields folded away."""
+"""The list of fields: changed fields first, with fields that have not changed folded away."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _KPI_ROLE = Role.KPI
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """The paths of a pair of distributions; empty for a missing side."""
+    """The SVG paths of the training and the live distribution; empty for a missing side."""
 
     training: str
     live: str
@@ -32,10 +32,10 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class FieldRow:
-    """One field. state: `alert`, `moved`, `calm` or `uncompared`.
+    """The row of one field. state: `alert`, `moved`, `calm` or `uncompared`.
 
-    score, threshold: of the PSI, as text; empty if there is none. invalid: the share of invalid
-    values. is_invalid: whether an alert on them is firing.
+    score, threshold: the PSI and its threshold as text; empty if not compared. invalid: the share
+    of invalid values. is_invalid: whether an alert on invalid values is firing.
     """
 
     link: str
@@ -55,9 +55,9 @@ class FieldRow:
 
 @dataclass(frozen=True, slots=True)
 class FieldList:
-    """The rows that are shown, and how many fields are calm or hidden.
+    """The rows that are shown, the number of all fields, and how many of them are calm.
 
-    segments: identifiers and names.
+    segments: pairs of identifier and name.
     """
 
     rows: tuple[FieldRow, ...]
@@ -70,7 +70,7 @@ class FieldList:
 
 @dataclass(frozen=True, eq=False)
 class ListedField:
-    """A field with its place, before it is drawn."""
+    """A field that may be listed. place: its index in the population. weight: its importance."""
 
     population: PopulationSnapshot
     place: int
@@ -80,18 +80,18 @@ class ListedField:
 
     @property
     def has_invalid(self) -> bool:
-        """Whether an alert on invalid values of these very rows is firing."""
+        """Whether an alert on invalid values is firing for this population's own rows."""
         own = self.population.segment
         return any(a.measure != PSI and a.segment == own for a in self.alerts)
 
     @property
     def is_calm(self) -> bool:
-        """Whether chance explains all that differs from training."""
+        """Whether the field has no firing alert and no significant drift."""
         return not self.alerts and not self.status.has_alert and not self.status.has_moved
 
 
 def list_fields(reading: ModelReading, options: ViewOptions) -> FieldList:
-    """The fields that a reader wants to see, in the order that was chosen."""
+    """Return the rows of the fields that match the reader's options, in the chosen order."""
     candidates = find_fields(reading, options.segment)
     calm = sum(candidate.is_calm for candidate in candidates)
     needle = options.query.strip().casefold()
@@ -117,11 +117,11 @@ def list_fields(reading: ModelReading, options: ViewOptions) -> FieldList:
     )
 
 
-_FEW = 12  # calm fields that are shown all the same, if no other field is
+_FEW = 12  # this many calm fields are not folded away if there are no others
 
 
 def find_fields(reading: ModelReading, segment: str) -> list[ListedField]:
-    """All fields but business figures, with what decides their order."""
+    """Return all fields except business figures, with the alerts and weights that rank them."""
     reference = reading.snapshot.reference
     importances = _scale_importances({} if reference is None else reference.importances)
     statuses = iter(reading.fields(segment))
@@ -142,14 +142,14 @@ def find_fields(reading: ModelReading, segment: str) -> list[ListedField]:
 
 
 def _scale_importances(importances: Mapping[str, float]) -> dict[str, float]:
-    """Importances as shares of the largest, from a tenth up."""
+    """Scale absolute importances to the range from 0.1 to 1."""
     sizes = {name: abs(value) for name, value in importances.items()}
     most = max(sizes.values(), default=0.0)
     return {name: 0.1 + 0.9 * size / most for name, size in sizes.items()} if most else {}
 
 
 def _rank_candidate(candidate: ListedField) -> tuple[float, float, str]:
-    """Firing alerts first; then evidence times effect times importance."""
+    """Return a sort key: firing alerts first, then by evidence times effect times importance."""
     status = candidate.status
     effect = _compute_ratio(status)
     evidence = 1 + min(max(status.log10_e_value or 0.0, 0.0), 300.0)
@@ -162,7 +162,7 @@ def _compute_ratio(status: FieldStatus) -> float:
 
 
 def invalid_share(status: FieldStatus) -> float:
-    """The share of invalid values in the window."""
+    """Return the share of invalid values in the window, from 0 to 1."""
     total = sum(status.window_quality.values())
     return 1 - status.window_quality.get(Quality.VALID, 0) / total if total else 0.0
 
@@ -176,7 +176,7 @@ _SORT_KEYS = {
 
 
 def _draw(candidates: Sequence[ListedField]) -> list[FieldRow]:
-    """Draw all fields of a population together."""
+    """Build the rows of some fields; each population is read once for all its fields."""
     places: dict[int, list[int]] = defaultdict(list)
     for candidate in candidates:
         places[id(candidate.population)].append(candidate.place)
@@ -213,7 +213,7 @@ def _build_row(candidate: ListedField, shape: FieldShape | None, trend: Trend | 
 
 
 def describe_state(candidate: ListedField) -> tuple[str, str]:
-    """The state of a field, and the words that say it."""
+    """Return the state of a field, as in `FieldRow`, and a phrase that describes it."""
     status = candidate.status
     if status.is_id_like:
         return "uncompared", "almost every value is different: not compared"
@@ -229,7 +229,7 @@ def describe_state(candidate: ListedField) -> tuple[str, str]:
 
 
 def draw_bars(shape: FieldShape) -> Bars:
-    """The pair of bars, on one scale."""
+    """Draw the bars of both distributions on one scale."""
     sides = [side for side in (shape.live, shape.training) if side is not None]
     most = max((float(side.max()) for side in sides), default=0.0)
     training, live = (
@@ -240,7 +240,7 @@ def draw_bars(shape: FieldShape) -> Bars:
 
 
 def _describe(shape: FieldShape) -> str:
-    """Where the two sides differ most, in words."""
+    """Describe where the live and the training shares differ most."""
     if shape.live is None:
         return "no values in this window"
     if shape.training is None:

@@ -16,7 +16,11 @@ _WORDS = {"recalibrate": "Recalibrate", "retrain": "Retrain"}
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """tone: `calm`, `alert` or `idle`. word: the verdict. reasons: further sentences, if any."""
+    """The state of a model in one line.
+
+    tone: `calm`, `alert` or `idle`. word: the verdict. sentence: its main reason. reasons: further
+    reasons and warnings. facts: the line below.
+    """
 
     model: str
     version: str
@@ -28,7 +32,7 @@ class Headline:
 
 
 def build_headline(reading: ModelReading) -> Headline:
-    """The state of the model for someone who reads one line."""
+    """Summarise the state of a model."""
     status = reading.status
     tone, word, sentence, reasons = _judge(status)
     return Headline(
@@ -43,7 +47,7 @@ def build_headline(reading: ModelReading) -> Headline:
 
 
 def _judge(status: Status) -> tuple[str, str, str, tuple[str, ...]]:
-    """Tone, verdict, sentence and reasons."""
+    """Return tone, word, sentence and reasons of a headline."""
     idle = _describe_idle(status)
     if idle is not None:
         return ("idle", *idle, ())
@@ -66,7 +70,7 @@ def _judge(status: Status) -> tuple[str, str, str, tuple[str, ...]]:
 
 
 def _say(text: str) -> str:
-    """A clause as a sentence; the name of a field keeps its case, a measure gets its own."""
+    """Return a clause as a sentence; an initial field name or measure keeps its own case."""
     first, blank, rest = show_name(text).rstrip(".").partition(" ")
     if first in MEASURES:
         first = caption_measure(first)
@@ -76,7 +80,7 @@ def _say(text: str) -> str:
 
 
 def _describe_idle(status: Status) -> tuple[str, str] | None:
-    """What to say while nothing is compared."""
+    """Return word and sentence for a model that is not compared with a reference, else None."""
     if status.state == "disabled":
         return "Off", "Monitoring is switched off by its configuration or by the environment."
     if status.state == "learning":
@@ -129,7 +133,7 @@ def _list_facts(reading: ModelReading) -> list[str]:
 
 
 def _describe_rate(reading: ModelReading) -> list[str]:
-    """Since when the window holds rows, and how many a second."""
+    """Say how many rows the window holds, since when, and at what rate they arrived."""
     traffic = reading.snapshot.traffic
     if traffic is None or traffic.history is None or not traffic.history.rows.any():
         return []
@@ -144,7 +148,7 @@ def _describe_rate(reading: ModelReading) -> list[str]:
 
 
 def _write_rate(per_second: float) -> str:
-    """A rate in the unit in which it is 1 or more."""
+    """Format a rate per second, minute, hour or day: the first in which it is at least 1."""
     for seconds, unit in ((1, "second"), (60, "minute"), (3_600, "hour")):
         if per_second * seconds >= 1:
             return f"{per_second * seconds:,.3g} a {unit}"

@@ -18,7 +18,7 @@ _SHARES = ("missing", "nonfinite", "wrong_type", "out_of_range", "new_category",
 class AlertItem:
     """One alert: its subject, its values when it fired and now, and its reason.
 
-    link: of the field it is about; empty if the page lists no such field.
+    link: the identifier of the alert's field; empty if the page does not list that field.
     """
 
     link: str
@@ -39,7 +39,7 @@ class IncidentItem:
 
 
 def list_incidents(reading: ModelReading) -> tuple[IncidentItem, ...]:
-    """Open incidents first; alerts without an incident are listed as one of their own."""
+    """Return all incidents, open ones first; alerts without an incident form one more item."""
     linked = {(field.role, field.name) for field in reading.status.fields}
     items = [
         IncidentItem(
@@ -67,9 +67,9 @@ def list_incidents(reading: ModelReading) -> tuple[IncidentItem, ...]:
 def describe_alerts(
     alerts: Sequence[Alert], linked: Collection[tuple[Role, str]]
 ) -> tuple[AlertItem, ...]:
-    """Each alert in words, with its number beside its threshold.
+    """Describe each alert, with its value and its threshold.
 
-    linked: role and name of the fields that have a detail to link to.
+    linked: role and name of the fields whose details can be linked.
     """
     return tuple(_describe(alert, has_link=(alert.role, alert.field) in linked) for alert in alerts)
 
@@ -104,6 +104,6 @@ def _make_key(alert: Alert) -> tuple[str, str, str, str]:
 
 
 def _refresh(members: Sequence[Alert], firing: Sequence[Alert]) -> list[Alert]:
-    """Members of an incident as they are now."""
+    """Replace the members of an incident that are still firing by their current state."""
     now = {_make_key(alert): alert for alert in firing}
     return [now.get(_make_key(alert), alert) for alert in members]

@@ -1,4 +1,4 @@
-"""Business figures over the window: their sum and mean per slice, beside the window so far."""
+"""Business figures over the window: sum and mean per slice, with the usual range."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ from mlmonitor.present.names import show_name
 from mlmonitor.present.views.view_options import ModelReading
 
 _MOST = 12
-_FEWEST = 8  # slices before a band says what is usual
+_FEWEST = 8  # slices that a band of usual values needs
 _DEVIATIONS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class KpiCard:
-    """One figure: totals of the window, and charts of both per slice."""
+    """One figure: its sum and mean over the window, and a chart of each per slice."""
 
     name: str
     sum: str
@@ -29,7 +29,7 @@ class KpiCard:
 
 
 def list_kpis(reading: ModelReading) -> tuple[KpiCard, ...]:
-    """The first figures in order of arrival."""
+    """Return the cards of the first figures, in the order in which they first arrived."""
     cards = [_build_card(reading, population) for population in reading.snapshot.kpis[:_MOST]]
     return tuple(card for card in cards if card is not None)
 

@@ -36,7 +36,7 @@ class ModelPage:
 
 
 def build_model_page(reading: ModelReading, options: ViewOptions) -> ModelPage:
-    """Compute every part from one reading; nothing is read again."""
+    """Compute all parts of a page from one reading of the model."""
     return ModelPage(
         headline=build_headline(reading),
         incidents=list_incidents(reading),

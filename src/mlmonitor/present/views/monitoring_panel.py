@@ -1,4 +1,4 @@
-"""Health of the monitoring itself: destinations, losses, memory, labels, loose ends."""
+"""The health of the monitoring itself: destinations, losses, memory, labels, warnings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _MOST = 10
 
 @dataclass(frozen=True, slots=True)
 class DestinationRow:
-    """One destination: whether it accepts, since when, and why not."""
+    """One destination: whether it accepts data, when it last did, and why it does not."""
 
     name: str
     is_well: bool
@@ -33,7 +33,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class MonitoringPanel:
-    """All that says whether the monitoring can be trusted."""
+    """The facts that show whether the monitoring itself works."""
 
     summary: str
     destinations: tuple[DestinationRow, ...]
@@ -41,7 +41,7 @@ class MonitoringPanel:
 
 
 def build_monitoring_panel(reading: ModelReading) -> MonitoringPanel:
-    """The panel, which is there in every state."""
+    """Build the panel, which the page shows in every state of the model."""
     status = reading.status
     destinations = tuple(_list_destinations(reading))
     facts = tuple(_list_facts(status))
@@ -73,7 +73,7 @@ def _list_destinations(reading: ModelReading) -> list[DestinationRow]:
 
 
 def _list_sinks(status: Status) -> list[DestinationRow]:
-    """The event log and the webhooks, which count events instead of points."""
+    """Return rows for the event log and the webhooks, which count events instead of points."""
     rows = []
     if status.events is not None:
         lost = status.events.dropped + status.events.refused

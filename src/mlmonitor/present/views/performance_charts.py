@@ -1,4 +1,4 @@
-"""Charts of performance: one measure by cohort, and predicted beside actual by bucket."""
+"""Charts of performance: one measure by cohort, and predicted against actual by bucket."""
 
 import math
 import re
@@ -22,7 +22,10 @@ _Pair = tuple[Cohort, Estimate | None, Estimate | None]
 
 @dataclass(frozen=True, slots=True)
 class IntervalMark:
-    """A value with its interval as text, and in thousandths of the chart's width, -1 if unknown."""
+    """A value and its interval: as text, and as positions in thousandths of the chart's width.
+
+    A position is -1 if it is unknown.
+    """
 
     value: str
     interval: str
@@ -36,10 +39,10 @@ class IntervalMark:
 
 @dataclass(frozen=True, slots=True)
 class IntervalBar:
-    """The realised and the estimated value of one cohort, None if unknown, and its coverage.
+    """The realised and the estimated value of one cohort; None for an unknown value.
 
     labelled: the share of predictions that have a label, in percent. is_young: whether more labels
-    are to be expected. description: all of it in words.
+    are expected. description: all of this as text.
     """
 
     name: str
@@ -53,7 +56,7 @@ class IntervalBar:
 
 @dataclass(frozen=True, slots=True)
 class IntervalChart:
-    """Values of one measure on one axis. `yardstick`: its value at training on it, if known."""
+    """The values of one measure by cohort. yardstick: the position of its value at training."""
 
     title: str
     bars: tuple[IntervalBar, ...]
@@ -63,20 +66,20 @@ class IntervalChart:
 
     @property
     def has_estimates(self) -> bool:
-        """Whether any cohort has one."""
+        """Whether any cohort has an estimated value."""
         return any(bar.estimated is not None for bar in self.bars)
 
     @property
     def has_young(self) -> bool:
-        """Whether labels of any cohort with a realised value still arrive."""
+        """Whether any cohort with a realised value still expects labels."""
         return any(bar.is_young and bar.realised is not None for bar in self.bars)
 
 
 @dataclass(frozen=True, slots=True)
 class BucketRow:
-    """Mean prediction beside mean actual in one bucket, in thousandths of the chart's width.
+    """Mean prediction and mean actual of one bucket, in thousandths of the chart's width.
 
-    texts: both as text.
+    texts: both means as text.
     """
 
     name: str
@@ -88,7 +91,7 @@ class BucketRow:
 
 @dataclass(frozen=True, slots=True)
 class BucketChart:
-    """Predicted beside actual, by bucket."""
+    """Mean predictions and mean actuals by bucket of one dimension."""
 
     title: str
     rows: tuple[BucketRow, ...]
@@ -96,7 +99,7 @@ class BucketChart:
 
 
 def caption_measure(name: str) -> str:
-    """A measure's name as people write it."""
+    """Return a measure's usual spelling, such as `MAE` for `mae`."""
     if name in _SHORT:
         return _SHORT[name]
     return show_name(name).replace("_", " ")
@@ -116,7 +119,7 @@ _SHORT = {
 def chart_cohorts(
     cohorts: Sequence[Cohort], measure: str, training: Mapping[str, float]
 ) -> IntervalChart | None:
-    """The newest cohorts of one measure, realised beside estimated; None if there is neither."""
+    """Chart one measure's realised and estimated values by cohort; None if there are none."""
     pairs = [
         (cohort, _read(cohort.performance, measure), _read(cohort.estimated, measure))
         for cohort in cohorts[-_MOST_COHORTS:]
@@ -142,12 +145,12 @@ def chart_cohorts(
 
 
 def find_trained(training: Mapping[str, float], measure: str) -> float | None:
-    """Return the value of a measure at training, however its name is capitalised there."""
+    """Return the value of a measure at training, ignoring the case of its name there."""
     return next((value for name, value in training.items() if name.casefold() == measure), None)
 
 
 def _read(measures: Mapping[str, Estimate], name: str) -> Estimate | None:
-    """Return a measure that has a value."""
+    """Return a measure, or None if it is unknown or not finite."""
     estimate = measures.get(name)
     return estimate if estimate is not None and math.isfinite(estimate.value) else None
 
@@ -171,7 +174,7 @@ def _build_bar(
 
 
 def mark_estimate(estimate: Estimate, axis: Axis) -> IntervalMark:
-    """Return an estimate as text, and where it and its interval are on the axis."""
+    """Return an estimate with its interval as text and as positions on the axis."""
     places = (place_value(x, axis) for x in estimate[:3])
     return IntervalMark(short(estimate.value), write_interval(estimate), *places)
 
@@ -183,7 +186,7 @@ def write_interval(estimate: Estimate) -> str:
 
 
 def place_value(value: float, axis: Axis) -> int:
-    """Return where a value is on the axis, in thousandths; -1 if it is not finite."""
+    """Return the position of a value on the axis, in thousandths; -1 if it is not finite."""
     span = axis.high - axis.low
     return round((value - axis.low) / span * 1000) if math.isfinite(value) else -1
 
@@ -203,7 +206,7 @@ def _list_cohorts(
 
 
 def chart_buckets(performance: Performance) -> list[BucketChart]:
-    """One chart for each dimension that has numbers to compare."""
+    """Return a chart for each dimension whose buckets have numeric actuals."""
     charts = []
     for dimension in performance.dimensions:
         parts = performance.by(dimension)
@@ -245,7 +248,7 @@ def _chart_bucket(dimension: str, parts: Mapping[str, Performance]) -> BucketCha
 
 
 def caption_bucket(name: str) -> str:
-    """A bucket as people write it: `(1490.7568, 1739.4548]` becomes `1,491 to 1,739`."""
+    """Return a readable name for a bucket: `1,491 to 1,739` for `(1490.7568, 1739.4548]`."""
     ends = _RANGE.fullmatch(name)
     if ends is None:
         return name

@@ -52,7 +52,7 @@ class ObjectiveTile:
 
 @dataclass(frozen=True, slots=True)
 class ConfusionRow:
-    """The counts of one actual class; `levels` from 0 to 9 shade the cells."""
+    """The row of one actual class in the confusion matrix; `levels` (0 to 9) shade the cells."""
 
     name: str
     cells: tuple[str, ...]
@@ -61,7 +61,7 @@ class ConfusionRow:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationPoint:
-    """Mean score and observed share of one bin, in thousandths, with the share's interval."""
+    """Mean score, observed share and its interval for one bin, in thousandths of the chart."""
 
     x: int
     y: int
@@ -72,9 +72,9 @@ class CalibrationPoint:
 
 @dataclass(frozen=True, slots=True)
 class PerformancePanel:
-    """All that labels say, and estimates without them; empty parts are left out of the page.
+    """Performance from labels, and estimates without labels; the page omits empty parts.
 
-    assumption: a sentence about what has to hold for the estimates, or that labels refute them.
+    assumption: a sentence with the condition of the estimates, or saying that labels refute it.
     """
 
     summary: str
@@ -88,7 +88,7 @@ class PerformancePanel:
 
 
 def build_performance_panel(reading: ModelReading) -> PerformancePanel | None:
-    """The panel; None if there is neither a label nor an estimate."""
+    """Build the panel; None if there is neither a label nor an estimate."""
     status = reading.status
     performance, estimated = status.performance, status.estimated
     estimates = _list_estimates(reading)
@@ -112,14 +112,14 @@ def build_performance_panel(reading: ModelReading) -> PerformancePanel | None:
 
 
 def _qualify(estimated: EstimatedPerformance) -> str:
-    """What has to hold for the estimates, or that it does not."""
+    """State the assumption of the estimates, or that labels refute it."""
     if estimated.refutation is not None:
         return write_sentence(estimated.refutation)
     return f"Estimates assume that {estimated.assumption}."
 
 
 def _list_estimates(reading: ModelReading) -> tuple[MeasureTile, ...]:
-    """The main measures of the window's predictions, without labels."""
+    """Return tiles for the main measures, estimated without labels for the window's predictions."""
     estimated = reading.status.estimated
     if estimated is None:
         return ()
@@ -129,7 +129,7 @@ def _list_estimates(reading: ModelReading) -> tuple[MeasureTile, ...]:
 
 
 def _place_bin(bin_: CalibrationBin) -> CalibrationPoint:
-    """A bin of the calibration curve on its chart, whose origin is at the top."""
+    """Place a bin of the calibration curve on its chart, whose origin is at the top left."""
     return CalibrationPoint(
         round(bin_.mean_score * 1000),
         round(1000 - bin_.share * 1000),
@@ -140,7 +140,7 @@ def _place_bin(bin_: CalibrationBin) -> CalibrationPoint:
 
 
 def list_objectives(reading: ModelReading) -> tuple[ObjectiveTile, ...]:
-    """The declared objectives, broken ones first."""
+    """Return tiles for the declared objectives, those that are not met first."""
     tiles = []
     for status in reading.status.objectives:
         objective = status.objective

@@ -1,4 +1,4 @@
-"""The prediction over the window, its drift beside that of the features, and why it moved."""
+"""The prediction over the window, its drift, the features' drift, and why the mean shifted."""
 
 from dataclasses import dataclass
 
@@ -19,14 +19,14 @@ from mlmonitor.present.views.view_options import ModelReading
 from mlmonitor.records import Role
 
 _MOST_PARTS = 8
-_MOST_BY_CHANCE = 2  # parts within chance that are shown beside those beyond
+_MOST_BY_CHANCE = 2  # parts shown although they are within their threshold
 
 
 @dataclass(frozen=True, slots=True)
 class WhyRow:
-    """One part of a shift, drawn from 0: left and width in thousandths of the bar's box.
+    """The bar of one part of a shift, with `left` and `width` in thousandths of the chart's width.
 
-    chance: half the width of what chance explains; 0 for the rest, which has no threshold.
+    chance: the part's threshold on the same scale. is_beyond: whether the part exceeds it.
     """
 
     name: str
@@ -39,7 +39,7 @@ class WhyRow:
 
 @dataclass(frozen=True, slots=True)
 class WhyPanel:
-    """The decomposition of the shift; `title` says the largest part."""
+    """The decomposition of the shift; `title` names the largest part."""
 
     title: str
     rows: tuple[WhyRow, ...]
@@ -47,7 +47,7 @@ class WhyPanel:
 
 @dataclass(frozen=True, slots=True)
 class PredictionPanel:
-    """The charts of the prediction; each is None if there is nothing to draw."""
+    """The charts of the prediction; None for a chart without data."""
 
     mean: TimeChart | None
     drift: TimeChart | None
@@ -55,7 +55,7 @@ class PredictionPanel:
 
 
 def build_prediction_panel(reading: ModelReading) -> PredictionPanel | None:
-    """The panel; None before there is any prediction."""
+    """Build the panel; None before the first prediction."""
     traffic = reading.snapshot.traffic
     if traffic is None or traffic.history is None or not traffic.history.rows.any():
         return None
@@ -81,7 +81,7 @@ def _place_of_prediction(population: PopulationSnapshot, shift: Shift | None) ->
 def _draw_drift(
     population: PopulationSnapshot, reading: ModelReading, place: int | None
 ) -> TimeChart | None:
-    """PSI of prediction and features, each divided by its threshold."""
+    """Draw the prediction's PSI and the largest PSI of a feature, divided by their thresholds."""
     drift = population.drift_history
     if drift is None:
         return None
@@ -110,7 +110,7 @@ def _draw_drift(
 
 
 def _explain(shift: Shift) -> WhyPanel | None:
-    """The largest mix effects, beyond chance first."""
+    """Build the panel of the largest mix effects, those beyond their threshold first."""
     parts = sorted(shift.contributions, key=lambda p: (not p.is_beyond_chance, -abs(p.mix)))
     beyond = [part for part in parts if part.is_beyond_chance]
     parts = parts[: min(len(beyond) + _MOST_BY_CHANCE, _MOST_PARTS)]

@@ -1,4 +1,4 @@
-"""What a reader has chosen to look at, and the model as it was read."""
+"""What a reader of the page has selected, and the state of the model at one moment."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +25,11 @@ SORTS = {
 
 @dataclass(frozen=True, slots=True)
 class ViewOptions:
-    """A reader's choice: the order, a part of the names, a segment, one field, and calm fields."""
+    """A reader's selection.
+
+    sort: the order of fields. query: a part of their names. segment, field: an identifier, or
+    empty. with_calm: whether to list fields that have not changed.
+    """
 
     sort: str = "matters"
     query: str = ""
@@ -36,29 +40,29 @@ class ViewOptions:
 
 @dataclass(frozen=True, eq=False)
 class ModelReading:
-    """A model as it was read at one moment: its snapshot and its status."""
+    """The state of a model at one moment: its snapshot and its status."""
 
     snapshot: ModelSnapshot
     status: Status
 
     def segment(self, link: str) -> SegmentSnapshot | None:
-        """The segment that has this identifier, if there is one."""
+        """Return the segment whose `segment_id` is `link`; None if there is none."""
         return next(
             (s for s in self.snapshot.segments if link and segment_id(s.name) == link), None
         )
 
     def populations(self, segment: str) -> tuple[PopulationSnapshot, ...]:
-        """The populations of a segment, or of the whole if there is no such segment."""
+        """Return the populations of a segment, or of all rows if there is no such segment."""
         part = self.segment(segment)
         return self.snapshot.whole if part is None else part.populations
 
     def fields(self, segment: str) -> tuple[FieldStatus, ...]:
-        """The fields of these populations, in the same order."""
+        """Return the status of each field of `populations(segment)`, in the same order."""
         part = self.segment(segment)
         return self.status.fields if part is None else self.status.segments[part.name].fields
 
     def slices(self, population: PopulationSnapshot) -> Slices:
-        """The slices of a population's window, with marks where incidents open."""
+        """Return the slices of a population's window, with a mark at the start of each incident."""
         history = population.history
         if history is None:
             return Slices(np.empty(0), self.snapshot.time, np.empty(0, np.int64))

@@ -15,11 +15,11 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class KpiStatus:
-    """One business figure.
+    """The status of one business figure.
 
-    sum, count, mean: over the window. total, total_count: since the start of the process. unit: as
-    declared. failures: blocks of rows for which it could not be computed. field: its distribution,
-    and its drift if the reference has the figure.
+    sum, count, mean: over the window. total, total_count: sum and count since the start of the
+    process. unit: as declared. failures: blocks of rows for which its function failed. field: its
+    distribution, and its drift if it is in the reference.
     """
 
     name: str
@@ -35,10 +35,10 @@ class KpiStatus:
 
 @dataclass(frozen=True)
 class AttributionStatus:
-    """The part of each feature in the predictions, over the window.
+    """The mean absolute attribution of each feature to the predictions of the window.
 
     mean_absolute: by feature, the largest first. reference: the same at training. ndcg: how well
-    both rankings agree, 1 if they are equal; SageMaker alerts below 0.9.
+    the two rankings of features agree, 1 if they are equal; SageMaker alerts below 0.9.
     """
 
     mean_absolute: Mapping[str, float]
@@ -47,7 +47,7 @@ class AttributionStatus:
 
 
 def kpi_statuses(snapshot: ModelSnapshot) -> dict[str, KpiStatus]:
-    """Each figure by name, in order of arrival."""
+    """Return the status of each figure by name, in the order in which figures first arrived."""
     statuses = [_build_kpi_status(snapshot, population) for population in snapshot.kpis]
     return {status.name: status for status in statuses}
 
@@ -70,7 +70,7 @@ def _build_kpi_status(snapshot: ModelSnapshot, population: PopulationSnapshot) -
 
 
 def attribution_status(snapshot: ModelSnapshot) -> AttributionStatus | None:
-    """The attributions; None before the first row."""
+    """Return the attributions over the window; None before the first row with attributions."""
     attributions = snapshot.attributions
     if attributions is None:
         return None
@@ -82,7 +82,7 @@ def attribution_status(snapshot: ModelSnapshot) -> AttributionStatus | None:
 def figure_lines(
     kpis: Mapping[str, KpiStatus], attributions: AttributionStatus | None
 ) -> list[str]:
-    """A line for each figure, and one for the ranking of the features."""
+    """Return a line for each figure, and one for the features with the largest attributions."""
     lines = [_write_kpi_line(kpi) for kpi in list(kpis.values())[:_NAMED]]
     lines += [f"KPIs: {amount(len(kpis) - _NAMED, 'more')}"] if len(kpis) > _NAMED else []
     if attributions is not None and attributions.mean_absolute:
@@ -103,9 +103,9 @@ def _write_kpi_line(kpi: KpiStatus) -> str:
 
 
 def order_alerts(alerts: Sequence[Alert], snapshot: ModelSnapshot) -> tuple[Alert, ...]:
-    """Order alerts of features by importance; other alerts stay ahead of them.
+    """Sort alerts of features by importance, after all other alerts.
 
-    The weights are the reference's importances, or else its mean attributions.
+    Importances are the reference's, or else its mean absolute attributions.
     """
     weights = {} if snapshot.reference is None else snapshot.reference.importances
     if not weights and snapshot.attributions is not None:
