@@ -47,14 +47,14 @@ def _describe_metric(metric: MetricSpec) -> str:
 _CONFIGURATION = """# Configuration
 
 Generated from `mlmonitor/config.py` by `make docs`. Give options to
-`Monitor(config=Config(window_slices=30))`. The variable of an option outranks the program; `none`
-clears an
-option that may be None, an empty variable says nothing.
+`Monitor(config=Config(window_slices=30))`. The variable of an option takes precedence over the
+program. The value `none` sets an option to None, where that is allowed; an empty variable is
+ignored.
 
-`OTEL_SDK_DISABLED=true` switches everything off. Where the program does not say otherwise,
+`OTEL_SDK_DISABLED=true` switches everything off. If the program does not set them,
 `OTEL_METRIC_EXPORT_INTERVAL` (milliseconds) sets `export_interval_seconds`, and
-`OTEL_METRICS_EXEMPLAR_FILTER` sets `exemplars`. Where metrics are sent is
-described in [destinations](guides/destinations.md).
+`OTEL_METRICS_EXEMPLAR_FILTER` sets `exemplars`. [Destinations](guides/destinations.md) describes
+where metrics are sent.
 
 | option | kind | default | bounds | meaning | variable |
 |---|---|--:|---|---|---|

@@ -77,10 +77,10 @@ class Config(BaseModel):
         default=1_000,
         ge=2,
         le=1_000_000,
-        description="Without a reference, this many first rows become it.",
+        description="Without a reference, this many first rows become the reference.",
     )
     poll_interval_seconds: float = Field(
-        default=0.25, ge=0.001, le=3_600, description="Pause between two drains."
+        default=0.25, ge=0.001, le=3_600, description="Pause between reads of the buffer."
     )
     export_interval_seconds: float = Field(
         default=60.0, ge=0.1, le=86_400, description="Time between exports; backends want a minute."
@@ -94,7 +94,7 @@ class Config(BaseModel):
     pending_seconds: float | None = Field(
         default=None,
         gt=0,
-        description="Predictions older than this wait no longer for a label; None: no such limit.",
+        description="Longest time that a prediction waits for its label; None: no limit.",
     )
     cohort_seconds: float = Field(
         default=86_400.0,
@@ -109,7 +109,7 @@ class Config(BaseModel):
         default=0.005,
         ge=0,
         le=100,
-        description="A PSI too small to matter; rarer bins: the same relative change.",
+        description="A PSI too small to matter; in rare bins, the same relative change.",
     )
     quality_tolerance: float = Field(
         default=0.001,
@@ -125,31 +125,31 @@ class Config(BaseModel):
     )
     performance_basis: Literal["realised", "projected"] = Field(
         default="realised",
-        description="Alerts are on labels that arrived, or on cohorts projected to all of theirs.",
+        description="Alerts use labels that arrived, or cohorts projected to all their labels.",
     )
     min_rows: int = Field(
         default=30,
         ge=0,
         le=1 << 53,
-        description="Fewer rows of a change never alert, nor fewer of a run; 0 switches it off.",
+        description="Rows of a change, or of a run, that an alert needs; 0 switches this off.",
     )
     check_rows: int = Field(
         default=1_000,
         ge=1,
         le=1 << 53,
-        description="Rows between two checks of the evidence; fewer wait for ten check intervals.",
+        description="Rows between two checks of the evidence; fewer wait ten check intervals.",
     )
     check_interval_seconds: float = Field(
         default=1.0,
         ge=0,
         le=86_400,
-        description="Fewest seconds between two such checks; 0: fewer rows wait for an export.",
+        description="Least time between two such checks; at 0, fewer rows wait for an export.",
     )
     verdict_tolerance: float = Field(
         default=0.1,
         ge=0,
         le=100,
-        description="Rise of the loss, in terms of that at training, that needs no retraining.",
+        description="Rise of the loss, relative to that at training, that needs no retraining.",
     )
     verdict_min_labels: int = Field(
         default=100,
@@ -160,13 +160,13 @@ class Config(BaseModel):
     max_model_age_seconds: float | None = Field(
         default=None,
         gt=0,
-        description="An older model is to be retrained, however well it does; None: no such limit.",
+        description="Age beyond which a model should be retrained in any case; None: no limit.",
     )
     max_segments: int = Field(
         default=20,
         ge=1,
         le=1_000,
-        description="Distinct segments; the remaining rows are one more.",
+        description="Segments with a name; all other rows form one more.",
     )
     outlier_deviations: float = Field(
         default=3.0,
@@ -178,7 +178,7 @@ class Config(BaseModel):
         default=20_000,
         ge=100,
         le=10_000_000,
-        description="Series a process exports at most, buckets counted; detail goes first.",
+        description="Most series a process exports, with buckets; detail is left out first.",
     )
     exemplars: bool = Field(
         default=True,

@@ -34,14 +34,14 @@ DESIGN_EFFECT = MetricSpec(
     "How many rows of a long stretch count as one independent row",
 )
 DRIFT_ALERT = MetricSpec(
-    "mlmonitor.drift.alert", "gauge", "{alert}", FIELD, "1 where evidence and effect size agree"
+    "mlmonitor.drift.alert", "gauge", "{alert}", FIELD, "1 while an alert about drift is firing"
 )
 DRIFT_CONTRIBUTION = MetricSpec(
     "mlmonitor.drift.contribution",
     "gauge",
     "{value}",
     (*FIELD, "prediction"),
-    "Part of the shift of the mean prediction that this field's changed mix makes alone",
+    "Part of the shift of the mean prediction that this field's changed mix explains by itself",
 )
 DRIFT_CONTRIBUTION_THRESHOLD = MetricSpec(
     "mlmonitor.drift.contribution.threshold",
@@ -69,14 +69,14 @@ QUALITY_ALERT = MetricSpec(
     "gauge",
     "{alert}",
     (*FIELD, "reason"),
-    "1 where this is beyond its threshold, or a declared rule is broken",
+    "1 while an alert for this reason is firing, such as a broken rule",
 )
 SERVICE_ALERT = MetricSpec(
     "mlmonitor.service.alert",
     "gauge",
     "{alert}",
     ("measure",),
-    "1 where failures or latency grew, or traffic changed",
+    "1 while failures or latency have grown, or traffic has changed",
 )
 INCIDENTS = MetricSpec(
     "mlmonitor.incidents", "gauge", "{incident}", ("cause",), "Incidents that are open now"
@@ -86,5 +86,5 @@ VIOLATIONS = MetricSpec(
     "counter",
     "{value}",
     (*FIELD, "constraint"),
-    "Values against a rule",
+    "Values that break a declared rule",
 )

@@ -71,7 +71,9 @@ QUANTILE = MetricSpec(
 DISTINCT = MetricSpec(
     "mlmonitor.field.distinct", "gauge", "{value}", FIELD, "Distinct categories, approximately"
 )
-REFERENCE_MEAN = MetricSpec("mlmonitor.reference.mean", "gauge", "{value}", FIELD, "Trained mean")
+REFERENCE_MEAN = MetricSpec(
+    "mlmonitor.reference.mean", "gauge", "{value}", FIELD, "Mean of the reference"
+)
 REFERENCE_STDDEV = MetricSpec(
     "mlmonitor.reference.stddev", "gauge", "{value}", FIELD, "Standard deviation of the reference"
 )
@@ -89,5 +91,9 @@ REFERENCE_BIN = MetricSpec(
     "Share of the reference in each bin, which for numbers is (gt, le]",
 )
 REFERENCE_VALUES = MetricSpec(
-    "mlmonitor.reference.values", "gauge", "{value}", FIELD, "Values behind the reference's shares"
+    "mlmonitor.reference.values",
+    "gauge",
+    "{value}",
+    FIELD,
+    "Number of values from which the reference's shares are computed",
 )

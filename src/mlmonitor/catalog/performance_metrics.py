@@ -53,7 +53,7 @@ PERFORMANCE_ALERT = MetricSpec(
     "gauge",
     "{alert}",
     ("measure",),
-    "1 where a measure is worse than at training by more than the tolerance",
+    "1 while a measure is worse than at training by more than the tolerance",
 )
 OBJECTIVE = MetricSpec(
     "mlmonitor.objective.value",
@@ -68,7 +68,7 @@ OBJECTIVE_ALERT = MetricSpec(
     "gauge",
     "{alert}",
     ("measure",),
-    "1 where a declared objective is not met",
+    "1 while a declared objective is not met",
 )
 ACTUAL = MetricSpec(
     "mlmonitor.actual",
@@ -82,7 +82,7 @@ VERDICT = MetricSpec(
     "gauge",
     "{verdict}",
     ("action", "reason"),
-    "1 where this action is advised for this reason: keep, recalibrate or retrain; 0 for all other "
+    "1 while this action is advised for this reason: keep, recalibrate or retrain; 0 for all other "
     "pairs",
 )
 CONFUSION = MetricSpec(
@@ -107,7 +107,11 @@ COHORT_PREDICTIONS = MetricSpec(
     "Predictions that may get a label, by the start of the period they were made in",
 )
 COHORT_LABELLED = MetricSpec(
-    "mlmonitor.cohort.labelled", "counter", "{prediction}", ("cohort",), "Those that have a label"
+    "mlmonitor.cohort.labelled",
+    "counter",
+    "{prediction}",
+    ("cohort",),
+    "Predictions of a cohort that have a label",
 )
 MATURITY = MetricSpec(
     "mlmonitor.labels.maturity",

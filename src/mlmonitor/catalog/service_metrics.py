@@ -61,7 +61,7 @@ EVENTS = MetricSpec(
     "counter",
     "{event}",
     ("sink", "outcome"),
-    "Events of the event log: delivered, dropped for want of room or time, or refused",
+    "Events of the event log: delivered, dropped for lack of room or time, or refused",
 )
 HEARTBEAT = MetricSpec(
     "mlmonitor.export.heartbeat", "gauge", "{heartbeat}", ("destination",), "1 with every export"

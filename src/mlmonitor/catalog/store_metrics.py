@@ -7,7 +7,7 @@ LOADER_EVENTS = MetricSpec(
     "counter",
     "{event}",
     ("schema", "outcome"),
-    "Events read from the topic: loaded, replayed (their ids were there), or dead letters",
+    "Events read from the topic: loaded, replayed (already stored), or dead letters",
 )
 LOADER_BATCHES = MetricSpec(
     "mlmonitor.loader.batches", "counter", "{batch}", (), "Transactions that were committed"
