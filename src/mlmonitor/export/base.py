@@ -1,4 +1,4 @@
-"""What is exported, and the protocol of an exporter."""
+"""The data that is exported, and the protocol of an exporter."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,10 +35,10 @@ Attributes = tuple[tuple[str, str], ...]
 
 
 class Series:
-    """The attributes of a family's points, in a fixed order; shared by one snapshot with the next.
+    """The attributes of each point of a family, in a fixed order; successive snapshots share it.
 
-    Compared by identity: the same object means that the series have not changed. Exporters keep
-    what they derive from the attributes in `cache`.
+    Compared by identity: the same object means that the series have not changed. Exporters store
+    in `cache` what they compute from the attributes.
     """
 
     __slots__ = ("__weakref__", "attributes", "cache")
@@ -55,10 +55,11 @@ class Series:
 
 
 class Histograms(NamedTuple):
-    """Counts over `(a, b]` buckets of several series: `[series, widest]`, the rest of a row is 0.
+    """Histograms of several series, one series a row, over buckets `(a, b]`.
 
-    A series has one bucket more than `bounds`. `sum`, `min` and `max` are NaN where they are
-    unknown. `fine` holds the same values in exponential buckets, if a destination wants them.
+    `counts` has the shape `[series, widest]`: a series with n `bounds` has n + 1 buckets, and the
+    rest of its row is 0. `sum`, `min` and `max` hold one number a series, NaN if it is unknown.
+    `fine` holds the same values in exponential buckets, if a destination needs them.
     """
 
     bounds: tuple[tuple[float, ...], ...]
@@ -72,8 +73,8 @@ class Histograms(NamedTuple):
 class Family(NamedTuple):
     """Points of one metric at one moment: the values of its series, in their order.
 
-    Gauges are float64, counters int64 or float64; a value that is not finite is no point.
-    exemplars: by row, the oldest of a row first.
+    Gauges are float64, counters int64 or float64; a value that is not finite is not a point.
+    exemplars: pairs of row and exemplar; those of one row are ordered from old to new.
     """
 
     metric: MetricSpec
@@ -83,10 +84,10 @@ class Family(NamedTuple):
 
 
 class HistogramValue(NamedTuple):
-    """Counts over `(a, b]` buckets, one more than there are `bounds`.
+    """A histogram over buckets `(a, b]`; there is one more bucket than `bounds`.
 
-    `sum` is None if it could fall, as with negative values: a backend would take that for a
-    restart. `fine` holds the same values in exponential buckets, if a destination wants them.
+    `sum` is None if it could fall, as with negative values: a backend would treat a falling sum as
+    a restart. `fine` holds the same values in exponential buckets, if a destination needs them.
     """
 
     bounds: tuple[float, ...]
@@ -98,7 +99,7 @@ class HistogramValue(NamedTuple):
 
 
 class Point(NamedTuple):
-    """One series at one moment: Python ints and floats, never numpy's, never NaN or infinite."""
+    """One series at one moment; numbers are finite Python ints and floats, never numpy scalars."""
 
     metric: MetricSpec
     attributes: Attributes
@@ -108,11 +109,12 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Every point of one process at one moment; counters and histograms count from its start.
+    """Every point of one process at one moment; counters and histograms start with the process.
 
     `families` holds the points by columns, for the library's own exporters; `points` lists them one
-    by one, and is built on first use. Points are stamped by the system's clock.
-    `made_unix_ns` is the time by the clock that never falls, or 0 if both are the same.
+    by one, and is built on first use. The timestamp of the points, `time_unix_ns`, is read from the
+    system's clock. `made_unix_ns` is the same time by a clock that never goes back, or 0 if the two
+    clocks agree.
     """
 
     instance: str
@@ -139,7 +141,7 @@ class Snapshot:
 
 
 def has_point(values: Floats | Counts | Histograms) -> Mask:
-    """Mark the series that have a point."""
+    """Mark the series that have a point: all histograms, and numbers that are finite."""
     if isinstance(values, Histograms):
         return np.ones(len(values.counts), np.bool_)
     finite: Mask = np.isfinite(values)
@@ -147,7 +149,7 @@ def has_point(values: Floats | Counts | Histograms) -> Mask:
 
 
 def mask_buckets(block: Histograms) -> Mask:
-    """Mark the counts that are buckets of their series: rows are as wide as the widest series."""
+    """Mark the counts that are buckets, in contrast to the padding behind a narrower series."""
     widths = np.array([len(bounds) + 1 for bounds in block.bounds], np.int64)
     is_bucket: Mask = np.arange(block.counts.shape[1]) < widths[:, None]
     return is_bucket
@@ -170,7 +172,7 @@ def iterate_points(family: Family) -> Iterator[Point]:
 
 
 def read_histogram(block: Histograms, row: int) -> HistogramValue:
-    """Read one series of a block of histograms."""
+    """Return the histogram in one row of a block."""
     bounds = block.bounds[row]
     total, smallest, largest = (
         float(column[row]) if np.isfinite(column[row]) else None
@@ -184,11 +186,13 @@ def read_histogram(block: Histograms, row: int) -> HistogramValue:
 class Delivered(NamedTuple):
     """The outcome of a snapshot's points, and the reason if any of them failed.
 
-    accepted: stored by the destination. rejected: refused permanently. failed: not stored; the next
-    snapshot holds them again. The next two count points whose request got no answer.
-    possibly_lost: counted as stored and not sent again, so at most once. possibly_doubled: sent
-    again with the next snapshot, so at least once; they are in no other count. `closed`: the
-    unanswered points whose connection was closed; the others got no answer within the timeout.
+    accepted: points stored by the destination. rejected: points refused permanently.
+    failed: points not stored; the next snapshot holds them again.
+    possibly_lost: points without an answer that are not sent again: stored at most once.
+    possibly_doubled: points without an answer that the next snapshot holds again: stored at least
+    once. No other count includes them.
+    closed: points without an answer because the connection was closed; other points without an
+    answer reached the timeout.
     """
 
     accepted: int
@@ -201,7 +205,7 @@ class Delivered(NamedTuple):
 
 
 class Exporter(Protocol):
-    """Where snapshots go. `send` may be slow and may raise: the worker copes with both.
+    """A destination of snapshots. `send` may be slow and may raise: the worker handles both.
 
     `name` identifies the destination in `mlmonitor.export.points`. An exporter does not need to
     keep a snapshot that it could not send: the next one holds everything again.

@@ -1,4 +1,4 @@
-"""Destination profiles: where OTLP goes, with the settings that the other side needs."""
+"""OTLP exporters for each kind of destination, with the settings that the destination needs."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -25,13 +25,14 @@ _TIMEOUT_SECONDS = 5.0
 class Otlp:
     """Makes OTLP exporters, one class method per kind of destination.
 
-    Each method fixes what its backend needs: totals or deltas, the form of distributions, the size
-    of a request. Several exporters may be used at once: they share the totals, and nothing else.
+    Each method chooses the settings that its backend needs: totals or deltas, the form of
+    distributions, and the size of a request. Several exporters may be used at once; a failure of
+    one does not affect the others.
 
-    Common arguments: `headers` are sent with each request and never shown. `timeout_seconds` is for
-    one request, its answer included. `compression` is `gzip` or `none`. `ca_file` checks the
+    Common arguments: `headers` are sent with each request and never shown. `timeout_seconds` limits
+    one request including its answer. `compression` is `gzip` or `none`. `ca_file` verifies the
     server's certificate, `client_certificate` and `client_key` identify us to it; `proxy` is a URL.
-    Without them, the usual variables decide.
+    If certificates or the proxy are not given, the standard environment variables apply.
     """
 
     @classmethod
@@ -50,19 +51,19 @@ class Otlp:
         proxy: str | None = None,
         insecure: bool | None = None,
     ) -> OtlpExporter:
-        """An exporter to an OpenTelemetry collector: totals, which it can convert to anything.
+        """An exporter to an OpenTelemetry collector, which receives totals.
 
         endpoint: the collector's base URL; `/v1/metrics` is added for HTTP if it is missing. For
             gRPC also a target such as `dns:///host:4317` or `unix:///path`.
         protocol: `grpc` needs the extra `grpc`; its port is usually 4317.
-        headers: headers of the standard variables belong to the destination that these variables
-            name, and are not sent here.
-        durations: `exponential` sends latencies as an exponential histogram, of any resolution.
-        insecure: whether a target of gRPC without `http` or `https` is reached without TLS; by
-            default only if it stays on this machine.
+        headers: sent with each request. `OTEL_EXPORTER_OTLP_HEADERS` is not read: its headers are
+            meant for the endpoint of `OTEL_EXPORTER_OTLP_ENDPOINT`.
+        durations: `exponential` sends latencies as an exponential histogram, not in fixed buckets.
+        insecure: whether a gRPC target without `http://` or `https://` is reached without TLS; by
+            default only if the target is on this machine.
 
         Raises:
-            ConfigError: the address cannot be a collector's; the message says what is expected.
+            ConfigError: the endpoint is not a valid address of a collector; the message shows one.
             MissingExtra: gRPC was requested without its extra.
         """
         if protocol not in ("http/protobuf", "grpc"):

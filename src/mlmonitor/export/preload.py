@@ -1,7 +1,7 @@
-"""Import early what exports and aggregates would import on first use.
+"""Import at set-up the modules that exports and aggregates would import on first use.
 
-Importing holds the interpreter for tens of milliseconds, which are better spent at set-up than
-beside a request, and modules loaded before a fork are shared by the children.
+An import holds the interpreter for tens of milliseconds, which would delay requests. Modules that
+are loaded before a fork are also shared by the children.
 """
 
 import sys
@@ -14,7 +14,7 @@ from mlmonitor.forks import hold_forks
 
 _ALWAYS = (
     "numpy.random",  # for the critical values of a learned reference
-    "difflib",  # for the name that is close to an unknown one
+    "difflib",  # to suggest a known name that is close to an unknown one
     "encodings.idna",  # for the first look-up of a host name
 )
 _SKETCHES = ("datasketches",)
@@ -27,7 +27,7 @@ _OTLP = (
     "google.protobuf.empty_pb2",
     "google.protobuf.unknown_fields",
     "mlmonitor.export.otlp.rpc_status",
-    "mlmonitor.export.otlp.encoder",  # and with it all messages of OTLP
+    "mlmonitor.export.otlp.encoder",  # imports all messages of OTLP
     "requests",
     "requests.adapters",
 )
@@ -50,6 +50,6 @@ def load_clients(exporters: Sequence[Exporter]) -> None:
 
 
 def gevent_will_patch() -> bool:
-    """Whether `ssl` must not be imported yet, because gevent is loaded and has not patched it."""
+    """Whether gevent is loaded but has not yet patched `ssl`, so that importing it must wait."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and not monkey.is_module_patched("ssl")

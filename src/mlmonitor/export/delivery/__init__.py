@@ -1,1 +1,1 @@
-"""Delivery to one destination: what was sent, what was acknowledged, what failed and why."""
+"""Delivery of snapshots to one destination, with counts of the outcomes and reasons of failures."""

@@ -1,4 +1,4 @@
-"""Stamps that follow the wall clock and still rise within each series of a destination."""
+"""Timestamps that follow the wall clock and still rise within each series of a destination."""
 
 import uuid
 from collections.abc import Sequence
@@ -17,40 +17,40 @@ from mlmonitor.export.otlp.acknowledged import AcknowledgedTotals
 from mlmonitor.records import Counts, Floats
 
 MOST_AHEAD_NS = 60 * 1_000_000_000
-"""A series waits this long for the clock to catch up with its newest stamp."""
+"""New series begin if the newest timestamp is further ahead of the wall clock than this."""
 TICK_NS = 1_000_000
 
 
 class Continuity:
-    """The identity under which one destination counts this process, and the totals it starts from.
+    """The instance id, timestamps and totals that one destination receives from this process.
 
-    Promise: stamps rise within a series and are at most a minute ahead of the wall clock. A clock
-        that is set back by more begins new series: another instance, whose counters start at zero
-        after the last snapshot that was stored whole, so the sum over both instances is exact. A
-            destination that refused the wrong stamps keeps its series.
-        Price: the counters and histograms of the last snapshot stored, 8 bytes a number.
+    Promise: timestamps rise within a series and are at most a minute ahead of the wall clock. If
+        the clock is set back by more, new series begin: they have another instance id, and their
+        counters start at zero after the last snapshot that was stored completely, so the sum over
+        both instances is exact. A destination that refused the wrong timestamps keeps its series.
+    Price: the counters and histograms of the last snapshot stored, 8 bytes a number.
 
-    is_delta: new series begin even if the wrong stamps were refused, because the old series
-        would not send the refused deltas again.
+    is_delta: whether the destination receives deltas. New series then begin even if the wrong
+        timestamps were refused, because the old series would not send the refused deltas again.
     """
 
     def __init__(self, *, is_delta: bool) -> None:
         self._is_delta = is_delta
-        self._newest_ns = 0  # the newest stamp that the destination may have stored
+        self._newest_ns = 0  # the newest timestamp that the destination may have
         self._instance: str | None = None
         self._start_ns: int | None = None
         self._is_rebased = False
         self._baseline = AcknowledgedTotals()
-        self._stored: Sequence[Family] = ()  # the totals of the last snapshot that was stored whole
+        self._stored: Sequence[Family] = ()  # totals of the last snapshot stored completely
         self._fine: dict[tuple[str, Attributes], ExponentialSketch] = {}
         self._unsure = 0  # points since then that may have been stored
 
     def is_interrupted(self, snapshot: Snapshot) -> bool:
-        """Whether the clock was set back so far that this snapshot begins new series."""
+        """Whether the clock was set back so far that this snapshot must begin new series."""
         return self._newest_ns - snapshot.time_unix_ns > MOST_AHEAD_NS
 
     def begin_series(self, snapshot: Snapshot) -> int:
-        """Begin new series; return the number of points that may be stored in the old ones too."""
+        """Begin new series; return the number of points that the old series may hold as well."""
         for family in self._stored:
             delta = self._baseline.delta(family, first_ns=0)
             delta.settle(has_point(delta.family.values).nonzero()[0], time_ns=0)
@@ -63,7 +63,7 @@ class Continuity:
         return unsure
 
     def adapt(self, snapshot: Snapshot) -> Snapshot:
-        """Give a snapshot the destination's identity, stamp and totals."""
+        """Return the snapshot with the instance id, timestamp and totals of this destination."""
         time_ns = snapshot.time_unix_ns
         if self._newest_ns >= time_ns:
             time_ns = self._newest_ns + TICK_NS
@@ -79,7 +79,7 @@ class Continuity:
         )
 
     def book(self, original: Snapshot, time_ns: int, delivered: Delivered | None) -> None:
-        """Record the outcome `delivered`; None if it is unknown whether some points were stored."""
+        """Record the outcome of a snapshot; None means that it is unknown what was stored."""
         if self._is_delta or delivered is None or _may_be_stored(delivered):
             self._newest_ns = max(self._newest_ns, time_ns)
         if delivered is None:
@@ -127,7 +127,7 @@ def _list_fine(family: Family) -> dict[tuple[str, Attributes], ExponentialSketch
 
 
 def _copy_totals(families: Sequence[Family]) -> list[Family]:
-    """Copy counters and histograms, without exemplars; a sketch is copied as it still changes."""
+    """Copy counters and histograms, without exemplars; sketches too, because they still change."""
     return [
         family._replace(values=_copy_fine(family.values), exemplars=())
         for family in families

@@ -1,4 +1,4 @@
-"""One destination: counters start at zero, outcomes are counted, failures are contained."""
+"""Send snapshots to one destination, count the outcomes, and contain failures."""
 
 import logging
 from dataclasses import replace
@@ -15,14 +15,14 @@ log: logging.Logger = logging.getLogger("mlmonitor")
 OUTCOMES = ("accepted", "rejected", "failed", "possibly_lost", "possibly_doubled")
 
 OLDEST_ZERO_NS = 30 * 60 * 1_000_000_000
-"""Prometheus refuses a sample an hour older than its newest one, even one of another process."""
+"""Zeros are no older than this: Prometheus refuses samples an hour older than its newest."""
 
 
 class Delivery:
     """Sends snapshots to one exporter.
 
-    Promise: the first value a backend sees of any counter or histogram is 0, stamped with the time
-        of the previous export, at which it was still 0: so `rate` and `increase` miss nothing. An
+    Promise: each counter and histogram is sent as 0 before its first value, with the time of the
+        previous export, so that the backend's `rate` and `increase` include the first value. An
         exporter whose `sends_zero_points` is False skips this. `send` never raises.
     Price: a set entry per series.
     """
@@ -39,7 +39,7 @@ class Delivery:
         self._is_well = True
         self._last_reason: str | None = None
         self._last_time_ns = 0
-        self._last_success: float | None = None  # by the clock that never falls
+        self._last_success: float | None = None  # by the clock that never goes back
 
     @property
     def wants_fine_durations(self) -> bool:
@@ -48,7 +48,7 @@ class Delivery:
 
     @property
     def keeps_exemplars(self) -> bool:
-        """Whether the destination stores the traces in which values were produced."""
+        """Whether the destination stores exemplars: links from values to their traces."""
         return bool(getattr(self.exporter, "keeps_exemplars", False))
 
     def send(self, snapshot: Snapshot) -> bool:
@@ -70,7 +70,7 @@ class Delivery:
         return not _list_problems(delivered)
 
     def status(self, now: float) -> ExportStatus:
-        """Summarise all points so far, and when and why an export last succeeded and failed."""
+        """Return counts by outcome, the seconds since the last success, and the last failure."""
         since = None
         if self._last_success is not None:
             since = max(now - self._last_success, 0.0)
@@ -85,14 +85,14 @@ class Delivery:
             limit(timeout_seconds)
 
     def close(self, *, timeout_seconds: float) -> None:
-        """Close the exporter; an exception of its own is logged by type."""
+        """Close the exporter; if that raises, log the type of the exception."""
         try:
             self.exporter.close(timeout_seconds=timeout_seconds)
         except Exception as error:  # noqa: BLE001 - theirs; it must not reach the host
             log.warning("closing %s failed: %s", self.name, type(error).__name__)
 
     def _begin_series(self, snapshot: Snapshot) -> None:
-        """Begin new series after the clock was set back, each counter from zero."""
+        """Begin new series, whose counters start at zero, after the clock was set back."""
         self.outcomes["possibly_doubled"] += self._continuity.begin_series(snapshot)
         self._last_time_ns = 0
         if self._zeros is not None:
@@ -103,10 +103,10 @@ class Delivery:
         )
 
     def _send_zeros(self, snapshot: Snapshot, zero_points: ZeroPoints) -> bool:
-        """Send zeros for new series; return whether their values may follow.
+        """Send zeros for new series; return whether the values may be sent now.
 
-        Values wait while the destination cannot be reached. Refused zeros are not sent again:
-        otherwise a backend at its limit of series would get nothing at all.
+        They may not if the zeros did not arrive. Zeros that the destination refused are not sent
+        again: otherwise a backend that accepts no new series would not get the other values.
         """
         zeros = zero_points.collect(snapshot.families)
         if zeros:
@@ -121,9 +121,9 @@ class Delivery:
         return True
 
     def _deliver(self, snapshot: Snapshot, *, behind: int = 0) -> Delivered | Exception:
-        """Send the points; return the outcome, or the error if nothing arrived.
+        """Send the points and count the outcome; return it, or the error if nothing arrived.
 
-        behind: the number of later points that also fail if these do.
+        behind: the number of points that cannot be sent if these fail.
         """
         try:
             delivered = Delivered(*self.exporter.send(snapshot))
@@ -137,7 +137,7 @@ class Delivery:
         return delivered
 
     def _count_outcome(self, delivered: Delivered) -> None:
-        """Count the outcome, and report it if anything went wrong."""
+        """Count the points by outcome, and log any that were not accepted."""
         for outcome in OUTCOMES:
             self.outcomes[outcome] += getattr(delivered, outcome)
         unanswered = delivered.possibly_lost + delivered.possibly_doubled
@@ -155,13 +155,13 @@ class Delivery:
 
 
 def _list_problems(delivered: Delivered) -> list[tuple[int, str]]:
-    """The outcomes that are not success, each with its number of points."""
+    """Return each outcome other than success with its number of points, if there are any."""
     counts = ((getattr(delivered, outcome), outcome) for outcome in OUTCOMES[1:])
     return [(points, outcome) for points, outcome in counts if points]
 
 
 def name_deliveries(exporters: list[Exporter]) -> list[Delivery]:
-    """Make a delivery for each exporter; a number distinguishes exporters of one name."""
+    """Make a delivery for each exporter; a number is added to names that occur twice."""
     used: dict[str, int] = {}
     deliveries = []
     for exporter in exporters:

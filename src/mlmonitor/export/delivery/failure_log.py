@@ -1,4 +1,4 @@
-"""Log why exports fail: each reason once, and then at a falling rate."""
+"""Log why exports fail: each reason at once, then less and less often."""
 
 import logging
 import threading
@@ -9,10 +9,10 @@ _REASONS_KEPT = 64
 
 
 class FailureLog:
-    """Logs the 1st, 2nd, 4th, 8th ... time that a destination gives one reason in a row.
+    """Logs a reason the 1st, 2nd, 4th, 8th ... time that it occurs since the last success.
 
-    A host's log handler may itself export what is logged, and fail for the same reason: a record
-    that is logged by the same thread while one of ours is being logged is dropped.
+    The host's log handler may export our record, fail, and so report a failure while the first
+    report is still being logged. A report made in the same thread during a report is dropped.
     """
 
     _logging = threading.local()
@@ -22,9 +22,9 @@ class FailureLog:
         self._times: dict[str, int] = {}
 
     def report(self, reason: str, *, points: int, outcome: str) -> None:
-        """Log one reason, if it is due."""
+        """Count a reason, and log it if its count is a power of two."""
         if reason not in self._times and len(self._times) >= _REASONS_KEPT:
-            self._times.clear()  # reasons that change every time are logged every time
+            self._times.clear()  # limits memory if every failure has another reason
         times = self._times[reason] = self._times.get(reason, 0) + 1
         if times & (times - 1) or getattr(self._logging, "is_open", False):
             return
@@ -42,5 +42,5 @@ class FailureLog:
             self._logging.is_open = False
 
     def reset(self) -> None:
-        """Forget all reasons after an export without failures: the next failure is logged."""
+        """Forget all reasons after an export succeeded, so that the next failure is logged."""
         self._times.clear()

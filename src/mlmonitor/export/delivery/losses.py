@@ -1,4 +1,4 @@
-"""Describe in words what a process lost at its end."""
+"""Describe the data that a process could not deliver before it ended."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -11,19 +11,19 @@ LATE = (
     "rows, labels or figures arrive after close(), which a `with` block calls at its end: they are "
     "dropped and counted; record them before, or make another Monitor"
 )
-"""What is logged once of a monitor that is used after its end."""
+"""Logged once if a monitor is used after it was closed."""
 
 
 class UnsentEvents(Protocol):
-    """The events that wait for one destination, and why the last one was not accepted."""
+    """The events that wait for one destination, and why its last attempt failed."""
 
     @property
     def waiting(self) -> int:
-        """Events that wait."""
+        """The number of events that wait."""
 
     @property
     def last_reason(self) -> str | None:
-        """Why the newest attempt failed; None once an event was accepted."""
+        """Why the newest attempt failed; None if it succeeded."""
 
 
 def describe_losses(
@@ -34,7 +34,10 @@ def describe_losses(
     *,
     is_delivered: bool,
 ) -> str:
-    """Describe rows that were not read, events that wait, and destinations that did not accept."""
+    """Describe unread rows, undelivered events, and destinations that failed, for the log.
+
+    is_delivered: whether the last export succeeded everywhere; if so, exports are not mentioned.
+    """
     losses = [f"{rows:,} rows were not read in time and are dropped"] if rows else []
     unsent = (
         [] if events is None else _describe_waiting(events.waiting, events.sink, events.last_error)
@@ -57,6 +60,6 @@ def describe_losses(
 
 
 def _describe_waiting(waiting: int, destination: str, why: str | None) -> list[str]:
-    """Describe events that wait for a destination, if there are any."""
+    """Return a phrase about undelivered events of a destination, or nothing if there are none."""
     reason = f" ({why})" if why else ""
     return [f"{waiting:,} events were not delivered to {destination}{reason}"] if waiting else []

@@ -18,7 +18,7 @@ class Gpus:
     def __init__(self) -> None:
         self._nvml: Any = None
         self._handles: dict[str, Any] = {}
-        with suppress(Exception):  # not installed, no driver, or no GPU: each is usual
+        with suppress(Exception):  # no package, no driver or no GPU: all are normal
             nvml: Any = import_module("pynvml")
             nvml.nvmlInit()
             for index in range(nvml.nvmlDeviceGetCount()):
@@ -29,7 +29,7 @@ class Gpus:
             self._nvml = nvml
 
     def points(self, identity: Attributes) -> Iterator[Point]:
-        """Yield what each GPU reports; a figure that it does not have is left out."""
+        """Yield the figures of each GPU; a figure that a GPU does not report is left out."""
         for name, handle in self._handles.items():
             labels = (*identity, ("hw.id", name))
             with suppress(Exception):

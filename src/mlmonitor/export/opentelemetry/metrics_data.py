@@ -32,9 +32,9 @@ SCOPE = "mlmonitor"
 
 
 class Preference(NamedTuple):
-    """The preferences of an SDK exporter: deltas of counters, of histograms, and fine buckets.
+    """The preferences of an SDK exporter: deltas or totals, explicit or exponential buckets.
 
-    has_sums: whether a histogram needs a sum even where its values may be negative.
+    has_sums: whether a histogram needs a sum even if its values may be negative.
     """
 
     counters_as_deltas: bool = False
@@ -58,13 +58,13 @@ def read_preference(exporter: Any) -> Preference:
         temporality.get(Counter) is AggregationTemporality.DELTA,
         temporality.get(Histogram) is AggregationTemporality.DELTA,
         isinstance(aggregation.get(Histogram), ExponentialBucketHistogramAggregation),
-        # OTLP leaves out a sum that could fall; exporters of other protocols compute with it.
+        # OTLP leaves out a sum that could fall; exporters of other protocols need a number.
         not type(exporter).__module__.startswith("opentelemetry.exporter.otlp."),
     )
 
 
 class Prepared(NamedTuple):
-    """A snapshot as the SDK's data, its number of points, and the deltas among them."""
+    """A snapshot as data of the SDK, with its number of points and its deltas."""
 
     data: sdk.MetricsData
     points: int
@@ -80,7 +80,7 @@ class Prepared(NamedTuple):
 class SnapshotConverter:
     """Converts the snapshots of one process for one exporter.
 
-    Promise: a delta is the difference from the last export that succeeded, so a failed one loses
+    Promise: a delta is the difference from the last successful export, so a failed export loses
         nothing. Price: Python objects, about 8 us a point; 25 bytes a series for deltas.
     """
 
@@ -94,7 +94,7 @@ class SnapshotConverter:
         self._last_time_ns = first.start_unix_ns
 
     def convert(self, snapshot: Snapshot) -> Prepared:
-        """Convert a snapshot; its deltas are settled once they have been stored."""
+        """Convert a snapshot; call `settle` on the result once its points have been stored."""
         grouped: dict[MetricSpec, list[Any]] = {}
         deltas: list[Delta] = []
         for family in snapshot.families:
@@ -152,7 +152,7 @@ class SnapshotConverter:
 
 
 def convert_attributes(attributes: Attributes) -> dict[str, str]:
-    """Convert a point's attributes as for all destinations; an empty version is left out."""
+    """Make a point's attributes legal for every backend; leave out an empty model version."""
     return {
         legalize_key(key): legalize_value(value)
         for key, value in attributes

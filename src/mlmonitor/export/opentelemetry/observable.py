@@ -24,7 +24,7 @@ _instruments: "weakref.WeakKeyDictionary[Any, Instruments]" = weakref.WeakKeyDic
 class Instruments:
     """The instruments of one provider, shared by all monitors that report through it.
 
-    A provider keeps the first instrument of a name and ignores the callbacks of a second one.
+    Shared, because a provider ignores the callbacks of a second instrument of the same name.
     """
 
     def __init__(self, provider: Any) -> None:
@@ -45,7 +45,7 @@ class Instruments:
             )
 
     def add(self, sender: "ProviderSender") -> None:
-        """Observe one more monitor."""
+        """Report the values of one more monitor."""
         self._senders.add(sender)
 
     def _make_callback(self, metric: MetricSpec) -> Callable[[Any], Iterable[Any]]:
@@ -62,7 +62,7 @@ class Instruments:
 class ProviderSender:
     """Shows the newest snapshot to the readers of the host's provider.
 
-    Promise: a reader sees the totals of the newest snapshot; a forked child shows none of its
+    Promise: a reader sees the totals of the newest snapshot; a forked child does not show its
         parent's. Price: one snapshot as Python objects.
     """
 
@@ -81,7 +81,7 @@ class ProviderSender:
         instruments.add(self)
 
     def send(self, snapshot: Snapshot) -> Delivered:
-        """Replace what the instruments show."""
+        """Replace the values of the instruments by those of `snapshot`."""
         by_metric: dict[MetricSpec, Observations] = defaultdict(list)
         count = 0
         for family in translate(snapshot.families, DYNATRACE):
@@ -98,13 +98,13 @@ class ProviderSender:
         return by_metric.get(metric, []) if pid == os.getpid() else []
 
     def close(self, *, timeout_seconds: float) -> None:
-        """Do nothing: the provider is the host's, and its last collection reads the last totals."""
+        """Do nothing: the provider belongs to the host, and may still read the last totals."""
 
 
 def _flatten(
     point: Point, attributes: dict[str, str]
 ) -> Iterator[tuple[MetricSpec, int | float, dict[str, str]]]:
-    """Convert a point to numbers: a latency histogram becomes one cumulative counter a bound."""
+    """Convert a point to numbers; a latency histogram becomes one cumulative counter per bound."""
     if not isinstance(point.value, HistogramValue):
         yield point.metric, point.value, attributes
         return

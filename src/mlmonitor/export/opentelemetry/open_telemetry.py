@@ -1,4 +1,4 @@
-"""The public way through the OpenTelemetry SDK."""
+"""The public exporter that uses the OpenTelemetry SDK."""
 
 from typing import Any
 
@@ -11,18 +11,18 @@ _EXPECTED = "OpenTelemetry: expected one of a MetricExporter or meter_provider="
 
 
 class OpenTelemetry:
-    """Exports through OpenTelemetry as the host already has it.
+    """Exports through the host's OpenTelemetry SDK.
 
-    `OpenTelemetry(exporter)` sends through any `MetricExporter` of the OpenTelemetry SDK: OTLP,
-    console, Azure Monitor, Google Cloud, in memory. Its preferences decide about totals or deltas
-    and about exponential histograms.
+    `OpenTelemetry(exporter)` sends through any `MetricExporter` of the SDK, such as OTLP, console,
+    Azure Monitor, Google Cloud or in memory. The exporter's preferences choose totals or deltas,
+    and explicit or exponential histograms.
     `OpenTelemetry(meter_provider=provider)` shows the same figures as asynchronous instruments of
     the host's own provider, whose readers collect and export them.
 
-    Promise: through an exporter a failed export loses nothing: totals are sent again, and a delta
-        is the difference from the last success. An exporter that reports a failure although its
-        backend stored the data makes deltas count twice. Through a provider the readers see the
-            totals of the newest snapshot, and are responsible for their delivery.
+    Promise: with an exporter, a failed export loses nothing: totals are sent again, and a delta is
+        the difference from the last success. If an exporter reports a failure although its backend
+        stored the data, those deltas count twice. With a provider, the readers see the totals of
+        the newest snapshot, and are responsible for their delivery.
     Price: Python objects, about 8 us a point, in the worker. Needs the extra `otel`.
 
     Args:
@@ -30,7 +30,7 @@ class OpenTelemetry:
         meter_provider: owned by the host. Close the monitor before shutting it down.
 
     Raises:
-        ConfigError: neither or both are given, or something else.
+        ConfigError: neither or both arguments are given, or one has the wrong type.
         MissingExtra: the OpenTelemetry SDK is not installed.
     """
 
@@ -67,21 +67,21 @@ class OpenTelemetry:
 
     @property
     def keeps_exemplars(self) -> bool:
-        """Whether traces are sent with values; an instrument of a provider cannot carry them."""
+        """Whether exemplars are sent; an instrument of a provider cannot carry them."""
         return isinstance(self._sender, SdkSender)
 
     def __repr__(self) -> str:
         return f"OpenTelemetry({self._shown})"
 
     def send(self, snapshot: Snapshot) -> Delivered:
-        """Export or show a snapshot; raise ExportError if nothing was stored."""
+        """Export a snapshot, or show it to the provider; raise ExportError if the export failed."""
         return self._sender.send(snapshot)
 
     def limit_sends(self, timeout_seconds: float) -> None:
-        """Limit the duration of this process's later exports; a provider exports by itself."""
+        """Limit the duration of later exports of this process; with a provider, do nothing."""
         if isinstance(self._sender, SdkSender):
             self._sender.limit_sends(timeout_seconds)
 
     def close(self, *, timeout_seconds: float) -> None:
-        """Shut down the exporter; a provider stays open."""
+        """Shut down the exporter; leave a provider open."""
         self._sender.close(timeout_seconds=timeout_seconds)

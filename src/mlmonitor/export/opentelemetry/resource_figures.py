@@ -18,10 +18,11 @@ _INSTRUMENTATION = "opentelemetry.instrumentation.system_metrics"
 
 
 class ResourceFigures:
-    """The figures of the process that reads them, GPUs of its machine included.
+    """CPU, memory and garbage collection of the current process, and the GPUs of its machine.
 
-    Promise: the names, units and values of `opentelemetry-instrumentation-system-metrics`; a forked
-        child reads its own. The host's use of the same instrumentation is left alone.
+    Promise: names, units and values are those of `opentelemetry-instrumentation-system-metrics`.
+        A forked child reports its own figures. If the host uses the same instrumentation, its use
+        is not disturbed.
     Price: about a millisecond at each export.
 
     Raises:
@@ -36,7 +37,7 @@ class ResourceFigures:
         self._pid = 0
         self._reader: Any = None
         self._gpus: Gpus | None = None
-        with suppress(ImportError):  # now, so that no import is running at a fork
+        with suppress(ImportError):  # imported here, so that no import is running at a fork
             import_module("pynvml")
 
     def families(self) -> list[Family]:
@@ -48,12 +49,12 @@ class ResourceFigures:
         points = list(self._read_process())
         if self._gpus is not None:
             points += self._gpus.points(self._identity)
-        if is_first:  # the share of a time that has only begun
+        if is_first:  # utilization needs an interval, which has only begun
             points = [point for point in points if point.metric != resource_metrics.UTILIZATION]
         return group_points(points, self._cache)
 
     def _begin(self) -> None:
-        """Begin to measure this process, which may be a child of the one that did so before."""
+        """Start measuring this process: the first one, or a child after a fork."""
         from opentelemetry.sdk.metrics import MeterProvider
         from opentelemetry.sdk.resources import Resource
 
@@ -81,7 +82,7 @@ class ResourceFigures:
 
 
 def _read_labels(metric: MetricSpec, attributes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the attributes of the catalogue; older instrumentations leave out their prefix."""
+    """Yield the attributes under their names in the catalogue; older versions omit the prefix."""
     for name in metric.attributes:
         short = name.rpartition(".")[2]
         yield name, str(attributes.get(name, attributes.get(short, "")))

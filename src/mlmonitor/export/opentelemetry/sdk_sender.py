@@ -19,7 +19,7 @@ _TIMEOUT_SECONDS = 10.0
 
 
 class SdkSender:
-    """Sends through one exporter of the SDK, whose preferences decide about deltas and buckets."""
+    """Sends through an exporter of the SDK, in the temporality and buckets that it prefers."""
 
     def __init__(self, exporter: Any) -> None:
         from mlmonitor.export.opentelemetry.metrics_data import read_preference
@@ -33,7 +33,7 @@ class SdkSender:
 
     @property
     def sends_zero_points(self) -> bool:
-        """Whether new series are sent as zero first: deltas start at zero anyway."""
+        """Whether new series are sent as zero first; deltas do not need it."""
         return not self._preference.counters_as_deltas
 
     @property
@@ -72,7 +72,7 @@ class SdkSender:
         self._exporter.shutdown(timeout_millis=left * 1_000)
 
     def _find_converter(self, snapshot: Snapshot) -> "SnapshotConverter":
-        """The converter of the reporting process; a forked child starts with its own."""
+        """Return the converter of the reporting instance; a new instance gets a new converter."""
         if self._converter is None or snapshot.instance != self._instance:
             from mlmonitor.export.opentelemetry.metrics_data import SnapshotConverter
 

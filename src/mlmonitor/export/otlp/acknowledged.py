@@ -13,7 +13,7 @@ from mlmonitor.records import Counts, Floats
 
 
 class Account:
-    """What was acknowledged of each series of a family: a total, and the end of its interval.
+    """The total that was acknowledged for each series of a family, and when its interval ended.
 
     Price: 25 bytes a series, and 8 bytes a bucket of a histogram.
     """
@@ -33,25 +33,25 @@ class Account:
         self.is_known: Mask = np.zeros(size, np.bool_)
 
     def fits(self, family: Family) -> bool:
-        """Whether the family still counts over the same bins."""
+        """Whether the family still has the bucket bounds of this account."""
         values = family.values
         return self.bounds == (values.bounds if isinstance(values, Histograms) else None)
 
     def continue_from(self, row: int, other: "Account", other_row: int) -> None:
-        """Continue where another account of the same series stopped."""
+        """Copy the acknowledged total of row `other_row` of `other`, which is the same series."""
         self.until[row], self.is_known[row] = other.until[other_row], other.is_known[other_row]
         if self.bounds is None or other.bounds is None:
             if self.bounds is other.bounds:
                 self.stored[row] = other.stored[other_row]
             return
-        if self.bounds[row] == other.bounds[other_row]:  # counts over other bins start at zero
+        if self.bounds[row] == other.bounds[other_row]:  # counts over other bounds start at zero
             buckets = len(self.bounds[row]) + 1
             self.stored[row, :buckets] = other.stored[other_row, :buckets]
             self.sums[row] = other.sums[other_row]
 
 
 class Delta(NamedTuple):
-    """The delta of a family's series, counted from `start_ns`; `rows` are worth sending."""
+    """The delta of each series since its `start_ns`; `rows` marks those that have to be sent."""
 
     account: Account
     family: Family
@@ -59,7 +59,7 @@ class Delta(NamedTuple):
     rows: Mask
 
     def settle(self, rows: Counts, *, time_ns: int) -> None:
-        """Book the delta of some rows as stored, up to `time_ns`."""
+        """Record that the deltas of some rows were stored; the next ones start at `time_ns`."""
         account, values = self.account, self.family.values
         account.until[rows] = time_ns
         account.is_known[rows] = True
@@ -67,18 +67,18 @@ class Delta(NamedTuple):
             account.stored[rows] += values.counts[rows]
             account.sums[rows] += np.nan_to_num(values.sum[rows])
         else:
-            # Not the total itself: a backend has the sum of what was sent, and the next delta makes
-            # up for the rounding of this one.
+            # Add the delta instead of storing the total: a backend adds up the deltas, and so the
+            # next delta corrects the rounding of this one.
             account.stored[rows] += values[rows]
 
 
 class AcknowledgedTotals:
-    """The accounts that one destination has of one process.
+    """The totals that one destination has acknowledged for one process.
 
-    Promise: what was acknowledged is not sent again, and the rest is sent with the next export.
-        A series that the previous export did not contain was zero then, and its first interval
-        begins then. A series that disappears and returns continues where it stopped.
-        Price: an `Account`, and about 100 bytes a series to find it again.
+    Promise: acknowledged counts are not sent again, and the rest is sent with the next export.
+        The first interval of a new series begins at the previous export, when the series was still
+        zero. A series that disappears and returns continues from its acknowledged total.
+    Price: an `Account` per family, and about 100 bytes a series to find it again.
     """
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ class AcknowledgedTotals:
 
 def _subtract_numbers(values: Floats | Counts, account: Account) -> tuple[Floats | Counts, Mask]:
     new = values - account.stored
-    # A total that fell has restarted. A sum of floats may also fall by a rounding error.
+    # An integer total that fell has restarted. A sum of floats may fall by a rounding error.
     if values.dtype.kind == "i":
         fell = new < 0
         account.stored[fell] = 0
@@ -135,7 +135,7 @@ def _subtract_histograms(values: Histograms, account: Account) -> tuple[Histogra
     account.stored[fell], account.sums[fell] = 0, 0.0
     counts: Counts = np.subtract(values.counts, account.stored)
     is_first = (account.stored == 0).all(axis=1)
-    # Minimum and maximum are those of all values, so an interval has them only if it is the first.
+    # Minimum and maximum cover all values since the start, so only the first interval has them.
     new = Histograms(
         values.bounds,
         counts,

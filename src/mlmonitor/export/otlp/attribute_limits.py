@@ -17,10 +17,10 @@ _LEGAL_KEY = re.compile(r"[a-z][a-z0-9_.]*\Z")
 def legalize_value(value: str) -> str:
     """Return `value` if all backends keep it; otherwise a legal value that ends in its hash.
 
-    Promise: different values stay different, except with probability 2^-48. Up to 255 printable
-        characters and spaces, emoji included, are kept. A value that is empty, longer, holds
-        control characters or lone surrogates, begins or ends in space, or looks like a hashed one,
-        gets a hash of 12 digits.
+    Promise: different values stay different, except with probability 2^-48. A value of up to 255
+        printable characters and spaces, emoji included, is kept. A value gets a hash of 12 hex
+        digits if it is empty or longer, contains control characters or lone surrogates, begins or
+        ends with a space, or looks like a hashed value.
     """
     is_clean = value.isprintable() and value == value.strip() and 0 < len(value) <= VALUE_LIMIT
     if is_clean and not _MARKED.search(value):
@@ -31,9 +31,10 @@ def legalize_value(value: str) -> str:
 
 @lru_cache(maxsize=1_024)
 def legalize_key(key: str) -> str:
-    """Return `key` if it is 1 to 100 of `a-z`, `0-9`, `_`, `.`, a letter first; else hash it.
+    """Return `key` if all backends keep it; otherwise a legal key that ends in its hash.
 
-    The hash keeps `a.B`, `a.b` and `a b` apart, which backends would merge.
+    A legal key has 1 to 100 characters of `a-z`, `0-9`, `_` and `.`, and begins with a letter.
+    The hash distinguishes keys such as `a.B`, `a.b` and `a b`, which backends would merge.
     """
     if _LEGAL_KEY.match(key) and len(key) <= KEY_LIMIT:
         return key

@@ -1,4 +1,4 @@
-"""Profiles of destinations: everything in which backends differ."""
+"""Profiles of destinations: the requirements in which backends differ."""
 
 from typing import Literal, NamedTuple
 
@@ -21,16 +21,17 @@ class BackendProfile(NamedTuple):
     """The requirements of one kind of destination.
 
     is_delta: whether counters and histograms are sent as deltas, not as totals.
-    distributions: whether numeric fields are sent as histograms or as one counter a bin.
-    limits: limits of one request, before compression. dimensions: limit of a point's dimensions,
-    including those of the resource.
+    distributions: how numeric fields are sent: as histograms, or as one counter per bin.
+    durations: how latencies are sent: in explicit or in exponential buckets.
+    limits: limits of one request, before compression.
+    dimensions: the most dimensions of a point, including those of the resource.
     ambiguous: whether deltas without an answer count as stored (`advance`: at most once) or are
     sent again (`keep`: at least once, as OTLP specifies). Totals can always be sent again.
-    keeps_exemplars: whether traces are stored along with values.
+    keeps_exemplars: whether the destination stores exemplars.
     names: the form of metric names in queries: unchanged, with `_` for dots, or also with the
     suffixes that Prometheus adds for units and types.
-    limits_resource: whether attributes of the resource become dimensions, which have limits of
-    their own; otherwise they are sent unchanged.
+    limits_resource: whether the backend turns attributes of the resource into dimensions, so that
+    their names and values must be legalized; otherwise they are sent unchanged.
     """
 
     name: str

@@ -18,7 +18,7 @@ def translate(families: Iterable[Family], profile: BackendProfile) -> Iterator[F
 
 
 def convert_to_bins(family: Family) -> Iterator[Family]:
-    """Convert histograms to a counter per bin, and one of the sum if no value was negative."""
+    """Convert histograms to one counter per bin, and a counter of the sum where it is known."""
     block = family.values
     assert isinstance(block, Histograms)  # noqa: S101 - the catalogue says histogram
     cached = family.series.cache.get("bins")
@@ -43,11 +43,11 @@ def _list_bin_series(series: Series, block: Histograms) -> Series:
 def build_resource(
     given: Iterable[tuple[str, str]], profile: BackendProfile, *, service: str, instance: str
 ) -> Attributes:
-    """Build the attributes of a process: its own first, then those that the environment gives.
+    """Build the resource: service name and instance id, then the attributes `given` by the user.
 
-    A `service.instance.id` from the environment is shared by all processes that inherit it, so it
-    becomes the prefix of the process's own. If a destination limits the dimensions of a point, the
-    attributes given last are left out.
+    A `service.instance.id` from the environment is inherited by several processes, so it becomes
+    only the prefix of the instance id. If a destination limits the dimensions of a point, the last
+    of the given attributes are left out.
     """
     attributes = dict(given)
     prefix = attributes.pop("service.instance.id", "")

@@ -30,7 +30,7 @@ SCOPE = "mlmonitor"
 
 
 class Sender:
-    """The state of one destination for one process: the resource, and the acknowledged totals."""
+    """Encodes the snapshots of one process for one destination, and stores what is acknowledged."""
 
     def __init__(
         self, profile: BackendProfile, resource: Mapping[str, str], first: Snapshot, version: str
@@ -44,10 +44,10 @@ class Sender:
         self._frame = Frame(encoded, scope_message(SCOPE, version), profile.is_delta)
         self._ledger = AcknowledgedTotals()
         self._last_time_ns = first.start_unix_ns
-        self._exemplars_until_ns = 0  # the destination has acknowledged exemplars up to here
+        self._exemplars_until_ns = 0  # exemplars up to this time are acknowledged
 
     def prepare(self, snapshot: Snapshot) -> "Outgoing":
-        """Prepare a snapshot to be sent."""
+        """Encode the points of a snapshot, as totals or as deltas."""
         start_ns, time_ns = snapshot.start_unix_ns, snapshot.time_unix_ns
         outgoing = Outgoing(self._frame, time_ns)
         for family in translate(snapshot.families, self._profile):
@@ -89,15 +89,15 @@ _KINDS = {"gauge": "gauge", "counter": "sum", "histogram": "histogram"}
 
 
 class Outgoing:
-    """The points of one snapshot, of which deltas are settled part by part."""
+    """The encoded points of one snapshot, which are sent and acknowledged in parts."""
 
     def __init__(self, frame: Frame, time_ns: int) -> None:
         self._frame, self._time_ns = frame, time_ns
         self._batches: list[PointBatch] = []
         self._deltas: dict[int, tuple[Delta, Counts]] = {}
-        self._open = 0  # points that are not settled
+        self._open = 0  # points in parts that are not settled
         self.on_settled: Callable[[], object] = bool
-        """Called when the last of all parts has been settled."""
+        """Called when all parts have been settled."""
 
     def add(self, family: Family, kind: str, points: Points) -> None:
         """Add the points of a family that have a value."""

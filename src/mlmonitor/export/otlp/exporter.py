@@ -1,7 +1,7 @@
-"""An OTLP exporter of our own: each destination gets points in the form it accepts.
+"""Our own OTLP exporter: each destination gets points in the form it accepts.
 
-OpenTelemetry contributes the protocol's messages alone. They are imported at the first export, in
-the worker: `import mlmonitor` does not pay for them.
+Only the protocol's messages come from OpenTelemetry. They are imported at the first export, in the
+worker, so `import mlmonitor` is not slower.
 """
 
 import os
@@ -26,29 +26,29 @@ from mlmonitor.secret import Secret
 if TYPE_CHECKING:
     from mlmonitor.export.otlp.encoder import Outgoing, Sender
 
-_SMALLEST_BYTES = 16 * 1024  # a request that is refused as too large is halved down to this
+_SMALLEST_BYTES = 16 * 1024  # a smaller request is not split further
 _ENDS_EXPORT = ("unreached", *UNANSWERED)
-_RETRY_SECONDS = 0.25  # after which an unavailable destination is asked once more
+_RETRY_SECONDS = 0.25  # before the only retry within an export
 
 
 class Transport(Protocol):
-    """Carries requests. Nothing that the other side does makes it raise."""
+    """Sends requests. A server's answer or failure is returned as an `Answer`, never raised."""
 
     def post(self, body: bytes, headers: Mapping[str, Secret], *, now: float) -> Answer:
         """Send one request and read its answer."""
 
     def limit(self, seconds: float) -> None:
-        """Limit the wait for each later answer."""
+        """Wait at most this long for each later answer."""
 
     def rest(self) -> None:
-        """Release what is not needed until the next export."""
+        """Release connections that are not needed until the next export."""
 
     def close(self) -> None:
         """Close connections."""
 
 
 class Access(NamedTuple):
-    """How a destination is reached: its address as it is shown, and what makes the connection."""
+    """The address of a destination as it is shown, and how to connect and get the headers."""
 
     address: str
     connect: Callable[[], Transport]
@@ -57,7 +57,7 @@ class Access(NamedTuple):
 
 @dataclass
 class _Process:
-    """State of one process: sockets, and what was acknowledged, do not survive a fork."""
+    """The sockets and acknowledged totals of one process; a forked child starts with new ones."""
 
     transport: Transport
     size: int
@@ -70,11 +70,11 @@ class _Process:
 class OtlpExporter:
     """Sends snapshots to one OTLP endpoint, in the form of its `profile`. Made by `Otlp`.
 
-    Promise: a failed export loses nothing, because totals are all there is to send, and a delta is
-        the difference from the last acknowledgement; a refused part of a snapshot leaves the other
-        parts alone; there is no queue. Headers may hold credentials: they are in no repr, log or
-        error. A forked child opens its own connection and sends nothing of its parent's.
-        Price: if deltas are sent, a record of what was acknowledged for each reporting process.
+    Promise: a failed export loses nothing: totals are sent again, and a delta is the difference
+        from the last acknowledgement. There is no queue. If a part of a snapshot is refused, the
+        other parts are still sent. Headers may hold credentials: no repr, log or error shows them.
+        A forked child opens its own connection and does not send its parent's counts.
+    Price: if deltas are sent, the acknowledged totals of each reporting process.
     """
 
     def __init__(self, profile: BackendProfile, access: Access) -> None:
@@ -93,7 +93,7 @@ class OtlpExporter:
 
     @property
     def sends_zero_points(self) -> bool:
-        """Whether new series are sent as zero first: deltas start at zero anyway."""
+        """Whether new series are sent as zero first; deltas do not need it."""
         return not self.profile.is_delta
 
     @property
@@ -103,15 +103,15 @@ class OtlpExporter:
 
     @property
     def keeps_exemplars(self) -> bool:
-        """Whether traces are sent along with values."""
+        """Whether exemplars are sent."""
         return self.profile.keeps_exemplars
 
     def __repr__(self) -> str:
         return f"Otlp.{self.name}({self._access.address!r})"
 
     def send(self, snapshot: Snapshot) -> Delivered:
-        """Deliver in as many requests as it takes; raise ExportError if nothing was stored."""
-        if self._process.pid != os.getpid():  # a server that forks without Python's knowledge
+        """Deliver a snapshot in one or more requests; raise ExportError if nothing was stored."""
+        if self._process.pid != os.getpid():  # a fork made in C, which Python does not report
             self._start_process()
         process = self._process
         with process.lock, suppress_instrumentation():
@@ -132,7 +132,7 @@ class OtlpExporter:
         self._process.transport.close()
 
     def restart_after_fork(self) -> None:
-        """Open a new connection in a forked child, without the deltas of its parent."""
+        """Start with a new connection and no acknowledged totals; called in a forked child."""
         self._start_process()
 
     def _deliver(self, process: _Process, snapshot: Snapshot) -> Delivered:
@@ -167,7 +167,7 @@ class OtlpExporter:
     def _read_headers(self) -> Mapping[str, Secret]:
         try:
             return self._access.headers()
-        except ConfigError as error:  # a rotated token, or a variable, that cannot be sent
+        except ConfigError as error:  # a new token or a variable with invalid characters
             raise ExportError(f"{self!r}: {error}") from None
 
     def _prepare(self, process: _Process, snapshot: Snapshot) -> "Outgoing":
@@ -181,7 +181,7 @@ class OtlpExporter:
         return sender.prepare(snapshot)
 
     def _is_settled(self, answer: Answer) -> bool:
-        """Whether the points of a request are not sent again."""
+        """Whether the points of a request count as delivered, so that they are not sent again."""
         if answer.kind in UNANSWERED:
             return self.profile.is_delta and self.profile.ambiguous == "advance"
         return answer.kind == "stored"

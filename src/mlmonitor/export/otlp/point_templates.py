@@ -1,7 +1,7 @@
 """Encoded points of one family: a template made once, with numbers written into it at each export.
 
-Only times, values and counts change between exports, and each is eight bytes wide. So the bytes of
-a family's points are a template, kept with its series, and numpy writes whole columns into it.
+Only times, values and counts change between exports, and each is eight bytes wide. So the encoded
+points of a family are stored with its series as a template, and numpy writes columns into a copy.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,11 +25,11 @@ Bytes = NDArray[np.uint8]
 Times = int | Counts
 
 _OPTIONAL = ("sum", "min", "max")
-_SLOT = 9  # bytes of a slot, the tag before it included
+_SLOT = 9  # bytes of a slot with its tag
 
 
 class Points(NamedTuple):
-    """Points on the wire; the point of row `i` is `data[edges[i] : edges[i + 1]]`."""
+    """Encoded points of a family; the point of row `i` is `data[edges[i] : edges[i + 1]]`."""
 
     data: Bytes
     edges: Counts
@@ -46,7 +46,7 @@ class Points(NamedTuple):
         return Points(data, _compute_edges(sizes[rows]))
 
     def with_more(self, more: Mapping[int, bytes]) -> "Points":
-        """Add fields to some points; the other rows stay as they are."""
+        """Append the encoded fields of `more`, by row, to the points of those rows."""
         if not more:
             return self
         sizes, pieces, begin = np.diff(self.edges), [], 0
@@ -57,12 +57,12 @@ class Points(NamedTuple):
         return Points(_join_rows([*pieces, self.cut(begin, len(self))]), _compute_edges(sizes))
 
     def cut(self, begin: int, end: int) -> bytes:
-        """Cut out the bytes of the rows from `begin` to before `end`."""
+        """Return the bytes of the rows from `begin` to before `end`."""
         return self.data[self.edges[begin] : self.edges[end]].tobytes()
 
 
 class _Sheet(NamedTuple):
-    """A template: the place of each row's first slot, and the places of a histogram's buckets."""
+    """A template, with the byte offsets of each row's first slot and of its histogram buckets."""
 
     data: Bytes
     edges: Counts
@@ -72,10 +72,10 @@ class _Sheet(NamedTuple):
 
 
 def encode_points(family: Family, start_ns: Times, time_ns: int) -> Points:
-    """Encode a family's points; rows without a value are included, and left out by `select`.
+    """Encode all points of a family, including those without a value: remove them by `select`.
 
-    `start_ns` is when counting began: one time for all, or one per series. Price: about 15 ns a
-    number once the template exists; making it takes 5 us a series.
+    `start_ns` is the time at which counting began: one for all series, or one per series.
+    Price: 5 us a series for the template, once; then about 15 ns a number.
     """
     metric, series, values = family[:3]
     if isinstance(values, Histograms):
@@ -94,7 +94,7 @@ def encode_points(family: Family, start_ns: Times, time_ns: int) -> Points:
 
 
 def encode_exponential(family: Family, start_ns: int, time_ns: int) -> Points:
-    """Encode a family's points in exponential buckets, without a template: there are few."""
+    """Encode a family's points in exponential buckets, without a template, as there are few."""
     values = family.values
     assert isinstance(values, Histograms)  # noqa: S101 - asked before
     pairs = zip(family.series.attributes, values.fine or (), strict=True)
@@ -106,7 +106,7 @@ def encode_exponential(family: Family, start_ns: int, time_ns: int) -> Points:
 
 
 def _write(data: Bytes, places: Counts, values: Any) -> None:
-    """Write eight bytes at each place, as if an element of that size began at every byte."""
+    """Write values of eight bytes at byte offsets, which need not be aligned."""
     column = np.asarray(values)
     kind = column.dtype.newbyteorder("<")
     elements = np.ndarray((max(len(data) - 7, 0),), dtype=kind, buffer=data, strides=(1,))

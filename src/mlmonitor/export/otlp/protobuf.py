@@ -1,6 +1,6 @@
-"""The framing of protobuf: tags, lengths, and the parts of a request that seldom change.
+"""Protobuf encoding of OTLP: tags, lengths, and the parts of a request that seldom change.
 
-Field numbers are read from the descriptors of `opentelemetry.proto`, which this module imports: so
+Field numbers are read from the descriptors of `opentelemetry.proto`. This module imports them, so
 import it only where something is sent.
 """
 
@@ -33,14 +33,14 @@ _WIRE_TYPES = {
     FieldDescriptor.TYPE_BOOL: _VARINT,
 }
 _LEFT_OUT = (IDENTITY[1],)
-_SLOT = bytes(8)  # filled in later: everything that changes between exports is 8 bytes wide
+_SLOT = bytes(8)  # a placeholder: all values that change between exports are 8 bytes
 
 DELTA: int = metrics.AGGREGATION_TEMPORALITY_DELTA
 CUMULATIVE: int = metrics.AGGREGATION_TEMPORALITY_CUMULATIVE
 
 
 def varint(number: int) -> bytes:
-    """A whole number from 0 upwards, seven bits a byte, the lowest first."""
+    """Encode an integer of at least 0 with seven bits per byte, the lowest bits first."""
     encoded = bytearray()
     while number > 127:
         encoded.append(number & 127 | 128)
@@ -51,20 +51,20 @@ def varint(number: int) -> bytes:
 
 @cache
 def tag(message: Any, field: str) -> bytes:
-    """The tag in front of a field of a message; repeated numbers are packed."""
+    """Encode the tag in front of a field of a message; repeated numbers are packed."""
     descriptor = message.DESCRIPTOR.fields_by_name[field]
     kind = _DELIMITED if descriptor.is_packed else _WIRE_TYPES[descriptor.type]
     return varint(descriptor.number << 3 | kind)
 
 
 def delimited(start: bytes, *parts: bytes) -> bytes:
-    """A field with its length: the tag, the number of bytes, and the bytes."""
+    """Encode a length-delimited field: the tag `start`, the number of bytes, and the bytes."""
     size = sum(map(len, parts))
     return b"".join((start, varint(size), *parts))
 
 
 def text(message: Any, field: str, value: str) -> bytes:
-    """A text field; lone surrogates, which UTF-8 cannot encode, become question marks."""
+    """Encode a text field; lone surrogates, which UTF-8 cannot encode, become question marks."""
     return delimited(tag(message, field), value.encode("utf-8", "replace"))
 
 
@@ -75,10 +75,10 @@ def _pair(key: str, value: str) -> bytes:
 
 
 def pairs(message: Any, attributes: Iterable[tuple[str, str]]) -> bytes:
-    """Attributes with legal keys and values, as the field `attributes` of a message.
+    """Encode attributes with legal keys and values, as the field `attributes` of a message.
 
-    A model without a version has no such attribute: Dynatrace refuses an empty one, and Prometheus
-    treats it as absent.
+    An empty model version is left out: Dynatrace refuses an empty value, and Prometheus treats it
+    as absent.
     """
     start = tag(message, "attributes")
     return b"".join(
@@ -89,7 +89,7 @@ def pairs(message: Any, attributes: Iterable[tuple[str, str]]) -> bytes:
 
 
 def number_row(attributes: Attributes, *, is_whole: bool) -> tuple[bytes, int]:
-    """A NumberDataPoint, and the number of bytes before its body.
+    """Return an encoded NumberDataPoint, and the number of bytes before its body.
 
     The body begins with slots for the start, the time and the value, in this order, each after a
     tag of one byte.
@@ -101,7 +101,7 @@ def number_row(attributes: Attributes, *, is_whole: bool) -> tuple[bytes, int]:
 
 
 def gauge_row(attributes: Attributes) -> tuple[bytes, int]:
-    """Like `number_row`, for a gauge: there is no start."""
+    """Like `number_row`, for a gauge, which has no start time."""
     point = metrics.NumberDataPoint
     slots = (_TIME, _SLOT, tag(point, "as_double"), _SLOT)
     return _encode_row(metrics.Gauge, (*slots, pairs(point, attributes)))
@@ -110,10 +110,10 @@ def gauge_row(attributes: Attributes) -> tuple[bytes, int]:
 def histogram_row(
     attributes: Attributes, bounds: Sequence[float], optional: Sequence[str]
 ) -> tuple[bytes, int, int]:
-    """A HistogramDataPoint; the bytes before its body; and those before the body's first bucket.
+    """Return an encoded HistogramDataPoint, and the offsets of its body and of the first bucket.
 
-    The body begins with slots for start, time, count, and those of `sum`, `min` and `max` in
-    `optional`, each after a tag of one byte; the buckets' slots follow, without tags between.
+    The body begins with slots for start, time and count, and for each name in `optional` (of `sum`,
+    `min` and `max`), each after a tag of one byte. The slots of the buckets follow without tags.
     """
     point = metrics.HistogramDataPoint
     tags = (tag(point, name) for name in ("count", *optional))
@@ -147,7 +147,7 @@ _KINDS = {
 def exponential_row(
     attributes: Attributes, sketch: ExponentialSketch, *, start_ns: int, time_ns: int
 ) -> bytes:
-    """An ExponentialHistogramDataPoint. There is one per process, so it needs no template."""
+    """Encode an ExponentialHistogramDataPoint. There is one per process, so it has no template."""
     point = metrics.ExponentialHistogramDataPoint(
         start_time_unix_nano=start_ns,
         time_unix_nano=time_ns,
@@ -174,7 +174,7 @@ _EXEMPLAR = struct.Struct("<cQcd")
 
 
 def exemplar_field(kind: str, exemplar: Exemplar) -> bytes:
-    """An Exemplar, as a field of a point of that kind."""
+    """Encode an Exemplar, as a field of a point of the metric field `kind`."""
     like = metrics.Exemplar
     tags = tag(like, "time_unix_nano"), tag(like, "as_double")
     numbers = _EXEMPLAR.pack(tags[0], exemplar.time_ns, tags[1], exemplar.value)
@@ -184,8 +184,8 @@ def exemplar_field(kind: str, exemplar: Exemplar) -> bytes:
 
 
 def extend_point(row: bytes, more: bytes) -> bytes:
-    """Add fields to a point that is a field of its metric."""
-    last = 1  # the tag is one byte; the length continues while the highest bit is set
+    """Append the encoded fields `more` to an encoded point, and correct its length."""
+    last = 1  # index of the last byte of the length, which follows a tag of one byte
     while row[last] & 128:
         last += 1
     return delimited(row[:1], row[last + 1 :], more)
@@ -194,7 +194,7 @@ def extend_point(row: bytes, more: bytes) -> bytes:
 def metric_message(
     name: str, description: str, unit: str, kind: str, points: Sequence[bytes], temporality: int
 ) -> bytes:
-    """A Metric, as a field of its scope; `kind` is its own field that holds the points."""
+    """Encode a Metric, as a field of its scope; `kind` names the field that holds the points."""
     data = _KINDS[kind]
     more = b""
     if kind != "gauge":
@@ -208,7 +208,7 @@ def metric_message(
 
 
 def resource_message(attributes: Iterable[tuple[str, str]], *, is_limited: bool) -> bytes:
-    """A Resource, as a field of its metrics; keys and values are rewritten only if `is_limited`."""
+    """Encode a Resource, as a field of ResourceMetrics; `is_limited` legalizes keys and values."""
     if is_limited:
         body = pairs(resources.Resource, attributes)
     else:
@@ -218,14 +218,14 @@ def resource_message(attributes: Iterable[tuple[str, str]], *, is_limited: bool)
 
 
 def scope_message(name: str, version: str) -> bytes:
-    """An InstrumentationScope, as a field of its metrics."""
+    """Encode an InstrumentationScope, as a field of ScopeMetrics."""
     names = (("name", name), ("version", version))
     body = (text(common.InstrumentationScope, field, value) for field, value in names)
     return delimited(tag(metrics.ScopeMetrics, "scope"), *body)
 
 
 def request_message(resource: bytes, scope: bytes, encoded: Sequence[bytes]) -> bytes:
-    """An ExportMetricsServiceRequest of one resource and one scope."""
+    """Encode an ExportMetricsServiceRequest of one resource and one scope."""
     scoped = delimited(tag(metrics.ResourceMetrics, "scope_metrics"), scope, *encoded)
     start = tag(service.ExportMetricsServiceRequest, "resource_metrics")
     return delimited(start, resource, scoped)

@@ -1,4 +1,4 @@
-"""Requests within given limits: encoded points, split into parts and framed."""
+"""Split encoded points into requests within given limits."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -11,13 +11,13 @@ from mlmonitor.export.otlp.protobuf import CUMULATIVE, DELTA, metric_message, re
 from mlmonitor.gil import yield_gil
 
 _FRAMING = 64
-"""Upper bound of the bytes of tags, lengths and temporality, per metric or around all of them."""
+"""Upper bound of the bytes of tags, lengths and temporality, per metric or per request."""
 
 
 class PointBatch(NamedTuple):
-    """Points of one metric that are to be sent; `key` identifies them to their sender.
+    """Points of one metric that are to be sent; `key` identifies the batch to its sender.
 
-    kind: the field of OTLP's metric that holds them.
+    kind: the field of OTLP's Metric message that holds the points.
     """
 
     metric: MetricSpec
@@ -51,7 +51,7 @@ Part = tuple[Slice, ...]
 
 
 class Frame(NamedTuple):
-    """The beginning of every request of a process, and whether its values are deltas."""
+    """The resource and scope of every request of a process, and whether its values are deltas."""
 
     resource: bytes
     scope: bytes
@@ -75,7 +75,7 @@ class Frame(NamedTuple):
 
 
 def split_batches(batches: Sequence[PointBatch], limits: Limits, frame: Frame) -> Iterator[Part]:
-    """Split all points into as few requests as the limits allow; one too large goes alone."""
+    """Split all points into as few requests as possible; a point above the limit is sent alone."""
     ordered = sorted(batches, key=lambda batch: (batch.metric.name, batch.kind))
     pieces: list[Slice] = []
     points, size = 0, frame.size

@@ -1,4 +1,4 @@
-"""Read the answer to a request, and decide what becomes of the request's points."""
+"""Read the answer to a request: whether its points were stored, and whether to try again."""
 
 from email.utils import parsedate_to_datetime
 from typing import Literal, NamedTuple
@@ -11,7 +11,7 @@ AnswerKind = Literal["stored", "refused", "too_large", "unreached", "closed", "t
 LONGEST_PAUSE_SECONDS = 300.0
 """The longest pause before a retry, even if the destination asks for a longer one."""
 
-_QUOTED_CHARACTERS = 300  # of a server's words
+_QUOTED_CHARACTERS = 300  # of a server's message
 _UNAVAILABLE = (429, 502, 503, 504)
 _FINAL = (400, 413, 415, 422, 500)
 _HINTS = {
@@ -31,11 +31,12 @@ _PAGE = "a web page answered, as of a login or a proxy: check the URL, it may st
 class Answer(NamedTuple):
     """The outcome of one request, with the reason if something is wrong.
 
-    stored: also if `rejected` points were refused permanently. refused, too_large: nothing was
-    stored, and the destination said so. unreached: nothing was sent. closed, timed_out: the request
-    was sent and may have been stored; the connection was closed without an answer, or no answer
-    arrived in time. `is_final`: the same request would be refused again. `may_pass`: the cause
-    may be brief, and the destination asked for no pause.
+    kind: `stored`: accepted, except for `rejected` points, which are refused permanently.
+    `refused`, `too_large`: the destination stored nothing and said so. `unreached`: nothing was
+    sent. `closed`, `timed_out`: the request was sent and may have been stored, but the connection
+    was closed without an answer, or no answer arrived in time.
+    is_final: the same request would be refused again.
+    may_pass: the cause may be temporary, and the destination did not ask for a pause.
     """
 
     kind: AnswerKind
@@ -79,7 +80,7 @@ def _find_hint(status: int) -> str:
 
 
 def _read_success(body: bytes, secrets: list[Secret]) -> Answer:
-    """Read a full or partial success. A gateway's body may have any form: the 2xx status counts."""
+    """Read a full or partial success; a body that is not OTLP counts as success by its status."""
     from google.protobuf.message import DecodeError
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
         ExportMetricsServiceResponse,
@@ -94,11 +95,11 @@ def _read_success(body: bytes, secrets: list[Secret]) -> Answer:
 
 
 def _read_refusal(headers: dict[str, str], body: bytes) -> str:
-    """Read the message of a refusal: a `google.rpc.Status` by the specification, or plain text."""
+    """Read the message of a refusal: a `google.rpc.Status`, as OTLP specifies, or plain text."""
     if "protobuf" in headers.get("content-type", ""):
         return parse_rpc_status(body).message
     text = body[: 4 * _QUOTED_CHARACTERS].decode("utf-8", "replace")
-    return "" if "<" in text[:64] else text  # an HTML page: the status is enough
+    return "" if "<" in text[:64] else text  # not an HTML page
 
 
 def quote(text: str, secrets: list[Secret]) -> str:
@@ -109,7 +110,7 @@ def quote(text: str, secrets: list[Secret]) -> str:
 
 
 def _read_pause(headers: dict[str, str], now_unix_seconds: float) -> float:
-    """Read the pause that `Retry-After` asks for, in seconds or as a date."""
+    """Return the pause in seconds that `Retry-After` asks for, as a number or as a date."""
     text = headers.get("retry-after", "").strip()
     try:
         seconds = float(text)
@@ -119,7 +120,7 @@ def _read_pause(headers: dict[str, str], now_unix_seconds: float) -> float:
 
 
 def _count_seconds_until(text: str, date: str, now_unix_seconds: float) -> float:
-    """Seconds to a date, counted from the answer's own date, or else from ours."""
+    """Return the seconds until a date, counted from the answer's `Date`, or from our clock."""
     try:
         then = parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError):

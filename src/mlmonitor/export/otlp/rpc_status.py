@@ -1,7 +1,7 @@
 """Parse the message of a refusal by the OTLP specification: a `google.rpc.Status`.
 
-Its definition is in a separate package, and only three fields are needed: they are read as unknown
-fields, by the numbers in `google/rpc/status.proto` and `error_details.proto`.
+The definition is in a package that we do not depend on. Only three fields are needed: they are
+read by their numbers in `google/rpc/status.proto` and `error_details.proto`.
 """
 
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ _RETRY_INFO = "google.rpc.RetryInfo"
 
 
 class RpcStatus(NamedTuple):
-    """The message, and the pause that the server asks for."""
+    """The message, and the pause in seconds that the server asks for."""
 
     message: str = ""
     pause_seconds: float = 0.0
 
 
 def parse_rpc_status(body: bytes) -> RpcStatus:
-    """Parse a `google.rpc.Status`; other bytes give an empty one."""
+    """Parse a `google.rpc.Status`; return an empty one if the bytes are something else."""
     from google.protobuf.any_pb2 import Any
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.message import DecodeError
@@ -42,7 +42,7 @@ def parse_rpc_status(body: bytes) -> RpcStatus:
 
 
 def _iterate_fields(body: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the fields of a message that hold bytes, with their numbers."""
+    """Yield the number and the content of each field of a message that holds bytes."""
     from google.protobuf.empty_pb2 import Empty
     from google.protobuf.unknown_fields import UnknownFieldSet
 

@@ -1,4 +1,4 @@
-"""Points of one export, counted by outcome."""
+"""Count the points of one export by outcome."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ UNANSWERED: tuple[AnswerKind, ...] = ("closed", "timed_out")
 
 @dataclass
 class ExportTally:
-    """Counts the requests of one export, and keeps the first reason given.
+    """Counts the points of one export by outcome, and stores the first reason of a failure.
 
     is_delta: whether the points are deltas, which may count twice if they are sent again.
     """
@@ -28,7 +28,7 @@ class ExportTally:
     is_final: bool = True
 
     def add(self, answer: Answer, points: int, *, is_settled: bool) -> None:
-        """Count one request; `is_settled` if its points are not sent again."""
+        """Count the points of one request; `is_settled` says that they are not sent again."""
         is_unanswered = answer.kind in UNANSWERED
         if answer.kind == "stored":
             rejected = min(answer.rejected, points)

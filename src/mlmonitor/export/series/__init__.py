@@ -1,1 +1,1 @@
-"""A model as series of the catalogue: families of points with shared attributes."""
+"""Convert the state of a model to the metrics of the catalogue: families of points."""

@@ -1,4 +1,4 @@
-"""Alerts other than drift as families: contributions, shares of defects, broken rules."""
+"""Families of drift contributions, shares of defects and broken rules, with their alerts."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -22,7 +22,7 @@ _Labels = tuple[tuple[str, str], ...]
 def alert_families(
     population: PopulationSnapshot, identity: Attributes, cache: SnapshotCache
 ) -> Iterator[Family]:
-    """Build the families of one population's alerts; `cache` keeps their attributes."""
+    """Yield these families for one population; `cache` stores their attributes."""
     if population.quality is not None:
         fields = population.plan.schema.fields
         yield from _describe_quality(population.quality, fields, identity, cache)
@@ -112,7 +112,7 @@ def _find_series(
     cache: SnapshotCache,
     labels: Callable[[], Iterable[_Labels]],
 ) -> Series:
-    """The series that belong to `owner`, which every snapshot of a population shares."""
+    """Return the cached series of `owner`, or build them if `owner` has changed."""
     entry = cache.find((kind, identity))
     if entry is None or entry[0] is not owner:
         series = Series((*identity, *label) for label in labels())

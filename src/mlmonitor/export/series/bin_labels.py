@@ -1,4 +1,4 @@
-"""The bins of a numeric field as attributes, with the edges written as Prometheus writes them."""
+"""The bins of a numeric field as attributes, with edges in the format of Prometheus."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,10 +8,10 @@ from mlmonitor.export.base import Attributes
 
 
 def bin_attributes(edges: Sequence[float]) -> Iterator[Attributes]:
-    """Describe each bin `(gt, le]` by its place and its edges; the outermost edges are infinite.
+    """Yield the index and the edges of each bin `(gt, le]`; the outermost edges are infinite.
 
-    `le` equals the label of the field's histogram bucket in Prometheus, and `gt` that of the bucket
-    before it: so a query can join the two and take the difference.
+    `le` is also the label of the field's histogram bucket in Prometheus, and `gt` the label of the
+    bucket below. So a query can join both and subtract them.
     """
     labels = [edge_text(edge) for edge in edges]
     for place, (lower, upper) in enumerate(zip(["-Inf", *labels], [*labels, "+Inf"], strict=True)):
@@ -19,5 +19,5 @@ def bin_attributes(edges: Sequence[float]) -> Iterator[Attributes]:
 
 
 def edge_text(edge: float) -> str:
-    """Format a number with the fewest digits and no exponent: 100, not 100.0 or 1e+02."""
+    """Format a number with as few digits as possible, without an exponent: 100, not 100.0."""
     return np.format_float_positional(edge, trim="-")

@@ -1,4 +1,4 @@
-"""The limit on the series of a process, and the order in which series beyond it are left out."""
+"""Limit the number of series of a process, and choose which series are left out."""
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
@@ -20,10 +20,10 @@ DETAIL: tuple[tuple[MetricSpec, ...], ...] = (
     (catalog.MIN, catalog.MAX, catalog.DISTINCT, catalog.EFFECTIVE_ROWS, catalog.DESIGN_EFFECT),
     (catalog.REFERENCE_MEAN, catalog.REFERENCE_STDDEV),
 )
-"""Metrics that are left out first, step by step and for all fields; whole fields follow."""
+"""Metrics that are left out for all fields, step by step, before any whole field is left out."""
 
 _OF_FIELD = (*IDENTITY, "segment", "field", "role")
-_HISTOGRAM_EXTRAS = 3  # besides its bounds: the bucket to infinity, the sum and the count
+_HISTOGRAM_EXTRAS = 3  # series besides those of the bounds: the infinite bucket, sum and count
 
 
 def series_count(  # noqa: PLR0913 - all by keyword
@@ -39,10 +39,11 @@ def series_count(  # noqa: PLR0913 - all by keyword
     """Return the largest number of field series that a process exports, as Prometheus counts them.
 
     numeric, categorical: the number of fields with a reference, including predictions and actuals;
-    each has `bins` bins or `categories` categories. segments: how many are listed; the whole, and
-    the rows of no listed segment, are counted besides. has_compared_rest: whether the reference has
-    such rows, too, so that both are compared. Calls, labels, errors and our own health add about
-    eighty series. Dynatrace counts fewer, because it stores a histogram as one counter a bin.
+    each has `bins` bins or `categories` categories. segments: the number of listed segments; all
+    rows together, and the rows outside the listed segments, are added. has_compared_rest: whether
+    the reference has rows outside the listed segments, so that these are compared too. Calls,
+    labels, errors and our own health add about eighty series. Dynatrace counts fewer series,
+    because it stores a histogram as one counter per bin.
     """
     values, outliers, moments, band, evidence = len(QUALITIES), 2, 4, 4, 4
     rows = 1
@@ -54,7 +55,7 @@ def series_count(  # noqa: PLR0913 - all by keyword
     of_numeric += _count_quality_series(shares=4)
     of_categorical += _count_quality_series(shares=3)
     of_kpi = own + _HISTOGRAM_EXTRAS
-    explained, new_fields = 2 * (numeric + categorical), 1  # of the whole alone
+    explained, new_fields = 2 * (numeric + categorical), 1  # only of all rows together
     compared = 1 + segments + int(segments > 0 and has_compared_rest)
     fields = compared * (numeric * of_numeric + categorical * of_categorical)
     if segments and not has_compared_rest:
@@ -64,12 +65,12 @@ def series_count(  # noqa: PLR0913 - all by keyword
 
 
 def _count_quality_series(*, shares: int) -> int:
-    """Count the series of a field's quality: a share, its limit and its alert, and run alerts."""
+    """Count a field's quality series: value, threshold and alert per share, and two run alerts."""
     return 3 * shares + 2
 
 
 class _Share(NamedTuple):
-    """The rows of a family that are sent, with a `Series` of just these rows."""
+    """The rows of a family that are sent, with a `Series` of only these rows."""
 
     rows: Counts
     series: Series
@@ -79,12 +80,13 @@ _Rest = _Share | Literal["all", "none"]
 
 
 class Budget:
-    """Limits the number of series of a process, for as long as it runs.
+    """Limits the number of series that a process exports.
 
-    Promise: if everything fits, everything is sent. Otherwise the steps of `DETAIL` are left out,
-        one after another, and then whole fields, the last ones first: a field is sent with all its
-        remaining series or not at all, and stays so while the series stay the same. Series that
-        belong to no field are always sent. Price: nothing while the series stay the same.
+    Promise: if all series fit, all are sent. Otherwise the steps of `DETAIL` are left out one after
+        another, and then whole fields, beginning with the last. A field is sent with all its
+        remaining series or not at all. Series that belong to no field are always sent. The choice
+        changes only when the series change.
+    Price: nothing while the series stay the same.
     """
 
     def __init__(self, limit: int) -> None:
@@ -95,7 +97,7 @@ class Budget:
         self.left_out: int = 0
 
     def apply(self, families: Sequence[Family]) -> list[Family]:
-        """Return the families, or those of their rows that fit."""
+        """Return the families, reduced to the rows that fit the limit."""
         series = tuple((family.metric.name, family.series) for family in families)
         if series != self._series:  # compared by identity
             self._series, self._shares = series, self._choose(families)
@@ -103,7 +105,7 @@ class Budget:
         return [_select(family, share) for family, share in pairs if share != "none"]
 
     def points(self, identity: Attributes) -> Iterator[Point]:
-        """How many series are sent, and how many are left out."""
+        """Yield the number of series that are sent, and of those that are left out."""
         for state, count in (("sent", self.sent), ("left_out", self.left_out)):
             yield Point(catalog.SERIES, (*identity, ("state", state)), float(count))
 
@@ -126,7 +128,7 @@ class Budget:
     def _choose_fields(
         self, families: Sequence[Family], prices: Sequence[Counts], kept: Sequence[bool]
     ) -> list[_Rest]:
-        """Choose whole fields in their order until the next one does not fit."""
+        """Select whole fields in their order, up to the first that does not fit."""
         costs: dict[Hashable, int] = {}
         for family, price, is_kept in zip(families, prices, kept, strict=True):
             if is_kept:
@@ -156,7 +158,7 @@ def _count_prices(family: Family) -> Counts:
 
 
 def _list_fields(series: Series) -> Sequence[Hashable]:
-    """The field and segment of each row; None for a row that belongs to no field."""
+    """Return a key of field and segment for each row; None if the row belongs to no field."""
     fields: Sequence[Hashable] | None = series.cache.get("fields")
     if fields is None:
         fields = series.cache["fields"] = [

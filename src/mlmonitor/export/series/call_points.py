@@ -1,4 +1,4 @@
-"""Calls and errors as points of the catalogue, with finite Python numbers as values."""
+"""Points about calls and errors."""
 
 import math
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from mlmonitor.export.base import Attributes, HistogramValue, Point
 
 
 def finite_point(metric: MetricSpec, attributes: Attributes, value: float) -> Iterator[Point]:
-    """The point of a float; none if it is not finite."""
+    """Yield a point with this value, or nothing if the value is not finite."""
     if math.isfinite(value):
         yield Point(metric, attributes, float(value))
 
 
 def call_points(calls: CallsSnapshot, identity: Attributes) -> Iterator[Point]:
-    """Predictions by status, the latency histogram, and the alerts on both."""
+    """Yield predictions by status, the latency histogram, and the alerts on both."""
     ok = (*identity, ("status", "ok"))
     yield Point(catalog.PREDICTIONS, ok, calls.predictions)
     for error, count in calls.errors.items():
@@ -32,7 +32,7 @@ def call_points(calls: CallsSnapshot, identity: Attributes) -> Iterator[Point]:
 
 
 def error_points(sums: ErrorSums, identity: Attributes) -> Iterator[Point]:
-    """The additive error sums by bucket of the prediction."""
+    """Yield the additive error sums, by bucket of the prediction."""
     uppers = [*map(str, sums.edges.tolist()), "+Inf"]
     for bucket, upper in enumerate(uppers):
         labels = (*identity, ("bucket", upper))
@@ -43,7 +43,7 @@ def error_points(sums: ErrorSums, identity: Attributes) -> Iterator[Point]:
 
 
 def _convert_latencies(total: FieldProfile) -> HistogramValue:
-    """Convert latencies to counts, and their sum while no value was negative and it cannot fall."""
+    """Convert latencies to a histogram; its sum is None once a value was negative."""
     moments = total.moments
     has_values = bool(moments.count[0] > 0)
     whole, smallest = float(total.sums[0]), float(moments.min[0])

@@ -1,4 +1,4 @@
-"""A snapshot of one model as families of series: columns for fields, single points for the rest."""
+"""Describe a snapshot of one model as families: by columns for fields, by points for the rest."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 
 class Describer:
-    """Describes the snapshots of one process as series; each series carries `identity`.
+    """Describes the snapshots of one process as families; each series has the labels `identity`.
 
-    Price: attributes are made once; after that a snapshot costs its numbers alone.
+    Price: attributes are made once; after that, a snapshot adds only its numbers.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Describer:
         verdict: Verdict | None = None,
         challenges: "Mapping[str, ChallengeStatus]" = MappingProxyType({}),
     ) -> list[Family]:
-        """Every series of the snapshot, or as many as the budget allows."""
+        """Return all series of the snapshot, or as many as the budget allows."""
         identity, cache = self._identity, self._cache
         cache.begin_snapshot()
         families: list[Family] = []
@@ -71,7 +71,7 @@ class Describer:
 
 
 def snapshot_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[Point]:
-    """The metrics with few series: calls, labels, errors, the reference, and our own health."""
+    """Yield the metrics with few series: calls, labels, errors, reference, and our own health."""
     yield from call_points(snapshot.calls, identity)
     unknown = sum(snapshot.unknown_fields.values())
     if unknown:
@@ -96,13 +96,13 @@ def snapshot_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[P
 
 
 def within(identity: Attributes, segment: str) -> Attributes:
-    """Replace the segment in the identity."""
+    """Return the identity with this segment."""
     named = {**dict(identity), catalog.SEGMENT: segment}
     return tuple(named.items())
 
 
 def _build_segment_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[Point]:
-    """Build the points of each segment's predictions and errors; populations cover its fields."""
+    """Yield predictions and errors of each segment; `population_families` covers its fields."""
     for segment in snapshot.segments:
         own = within(identity, segment.name)
         for status, count in (("ok", segment.predictions), ("error", segment.failed)):

@@ -1,4 +1,4 @@
-"""Populations as families of the catalogue: whole columns, and attributes made once."""
+"""Families about the fields of a population: their values, moments, drift and alerts."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -15,7 +15,7 @@ from mlmonitor.records import Floats
 def population_families(
     population: PopulationSnapshot, identity: Attributes, cache: SnapshotCache, *, deviations: float
 ) -> Iterator[Family]:
-    """Everything about each field of a population; `cache` keeps the attributes."""
+    """Yield all families about the fields of a population; `cache` stores their attributes."""
     series = _find_field_series(population, identity, cache, deviations)
     total, schema = population.total, population.plan.schema
     yield Family(catalog.VALUES, series.qualities, total.quality.ravel())

@@ -13,9 +13,9 @@ from mlmonitor.records import QUALITIES, Role
 
 
 class FieldSeries:
-    """Series of one population under one identity, made once; a snapshot adds the numbers.
+    """The series of one population under one identity; made once and used by all its snapshots.
 
-    Price: about 150 bytes a series, and once they are sent over OTLP 160 more.
+    Price: about 150 bytes a series, and 160 more once it is sent over OTLP.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class FieldSeries:
 def _combine_labels(
     series: Iterable[Attributes], name: str, values: Iterable[str]
 ) -> Iterator[Attributes]:
-    """Combine each of the series with each value of a label; a series' values are adjacent."""
+    """Combine each series with each value of a label; the label varies fastest."""
     labels = tuple((name, value) for value in values)
     return ((*attributes, label) for attributes in series for label in labels)
 
@@ -69,7 +69,7 @@ def _combine_labels(
 def _describe_reference(
     population: PopulationSnapshot, by_field: Sequence[Attributes], deviations: float
 ) -> Iterator[Family]:
-    """The reference's gauges, which never change."""
+    """Yield the gauges that describe the reference, which never change."""
     entries = {(Role(entry.role), entry.name): entry for entry in population.entries}
     fields = population.plan.schema.fields
     pairs = [
@@ -106,7 +106,7 @@ def _describe_reference(
 def _list_shares(
     population: PopulationSnapshot, entry: CountedEntry, place: int
 ) -> Iterator[tuple[Attributes, float]]:
-    """The share of the reference in each bin of a field, by the bin's labels."""
+    """Yield the labels of each bin of a field, with the reference's share of values in it."""
     *expected, _ = entry.expected
     total = max(sum(expected), 1)
     if isinstance(entry, NumericReference):
@@ -115,6 +115,7 @@ def _list_shares(
             yield attributes, count / total
         return
     names = population.plan.dictionaries[place - len(population.plan.schema.numeric)].names
-    counted = expected if entry.held_out else expected[:-1]  # else new ones were not counted
+    # Only a held-out half of the training rows has a count of new categories.
+    counted = expected if entry.held_out else expected[:-1]
     for name, count in zip(names, counted, strict=False):
         yield (("bin", name),), count / total

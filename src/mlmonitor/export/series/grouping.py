@@ -12,10 +12,10 @@ _Key = tuple[MetricSpec, type]
 
 
 class SnapshotCache:
-    """Values that are kept as long as every snapshot uses them.
+    """A cache whose values stay as long as every snapshot uses them.
 
-    A value that one snapshot does not use is dropped by the next: the cache holds the values of
-    two snapshots at most.
+    A value that one snapshot does not use is removed at the next: the cache holds the values of at
+    most two snapshots.
     """
 
     def __init__(self) -> None:
@@ -23,11 +23,11 @@ class SnapshotCache:
         self._now: dict[Hashable, Any] = {}
 
     def begin_snapshot(self) -> None:
-        """Begin a snapshot: drop the values that the previous snapshot did not use."""
+        """Begin a snapshot; remove the values that the previous snapshot did not use."""
         self._before, self._now = self._now, {}
 
     def find(self, key: Hashable) -> Any:
-        """The value last kept under `key`, or None."""
+        """Return the value stored under `key`, or None."""
         value = self._now.get(key)
         if value is None:
             value = self._before.get(key)
@@ -36,15 +36,15 @@ class SnapshotCache:
         return value
 
     def keep(self, key: Hashable, value: Any) -> Any:
-        """Keep a value under `key`, and return it."""
+        """Store a value under `key`, and return the value."""
         self._now[key] = value
         return value
 
 
 def group_points(points: Iterable[Point], cache: SnapshotCache | None = None) -> list[Family]:
-    """Points as families: one for each metric and type of value, in order of their first points.
+    """Group points into families by metric and type of value, in order of their first points.
 
-    With a `cache`, families of the same attributes as in the snapshot before share its series.
+    With a `cache`, a family whose attributes have not changed reuses the previous `Series`.
     """
     grouped: dict[_Key, list[Point]] = {}
     for point in points:
@@ -72,7 +72,7 @@ def _build_family(key: _Key, points: Sequence[Point], cache: SnapshotCache) -> F
 
 
 def stack_histograms(values: Sequence[HistogramValue]) -> Histograms:
-    """Histograms as one block, a row each."""
+    """Stack histograms into one block, one per row."""
     widest = max(len(value.counts) for value in values)
     counts = np.zeros((len(values), widest), np.int64)
     for row, value in enumerate(values):

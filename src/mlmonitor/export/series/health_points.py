@@ -13,7 +13,7 @@ from mlmonitor.export.series.call_points import finite_point
 def reference_points(
     reference: ReferenceInfo, identity: Attributes, *, now: float
 ) -> Iterator[Point]:
-    """The model's age at `now`, and its performance at training."""
+    """Yield the model's performance at training, facts about its training, and its age at `now`."""
     for measure, value in reference.training_metrics.items():
         labels = ("measure", measure), ("basis", "reference")
         yield from finite_point(catalog.PERFORMANCE, (*identity, *labels), value)
@@ -31,13 +31,13 @@ def reference_points(
 
 
 def label_points(counts: Mapping[str, int], identity: Attributes) -> Iterator[Point]:
-    """Labels by outcome."""
+    """Yield the number of labels by outcome."""
     for status, count in counts.items():
         yield Point(catalog.LABELS, (*identity, ("status", status)), count)
 
 
 def health_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[Point]:
-    """Rows dropped, internal errors, memory, and the outcomes of earlier exports."""
+    """Yield dropped rows, internal errors, incidents, memory, events and outcomes of exports."""
     yield Point(catalog.DROPPED, identity, snapshot.health.dropped)
     yield Point(catalog.FAULTS, identity, snapshot.health.internal_errors)
     causes = [incident.cause for incident in snapshot.incidents]

@@ -1,4 +1,4 @@
-"""Who reports the series of a process."""
+"""The model and process that report a series."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from mlmonitor.records import Declared
 
 @dataclass(frozen=True)
 class Identity:
-    """Who reports: the model, its declared options, and this process since its start."""
+    """The model that reports, its declared options, and this process with its start time."""
 
     model: str
     version: str
@@ -20,6 +20,6 @@ class Identity:
 
     @property
     def attributes(self) -> Attributes:
-        """The attributes of every point."""
+        """The attributes that every point carries."""
         model = ("model.name", self.model), ("model.version", self.version)
         return (*model, (SEGMENT, ALL)) if self.declared.segments else model

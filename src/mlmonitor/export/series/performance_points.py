@@ -1,4 +1,4 @@
-"""Performance as points: measures, and counts that any backend can add up."""
+"""Points about performance: measures, and counts that any backend can add up."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -20,7 +20,7 @@ _MATURE = 0.95
 
 
 def performance_points(performance: Performance, identity: Attributes) -> Iterator[Point]:
-    """Every measure of the task, and the confusion matrix."""
+    """Yield every measure of the task, and the confusion matrix."""
     for measure, estimate in performance.items():
         labels = (*identity, ("measure", measure), ("basis", estimate.basis))
         yield from finite_point(catalog.PERFORMANCE, labels, estimate.value)
@@ -28,14 +28,14 @@ def performance_points(performance: Performance, identity: Attributes) -> Iterat
 
 
 def estimated_points(estimated: EstimatedPerformance, identity: Attributes) -> Iterator[Point]:
-    """Every measure that is estimated without labels, with the basis `estimated`."""
+    """Yield every measure that is estimated without labels, with the basis `estimated`."""
     for measure, estimate in estimated.items():
         labels = (*identity, ("measure", measure), ("basis", estimate.basis))
         yield from finite_point(catalog.PERFORMANCE, labels, estimate.value)
 
 
 def _build_confusion_points(performance: Performance, identity: Attributes) -> Iterator[Point]:
-    """Counts of the classes that may be named."""
+    """Yield the confusion matrix of the classes whose names may be disclosed."""
     confusion = performance.confusion
     rows = {name: sum(row.values()) for name, row in confusion.items()}
     columns = {name: sum(row[name] for row in confusion.values()) for name in confusion}
@@ -49,7 +49,7 @@ def _build_confusion_points(performance: Performance, identity: Attributes) -> I
 
 
 def risk_points(risks: Mapping[str, Risk], identity: Attributes) -> Iterator[Point]:
-    """The newest value of each compared measure beside the reference's, and whether it alerts."""
+    """Yield each compared measure, now and in the reference, and whether its alert is firing."""
     for measure, risk in risks.items():
         labels = (*identity, ("measure", measure))
         statistics = {
@@ -68,7 +68,7 @@ def risk_points(risks: Mapping[str, Risk], identity: Attributes) -> Iterator[Poi
 def objective_points(
     objectives: Sequence[ObjectiveStatus], identity: Attributes
 ) -> Iterator[Point]:
-    """The value and the bounds of each objective, and by measure whether one is not met."""
+    """Yield the value and bounds of each objective, and per measure whether any is violated."""
     firing: dict[str, bool] = {}
     for status in objectives:
         measure = status.objective.measure
@@ -90,7 +90,7 @@ def objective_points(
 
 
 def additive_points(performance: Performance, identity: Attributes) -> Iterator[Point]:
-    """Sums by declared field, and scores by outcome, which add up over a fleet."""
+    """Yield error sums by declared field, and score counts by outcome; both add up over a fleet."""
     for field in performance.declared_fields:
         for bucket, part in performance.by(field).items():
             labels = (*identity, ("field", field), ("bucket", bucket))
@@ -109,7 +109,7 @@ def _build_error_points(part: Performance, labels: Attributes) -> Iterator[Point
 
 
 def _build_score_points(performance: Performance, identity: Attributes) -> Iterator[Point]:
-    """Twenty bins of equal width for each class that has scores."""
+    """Yield counts in twenty score bins of equal width, for each class that has scores."""
     tops = np.arange(1, _SCORE_BINS + 1) / _SCORE_BINS
     for name, counts in performance.score_counts(tops).items():
         if counts[1].sum() < LEAST_ROWS or is_personal(name):
@@ -121,7 +121,7 @@ def _build_score_points(performance: Performance, identity: Attributes) -> Itera
 
 
 def cohort_points(cohorts: Sequence[Cohort], identity: Attributes) -> Iterator[Point]:
-    """Predictions and labels of each cohort, and the labelled share of the mature ones."""
+    """Yield predictions and labels of each cohort, and the labelled share of mature cohorts."""
     for cohort in cohorts:
         labels = (*identity, ("cohort", cohort.start.isoformat()))
         yield Point(catalog.COHORT_PREDICTIONS, labels, cohort.predicted)

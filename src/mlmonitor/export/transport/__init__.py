@@ -1,1 +1,1 @@
-"""HTTP and gRPC, endpoints and credentials."""
+"""Connections over HTTP and gRPC, with their endpoints and credentials."""

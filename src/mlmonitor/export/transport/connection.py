@@ -1,4 +1,4 @@
-"""How requests reach a destination, and the exporter that sends them."""
+"""Settings of a connection, and the exporter and transport that use them."""
 
 from functools import partial
 from typing import Literal, NamedTuple
@@ -19,7 +19,7 @@ SPECIFIED_TIMEOUT_SECONDS = 10.0
 
 
 class Connection(NamedTuple):
-    """How requests reach a destination."""
+    """Settings of the connection to a destination; `is_insecure` None lets the target decide."""
 
     url: str
     trust: Trust
@@ -30,7 +30,7 @@ class Connection(NamedTuple):
 
 
 def read_connection(settings: OtlpSettings) -> Connection:
-    """Make a connection from the environment's settings and the specification's defaults."""
+    """Return the connection that the environment describes, with OpenTelemetry's defaults."""
     trust = Trust(settings.ca_file, settings.client_certificate, settings.client_key)
     return Connection(
         settings.endpoint,
@@ -53,7 +53,7 @@ def make_exporter(profile: BackendProfile, to: Connection, headers: Headers) -> 
 
 
 def connect(to: Connection) -> Transport:
-    """Make the transport of this connection; nothing is opened yet."""
+    """Make the transport of a connection, without opening it yet."""
     is_gzip, seconds = to.compression == "gzip", to.timeout_seconds
     if not to.is_grpc:
         return HttpTransport(to.url, to.trust, timeout_seconds=seconds, is_gzip=is_gzip)

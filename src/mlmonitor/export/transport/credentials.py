@@ -20,7 +20,7 @@ Path = str | os.PathLike[str]
 
 
 def check_dynatrace_token(source: str, token: Secret) -> None:
-    """Refuse a text that is not a token of Dynatrace; `source` says where it is from."""
+    """Raise ConfigError unless this is a token of Dynatrace; `source` is named in the message."""
     check_header_text(source, token.revealed())
     if not _DYNATRACE.fullmatch(token):
         raise ConfigError(
@@ -30,7 +30,7 @@ def check_dynatrace_token(source: str, token: Secret) -> None:
 
 
 def check_plain_token(source: str, token: Secret) -> None:
-    """Refuse a text that cannot be a token; `source` says where it is from."""
+    """Raise ConfigError unless this can be a token; `source` is named in the message."""
     check_header_text(source, token.revealed())
     if not re.fullmatch(r"[!-~]+", token):
         raise ConfigError(f"{source}: expected printable characters without spaces")
@@ -43,10 +43,10 @@ def find_token_source(
     variable: str,
     check: Callable[[str, Secret], None],
 ) -> TokenSource:
-    """Return the source of the token at each export: the argument, the file, or else the variable.
+    """Return a function that reads the token from the argument, the file, or else the variable.
 
     Raises:
-        ConfigError: there is none, there are two, or it has the wrong shape.
+        ConfigError: no token, or both arguments, or a token that `check` refuses.
     """
     if token is not None and token_file is not None:
         raise ConfigError("token: expected token or token_file, not both")
@@ -60,7 +60,7 @@ def find_token_source(
 
 
 def dynatrace_headers(source: TokenSource, more: Mapping[str, Secret]) -> Headers:
-    """`Api-Token` for access tokens, `Bearer` for platform tokens."""
+    """Add the header with the token: `Api-Token` for access, `Bearer` for platform tokens."""
 
     def headers() -> Mapping[str, Secret]:
         token = source()
@@ -71,7 +71,7 @@ def dynatrace_headers(source: TokenSource, more: Mapping[str, Secret]) -> Header
 
 
 def basic_headers(source: TokenSource, user: str, more: Mapping[str, Secret]) -> Headers:
-    """Basic authentication; the token is the password."""
+    """Add the header of basic authentication, with the token as the password."""
 
     def headers() -> Mapping[str, Secret]:
         pair = source().after(f"{user}:").encode()
@@ -81,7 +81,7 @@ def basic_headers(source: TokenSource, user: str, more: Mapping[str, Secret]) ->
 
 
 def header_secrets(headers: Mapping[str, str] | None) -> dict[str, Secret]:
-    """Headers, whose values may be credentials; raises ConfigError for an unusable header."""
+    """Wrap header values as secrets; raise ConfigError for an invalid header."""
     secrets: dict[str, Secret] = {}
     if headers is None:
         return secrets
@@ -99,7 +99,7 @@ def header_secrets(headers: Mapping[str, str] | None) -> dict[str, Secret]:
 
 
 def headers_from_environment(variable: str, headers: Mapping[str, Secret]) -> Headers:
-    """Headers of a variable; an unusable value raises ConfigError at each export, not at start."""
+    """Check the headers of a variable at each export, not at start; raise ConfigError then."""
 
     def checked() -> Mapping[str, Secret]:
         for name, value in headers.items():

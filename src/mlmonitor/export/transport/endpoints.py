@@ -1,4 +1,4 @@
-"""Check addresses; errors show a valid example and never a secret."""
+"""Check addresses of destinations; errors show a valid example and never a secret."""
 
 import os
 import re
@@ -19,10 +19,10 @@ _GRPC_TARGET = re.compile(
 
 
 class Place(NamedTuple):
-    """Where one kind of backend listens.
+    """The OTLP address of one kind of backend.
 
-    path: of its OTLP receiver, ending in the signal's own path. wrong: patterns of URLs that belong
-    to another part of the same backend, each with what is expected instead.
+    path: the path of its OTLP receiver, including `/v1/metrics`. wrong: patterns of URLs of other
+    parts of the same backend, each with a description of what is expected instead.
     """
 
     option: str
@@ -84,7 +84,7 @@ def build_url(url: str, place: Place) -> str:
     """Build the URL of a backend's OTLP receiver, with its path added if it is missing.
 
     Raises:
-        ConfigError: it is not a URL, belongs to something else, or holds credentials.
+        ConfigError: not a URL, a URL of another service, or one that contains credentials.
     """
     parts = _split(url, place.option, place.example)
     for pattern, fix in place.wrong:
@@ -103,7 +103,7 @@ def build_url(url: str, place: Place) -> str:
 
 
 def build_collector_url(endpoint: str, *, is_grpc: bool) -> str:
-    """Build the endpoint of a collector: HTTP gets the signal's path if it is missing."""
+    """Build the endpoint of a collector; for HTTP, `/v1/metrics` is added if it is missing."""
     if is_grpc and _GRPC_TARGET.match(endpoint):
         return endpoint
     parts = _split(endpoint, "Otlp.collector", "http://localhost:4318")
@@ -121,7 +121,7 @@ def build_collector_url(endpoint: str, *, is_grpc: bool) -> str:
 
 
 def refuse_secrets(source: str, endpoint: str) -> None:
-    """Refuse an endpoint with parts that may be secret: addresses are shown and logged."""
+    """Raise ConfigError if parts of an endpoint may be secret: endpoints are shown and logged."""
     parts = urlsplit(endpoint)
     if parts.username or parts.password or parts.query:
         raise ConfigError(f"{source}: pass credentials in headers, not in the endpoint")

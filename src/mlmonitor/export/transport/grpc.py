@@ -34,9 +34,9 @@ _DETAILS = "grpc-status-details-bin"
 
 
 class GrpcTransport:
-    """Sends requests over one channel, and reads the answers; never raises for what a server does.
+    """Sends requests over one channel and reads the answers; a server's failure is not raised.
 
-    Needs the extra `grpc`. An answer arrives within `timeout_seconds`.
+    Needs the extra `grpc`. `post` returns within `timeout_seconds`.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class GrpcTransport:
         return read_answer(200, {}, answer, secrets=secrets, now_unix_seconds=now)
 
     def limit(self, seconds: float) -> None:
-        """Limit the wait for each later answer."""
+        """Wait at most this long for each later answer."""
         self._timeout_seconds = min(self._timeout_seconds, seconds)
 
     def rest(self) -> None:
@@ -110,7 +110,7 @@ def _read_refusal(error: Any, secrets: list[Secret]) -> Answer:
 
 
 def _read_pause(error: Any) -> float:
-    """Read the pause that the server asks for."""
+    """Return the pause in seconds that the server asks for."""
     trailing = dict(error.trailing_metadata() or ())
     pause = parse_rpc_status(trailing.get(_DETAILS, b"")).pause_seconds
     return min(max(pause, 0.0), LONGEST_PAUSE_SECONDS)

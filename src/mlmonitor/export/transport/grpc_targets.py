@@ -16,11 +16,11 @@ class GrpcTarget(NamedTuple):
 
 
 def parse_target(endpoint: str, *, is_insecure: bool | None) -> GrpcTarget:
-    """Turn an endpoint into a target of gRPC.
+    """Parse an endpoint as a target of gRPC.
 
-    The scheme of an `http` or `https` URL decides about TLS, in any case of letters. Other targets
-    (`host:port`, `dns:///host:port`, `unix:///path`) are used as they are; `is_insecure` decides
-    about TLS, and if it is None they use TLS unless they stay on this machine.
+    The scheme of a URL, `http` or `https` in upper or lower case, decides about TLS. Other targets
+    (`host:port`, `dns:///host:port`, `unix:///path`) are used unchanged, and `is_insecure` decides
+    about TLS. If it is None, TLS is used unless the target is on this machine.
 
     Source: OpenTelemetry specification, "OpenTelemetry Protocol Exporter", Endpoint (OTLP/gRPC).
     """
@@ -33,7 +33,7 @@ def parse_target(endpoint: str, *, is_insecure: bool | None) -> GrpcTarget:
 
 
 def _is_local(target: str) -> bool:
-    """Whether a target never leaves this machine."""
+    """Whether a target is on this machine."""
     scheme, has_scheme, rest = target.partition(":")
     if has_scheme and scheme.lower() in _LOCAL_SCHEMES:
         return True

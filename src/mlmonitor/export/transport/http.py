@@ -13,7 +13,7 @@ from mlmonitor.export.transport.http_failures import Route, classify_failure, de
 from mlmonitor.gil import yield_gil
 from mlmonitor.secret import Secret
 
-_READ_BYTES = 64 * 1024  # of an answer; more is not read
+_READ_BYTES = 64 * 1024  # the most that is read of an answer
 _REDIRECTS = 3
 _KEEPS_BODY = (307, 308)  # redirects that keep the method and the body
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -30,12 +30,12 @@ class Trust(NamedTuple):
 
 
 class HttpTransport:
-    """Posts requests to one URL, and reads the answers; never raises for what a server does.
+    """Posts requests to one URL and reads the answers; a server's failure is not raised.
 
-    Promise: an answer arrives within `timeout_seconds`, unless DNS is slow. Nothing is sent
-        to another host than that of the URL. The host's own instrumentation records no span and no
-        metric of it, and `.netrc` is not read. Connections are not kept between exports: if a kept
-        one had died, it would be unknown whether a request was stored.
+    Promise: `post` returns within `timeout_seconds`, unless DNS is slow. Nothing is sent to another
+        host than that of the URL. The monitored program's own instrumentation records no span or
+        metric of the request, and `.netrc` is not read. Connections are closed after each export:
+        if an idle one had died, it would be unknown whether a request was stored.
     """
 
     def __init__(self, url: str, trust: Trust, *, timeout_seconds: float, is_gzip: bool) -> None:
@@ -58,7 +58,7 @@ class HttpTransport:
         if self._is_gzip:
             body = gzip.compress(body, compresslevel=1, mtime=0)
             sent["Content-Encoding"] = "gzip"
-        yield_gil()  # the next millisecond cannot be interrupted
+        yield_gil()  # encoding and sending hold the GIL for about a millisecond
         try:
             response = self._follow(body, sent)
         except (RequestException, OSError, ValueError) as error:
@@ -72,7 +72,7 @@ class HttpTransport:
             )
 
     def limit(self, seconds: float) -> None:
-        """Limit the wait for each later answer."""
+        """Wait at most this long for each later answer."""
         self._timeout_seconds = min(self._timeout_seconds, seconds)
 
     def rest(self) -> None:
@@ -106,7 +106,7 @@ class HttpTransport:
             redirects += 1
 
     def _read(self, response: Any) -> bytes:
-        """Read the body as far as it arrives in time; the status is what counts."""
+        """Read as much of the body as arrives in time; the status decides about the outcome."""
         content = io.BytesIO()
         try:
             for chunk in response.iter_content(8 * 1024):
@@ -125,7 +125,7 @@ class HttpTransport:
         return Route(self._url, describe_proxy(proxy, is_given=is_given), str(proxy or ""))
 
     def _find_missing_file(self) -> str:
-        """Return the first certificate file that does not exist; empty if all exist."""
+        """Return a message about the first certificate file that is missing; empty if none is."""
         trust, verify = self._trust, self._session.verify
         source = "ca_file" if trust.ca_file else " or ".join(_BUNDLES)
         files = (
@@ -148,8 +148,8 @@ class HttpTransport:
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         trust = self._trust
-        # The environment's proxies and certificates are read once, which takes half a millisecond,
-        # and never again: REQUESTS_CA_BUNDLE would outrank the session's own setting.
+        # The environment's proxies and certificates are read only here: reading takes half a
+        # millisecond, and later REQUESTS_CA_BUNDLE would override the session's own setting.
         settings = session.merge_environment_settings(self._url, {}, None, trust.ca_file, None)
         session.trust_env = False
         session.proxies, session.verify = settings["proxies"], settings["verify"]
@@ -163,7 +163,7 @@ class HttpTransport:
 
 
 def _keep_headers(request: Any) -> Any:
-    """Keep `requests` from reading credentials from `.netrc` and sending those instead."""
+    """Return the request unchanged; without an `auth`, `requests` would read `.netrc`."""
     return request
 
 

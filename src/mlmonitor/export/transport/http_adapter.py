@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 class Progress:
     """The progress of one request, and its deadline by the monotonic clock.
 
-    was_sent: whether any of the request went out over a ready connection: connected, accepted by
-    the proxy, and with its TLS handshake done.
+    was_sent: whether any byte of the request was sent, after the connection, the proxy's tunnel and
+    the TLS handshake were complete.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -28,7 +28,7 @@ class Progress:
 
     @property
     def left(self) -> float:
-        """Seconds left, and never quite 0, which a socket takes for no timeout."""
+        """Seconds left, at least 0.001: a socket treats 0 as non-blocking."""
         return max(self._ends_at - self._clock(), 0.001)
 
     @property
@@ -57,7 +57,7 @@ def make_adapter(progress: Progress) -> Any:
 
 
 def _observe(manager: Any, progress: Progress) -> None:
-    """Make the connections of a manager's pools report progress, including those through SOCKS."""
+    """Make the connections of a manager's pools report to `progress`, also those through SOCKS."""
     manager.pool_classes_by_scheme = {
         scheme: type(
             "Pool", (pool,), {"ConnectionCls": _make_connection_class(pool.ConnectionCls, progress)}
@@ -68,7 +68,7 @@ def _observe(manager: Any, progress: Progress) -> None:
 
 def _make_connection_class(base: Any, progress: Progress) -> type:
     class ObservedConnection(base):  # type: ignore[misc]  # one of urllib3's
-        """Reports when the request itself is sent, once the connection is ready."""
+        """Reports when bytes of the request are sent; requests for a tunnel do not count."""
 
         response_class = _make_response_class(progress)
         _is_connecting = False
@@ -81,7 +81,7 @@ def _make_connection_class(base: Any, progress: Progress) -> type:
                 self._is_connecting = False
 
         def send(self, data: Any) -> None:
-            if not self._is_connecting:  # a proxy is asked for a tunnel while connecting
+            if not self._is_connecting:  # bytes sent while connecting ask a proxy for a tunnel
                 if self.sock is None:
                     self.connect()
                 progress.was_sent = True
@@ -94,7 +94,7 @@ def _make_response_class(progress: Progress) -> "type[HTTPResponse]":
     from http.client import HTTPResponse
 
     class Response(HTTPResponse):
-        """Limits each read to the time left; by default each may take the whole timeout."""
+        """Limits all reads by one deadline; by default each read may take the whole timeout."""
 
         def __init__(self, sock: Any, *args: Any, **options: Any) -> None:
             super().__init__(sock, *args, **options)
@@ -104,7 +104,7 @@ def _make_response_class(progress: Progress) -> "type[HTTPResponse]":
 
 
 class _TimedFile(io.RawIOBase):
-    """A socket's file whose reads end at the deadline."""
+    """A socket's file whose reads raise TimeoutError at the deadline."""
 
     def __init__(self, raw: Any, sock: Any, progress: Progress) -> None:
         self._raw, self._sock, self._progress = raw, sock, progress

@@ -1,4 +1,4 @@
-"""Describe why an HTTP request has no answer; library messages could reveal its headers."""
+"""Describe why an HTTP request got no answer, without quoting exceptions that hold secrets."""
 
 import re
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ _SOCKS = ("socks4", "socks4a", "socks5", "socks5h")
 
 
 class Route(NamedTuple):
-    """The route of a request: its URL, the proxy without credentials, and the proxy's own URL."""
+    """The route of a request: its URL, the description of the proxy, and the proxy's secret URL."""
 
     url: str
     proxy: str = ""
@@ -21,7 +21,7 @@ class Route(NamedTuple):
 
 
 def describe_proxy(proxy: str | None, *, is_given: bool) -> str:
-    """Describe a proxy by source and address, without credentials; empty if there is none."""
+    """Return where the proxy was set and its address without credentials; empty without a proxy."""
     if not proxy:
         return ""
     source = "given as proxy=" if is_given else f"of {_VARIABLES}"
@@ -31,10 +31,10 @@ def describe_proxy(proxy: str | None, *, is_given: bool) -> str:
 
 
 def classify_failure(error: BaseException, *, was_sent: bool, route: Route) -> Answer:
-    """Classify a request without an answer.
+    """Convert the exception of a request without an answer to an `Answer`.
 
-    was_sent: whether any of the request went out. If so, the destination may have stored it, unless
-    it ended the TLS connection by an alert before any HTTP.
+    was_sent: whether any byte of the request was sent. If so, the destination may have stored it,
+    unless it ended the connection with a TLS alert.
     """
     from requests import exceptions as http
 
@@ -71,7 +71,7 @@ def _describe_unreached(error: BaseException, route: Route) -> str:
 
 
 def _describe_proxy_failure(error: BaseException, route: Route) -> str:
-    """Describe a failure to reach or pass the proxy; empty if it happened behind the proxy."""
+    """Describe a failure of the proxy; empty if the request failed behind the proxy."""
     from requests import exceptions as http
 
     is_socks = route.proxy_url.partition("://")[0].lower() in _SOCKS
@@ -105,7 +105,7 @@ def _describe_tls(error: BaseException) -> str:
 
 
 def _describe_address(error: BaseException) -> str:
-    """Describe why no connection was made, from the message of the operating system."""
+    """Describe why no connection could be opened, by the operating system's error."""
     from requests.exceptions import ConnectTimeout
 
     words = str(error)
@@ -127,14 +127,14 @@ def _has_words(error: BaseException, *signs: str) -> bool:
 
 
 def _is_unconnected(error: BaseException) -> bool:
-    """Whether no connection was made: refused, no route, no such name."""
+    """Whether no connection could be opened: refused, no route, or an unknown name."""
     from urllib3.exceptions import NewConnectionError
 
     return _has_cause(error, NewConnectionError)
 
 
 def _has_cause(error: BaseException, kind: type[BaseException]) -> bool:
-    """Whether an error of this kind is behind the error that `requests` raised."""
+    """Whether an error of `requests` was caused by an error of this kind."""
     pending: list[Any] = [error]
     seen: list[Any] = []
     while pending:

@@ -1,1 +1,1 @@
-"""Points about a model besides its fields: its verdict, figures and attributions."""
+"""Points about a model as a whole: its verdict, challenges, figures and attributions."""

@@ -1,4 +1,4 @@
-"""Challenges as points: losses, their difference, the decision, and what was counted."""
+"""Points about challenges: losses, their difference, the decision, predictions and labels."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ _DECISIONS = ("undecided", "champion", "challenger")
 def challenge_points(
     challenges: "Mapping[str, ChallengeStatus]", identity: Attributes
 ) -> Iterator[Point]:
-    """Every challenge of the version in use, by the version of its challenger."""
+    """Yield the points of each challenge; `challenges` maps the challenger's version to it."""
     for version, challenge in challenges.items():
         own = (*identity, ("challenger", version))
         yield from _build_loss_points(challenge, own)
@@ -39,7 +39,7 @@ def challenge_points(
 
 
 def _build_loss_points(challenge: "ChallengeStatus", own: Attributes) -> Iterator[Point]:
-    """Nothing before both sides have labels, but for the mean loss of one."""
+    """Yield the mean loss of each side, and their difference once both have labels."""
     for side, estimate in (("champion", challenge.champion), ("challenger", challenge.challenger)):
         yield from finite_point(catalog.CHALLENGE_LOSS, (*own, ("side", side)), estimate.value)
     if challenge.basis == "none":

@@ -1,4 +1,4 @@
-"""Units of business figures, and attributions, as points."""
+"""Points about units of business figures, and about attributions."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from mlmonitor.export.series.call_points import finite_point
 
 
 def figure_points(snapshot: ModelSnapshot, identity: Attributes) -> Iterator[Point]:
-    """The unit of each figure, and the size and ranking of attributions."""
+    """Yield the unit of each business figure, and the sizes and ranking of attributions."""
     for name, unit in snapshot.kpi_units.items():
         yield Point(catalog.KPI_UNIT, (*identity, ("field", name), ("unit", unit)), 1.0)
     attributions = snapshot.attributions

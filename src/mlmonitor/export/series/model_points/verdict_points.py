@@ -1,4 +1,4 @@
-"""The verdict as points: one for each action and reason."""
+"""Points about the verdict: one for each action and reason."""
 
 from collections.abc import Iterator
 
@@ -8,9 +8,9 @@ from mlmonitor.verdict.verdict import CODES, Verdict
 
 
 def verdict_points(verdict: Verdict, identity: Attributes) -> Iterator[Point]:
-    """1 for the reasons of the action that is advised, 0 for all others.
+    """Yield 1 for each reason of the advised action, and 0 for all other pairs.
 
-    All pairs are always sent, so that a series of a past action falls to 0 and does not just end.
+    All pairs are always sent, so that the series of a former action falls to 0 instead of ending.
     """
     codes = {reason.code for reason in verdict.reasons}
     for action, reasons in CODES.items():
