@@ -1,4 +1,4 @@
-"""Names of training columns, checked with errors that say what is wrong."""
+"""Check the names of training columns."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ _NAME_CHARACTERS = 1_000
 
 
 def check_column_names(names: Any, what: str = "names") -> tuple[str, ...]:
-    """Return the names as texts.
+    """Return the names as texts; `what` names them in an error.
 
     Raises:
         SchemaError: a name is empty, too long or not text, or occurs twice.

@@ -19,29 +19,29 @@ _PERSONAL_SHARE = 0.5
 _MOST_HALF = sys.float_info.max / 2
 
 ID_LEAST = 1e6
-"""Smaller integers are too short for ids: counts and amounts are often all different, too."""
+"""Smaller integers may be counts or amounts, which are often all different, too."""
 
 ID_MOST = 1e20
-"""Larger numbers are measurements: no id counts this far."""
+"""Larger numbers are measurements, not ids."""
 
 ID_ROWS = 20
 
 _FALLING_SHARE = 0.02
 
 _LEAST_COLLISIONS = 50.0
-"""Pairs of equal values that chance would make; without them, values were handed out once each."""
+"""If chance would make this many equal pairs but there are few, each value was assigned once."""
 
-_LARGEST_EXACT = 2.0**53  # beyond it, floats are not every integer
+_LARGEST_EXACT = 2.0**53  # the largest range in which floats hold every integer
 _MOST_EQUAL = 0.01
 
 
 def least_count(counts: Collection[int]) -> int:
-    """Return the fewest rows that a category needs for its name to be kept.
+    """Return the fewest rows that a category needs for its name to be stored.
 
-    counts: the rows of each category. A closed vocabulary keeps all its names. It has at most 50
-    categories, and those of five rows or more hold 99% of the rows. A category of any other
-    vocabulary needs five rows, and the share that each of 50 equally frequent categories has: an
-    open vocabulary grows with the customers, and a frequent customer is still one person.
+    counts: the rows of each category. All names of a closed vocabulary are stored: it has at most
+    50 categories, and those with five rows or more hold 99 % of the rows. In an open vocabulary a
+    category needs at least five rows and one fiftieth of all rows: an open vocabulary may consist
+    of customers, and a frequent customer is still one person.
     Source: the minimum frequency and dominance rules of statistical disclosure control (Hundepool
     et al., "Statistical disclosure control", 2012, chapter 4).
     """
@@ -51,17 +51,17 @@ def least_count(counts: Collection[int]) -> int:
 
 
 def is_closed(counts: Collection[int]) -> bool:
-    """Whether categories are a closed vocabulary, whose names describe no person."""
+    """Whether categories are a closed vocabulary, whose names do not identify persons."""
     frequent = sum(count for count in counts if count >= LEAST_ROWS)
     distinct = sum(count > 0 for count in counts)
     return distinct <= MOST_CLOSED and frequent >= CLOSED_SHARE * sum(counts)
 
 
 def disclosable(counts: Mapping[str, int]) -> frozenset[str]:
-    """Return the names that may leave the process, given the rows of each.
+    """Return the names that may leave the process, given the number of rows of each.
 
-    Promise: a closed vocabulary loses only names of fewer than five rows. No vocabulary
-        keeps a name that identifies a person by its form.
+    Promise: in a closed vocabulary, only names with fewer than five rows are withheld. A name that
+        identifies a person by its form is always withheld.
     """
     least = max(least_count(counts.values()), LEAST_ROWS)
     names = (name for name, count in counts.items() if count >= least)
@@ -69,9 +69,9 @@ def disclosable(counts: Mapping[str, int]) -> frozenset[str]:
 
 
 def is_id_like(counts: Mapping[str, int], personal: Collection[str]) -> bool:
-    """Whether categories look like ids.
+    """Whether categories look like ids: more than 50, each with at most five rows.
 
-    More than 50, each with at most five rows; or most of the rows in `personal` ones.
+    Categories are also id-like if more than half of the rows have a name in `personal`.
     """
     is_rare = len(counts) > MOST_CLOSED and max(counts.values()) <= LEAST_ROWS
     rows = sum(counts[name] for name in personal)
@@ -90,11 +90,11 @@ def is_number_id_like(ordered: Floats) -> bool:
 
 
 def is_sequential(ordered: Floats) -> bool:
-    """Whether sorted numbers were handed out one after the other, as serial numbers are.
+    """Whether sorted numbers are serial numbers, assigned one after the other.
 
-    They are distinct integers, but for one in a hundred, in a range so narrow that as many
-    independent integers, of any law, would have far more equal ones: the expected number of equal
-    pairs is least for equal shares.
+    They must be integers of which at most 1 % repeat, in a range so narrow that independent draws
+    would repeat at least ten times as often. The number of repeats expected by chance is computed
+    for the uniform distribution, which has the fewest.
     Source: the birthday problem.
     """
     if ordered.size < ID_ROWS or not (np.abs(ordered) <= _LARGEST_EXACT).all():
@@ -108,11 +108,11 @@ def is_sequential(ordered: Floats) -> bool:
 
 
 def is_advancing(rows: Floats) -> bool:
-    """Whether times only advance, so that those of later rows lie beyond their range.
+    """Whether times advance with the rows, so that future rows lie beyond the range of training.
 
     rows: seconds since 1970 in the order of the rows, NaN where missing. Times advance if all are
-    different, or if they ascend with the rows, but for one step in fifty. Dates that recur in any
-    order, such as those of birth, do not.
+    different, or if at most 2 % of the steps between rows go back. Dates that recur in any order,
+    such as dates of birth, do not advance.
     """
     times = rows[np.isfinite(rows)]
     distinct = np.unique(times)
@@ -122,7 +122,7 @@ def is_advancing(rows: Floats) -> bool:
 
 
 def coarsen(numbers: Floats, low: float, high: float) -> Floats:
-    """Round numbers to a power of ten between a hundredth and a tenth of `high - low`.
+    """Round numbers to multiples of a power of ten: a hundredth to a tenth of `high - low`.
 
     Promise: rounding keeps the order, and leaves 10 to 100 distinct values over the range.
     """
@@ -132,7 +132,7 @@ def coarsen(numbers: Floats, low: float, high: float) -> Floats:
 
 
 def coarsen_range(low: float, high: float) -> tuple[float, float]:
-    """Round the range outwards by the same step, so that it still contains every value."""
+    """Round a range outwards, by the step of `coarsen`, so that it still contains every value."""
     step = _choose_step(low, high)
     return math.floor(low / step) * step, math.ceil(high / step) * step
 

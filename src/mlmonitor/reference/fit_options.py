@@ -1,4 +1,4 @@
-"""Options of `Reference.fit`, checked once, with errors that say what to do."""
+"""Check the options of `Reference.fit`, with errors that say what to do."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +36,7 @@ _BOUNDS = {"bins": (2, MOST_BINS), "seed": (0, 1 << 63), "max_segments": (1, 10_
 class FitOptions:
     """All options of a fit, checked before any work.
 
-    scored: whether to score whole rows, or the names of the features to score them by. cycle: the
+    scored: whether rows get an anomaly score, or the features that it is computed from. cycle: the
     parsed `season`.
     """
 
@@ -104,7 +104,7 @@ def check_columns(columns: Columns, options: FitOptions) -> None:
     """Check that the data has every column that an option names.
 
     Raises:
-        SchemaError: a column is missing, or no actual is the name of a class.
+        SchemaError: a column is missing, or none of the actuals is one of the classes.
     """
     features = {name for role, name in columns if role is Role.FEATURE}
     column_names = {name for _, name in columns}
@@ -132,7 +132,7 @@ def check_columns(columns: Columns, options: FitOptions) -> None:
 
 
 def public_names(fields: Any) -> frozenset[str]:
-    """Return the names of public fields.
+    """Return the names of the fields that are declared public.
 
     Raises:
         ConfigError: `fields` is not a sequence of `Field` objects.
@@ -152,10 +152,10 @@ def _check_names(what: str, names: Any) -> tuple[str, ...]:
 
 
 def season_of(season: Any, timezone: Any, *, has_times: bool) -> Season | None:
-    """Return the cycle that rows are compared by, or None without a season.
+    """Return the cycle by which rows are compared; None without a season, or for `auto`.
 
     Raises:
-        ConfigError: a season is given without times, or is unknown.
+        ConfigError: the season or the time zone is unknown, or there are no times.
     """
     if season is not None and not has_times:
         raise ConfigError("season: expected together with times, the datetimes of the rows")
@@ -166,7 +166,7 @@ def season_of(season: Any, timezone: Any, *, has_times: bool) -> Season | None:
 
 
 def check_options(thresholds: object, **options: object) -> None:
-    """Check that `thresholds` is a known method, and the other options integers within bounds.
+    """Check that `thresholds` is a known method, and that the other options are integers in bounds.
 
     Raises:
         ConfigError: an option is invalid.
@@ -187,13 +187,13 @@ def _check_thresholds(thresholds: object) -> None:
 
 
 def outputs_of(output: OutputKind, classes: Any) -> Outputs:
-    """Return how predictions are read.
+    """Return the description of the model's outputs.
 
     classes: a sequence or an array, such as scikit-learn's `classes_`.
 
     Raises:
-        SchemaError: a name is invalid, or `classes` is a single text.
-        ConfigError: the classes do not fit the output.
+        SchemaError: the name of a class is invalid, or `classes` is a single text.
+        ConfigError: `output` does not allow classes.
     """
     if isinstance(classes, str | bytes):
         raise SchemaError("classes: expected a sequence of names, got one text")
@@ -209,9 +209,9 @@ def outputs_of(output: OutputKind, classes: Any) -> Outputs:
 
 
 def schema_of(schema: Any, outputs: Outputs, *, has_actuals: bool) -> dict[str, Kind]:
-    """Return the declared kinds. Actuals become categorical if predictions are names of classes.
+    """Return the declared kinds; if predictions are classes, actuals are declared categorical.
 
-    Predictions and actuals can then be compared even if the classes are integers or booleans.
+    So predictions and actuals can be compared even if the classes are integers or booleans.
     """
     kinds = kinds_of({} if schema is None else schema)
     if outputs.names and has_actuals and ACTUAL not in kinds:
@@ -220,10 +220,10 @@ def schema_of(schema: Any, outputs: Outputs, *, has_actuals: bool) -> dict[str, 
 
 
 def check_actuals(entries: Sequence[FieldEntry], outputs: Outputs) -> None:
-    """Check that some actual names a class; otherwise none could ever equal a prediction.
+    """Check that some actuals are classes; otherwise no prediction could be right.
 
     Raises:
-        SchemaError: actuals and classes have no name in common.
+        SchemaError: none of the actuals is one of the classes.
     """
     for entry in entries:
         if entry.role == "actual" and isinstance(entry, CategoricalReference):
@@ -239,7 +239,7 @@ def _check_actual_names(names: set[str], outputs: Outputs) -> None:
 
 
 def warn_of_missing(entries: Sequence[FieldEntry]) -> None:
-    """Log the columns without any value, because only their missing share can be compared."""
+    """Log the columns without any value: only their share of missing values can be compared."""
     names = [
         repr(entry.name[:60]) for entry in entries if entry.rows and entry.missing == entry.rows
     ]
@@ -253,7 +253,7 @@ def warn_of_missing(entries: Sequence[FieldEntry]) -> None:
 
 
 def warn_of_unreadable(entries: Sequence[FieldEntry]) -> None:
-    """Log the columns in which many values cannot be read like the others."""
+    """Log the columns in which many values do not have the kind of the column."""
     for entry in entries:
         for reason, count in (
             ("are not", entry.wrong_type),

@@ -1,4 +1,4 @@
-"""The kinds of training columns: declared by name, or inferred from most of the values."""
+"""Determine the kinds of training columns: as declared, or as most values suggest."""
 
 import logging
 from collections import Counter
@@ -47,7 +47,7 @@ def infer_kind(name: str, values: Values) -> Kind | None:
     """Return the kind of most values of a column, or None if all are missing.
 
     Raises:
-        SchemaError: most values have no kind.
+        SchemaError: most values are of a type that has no kind.
     """
     if isinstance(values, np.ndarray) and values.dtype.kind != "O":
         kind = _BY_DTYPE.get(values.dtype.kind)
@@ -70,10 +70,10 @@ def infer_kind(name: str, values: Values) -> Kind | None:
 
 
 def _count_kinds(values: list[object]) -> Counter[Kind | None]:
-    """Count the values of each kind, one type at a time, because a column has few types."""
+    """Count the values of each kind; values are grouped by type, of which a column has few."""
     counts: Counter[Kind | None] = Counter()
     types = [*map(type, values)]
-    if types.count(str) == len(types) > 0:  # the usual case; saves two passes over the values
+    if types.count(str) == len(types) > 0:  # the usual case, without two passes over the values
         return Counter({Kind.CATEGORICAL: len(types)})
     examples = dict(zip(types, values, strict=True))
     for kind, total in Counter(types).items():
@@ -103,7 +103,7 @@ def _infer_value_kind(value: object) -> Kind | None:
 
 
 def kinds_of(schema: Any) -> dict[str, Kind]:
-    """Return the declared kind of each column; raise SchemaError for an unknown kind."""
+    """Return the kind that `schema` declares for each column; raise SchemaError for others."""
     kind_names = ", ".join(kind.value for kind in Kind)
     if not isinstance(schema, Mapping):
         given = describe_kind(schema)
@@ -126,9 +126,10 @@ def kinds_of(schema: Any) -> dict[str, Kind]:
 
 
 def warn_of_texts(name: str, names: np.ndarray[Any, Any]) -> None:
-    """Log a column whose texts are numbers with a fraction, or dates: it is compared by name.
+    """Log that a column of texts looks like decimal numbers or dates but is categorical.
 
-    Whole numbers may be codes. names: the categories of the rows, None where missing.
+    Texts that are whole numbers may be codes, so they are not logged.
+    names: the category of each row, None where missing.
     """
     present = [text for text in names[:_SAMPLE].tolist() if text is not None]
     for what, is_one in (("numbers", _is_fraction), ("dates", _is_date)):

@@ -1,4 +1,4 @@
-"""Learn a reference from the first rows of a service that has none."""
+"""Learn a reference from the first rows of a service, if it was given none."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -30,10 +30,10 @@ _NOTHING = Declared()
 
 
 class Learner:
-    """Keeps the first `expected` rows, then summarises them as a reference.
+    """Stores the first `expected` rows, then summarises them as a reference.
 
-    Price: the memory of these rows until the reference replaces them. Only the `FIELDS` most
-    frequent names become features, because clients may send any name.
+    Clients may send any name, so only the `FIELDS` most frequent names become features.
+    Price: the memory of these rows, until the reference replaces them.
     """
 
     FIELDS = 2_000
@@ -51,18 +51,18 @@ class Learner:
 
     @property
     def learned(self) -> int:
-        """Number of rows kept so far."""
+        """Number of rows stored so far."""
         return sum(rows.count for rows in self.rows)
 
     def ingest(self, rows: Rows) -> bool:
-        """Keep these rows; return whether there are enough now."""
+        """Store rows; return whether there are enough for a reference now."""
         self.rows.append(rows)
         return self.learned >= self.expected
 
     def reference(self) -> Reference:
         """Fit a reference to the first rows, at most `expected` of them.
 
-        A column is left out if it has no kind, or not the declared one.
+        A column is left out if its kind cannot be inferred, or is not the declared kind.
         """
         count = min(self.learned, self.expected)
         columns = self._list_columns(count)
@@ -70,7 +70,7 @@ class Learner:
         schema = self._declared.schema.items()
         public = public_names(self._declared.fields)
         strata = Stratification(self._declared.segments, self._most_segments, None, public)
-        # Simulating thresholds would cost a running service too much time.
+        # Simulating thresholds would take too much CPU from a running service.
         options = FieldOptions(thresholds=None, public=public)
         derivations = Derivations(
             {name: kind for name, kind in schema if name in names}, strata, is_lenient=True
@@ -96,7 +96,7 @@ class Learner:
         return Reference(content, is_learned=True)
 
     def _list_marks(self, count: int) -> StratumKeys:
-        """The values of the segment fields, None for a row without one."""
+        """Return the segment fields and groups of the rows; None where a row has no value."""
         fields = self._declared.segments
         columns = [self._get_column((Role.FEATURE, name), count) for name in fields]
         by_segment = [[None] * count if column is None else column for column in columns]
@@ -105,7 +105,7 @@ class Learner:
         return StratumKeys(by_segment, groups=group)
 
     def _list_columns(self, count: int) -> Columns:
-        """The learnable columns of the first `count` rows, None for a row without a value."""
+        """Return the learnable columns of the first `count` rows; None where a row has no value."""
         columns = {
             identity: self._get_column(identity, count) for identity in self._list_learnable()
         }
@@ -116,7 +116,7 @@ class Learner:
         }
 
     def _get_column(self, identity: tuple[Role, str], count: int) -> list[object] | None:
-        """One column; None if no row has it."""
+        """Return one column; None if no row has a value."""
         column: list[object] = [None] * count
         start, has_column = 0, False
         for rows in self.rows:
@@ -129,7 +129,7 @@ class Learner:
         return column if has_column else None
 
     def _is_learnable(self, identity: tuple[Role, str], column: list[object]) -> bool:
-        """Whether a column has a kind that can be learned, and the declared one if there is one."""
+        """Whether the kind of a column can be learned, and agrees with a declared kind."""
         role, name = identity
         declared = self._declared.schema.get(name)
         if declared in SOURCES:
@@ -150,7 +150,7 @@ class Learner:
         return True
 
     def _list_learnable(self) -> list[tuple[Role, str]]:
-        """The fields that may be learned, in order of arrival."""
+        """Return the fields that may be learned, in order of their first row."""
         counts: Counter[tuple[Role, str]] = Counter()
         for rows in self.rows:
             hidden = self._declared.ignore | {rows.identity, self._declared.groups}
@@ -165,7 +165,7 @@ class Learner:
 
 
 def _make_unused_rng() -> "Generator":
-    """Return a generator for a sample that keeps all rows, which never draws from it."""
+    """Return a generator for a `Reservoir` without a limit, which never draws."""
     return np.random.default_rng(0)
 
 

@@ -1,4 +1,4 @@
-"""Recognise texts that identify a person or a device by their form alone."""
+"""Recognise texts whose form shows that they identify a person or a device."""
 
 import re
 from collections.abc import Collection
@@ -27,11 +27,11 @@ _SHORTEST_ADDRESS = 6
 
 
 def is_personal(text: str) -> bool:
-    """Whether a text holds an e-mail, phone, card or account number, IP address or UUID.
+    """Whether a text contains an e-mail or IP address, a phone, card or account number, or a UUID.
 
-    Promise: the form alone decides, so one value has one answer wherever it occurs. Dates, decimal
-    numbers, amounts with separated thousands, ranges and version numbers are not personal.
-    Price: about 0.5 us for a name without digits, 5 us for one with some.
+    Promise: only the form decides, so a value always gets the same answer. Dates, decimal numbers,
+        amounts with thousands separators, ranges and version numbers are not personal.
+    Price: about 0.5 us for a text without digits, 5 us for a text with digits.
     """
     if "@" in text and _EMAIL.search(text):
         return True
@@ -57,7 +57,7 @@ def _is_account(text: str) -> bool:
 
 def _is_address(text: str) -> bool:
     if len(text) < _SHORTEST_ADDRESS:
-        return False  # such as ::1, or a name of C++
+        return False  # such as ::1, or a C++ name
     try:
         ip_address(text)
     except ValueError:
@@ -79,13 +79,13 @@ def _is_number(text: str) -> bool:
 
 
 def _is_card(digits: str) -> bool:
-    """Whether the last digit is the checksum of the others (Luhn, ISO/IEC 7812-1)."""
+    """Whether the last digit is the Luhn checksum of the others (ISO/IEC 7812-1)."""
     doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits))]
     return sum(number // 10 + number % 10 for number in doubled) % 10 == 0
 
 
 def _is_grouped_as_phone(text: str, sizes: list[int]) -> bool:
-    """Whether groups of digits are those of a phone or card, not of a range or a version."""
+    """Whether digits are grouped as in a phone or card number, not as in a range or version."""
     if len(sizes) == 2:
         return text.startswith("0") or sizes == [3, 4]
     if "." in text:

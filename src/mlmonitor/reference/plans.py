@@ -1,4 +1,4 @@
-"""Plans for binning live values like the entries of a reference."""
+"""Convert entries of a reference to plans that bin live values in the same way."""
 
 import numpy as np
 
@@ -10,14 +10,14 @@ from mlmonitor.records import Field, Kind, Role
 
 
 def field_of(entry: FieldEntry) -> Field:
-    """Return the field that an entry summarises."""
+    """Return the name, role and kind of the field that an entry summarises."""
     return Field(entry.name, Role(entry.role), Kind(entry.kind))
 
 
 def numeric_plan(entry: NumericReference, deviations: float) -> NumericPlan:
-    """Return the bins of a numeric field, and its band: the mean ± `deviations`.
+    """Return the bins of a numeric field, and its band: mean ± `deviations` standard deviations.
 
-    Range and band are widened by float32's rounding error, so that a value in another precision
+    Range and band are widened by the rounding error of float32, so that a value rounded to float32
     stays inside.
     """
     edges = np.array(entry.edges, np.float64)
@@ -27,7 +27,7 @@ def numeric_plan(entry: NumericReference, deviations: float) -> NumericPlan:
     is_time = entry.kind == "datetime"
     tolerance = FLOAT64_TOLERANCE if is_time else FLOAT32_TOLERANCE
     low, high = widen(entry.min, entry.max, tolerance)
-    if entry.edges and entry.min == 0:  # zero has no relative tolerance
+    if entry.edges and entry.min == 0:  # a relative tolerance of zero is zero
         low = min(low, entry.edges[0])
     if entry.edges and entry.max == 0:
         high = max(high, entry.edges[-1])
@@ -36,7 +36,7 @@ def numeric_plan(entry: NumericReference, deviations: float) -> NumericPlan:
 
 
 def dictionary_of(entry: CategoricalReference) -> Dictionary:
-    """Return the codes of a field's categories."""
+    """Return the dictionary that maps a field's categories to codes."""
     return Dictionary(
         entry.categories,
         entry.others,

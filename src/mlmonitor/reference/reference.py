@@ -36,15 +36,15 @@ if TYPE_CHECKING:
     from mlmonitor.reference.fit_options import SeasonName
     from mlmonitor.reference.thresholds import Thresholds
 
-_OBJECT_BYTES = 4_000  # of a reference's objects, without its entries
+_OBJECT_BYTES = 4_000  # the objects of a reference without its entries
 
 
 @dataclass(frozen=True)
 class Reference(NotebookReference):
-    """Summaries of the training data: bins with counts, moments, quantiles, categories. No rows.
+    """A summary of training data: bins with counts, moments, quantiles and categories; no rows.
 
-    Make one with `fit` where the model is trained, `save` it beside the model, and pass it, or its
-    path, to `Monitor`. `is_learned`: whether it was learned from a service's first rows instead.
+    Make a reference with `fit` where the model is trained, `save` it with the model, and pass it or
+    its path to `Monitor`. `is_learned`: whether a service learned it from its first rows.
     """
 
     content: ReferenceFile
@@ -90,40 +90,42 @@ class Reference(NotebookReference):
 
         Args:
             features: a frame, columns by name, rows, an array with `names`, or chunks of these.
-            predictions: the same, a mapping of several outputs, a function of a chunk, or the names
-                of columns of a Spark or Dask frame.
+            predictions: in one of these forms, as a mapping of several outputs, as a function of a
+                chunk of features, or as names of columns of a Spark or Dask frame.
             output: `probabilities` if `predictions` hold one number per class.
             classes: names of the classes, in order; actuals must be among them.
-            actuals: the true values, in the same forms.
+            actuals: the true values, in the same forms as `predictions`.
             names: names of an array's columns.
-            schema: kinds by column, to override inference; required for text and embeddings.
-            fields: declared as for a monitor; `public=True` keeps the names of rare categories.
+            schema: kinds by column, which are not inferred then; required for text and embeddings.
+            fields: declarations as for `Monitor`; `public=True` stores names of rare categories.
             trained_at: when the model was trained; a naive time counts as UTC.
-            importances: of features, as the model reports them.
+            importances: importance by feature, as the model reports it.
             training_metrics: such as `{"mae": 41.5}`, to compare live performance with.
             training_seconds: how long the training took.
             training_rows: how many rows the model was fitted on.
             parent_version: the version that the model replaces.
-            kpis: figures to compare live ones with: those of a monitor, or columns by name.
+            kpis: business figures to compare live ones with: as for `Monitor`, or columns by name.
             attributions: columns by feature, an array, SHAP's `Explanation`, or a function.
-            anomaly_score: whether to score rows by their distance from these, or by which features.
+            anomaly_score: whether live rows get a score of their distance from the training rows,
+                or the features to use for it.
             segments: features whose values split the rows; each segment costs as much as all rows.
-            max_segments: the largest segments that are kept; the others become one.
-            groups: the group of each row, or the column that names it, which is then no feature.
+            max_segments: how many segments are stored, the largest; the others become one.
+            groups: the group of each row, or the name of its column, which is not a feature then.
             times: when each row was observed, in the forms of `actuals`: datetimes, ISO 8601 texts
                 or seconds since 1970; naive times count as UTC.
-            season: `hour_of_day`, `hour_of_week` or `auto`: compare rows with those of these hours.
-            season_timezone: of the hours, such as `Europe/Amsterdam`.
+            season: compare rows only with training rows of the same `hour_of_day` or
+                `hour_of_week`; `auto` decides from the data.
+            season_timezone: time zone of these hours, such as `Europe/Amsterdam`.
             bins: number of bins of a numeric field, with equal mass.
-            thresholds: `simulated` or, cheaper, `asymptotic`; no alert depends on them.
+            thresholds: `simulated` or, cheaper, `asymptotic`; alerts do not depend on it.
             seed: seed of the sample drawn from chunks.
 
         Raises:
-            SchemaError: the data has no rows or lacks names, its parts do not fit each other, or a
-                column has no known kind, or not the declared one.
-            ConfigError: an option is unknown or out of bounds, or `times` is missing for a season.
+            SchemaError: the data has no rows or no names, arguments do not fit each other, or the
+                kind of a column cannot be inferred or is not the declared one.
+            ConfigError: an option is unknown or out of bounds, or a season has no `times`.
         """
-        from mlmonitor.reference import fit_options, training_facts  # where models are trained
+        from mlmonitor.reference import fit_options, training_facts  # needed only for training
         from mlmonitor.reference.fitting.fit_reference import TrainingData, fit_reference
 
         options = fit_options.FitOptions.check(
@@ -159,9 +161,9 @@ class Reference(NotebookReference):
         """Load the reference saved at `path`.
 
         Raises:
-            FormatError: the file is damaged, too new, or contradicts itself; the message says
+            FormatError: the file is damaged, inconsistent or of a newer version; the message says
                 where.
-            OSError: the file cannot be read; FileNotFoundError if there is none.
+            OSError: the file cannot be read; FileNotFoundError if it does not exist.
         """
         try:
             with Path(path).open("rb") as file:
@@ -173,7 +175,7 @@ class Reference(NotebookReference):
     def save(self, path: str | PathLike[str]) -> None:
         """Write the reference to `path` as JSON that people can read and compare.
 
-        Promise: atomic. A concurrent reader of `path` gets the old file or the new one.
+        Promise: the write is atomic: a concurrent reader gets the old file or the new one.
 
         Raises:
             FormatError: the file would be larger than `load` accepts.
@@ -197,24 +199,24 @@ class Reference(NotebookReference):
 
     @property
     def rows(self) -> int:
-        """Number of rows that the counts summarise."""
+        """Number of training rows that were counted: all rows, or those sampled."""
         return self.content.rows
 
     @property
     def copied_rows(self) -> int:
-        """Number of rows that are copies of others, as after oversampling; 0 if this is unknown."""
+        """Number of rows that are copies of others, as oversampling makes them; 0 if unknown."""
         return self.content.copied_rows
 
     @cached_property
     def nbytes(self) -> int:
-        """Upper bound of the memory in bytes."""
+        """Upper bound of the memory of this reference in bytes."""
         parts = self.content.segments
         anomaly = 0 if self.content.anomaly is None else self.content.anomaly.nbytes
         return anomaly + _OBJECT_BYTES + sum(e.nbytes for e in (*self.content.fields, *parts))
 
     @property
     def trained_at(self) -> datetime | None:
-        """When the model was trained, if that was given."""
+        """When the model was trained; None if it was not given to `fit`."""
         return self.content.trained_at
 
     @property
@@ -229,13 +231,13 @@ class Reference(NotebookReference):
 
     @property
     def id_like(self) -> tuple[str, ...]:
-        """Fields whose values are almost all different, so that they are not compared."""
+        """Names of fields that look like ids, so that they are not compared."""
         fields = self.content.fields
         return tuple(e.name for e in fields if e.is_id_like and not e.is_advancing)
 
     @property
     def advancing(self) -> tuple[str, ...]:
-        """Timestamps and serial numbers: later rows have others, and that fires no alert."""
+        """Names of timestamps and serial numbers; their new values in later rows fire no alert."""
         return tuple(entry.name for entry in self.content.fields if entry.is_advancing)
 
     @property
@@ -245,7 +247,7 @@ class Reference(NotebookReference):
 
     @property
     def segment_values(self) -> list[SegmentValues | None]:
-        """The values of each segment; None for the rest."""
+        """The values of each segment; None for the segment of all other rows."""
         values_by_segment = [segment.values for segment in self.content.segments]
         return [None if values is None else tuple(values) for values in values_by_segment]
 
@@ -256,19 +258,19 @@ class Reference(NotebookReference):
 
     @property
     def season(self) -> Season | None:
-        """The hours that rows are compared by; None if rows are compared regardless of time."""
+        """The cycle of hours by which rows are compared; None if the time does not matter."""
         content = self.content
         return None if content.season is None else Season(content.season, content.season_timezone)
 
     def without(self, names: Collection[str]) -> "Reference":
-        """Return this reference without the features of these names; segments keep their rows."""
+        """Return this reference without some features; the segments and their rows stay."""
         return replace(self, content=drop_features(self.content, names)) if names else self
 
     def entries(self, roles: Sequence[Role], *, segment: int | None = None) -> list[CountedEntry]:
-        """The entries of the fields with these roles, in the order of a schema.
+        """Return the entries of the fields with these roles, in the order of a schema.
 
-        Numeric fields are first; derived ones are last among numeric and among other fields.
-        segment: index of the segment whose rows are summarised, by default all rows.
+        Numeric fields come first, then the others; in both, derived fields come last.
+        segment: index of the segment whose rows are summarised; by default, all rows are.
         """
         entries = counted(self.content.fields)
         if segment is not None:
@@ -280,7 +282,7 @@ class Reference(NotebookReference):
         )
 
     def plan(self, roles: Sequence[Role], *, deviations: float) -> Plan:
-        """The plan of the fields with these roles; bands are the mean ± `deviations`."""
+        """Return the plan of these roles; bands are the mean ± `deviations` standard deviations."""
         entries = self.entries(roles)
         has_kernels = Role.DERIVED in roles and self.season is None
         return Plan.build(
@@ -291,7 +293,7 @@ class Reference(NotebookReference):
                 if isinstance(e, NumericReference)
             },
             {field_of(e): dictionary_of(e) for e in entries if isinstance(e, CategoricalReference)},
-            # Kernel features are summarised for the whole only, not by season.
+            # Kernel features are summarised over all rows only, not by season.
             kernels=kernel_plans(self.content) if has_kernels else (),
             season=self.season,
         )

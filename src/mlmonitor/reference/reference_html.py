@@ -1,4 +1,4 @@
-"""A reference as HTML for notebooks."""
+"""Render a reference as HTML for notebooks."""
 
 from mlmonitor.display.markup import add_table, add_text, new_fragment, to_text
 from mlmonitor.formats.reference import (
@@ -11,7 +11,7 @@ from mlmonitor.formats.reference import (
 from mlmonitor.formatting import amount, counted, day, duration, short
 
 _HEAD = ("field", "role", "kind", "values", "missing", "mean", "sd", "min", "median", "max", "bins")
-_MIDDLE = 50  # of the quantiles at 0, 1, ... 100%
+_MIDDLE = 50  # index of the median among the quantiles at 0, 1, ... 100 %
 
 
 class NotebookReference:
@@ -24,7 +24,7 @@ class NotebookReference:
 
 
 def reference_html(content: ReferenceFile) -> str:
-    """Rows, training time and one line per field; no names of categories."""
+    """Return HTML with rows, training time and one line per field; no names of categories."""
     trained = "" if content.trained_at is None else f", trained {content.trained_at:%Y-%m-%d}"
     root = new_fragment("Reference", f"of {amount(content.rows, 'row')}{trained}")
     if content.training_metrics:

@@ -1,4 +1,4 @@
-"""How the fields of a reference are summarised, and how their critical values are computed."""
+"""Options for summarising fields, and the computation of their critical values."""
 
 from typing import Literal, NamedTuple
 
@@ -11,10 +11,10 @@ Thresholds = Literal["simulated", "asymptotic"]
 
 
 class FieldOptions(NamedTuple):
-    """How fields are summarised.
+    """Options for summarising fields.
 
-    bins: number of bins of a numeric field, with equal mass. thresholds: None leaves critical
-    values to the service. public: fields whose rare categories may be named.
+    bins: number of bins of a numeric field, with equal mass. thresholds: how critical values are
+    computed; None leaves that to the service. public: fields whose rare categories may be named.
     """
 
     bins: int = 10
@@ -25,7 +25,7 @@ class FieldOptions(NamedTuple):
 def critical_tables(
     entry: CountedEntry, ordered: Floats | None, thresholds: Thresholds | None
 ) -> dict[str, list[float]]:
-    """Return the critical values to save with an entry; empty if the service is to simulate them.
+    """Return the critical values to save with an entry; empty if the service must compute them.
 
     ordered: the sorted sample of a numeric field.
     """

@@ -1,4 +1,4 @@
-"""Convert training data of any form to columns by name, at once or chunk by chunk."""
+"""Convert training data of any form to columns by name, in one or more chunks."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -24,7 +24,7 @@ Columns = dict[tuple[Role, str], Values]
 
 
 class Chunk(NamedTuple):
-    """Some training rows: their columns, their number, and the keys that split them into strata."""
+    """Some training rows: columns, number of rows, and the keys that assign rows to strata."""
 
     columns: Columns
     rows: int
@@ -48,8 +48,8 @@ def chunks(  # noqa: PLR0913 - one name for each thing that belongs to a row
 ) -> Iterator[Chunk]:
     """Yield the training data chunk by chunk; data that is not an iterator is one chunk.
 
-    `outputs` describes how predictions are read; `segments` names the features that split the rows.
-    `groups` is the group of each row, or names the column that holds it, which is no feature then.
+    `outputs` describes the model's outputs; `segments` names the features that split the rows.
+    `groups` is the group of each row, or the name of its column, which is not a feature then.
 
     Raises:
         SchemaError: an argument is not data, or the arguments do not fit each other.
@@ -94,7 +94,7 @@ def _get_segment_column(columns: Mapping[str, Values], name: str) -> Values:
 
 
 class AlignedInput:
-    """Predictions, actuals or times that are read in step with the chunks of features."""
+    """Reads predictions, actuals or times for each chunk of features."""
 
     def __init__(self, what: str, values: Any, outputs: Outputs, *, is_stream: bool) -> None:
         self._what, self._outputs = what, outputs
@@ -129,7 +129,7 @@ class AlignedInput:
         return {check_column_name(name): column for name, column in fields.items()}
 
     def finish(self) -> None:
-        """Raise SchemaError if any chunk is left without features."""
+        """Raise SchemaError if there are more chunks than chunks of features."""
         if self._parts is not None and next(self._parts, self) is not self:
             raise SchemaError(f"{self._what}: more chunks than features have")
 
@@ -157,14 +157,14 @@ def _read_fields(values: Any, rows: int, what: str, outputs: Outputs) -> Mapping
 
 
 def _holds_collections(column: Values) -> bool:
-    """Whether any row holds a collection: several values, or outputs that do not fit the rows."""
+    """Whether the value of any row is a collection, such as a list of outputs."""
     if isinstance(column, np.ndarray):
         return False
     return any(isinstance(value, list | tuple | dict | np.ndarray) for value in column)
 
 
 def _describe(values: Any, rows: int) -> str:
-    """Describe what was passed instead of one value per row, without its values."""
+    """Describe an input that is not one value per row, without disclosing values."""
     if not hasattr(values, "__len__") or isinstance(values, _TEXTS):
         return f"one {type(values).__name__}"
     if isinstance(values, Mapping):
@@ -180,8 +180,8 @@ def feature_columns(features: Any, names: Sequence[str] = ()) -> tuple[dict[str,
     """Return columns by name, and the number of rows.
 
     Raises:
-        SchemaError: `features` holds no rows, its columns differ in length or share a name, or an
-            array has no `names`.
+        SchemaError: `features` cannot be read as rows or columns, columns differ in length or share
+            a name, or an array has no `names`.
     """
     if isinstance(features, Mapping):
         columns = {
@@ -219,7 +219,7 @@ def _read_features(features: Any, names: Sequence[str]) -> dict[str, Values]:
 
 
 def _copy_features(features: Any) -> Copied:
-    if hasattr(features, "to_frame"):  # a series may be a column or a row
+    if hasattr(features, "to_frame"):  # a series could be a column or a row
         return copy_unreadable(features)
     kind = type(features)
     try:
@@ -228,7 +228,7 @@ def _copy_features(features: Any) -> Copied:
         return Copiers()[kind](features)
     except SchemaError:
         raise
-    except (TypeError, ValueError):  # a lazy frame has no length, a grouped one no array
+    except (TypeError, ValueError):  # such as lazy or grouped frames
         return copy_unreadable(features)
 
 
@@ -283,7 +283,7 @@ def _check_width(width: int, names: Sequence[str]) -> None:
 
 
 def _copy_column(name: str, column: Any) -> Values:
-    """Copy one column of a mapping as `record` does: as an array, or else as a list."""
+    """Copy one column of a mapping in the same way as `record`: as an array, or else as a list."""
     values = None
     with suppress(Exception):  # an object that raises is not a column
         values = list(column) if isinstance(column, range) else copy_result(column)

@@ -1,4 +1,4 @@
-"""How a model was trained: the facts that a reference carries beside its rows."""
+"""Facts about the training of a model, which a reference stores."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _LONGEST_VERSION = 200
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """When, how long and on how many rows a model was trained, how well, and what it replaces."""
+    """Time, duration, rows and metrics of a training, and the version that the model replaces."""
 
     trained_at: datetime | None
     importances: dict[str, float]
@@ -37,10 +37,10 @@ class TrainingFacts:
         training_rows: Any,
         parent_version: Any,
     ) -> Self:
-        """Check the facts.
+        """Check and convert the facts.
 
         Raises:
-            ConfigError, SchemaError: one is invalid; the message names it.
+            ConfigError, SchemaError: a fact is invalid; the message names it.
         """
         return cls(
             trained_at=aware(trained_at),
@@ -79,7 +79,7 @@ def _check_version(version: Any) -> str | None:
 
 
 def figures_of(what: str, figures: Any) -> dict[str, float]:
-    """Return finite numbers by name; raise SchemaError for any other value."""
+    """Return numbers by name; raise SchemaError unless all values are finite numbers."""
     if figures is None:
         return {}
     if not isinstance(figures, Mapping):
@@ -97,7 +97,7 @@ def figures_of(what: str, figures: Any) -> dict[str, float]:
 
 
 def aware(moment: Any) -> datetime | None:
-    """Convert a datetime to UTC; a naive one is taken as UTC. Raise SchemaError for others."""
+    """Convert a datetime to UTC; a naive one counts as UTC. Raise SchemaError for other types."""
     if moment is None:
         return None
     if not isinstance(moment, datetime) or is_missing(moment):

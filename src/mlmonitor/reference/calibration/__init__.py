@@ -1,1 +1,1 @@
-"""The calibration of training predictions: from the rows at fit to curves while serving."""
+"""Fit how training predictions relate to actuals, to estimate live performance without labels."""

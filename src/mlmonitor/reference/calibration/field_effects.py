@@ -1,4 +1,4 @@
-"""Effects of features on an outcome beyond that of the prediction."""
+"""Effects of features on an outcome that the prediction does not explain."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -12,27 +12,27 @@ MOST_FIELDS = 5
 _STEPS = 40
 _NEWTON_STEPS = 8
 _LEAST_SCORE = 4.0
-"""Standard deviations by which the score statistic of a feature exceeds its mean."""
+"""A feature needs a score statistic this many standard deviations above its mean."""
 
 _LEAST_GAIN = 0.002
-"""Share of the loss of the other half of the rows that the effects have to explain."""
+"""The effects must lower the loss of the rows they were not fitted to by this share."""
 
 _PRIOR_ROWS = 10.0
 _LARGEST = 30.0
 
 
 class EffectCandidate(NamedTuple):
-    """The cell of each row of a feature, and the number of its cells."""
+    """A feature as the cell (bin) of each row, and its number of cells."""
 
     cells: Counts
     size: int
 
 
 class Link(NamedTuple):
-    """How an effect changes an expected outcome.
+    """The link function of a generalised linear model, with its variance and loss.
 
-    mean: the expected outcome of `offset + effect`. weight: the variance that a mean implies. loss:
-    the deviance of outcomes under these means.
+    mean: maps a linear predictor, `offset + effect`, to the expected outcome. weight: maps a mean
+    to the variance. loss: sums half the deviance of outcomes, given their means.
     """
 
     mean: Callable[[Floats], Floats]
@@ -41,7 +41,7 @@ class Link(NamedTuple):
 
 
 def logistic(offset: Floats) -> Floats:
-    """Return the probability of some log odds."""
+    """Return the probabilities of log odds."""
     odds: Floats = 1.0 / (1.0 + np.exp(-np.clip(offset, -_LARGEST, _LARGEST)))
     return odds
 
@@ -52,7 +52,7 @@ def _compute_binomial_loss(outcome: Floats, mean: Floats) -> float:
 
 
 def _compute_gamma_loss(outcome: Floats, mean: Floats) -> float:
-    """Return half the deviance of the gamma law, whose deviation is proportional to its mean."""
+    """Return half the gamma deviance: the standard deviation is proportional to the mean."""
     ratio = np.maximum(outcome, 1e-12 * mean) / mean
     return float((ratio - np.log(ratio) - 1).sum())
 
@@ -62,13 +62,13 @@ ERROR_LINK = Link(lambda offset: np.exp(np.clip(offset, -700, 700)), np.square, 
 
 
 SCORE = ""
-"""The name of the score among the candidates: its effect may change once features have theirs."""
+"""The name of the score among the candidates: its own effect may change with the features'."""
 
 
 class FittedEffects(NamedTuple):
-    """Effects by feature, and the factor and the shift that are applied to their sum.
+    """Effects per cell by feature, and a slope and intercept that recalibrate the predictor.
 
-    The factor and the shift are fitted on rows that had no part in the effects.
+    The slope and intercept are fitted to rows that the effects were not fitted to.
     """
 
     by_name: dict[str, Floats]
@@ -79,13 +79,13 @@ class FittedEffects(NamedTuple):
 def fit_effects(
     outcome: Floats, offset: Floats, candidates: Mapping[str, EffectCandidate], link: Link
 ) -> FittedEffects:
-    """Return the effects of the features that matter beyond the offset; mostly none.
+    """Return the effects of features on the outcome beyond the offset; usually there are none.
 
-    If there are some, the change of the score's own effect is among them. Features enter one by
-    one, the one with the largest score statistic first, each with an effect per cell that is
-    shrunk by ten rows. They are fitted to every second row, and kept if they lower the loss of the
-    others by 0.2%. These also give the factor and shift that undo an effect of noise.
-    Price: two sums a feature and step, over at most 20,000 rows.
+    Forward stagewise: each step adds the feature with the largest score statistic, with one effect
+    per cell, shrunk as if ten more rows had no effect. The score itself is a candidate. Effects are
+    fitted to every second row, and used only if they lower the loss of the other rows by 0.2 %.
+    The other rows also give the slope and intercept, which correct overfitted effects.
+    Price: two sums per feature and step, over at most 20,000 rows.
     Source: Rao's score test, 1948; stagewise fitting after Friedman, "Greedy function
         approximation", 2001.
     """
@@ -106,7 +106,7 @@ def fit_effects(
     after = link.loss(outcome[others], link.mean(current[others]))
     if before - after <= _LEAST_GAIN * before:
         return FittedEffects({})
-    if link is ERROR_LINK:  # keep the mean, which is known from more rows than these
+    if link is ERROR_LINK:  # keep the overall mean, which more rows have determined
         lost = link.mean(offset).mean() / link.mean(current).mean()
         return FittedEffects(effects, float(np.log(lost)))
     return FittedEffects(effects, *_recalibrate(outcome[others], current[others], link))
@@ -115,7 +115,7 @@ def fit_effects(
 def _recalibrate(outcome: Floats, current: Floats, link: Link) -> tuple[float, float]:
     """Return the intercept and slope that fit these rows best, by Newton's method.
 
-    Effects that follow the noise of the rows they were fitted to are too large.
+    A slope below 1 corrects effects that are too large because they fit noise.
     Source: Platt, "Probabilistic outputs for support vector machines", 1999.
     """
     intercept, slope = 0.0, 1.0
@@ -136,10 +136,10 @@ def _choose(
     link: Link,
     is_fitted: Mask,
 ) -> tuple[str, Floats] | None:
-    """Return the feature with the largest score statistic, and its step; None if none matters."""
+    """Return the feature with the largest score statistic and its step; None if all are small."""
     mean = link.mean(current[is_fitted])
     is_error = link is ERROR_LINK
-    # On the logarithmic scale of an error the residual is relative, and its variance estimated.
+    # With the log link of errors, the residual is relative, and its variance is estimated.
     residual = outcome[is_fitted] / mean - 1 if is_error else outcome[is_fitted] - mean
     weight = (
         np.full(mean.size, max(float(residual.var()), 1e-12)) if is_error else link.weight(mean)
@@ -161,6 +161,6 @@ def _choose(
 
 
 def sample_places(rows: int) -> Sequence[int] | Counts:
-    """Return the places of at most 20,000 rows, evenly spaced."""
+    """Return the indices of at most 20,000 rows, evenly spaced."""
     places: Counts = np.unique(np.linspace(0, rows - 1, min(rows, MOST_ROWS)).astype(np.int64))
     return places

@@ -1,4 +1,4 @@
-"""The calibration of the training predictions, from which performance is estimated later."""
+"""Fit the calibration of training predictions, from which live performance is estimated."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -47,7 +47,7 @@ ERRORS = ("mae", "mse", "bias")
 class TrainingRows(NamedTuple):
     """The sampled training rows: outputs by name, actuals, and the entries of all fields.
 
-    values_of: returns the sample of the entry at a position.
+    values_of: returns the sampled values of the field with this index in `entries`.
     """
 
     outputs: Mapping[str, Column]
@@ -59,7 +59,7 @@ class TrainingRows(NamedTuple):
 def fit_calibration(data: TrainingRows) -> CalibrationReference | None:
     """Return the calibration; None without enough pairs or scores, or if a class names a person.
 
-    Price: a sort of the scores, and the cells of 20,000 rows of each feature.
+    Price: a sort of the scores, and binning at most 20,000 rows of each feature.
     """
     outcomes = read_training_outcomes(data.outputs, data.actual)
     if outcomes is None:
@@ -122,7 +122,10 @@ def _fit_errors(data: TrainingRows, block: OutcomeBlock) -> CalibrationReference
 def _fit_map(
     names: tuple[str, str], data: tuple[Floats, Floats], candidates: "_Candidates"
 ) -> OutcomeMap:
-    """Fit one outcome by bins of one output. names: of both. data: outputs, then outcomes."""
+    """Fit an outcome by bins of an output.
+
+    names: of the outcome and of the output. data: values of the output and of the outcome.
+    """
     (measure, output), (scores, outcome) = names, data
     is_error = measure in ERRORS and measure != "bias" and bool((outcome >= 0).all())
     is_class = bool(np.isin(outcome, (0.0, 1.0)).all())
@@ -157,7 +160,7 @@ def _fit_map(
 
 
 class _Candidates:
-    """The features whose effects are tried, over an even sample of the pairs."""
+    """The features whose effects are tried, on evenly spaced pairs of prediction and actual."""
 
     def __init__(self, data: TrainingRows, pairs: Counts) -> None:
         self._chosen = sample_places(pairs.size)
@@ -171,16 +174,17 @@ class _Candidates:
         }
 
     def effects(self, outcome: Floats, score: tuple[Counts, Floats], link: Link) -> FittedEffects:
-        """Return the effects beyond those of the score: its bin in each row, and their offsets."""
+        """Fit effects beyond the score. score: the bin of each pair, and the offset of each bin."""
         bins, offsets = score[0][self._chosen], score[1]
         candidates = {**self._by_name, SCORE: EffectCandidate(bins, len(offsets))}
         return fit_effects(outcome[self._chosen], offsets[bins], candidates, link)
 
     def correct(self, block: OutcomeBlock, maps: Sequence[OutcomeMap]) -> list[list[float]]:
-        """Return rows by actual and predicted class, divided by those expected from the maps.
+        """Return the ratio of observed to expected rows, `[actual class, predicted class]`.
 
-        One class at a time, a probability is right on average, but not among the rows whose most
-        probable class it is. Twenty rows more on both sides shrink the quotient of rare pairs.
+        The probabilities of a class are right on average over all rows, but not over the rows that
+        are predicted to be that class. Twenty rows are added to both counts, so that the ratio of
+        a rare pair is close to 1.
         """
         pairs = zip(maps, block.scores, strict=True)
         chances = np.stack([self._get_chances(part, scores[self._rows]) for part, scores in pairs])
@@ -194,7 +198,7 @@ class _Candidates:
         return corrections
 
     def _get_chances(self, part: OutcomeMap, scores: Floats) -> Floats:
-        """Return the probability of a class in each chosen row."""
+        """Return the probability of the class of `part` in each row of the sample."""
         bins = np.searchsorted(part.edges, scores, side="left")
         if not part.effects:
             return monotone_rates(np.array(part.rows), np.array(part.sums, np.float64))[bins]
@@ -209,9 +213,10 @@ def _sum_by(bins: Counts, values: Floats, size: int) -> Floats:
 
 
 def _choose_edges(scores: Floats, quantiles: int, steps: int) -> Floats:
-    """Return quantiles of the scores, and even steps between them, so that no bin is wide.
+    """Return the bin edges of the scores: quantiles, and even steps so that no bin is wide.
 
-    A decision at a threshold then splits few bins. Fewer than twenty rows a quantile are too few.
+    With narrow bins, a decision threshold splits few rows from their bin. There are fewer quantiles
+    if a bin would have less than twenty rows.
     """
     bins = int(np.clip(scores.size // _ROWS_PER_BIN, 1, quantiles))
     ranked = np.quantile(scores, np.arange(1, bins) / bins, method="inverted_cdf")
@@ -227,7 +232,7 @@ def _choose_edges(scores: Floats, quantiles: int, steps: int) -> Floats:
 
 
 def _find_score_name(outputs: Mapping[str, Column], scores: Floats) -> str:
-    """Return the output that holds these scores."""
+    """Return the name of the output that holds these scores."""
     for name, column in outputs.items():
         if column.dtype.kind == "f" and np.array_equal(column, scores, equal_nan=True):
             return name
@@ -235,6 +240,6 @@ def _find_score_name(outputs: Mapping[str, Column], scores: Floats) -> str:
 
 
 def _find_label_name(outputs: Mapping[str, Column], scores: Sequence[str]) -> str | None:
-    """Return the output that names the predicted class; None if the scores decide."""
+    """Return the output that names the predicted class; None if it follows from the scores."""
     label = primary_output(outputs)
     return None if label in scores else label

@@ -1,4 +1,4 @@
-"""The monotone curve that is nearest to the rates of some bins."""
+"""Isotonic regression: the monotone curve that is closest to the rates of bins."""
 
 import numpy as np
 
@@ -8,9 +8,10 @@ from mlmonitor.records import Counts, Floats
 def monotone_rates(rows: Counts, sums: Floats) -> Floats:
     """Return the rate of each bin, `sums / rows`, pooled until the rates are monotone.
 
-    They ascend, or descend if the rates of the bins do on the whole. Promise: of all monotone
-    curves, the least sum of squares over the rows. A bin without rows has the rate of its
-    neighbours. Price: linear in the bins.
+    The rates ascend, or descend if their linear trend does. A bin without rows gets the rate of its
+    neighbours.
+    Promise: the least sum of squares over the rows among the curves that are monotone that way.
+    Price: linear in the number of bins.
     Source: pool adjacent violators, Ayer et al., "An empirical distribution function for sampling
         with incomplete information", 1955.
     """

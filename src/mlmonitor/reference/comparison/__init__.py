@@ -1,1 +1,1 @@
-"""Two references side by side."""
+"""Compare two references."""

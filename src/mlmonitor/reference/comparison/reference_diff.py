@@ -1,4 +1,4 @@
-"""What differs between two references: how the models were trained, and every field."""
+"""Find the differences between two references, in the training and in every field."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,11 +21,14 @@ FieldChange = Literal["added", "removed", "kind", "moved", "same"]
 
 @dataclass(frozen=True)
 class FieldDifference:
-    """One field in both references.
+    """A field in the first and in the second reference.
 
-    change: `added` or `removed`, another `kind`, `moved` by more than the tolerance, or the `same`.
-    psi: from the first to the second, over the bins of the first; None if they cannot be compared.
-    mean, stddev, missing: of each reference, the first one first; missing is a share.
+    change: `added`, `removed`, `kind` if the kinds differ, `moved` if the PSI exceeds the
+    tolerance, or `same`.
+    psi: the PSI of the second reference against the first, over the bins of the first; None if they
+    cannot be compared.
+    mean, stddev, missing: pairs of the values in the first and second reference; `missing` is the
+    share of missing values.
     """
 
     name: str
@@ -40,7 +43,11 @@ class FieldDifference:
 
 @dataclass(frozen=True)
 class ReferenceDifference:
-    """Two references: the facts that differ, and all fields."""
+    """The differences between two references.
+
+    facts: pairs of values by name, for the facts about the training that differ. fields: all
+    fields, also those that do not differ.
+    """
 
     facts: Mapping[str, tuple[Any, Any]]
     fields: tuple[FieldDifference, ...]
@@ -71,7 +78,7 @@ def _by_identity(reference: Reference) -> dict[tuple[str, str], CountedEntry]:
 
 
 def _compare_facts(first: Reference, second: Reference) -> dict[str, tuple[Any, Any]]:
-    """Return what differs of the training, by name."""
+    """Return the facts about the training that differ, as pairs by name."""
     facts = [_list_facts(reference) for reference in (first, second)]
     names = dict.fromkeys([*facts[0], *facts[1]])
     pairs = {name: (facts[0].get(name), facts[1].get(name)) for name in names}
@@ -141,7 +148,7 @@ def _compute_missing_share(entry: CountedEntry | None) -> float | None:
 
 
 def _measure_shift(before: CountedEntry, after: CountedEntry) -> float | None:
-    """Return the PSI over the bins of the first entry; None if a side has no values."""
+    """Return the PSI over the bins of `before`; None if either entry has no values."""
     if isinstance(before, NumericReference) and isinstance(after, NumericReference):
         current = _rebin(after, np.array(before.edges, np.float64))
         expected = np.array(before.expected, np.float64)
@@ -154,11 +161,12 @@ def _measure_shift(before: CountedEntry, after: CountedEntry) -> float | None:
 
 
 def _rebin(entry: NumericReference, edges: Floats) -> Floats:
-    """Estimate the counts of an entry over other bins, and append that of missing values.
+    """Estimate the counts of an entry over other bins; the last count is that of missing values.
 
-    Exact at edges that both have; in between, the entry's quantiles are interpolated.
+    Counts are exact at edges that are also edges of the entry; between them, its quantiles are
+    interpolated.
     """
-    if np.array_equal(entry.edges, edges):  # its own: without the rounding of an interpolation
+    if np.array_equal(entry.edges, edges):  # its own edges: exact counts
         return np.array(entry.expected, np.float64)
     rows = sum(entry.counts)
     if not rows or entry.min is None or entry.max is None:
@@ -172,7 +180,7 @@ def _rebin(entry: NumericReference, edges: Floats) -> Floats:
     points = np.unique(values)
     heights = np.zeros(len(points))
     np.maximum.at(heights, np.searchsorted(points, values), shares)
-    heights[np.isin(points, own)] = cumulative[np.isin(own, points)]  # counts outrank quantiles
+    heights[np.isin(points, own)] = cumulative[np.isin(own, points)]  # these are exact
     heights = np.maximum.accumulate(heights)
     below = np.interp(edges, points, heights, left=0.0, right=1.0)
     counts = np.diff(np.concatenate([[0.0], below, [1.0]])) * rows
@@ -180,7 +188,7 @@ def _rebin(entry: NumericReference, edges: Floats) -> Floats:
 
 
 def _align(before: CategoricalReference, after: CategoricalReference) -> tuple[Floats, Floats]:
-    """Return counts of the categories that either lists, then of all others and missing values."""
+    """Return the counts of both entries: of each category in either, of others, and of missing."""
     tables = [dict(zip(e.categories, e.counts, strict=False)) for e in (before, after)]
     names = dict.fromkeys([*before.categories, *after.categories])
     aligned = [

@@ -1,1 +1,1 @@
-"""Training rows that are spread over the machines of Spark or Dask."""
+"""Sample training rows from distributed frames of Spark or Dask."""

@@ -1,4 +1,4 @@
-"""Rows of a Dask data frame."""
+"""Sample the rows of a Dask data frame."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ _FAN_IN = 8
 
 
 def sample_dask(df: Any, *, seed: int, limit: int) -> RowSample | None:
-    """Draw rows of all partitions where they are, and merge the samples in a tree."""
+    """Sample each partition on its worker, and merge the samples in a tree; None without rows."""
     import dask
 
     sample, merge = dask.delayed(_sample), dask.delayed(_merge)

@@ -1,4 +1,4 @@
-"""Training data in a distributed frame: some of its rows, and how many there are."""
+"""Training data in a distributed frame: draw a sample of its rows, and count them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -12,7 +12,10 @@ _Sampling = Callable[..., RowSample | None]
 
 
 class DrawnRows(NamedTuple):
-    """Features drawn from a distributed frame, its other columns, and the number of rows seen."""
+    """The rows drawn from a distributed frame, and how many rows it has (`seen`).
+
+    features: the columns that are features. columns: the other arguments of `fit`, by name.
+    """
 
     features: Any
     columns: dict[str, Any]
@@ -20,7 +23,7 @@ class DrawnRows(NamedTuple):
 
 
 def find_sampling(features: Any) -> _Sampling | None:
-    """Return how rows are drawn from a distributed frame; None for data in memory."""
+    """Return the function that samples this kind of frame; None for data in memory."""
     module = type(features).__module__.partition(".")[0]
     if module == "pyspark" and hasattr(features, "mapInArrow"):
         return sample_spark
@@ -34,11 +37,11 @@ def draw_rows(
 ) -> DrawnRows:
     """Draw at most `limit` rows, and separate the columns that are not features.
 
-    named: by argument the column or columns that hold it, a function of the features, or None.
+    named: maps an argument of `fit` to the names of its columns, to a function, or to None.
 
     Raises:
-        SchemaError: there are no rows, or an argument is data and not a column's name.
-        ConfigError: there is no such column.
+        SchemaError: there are no rows, or an argument is data instead of the name of a column.
+        ConfigError: a named column does not exist.
     """
     columns = [str(name) for name in features.columns]
     wanted = {argument: _check_names(argument, value, columns) for argument, value in named.items()}
@@ -62,7 +65,7 @@ def draw_rows(
 
 
 def _check_names(argument: str, value: Any, columns: Sequence[str]) -> list[str] | None:
-    """Return the columns that hold an argument; None for a function, or if it is not given."""
+    """Return the names of an argument's columns; None if it is a function or not given."""
     if value is None or callable(value):
         return None
     names = [value] if isinstance(value, str) else value

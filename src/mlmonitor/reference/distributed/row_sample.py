@@ -9,13 +9,14 @@ from mlmonitor.records import Counts, Floats
 
 
 class RowSample(NamedTuple):
-    """At most `limit` of the rows seen, those of the lowest priorities.
+    """A bottom-k sample: each row gets a random priority, and the rows with the lowest are kept.
 
-    rows: a pandas frame or an arrow table. priorities: of each row, uniform in [0, 1). places:
-    int64 `[rows, 2]`, the partition of each row and its number there.
+    rows: a pandas frame or an arrow table. priorities: one per row, uniform in [0, 1). places:
+    int64 `[rows, 2]`, the partition of each row and its index there. seen: the number of rows that
+    the sample was drawn from.
 
-    Promise: a uniform sample without replacement, of all rows if they are no more than the limit;
-        the same in every order of merging. Price: memory of twice the limit.
+    Promise: a uniform sample without replacement, independent of the order of merging; it has all
+        rows if they are no more than the limit. Price: memory for twice the limit.
     Source: Cohen and Kaplan, "Summarizing data using bottom-k sketches" (2007).
     """
 
@@ -25,18 +26,18 @@ class RowSample(NamedTuple):
     seen: int
 
     def cut(self, limit: int) -> "RowSample":
-        """Keep the rows of the lowest priorities."""
+        """Return the `limit` rows with the lowest priorities."""
         if len(self.priorities) <= limit:
             return self
         kept = np.sort(np.argpartition(self.priorities, limit)[:limit])
         return self._select(kept)
 
     def below(self, bound: float) -> "RowSample":
-        """Keep the rows of priorities below a bound."""
+        """Return the rows whose priority is below a bound."""
         return self if bound >= 1.0 else self._select(np.flatnonzero(self.priorities < bound))
 
     def sort(self) -> "RowSample":
-        """Order the rows by their places."""
+        """Return the rows ordered by partition and index."""
         return self._select(np.lexsort((self.places[:, 1], self.places[:, 0])))
 
     def _select(self, kept: Counts) -> "RowSample":
@@ -65,7 +66,7 @@ def sample_partition(
 
 
 def merge_samples(samples: Sequence[RowSample], limit: int) -> RowSample:
-    """Merge one or more samples into a sample of all rows that they were drawn from."""
+    """Merge one or more samples into one of at most `limit` rows."""
     cut = [sample.cut(limit) for sample in samples]
     return RowSample(
         _concatenate([sample.rows for sample in cut]),

@@ -1,4 +1,4 @@
-"""Rows of a Spark data frame."""
+"""Sample the rows of a Spark data frame."""
 
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -12,11 +12,11 @@ _PRIORITY, _PARTITION, _ROW = "__mlmonitor_p__", "__mlmonitor_part__", "__mlmoni
 _SEEN, _SHARD = "__mlmonitor_seen__", "__mlmonitor_shard__"
 _OWN = (_PRIORITY, _PARTITION, _ROW, _SEEN, _SHARD)
 _SHARDS = 16
-"""Tasks that merge the samples of all partitions, before the driver merges theirs."""
+"""Number of tasks that merge the samples of partitions, before the driver merges the rest."""
 
 
 def sample_spark(df: Any, *, seed: int, limit: int) -> RowSample | None:
-    """Draw rows of all partitions where they are, and merge the samples in two steps."""
+    """Sample each partition in an executor, and merge in two steps; None without rows."""
     from pyspark.sql import types
 
     schema = types.StructType(
@@ -32,7 +32,7 @@ def sample_spark(df: Any, *, seed: int, limit: int) -> RowSample | None:
 
 
 def _sample_batches(batches: Iterable[Any], *, seed: int, limit: int) -> Iterator[Any]:
-    """Sample the arrow batches of a partition, in an executor."""
+    """Sample the arrow batches of one partition; runs in an executor."""
     import pyarrow as pa
     from pyspark import TaskContext
 
@@ -45,7 +45,7 @@ def _sample_batches(batches: Iterable[Any], *, seed: int, limit: int) -> Iterato
 
 
 def _merge_batches(batches: Iterable[Any], *, limit: int) -> Iterator[Any]:
-    """Merge the samples of some partitions, in an executor."""
+    """Merge the samples of several partitions; runs in an executor."""
     import pyarrow as pa
 
     tables = (pa.Table.from_batches([batch]) for batch in batches)
@@ -55,9 +55,9 @@ def _merge_batches(batches: Iterable[Any], *, limit: int) -> Iterator[Any]:
 
 
 def _write_sample(sample: RowSample, shard: int) -> Iterator[Any]:
-    """Yield the rows with their priorities and places; one of them holds the number of rows seen.
+    """Yield the rows as batches, with extra columns for priorities, places and rows seen.
 
-    That is the row of the lowest priority, which no merging drops.
+    Only the row with the lowest priority has the number of rows seen: merging never removes it.
     """
     import pyarrow as pa
 
@@ -74,7 +74,7 @@ def _write_sample(sample: RowSample, shard: int) -> Iterator[Any]:
 
 
 def _read_sample(tables: Iterable[Any], limit: int) -> RowSample | None:
-    """Merge rows that `_write_sample` has written, of any number of partitions."""
+    """Read and merge what `_write_sample` wrote, from any number of partitions."""
     sample: RowSample | None = None
     for table in tables:
         if not table.num_rows:

@@ -1,1 +1,1 @@
-"""What belongs to training rows besides features: business figures and attributions."""
+"""Business figures and attributions of training rows."""

@@ -1,4 +1,4 @@
-"""Business figures and attributions of training rows, as columns of their own."""
+"""Add business figures and attributions to training rows as columns."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,10 +17,11 @@ Figures = Mapping[str, Any] | Sequence[Kpi]
 
 
 class RowFigures:
-    """Adds the figures and attributions of each chunk, and sums the attributions.
+    """Adds figures and attributions to each chunk, and sums the absolute attributions.
 
-    kpis: to compute, or columns by name. attributions: columns by name of a feature, an array with
-    one column for each feature, or a function of a chunk's columns that returns either.
+    kpis: figures to compute, or their columns by name. attributions: columns by name of the
+    feature, an array with one column for each feature, or a function of a chunk that returns
+    either.
     """
 
     def __init__(self, kpis: Figures, attributions: Any, *, is_stream: bool) -> None:
@@ -31,7 +32,7 @@ class RowFigures:
         self._absolute: dict[str, list[float]] = {}
 
     def add(self, chunk: Chunk) -> None:
-        """Add the columns that belong to a chunk's rows."""
+        """Add the columns to a chunk, in place; raise SchemaError if they do not fit its rows."""
         features = {name: c for (role, name), c in chunk.columns.items() if role is Role.FEATURE}
         outputs = {name: c for (role, name), c in chunk.columns.items() if role is Role.PREDICTION}
         columns = RowColumns(outputs, features.get, lambda: iter(features), chunk.rows)
@@ -63,7 +64,7 @@ class RowFigures:
 
     @property
     def mean_attributions(self) -> dict[str, float]:
-        """The mean absolute attribution of each feature."""
+        """The mean absolute attribution of each feature, over the rows that have one."""
         return {name: total / count for name, (count, total) in self._absolute.items() if count}
 
 

@@ -1,4 +1,4 @@
-"""Mean predictions by bin of each feature, from which a shift is later decomposed."""
+"""Mean predictions by bin of each feature, by which a shift of predictions is decomposed."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ _ALL_RANGE = 1e150  # a larger prediction's square overflows
 
 
 class Explained(NamedTuple):
-    """Entries with the mean prediction of each bin, and the name of that prediction."""
+    """Entries with the mean prediction of each bin, and the name of the prediction used."""
 
     entries: list[CountedEntry]
     prediction: str | None
@@ -26,9 +26,9 @@ class Explained(NamedTuple):
 def explain(entries: Sequence[CountedEntry], values_of: Callable[[int], Any]) -> Explained:
     """Add to each feature the mean and variance of the primary prediction in each of its bins.
 
-    values_of: returns the sample of the entry at a position, floats or names; all samples have the
-    same rows.
-    Price: one look-up and two sums a value at fit; nothing while serving.
+    values_of: returns the sampled values of the field with this index in `entries`, floats or
+    names; all fields have the same rows. Without a numeric prediction, the entries are unchanged.
+    Price: one look-up and two sums per value at fit; nothing while serving.
     """
     at = primary(entries)
     if at is None:
@@ -47,7 +47,7 @@ def explain(entries: Sequence[CountedEntry], values_of: Callable[[int], Any]) ->
 def _with_weights(
     entries: list[CountedEntry], values_of: Callable[[int], Any]
 ) -> list[CountedEntry]:
-    """Add to each feature its weight among the features that explain the prediction with it."""
+    """Add to each feature its group of correlated features, and its weight within the group."""
     places = [place for place, entry in enumerate(entries) if entry.predicted]
     if not 0 < len(places) <= _MOST_WEIGHED:
         return entries

@@ -1,4 +1,4 @@
-"""At fit: texts, embeddings and whole rows, and the fields derived from them."""
+"""Fit the fields that are derived from texts, embeddings and whole rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -37,7 +37,7 @@ Identity = tuple[Role, str]
 
 
 class FittedReference(NamedTuple):
-    """All fields in the order of the columns, derived ones last; segments; the anomaly score."""
+    """All fields in the order of the columns, then derived ones; segments; the anomaly score."""
 
     fields: list[FieldEntry]
     segments: list[SegmentReference]
@@ -45,11 +45,11 @@ class FittedReference(NamedTuple):
 
 
 class Derivations:
-    """Removes the sources from training data as it streams by, and adds the derived fields.
+    """Takes texts and embeddings (sources) out of the training data, and fits derived fields.
 
     schema: declared kinds. strata: the segments and seasons that split the rows. scored: whether
-    rows are scored by all numeric features, or the names of those to score them by. is_lenient:
-    skip a source that nothing can be learned from, instead of raising.
+    rows get an anomaly score from all numeric features, or the names of the features to use.
+    is_lenient: whether a source without usable values is skipped instead of raising.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Derivations:
         self._rows = SampleHalves(ROWS, self._rng, strata)
 
     def passing(self, parts: Iterator[Chunk]) -> Iterator[Chunk]:
-        """Sample the source columns of each chunk, and yield the chunk without them."""
+        """Sample the sources of each chunk, and yield the chunk without their columns."""
         if not self._kinds and not self._scored:
             yield from parts
             return
@@ -86,7 +86,8 @@ class Derivations:
         """Return the fitted fields together with the derived ones.
 
         Raises:
-            SchemaError: a source has no values of its kind, or no feature is left to score rows by.
+            SchemaError: a source has no values of its kind, no usable feature is left for the
+                anomaly score, or two derived fields would have the same name.
         """
         if not fitted.entries and not self._sources:
             raise SchemaError("features: expected at least one column with at least one row")

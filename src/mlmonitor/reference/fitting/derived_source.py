@@ -1,4 +1,4 @@
-"""At fit: the entry of one text or embedding, and the columns derived from it."""
+"""Fit the entry of a text or embedding, and compute the columns derived from it."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 SAMPLE_ROWS = {Kind.TEXT: 100_000, Kind.EMBEDDING: 10_000}
-"""Rows of the uniform sample, at most."""
+"""The most rows in the uniform sample."""
 
 _BANDWIDTH_ROWS = 500
 
 
 class Learned(NamedTuple):
-    """A source as it is saved, and the columns derived from its held-out rows."""
+    """The entry of a source, and the columns derived from its held-out rows."""
 
     entry: TextReference | EmbeddingReference
     names: list[str]
@@ -44,7 +44,7 @@ class Learned(NamedTuple):
 
 
 class Source:
-    """The training values of one source: a uniform sample with rows of its own."""
+    """A uniform sample of the values of one source, drawn independently of the other fields."""
 
     def __init__(
         self, role: Role, name: str, kind: Kind, rng: "Generator", strata: Stratification
@@ -54,7 +54,7 @@ class Source:
         self._sample = Sample(None)
 
     def ingest(self, values: Values, rows: int, marks: StratumKeys) -> None:
-        """Keep the sampled rows of a chunk."""
+        """Draw rows of a chunk into the sample, with their segments and seasons."""
         self.held_out.next_chunk(rows, marks)
         slots = self.held_out.slots
         keep = as_text if self._kind is Kind.TEXT else as_vector

@@ -1,4 +1,4 @@
-"""The sample of one field that a reference is fitted on."""
+"""A sample of the values of one field, and its summary for a reference."""
 
 from typing import Any
 
@@ -36,9 +36,9 @@ from mlmonitor.reference.thresholds import FieldOptions, critical_tables
 
 
 class FieldSample:
-    """The training values of one field: a uniform sample of rows, and moments of all of them.
+    """A uniform sample of the values of one field, with moments over all its values.
 
-    Until a value shows the kind, all values are missing, and only their number is kept.
+    Until a chunk has a value that shows the kind, all values are missing and none is stored.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class FieldSample:
         self._kind = self._declared = declared
         self._is_public = is_public
         self._sample: Sample | None = None
-        self._reasons: Sample | None = None  # None while values are only missing
+        self._reasons: Sample | None = None  # None until a value is refused
 
     def ingest(self, values: Values, slots: Reservoir) -> None:
-        """Keep the rows of a chunk that have a slot in the sample.
+        """Store the values of the chunk's rows that are in the sample.
 
         Raises:
-            SchemaError: the values have no kind, or another kind than earlier ones.
+            SchemaError: the kind cannot be inferred, or differs from that of earlier chunks.
         """
         if self._declared is None:
             self._settle(infer_kind(self.name, values))
@@ -84,7 +84,7 @@ class FieldSample:
             )
 
     def _read_numbers(self, field: Field, values: Values) -> tuple[Floats, Reasons | None]:
-        """Return the column, and why values were refused; None if they are only missing."""
+        """Return the column, and the reason of each refused value; None if none was refused."""
         read = parse_datetimes if field.kind is Kind.DATETIME else parse_floats
         column, refused = read(values)
         self.wrong_type += int(refused[RefusalReason.WRONG_TYPE.column])
@@ -115,12 +115,12 @@ class FieldSample:
 
     @property
     def _saved_kind(self) -> Kind:
-        """A feature without values is saved as categorical, because every value has a name."""
+        """The kind to save; a feature without values is categorical, which any later value fits."""
         unknown = Kind.CATEGORICAL if self.role is Role.FEATURE else Kind.NUMERIC
         return self._kind or unknown
 
     def entry(self, slots: Reservoir, options: FieldOptions) -> CountedEntry:
-        """Return the field as it is saved.
+        """Summarise the sample as the entry of the field.
 
         Raises:
             SchemaError: no value has the declared kind.
@@ -142,12 +142,12 @@ class FieldSample:
             warn_of_texts(self.name, rows)
         update: dict[str, Any] = refused_of(self.reasons(slots))
         if self._kind is None and ordered is None:
-            update["is_closed"] = False  # later values count as fewer missing ones, not as new
+            update["is_closed"] = False  # so that later values do not count as new categories
         update["critical"] = critical_tables(entry, ordered, options.thresholds)
         return entry.model_copy(update=update)
 
     def reasons(self, slots: Reservoir) -> Reasons:
-        """The reason of each missing value, as in a block; 0 for a value that is only absent."""
+        """Return the refusal reason of each sampled row; 0 for values, and for absent ones."""
         sample = Sample(0.0) if self._reasons is None else self._reasons
         reasons: Reasons = sample.rows(slots).astype(np.int8)
         return reasons
@@ -210,5 +210,5 @@ def _compute_skewness(values: Floats) -> float | None:
         deviation = values.std()
         is_usable = 0 < deviation < np.inf
         scaled = (values - values.mean()) / deviation if is_usable else np.full(1, np.nan)
-        third = (scaled * scaled * scaled).mean()  # a power of 3 costs five times as much
+        third = (scaled * scaled * scaled).mean()  # five times as fast as a power of 3
     return float(f"{third:.6g}") if np.isfinite(third) else None

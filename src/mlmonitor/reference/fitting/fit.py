@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 SAMPLE_ROWS = 100_000
 
 _FIGURES = (Role.KPI, Role.ATTRIBUTION)
-"""Always numbers, even if a feature of the same name is declared to be another kind."""
+"""Roles that are always numeric, even if a feature of the same name has another kind."""
 
 __all__ = ["SAMPLE_ROWS", "FieldSample", "Fitted", "fit_fields"]
 
 
 class Fitted(NamedTuple):
-    """The entries of all fields, the rows behind them, the rows seen, and the segments.
+    """The entries of all fields, with what else was learned from the same rows.
 
+    rows: the number of sampled rows, which the entries count. rows_seen: the number of all rows.
     explained: the prediction whose mean the entries hold by bin. copied_rows: see
     `count_copied_rows`. losses: the losses of the predictions, if there are actuals. slots: the
-    sampled rows. calibration: how the predictions relate to the actuals, if there are enough of
-    both.
+    sampled rows. calibration: how predictions relate to actuals, if there are enough of both.
     """
 
     entries: list[CountedEntry]
@@ -117,8 +117,8 @@ def _measure_fields(
 ) -> list[CountedEntry]:
     """Return the entries of all fields, with the dependence of their rows.
 
-    tracked: the fields, in the same order, whose progress is shown. What one field shows of the
-    rows holds for all: an effect of another field that chance could explain alone counts then.
+    tracked: the same fields as `stratified`, wrapped to show progress. If any field shows that the
+    rows depend on each other, the other fields are measured again with a weaker test.
     """
     fields = len(stratified)
     entries = [strata.whole(field, slots, fields=fields) for field in tracked]
@@ -133,7 +133,7 @@ def _measure_fields(
 
 
 def _is_dependent(entry: CountedEntry) -> bool:
-    """Whether the rows of the field depend on each other, beyond chance."""
+    """Whether the rows of the field depend on each other significantly."""
     return entry.dependence is not None and max(entry.dependence.effects) > 1
 
 
@@ -153,7 +153,7 @@ def _fit_field_calibration(
     slots: Reservoir,
     entries: Sequence[CountedEntry],
 ) -> CalibrationReference | None:
-    """Return how the sampled predictions relate to their actuals."""
+    """Fit the calibration of the sampled predictions; None without actuals or predictions."""
     actual = samples.get((Role.ACTUAL, ACTUAL))
     outputs = {n: s.rows(slots) for (role, n), s in samples.items() if role is Role.PREDICTION}
     if actual is None or not outputs:

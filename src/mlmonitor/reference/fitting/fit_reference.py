@@ -28,7 +28,7 @@ from mlmonitor.reference.training_data import Chunk, chunks
 
 
 class TrainingData(NamedTuple):
-    """The rows that a reference is fitted on, and the values that belong to each."""
+    """The arguments of `Reference.fit` that hold one value or several per row."""
 
     features: Any
     predictions: Any
@@ -40,10 +40,10 @@ class TrainingData(NamedTuple):
 
 
 def fit_reference(data: TrainingData, options: FitOptions) -> ReferenceFile:
-    """Fit the content of a reference to `data`, of a distributed frame to a sample of its rows.
+    """Fit the content of a reference to `data`; a distributed frame is sampled first.
 
     Raises:
-        SchemaError: the data has no rows, or contradicts itself or the options.
+        SchemaError: the data has no rows, is inconsistent, or does not fit the options.
     """
     sampling = find_sampling(data.features)
     if sampling is None:
@@ -107,7 +107,7 @@ def _fit(data: TrainingData, options: FitOptions) -> ReferenceFile:
 
 
 def _check_chunks(data: TrainingData, options: FitOptions) -> Iterator[Chunk]:
-    """Yield the chunks; check the first one that has rows against the options before any work."""
+    """Yield the chunks; check the options against the first chunk that has rows."""
     is_checked = False
     parts = chunks(
         data.features,

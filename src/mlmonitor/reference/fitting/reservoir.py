@@ -1,4 +1,4 @@
-"""Choose the rows of a stream to keep: a uniform sample, with the same rows of every field."""
+"""Draw a uniform sample from a stream of rows; all fields use the same rows."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Reservoir:
-    """A uniform sample of at most `limit` rows, drawn chunk by chunk; a limit of None keeps all.
+    """Draws a uniform sample of at most `limit` rows, chunk by chunk; None keeps all rows.
 
     Source: Vitter, "Random sampling with a reservoir", 1985, algorithm R.
     """
@@ -40,9 +40,9 @@ class Reservoir:
 
 
 class Sample:
-    """The values of one field by slot; `blank` for rows that were drawn before the first `ingest`.
+    """The sampled values of one field, by slot; `blank` if a row's chunk did not have the field.
 
-    Price: memory doubles up to the limit; a chunk costs one copy per value that it stores.
+    Price: memory grows by doubling, up to the limit; each stored value is copied once.
     """
 
     def __init__(self, blank: object) -> None:
@@ -50,13 +50,13 @@ class Sample:
         self._held: np.ndarray[Any, Any] = self._make_blanks(0)
 
     def ingest(self, column: np.ndarray[Any, Any], slots: Reservoir) -> None:
-        """Add the column of the chunk that `slots` were drawn for."""
+        """Store the values of a chunk's column; `slots` must have been drawn for this chunk."""
         self._make_room(slots)
         self._held[slots.kept - slots.fresh : slots.kept] = column[: slots.fresh]
         self._held[slots.replaced] = column[slots.replaced_by]
 
     def rows(self, slots: Reservoir) -> Any:
-        """The values in all slots."""
+        """Return the values in all slots that are in use."""
         self._make_room(slots)
         return self._held[: slots.kept]
 

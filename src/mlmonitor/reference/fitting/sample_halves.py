@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 _DERIVED = 10
-"""About as many fields are derived from a text and beside it, for the chance of all of them."""
+"""Assumed number of fields derived together, for which tests of dependence are corrected."""
 
 
 class Derived(NamedTuple):
-    """The entry of a derived field, for the whole and for each segment."""
+    """The entry of a derived field over all rows, and over each segment."""
 
     entry: CountedEntry
     parts: list[SegmentField]
 
 
 class SampleHalves:
-    """A uniform sample of at most `limit` rows in two halves, with their segments and seasons.
+    """A uniform sample of at most `limit` rows, split in two halves.
 
-    A row is closer to a centre that it contributed to than later rows are. A derivation is
-    therefore learned from one half, and the derived fields are fitted on the other.
+    A derivation is learned from one half, and its fields are fitted on the other. Rows that were
+    used for learning would look more typical than live rows, as they helped to define the centre.
     """
 
     def __init__(self, limit: int, rng: "Generator", strata: Stratification) -> None:
@@ -43,13 +43,13 @@ class SampleHalves:
         self._halves: tuple[Counts, Counts] | None = None
 
     def next_chunk(self, rows: int, marks: StratumKeys) -> None:
-        """Draw the slots of the next rows, and keep their segments and seasons."""
+        """Draw the slots of the next rows, and store the segments and times of the drawn rows."""
         self.slots.next_chunk(rows)
         self._strata.ingest(marks, self.slots)
 
     @property
     def halves(self) -> tuple[Counts, Counts]:
-        """The slots to learn from, and the others; a single row is in both."""
+        """The slots to learn from, and the slots to fit on; a single row is in both."""
         if self._halves is None:
             drawn = self._rng.permutation(self.slots.kept)
             half = max(drawn.size // 2, 1)
@@ -66,8 +66,8 @@ class SampleHalves:
         segments: Sequence[SegmentReference],
         options: FieldOptions,
     ) -> Derived:
-        """Fit the derived field whose values in the second half are `column`."""
-        slots = Reservoir(None, self._rng)  # keeps all rows without drawing
+        """Fit a derived field to `column`, its values in the second half."""
+        slots = Reservoir(None, self._rng)  # stores all rows, so it never draws
         slots.next_chunk(len(column))
         sample = FieldSample(Role.DERIVED, name, declared=kind)
         sample.ingest(column, slots)

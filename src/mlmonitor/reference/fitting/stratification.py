@@ -23,7 +23,7 @@ from mlmonitor.stats.dependence.season_search import SeasonSearch, find_season
 
 
 class StratumKeys(NamedTuple):
-    """What splits the rows of a chunk: the columns of its segment fields, a time and a group."""
+    """The values that assign rows to strata: columns of segment fields, times and groups."""
 
     segments: Sequence[Values] = ()
     times: Values | None = None
@@ -31,16 +31,16 @@ class StratumKeys(NamedTuple):
 
 
 class _Cycle:
-    """The season, which all samples of the same rows share."""
+    """The season, in an object that several samples of the same rows share."""
 
     def __init__(self, season: Season | None) -> None:
         self.season = season
 
 
 class Stratification:
-    """Keeps the segment, season and order of each sampled row, in the slots of all fields.
+    """The segment, time and order of each sampled row, by slot; counts fields by stratum.
 
-    Price: 40 bytes a sampled row, and the values of every distinct segment.
+    Price: 40 bytes per sampled row, and the values of every distinct segment.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Stratification:
         self.fields: tuple[str, ...] = tuple(segments)
         self._cycle, self._search_timezone = _Cycle(season), search_timezone
         self.season_search: SeasonSearch | None = None
-        """The outcome of looking for a season; None if that was not asked for."""
+        """The outcome of the search for a season; None if none was requested."""
         self._most, self._public = most, public
         self._ids: dict[SegmentValues, int] = {}
         self._segment = Sample(0.0)
@@ -76,9 +76,9 @@ class Stratification:
         fields: int = 1,
         is_evident: bool = False,
     ) -> CountedEntry:
-        """Return a field with its counts by season, and the dependence of its rows.
+        """Return the entry of a field over all rows, with counts by season and dependence of rows.
 
-        at, fields, is_evident: as in `RowOrder.dependence`.
+        at, fields, is_evident: see `RowOrder.dependence`.
         """
         seasons = self._find_seasons(slots, at)
         entry = field.whole(seasons, self._count)
@@ -93,7 +93,7 @@ class Stratification:
         slots: Reservoir,
         at: Counts | None = None,
     ) -> list[SegmentField]:
-        """Return the entry of a field in each of these segments, without the rows of others."""
+        """Return the summary of a field in each segment. at: the slots of its rows, if not all."""
         if not segments:
             return []
         ids, seasons = self._number_segments(slots, at), self._find_seasons(slots, at)
@@ -105,7 +105,7 @@ class Stratification:
         return parts
 
     def ingest(self, marks: StratumKeys, slots: Reservoir) -> None:
-        """Keep the segments and times of the rows of a chunk that have a slot in the sample.
+        """Store the segments, times and groups of the chunk's rows that are in the sample.
 
         Raises:
             SchemaError: a row has no time.
@@ -118,7 +118,7 @@ class Stratification:
         self.order.ingest(marks.groups, seconds, slots)
 
     def settle_season(self, fields: Sequence[StratifiedField], slots: Reservoir) -> None:
-        """Look for the season of the rows, if that was asked for, and use it from now on."""
+        """Search for a season in the rows, if requested, and use it from now on."""
         timezone = self._search_timezone
         if timezone is None:
             return
@@ -133,7 +133,7 @@ class Stratification:
     def segments(
         self, fields: Sequence[StratifiedField], slots: Reservoir
     ) -> list[SegmentReference]:
-        """Return the largest segments that may be named, and the rest as one."""
+        """Return the largest segments that may be named, and all other rows as one segment."""
         if not self.fields:
             return []
         seasons = self._find_seasons(slots, None)
@@ -149,7 +149,7 @@ class Stratification:
     def _split_parts(
         self, slots: Reservoir
     ) -> Iterator[tuple[SegmentValues | None, NDArray[np.intp]]]:
-        """Yield the sampled rows of each segment, largest first, then the rest."""
+        """Yield the values and rows of each kept segment, largest first, then None and the rest."""
         ids = self._number_segments(slots, None)
         names = list(self._ids)
         counts = np.bincount(ids, minlength=len(names)).tolist()
@@ -170,7 +170,7 @@ class Stratification:
 
     @property
     def season(self) -> Season | None:
-        """The season that rows are compared by; None without one."""
+        """The season by which rows are compared, or None."""
         return self._cycle.season
 
     @property
@@ -178,12 +178,12 @@ class Stratification:
         return 0 if self.season is None else self.season.count
 
     def _number_segments(self, slots: Reservoir, at: Counts | None) -> Counts:
-        """Return the number that stands for each sampled row's segment."""
+        """Return the segment of each sampled row, as its number in `_ids`."""
         numbers: Counts = self._segment.rows(slots).astype(np.int64)
         return numbers if at is None else numbers[at]
 
     def _find_seasons(self, slots: Reservoir, at: Counts | None) -> Counts:
-        """The season of each row; 0 without seasons."""
+        """Return the season of each sampled row, as its number; 0 without seasons."""
         seconds = self.order.seconds(slots, at)
         if self.season is None:
             return np.zeros(seconds.size, np.int64)
@@ -191,7 +191,7 @@ class Stratification:
 
 
 def _read_seconds(times: Values) -> Floats:
-    """Return times as seconds since 1970; raise SchemaError if a row has none."""
+    """Convert times to seconds since 1970; raise SchemaError if a row has no time."""
     seconds = read_times(times)
     unread = int(np.count_nonzero(np.isnan(seconds)))
     if unread:

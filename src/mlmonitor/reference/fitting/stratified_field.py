@@ -1,4 +1,4 @@
-"""The sampled rows of one field, counted by segment and by season."""
+"""Count the sampled rows of one field by segment and by season."""
 
 from functools import cached_property
 from itertools import repeat
@@ -30,10 +30,10 @@ _NONFINITE, _WRONG_TYPE = (1 + REFUSED.index(q) for q in (Quality.NONFINITE, Qua
 
 
 class StratifiedField:
-    """The sampled rows of one field, over the bins of its entry.
+    """The sampled rows of one field, counted in the bins of its entry.
 
-    values: numbers, NaN where missing, or categories, None where missing. reasons: why a value is
-    missing, as in a block. thresholds: how the critical values of each part are computed.
+    values: numbers, NaN where missing, or categories, None where missing. reasons: a refusal reason
+    for each row, 0 if there is none. thresholds: how critical values of each segment are computed.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class StratifiedField:
         self._thresholds = thresholds
 
     def whole(self, seasons: Counts, count: int) -> CountedEntry:
-        """Return the entry with its counts in each of `count` seasons.
+        """Return the entry of all rows; with `count` seasons, add the counts of each.
 
-        seasons: the season of each row.
+        seasons: the number of each row's season.
         """
         if not count:
             return self._entry
@@ -58,17 +58,17 @@ class StratifiedField:
         return self._entry.model_copy(update={"seasons": counts})
 
     def binned(self, seasons: Counts) -> BinnedRows:
-        """Return the bins of the rows, which have these seasons; none without seasons."""
+        """Return the bin of each row, together with `seasons`, which may be empty."""
         is_ordered = isinstance(self._entry, NumericReference)
         return BinnedRows(self._cells, len(self._entry.counts) + 1, is_ordered, seasons)
 
     @property
     def name(self) -> str:
-        """The field's name."""
+        """The name of the field."""
         return self._entry.name
 
     def scores(self) -> Floats:
-        """The values as scores with mean 0, `[rows, directions]`, see `block_effects`."""
+        """Return centred scores of the rows, `[rows, directions]`; see `score_directions`."""
         binned = self.binned(np.zeros(0, np.int64))
         rows = max(binned.cells.size, 1)
         shares = np.bincount(binned.cells, minlength=binned.width) / rows
@@ -77,7 +77,7 @@ class StratifiedField:
         return scores
 
     def part(self, rows: Rows, seasons: Counts, count: int) -> SegmentField:
-        """Summarise some of the rows as a segment."""
+        """Summarise the rows of a segment; `count` is the number of seasons, 0 without."""
         counts = np.bincount(self._cells[rows], minlength=len(self._entry.counts) + 1).tolist()
         segment = SegmentField(
             missing=counts[-1],
@@ -96,7 +96,7 @@ class StratifiedField:
         return segment.model_copy(update={"critical": critical})
 
     def _by_season(self, rows: Rows, seasons: Counts, count: int) -> list[str]:
-        """Return the expected counts of each season, each as one text."""
+        """Return the counts by bin of each season, written as one text per season."""
         width, cells = len(self._entry.counts) + 1, self._cells
         if self._rare is not None and self._rare.held_cells is not None:
             width, cells = width + 1, self._rare.held_cells
@@ -116,7 +116,7 @@ class StratifiedField:
 
 
 def cells_of(entry: CountedEntry, rows: NDArray[np.generic]) -> Counts:
-    """Return the bin of each sampled row; missing values are in an extra bin after the last."""
+    """Return the bin of each value; missing values are in an extra bin after the last."""
     if isinstance(entry, NumericReference):
         numbers = rows.astype(np.float64)
         cells = np.searchsorted(np.array(entry.edges, np.float64), numbers, side="left")
@@ -129,7 +129,7 @@ def cells_of(entry: CountedEntry, rows: NDArray[np.generic]) -> Counts:
 
 
 def refused_of(reasons: Reasons) -> dict[str, Any]:
-    """Count the values that were not finite, and those of a wrong type."""
+    """Count the values that were not finite, and the values of a wrong type."""
     return {
         "nonfinite": int(np.count_nonzero(reasons == _NONFINITE)),
         "wrong_type": int(np.count_nonzero(reasons == _WRONG_TYPE)),
@@ -145,7 +145,7 @@ def _spread(ordered: Floats, entry: NumericReference) -> dict[str, object]:
     quantiles = np.quantile(ordered, ranks, method="inverted_cdf")
     low, high = float(moments.min[0]), float(moments.max[0])
     if entry.id_like and entry.min is not None and entry.max is not None:
-        # Use the whole's rounded range, so that a segment discloses no more of its rows.
+        # Use the rounded range of all rows, so that a segment does not disclose more.
         low, high = entry.min, entry.max
         quantiles = np.clip(coarsen(quantiles, low, high), low, high)
     return {

@@ -20,7 +20,7 @@ OTHER_CATEGORIES = 2_000
 
 
 class CategoryCounts(NamedTuple):
-    """The fields of a `CategoricalReference` with the same names."""
+    """Fields of a `CategoricalReference`, under the same names."""
 
     categories: list[str]
     counts: list[int]
@@ -39,12 +39,13 @@ class CategoryCounts(NamedTuple):
 def ranked(
     sample: np.ndarray[Any, Any], fixed: tuple[str, ...] = (), *, is_public: bool = False
 ) -> CategoryCounts:
-    """Count and rank the categories of a sample, None where missing; always list the `fixed` ones.
+    """Count and rank the categories of a sample; None is a missing value.
 
-    If there are more than `TOP_CATEGORIES`, or if some may not be named, a random half of the rows
-    chooses the listed ones, and `held_out` counts the other half. Counted on the rows that chose
-    them, listed categories would seem to become rarer in every window.
-    Price: such fields have only half of the rows as evidence.
+    fixed: categories that are always listed. is_public: whether rare names may be disclosed.
+    If there are more than `TOP_CATEGORIES`, or if some may not be named, the listed categories are
+    chosen from a random half of the rows, and `held_out` counts the other half. Counts of the half
+    that chose them would be too high, so that they would seem to become rarer in live windows.
+    Price: such a field has the evidence of only half of its rows.
     """
     counts = Counter(sample.tolist())
     missing = counts.pop(None, 0)
@@ -85,7 +86,10 @@ def ranked(
 
 
 class _Withheld(NamedTuple):
-    """Which names may not leave the process: the `personal` ones, and those of too few rows."""
+    """The names that may not leave the process: `personal` ones, and those in too few rows.
+
+    least: the fewest rows of a name that may leave. are_some: whether any name is withheld.
+    """
 
     least: int
     personal: frozenset[str]
@@ -93,7 +97,7 @@ class _Withheld(NamedTuple):
 
     @classmethod
     def decide(cls, counts: Counter[str], *, is_open: bool) -> Self:
-        """Decide by the rows of each name; `is_open`: whether all may leave."""
+        """Decide from the rows of each name; with `is_open`, all names may leave."""
         if is_open:
             return cls(1, frozenset(), are_some=False)
         least, personal = least_count(counts.values()), personal_names(counts)
@@ -101,22 +105,23 @@ class _Withheld(NamedTuple):
         return cls(least, personal, are_some=is_rare or bool(personal))
 
     def may_name(self, name: str, count: int) -> bool:
-        """Whether a name of this many rows may leave."""
+        """Whether a name that occurs in `count` rows may leave."""
         return count >= self.least and name not in self.personal
 
 
 def _count_groups(names: Collection[str]) -> int:
-    """Return the number of groups of the names of an open vocabulary; 0 for a closed one."""
+    """Return into how many groups these names are hashed; 0 if there are at most 50."""
     return count_groups(names) if len(names) > MOST_CLOSED else 0
 
 
 def _choose_names(
     choosing: np.ndarray[Any, Any], names: list[str], least: int, rows: int
 ) -> list[str]:
-    """Return the categories that half of the rows choose: its most frequent ones that may be named.
+    """Return the categories to list: the most frequent `names` in the half `choosing`.
 
-    names: those that may. least: the rows that a name needs among all `rows`. The other half has no
-    influence, so it counts a name that only it contains among the others.
+    names: the names that may be disclosed. least: the fewest of all `rows` that a name needs; here
+    it needs the same share of the half. The other half has no influence on the choice, so that its
+    counts are unbiased.
     """
     counts = Counter(choosing.tolist())
     share = least * len(choosing) / max(rows, 1)
@@ -127,7 +132,7 @@ def _choose_names(
 def categorical(
     field: Field, sample: np.ndarray[Any, Any], *, is_public: bool = False
 ) -> CategoricalReference:
-    """Summarise a categorical or boolean field; `is_public`: whether to name rare categories."""
+    """Summarise a categorical or boolean field; with `is_public`, rare categories are named."""
     fixed = ("false", "true") if field.kind is Kind.BOOLEAN else ()
     counted = ranked(sample, fixed, is_public=is_public)
     return CategoricalReference(
@@ -140,9 +145,9 @@ def categorical(
 
 
 class Rare:
-    """Counts the rare categories of a field in parts of its sample.
+    """Counts rare categories of a field in parts of its sample, such as segments.
 
-    A category is new to a part if it is new to the whole.
+    Whether a category is rare or new is decided over the whole sample.
     """
 
     def __init__(self, sample: np.ndarray[Any, Any], entry: CategoricalReference) -> None:
@@ -158,9 +163,9 @@ class Rare:
 
     @cached_property
     def held_cells(self) -> Counts | None:
-        """The place of each row in `[*categories, others, new, missing]`, -1 unless it is held out.
+        """The index of each held-out row in `[*categories, others, new, missing]`; else -1.
 
-        None if every row is counted.
+        None if no rows are held out.
         """
         if not self._is_split:
             return None
@@ -171,7 +176,7 @@ class Rare:
         return np.where(self._is_held, np.array(cells, np.int64), -1)
 
     def within(self, rows: NDArray[np.intp]) -> dict[str, Any]:
-        """`once`, `twice` and `held_out` of some rows of the sample."""
+        """Return the values of `once`, `twice` and `held_out` for some rows of the sample."""
         names = self._sample[rows].tolist()
         held_out = self._grouped[rows[self._is_held[rows]]]
         return {
@@ -184,7 +189,7 @@ class Rare:
 def group_withheld(
     sample: np.ndarray[Any, Any], named: Collection[str], groups: int
 ) -> np.ndarray[Any, Any]:
-    """Replace each name of a sample that is not among the named ones by the name of its group."""
+    """Replace each name that is not in `named` by the name of its group, if there are groups."""
     if not groups:
         return sample
     names = group_names(groups)
@@ -195,13 +200,13 @@ def group_withheld(
 
 
 def _is_held(rows: int) -> NDArray[np.bool_]:
-    """Which rows of a sample are held out from choosing categories: half, with a fixed seed."""
+    """Mark about half of the rows as held out from choosing categories, with a fixed seed."""
     is_held: NDArray[np.bool_] = np.random.default_rng(rows).random(rows) < 0.5
     return is_held
 
 
 def _count_held_out(sample: np.ndarray[Any, Any], top: list[str], singles: set[str]) -> list[int]:
-    """`[*top, others, new, missing]` of these rows."""
+    """Count the rows as `[*top, others, new, missing]`; names in `singles` are new."""
     counts = Counter(sample.tolist())
     missing = counts.pop(None, 0)
     of_top = [counts.pop(name, 0) for name in top]

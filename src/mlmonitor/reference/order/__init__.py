@@ -1,1 +1,1 @@
-"""The order and the groups of training rows, and how much they depend on each other."""
+"""The order and groups of training rows, and how strongly the rows depend on each other."""

@@ -1,4 +1,4 @@
-"""The order, the days and the groups of training rows, and the dependence of their values."""
+"""The order, days and groups of training rows, and the dependence between rows."""
 
 from typing import NamedTuple
 
@@ -21,9 +21,9 @@ _DAY_SECONDS = 86_400.0
 
 
 class BinnedRows(NamedTuple):
-    """The bins of some sampled rows, by slot; the last of `width` bins holds missing values.
+    """The bin of each sampled row, by slot; the last of `width` bins is that of missing values.
 
-    season: of each row; empty without seasons.
+    season: the number of each row's season; empty without seasons.
     """
 
     cells: Counts
@@ -33,9 +33,9 @@ class BinnedRows(NamedTuple):
 
 
 class RowOrder:
-    """Keeps the arrival, time and group of each sampled row, in the slots of all fields.
+    """The arrival number, time and group of each sampled row, by slot.
 
-    Price: 24 bytes a sampled row, and the name of every distinct group while fitting.
+    Price: 24 bytes per sampled row, and the name of every distinct group while fitting.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class RowOrder:
         self._permutation: Counts | None = None
 
     def ingest(self, groups: Values | None, seconds: Floats | None, slots: Reservoir) -> None:
-        """Keep the order, times and groups of a chunk's sampled rows."""
+        """Store the order, times and groups of the chunk's rows that are in the sample."""
         rows = np.arange(self._seen, slots.seen, dtype=np.float64)
         self._seen, self._permutation = slots.seen, None
         self._arrival.ingest(rows, slots)
@@ -59,7 +59,7 @@ class RowOrder:
             self._group.ingest(self._number_groups(groups), slots)
 
     def seconds(self, slots: Reservoir, at: Counts | None = None) -> Floats:
-        """The time of each sampled row; zeros without times."""
+        """Return the time of each sampled row in seconds since 1970; 0 without times."""
         return _select_values(self._seconds.rows(slots), at)
 
     def dependence(
@@ -73,8 +73,9 @@ class RowOrder:
     ) -> FieldDependence | None:
         """Measure how the rows of a field depend on each other; None without rows.
 
-        at: the slots of its rows, if not all. fields: how many fields of the model are measured.
-        is_evident: whether another of them has shown that these rows depend on each other.
+        at: the slots of the field's rows, if not all. fields: the number of fields that are tested,
+        for the correction of significance. is_evident: whether another field has already shown
+        that these rows depend on each other.
         """
         if not binned.cells.size:
             return None
@@ -110,19 +111,23 @@ class RowOrder:
         )
 
     def grouped(self, field: str | None, slots: Reservoir) -> GroupedRows | None:
-        """Describe the groups, whose values are in the column `field`; None without groups."""
+        """Return the number and size of the groups; None without groups.
+
+        field: the column that names the group, if there is one. The size is the mean size of the
+        group of a row, so that large groups weigh more.
+        """
         if not self._has_groups:
             return None
         sizes = np.bincount(self._group.rows(slots).astype(np.int64)).astype(np.float64)
         size = float((sizes**2).sum() / sizes.sum())
-        # A thinned sample holds a part of the other rows of each row's group.
+        # A sample has only a part of each group, so its size is extrapolated to all rows.
         whole = 1 + (size - 1) * self._seen / max(slots.kept, 1)
         return GroupedRows(
             field=field, groups=int(np.count_nonzero(sizes)), size=max(float(f"{whole:.6g}"), 1.0)
         )
 
     def _number_groups(self, groups: Values) -> Floats:
-        """Return the number of each row's group; a row without a group is one of its own."""
+        """Return the number of each row's group; a row without a group forms its own."""
         numbers = []
         for name in category_names(groups):
             key: object = name if name is not None else len(self._ids)
@@ -130,7 +135,7 @@ class RowOrder:
         return np.array(numbers, np.float64)
 
     def _find_order(self, slots: Reservoir, at: Counts | None) -> Counts:
-        """Return the order of the rows in time: that of their times, or else of their arrival."""
+        """Return the permutation that sorts the rows by time, or else by arrival."""
         arrival = _select_values(self._arrival.rows(slots), at)
         if not self.is_dated:
             return np.argsort(arrival, kind="stable")
@@ -148,7 +153,7 @@ class RowOrder:
 
 
 def _count_dates(days: Counts | None) -> int:
-    """Return the number of days, or 0 if there are too few to compare."""
+    """Return the number of distinct days, or 0 if there are too few to compare days."""
     count = 0 if days is None else int(np.unique(days).size)
     return count if count >= FEWEST_DAYS else 0
 
@@ -158,9 +163,9 @@ def _select_values(values: Floats, at: Counts | None) -> Floats:
 
 
 def _extend_to_all_rows(curve: EffectCurve, rate: float) -> tuple[Floats, Floats]:
-    """Return a curve measured on one of `rate` rows for all rows.
+    """Extrapolate a curve that was measured on a sample of one in `rate` rows to all rows.
 
-    Rows that are left out at random leave the covariance of the others as it is.
+    Random sampling does not change the covariance of the rows that remain.
     """
     if rate <= 1:
         return curve.rows, curve.effects

@@ -1,4 +1,4 @@
-"""The log line about the search for a season."""
+"""Log the outcome of the search for a season."""
 
 import logging
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ _NAMED = 10
 
 
 def log_search(season: FoundSeason, fields: Sequence[str]) -> None:
-    """Log the season and the fields that follow it, or that there are too few days."""
+    """Log the season and the fields that follow it, or that there were too few days to decide."""
     if season.name is not None:
         names = ", ".join(truncate(name, 40) for name in fields[:_NAMED])
         log.info(

@@ -1,25 +1,24 @@
-"""Further edges in the tails of heavy-tailed values, where bins of equal mass are too wide."""
+"""Extra bin edges in heavy tails, where bins of equal mass are too wide."""
 
 import numpy as np
 
 from mlmonitor.aggregate.sketches.bins import quantile_edges
 from mlmonitor.records import Floats
 
-_HEAVY = 6.0  # 2.0 for a normal law, 2.9 for an exponential one, 14 for a lognormal one of sigma 2
-_LEAST_ROWS = 25  # in an outer bin
+_HEAVY = 6.0  # normal values have 2.0, exponential ones 2.9, lognormal ones with sigma 2 have 14
+_LEAST_ROWS = 25  # rows in an outer bin
 _LEAST_SHARE = 0.005
 _RANKS = (0.5, 0.9, 0.995)
 
 
 def add_tail_edges(edges: Floats, ordered: Floats, *, tolerance: float) -> Floats:
-    """Add an edge in each heavy tail of ascending values.
+    """Add a bin edge in each heavy tail of ascending values.
 
-    A tail is heavy if the 99.5% quantile is more than six times as far from the median as the 90%
-    quantile. An error of units in a few rows of such a field stays in its outermost bin of equal
-    mass, in which it changes little. The new edge leaves 25 rows beyond it, or 0.5% if they are
-    more. Heavy-tailed values that are all positive, or all negative, also have one near zero: there
-    values end up that were divided.
-    Promise: other values keep their edges.
+    A tail is heavy if the 99.5 % quantile is more than six times as far from the median as the 90 %
+    quantile. A few values with wrong units would hide in the outermost bin of equal mass, which is
+    very wide. Beyond the new edge are 25 rows, or 0.5 % of the rows if that is more. If all values
+    have the same sign, an edge is added near zero too, for values divided by a factor.
+    Promise: the edges of values without heavy tails are unchanged.
     """
     if not edges.size or ordered.size < 100 * _LEAST_ROWS:
         return edges
@@ -41,7 +40,7 @@ def _is_heavy(ordered: Floats) -> bool:
 
 
 def _place_outer_edge(ordered: Floats, share: float, tolerance: float, last: float) -> Floats:
-    """Return the edge beyond which this share of the values is; none if it is not beyond `last`."""
+    """Return the edge with this share of the values above it; empty if it is not above `last`."""
     start = int(ordered.size * (1 - 2 * share))
     edges = quantile_edges(ordered[start:], bins=2, tolerance=tolerance)
     is_outer = (edges > last) & (edges < ordered[-1])

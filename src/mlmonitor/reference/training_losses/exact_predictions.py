@@ -1,4 +1,4 @@
-"""Detect predictions that equal the actuals, as on rows that a flexible model was fitted on."""
+"""Detect predictions that equal the actuals: a sign that the model was fitted on these rows."""
 
 import logging
 
@@ -10,7 +10,7 @@ log: logging.Logger = logging.getLogger("mlmonitor")
 
 LEAST_PAIRS = 100
 LEAST_EXACT = 0.9
-"""A larger share of exact numbers is seldom seen on rows that a model was not fitted on."""
+"""A model is seldom this exact on rows that it was not fitted on."""
 
 _LEAST_RECALL = 0.995
 _LEAST_CLASS_ROWS = 20
@@ -18,10 +18,10 @@ _ROUNDING = 1e-9
 
 
 def count_exact_predictions(outcomes: TrainingOutcomes) -> int:
-    """Count the rows whose prediction is the actual, or return 0 if they are not suspiciously many.
+    """Count the rows whose prediction equals the actual; 0 unless they are suspiciously many.
 
-    Numbers are suspicious if nine in ten are exact but for rounding; classes if nearly every row of
-    each class is right, so that one frequent class does not decide.
+    Numbers are suspicious if 90 % are equal up to rounding. Classes are suspicious if the recall of
+    every frequent class is at least 99.5 %.
     """
     if outcomes.plan.task == "regression":
         return _count_exact_numbers(outcomes)

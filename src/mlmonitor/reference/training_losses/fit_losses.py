@@ -1,4 +1,4 @@
-"""The losses of the training rows, which the risk of the live model is compared with."""
+"""Summarise the losses of training rows, with which the live risk is compared."""
 
 from collections.abc import Mapping
 
@@ -15,9 +15,9 @@ from mlmonitor.reference.training_losses.training_outcomes import Column, read_t
 
 
 def fit_losses(predictions: Mapping[str, Column], actual: Column | None) -> list[LossReference]:
-    """Return the losses of each measure; none without actuals that can be compared.
+    """Return the losses by measure; empty if predictions and actuals cannot be compared.
 
-    Predictions that are suspiciously exact are logged. Price: one pass over the pairs at fit.
+    Suspiciously exact predictions are logged. Price: one pass over the pairs at fit.
     """
     outcomes = None if actual is None else read_training_outcomes(predictions, actual)
     if outcomes is None:

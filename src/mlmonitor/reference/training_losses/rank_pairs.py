@@ -1,4 +1,4 @@
-"""Pairs of a positive and some negatives of the training rows."""
+"""Compare each positive of the training rows with some negatives, for the ROC AUC."""
 
 from typing import Final
 
@@ -8,13 +8,13 @@ from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
 from mlmonitor.records import Floats
 
 RANKED: Final = "roc_auc"
-"""The measure that is one minus the mean loss."""
+"""The measure: one minus the mean loss of the positives."""
 
 
 def deal_out(positives: Floats, negatives: Floats) -> Floats:
-    """Deal the negatives out in turn; return for each positive the share of its own above it.
+    """Deal negatives to the positives in turn; return each positive's share of higher negatives.
 
-    Ties count half. NaN for a positive without a negative.
+    Arguments are scores. Ties count half. A positive without negatives gets NaN.
     """
     owners = np.arange(negatives.size) % positives.size
     above = (negatives > positives[owners]) + 0.5 * (negatives == positives[owners])
@@ -25,9 +25,10 @@ def deal_out(positives: Floats, negatives: Floats) -> Floats:
 
 
 def pair_training_rows(plan: OutcomePlan, block: OutcomeBlock) -> Floats:
-    """Return the loss of each positive of a binary task with scores; empty for others.
+    """Return the loss of each positive, in a binary task with scores; empty for other tasks.
 
-    No two positives share a negative.
+    The loss is the share of negatives with a higher score. No two positives share a negative, so
+    that their losses are independent.
     """
     if plan.task != "binary" or not plan.scored:
         return np.empty(0)

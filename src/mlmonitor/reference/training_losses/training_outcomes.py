@@ -1,4 +1,4 @@
-"""Predictions and actuals of the training rows as one block of outcomes."""
+"""Convert predictions and actuals of training rows to a block of outcomes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ Column = np.ndarray[Any, Any]
 
 
 class TrainingOutcomes(NamedTuple):
-    """The layout of training outcomes, and all of them."""
+    """The plan of the task, and the outcomes of all training rows."""
 
     plan: OutcomePlan
     block: OutcomeBlock
@@ -29,8 +29,8 @@ def read_training_outcomes(
 ) -> TrainingOutcomes | None:
     """Pair the outputs of a model with its actuals; None if they cannot be compared.
 
-    As while serving, actuals that are 0 or 1 are classes, and so are all numbers whose predictions
-    are names.
+    The task is inferred as it is while serving: actuals are classes if they are all 0 or 1, or if
+    predictions are names; otherwise the task is regression.
     """
     if not predictions:
         return None
@@ -107,7 +107,7 @@ def _with_losses(plan: OutcomePlan, block: OutcomeBlock) -> TrainingOutcomes:
 def _list_class_names(
     scores: Sequence[str], actual: Sequence[str | None], shown: Sequence[str | None]
 ) -> tuple[str, ...]:
-    """Return the classes: those that are scored, or else those that are true or predicted."""
+    """Return the classes that have scores, or else those that occur as actual or prediction."""
     if len(scores) > 1 and not all(name.isdigit() for name in scores):
         return tuple(_unify(name) for name in scores)
     names = {name for name in (*actual, *shown) if name is not None}
@@ -117,7 +117,7 @@ def _list_class_names(
 
 
 def primary_output(predictions: Mapping[str, Column]) -> str:
-    """Return `prediction`, or else the first output that names a class, or else the first."""
+    """Return `prediction`, else the first output that names classes, else the first output."""
     if PREDICTION in predictions:
         return PREDICTION
     labels = [name for name, column in predictions.items() if not _is_numeric(column)]
@@ -125,7 +125,7 @@ def primary_output(predictions: Mapping[str, Column]) -> str:
 
 
 def _find_numeric_labels(predictions: Mapping[str, Column]) -> list[str]:
-    """Return the outputs that are 0 or 1 beside scores that are not: they name a class."""
+    """Return the numeric outputs that are classes: only 0 and 1, while other outputs are scores."""
     numeric = [name for name, column in predictions.items() if _is_numeric(column)]
     labels = [name for name in numeric if _is_zero_or_one(predictions[name])]
     return labels if len(labels) < len(numeric) else []
@@ -143,7 +143,7 @@ def _is_zero_or_one(column: Column) -> bool:
 
 
 def _name_values(column: Column) -> list[str | None]:
-    """Return the class that each value names."""
+    """Return the class of each row; None where missing."""
     if not _is_numeric(column):
         return [None if name is None else _unify(name) for name in column.tolist()]
     values, places = np.unique(column, return_inverse=True)
