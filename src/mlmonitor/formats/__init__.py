@@ -1,1 +1,1 @@
-"""Files and messages that outlive a release: versioned, and validated when they are read."""
+"""Formats of files and messages that later releases must still read: versioned and validated."""

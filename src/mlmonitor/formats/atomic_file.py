@@ -1,4 +1,4 @@
-"""Replace a file as a whole."""
+"""Write files atomically."""
 
 import errno
 from os import PathLike
@@ -7,13 +7,13 @@ from uuid import uuid4
 
 
 def write_atomically(path: str | PathLike[str], data: bytes) -> None:
-    """Write a file so that a concurrent reader gets the old content or the new one.
+    """Write a file so that a concurrent reader gets either the old or the new content.
 
     Raises:
         OSError: the file cannot be written.
     """
     check_target(path)
-    target = Path(path).resolve()  # keeps a symbolic link
+    target = Path(path).resolve()  # follows a symbolic link, so that the link stays
     fresh = target.with_name(f".{target.name[:100]}.{uuid4().hex}")
     try:
         with fresh.open("xb") as file:
@@ -24,10 +24,10 @@ def write_atomically(path: str | PathLike[str], data: bytes) -> None:
 
 
 def check_target(path: str | PathLike[str]) -> None:
-    """Check that a file can be saved there, as far as that is known without writing it.
+    """Check that a file can be written at `path`, as far as possible without writing it.
 
     Raises:
-        OSError: its folder does not exist, or it is a folder itself.
+        OSError: the parent folder does not exist, or `path` is a folder.
     """
     target = Path(path).resolve()
     if not target.parent.is_dir():

@@ -1,1 +1,1 @@
-"""The event log in PostgreSQL: its schema, its loader, and the figures computed from it."""
+"""The event log in PostgreSQL: schema, loader, and figures computed from stored events."""

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, and what its errors mean."""
+"""Connect to PostgreSQL, and classify its errors."""
 
 import logging
 import random
@@ -12,23 +12,23 @@ log: logging.Logger = logging.getLogger("mlmonitor.store")
 Answer = TypeVar("Answer")
 
 _SLOWEST_RETRY_SECONDS = 5.0
-_LOGGED_AT_SECONDS = 0.8  # the fourth attempt: a short outage is not worth a line
+_LOGGED_AT_SECONDS = 0.8  # the fourth attempt: a short outage is not logged
 _APPLICATION = "mlmonitor"
 _OUTAGE_CLASSES = ("08", "53", "57", "58")
-"""Connection lost, resources short, operator intervention, system error."""
+"""SQLSTATE classes: connection lost, insufficient resources, operator action, system error."""
 _RETRIED_STATES = ("40001", "40P01", "55P03", "25006")
-"""Serialization failure, deadlock, lock not available, read-only after a failover."""
+"""SQLSTATEs: serialization failure, deadlock, lock not available, read-only after a failover."""
 
 
 def connect(url: str, *, autocommit: bool = True, timeout_seconds: int = 10) -> Any:
     """Open a connection by its URL; times are UTC, and statements have no time limit.
 
     Raises:
-        ConfigError: the address is malformed. The message never holds it, since it may contain a
+        ConfigError: the URL is malformed. The message does not contain it, because it may hold a
             password.
         MissingExtra: psycopg is not installed.
-        psycopg.OperationalError: there is no connection now. The client learns no SQLSTATE before
-            it is connected, so a wrong password looks like a server that is away.
+        psycopg.OperationalError: the server cannot be reached or refuses the login. Before a
+            connection exists, the client gets no SQLSTATE to tell these apart.
     """
     psycopg = import_extra("psycopg", extra="postgres")
     try:
@@ -40,7 +40,7 @@ def connect(url: str, *, autocommit: bool = True, timeout_seconds: int = 10) -> 
             options="-c timezone=UTC -c client_min_messages=warning",
             client_encoding="utf-8",
         )
-    except psycopg.ProgrammingError:  # its text repeats the address
+    except psycopg.ProgrammingError:  # its text repeats the URL
         raise ConfigError(
             "database: expected an address such as postgresql://user@host:5432/name"
         ) from None
@@ -49,10 +49,10 @@ def connect(url: str, *, autocommit: bool = True, timeout_seconds: int = 10) -> 
 def ask_patiently(
     url: str, question: Callable[[Any], Answer], *, may_wait: Callable[[], bool]
 ) -> Answer:
-    """Ask a database through a connection of its own, again and again while it is away.
+    """Call `question` with a new connection; try again during an outage while `may_wait()`.
 
     Raises:
-        psycopg.Error: the database refuses, or is away and there is no more waiting for it.
+        psycopg.Error: the database refuses, or cannot be reached and `may_wait()` is False.
     """
     delay = 0.1
     while True:
@@ -77,9 +77,9 @@ def sqlstate(error: BaseException) -> str:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether a database's error passes by itself, so that the same batch may be tried again.
+    """Whether a database error is temporary, so that the same statements can be tried again.
 
-    An error without a state is a broken connection.
+    Errors of the connection, which have no SQLSTATE, are temporary.
     """
     psycopg = import_extra("psycopg", extra="postgres")
     state = sqlstate(error)
@@ -89,7 +89,7 @@ def is_outage(error: BaseException) -> bool:
 
 
 def explain_refusal(error: Any) -> str:
-    """Return why the database refuses to load: names and rights, and never a value."""
+    """Describe why the database refuses to load; a message is quoted only if it holds no value."""
     state = sqlstate(error)
     reason = f"SQLSTATE {state}" if state else type(error).__name__
     if state[:2] == "42":

@@ -1,9 +1,9 @@
-# ruff: noqa: S608 - `quote` makes every value harmless; the queries are made to be written down
-"""Queries of single numbers for Dynatrace, which reads a database on a schedule.
+# ruff: noqa: S608 - `quote` escapes every value; the queries are written to a configuration
+"""SQL queries for Dynatrace, which reads single numbers from a database on a schedule.
 
-The old extension (`custom.remote.python.dbquery`) takes ten queries an endpoint and reports the
-first column of the first row of each as `custom.db.query`, by `query_name`. The new one, Extensions
-2.0, reads whole rows: its `extension.yaml` ships with this package.
+The old extension (`custom.remote.python.dbquery`) accepts ten queries per endpoint. It reports the
+first column of the first row as the metric `custom.db.query` with the dimension `query_name`. The
+new extension (Extensions 2.0) reads whole rows; its `extension.yaml` ships with this package.
 """
 
 import re
@@ -15,11 +15,11 @@ from mlmonitor.store.schema import read_sql
 
 QUERIES_PER_ENDPOINT = 10
 FREQUENT, HOURLY = "*/5 * * * *", "0 * * * *"
-_PLAIN = re.compile(r"[A-Za-z0-9_.: ]*(?:-[A-Za-z0-9_.: ]+)*")  # no quotes, and no comment
+_PLAIN = re.compile(r"[A-Za-z0-9_.: ]*(?:-[A-Za-z0-9_.: ]+)*")  # no quotes and no comment marks
 
 
 class SqlQuery(NamedTuple):
-    """A query of one number, and its schedule in the form of cron."""
+    """A query that returns one number, with its schedule in cron format."""
 
     name: str
     schedule: str
@@ -27,14 +27,14 @@ class SqlQuery(NamedTuple):
 
 
 def quote(text: str) -> str:
-    """Return a text as an SQL literal, in which its quotes and comment marks have no effect."""
+    """Return a text as an SQL expression in which quotes and comment marks cannot take effect."""
     if _PLAIN.fullmatch(text):
         return f"'{text}'"
     return f"convert_from(decode('{text.encode().hex()}', 'hex'), 'UTF8')"
 
 
 def model_queries(model: str, version: str) -> list[SqlQuery]:
-    """Queries of one model: traffic, averages, drift, performance."""
+    """Return the queries of one model: traffic, averages, drift, performance."""
     where = f"model = {quote(model)} AND model_version = {quote(version)}"
     day = f"{where} AND span = 'day' AND segment = 'all'"
     drift = f"SELECT {{}} FROM mlmonitor.prediction_drift WHERE {day} AND field = 'prediction'"
@@ -63,7 +63,7 @@ def model_queries(model: str, version: str) -> list[SqlQuery]:
 
 
 def field_queries(model: str, version: str, field: str) -> list[SqlQuery]:
-    """Queries of one numeric feature, such as the claimed amount."""
+    """Return the queries of one numeric feature, such as the claimed amount."""
     where = f"model = {quote(model)} AND model_version = {quote(version)} AND segment = 'all'"
     where += f" AND field = {quote(field)} AND role = 'feature'"
     live = f"FROM mlmonitor.anomaly_band WHERE {where} AND span = 'day' ORDER BY time DESC LIMIT 1"
@@ -84,7 +84,7 @@ def field_queries(model: str, version: str, field: str) -> list[SqlQuery]:
 
 
 def kpi_queries(model: str, version: str, names: list[str]) -> list[SqlQuery]:
-    """Queries of business figures: today's total of each."""
+    """Return one query for each business figure: its total on the newest day."""
     where = f"model = {quote(model)} AND model_version = {quote(version)} AND segment = 'all'"
     return [
         SqlQuery(
@@ -98,12 +98,12 @@ def kpi_queries(model: str, version: str, names: list[str]) -> list[SqlQuery]:
 
 
 def endpoints(name: str, queries: list[SqlQuery]) -> Iterator[Mapping[str, object]]:
-    """Yield configurations of the old extension's endpoints, ten queries each.
+    """Yield configurations of endpoints of the old extension, with ten queries each.
 
-    The address, the user and the password are entered in Dynatrace, never written here.
+    Address, user and password of the database are entered in Dynatrace; they are not included.
 
     Raises:
-        ConfigError: two queries have one name, by which Dynatrace distinguishes them.
+        ConfigError: two queries have the same name, by which Dynatrace distinguishes them.
     """
     if len({query.name for query in queries}) < len(queries):
         raise ConfigError("queries: expected different names")
@@ -123,5 +123,5 @@ def endpoints(name: str, queries: list[SqlQuery]) -> Iterator[Mapping[str, objec
 
 
 def read_extension() -> str:
-    """Return the `extension.yaml` of Extensions 2.0, to be signed and uploaded."""
+    """Return the `extension.yaml` for Extensions 2.0, which the user signs and uploads."""
     return read_sql("dynatrace", "extension.yaml")

@@ -1,4 +1,4 @@
-"""Stored predictions with their actuals, as columns of outcomes for a monitor."""
+"""Read stored predictions with their actuals, in columns that a monitor can record."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -12,14 +12,14 @@ from mlmonitor.store.database import sqlstate
 from mlmonitor.store.stored_rows import StoredPredictions, StoredRow
 
 _READERS_ONLY = ("42501", "25006")
-"""Insufficient privilege, read-only transaction."""
+"""SQLSTATEs: insufficient privilege, read-only transaction."""
 
 Outputs = list[Any] | dict[str, list[Any]]
-"""A main output, or the scores of classes by class."""
+"""The values of the main output, or the scores by class."""
 
 
 class StoredOutcomes(NamedTuple):
-    """A chunk of predictions: an actual is None where there is none yet."""
+    """A chunk of predictions; an actual is None until it is known. Times: seconds since 1970."""
 
     features: dict[str, list[Any]]
     predictions: Outputs
@@ -28,9 +28,9 @@ class StoredOutcomes(NamedTuple):
 
 
 def match_missed(connection: Any) -> None:
-    """Join labels with predictions that were stored at the same moment, if this user may.
+    """Join labels with predictions that were stored at the same moment, if the user may write.
 
-    A user who only reads evaluates what others have joined.
+    For a user with read access only, this does nothing.
     """
     try:
         connection.execute(MATCH_MISSED)
@@ -40,7 +40,7 @@ def match_missed(connection: Any) -> None:
 
 
 def read_outcomes(connection: Any, stored: StoredPredictions) -> Iterator[StoredOutcomes]:
-    """Yield the predictions of a period that were made, with the actuals known by now."""
+    """Yield the predictions of a period, without failed calls, and the actuals known by now."""
     for rows in stored.read(connection):
         predictions = [row for row in rows if row["status"] != "error"]
         if predictions:
@@ -53,12 +53,12 @@ def read_outcomes(connection: Any, stored: StoredPredictions) -> Iterator[Stored
 
 
 def read_columns(rows: Sequence[StoredRow]) -> tuple[dict[str, list[Any]], Outputs]:
-    """Return the features of rows by name, and their outputs."""
+    """Return the features of rows as columns by name, and the outputs."""
     return _read_columns([row["features"] for row in rows]), _read_outputs(rows)
 
 
 def _read_outputs(rows: Sequence[StoredRow]) -> Outputs:
-    """Return the scores of classes, which decide the class, or else the main output."""
+    """Return scores by class if predictions are classes with scores, or else the main output."""
     predictions = [row["prediction"] for row in rows]
     has_classes = any(isinstance(value, str | bool) for value in predictions)
     scores = _read_columns([row["scores"] for row in rows]) if has_classes else {}
@@ -68,6 +68,6 @@ def _read_outputs(rows: Sequence[StoredRow]) -> Outputs:
 
 
 def _read_columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Return rows by column, None where a row has no value."""
+    """Convert rows to columns by name; None where a row has no value."""
     names = sorted({name for row in rows for name in row})
     return {name: [row.get(name) for row in rows] for name in names}

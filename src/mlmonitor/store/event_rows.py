@@ -1,4 +1,4 @@
-"""Predictions of the log as rows, in the form that the service's own readers expect."""
+"""Convert stored predictions to rows in the form that a live service reads."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ Event = Mapping[str, Any]
 
 
 def build_rows(events: Sequence[Event], outputs: Iterable[str], *, with_derived: bool) -> Rows:
-    """Return predictions as rows with some outputs, and with derived fields among the features."""
+    """Convert predictions to rows; `with_derived` adds derived fields to the features."""
     return Rows(
         len(events),
         MappingTable([read_features(event, with_derived=with_derived) for event in events]),
@@ -28,7 +28,7 @@ def build_rows(events: Sequence[Event], outputs: Iterable[str], *, with_derived:
 
 
 def read_features(event: Event, *, with_derived: bool) -> Mapping[str, Any]:
-    """Return the features of a prediction; a value that was unreadable stays unreadable."""
+    """Return the features of a prediction; a value that was invalid is one that readers refuse."""
     return add_derived(
         event.get("features") or {},
         event.get("derived") or {},
@@ -44,7 +44,7 @@ def add_derived(
     *,
     with_derived: bool,
 ) -> Mapping[str, Any]:
-    """Return features with derived ones, and with what was unreadable."""
+    """Return features together with derived fields and values that readers refuse as invalid."""
     if not (invalid or (derived and with_derived)):
         return features
     unreadable = {name: unread_value(reason) for name, reason in invalid.items()}
@@ -52,12 +52,12 @@ def add_derived(
 
 
 def unread_value(reason: str) -> object:
-    """Return a value that readers refuse for the reason given in an event."""
+    """Return a value that readers refuse for this reason, which an event gives."""
     return np.inf if reason == "nonfinite" else UNREADABLE
 
 
 def read_outputs(block: PredictionBlock, name: str, rows: Sequence[int]) -> Values:
-    """Return the values of one output in some rows of a block, as `output_value` does."""
+    """Return one output in some rows of a block; see `output_value`. Failed calls have none."""
     columns = block.columns
     values: Sequence[Any] = columns.prediction
     if name != PREDICTION:
@@ -74,12 +74,12 @@ def read_outputs(block: PredictionBlock, name: str, rows: Sequence[int]) -> Valu
 
 
 def _read_output(events: Sequence[Event], name: str) -> Values:
-    """Return the values of one output; those of failed calls are rightly absent."""
+    """Return the values of one output; failed calls have none, which is not a defect."""
     return [ABSENT if e["status"] == "error" else output_value(e, name) for e in events]
 
 
 def output_value(event: Event, name: str) -> Any:
-    """Return one output of a prediction; a value that was unreadable stays unreadable."""
+    """Return one output of a prediction; a value that was invalid is one that readers refuse."""
     invalid = event.get("invalid")
     if invalid and name in invalid:
         return unread_value(invalid[name])

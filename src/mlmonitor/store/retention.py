@@ -1,4 +1,4 @@
-"""Delete old rows by whole days; daily sums stay."""
+"""Delete rows of old days; daily rollups stay."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -21,10 +21,10 @@ class Removed(NamedTuple):
 
 
 def retain(connection: Any, *, days: int, now: datetime | None = None) -> list[Removed]:
-    """Remove what is older than `days` whole days; return what was removed.
+    """Remove rows older than `days` whole days; return what was removed from each table.
 
-    Daily rollups and references stay: they hold no single row and take little room. A second call
-    meanwhile, from another process, waits for the first.
+    Daily rollups and references stay: they do not contain single rows and are small. Concurrent
+    calls run one after another.
 
     Raises:
         ConfigError: `days` is not at least 1.
@@ -34,7 +34,7 @@ def retain(connection: Any, *, days: int, now: datetime | None = None) -> list[R
     oldest = oldest_day(days, now or datetime.now(UTC))
     connection.execute(f"select pg_advisory_lock({_LOCK})")
     try:
-        connection.execute(MATCH_MISSED)  # before their day goes
+        connection.execute(MATCH_MISSED)  # before their day is deleted
         return _remove_before(connection, oldest)
     finally:
         if not connection.broken:
@@ -57,7 +57,7 @@ def _remove_before(connection: Any, oldest: date) -> list[Removed]:
 
 
 def oldest_day(days: int, now: datetime) -> date:
-    """Return the first day that is kept."""
+    """Return the first day, in UTC, that stays."""
     return (now.astimezone(UTC) - timedelta(days=days)).date()
 
 

@@ -1,4 +1,4 @@
-"""The database's schema: made at once or step by step, always the same."""
+"""Create the database schema, directly or by migrations, with the same result."""
 
 import re
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ _VIEWS = (
     "reference_statistics",
     "cohort",
 )
-"""In an order in which each needs only those before it."""
+"""Ordered so that a view depends only on views before it."""
 
 _ROLES = ("mlmonitor_loader", "mlmonitor_reader")
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('mlmonitor.schema', 0))"
 _INSUFFICIENT_PRIVILEGE = "42501"
-_EXISTING = ("42710", "23505")  # a role that was there, and one that was made meanwhile
+_EXISTING = ("42710", "23505")  # a role existed, or was created concurrently
 
 
 class Migration(NamedTuple):
@@ -39,7 +39,7 @@ class Migration(NamedTuple):
 
 @lru_cache
 def read_sql(*path: str) -> str:
-    """Read a file of the package's SQL, which holds no value from outside."""
+    """Read an SQL file of this package; such files contain no input from users."""
     resource: Traversable = files("mlmonitor.store") / "sql"
     for part in path:
         resource = resource / part
@@ -47,7 +47,7 @@ def read_sql(*path: str) -> str:
 
 
 def list_migrations() -> list[Migration]:
-    """Return every migration, the oldest first."""
+    """Return all migrations, from the oldest to the newest."""
     folder = files("mlmonitor.store") / "sql" / "migrations"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return [
@@ -63,7 +63,7 @@ LATEST = len(list_migrations())
 
 def read_version(connection: Any) -> int:
     """Return the version of a database's schema; 0 if it has none."""
-    # Not to_regclass: what it once did not find, it may not find after waiting for a lock either.
+    # Do not use to_regclass: after waiting for a lock, it may still not see a new table.
     query = "select exists (select from pg_tables where (schemaname, tablename) = (%s, %s))"
     if not connection.execute(query, ("mlmonitor", "schema_version")).fetchone()[0]:
         return 0
@@ -72,7 +72,7 @@ def read_version(connection: Any) -> int:
 
 
 def require_latest(connection: Any) -> None:
-    """Raise ConfigError unless the schema is the one that this library needs."""
+    """Raise ConfigError unless the schema has the version that this library needs."""
     version = read_version(connection)
     if version == 0:
         raise ConfigError("database: has no schema mlmonitor: run `mlmonitor store init`")
@@ -88,9 +88,9 @@ def require_latest(connection: Any) -> None:
 
 
 def initialise(connection: Any, *, with_roles: bool = True) -> int:
-    """Make the schema, its views and roles in one transaction; return its version.
+    """Create the schema, its views and roles in one transaction; return its version.
 
-    An existing schema is left as it is.
+    An existing schema is not changed.
 
     Raises:
         ConfigError: the user may not create the schema or the roles.
@@ -105,10 +105,10 @@ def initialise(connection: Any, *, with_roles: bool = True) -> int:
 
 
 def upgrade(connection: Any, *, with_roles: bool = True) -> list[Migration]:
-    """Apply the migrations that a database lacks, in one transaction; return them.
+    """Apply missing migrations in one transaction; return the applied ones.
 
     Raises:
-        ConfigError: the database has no schema, or one that is newer than this library.
+        ConfigError: the database has no schema, or a newer schema than this library knows.
     """
     with _permission(), connection.transaction():
         connection.execute(_LOCK)
@@ -119,7 +119,7 @@ def upgrade(connection: Any, *, with_roles: bool = True) -> list[Migration]:
 
 
 def migrate_from_nothing(connection: Any, *, with_roles: bool = True) -> None:
-    """Make the schema by its migrations alone; `initialise` leads to the same."""
+    """Create the schema only by migrations; the result is the same as that of `initialise`."""
     with connection.transaction():
         connection.execute("create schema mlmonitor")
         connection.execute(
@@ -140,7 +140,7 @@ def _apply_after(connection: Any, version: int, *, with_roles: bool) -> list[Mig
 
 
 def drop_views(connection: Any) -> None:
-    """Drop the views, which are made again after every migration; users' own views stay."""
+    """Drop the views of this library, which are created again after every migration."""
     for name in reversed(_VIEWS):
         connection.execute(f"drop view if exists mlmonitor.{name}")
 
@@ -166,10 +166,10 @@ def _finish(connection: Any, *, with_roles: bool) -> None:
 
 
 def ensure_role(connection: Any, role: str) -> None:
-    """Make a role that cannot log in, unless it is there; `role` is a name of our own.
+    """Create a role that cannot log in, unless it exists; `role` must be a trusted name.
 
-    Roles belong to the server, locks to a database: a store that is being made in another database
-    may make it first.
+    Roles belong to the server, but our lock belongs to one database. So another database of the
+    server may create the role at the same time, which is not an error.
     """
     query = "select exists (select from pg_roles where rolname = %s)"
     if connection.execute(query, (role,)).fetchone()[0]:
@@ -183,13 +183,13 @@ def ensure_role(connection: Any, role: str) -> None:
 
 
 def list_views() -> Iterator[tuple[str, str]]:
-    """Yield the views by name, with the SQL that makes them."""
+    """Yield each view's name, with the SQL that creates it."""
     for name in _VIEWS:
         yield name, read_sql("views", f"{name}.sql")
 
 
 class _permission:  # noqa: N801 - reads as a sentence where it is used
-    """Turn a refusal of the database into what the user can do about it."""
+    """Convert an error about missing privileges to a ConfigError that says what to do."""
 
     def __enter__(self) -> None:
         return None

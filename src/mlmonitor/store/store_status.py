@@ -1,4 +1,4 @@
-"""What a store holds, as lines for a terminal."""
+"""Describe the content of a store, as lines for a terminal."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -29,7 +29,7 @@ _SIZE = """
 
 
 def read_store_status(connection: Any) -> Iterator[str]:
-    """Yield lines about models, partitions, dead letters and offsets; reads no single row."""
+    """Yield lines about models, partitions, dead letters and offsets, without reading events."""
     labels = {row[:2]: row[2] for row in connection.execute(_LABELS).fetchall()}
     for model, version, predictions, failed, first, last, is_compared in connection.execute(
         _MODELS

@@ -1,4 +1,4 @@
-"""Predictions and labels in event files of Parquet, for the engines that read them."""
+"""Read predictions and labels from Parquet event files by engines such as Spark."""
 
 import json
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ PREDICTION_COLUMNS = (
     *("event_id", "time", "prediction_id", "status", "segment", "prediction", "prediction_class"),
     *_OBJECTS,
 )
-"""Columns of a prediction's file that are read."""
+"""Columns that are read from files of predictions."""
 
 
 class ModelFiles(NamedTuple):
     """The predictions of a model's version in a folder of `Files(format="parquet")`.
 
-    until: exclusive.
+    since, until: the period; `until` is exclusive.
     """
 
     folder: str
@@ -42,9 +42,9 @@ class ModelFiles(NamedTuple):
         since: date | datetime | None,
         until: date | datetime | None,
     ) -> Self:
-        """Choose a period of a model, by default that of all its predictions.
+        """Choose the period of a model to read, by default that of all its predictions.
 
-        times: of the oldest and the newest prediction, in seconds since 1970.
+        times: the times of the oldest and newest prediction, in seconds since 1970, or None.
 
         Raises:
             ConfigError: there are no predictions, or the period is empty.
@@ -58,7 +58,7 @@ class ModelFiles(NamedTuple):
 
 
 def convert_event(row: Mapping[str, Any]) -> StoredRow:
-    """Return a prediction, joined with its label, as the database's query returns it."""
+    """Convert a row of a prediction with its label to the form that the database returns."""
     stored: StoredRow = {name: row[name] for name in ("at", "status", "segment")}
     stored |= {name: json.loads(row[name]) if row[name] else {} for name in _OBJECTS}
     for name in ("prediction", "actual"):

@@ -1,4 +1,4 @@
-"""A reference from the log's own predictions, for a service that never had one."""
+"""Fit a reference to stored predictions, for a model whose training had none."""
 
 from collections.abc import Iterator, Sequence
 from itertools import tee
@@ -19,10 +19,10 @@ def fit_stored(
     with_actuals: bool = False,
     bins: int = 10,
 ) -> Reference:
-    """Fit a reference to the predictions of a period that did not fail, read in chunks.
+    """Fit a reference to the stored predictions of a period, without failed calls, in chunks.
 
-    with_actuals: whether the labels become the field `actual`, too. What the log withholds is
-    withheld here: such a category is one of `__other__`, and times are numbers of seconds.
+    with_actuals: whether labels are used as actuals. Values are used as they are stored: a withheld
+    category is `__other__`, and times are numbers of seconds.
 
     Raises:
         SchemaError: the period has no rows.
@@ -41,7 +41,7 @@ def fit_stored(
 def _read_chunks(
     connection: Any, stored: StoredModel
 ) -> Iterator[tuple[_Columns, Outputs, list[Any]]]:
-    """Yield features, outputs and actuals; every chunk has the features of the first."""
+    """Yield features, outputs and actuals; all chunks have the feature names of the first."""
     names: list[str] | None = None
     for rows in stored.read(connection):
         predictions = [row for row in rows if row["status"] != "error"]

@@ -1,4 +1,4 @@
-"""The sums that the store keeps by hour and day, as counts over the bins of their reference."""
+"""Convert the hourly and daily rollups of the store to counts over the bins of a reference."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -51,9 +51,9 @@ _ROWS = """
 
 
 class StoredRounds(NamedTuple):
-    """The rounds of a model in the store, the oldest first.
+    """The rounds of a model in the store, from the oldest to the newest.
 
-    reference: the one to compare with, without the fields that the store does not hold.
+    reference: the reference to compare with, without fields that the store does not contain.
     """
 
     reference: Reference
@@ -63,16 +63,16 @@ class StoredRounds(NamedTuple):
 def read_rounds(
     connection: Any, stored: StoredModel, reference: Reference, *, span: str, config: Config
 ) -> StoredRounds:
-    """Read the rows that all processes and loaders have stored in a period, counted by round.
+    """Read the rows of a period, from all processes, as counts by round (an hour or a day).
 
-    span: the length of a round, `hour` or `day`. Texts, embeddings and withheld fields are not in
-    the store; neither are quantiles and the names of new categories.
+    span: the length of a round, `hour` or `day`. The store does not contain texts, embeddings and
+    withheld fields, nor quantiles and the names of new categories.
 
-    Promise: counts over the reference's bins are those of one process with all rows.
-    Price: one query of sums, not of rows.
+    Promise: the counts equal those of one process that received all rows.
+    Price: one query of rollups; single rows are not read.
 
     Raises:
-        ConfigError: the store has sums over another reference or none, or there is no field.
+        ConfigError: the store has no rollups over this reference, or none of its fields.
     """
     kept = drop_absent(reference, stored.withheld(connection))
     about = {
@@ -107,7 +107,7 @@ def read_rounds(
 
 
 class _Counting:
-    """Turns sums of one time into counts over a reference's plan."""
+    """Converts the rollups of one hour or day to counts over the plan of a reference."""
 
     def __init__(self, reference: Reference, config: Config, seconds: float) -> None:
         self._reference, self._seconds = reference, seconds
@@ -116,7 +116,7 @@ class _Counting:
     def build(
         self, at: float, sums: Sequence[Mapping[str, Any]], rows: Mapping[str, int]
     ) -> ProfileContent:
-        """Count what was summed up from `at` on; rows: the rows of each segment."""
+        """Convert the rollups that begin at `at`. rows: the number of rows of each segment."""
         declared = Declared(segments=self._reference.segments)
         comparing = Comparing.begin(self._reference, self._options, declared, now=at)
         populations, names = [comparing.population], [ALL]
@@ -136,7 +136,7 @@ class _Counting:
 def _build_profile(
     population: Population, at: float, sums: Sequence[Mapping[str, Any]], rows: int
 ) -> FieldProfile:
-    """Add up the sums that several loaders have written of one segment."""
+    """Add up the rollups of one segment over all shards."""
     plan = population.plan
     places = {(f.role.value, clean_text(f.name)): p for p, f in enumerate(plan.schema.fields)}
     profile = FieldProfile(plan)
@@ -155,8 +155,8 @@ def _build_profile(
 
 
 def _add_field(profile: FieldProfile, place: int, row: Mapping[str, Any]) -> None:
-    """Set the counts and moments of one field."""
-    numeric, bins = len(profile.bins), row["bins"][:-1]  # the last are values without a bin
+    """Set the counts and moments of the field at index `place` from a row."""
+    numeric, bins = len(profile.bins), row["bins"][:-1]  # the last counts refused values
     profile.quality[place] = row["quality"]
     if place >= numeric:
         profile.categories[place - numeric, : len(bins)] = bins
@@ -171,7 +171,7 @@ def _add_field(profile: FieldProfile, place: int, row: Mapping[str, Any]) -> Non
 
 
 def _count_predicted(profile: FieldProfile) -> int:
-    """Return the rows with a prediction, valid or not."""
+    """Return the number of rows that have a prediction, valid or not."""
     fields, quality = profile.plan.schema.fields, profile.quality
     counts = (
         int(quality[p].sum()) for p, field in enumerate(fields) if field.role is Role.PREDICTION

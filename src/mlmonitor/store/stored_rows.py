@@ -1,4 +1,4 @@
-"""Predictions of a period, read back from the store in chunks, in the order of their times."""
+"""Read the predictions of a period from the store in chunks, ordered by time."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -34,7 +34,7 @@ _WITHHELD = """
 
 
 class StoredPredictions(Protocol):
-    """The predictions of a model in a period, wherever they are stored."""
+    """The stored predictions of a model in a period, in a database or in files."""
 
     @property
     def since(self) -> datetime:
@@ -42,7 +42,7 @@ class StoredPredictions(Protocol):
         ...
 
     def read(self, connection: Any, *, chunk_rows: int = ...) -> Iterator[list[StoredRow]]:
-        """Yield the predictions in chunks, the oldest first."""
+        """Yield the predictions in chunks, from the oldest to the newest."""
         ...
 
     def withheld(self, connection: Any) -> list[str]:
@@ -51,9 +51,9 @@ class StoredPredictions(Protocol):
 
 
 class StoredModel(NamedTuple):
-    """A model's version in the store, and the period of its predictions: `since` to `until`.
+    """A model's version in the store, and the period of its predictions.
 
-    until: not included.
+    since, until: the period; `until` is exclusive.
     """
 
     model: str
@@ -71,10 +71,10 @@ class StoredModel(NamedTuple):
         since: date | datetime | None = None,
         until: date | datetime | None = None,
     ) -> "StoredModel":
-        """Return a model of the store, by default with all its days.
+        """Return a model in the store, by default with the period of all its predictions.
 
         Raises:
-            ConfigError: the store has no such model, or the period is empty.
+            ConfigError: the store has no predictions of this model, or the period is empty.
         """
         first, last = connection.execute(_RANGE, (model, version)).fetchone()
         if first is None:
@@ -83,7 +83,7 @@ class StoredModel(NamedTuple):
         return cls(model, version, *period)
 
     def read(self, connection: Any, *, chunk_rows: int = CHUNK_ROWS) -> Iterator[list[StoredRow]]:
-        """Yield the predictions, the oldest first. Memory: one chunk; a day is one query."""
+        """Yield chunks, oldest first. Price: the memory of one chunk, and one query per day."""
         for first, last in list_days(self.since, self.until):
             parameters = {
                 "model": self.model,
@@ -98,7 +98,7 @@ class StoredModel(NamedTuple):
                     yield [dict(zip(names, row, strict=True)) for row in rows]
 
     def withheld(self, connection: Any) -> list[str]:
-        """Return the features whose values were never sent, for privacy."""
+        """Return the features whose values are not stored, to protect privacy."""
         rows = connection.execute(_WITHHELD, (self.model, self.version)).fetchall()
         return [row[0] for row in rows]
 
@@ -106,9 +106,9 @@ class StoredModel(NamedTuple):
 def choose_period(
     first: datetime, end: datetime, *, since: date | datetime | None, until: date | datetime | None
 ) -> tuple[datetime, datetime]:
-    """Return the beginning and the end of a period, by default those of all predictions.
+    """Return the beginning and the exclusive end of a period, by default of all predictions.
 
-    first, end: of all predictions; neither end is included.
+    first, end: the period of all predictions; `end` is exclusive.
 
     Raises:
         ConfigError: the period is empty.
@@ -121,7 +121,7 @@ def choose_period(
 
 
 def list_days(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Yield a period by days of UTC: the beginning and the end of each."""
+    """Yield the beginning and the exclusive end of each UTC day in a period."""
     first = since
     while first < until:
         day = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -131,7 +131,7 @@ def list_days(since: datetime, until: datetime) -> Iterator[tuple[datetime, date
 
 
 def convert_moment(when: date | datetime) -> datetime:
-    """Return a moment; a date is its beginning in UTC, and so is a naive time in UTC."""
+    """Convert a date to its beginning in UTC; a naive datetime counts as UTC."""
     if isinstance(when, datetime):
         return when if when.tzinfo else when.replace(tzinfo=UTC)
     return datetime(when.year, when.month, when.day, tzinfo=UTC)

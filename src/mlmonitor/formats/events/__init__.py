@@ -1,4 +1,4 @@
-"""The events of the log: schemas, reading, ids, and their form as rows of a database."""
+"""The events of the log: schemas, validation, ids, and encoding as database rows."""
 
 from mlmonitor.formats.events.copy_format import (
     STAGING_COLUMNS,

@@ -1,7 +1,7 @@
-"""The schemas of events in Avro, derived from their models, for registries of schemas.
+"""Avro schemas of the events, derived from their models, for schema registries.
 
-A field that may be absent has a default, so that readers with an older or newer schema can resolve
-it. This is what registries call full compatibility.
+An optional field has a default, so that readers with an older or newer schema can read the record.
+Registries call this full compatibility.
 Source: Apache Avro 1.12, specification, "Schema Resolution".
 """
 
@@ -57,7 +57,7 @@ _BIN = {
 
 
 def build_avro_schema(schema: str) -> dict[str, Any]:
-    """Return the Avro schema of one kind of event; its fields are named and mean as in JSON."""
+    """Return the Avro schema of one kind of event; field names and meanings are those of JSON."""
     model = EVENT_MODELS[schema]
     fields: list[dict[str, Any]] = [{"name": "schema", "type": "string", "default": schema}]
     for name, field in model.model_fields.items():

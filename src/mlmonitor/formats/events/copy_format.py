@@ -1,6 +1,6 @@
-"""Events as rows of a database: the columns of each schema, and PostgreSQL's binary COPY of them.
+"""Encode events as database rows: the columns of each schema, in PostgreSQL's binary COPY format.
 
-The event log's sinks and its loader write the same columns, so both take them from here.
+The sinks of the event log and its loader write the same columns, which are defined here.
 Source of the format: PostgreSQL documentation, COPY, "Binary Format".
 """
 
@@ -31,7 +31,7 @@ _DEFAULTS: Mapping[str, object] = {
 
 
 class StagingColumn(NamedTuple):
-    """A column: its name, its type in PostgreSQL, and the field of an event that fills it."""
+    """A column: its name, its PostgreSQL type, and the event field that it stores."""
 
     name: str
     type: ColumnType
@@ -39,12 +39,12 @@ class StagingColumn(NamedTuple):
 
     @property
     def default(self) -> object:
-        """The value of an event without the field."""
+        """The value to store if an event does not have the field."""
         return _DEFAULTS.get(self.name)
 
 
 def _build_columns(text: str) -> tuple[StagingColumn, ...]:
-    """Build columns from lines of `type: name name ...`; `name_class` holds the texts of `name`."""
+    """Parse lines of `type: name name ...`; column `x_class` stores the field `x` if it is text."""
     columns = []
     for line in text.strip().splitlines():
         kind, _, names = line.strip().partition(": ")
@@ -128,7 +128,7 @@ STAGING_COLUMNS: Mapping[StagingSchema, tuple[StagingColumn, ...]] = {
         jsonb: bins"""
     ),
 }
-"""The columns of each schema: the envelope, then its own fields in their order."""
+"""The columns of each schema: the envelope, then the fields of the schema in their order."""
 
 _ARRAYS = frozenset({"reasons", "quantiles", "buckets", "bins"})
 COPY_HEAD: bytes = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
@@ -143,9 +143,9 @@ _EMPTY_OBJECT, _EMPTY_ARRAY = pack_length(3) + b"\x01{}", pack_length(3) + b"\x0
 
 
 def encode_copy(schema: StagingSchema, events: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return events as the input of `COPY ... FROM STDIN (FORMAT binary)`.
+    """Encode events for `COPY ... FROM STDIN (FORMAT binary)`.
 
-    events: contents as JSON has them, already validated. An absent field gets its default.
+    events: validated events with the types of JSON. An absent field gets its default.
 
     Raises:
         MissingExtra: orjson is not installed.
@@ -165,12 +165,12 @@ _Write = Callable[[Any], bytes]
 
 @lru_cache(maxsize=len(STAGING_COLUMNS))
 def _list_writers(schema: StagingSchema) -> tuple[tuple[str, object, _Write], ...]:
-    """The field, the default and the writer of each column."""
+    """Return the field, the default and the writer of each column."""
     return tuple((c.field, c.default, choose_writer(c)) for c in STAGING_COLUMNS[schema])
 
 
 def choose_writer(column: StagingColumn) -> _Write:
-    """Return the function that writes a value of an event as the cell of a column.
+    """Return the function that encodes a value of an event for a column.
 
     Raises:
         MissingExtra: orjson is not installed.
@@ -196,7 +196,7 @@ def _write_uuid(value: str) -> bytes:
     return pack_length(16) + bytes.fromhex(value.replace("-", ""))
 
 
-@lru_cache(maxsize=4_096)  # the events of a block share their time
+@lru_cache(maxsize=4_096)  # events of a block have equal times
 def _write_time(value: str | None) -> bytes:
     if value is None:
         return _NULL

@@ -1,6 +1,6 @@
-"""Predictions in columns, encoded for PostgreSQL's binary COPY.
+"""Encode predictions by columns for PostgreSQL's binary COPY.
 
-The rows are those that `encode_copy` would make one by one, at a fifth of its price.
+The result is equal to that of `encode_copy`, which encodes row by row, at a fifth of its price.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,14 +40,14 @@ Cells = bytes | Sequence[bytes]
 
 
 def encode_predictions(block: PredictionBlock) -> bytes:
-    """Return predictions as the input of `COPY ... FROM STDIN (FORMAT binary)`.
+    """Encode predictions for `COPY ... FROM STDIN (FORMAT binary)`.
 
     Price: 2 us a row of 20 features.
     """
     if not block.rows:
         return COPY_HEAD + COPY_END
     columns = [_build_starts(block), *_build_cells(block)]
-    rows = zip(*_merge_shared(columns), strict=False)  # what is shared repeats without an end
+    rows = zip(*_merge_shared(columns), strict=False)  # shared columns are repeated infinitely
     return b"".join([COPY_HEAD, *chain.from_iterable(rows), COPY_END])
 
 
@@ -64,7 +64,7 @@ def _build_starts(block: PredictionBlock) -> Sequence[bytes]:
 
 
 def _build_cells(block: PredictionBlock) -> Iterator[Cells]:
-    """Yield the columns that follow the first."""
+    """Yield the encoded columns, except those that `_START` contains."""
     for column in STAGING_COLUMNS["prediction"]:
         if column.field in _STARTING:
             continue
@@ -89,15 +89,15 @@ def _write(values: Sequence[Any], write: Callable[[Any], bytes], *, is_hashable:
 
 
 def _has_equal_types(value: object) -> bool:
-    """Whether a value may equal another that is written differently: 1, 1.0 and True, 0.0 and -0.0.
+    """Whether a value may equal a value with another encoding, as 1, 1.0 and True or 0.0 and -0.0.
 
-    The same holds for objects that contain them.
+    Objects may contain such values.
     """
     return isinstance(value, int | float) or (isinstance(value, Mapping) and bool(value))
 
 
 def _merge_shared(columns: Sequence[Cells]) -> Iterator[Any]:
-    """Join neighbouring columns that all rows share."""
+    """Join adjacent columns that have one value for all rows, given as `bytes`."""
     for is_shared, group in groupby(columns, lambda cells: isinstance(cells, bytes)):
         if is_shared:
             yield repeat(b"".join(group))  # type: ignore[arg-type]  # all are bytes

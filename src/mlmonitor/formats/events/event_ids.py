@@ -1,4 +1,4 @@
-"""Ids of events: the same event has the same id, so that a replay can be recognised."""
+"""Ids of events: a replayed event has the same id, so that it can be recognised."""
 
 import hashlib
 import json
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 
 class EventIds:
-    """Ids of the events of one process: version 7 UUIDs of time, process and sequence number.
+    """Generates ids for the events of one process: version 7 UUIDs.
 
-    Promise: an id depends on these three alone. Ids of one process differ and ascend with time, so
-        an index over them grows at its end. If two processes use the same number in the same
-        millisecond, their ids still differ in 42 bits of a hash of the instance.
+    Promise: an id depends only on the time, the instance and a sequence number. Ids of a process
+        are distinct and ascend with time, so that a database index grows at its end. Ids of two
+        processes differ in 42 bits of a hash of the instance.
     Source: RFC 9562, section 5.7.
     """
 
@@ -24,7 +24,7 @@ class EventIds:
         self._next = 0
 
     def draw(self, count: int, unix_ms: int) -> list[str]:
-        """Return the next ids, for events at a time in milliseconds since 1970."""
+        """Return the next `count` ids, for events at a time in milliseconds since 1970."""
         start = self._next
         self._next += count
         time = f"{unix_ms & (1 << 48) - 1:012x}"
@@ -33,9 +33,9 @@ class EventIds:
 
 
 def hash_id(parts: Sequence[str]) -> str:
-    """Return the id of an event that these texts identify, from any process that sends it.
+    """Return an id that depends only on these texts, so that all processes send the same id.
 
-    Promise: a version 8 UUID of 122 bits of SHA-256. Source: RFC 9562, section 5.8.
+    Promise: a version 8 UUID with 122 bits of SHA-256. Source: RFC 9562, section 5.8.
     """
     digest = hashlib.sha256(json.dumps(list(parts)).encode()).digest()
     value = int.from_bytes(digest[:16], "big")

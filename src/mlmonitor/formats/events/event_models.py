@@ -1,7 +1,7 @@
-"""The events of the log as validated models: what every reader may rely on, version by version.
+"""The events of the log as validated models.
 
-A version of a schema only adds optional fields. A reader ignores fields that it does not know, and
-so reads every version of a schema it knows; an incompatible change gets a new schema name.
+A new version of a schema only adds optional fields, and a reader ignores fields that it does not
+know. So a reader can read all versions of a schema; an incompatible change gets a new schema name.
 """
 
 from typing import Annotated, ClassVar, Literal, Self
@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 VERSION = 1
 """The version of all schemas that this library writes."""
 
-_NO_NUL = r"^[^\x00]*$"  # PostgreSQL cannot store it
+_NO_NUL = r"^[^\x00]*$"  # PostgreSQL cannot store U+0000
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=_NO_NUL)]
@@ -33,8 +33,8 @@ _Uuid = Annotated[
 class EventModel(BaseModel):
     """The envelope: the fields that all events share.
 
-    event_id: the same event has the same id, however often it is sent, replayed or loaded. time:
-    when it happened. instance: the process that sent it.
+    event_id: does not change if the event is sent, replayed or loaded again. time: when the event
+    happened. instance: the process that sent it.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -42,7 +42,7 @@ class EventModel(BaseModel):
         extra="ignore",
         strict=True,
         defer_build=True,
-        protected_namespaces=(),  # `model_version` is a field
+        protected_namespaces=(),  # pydantic reserves `model_`, but `model_version` is a field
     )
 
     schema_version: Annotated[int, Field(ge=1)] = VERSION
@@ -53,7 +53,7 @@ class EventModel(BaseModel):
     instance: Text = ""
 
     def __repr_args__(self) -> list[tuple[str | None, object]]:
-        # Nothing else: features, actuals and ids are values of single rows.
+        # No other fields: features, actuals and ids are values of single rows.
         return [("event_id", self.event_id), ("model", self.model)]
 
 
@@ -62,10 +62,10 @@ class PredictionEvent(EventModel):
 
     prediction: the main output. scores: other numeric outputs, and the probabilities of classes.
     outputs: other outputs that are not numeric. features: datetimes are seconds since 1970; a
-    withheld category is `__other__`, one that the reference lacks `__new__`; a field that is
-    withheld as a whole is left out. derived: fields computed from others. invalid: why a value is
-    null, unless it was simply missing. group: a hash. sample: the share of predictions that are
-    sent.
+    withheld category is `__other__`; a category that is not in the reference is `__new__`; a
+    withheld field is left out. derived: fields computed from other fields. invalid: the reason of
+    each value that is null although it was not missing. group: a hash of the group of the row.
+    sample: the share of predictions that are sent.
     """
 
     schema_name: Literal["prediction"] = Field("prediction", alias="schema")
@@ -91,7 +91,7 @@ class PredictionEvent(EventModel):
 class LabelEvent(EventModel):
     """The actual of one prediction; `time` is when it became known.
 
-    prediction, predicted_at, segment: only for pairs that were reported without an id.
+    prediction, predicted_at, segment: set only if the pair was reported without an id.
     """
 
     schema_name: Literal["label"] = Field("label", alias="schema")
@@ -122,8 +122,8 @@ class KpiEvent(EventModel):
 class AlertEvent(EventModel):
     """An alert that fired or resolved; both have the same `alert_id`.
 
-    An incident is an alert of the role `incident`, whose field is its cause. log10_e_value: null
-    for a rule that leaves nothing to chance.
+    An incident is an alert with the role `incident`; its field is the cause. log10_e_value: null
+    for a deterministic rule.
     """
 
     schema_name: Literal["alert"] = Field("alert", alias="schema")
@@ -152,7 +152,7 @@ class VerdictEvent(EventModel):
 
 
 class ReferenceBin(BaseModel):
-    """Rows of the reference in one bin: `(lower, upper]`, or a category."""
+    """The count of one bin of the reference: an interval `(lower, upper]`, or a category."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True, extra="ignore", strict=True, defer_build=True
@@ -167,11 +167,12 @@ class ReferenceBin(BaseModel):
 class ReferenceEvent(EventModel):
     """One field of the reference that predictions are compared with.
 
-    Each field is an event. reference_id, fields: the id of the reference, and the number of its
-    fields. rows, bins, missing: the counts that live ones are compared with; categories are
-    followed by `__other__` and `__new__`. withheld: whether predictions leave its values out.
-    quantiles: pairs of probability and value. band, range: the limits of the anomaly band and of
-    the values. buckets: declared edges for performance.
+    A reference is sent as one event per field. reference_id, fields: the id of the reference, and
+    the number of its fields. rows, bins, missing: the counts that live counts are compared with;
+    the bins of categories end with `__other__` and `__new__`. withheld: whether predictions leave
+    out the values of this field. quantiles: pairs of probability and value. band_low, band_high:
+    the anomaly band. range_low, range_high: the range of the values. buckets: declared edges of
+    buckets for performance.
     """
 
     schema_name: Literal["reference"] = Field("reference", alias="schema")

@@ -1,4 +1,4 @@
-"""Read events from untrusted bytes, and write events."""
+"""Parse and validate events from untrusted bytes, and convert events to JSON."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ def parse_event(data: bytes) -> Event:
     """Read one event from JSON.
 
     Raises:
-        FormatError: it is too large, not JSON, or not an event of a known schema. The message names
-            the place and what was expected, never a value.
+        FormatError: the data is too large, not JSON, or not an event of a known schema. The message
+            names the field and what was expected, never a value.
     """
     if len(data) > EVENT_BYTES:
         raise FormatError(f"event: larger than {EVENT_BYTES >> 20} MiB")
@@ -42,7 +42,7 @@ def check_event(content: object) -> Event:
     if model is None:
         raise FormatError(f"schema: expected one of {', '.join(EVENT_MODELS)}")
     try:
-        # As JSON, where times are texts and tuples are arrays.
+        # Validated as JSON, in which times are texts and tuples are arrays.
         return model.model_validate_json(json.dumps(content, allow_nan=False))
     except ValidationError as error:
         raise FormatError(f"{name}: {_describe_first_faults(error)}") from None
@@ -51,12 +51,12 @@ def check_event(content: object) -> Event:
 
 
 def decode_events(messages: Sequence[bytes]) -> list[dict[str, Any] | FormatError]:
-    """Read events one by one; return the content of each as JSON has it, or why it was refused."""
+    """Read events one by one; return each with the types of JSON, or the error that refuses it."""
     return [_decode_one(data) for data in messages]
 
 
 def _decode_one(data: bytes) -> dict[str, Any] | FormatError:
-    """Validate one event by its model."""
+    """Parse and validate one event; return the error instead of raising it."""
     try:
         parse_event(data)
     except FormatError as error:
@@ -66,7 +66,7 @@ def _decode_one(data: bytes) -> dict[str, Any] | FormatError:
 
 
 def dump_event(event: Event) -> dict[str, Any]:
-    """Return the content of an event as JSON has it, without fields that have their defaults."""
+    """Convert an event to the types of JSON, without fields that have their default."""
     content: dict[str, Any] = event.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     name: str = event.schema_name
     return {"schema": name, "schema_version": event.schema_version} | content
@@ -77,7 +77,7 @@ def _refuse_constant(name: str) -> object:
 
 
 def _describe_first_faults(error: ValidationError) -> str:
-    """Describe the first faults by place and expectation, never by the value."""
+    """Describe the first three errors by field and expectation, without values."""
     faults = error.errors(include_input=False, include_url=False, include_context=False)
     return "; ".join(
         f"{_place(f['loc'])}: {_make_message(f['type'], f['msg'])}" for f in faults[:3]
@@ -89,5 +89,5 @@ def _make_message(kind: str, text: str) -> str:
 
 
 def _place(steps: tuple[int | str, ...]) -> str:
-    """Name the outermost field only: the rest of the place may name a feature, which is data."""
+    """Return the outermost field of a location; inner keys may be names of features, so of data."""
     return ascii(steps[0])[:60].strip("'") if steps else "event"

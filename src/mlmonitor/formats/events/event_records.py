@@ -1,4 +1,4 @@
-"""Events of the frequent schemas, read in bulk: parsed and checked in one step each."""
+"""Read events of the frequent schemas in bulk; parsing and validation are one step."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -14,15 +14,15 @@ Decode = Callable[[bytes], Any]
 
 _match_uuid = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _DECODED_AT_ONCE = 500
-"""Messages read at once; a larger batch is slower, because it no longer fits into the cache."""
+"""Features decoded in one call; larger batches are slower, as they exceed the CPU cache."""
 
 
 class RecordTypes(NamedTuple):
-    """The class of a prediction's record, and the functions that read records.
+    """The record class of predictions, and the functions that read records.
 
-    decode: reads a message as a record of its schema. decode_many: reads a list of features;
-    decode_one: those of one prediction. list_values, name_values: return the values of a record's
-    fields, without and with their names. schemas: maps the class of a record to its schema.
+    decode: reads a message as a record of its schema. decode_one: reads the features of one
+    prediction. decode_many: reads a JSON array of features. list_values, name_values: return the
+    fields of a record as a tuple or as a dictionary. schemas: maps a record class to its schema.
     """
 
     prediction: type
@@ -35,7 +35,7 @@ class RecordTypes(NamedTuple):
 
 
 class RecordColumns(NamedTuple):
-    """Predictions in columns, in the order of a record's fields. features: in JSON."""
+    """Predictions in columns, in the order of a record's fields; features are JSON texts."""
 
     schema_version: Sequence[int]
     event_id: Sequence[str]
@@ -62,10 +62,10 @@ class RecordColumns(NamedTuple):
 
 @lru_cache(maxsize=1)
 def build_record_types() -> RecordTypes:
-    """Return the types of records, which are made on first use.
+    """Return the types of records, which are built on first use.
 
-    They accept only what the models accept, and leave rare input to the models: integers of more
-    than 64 bits, unusual forms of times, U+0000.
+    Records accept only input that the models accept. They refuse some rare input that the models
+    accept: integers of more than 64 bits, unusual formats of times, and U+0000.
 
     Raises:
         MissingExtra: msgspec is not installed.
@@ -96,7 +96,7 @@ def build_record_types() -> RecordTypes:
 
 
 class _ValueTypes(NamedTuple):
-    """Types of values, with their limits."""
+    """Types of values, with limits on length and size."""
 
     name: Any
     text: Any
@@ -128,7 +128,7 @@ def _build_value_types(msgspec: Any) -> _ValueTypes:
 
 
 def _list_fields(msgspec: Any, values: _ValueTypes) -> dict[str, list[Any]]:
-    """Return the fields of records by schema: name, type and default."""
+    """Return the fields of each schema's record, as tuples of name, type and default."""
     name, text, hexes, scalar, scalars, _, numbers, reasons, moment = values
     meta, raw = msgspec.Meta, msgspec.Raw
     envelope = [
@@ -175,9 +175,10 @@ def _list_fields(msgspec: Any, values: _ValueTypes) -> dict[str, list[Any]]:
 
 
 def read_records(messages: Sequence[bytes]) -> list[Any]:
-    """Read messages as records; None for each that its model must judge, such as other schemas.
+    """Read messages as records; None for a message that must be validated by its model.
 
-    Price: 1.6 us a prediction of 20 features, which are not read yet.
+    These are messages of other schemas and input that records refuse.
+    Price: 1.6 us a prediction of 20 features, which are not parsed yet.
 
     Raises:
         MissingExtra: msgspec is not installed.
@@ -196,7 +197,7 @@ def read_records(messages: Sequence[bytes]) -> list[Any]:
 
 
 def read_content(record: Any) -> Fields | None:
-    """Return the content of a record of a label or a figure; None if its model must judge it."""
+    """Convert a label or figure to the types of JSON; None if its model must validate it."""
     types = build_record_types()
     content = {"schema": types.schemas[type(record)], **types.name_values(record)}
     if not _match_uuid(content["event_id"]):
@@ -210,7 +211,7 @@ def read_content(record: Any) -> Fields | None:
 
 
 def read_features(written: Sequence[Any]) -> list[Fields | None]:
-    """Read the features of predictions: None where they are not values by name.
+    """Parse the features of predictions; None for features that are not an object of scalars.
 
     Price: 3 us for 20 numbers.
     """

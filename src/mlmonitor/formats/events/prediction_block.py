@@ -1,4 +1,4 @@
-"""Predictions of the log in columns, as they are stored and summed up."""
+"""Predictions of the log in columns, for storing and counting them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -35,10 +35,10 @@ _DEFAULTS: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class PredictionBlock:
-    """Valid predictions in columns, with one item a row.
+    """Valid predictions in columns, with one item per row.
 
-    features: read from the column of the same name. uuids: ids of events, uint8 `[rows, 16]`.
-    microseconds: times since 1970.
+    features: the parsed `columns.features`. uuids: the ids of the events, uint8 `[rows, 16]`.
+    microseconds: the times of the events, in microseconds since 1970.
     """
 
     columns: RecordColumns
@@ -53,21 +53,22 @@ class PredictionBlock:
 
     @cached_property
     def versions(self) -> Sequence[tuple[str, str]]:
-        """The model of each row, and its version."""
+        """The model and model version of each row."""
         return [*zip(self.columns.model, self.columns.model_version, strict=True)]
 
     @property
     def days(self) -> list[str]:
-        """The days of the rows, in UTC, as `2026-01-31`."""
+        """The distinct days of the rows in UTC, such as `2026-01-31`, ascending."""
         return np.unique(self.microseconds // _DAY).astype("M8[D]").astype(str).tolist()  # type: ignore[no-any-return]  # numpy
 
     @classmethod
     def from_records(
         cls, records: Sequence[Any], *, earliest: int, latest: int
     ) -> tuple[Self, Sequence[int]]:
-        """Build a block of the records within two times; also return the places of those left out.
+        """Build a block of the valid records; also return the indices of all others.
 
-        A model must judge these: it says what is wrong with them, or accepts them.
+        earliest, latest: limits of the time, in microseconds since 1970. The other records must be
+        validated by their model, which accepts them or describes the error.
         Price: 5 us a prediction of 20 features.
         """
         columns = RecordColumns(*zip(*map(build_record_types().list_values, records), strict=True))
@@ -86,7 +87,7 @@ class PredictionBlock:
 
     @classmethod
     def from_contents(cls, contents: Sequence[Mapping[str, Any]]) -> Self:
-        """Build a block of contents as JSON has them, already validated."""
+        """Build a block of validated events with the types of JSON."""
         given: dict[str, list[Any]] = {
             name: [content.get(name, _DEFAULTS.get(name)) for content in contents]
             for name in RecordColumns._fields
@@ -100,7 +101,7 @@ class PredictionBlock:
 
     @classmethod
     def join(cls, blocks: Sequence[Self]) -> Self:
-        """Join the rows of several blocks."""
+        """Concatenate the rows of one or more blocks."""
         if len(blocks) == 1:
             return blocks[0]
         parts = zip(*(block.columns for block in blocks), strict=True)
@@ -113,13 +114,13 @@ class PredictionBlock:
         )
 
     def rewrite(self) -> Self:
-        """Return the block with its features as they were read: numbers without needless digits."""
+        """Return the block with its features serialised again, so that numbers have few digits."""
         columns = self.columns._replace(features=[*map(_write_features, self.features)])
         return type(self)(columns, self.features, self.uuids, self.microseconds)
 
 
 def parse_uuids(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return texts of 36 characters as bytes, `[ids, 16]`, and which are UUIDs in lower case."""
+    """Parse texts of 36 characters to bytes, `[ids, 16]`; also mark the valid lower-case UUIDs."""
     characters = np.frombuffer("".join(texts).encode("ascii", "replace"), np.uint8)
     characters = characters.reshape(-1, _UUID_CHARACTERS)
     nibbles = _NIBBLES[characters[:, _DIGITS]]
@@ -129,11 +130,11 @@ def parse_uuids(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.boo
 
 
 def _write_features(features: Fields) -> bytes:
-    """JSON by the standard library, which writes integers of any size."""
+    """Serialise features by the standard library, which accepts integers of any size."""
     return json.dumps(features, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _count_microseconds(times: Sequence[datetime]) -> NDArray[np.int64]:
-    """Exact: seconds since 1970 are floats that resolve a quarter of a microsecond."""
+    """Return microseconds since 1970; exact, as the float seconds resolve 0.25 us."""
     seconds = np.array([time.timestamp() for time in times], np.float64)
     return np.rint(seconds * 1e6).astype(np.int64)

@@ -1,4 +1,4 @@
-"""When to look again for labels that were stored in the same moment as their predictions."""
+"""When to check again for labels that were stored at the same moment as their predictions."""
 
 from math import inf
 
@@ -8,25 +8,25 @@ MATCH_MISSED = "select mlmonitor.match_missed()"
 
 
 class RecheckTimes:
-    """Times after a batch at which to look again: 1, 5, 21, 85 and 341 seconds, and then no more.
+    """Times of the checks after a batch: 1, 5, 21, 85 and 341 seconds, then no more.
 
-    By then every transaction that may have missed a label has ended.
+    After the last check, every transaction that may have missed a label has ended.
     """
 
     def __init__(self) -> None:
         self._due_at, self._wait_seconds = inf, inf
 
     def start(self, now: float) -> None:
-        """Start again after a batch was stored; a look that is due sooner is kept."""
+        """Start the series again after a batch was stored; a check that is due sooner stays."""
         self._wait_seconds = _FIRST_SECONDS
         self._due_at = min(self._due_at, now + self._wait_seconds)
 
     def seconds_left(self, now: float) -> float | None:
-        """Return how long to wait for the next look; None if there is none."""
+        """Return the seconds until the next check; None if no check is due."""
         return None if self._due_at == inf else max(self._due_at - now, 0.0)
 
     def advance(self, now: float) -> None:
-        """Choose the next time, after a look."""
+        """Schedule the next check, after one was made."""
         self._wait_seconds *= _FACTOR
         is_over = self._wait_seconds > _LAST_SECONDS
         self._due_at = inf if is_over else now + self._wait_seconds

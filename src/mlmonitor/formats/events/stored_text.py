@@ -1,4 +1,4 @@
-"""Texts as events and the store have them."""
+"""Make texts storable in events and in the database."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ _MOST_CHARACTERS = 1_000
 
 
 def clean_text(text: str) -> str:
-    """Return a text that every reader can store: valid, without U+0000, of bounded length."""
+    """Return a text that every reader can store: valid, no U+0000, at most 1,000 characters."""
     if not text.isascii():
         text = text.encode("utf-8", "backslashreplace").decode()
     if "\x00" in text:

@@ -1,4 +1,4 @@
-"""The calibration of training predictions in the file of a reference."""
+"""The calibration of training predictions in a reference file."""
 
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -19,10 +19,10 @@ class _CalibrationPart(BaseModel):
 
 
 class FieldEffect(_CalibrationPart):
-    """The effect of a feature on an outcome that the prediction does not already account for.
+    """The effect of a feature on an outcome, beyond the effect of the prediction.
 
-    `values` has one number for each of the feature's counts, then one for missing values. It is
-    added to the log odds of a class, or to the logarithm of an expected error.
+    `values` has one number for each bin of the feature, then one for missing values. The number of
+    a row's bin is added to the log odds of the class, or to the logarithm of the expected error.
     """
 
     field: Name
@@ -32,8 +32,8 @@ class FieldEffect(_CalibrationPart):
 class OutcomeMap(_CalibrationPart):
     """The outcomes of the training rows in each bin of an output.
 
-    `outcome` is the class that `sums` counts, or the error that `sums` and `squares` add up. If
-    features have effects, they are added to the `offsets` of each bin.
+    `outcome` is the class whose rows `sums` counts, or the error of which `sums` and `squares` hold
+    the sum and the sum of squares. If features have effects, they are added to a bin's `offsets`.
     """
 
     outcome: Name
@@ -60,9 +60,9 @@ class OutcomeMap(_CalibrationPart):
 class CalibrationReference(_CalibrationPart):
     """How the predictions of the training rows relate to their actuals.
 
-    `classes` are the names by code, empty for a regression; `label` is the output that names a
-    class, null if the scores decide. With several classes, `corrections` holds the rows of each
-    actual, then predicted class, divided by those that the maps expect one class at a time.
+    `classes` are the names by code, empty for a regression. `label` is the output that names the
+    predicted class, null if it follows from the scores. With more than two classes, `corrections`
+    holds the ratio of observed to expected rows, `[actual class, predicted class]`.
     """
 
     task: Literal["regression", "binary", "multiclass"]
@@ -86,7 +86,7 @@ class CalibrationReference(_CalibrationPart):
         return self
 
     def without(self, names: frozenset[str]) -> "CalibrationReference":
-        """Drop all effects of each map that depends on one of these features."""
+        """Return a copy in which maps have no effects if one is of these features."""
         maps = [
             part
             if names.isdisjoint(effect.field for effect in part.effects)

@@ -1,4 +1,4 @@
-"""Entries of the sources of derived fields: texts, embeddings and whole rows."""
+"""Entries for the sources of derived fields: texts, embeddings and whole rows."""
 
 import base64
 import binascii
@@ -30,9 +30,10 @@ _Scale = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class TextReference(FieldReference):
-    """One text field: the words of the training data in a Bloom filter, none in plain text.
+    """A text field: a Bloom filter with the words of the training data; no word is stored as text.
 
-    words: number of distinct words in `bits`, which are base64. hashes: number of bits per word.
+    bits: the filter in base64. words: number of distinct words in it. hashes: number of bits per
+    word.
     """
 
     kind: Literal["text"]
@@ -57,10 +58,10 @@ class TextReference(FieldReference):
 
 
 class EmbeddingReference(FieldReference):
-    """One field of vectors: their centroid, and the mean of their random Fourier features.
+    """A field of vectors: their centroid, and the mean of their random Fourier features.
 
-    Both are means over `design_rows` rows; derived fields summarise other rows. `seed` reproduces
-    the features: `len(kernel_mean) / 2` frequencies, each with a cosine and a sine.
+    Both are means over `design_rows` rows; the derived fields summarise other rows. `seed`
+    reproduces the features: `len(kernel_mean) / 2` frequencies, each with a cosine and a sine.
     """
 
     kind: Literal["embedding"]
@@ -84,9 +85,10 @@ class EmbeddingReference(FieldReference):
 
 
 class AnomalyReference(BaseModel):
-    """The scales and the covariance of the numeric features, which the anomaly score needs.
+    """The centres, scales and covariance of the features from which the anomaly score is computed.
 
-    `covariance` is its lower triangle, row by row. A score above `threshold` is anomalous.
+    `covariance` is the lower triangle, row by row. A row is anomalous if its score exceeds
+    `threshold`.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -118,7 +120,7 @@ class AnomalyReference(BaseModel):
 
 
 def _is_covariance(triangle: list[float], size: int) -> bool:
-    """Whether the matrix has a Cholesky factor that is safe to divide by."""
+    """Whether the matrix is positive definite, with a Cholesky factor that is safe to divide by."""
     matrix = np.zeros((size, size))
     matrix[np.tril_indices(size)] = triangle
     if np.abs(matrix).max() > 1e6:

@@ -1,4 +1,4 @@
-"""Remove features from the file of a reference."""
+"""Remove features from the content of a reference file."""
 
 from collections.abc import Collection
 
@@ -13,10 +13,10 @@ from mlmonitor.formats.reference.file import ReferenceFile
 
 
 def drop_features(content: ReferenceFile, names: Collection[str]) -> ReferenceFile:
-    """Return the file without the features of these names and the fields derived from them.
+    """Return the content without the features of these names and the fields derived from them.
 
-    Segments keep their rows, even if a removed feature splits them. An anomaly score that uses one
-    of the features is removed with it.
+    Segments are not changed, even if a removed feature defines them. An anomaly score that uses a
+    removed feature is removed.
     """
     gone = {e.name for e in content.fields if e.role == "feature" and e.name in names}
     if not gone:

@@ -1,4 +1,4 @@
-"""The entries of single fields in the file of a reference."""
+"""The entries of single fields in a reference file."""
 
 import sys
 from collections.abc import Iterable
@@ -11,7 +11,8 @@ QUANTILE_POINTS = 101
 CRITICAL_ROWS = (20, 30, 50, 80, 120, 200, 300, 500, 1_000, 3_000, 10_000)
 """The sizes of windows for which the threshold of each distance is saved.
 
-Dense, because some thresholds fall abruptly at the size at which the rarest bins begin to fill.
+The sizes are close together, because some thresholds fall abruptly at the size at which the rarest
+bins get their first rows.
 """
 
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
@@ -21,9 +22,9 @@ _Category = Annotated[str, StringConstraints(max_length=1_000)]
 _Role = Literal["feature", "prediction", "actual", "derived", "kpi", "attribution"]
 
 
-NUMBER_BYTES = 36  # of a number and its slot in an over-allocated list
-ENTRY_BYTES = 300  # of a table's name and its slot in a dictionary
-OBJECT_BYTES = 1_500  # of an entry's objects, without the contents of its lists
+NUMBER_BYTES = 36  # a number and its slot in an over-allocated list
+ENTRY_BYTES = 300  # the name of a table and its slot in a dictionary
+OBJECT_BYTES = 1_500  # the objects of an entry without the contents of lists
 
 _Critical = Annotated[
     list[Finite], Field(min_length=len(CRITICAL_ROWS), max_length=len(CRITICAL_ROWS))
@@ -39,11 +40,11 @@ _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class FieldDependence(BaseModel):
-    """How much consecutive rows of one field, and rows of one group, depend on each other.
+    """How strongly consecutive rows, and rows of one group, depend on each other in one field.
 
-    `effects` holds the design effects of runs of `rows` consecutive rows: by how much the variance
-    of a count exceeds that of independent rows. `correlation` is the intraclass correlation of
-    declared groups. `is_resolved`: whether the reference is long enough to show its dependence.
+    `effects` holds the design effects of runs of `rows` consecutive rows: the ratio of the variance
+    of a count to its variance for independent rows. `correlation` is the intraclass correlation of
+    declared groups. `is_resolved`: whether there were enough rows to measure the dependence.
     `dates`: the number of dates that were compared; 0 without times.
     """
 
@@ -68,14 +69,15 @@ class FieldDependence(BaseModel):
 class FieldReference(BaseModel):
     """The fields that all entries share.
 
-    `critical` holds the value that each measure of drift exceeds in one of a hundred windows of
-    `CRITICAL_ROWS` rows without drift. `seasons` holds the counts of each season, missing values
-    last. `nonfinite` and `wrong_type` count those of the `missing` values that were not simply
-    absent. `predicted` and `predicted_variance` are the mean and variance of the explained
-    prediction by bin, missing values last; null for a bin without rows. `mix_weight` is the part of
-    a feature's mix effect that is its own; null if unknown. Features with the same `mix_group`
-    explain shifts together. `dependence` is null if it was not measured.
-    `accepted_at`: when a live window was accepted as the field's baseline.
+    `critical` holds thresholds by measure of drift, one for each size in `CRITICAL_ROWS`: 1 % of
+    windows of this many rows exceed them without drift. `seasons` holds the counts of each season,
+    missing values last. `nonfinite` and `wrong_type` count the `missing` values that were refused
+    for these reasons. `predicted` and `predicted_variance` are the mean and variance of the
+    explained prediction by bin, missing values last; null for a bin without rows. `mix_weight` is
+    the part of a feature's mix effect that other features do not share; null if unknown. Features
+    with the same `mix_group` are correlated and explain shifts together. `dependence` is null if it
+    was not measured. `accepted_at`: when a live window was accepted as the field's baseline; null
+    for training rows.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -124,17 +126,16 @@ class FieldReference(BaseModel):
         return OBJECT_BYTES + tables + seasons + predicted * NUMBER_BYTES
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        # Not reported: categories and quantiles are values of single rows.
+        # Categories and quantiles are left out: they may be values of single rows.
         return [("name", self.name), ("role", self.role), ("rows", self.rows)]
 
 
 class NumericReference(FieldReference):
-    """One numeric or datetime field: moments, range, quantiles, and counts over its bins.
+    """A numeric or datetime field: moments, range, quantiles, and counts over its bins.
 
     `missing` counts rows without a usable number; `counts` are over bins `(a, b]` between `edges`.
-    The edges, quantiles and range of an `id_like` field are rounded, so that none is the value of a
-    row.
-    `sequential` marks whole numbers that were handed out one after the other.
+    The edges, quantiles and range of an `id_like` field are rounded, so that they do not disclose
+    the value of a row. `sequential` marks serial numbers, which were assigned in ascending order.
     """
 
     kind: Literal["numeric", "datetime"]
@@ -150,7 +151,7 @@ class NumericReference(FieldReference):
 
     @property
     def expected(self) -> list[int]:
-        """Counts that a window is compared with: those of its bins, then that of missing values."""
+        """Counts that a window is compared with: one per bin, then that of missing values."""
         return [*self.counts, self.missing]
 
     @property
@@ -194,16 +195,17 @@ class NumericReference(FieldReference):
 
 
 class CategoricalReference(FieldReference):
-    """One categorical or boolean field: its most frequent categories, and the others as one.
+    """A categorical or boolean field: counts of its most frequent categories, and of the rest.
 
-    `counts` has one count per category, then that of all others. `others` names the categories
-    among these that were kept; `is_closed`: whether it names all. `once` and `twice`: number of
-    categories that occurred once and twice, which estimate new categories (Good and Turing).
-    If some categories are not listed, `held_out` holds `[*categories, others, new, missing]` of the
-    rows that did not decide which ones are listed. Names that may identify a person are in neither
-    list, unless the user declared the field `public`; the last `groups` of `categories` stand for
-    them.
-    `distinct` counts all categories, also those without a name here; left out if this is unknown.
+    `categories` are listed with a count each; the last of `counts` is that of all other categories.
+    `others` names further categories of this rest; `is_closed`: whether it names all of them.
+    `once` and `twice`: number of categories that occurred once and twice, from which the rate of
+    new categories is estimated (Good and Turing).
+    If the listed categories were chosen on a part of the rows, `held_out` holds the counts of the
+    other rows, as `[*categories, others, new, missing]`.
+    Names that may identify a person are not stored, unless the user declared the field `public`:
+    such categories are hashed into `groups` groups, which are the last of `categories`.
+    `distinct` is the number of all categories, also of those without a name here; null if unknown.
     """
 
     kind: Literal["categorical", "boolean"]
@@ -220,16 +222,16 @@ class CategoricalReference(FieldReference):
 
     @property
     def names(self) -> list[str]:
-        """The categories that are named."""
+        """The categories whose names are stored."""
         return self.categories[: len(self.categories) - self.groups] + self.others
 
     @property
     def expected(self) -> list[int]:
         """Counts that a window is compared with: `[*categories, others, new, missing]`.
 
-        The most frequent of many categories look more frequent than they are, because they were
-        chosen for it. The counts are therefore those of the held-out rows. A category that only one
-        of these rows has counts as new (Good 1953).
+        The counts are those of the held-out rows, if there are any: on the rows by which they were
+        chosen, the listed categories look more frequent than they are. A category that occurs in
+        only one of the held-out rows counts as new (Good 1953).
         """
         return self.held_out or [*self.counts, 0, self.missing]
 
@@ -273,7 +275,7 @@ CountedEntry = NumericReference | CategoricalReference
 
 
 def agree_on_rows(entry: FieldReference, bins: int) -> None:
-    """Check that the parts of an entry agree on its rows; raise ValueError otherwise."""
+    """Check that counts and lists of an entry are consistent; raise ValueError otherwise."""
     want(
         entry.nonfinite + entry.wrong_type <= entry.missing,
         "nonfinite, wrong_type: expected no more than missing",
@@ -291,7 +293,7 @@ def agree_on_rows(entry: FieldReference, bins: int) -> None:
 
 
 def want(holds: bool, message: str) -> None:  # noqa: FBT001 - an assertion's first argument
-    """Raise ValueError with `message`, which says what was expected, unless the condition holds."""
+    """Raise ValueError with `message`, which says what was expected, unless `holds`."""
     if not holds:
         raise ValueError(message)
 

@@ -1,4 +1,4 @@
-"""The file of a reference, and the validation of everything read from it."""
+"""The content of a reference file, with parsing and validation."""
 
 import hashlib
 import json
@@ -47,8 +47,8 @@ FILE_BYTES = 64 << 20
 class GroupedRows(BaseModel):
     """The declared groups of a reference's rows.
 
-    `field` names the column of the groups; null if they were an array. `groups` is their number,
-    and `size` the mean size of the group of a row.
+    `field`: the column that names the group; null if groups were given as an array. `groups`: the
+    number of groups. `size`: the mean, over rows, of the size of the row's group.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -61,14 +61,15 @@ class GroupedRows(BaseModel):
 
 
 class ReferenceFile(BaseModel):
-    """The content of a reference's file.
+    """The content of a reference file.
 
+    `rows` is the number of rows that were counted, `rows_seen` the number of all training rows.
     `explained` names the prediction that `predicted` of the entries describes, if there is one.
     `attributions` holds the mean absolute attribution of each feature. `parent_version` is the
-    version that this model replaces. `copied_rows` counts rows that are copies of earlier ones; 0
-    if this is unknown. `losses` holds the losses of the rows that have a prediction and an actual,
-    by measure, and `calibration` how predictions and actuals relate. `grouped` describes the
-    declared groups of rows. `is_dated`: whether the rows were ordered by times.
+    version that this model replaces. `copied_rows` counts rows that are copies of earlier rows; 0
+    if unknown. `losses` summarises the losses of rows with a prediction and an actual, by measure;
+    `calibration` describes how predictions and actuals relate. `grouped` describes the declared
+    groups of rows. `is_dated`: whether the rows were ordered by times.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -106,7 +107,7 @@ class ReferenceFile(BaseModel):
     def _omit_unknown(
         self, fields: list[FieldEntry], serialize: SerializerFunctionWrapHandler
     ) -> list[dict[str, Any]]:
-        """Write an older file as it was read, so that its id in the store stays the same."""
+        """Leave out an unknown `distinct`, so that the id of an older file does not change."""
         written: list[dict[str, Any]] = serialize(fields)
         for entry in written:
             if entry.get("distinct", 0) is None:
@@ -123,7 +124,7 @@ class ReferenceFile(BaseModel):
         want(self.copied_rows <= self.rows, "copied_rows: expected at most rows")
         for at, field in enumerate(self.fields):
             is_part = field.role == "derived" or field.kind in ("text", "embedding")
-            if field.accepted_at is not None:  # the rows of a live window
+            if field.accepted_at is not None:  # this entry counts the rows of a live window
                 continue
             most = self.rows_seen if is_part else self.rows
             want(
@@ -143,7 +144,7 @@ class ReferenceFile(BaseModel):
 
 
 class _Head(BaseModel):
-    """The part that is read first, so that a newer file is reported as newer and not as damaged."""
+    """The part that is read first, so that a file of a newer version is not reported as damaged."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(defer_build=True)
 
@@ -155,8 +156,8 @@ def load(data: bytes) -> ReferenceFile:
     """Parse and validate the reference in `data`.
 
     Raises:
-        FormatError: it is not a reference, is too new, is damaged, or contradicts itself; the
-            message says where.
+        FormatError: the data is not a reference, has a newer version, or is damaged or
+            inconsistent; the message says where.
     """
     _check_size(data)
     try:
@@ -188,7 +189,7 @@ def dump(content: ReferenceFile) -> bytes:
 
 
 def compute_reference_id(content: ReferenceFile) -> str:
-    """Return the id of a reference in the event log and the store: a hash of all it contains."""
+    """Return the id of a reference in the event log and the store: a hash of its content."""
     return hashlib.sha256(dump(content)).hexdigest()[:32]
 
 
@@ -200,8 +201,8 @@ def _check_size(data: bytes) -> None:
 
 
 def _check_keys(data: bytes) -> None:
-    """Raise FormatError if an object repeats a key, because parsers disagree on which one wins."""
-    # Parsing the head has checked the syntax and depth. Numbers are not parsed: they may be huge.
+    """Raise FormatError if an object repeats a key: parsers disagree about which value counts."""
+    # Syntax and depth were checked with the head. Numbers are not parsed: they may be huge.
     tree = json.loads(
         data, object_pairs_hook=_build_object, parse_int=bool, parse_float=bool, parse_constant=bool
     )
@@ -210,7 +211,7 @@ def _check_keys(data: bytes) -> None:
 
 
 class _Twice:
-    """Marks a key that occurred more than once."""
+    """Stands for the value of a key that occurred more than once."""
 
 
 def _build_object(items: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -231,7 +232,7 @@ def _find_repeated(tree: Any, place: tuple[int | str, ...]) -> Iterator[tuple[in
 
 
 def _describe_errors(error: ValidationError) -> str:
-    """Describe the first three errors by place and expectation, never by the value."""
+    """Describe the first three errors by field and expectation, without values."""
     faults = error.errors(include_input=False, include_url=False, include_context=False)
     messages = []
     for fault in faults[:3]:
@@ -243,7 +244,7 @@ def _describe_errors(error: ValidationError) -> str:
 
 _KINDS = "expected a kind: numeric, datetime, categorical, boolean, text or embedding"
 _WANTED = {
-    # Messages of pydantic that would quote the value.
+    # These replace messages of pydantic that quote the value.
     "union_tag_invalid": _KINDS,
     "union_tag_not_found": _KINDS,
 }

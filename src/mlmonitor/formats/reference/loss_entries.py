@@ -1,4 +1,4 @@
-"""The losses of training rows in the file of a reference."""
+"""The losses of training rows in a reference file."""
 
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
@@ -9,9 +9,9 @@ from mlmonitor.formats.reference.entries import Count, Finite, Name, want
 
 
 class LossReference(BaseModel):
-    """The losses of one measure: their mean, and their counts over bins of equal width.
+    """The losses of one measure: their mean, and counts over bins of equal width from 0 to `scale`.
 
-    The bins end at `scale`, and larger losses are in the last one.
+    Losses above `scale` are counted in the last bin.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -25,7 +25,7 @@ class LossReference(BaseModel):
 
 
 def check_losses(losses: Sequence[LossReference], *, rows: int) -> None:
-    """Check that each measure occurs once, with no more losses than rows."""
+    """Check that each measure occurs once, with at most `rows` losses; else raise ValueError."""
     measures = [entry.measure for entry in losses]
     want(len(set(measures)) == len(measures), "losses: expected each measure once")
     for entry in losses:

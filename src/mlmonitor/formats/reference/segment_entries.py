@@ -1,4 +1,4 @@
-"""Entries of parts of the training rows in the file of a reference: seasons and segments."""
+"""Entries for parts of the training rows in a reference file: seasons and segments."""
 
 import sys
 from collections.abc import Sequence
@@ -26,9 +26,10 @@ SegmentValue = Annotated[str, StringConstraints(max_length=1_000)] | None
 
 
 class SegmentField(BaseModel):
-    """One field within one segment, with the bins or categories of the whole.
+    """A field within one segment, counted in the bins or categories of the field's entry.
 
-    `once` and `twice` count its values in categories that occur once and twice in the whole.
+    `once` counts its values in categories that occur once among all rows; `twice` counts pairs of
+    its values in categories that occur twice.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -52,7 +53,7 @@ class SegmentField(BaseModel):
 
     @property
     def rows(self) -> int:
-        """Number of rows that the entry summarises."""
+        """Number of rows that are summarised."""
         return self.missing + sum(self.counts)
 
     @property
@@ -65,10 +66,10 @@ class SegmentField(BaseModel):
 
 
 class SegmentReference(BaseModel):
-    """One segment: its value of each segment field, or null for the rest of the rows.
+    """A segment: its value of each segment field; null for the segment of all other rows.
 
-    `fields` are in the order of the whole's entries that have bins. Derived fields summarise a
-    sample of their own, so their number of rows may differ from `rows`.
+    `fields` are in the order of the reference's entries that have bins. Derived fields summarise
+    another sample of the rows, so their number of rows may differ from `rows`.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -87,7 +88,7 @@ class SegmentReference(BaseModel):
 
 
 def segment_entry(entry: CountedEntry, part: SegmentField) -> CountedEntry:
-    """Return the entry of one segment: its own counts over the bins of the whole."""
+    """Return the entry of a field with the counts of one segment."""
     shared = {name: value for name, value in part if name in type(entry).model_fields}
     if isinstance(entry, CategoricalReference):
         shared["distinct"] = None
@@ -101,7 +102,10 @@ def check_segments(
     width: int,
     season: str | None,
 ) -> None:
-    """Check that segments have the fields, bins and rows of the whole; else raise ValueError."""
+    """Check that segments are consistent with the entries of all rows; else raise ValueError.
+
+    width: the number of segment fields.
+    """
     segment_values = [
         None if segment.values is None else tuple(segment.values) for segment in segments
     ]
@@ -137,7 +141,7 @@ def _check_field(field: SegmentField, whole: CountedEntry, where: str) -> None:
 
 
 def check_seasons(field: CountedEntry | SegmentField, season: str | None, where: str) -> None:
-    """Check that each season has all bins, and that all seasons add up to the expected counts."""
+    """Check that each season has all bins, and that seasons add up to the field's counts."""
     count = 0 if season is None else SEASONS[season]
     want(len(field.seasons) == count, f"{where}.seasons: expected {count}")
     rows = [[*map(int, row.split())] for row in field.seasons]

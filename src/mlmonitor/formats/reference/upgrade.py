@@ -1,4 +1,4 @@
-"""Upgrade files of older versions to the version that this library writes."""
+"""Upgrade reference files of older versions to the current version."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ _LISTED_AT_LEAST, _HANDFUL = 50, 5
 def upgrade(data: bytes, version: int) -> bytes:
     """Convert the file in `data` from `version` to the current version.
 
-    Content that the old version did not allow is left for the validation that follows.
+    Invalid content is not changed; the validation that follows will refuse it.
     """
     if version > 1:
         return data
@@ -26,7 +26,7 @@ def upgrade(data: bytes, version: int) -> bytes:
 
 
 def _rename_kernel_similarity(entries: list[dict[str, Any]]) -> None:
-    """Rename an embedding's `witness`, as version 1 called the kernel similarity."""
+    """Rename fields `<embedding>.witness`: version 1 called the kernel similarity `witness`."""
     renamed = {f"{e.get('name')}.witness" for e in entries if e.get("kind") == "embedding"}
     for entry in entries:
         name = entry.get("name")
@@ -35,7 +35,7 @@ def _rename_kernel_similarity(entries: list[dict[str, Any]]) -> None:
 
 
 def _is_id_like(entry: dict[str, Any]) -> bool:
-    """Whether a version 1 field holds ids, which that version listed as categories."""
+    """Whether a field of version 1 looks like ids; that version had no mark for them."""
     counts, categories = entry.get("counts"), entry.get("categories")
     if not isinstance(counts, list) or not isinstance(categories, list) or not entry.get("others"):
         return False

@@ -1,1 +1,1 @@
-"""From Kafka into the store: each event exactly once."""
+"""Load events from Kafka or files into the store, each event exactly once."""

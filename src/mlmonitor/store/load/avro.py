@@ -1,4 +1,4 @@
-"""Events in Avro, in Confluent's wire format, by the writer's schema from a registry."""
+"""Decode events in Confluent's wire format for Avro, with the writer's schema from a registry."""
 
 import json
 from io import BytesIO
@@ -15,9 +15,9 @@ _TIMEOUT_SECONDS = 10.0
 
 
 class AvroDecoder:
-    """Reads Avro with the schemas of a registry, each fetched once.
+    """Decodes Avro messages; each schema is fetched from the registry once.
 
-    Without a registry, every message in Avro is refused.
+    Without a registry, Avro messages are refused.
     """
 
     def __init__(self, registry: str | None) -> None:
@@ -27,10 +27,10 @@ class AvroDecoder:
             raise ConfigError("schema registry: expected an http or https URL")
 
     def decode(self, data: bytes) -> dict[str, Any] | FormatError:
-        """Return the content of one event as JSON has it, or why it is refused.
+        """Return one event with the types of JSON, or the error that refuses it.
 
         Raises:
-            OSError: the registry cannot be reached now, so nothing is known about the message.
+            OSError: the registry cannot be reached, so the message cannot be decoded now.
             MissingExtra: fastavro is not installed.
         """
         if self._registry is None:

@@ -1,4 +1,4 @@
-"""A member of a consumer group that begins where the database says it is."""
+"""A Kafka consumer that starts at the offsets stored in the database."""
 
 import logging
 import time
@@ -11,13 +11,13 @@ from mlmonitor.store.load.decode import Message, PartitionKey, ends_of
 log: logging.Logger = logging.getLogger("mlmonitor.store")
 
 ReadOffsets = Callable[[Iterable[PartitionKey]], dict[PartitionKey, int]]
-"""Reads how far partitions are loaded; waits while the database is away."""
+"""Reads up to which offset partitions are loaded; waits while the database is unavailable."""
 
 _AT_ONCE = 500
-"""Messages a call; few enough that large ones do not fill the memory."""
+"""Messages per call; few, so that large messages do not fill the memory."""
 _BATCH_BYTES = 32 << 20
 _MOST_KEPT = 32
-"""Messages that arrive while nothing is read; then partitions are paused."""
+"""Partitions are paused once this many messages have arrived without being read."""
 _SETTINGS: Mapping[str, Any] = {
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
@@ -26,7 +26,7 @@ _SETTINGS: Mapping[str, Any] = {
     "session.timeout.ms": 10_000,
     "max.poll.interval.ms": 300_000,
     "queued.max.messages.kbytes": 65_536,
-    "queued.min.messages": 20_000,  # two batches; ten of them would only fill the memory
+    "queued.min.messages": 20_000,  # two batches; more would only use memory
     "log_level": 0,
 }
 _OWN = frozenset(
@@ -35,11 +35,11 @@ _OWN = frozenset(
 
 
 def client_settings(brokers: str, properties: Iterable[str]) -> dict[str, Any]:
-    """Return librdkafka's settings from `name=value` pairs, such as those of TLS and SASL.
+    """Build librdkafka's settings from `name=value` pairs, such as settings for TLS and SASL.
 
     Raises:
-        ConfigError: a pair has no name or names what the loader decides itself. The message never
-            holds a value.
+        ConfigError: a pair is malformed, or names a setting that the loader controls. The message
+            contains no value.
     """
     if not brokers:
         raise ConfigError("brokers: expected host:port, or several separated by commas")
@@ -55,10 +55,10 @@ def client_settings(brokers: str, properties: Iterable[str]) -> dict[str, Any]:
 
 
 class GroupConsumer:
-    """Reads a topic as a member of a group; offsets are those of the database, never Kafka's.
+    """Reads a topic as a member of a consumer group, from the offsets in the database.
 
-    Rebalances are cooperative: partitions that stay are still read meanwhile. Kafka is given the
-    offsets afterwards, for tools that show lag.
+    Offsets are also committed to Kafka, but only for tools that show lag. Rebalances are
+    cooperative: partitions that do not move are read meanwhile.
     """
 
     def __init__(
@@ -74,10 +74,10 @@ class GroupConsumer:
         self._kafka = kafka
         self.topic = topic
         self.positions: dict[PartitionKey, int] = {}
-        """The offset up to which each owned partition was handed out."""
+        """The offset of the next message to return, for each owned partition."""
         self.ends: dict[PartitionKey, int] = {}
         self.rewinds: int = 0
-        """How often a partition restarted below what was loaded: its topic was made again."""
+        """How often a partition began below its loaded offset, because its topic was recreated."""
         self.lag: int = 0
         """The last result of `measure_lag`; any thread may read it."""
         self.was_assigned: bool = False
@@ -99,9 +99,9 @@ class GroupConsumer:
         )
 
     def read(self, most: int, *, timeout_seconds: float) -> list[Message]:
-        """Return messages that follow those handed out; fewer after the timeout.
+        """Return the next messages, at most `most`; fewer if the timeout passes.
 
-        A message without a value, which deletes its key, is handed out as an empty one.
+        A tombstone, which has no value, is returned as an empty message.
         """
         deadline = time.monotonic() + timeout_seconds
         self._resume()
@@ -120,7 +120,7 @@ class GroupConsumer:
         return owned
 
     def _add(self, raw: Iterable[Any]) -> int:
-        """Add what the client returned to the messages to hand out; return their size in bytes."""
+        """Add the client's messages to those to return; log errors; return the size in bytes."""
         size = 0
         for one in raw:
             if one.error() is None:
@@ -133,14 +133,14 @@ class GroupConsumer:
         return size
 
     def _place(self, partition: int) -> PartitionKey:
-        """Return the same object for the same partition, which makes reading messages faster."""
+        """Return a cached key for a partition, which is faster than building one per message."""
         place = self._places.get(partition)
         if place is None:
             place = self._places[partition] = PartitionKey(self.topic, partition)
         return place
 
     def starts(self, messages: Sequence[Message]) -> dict[PartitionKey, int]:
-        """Return the offsets of partitions before these messages, and advance past the messages."""
+        """Return the positions of all partitions, then advance them past these messages."""
         starts = dict(self.positions)
         firsts = {message.place: message.offset for message in reversed(messages)}
         self.rewinds += sum(offset < starts.get(place, 0) for place, offset in firsts.items())
@@ -148,10 +148,10 @@ class GroupConsumer:
         return starts
 
     def keep_alive(self) -> None:
-        """Stay in the group without reading; to be called a few times a second.
+        """Stay in the group without reading; must be called a few times a second.
 
-        What arrives meanwhile is kept for `read`. Partitions are paused only after a while: the
-        client throws away all that it has fetched of a paused partition, and fetches it again.
+        Messages that arrive are stored for `read`. Partitions are paused only after some messages,
+        because the client discards what it has fetched from a paused partition.
         """
         if len(self._read) >= _MOST_KEPT:
             self._is_paused = True
@@ -165,7 +165,7 @@ class GroupConsumer:
             self._consumer.resume(self._consumer.assignment())
 
     def rewind(self) -> None:
-        """Read all owned partitions again from where the database is."""
+        """Go back to the offsets in the database, for all owned partitions."""
         self._resume()
         self._read = []
         for place, offset in self._read_offsets(self.positions).items():
@@ -174,7 +174,7 @@ class GroupConsumer:
             self._consumer.seek(self._kafka.TopicPartition(place.topic, place.partition, start))
 
     def publish(self, ends: Mapping[PartitionKey, int]) -> None:
-        """Give Kafka the offsets of loaded partitions, for tools that show lag."""
+        """Commit the offsets of loaded partitions to Kafka, for tools that show lag."""
         offsets = [
             self._kafka.TopicPartition(place.topic, place.partition, offset)
             for place, offset in ends.items()
@@ -187,7 +187,7 @@ class GroupConsumer:
             self._report(error.args[0])
 
     def measure_lag(self) -> None:
-        """Count the messages of owned partitions that are not handed out yet, into `lag`."""
+        """Set `lag` to the number of messages in owned partitions that were not returned yet."""
         lag = 0
         for place, position in self.positions.items():
             partition = self._kafka.TopicPartition(place.topic, place.partition)
@@ -212,13 +212,13 @@ class GroupConsumer:
         self._before_revoke()
         for partition in partitions:
             self.positions.pop(PartitionKey(partition.topic, partition.partition), None)
-        # Given back later, a partition is read from where the database is by then.
+        # If a partition is assigned again, it will start at its offset in the database.
         self._read = [message for message in self._read if message.place in self.positions]
         consumer.incremental_unassign(partitions)
         self.active_at = time.monotonic()
 
     def _report(self, error: Any) -> None:
-        """Log each kind of error once; while brokers are away, nothing counts as idle."""
+        """Log each kind of error once; while brokers are unavailable, the loader is not idle."""
         self.last_error = error.name()
         errors = self._kafka.KafkaError
         if error.code() in (errors._TRANSPORT, errors._ALL_BROKERS_DOWN, errors._RESOLVE):  # noqa: SLF001 - their only names

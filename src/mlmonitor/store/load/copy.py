@@ -1,4 +1,4 @@
-"""Rows into tables by binary COPY: at once where all are new, else through a staging table."""
+"""Insert rows by binary COPY: directly if all are new, otherwise through a staging table."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ _SHARDED: tuple[StagingSchema, ...] = ("prediction", "label", "kpi", "reference"
 
 
 def copy_rows(connection: Any, table: str, schema: StagingSchema, data: bytes) -> None:
-    """Copy encoded rows into a table with the columns of a schema."""
+    """Copy encoded rows into a table that has the columns of this schema."""
     columns = ", ".join(f'"{column.name}"' for column in STAGING_COLUMNS[schema])
     statement = f"copy {table} ({columns}) from stdin (format binary)"
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
@@ -20,9 +20,9 @@ def copy_rows(connection: Any, table: str, schema: StagingSchema, data: bytes) -
 
 
 def copy_new(connection: Any, data: bytes) -> bool:
-    """Copy predictions straight into their table; return whether all of them were new.
+    """Copy predictions directly into their table; return whether all were new.
 
-    Otherwise none is stored, and the transaction continues.
+    If any is stored already, none is inserted, and the transaction can continue.
     """
     try:
         with connection.transaction():
@@ -35,9 +35,9 @@ def copy_new(connection: Any, data: bytes) -> bool:
 
 
 def merge(connection: Any, schema: StagingSchema, data: bytes, shard: int) -> int:
-    """Copy events into a staging table and move those that are new; return their number.
+    """Copy events into a staging table and insert the new ones; return the number inserted.
 
-    What depends on them (rollups, outcomes) is brought up to date in the same transaction.
+    Rollups and outcomes are updated in the same transaction.
     """
     copy_rows(connection, f"pg_temp.staging_{schema}", schema, data)
     arguments = "%s" if schema in _SHARDED else ""

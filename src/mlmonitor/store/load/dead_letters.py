@@ -1,4 +1,4 @@
-"""Messages that could not be loaded: kept in a table and in a topic, with the reason."""
+"""Store messages that could not be loaded, with the reason, in a table and in a topic."""
 
 import hashlib
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ _DELIVERY_SECONDS = 30.0
 
 
 def insert_dead_letters(connection: Any, letters: Iterable[DeadLetter]) -> None:
-    """Add dead letters to the table, once each."""
+    """Insert dead letters that the table does not contain yet."""
     rows = [
         (
             message.place.topic,
@@ -41,9 +41,9 @@ def insert_dead_letters(connection: Any, letters: Iterable[DeadLetter]) -> None:
 
 
 class DeadLetterTopic:
-    """Sends dead letters to a topic of their own: at least once each, before their batch is stored.
+    """Sends dead letters to a topic, at least once each, before their batch is committed.
 
-    topic: None sends them nowhere.
+    topic: None means that letters are only stored in the table.
     """
 
     def __init__(self, settings: dict[str, Any], topic: str | None) -> None:
@@ -54,7 +54,7 @@ class DeadLetterTopic:
         """Letters that the broker refused; they are in the table."""
 
     def send(self, letters: list[DeadLetter]) -> None:
-        """Send letters and wait until the broker has them; at most half a minute."""
+        """Send letters, and wait at most half a minute for the broker to accept them."""
         if self.topic is None or not letters:
             return
         if self._producer is None:
@@ -77,7 +77,7 @@ class DeadLetterTopic:
                 self._producer.produce(
                     self.topic, value, key, headers=headers, on_delivery=self._count
                 )
-            except BufferError:  # the queue is full: let some be delivered
+            except BufferError:  # the queue is full: wait until some are delivered
                 self._producer.poll(0.3)
             except kafka.KafkaException:
                 self.undelivered += 1

@@ -1,4 +1,4 @@
-"""Messages of Kafka as events by schema; what cannot be one, with the reason."""
+"""Decode Kafka messages to events by schema; invalid messages become dead letters."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,11 +30,11 @@ SCHEMAS: tuple[StagingSchema, ...] = (
     "alert",
     "verdict",
 )
-"""In the order in which they are loaded: references first, labels after their predictions."""
+"""All schemas in the order of loading: references first, labels after predictions."""
 
-_AVRO = b"\x00"  # first byte of Confluent's wire format; no JSON begins with it
+_AVRO = b"\x00"  # first byte of Confluent's wire format; JSON cannot begin with it
 _BLOCK_ROWS = 1_000
-"""Predictions that are read in one step; where one of them is unusual, each is read by itself."""
+"""Predictions per block; a block with an invalid record is built a second time without it."""
 _EARLIEST = "1970-01-01T00:00:00Z"
 _AHEAD = timedelta(days=2)
 _TIMES = {
@@ -55,7 +55,7 @@ class PartitionKey(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A message as it was read."""
+    """A message as it was read from a partition."""
 
     place: PartitionKey
     offset: int
@@ -64,7 +64,7 @@ class Message(NamedTuple):
 
 
 class DeadLetter(NamedTuple):
-    """A message that is no event, and why. The reason never holds a value of it."""
+    """A message that could not be loaded, and the reason, which contains no value of it."""
 
     message: Message
     reason: str
@@ -74,8 +74,8 @@ class DeadLetter(NamedTuple):
 class EventBatch:
     """Consecutive messages of some partitions, decoded.
 
-    events: by schema, but for predictions, which are in columns. starts, ends: the offsets that
-    partitions are loaded up to, before and after.
+    events: by schema, except predictions, which are in columns. starts, ends: the next offset of
+    each partition before and after the batch.
     """
 
     messages: Sequence[Message]
@@ -86,7 +86,7 @@ class EventBatch:
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
     def add_content(self, content: Content | None, latest: datetime) -> bool:
-        """Add an event that was read in bulk; return whether it is valid."""
+        """Add an event that was read in bulk, if it is valid; return whether it was added."""
         if content is None or _check_times(content, latest) is not None:
             return False
         self.events.setdefault(content["schema"], []).append(content)
@@ -94,11 +94,11 @@ class EventBatch:
 
     @property
     def shard(self) -> int:
-        """The shard of the rollups: loaders that write at once have no partition in common."""
+        """The shard of the rollups: it differs between most loaders that write concurrently."""
         return min(place.partition for place in self.ends) % 64 if self.ends else 0
 
     def halves(self) -> "tuple[tuple[Sequence[Message], ...], Mapping[PartitionKey, int]]":
-        """Return the messages in two halves, in order, and the offsets between them."""
+        """Return both halves of the messages, and the offsets at which the second half starts."""
         middle = len(self.messages) // 2
         first = self.messages[:middle]
         between = dict(self.starts) | ends_of(first)
@@ -118,10 +118,11 @@ class Decoder:
         *,
         as_written: bool = True,
     ) -> EventBatch:
-        """Return a batch of messages; `starts` may hold other partitions as well.
+        """Decode messages to a batch; `starts` may contain other partitions as well.
 
-        as_written: whether features keep the form that their sender has written. The database may
-            refuse numbers with thousands of digits; written again, they have few.
+        as_written: whether the features of predictions are stored as the JSON text that was sent.
+            Otherwise they are serialised again, because the database may refuse numbers with
+            thousands of digits.
         """
         ends = ends_of(messages)
         batch = EventBatch(messages, {place: starts[place] for place in ends}, ends)
@@ -136,7 +137,7 @@ class Decoder:
     def _read_records(
         self, batch: EventBatch, latest: datetime
     ) -> tuple[list[PredictionBlock], list[Message]]:
-        """Read what can be read in bulk; return predictions, and the messages that are left."""
+        """Read messages in bulk into `batch`; return predictions, and the messages that remain."""
         prediction = build_record_types().prediction
         left: list[Message] = []
         predicted: list[Message] = []
@@ -184,12 +185,12 @@ class Decoder:
 
 
 def ends_of(messages: Iterable[Message]) -> dict[PartitionKey, int]:
-    """Return the offset after the last message of each partition."""
+    """Return the offset after the last of these messages, for each partition."""
     return {message.place: message.offset + 1 for message in messages}
 
 
 def _check_times(content: Content, latest: datetime) -> str | None:
-    """Write an event's times in one form; return why it has to be refused, if it has."""
+    """Normalise the times of an event, in place; return why it is refused, or None."""
     latest_text = latest.isoformat(timespec="microseconds").replace("+00:00", "Z")
     for name in ("time", *_TIMES[content["schema"]]):
         text = content.get(name)
@@ -205,7 +206,7 @@ def _check_times(content: Content, latest: datetime) -> str | None:
 
 
 def _check_bins(content: Content) -> str | None:
-    """Return why values cannot be counted in the bins of a reference, if they cannot."""
+    """Return why the bins of a reference are invalid; None if values can be counted in them."""
     if content["schema"] != "reference" or content["kind"] not in ("numeric", "datetime"):
         return None
     uppers = [bin_.get("upper") for bin_ in content.get("bins", ())]
@@ -219,7 +220,7 @@ def _check_bins(content: Content) -> str | None:
 
 @lru_cache(maxsize=8_192)
 def _write_in_utc(text: object) -> str | None:
-    """Return a time as `2026-01-31T12:00:00.000000Z`, which sorts as a text."""
+    """Return a time as `2026-01-31T12:00:00.000000Z`, which sorts as text; None if invalid."""
     try:
         moment = datetime.fromisoformat(text)  # type: ignore[arg-type]  # refused below
         if moment.tzinfo is None:

@@ -1,4 +1,4 @@
-"""Events from files, as `events=Files(...)` writes them: the loader without a broker."""
+"""Load events from files that `events=Files(...)` has written, without a broker."""
 
 import json
 from collections.abc import Iterator
@@ -17,21 +17,21 @@ from mlmonitor.store.load.writer import BatchWriter, LoadCounts
 from mlmonitor.store.schema import require_latest
 
 _GROUP_ROWS = 5_000
-_NULLABLE = ("prediction", "actual", "value")  # null is their value, not their absence
+_NULLABLE = ("prediction", "actual", "value")  # null is a value here, not an absent field
 
 
 def load_files(
     folder: Path, *, group: str, database: str, batch_messages: int = 10_000
 ) -> LoadCounts:
-    """Load the finished files of a folder, `*.jsonl` and `*.parquet`; return what was loaded.
+    """Load the complete files of a folder, `*.jsonl` and `*.parquet`; return counts of events.
 
-    A file is to the store what a partition is: how far it is loaded is stored with its rows, so a
-    second run goes on where the first stopped, and reads only files that are new.
+    Each file is treated as a partition: the number of loaded events is stored with its rows, so
+    that another run continues where this one stopped, and loads only new events.
 
     Raises:
-        ConfigError: there is no such folder, or the database has no schema of this library.
+        ConfigError: the folder does not exist, or the database has no schema of this library.
         MissingExtra: a file is Parquet, and pyarrow is not installed.
-        psycopg.Error: the database is away; run it again.
+        psycopg.Error: the database is unavailable; call this function again later.
     """
     if not folder.is_dir():
         raise ConfigError("files: expected a folder")
@@ -69,7 +69,7 @@ def _read_values(path: Path) -> Iterator[bytes]:
 
 
 def _write_event(row: dict[str, Any], schema: StagingSchema) -> bytes:
-    """Write a row of a table as the event it was."""
+    """Convert a row of a Parquet file back to the JSON of its event."""
     event: dict[str, Any] = {"schema": schema}
     for column in STAGING_COLUMNS[schema]:
         value = row[column.name]
@@ -84,5 +84,5 @@ def _write_event(row: dict[str, Any], schema: StagingSchema) -> bytes:
 
 
 def _is_boolean(row: dict[str, Any], column: Any) -> bool:
-    """Whether a class is a boolean, which has a number as well."""
+    """Whether the text of a class is a boolean: its row then has a number as well."""
     return row[column.field] is not None and row[column.name] in ("true", "false")

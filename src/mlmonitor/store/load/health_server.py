@@ -1,4 +1,4 @@
-"""Answers whether a loader is alive and ready, on this machine only."""
+"""Serve the health of a loader over HTTP, on this machine only."""
 
 import json
 import threading
@@ -14,7 +14,7 @@ _HOST = "127.0.0.1"
 
 
 def read_health(loader: Loader) -> dict[str, Any]:
-    """Return what a probe wants to know. `ready`: the database is connected, or not needed yet."""
+    """Return figures for a probe. `ready`: the database is connected, or was not needed yet."""
     committed_at = loader.committed_at
     counts = loader.counts
     return {
@@ -33,7 +33,7 @@ class HealthServer:
     """Serves `/livez` (the process answers) and `/readyz` (200 or 503) with JSON.
 
     Raises:
-        ConfigError: the port is taken.
+        ConfigError: the port cannot be used.
     """
 
     def __init__(self, loader: Loader, port: int) -> None:
@@ -69,6 +69,6 @@ def _make_handler(read: Callable[[], dict[str, Any]]) -> type[BaseHTTPRequestHan
             self.wfile.write(body)
 
         def log_message(self, *_arguments: Any) -> None:
-            """Probes are not logged."""
+            """Do nothing: probes are not logged."""
 
     return HealthHandler

@@ -1,4 +1,4 @@
-"""The loader: one thread reads and decodes, one writes; neither outruns the other."""
+"""The loader: one thread reads and decodes, another writes; at most one batch waits between."""
 
 import logging
 import queue
@@ -26,12 +26,12 @@ log: logging.Logger = logging.getLogger("mlmonitor.store")
 _SLOWEST_RETRY_SECONDS = 5.0
 _POLL_SECONDS = 0.25
 _REVOKE_SECONDS = 20.0
-"""A partition that is revoked is waited for this long; the database refuses what is later."""
+"""How long a revoke waits for batches to be stored; later ones are refused by the database."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """What to load from where. kafka: librdkafka's settings. No repr shows a password."""
+    """Options of a loader. kafka: settings of librdkafka. The repr shows no password."""
 
     kafka: Mapping[str, Any] = field(repr=False)
     topic: str
@@ -45,15 +45,16 @@ class LoadOptions:
 
 
 class LoaderStopped(MonitorError):
-    """The loader cannot go on: the database refuses it, for a permanent reason."""
+    """The loader stopped, because the database refuses to load for a permanent reason."""
 
 
 class Loader:
     """Loads a topic into a store until it is stopped.
 
-    Promise: each event is stored exactly once, over crashes, rebalances and outages of broker and
-        database. While the database is away, reading pauses, and the group keeps its member.
-    Price: one connection to the database, 32 MiB of messages twice.
+    Promise: each event is stored exactly once, despite crashes, rebalances and outages of broker
+        or database. During an outage of the database, reading pauses, and this instance remains a
+        member of the group.
+    Price: one connection to the database, and two batches of up to 32 MiB of messages.
     """
 
     def __init__(self, options: LoadOptions, *, now: Callable[[], float] = time.monotonic) -> None:
@@ -80,12 +81,12 @@ class Loader:
         self.consumer: GroupConsumer | None = None
 
     def stop(self) -> None:
-        """Ask the loader to store what it has read, leave the group and return; from any thread."""
+        """Make `run` store what it has read, leave the group and return; safe from any thread."""
         self._stopping.set()
 
     @property
     def lag(self) -> int:
-        """Messages of owned partitions that have not been read yet."""
+        """Number of messages in owned partitions that have not been read yet."""
         return 0 if self.consumer is None else self.consumer.lag
 
     @property
@@ -99,8 +100,9 @@ class Loader:
         report: called about four times a second, to show progress.
 
         Raises:
-            ConfigError: the database has no schema that this library knows, or a setting is wrong.
-            LoaderStopped: the database refuses what the loader does.
+            ConfigError: the schema of the database is not the one that this library needs, or a
+                setting is invalid.
+            LoaderStopped: the database refuses to load for a permanent reason.
         """
         self._check_schema()
         thread = threading.Thread(target=self._write_all, name="mlmonitor-writer", daemon=True)
@@ -144,7 +146,7 @@ class Loader:
         consumer.measure_lag()
 
     def _decode(self, consumer: GroupConsumer, messages: list[Message]) -> EventBatch | None:
-        """Decode messages; while a schema registry is away, wait for it. None if stopped."""
+        """Decode messages; wait while the schema registry is unavailable. None if stopped."""
         starts = consumer.starts(messages)
         while not self._stopping.is_set():
             try:
@@ -156,12 +158,12 @@ class Loader:
         return None
 
     def _choose_patience(self, consumer: GroupConsumer) -> float:
-        """Return how long to wait for a full batch: only briefly while little arrives."""
+        """Return the seconds to wait for a full batch: fewer if no messages arrived recently."""
         is_busy = self._now() - consumer.active_at < self.options.linger_seconds
         return self.options.linger_seconds if is_busy else _POLL_SECONDS
 
     def _hand_over(self, consumer: GroupConsumer, batch: EventBatch) -> None:
-        """Give a batch to the writer; while it is busy for long, stay in the group."""
+        """Pass a batch to the writer; while the writer is busy, stay in the group."""
         waited_since = self._now()
         while self._failure is None:
             try:
@@ -170,7 +172,7 @@ class Loader:
             except queue.Full:
                 if self._now() - waited_since > self.options.linger_seconds:
                     consumer.keep_alive()
-                if self._overtaken.is_set():  # this batch follows one that was dropped
+                if self._overtaken.is_set():  # an earlier batch was dropped
                     return
             else:
                 return
@@ -188,12 +190,12 @@ class Loader:
         return self._idle.is_set() and self._batches.empty()
 
     def _finish(self, thread: threading.Thread) -> None:
-        """Store what was handed over, unless the database is away; then leave the group."""
+        """Wait for batches to be stored, unless the database is unavailable; leave the group."""
         self._stopping.set()
         self._wait_for_writer()
         deadline = self._now() + _REVOKE_SECONDS
         while thread.is_alive() and self._now() < deadline:
-            with suppress(queue.Full):  # a writer that retries sees that the loader stops
+            with suppress(queue.Full):  # a writer that retries checks `_stopping` itself
                 self._batches.put(None, timeout=_POLL_SECONDS)
             thread.join(_POLL_SECONDS)
         if self.consumer is not None:
@@ -209,22 +211,22 @@ class Loader:
                 return
 
     def _check_schema(self) -> None:
-        """Check the database; a loader that is to run for long waits for one that is away."""
+        """Check the schema; wait for an unavailable database, unless `until_idle_seconds` is set."""
         self._ask(require_latest, waits=self.options.until_idle_seconds is None)
 
     def _read_offsets(self, places: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
-        """Read offsets; wait while the database is away."""
+        """Read the offsets of partitions; wait while the database is unavailable."""
         listed = list(places)
         return self._ask(lambda connection: read_offsets(connection, self.options.group, listed))
 
     def _ask(self, question: Callable[[Any], Answer], *, waits: bool = True) -> Answer:
-        """Ask the database through a connection of its own, again and again while it is away."""
+        """Call `question` with a new connection; with `waits`, try again during an outage."""
         return ask_patiently(
             self.options.database, question, may_wait=lambda: waits and not self._stopping.is_set()
         )
 
     def _write_all(self) -> None:
-        """Store batches until None; the thread of the writer."""
+        """Store batches until None arrives; runs in the writer's thread."""
         try:
             while (batch := self._take_batch()) is not None:
                 self._idle.clear()
@@ -242,7 +244,7 @@ class Loader:
                 self._connection.close()
 
     def _take_batch(self) -> EventBatch | None:
-        """Return the next batch, None at the end; look for missed labels when it is time."""
+        """Return the next batch, None at the end; join missed labels when a check is due."""
         while True:
             if (seconds := self._rechecks.seconds_left(self._now())) == 0.0:
                 self._match_missed()
@@ -252,13 +254,13 @@ class Loader:
     def _match_missed(self) -> None:
         try:
             self._writer.match_missed(self._connect())
-        except Exception as error:  # noqa: BLE001 - the next look finds the same labels
+        except Exception as error:  # noqa: BLE001 - the next check finds the same labels
             self._disconnect()
             log.info("labels that missed their prediction: %s", explain_refusal(error))
         self._rechecks.advance(self._now())
 
     def _write_patiently(self, batch: EventBatch) -> None:
-        """Store a batch; while the database is away, try again, ever more slowly."""
+        """Store a batch; while the database is unavailable, try again with growing pauses."""
         delay = 0.1
         while True:
             try:
@@ -292,7 +294,7 @@ class Loader:
         return self._connection
 
     def _disconnect(self) -> None:
-        """Drop the connection: what its transaction had done is undone by the server."""
+        """Close the connection; the server rolls back its open transaction."""
         self.is_connected = False
         if self._connection is not None:
             self._connection.close()

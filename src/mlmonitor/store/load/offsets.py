@@ -1,4 +1,4 @@
-"""How far each partition is loaded: kept beside the rows, in their transaction."""
+"""The offset up to which each partition is loaded, updated in the transaction of its rows."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -32,13 +32,13 @@ _ADVANCE = """
 
 
 class Overtaken(MonitorError):
-    """Another instance has loaded these partitions further; this one's batch must be dropped."""
+    """Another instance has loaded these partitions further, so this batch must be dropped."""
 
 
 def read_offsets(
     connection: Any, group: str, places: Iterable[PartitionKey]
 ) -> dict[PartitionKey, int]:
-    """Return the offset that each partition is loaded up to: 0 for one that is new."""
+    """Return the next offset to load from each partition; 0 for a new partition."""
     columns = _list_columns(places)
     connection.execute(_BEGIN, (group, *columns))
     return _by_place(connection.execute(_READ, (group, *columns)).fetchall())
@@ -47,11 +47,11 @@ def read_offsets(
 def claim_offsets(connection: Any, group: str, starts: Mapping[PartitionKey, int]) -> None:
     """Lock the partitions of a batch until its transaction ends.
 
-    A second instance that still believes it owns them waits and is then refused, so no batch is
-    loaded twice, however the group shares them.
+    If another instance still considers itself the owner, it waits for the lock and then gets
+    `Overtaken`. So no batch is loaded twice, even if Kafka assigns a partition to two instances.
 
     Raises:
-        Overtaken: a partition is not where the batch starts.
+        Overtaken: the stored offset of a partition is not where the batch starts.
     """
     rows = connection.execute(_LOCK, (group, *_list_columns(starts))).fetchall()
     if _by_place(rows) != dict(starts):
@@ -59,7 +59,7 @@ def claim_offsets(connection: Any, group: str, starts: Mapping[PartitionKey, int
 
 
 def advance_offsets(connection: Any, group: str, ends: Mapping[PartitionKey, int]) -> None:
-    """Set the offsets that partitions are loaded up to."""
+    """Store the next offset of each partition, in the open transaction."""
     connection.execute(_ADVANCE, (*_list_columns(ends), list(ends.values()), group))
 
 

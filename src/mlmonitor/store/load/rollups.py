@@ -1,7 +1,7 @@
-"""Predictions summed up by hour and day, over the bins of their reference.
+"""Aggregate predictions by hour and day, over the bins of their reference.
 
-The database can do the same (`mlmonitor.merge_prediction`), at ten times the price; a test holds
-both to the same numbers.
+The database can do the same (`mlmonitor.merge_prediction`) at ten times the price; a test checks
+that both give the same numbers.
 """
 
 from collections import defaultdict
@@ -45,7 +45,7 @@ _SPANS = (("hour", 13, ":00:00Z"), ("day", 10, "T00:00:00Z"))
 
 
 class ReferencePlan:
-    """The fields of an active reference, and how values count in them."""
+    """The fields of an active reference, and the plan by which values are counted."""
 
     def __init__(self, reference_id: str, fields: Sequence[Mapping[str, Any]]) -> None:
         self.reference_id = reference_id
@@ -59,7 +59,7 @@ class ReferencePlan:
         self.widths: list[Any] = [named[field]["width"] for field in self.plan.schema.fields]
 
     def profile(self, block: PredictionBlock, rows: Sequence[int]) -> FieldProfile:
-        """Sum up some rows of a block."""
+        """Aggregate some rows of a block."""
         features: Sequence[Mapping[str, Any]] = [block.features[row] for row in rows]
         if self.has_derived or any(block.columns.invalid):
             features = [self._add_derived(block, row) for row in rows]
@@ -86,7 +86,7 @@ def _build_numeric(field: Mapping[str, Any]) -> NumericPlan:
 
 
 def _build_dictionary(field: Mapping[str, Any]) -> Dictionary:
-    """A dictionary whose codes are bins: usually `[*names, __other__, __new__]`."""
+    """Build a dictionary whose codes are the bins, usually `[*names, __other__, __new__]`."""
     labels = _list_labels(field)
     names = labels[:-2] if _has_rest(field) else labels
     is_boolean = field["kind"] == "boolean"
@@ -99,18 +99,18 @@ def _list_labels(field: Mapping[str, Any]) -> list[str]:
 
 
 def _has_rest(field: Mapping[str, Any]) -> bool:
-    """Whether the bins end with those of other and of new categories."""
+    """Whether the last two bins are those of other and of new categories."""
     return _list_labels(field)[-2:] == [OTHER, NEW]
 
 
 class PlanCache:
-    """The plans of the references in use, read once each."""
+    """A cache of the plans of active references."""
 
     def __init__(self) -> None:
         self._plans: dict[Version, ReferencePlan | None] = {}
 
     def get(self, connection: Any, version: Version) -> ReferencePlan | None:
-        """Return the plan of a version's active reference; None before it has one."""
+        """Return the plan of a version's active reference; None if it has none yet."""
         row = connection.execute(_ACTIVE, version).fetchone()
         if row is None:
             return None
@@ -132,7 +132,10 @@ def roll_up(
     plans: Mapping[Version, ReferencePlan | None],
     shard: int,
 ) -> None:
-    """Add predictions to the rollups of their hours and days, in the open transaction."""
+    """Add predictions to the rollups of their hours and days, in the open transaction.
+
+    plans: by version; None if it has no reference. shard: see `EventBatch.shard`.
+    """
     groups: dict[tuple[Version, str, int], list[int]] = defaultdict(list)
     hours = (block.microseconds // _HOUR).tolist()
     keys = zip(block.versions, block.columns.segment, hours, strict=True)
@@ -165,7 +168,11 @@ def roll_up(
 
 
 class _Weights(NamedTuple):
-    """What each prediction adds to the traffic. latency: NaN where there is none."""
+    """What each prediction adds to the traffic.
+
+    estimated: the number of predictions that a sampled one represents. latency: in seconds, NaN if
+    unknown.
+    """
 
     failed: NDArray[np.bool_]
     estimated: Floats
@@ -173,7 +180,7 @@ class _Weights(NamedTuple):
 
     @classmethod
     def build(cls, block: PredictionBlock) -> "_Weights":
-        """Read the columns of a block."""
+        """Compute the weights from the columns of a block."""
         columns = block.columns
         latency = np.array(columns.latency_seconds, np.float64)
         latency = np.where(np.abs(latency) < _TINY, 0.0, np.clip(latency, -_TAME, _TAME))
@@ -181,7 +188,7 @@ class _Weights(NamedTuple):
         return cls(failed, 1 / np.array(columns.sample, np.float64), latency)
 
     def sum_up(self, rows: Sequence[int]) -> "_Traffic":
-        """Count predictions, failures, the rows that a sample stands for, and latencies."""
+        """Sum predictions, failures, estimated predictions and latencies over some rows."""
         counted = _Traffic()
         latencies = self.latency[rows]
         latencies = latencies[~np.isnan(latencies)]
@@ -197,7 +204,10 @@ class _Weights(NamedTuple):
 
 
 class _Traffic:
-    """Counts of some calls."""
+    """Sums for some calls.
+
+    counts: predictions, failures, estimated predictions, latencies, and the sum of latencies.
+    """
 
     __slots__ = ("counts", "latency_max")
 
@@ -211,7 +221,7 @@ class _Traffic:
         self.latency_max = max(self.latency_max, other.latency_max)
 
     def row(self, key: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the row of the rollup."""
+        """Return the row to store: the key, the counts and the largest latency."""
         return (*key, *self.counts, self.latency_max)
 
 
@@ -255,7 +265,7 @@ def _list_moments(moments: Any, place: int) -> list[Any]:
 
 
 def _tame(number: float) -> float:
-    """Return a number that can be squared in the database; `mlmonitor.tame` is the same."""
+    """Clip a number so that the database can square it; the same as its `mlmonitor.tame`."""
     return 0.0 if abs(number) < _TINY else min(max(number, -_TAME), _TAME)
 
 

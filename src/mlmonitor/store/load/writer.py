@@ -1,4 +1,4 @@
-"""One batch, one transaction: rows, rollups, dead letters and offsets."""
+"""Write a batch in one transaction: rows, rollups, dead letters and offsets."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,7 +30,7 @@ _PARTITIONED: tuple[StagingSchema, ...] = ("label", "kpi")
 
 @dataclass(slots=True)
 class LoadCounts:
-    """What a loader has done since its start. loaded: new events; replayed: events it had."""
+    """Counts of a loader. loaded: new events by schema. replayed: events stored before."""
 
     loaded: dict[str, int] = field(default_factory=dict)
     replayed: int = 0
@@ -38,7 +38,7 @@ class LoadCounts:
     batches: int = 0
 
     def add(self, other: "LoadCounts") -> None:
-        """Add the counts of a batch that is committed."""
+        """Add the counts of a committed batch."""
         for schema, count in other.loaded.items():
             self.loaded[schema] = self.loaded.get(schema, 0) + count
         self.replayed += other.replayed
@@ -47,15 +47,16 @@ class LoadCounts:
 
     @property
     def events(self) -> int:
-        """New events of all schemas."""
+        """Number of new events, over all schemas."""
         return sum(self.loaded.values())
 
 
 class BatchWriter:
-    """Writes batches through one connection.
+    """Writes batches, each in one transaction.
 
-    Promise: a batch is stored as a whole with its offsets, or not at all; an event whose id is
-        there already is not stored again. What the database cannot store becomes a dead letter.
+    Promise: a batch and its offsets are stored completely or not at all. An event whose id is
+        stored already is not stored again. An event that the database refuses because of its
+        values becomes a dead letter.
     """
 
     def __init__(self, group: str, decoder: Decoder, dead_letters: DeadLetterTopic) -> None:
@@ -65,16 +66,16 @@ class BatchWriter:
         self._replaying = 0
 
     def prepare(self, connection: Any) -> None:
-        """Make a fresh connection ready."""
+        """Create the temporary tables that writing needs on a new connection."""
         connection.execute("select mlmonitor.begin_staging(), mlmonitor.begin_outcomes()")
         self._days.clear()
 
     def write(self, connection: Any, batch: EventBatch) -> LoadCounts:
-        """Store a batch; split it to find what cannot be stored.
+        """Store a batch; if it contains an event that cannot be stored, split it to find it.
 
         Raises:
             Overtaken: another instance owns the partitions now.
-            psycopg.Error: the database is away, or refuses this user.
+            psycopg.Error: the database is unavailable, or refuses this user.
         """
         try:
             return self._write_once(connection, batch)
@@ -92,7 +93,7 @@ class BatchWriter:
         """Join labels with predictions that another process stored at the same moment.
 
         Raises:
-            psycopg.Error: the database is away, or refuses this user.
+            psycopg.Error: the database is unavailable, or refuses this user.
         """
         connection.execute(MATCH_MISSED)
 
@@ -149,7 +150,7 @@ class BatchWriter:
         return block.rows
 
     def _make_partitions(self, connection: Any, batch: EventBatch) -> None:
-        """Make the partitions of days that this process has not loaded yet, each by itself."""
+        """Create the table partitions of new days, each in its own transaction."""
         days: set[tuple[str, str]] = {
             (schema, event["time"][:10])
             for schema in _PARTITIONED
@@ -159,7 +160,7 @@ class BatchWriter:
             days |= {
                 (table, day)
                 for day in batch.predictions.days
-                for table in ("prediction", "outcome")  # of its labels, by its own time
+                for table in ("prediction", "outcome")  # outcomes have the prediction's day
             }
         for schema, day in sorted(days - self._days):
             connection.execute("select mlmonitor.create_partition(%s, %s::date)", (schema, day))
@@ -167,7 +168,7 @@ class BatchWriter:
 
 
 def _find_data_fault(error: Exception) -> str | None:
-    """Return why a message cannot be stored; None if it is not the message's fault."""
+    """Return why the values of an event cannot be stored; None if the error has another cause."""
     state = sqlstate(error)
     if state:
         return f"database: SQLSTATE {state}" if state[:2] in _DATA_CLASSES else None
