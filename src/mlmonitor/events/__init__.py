@@ -1,1 +1,1 @@
-"""The event log: every prediction, label and alert as an event, to a broker, database or folder."""
+"""The event log: sends predictions, labels and alerts as events to a broker, database or folder."""

@@ -1,4 +1,4 @@
-"""The event log of one pipeline: rows, labels and changes on their way to a sink."""
+"""The event log of one pipeline: builds events and passes them to a sink."""
 
 import time
 from collections import Counter
@@ -34,11 +34,11 @@ class LoggedModel(Protocol):
 
     @property
     def model(self) -> str:
-        """The model's name."""
+        """The name of the model."""
 
     @property
     def version(self) -> str:
-        """The model's version."""
+        """The version of the model."""
 
     @property
     def instance(self) -> str:
@@ -46,15 +46,16 @@ class LoggedModel(Protocol):
 
     @property
     def declared(self) -> Declared:
-        """What the user declares about the rows."""
+        """The user's declarations about the rows."""
 
 
 class EventLog:
     """Builds events and puts them into the sink of this process.
 
-    Promise: nothing is opened before the first event, so it is opened in the process that sends it,
-        after any fork. A fault is held back and counted; no call of the host waits. Every event is
-        delivered, dropped or refused, or waits; an event after the end is dropped.
+    Promise: the sink is opened at the first event, so that it belongs to the process that sends,
+        after any fork. No call of the monitored program waits. An internal error is counted, not
+        raised. Every event is counted as delivered, dropped, refused or waiting; an event that
+        arrives after `close` is dropped.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class EventLog:
         self._ids = EventIds(model.instance)
         self._sink: EventSink | None = None
         self._is_closed = False
-        # A sink bears the name of its destination, also one that cannot be opened.
+        # Events that do not reach a sink are counted under the name of the destination.
         self._losses = EventCounter(type(destination).__name__.lower())
         self._by_schema: Counter[str] = Counter()
         self._comparing: Comparing | None = None
@@ -95,7 +96,7 @@ class EventLog:
             raise
 
     def ingest(self, state: ModelState, *, now: float) -> None:
-        """Send the predictions that were read since the last call, and figures of their rows."""
+        """Send predictions, and sums of figures over rows, that are new since the last call."""
         traffic = state.traffic
         self._ingest_sums(state.kpis.drain_sums(), traffic.reference, now=now)
         read_rows = traffic.drain_read_rows()
@@ -118,7 +119,7 @@ class EventLog:
                 self._put(self._ensure_labels(reference).build_sums(sums, now=now))
 
     def _begin(self, comparing: Comparing, *, now: float) -> None:
-        """Send the reference that later events are compared with, once."""
+        """Send the reference that later predictions are compared with, if it is new."""
         if self._comparing is comparing:
             return
         self._comparing = comparing
@@ -146,7 +147,7 @@ class EventLog:
     def ingest_labels(
         self, entries: Iterable[LabelEntry], reference: Reference | None, *, now: float
     ) -> None:
-        """Send labels, whether or not their predictions are known in this process."""
+        """Send labels, also of predictions that were made by other processes."""
         for entry in self._skip_repeated(entries):
             for block in entry.blocks(BLOCK_EVENTS):
                 with self._guard:
@@ -154,7 +155,7 @@ class EventLog:
                 yield_gil()
 
     def _skip_repeated(self, entries: Iterable[LabelEntry]) -> Iterator[LabelEntry]:
-        """Yield the labels that were not sent before a new version was adopted."""
+        """Yield the labels, without those that were sent before a new version was adopted."""
         for entry in entries:
             skipped = min(self._skipped_labels, len(entry.ids))
             self._skipped_labels -= skipped
@@ -198,7 +199,7 @@ class EventLog:
             self._put([verdict_event(self._source, verdict, now=now)])
 
     def settle(self, inbox: Inbox, state: ModelState, *, now: float) -> None:
-        """Send what waits for a reference that is never learned: predictions without values."""
+        """Send labels, and predictions that still wait for a reference, without their values."""
         if state.labels is None:
             labels = inbox.labels.drain()
             self.ingest_labels(labels, None, now=now)
@@ -215,16 +216,16 @@ class EventLog:
                 self._put(build_bare_events(self._source, self._ids, options, rows))
 
     def adopt(self, model: LoggedModel, repeated_labels: int) -> None:
-        """Send later events for a new version of the model.
+        """Use a new version of the model for later events.
 
-        repeated_labels: how many of the labels that are drained next were already sent.
+        repeated_labels: the number of labels, first in the queue, that were sent already.
         """
         self._source = EventSource.named(model.model, model.version, model.instance)
         self._declared = model.declared
         self._labels, self._skipped_labels = None, repeated_labels
 
     def poll(self) -> None:
-        """Let the sink do what is due."""
+        """Let the sink do its periodic work; call this often."""
         now = time.monotonic()
         if self._sink is not None and now >= self._next_poll:
             self._next_poll = now + POLL_SECONDS
@@ -232,7 +233,7 @@ class EventLog:
                 self._sink.poll()
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Deliver what waits; return whether all was delivered in time."""
+        """Deliver the events that wait; return whether all were delivered in time."""
         is_flushed = self._sink is None
         with self._guard:
             if self._sink is not None:
@@ -240,14 +241,14 @@ class EventLog:
         return is_flushed
 
     def close(self, timeout_seconds: float) -> None:
-        """Deliver what waits, for at most this long; drop and count the rest."""
+        """Deliver the events that wait, for at most this long; drop and count the others."""
         self._is_closed = True
         with self._guard:
             if self._sink is not None:
                 self._sink.close(timeout_seconds)
 
     def status(self) -> EventStatus | None:
-        """Return the counts of the sink, and what never reached it; None before the first event."""
+        """Return counts of events by outcome and schema; None before the first event."""
         lost, by_schema = self._losses.status(waiting=0), dict(self._by_schema)
         if self._sink is None:
             return replace(lost, by_schema=by_schema) if by_schema else None

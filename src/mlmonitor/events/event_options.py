@@ -1,4 +1,4 @@
-"""What an event log may send, as the user declares it."""
+"""Options that limit what an event log sends."""
 
 import hashlib
 import hmac
@@ -19,12 +19,13 @@ _WHOLE = 1 << 32
 
 @dataclass(frozen=True)
 class EventOptions:
-    """Which predictions and which of their values are sent, and in which form.
+    """Which predictions and fields are sent, and in which form.
 
-    redact: fields never sent. hashed: fields sent as hashes. fields: the only fields sent, or None
-    for all. sample: the share of predictions, chosen by their ids, so that a prediction and its
-    labels are sent together or not at all. ids: the form of the caller's own prediction ids.
-    hash_key: with a key, hashes are HMACs, which nobody without the key can try values against.
+    redact: fields that are never sent. hashed: fields that are sent as hashes. fields: the only
+    fields that are sent, or None for all. sample: the share of predictions that are sent. They are
+    chosen by their ids, so that a prediction and its labels are sent together or not at all. ids:
+    the form of prediction ids that the caller gave. hash_key: makes hashes HMACs, so that values
+    cannot be guessed without the key.
     """
 
     redact: frozenset[str] = frozenset()
@@ -45,10 +46,10 @@ class EventOptions:
         ids: object,
         hash_key: object,
     ) -> Self:
-        """Build the options.
+        """Check and build the options.
 
         Raises:
-            ConfigError: one of them is wrong, or a field is both redacted and hashed.
+            ConfigError: an option is invalid, or a field is both redacted and hashed.
         """
         if isinstance(sample, bool) or not isinstance(sample, int | float) or not 0 < sample <= 1:
             raise ConfigError("sample: expected a share above 0 and at most 1, such as 0.1")
@@ -69,12 +70,12 @@ class EventOptions:
         )
 
     def check_fields(self, names: Iterable[str]) -> None:
-        """Refuse names that are not fields of the model: a typo would disclose values.
+        """Check that the options name only fields of the model: a typo could disclose values.
 
         Raises:
-            ConfigError: as said; it suggests a similar name.
+            ConfigError: a name is not in `names`; the message suggests a similar name.
         """
-        from difflib import get_close_matches  # rarely needed, and slow to import
+        from difflib import get_close_matches  # slow to import and rarely needed
 
         expected = sorted(set(names))
         groups = {"redact": self.redact, "hash": self.hashed, "fields": self.fields or ()}
@@ -88,16 +89,16 @@ class EventOptions:
                 )
 
     def has_field(self, name: str) -> bool:
-        """Whether a field is sent, as far as the user has declared."""
+        """Whether the options allow a field to be sent."""
         return name not in self.redact and (self.fields is None or name in self.fields)
 
     def has_prediction(self, prediction_id: str) -> bool:
-        """Whether a prediction is in the sample: a function of its id alone."""
+        """Whether a prediction is in the sample, which depends only on its id."""
         chance = crc32(prediction_id.encode("utf-8", "backslashreplace")) / _WHOLE
         return self.sample == 1.0 or chance < self.sample
 
     def hash_text(self, text: str) -> str:
-        """Return 128 bits of SHA-256 of a text, or of HMAC-SHA-256 if there is a key."""
+        """Return 128 bits of the SHA-256 of a text, or of its HMAC-SHA-256 if there is a key."""
         data = text.encode("utf-8", "backslashreplace")
         if self.hash_key is None:
             return f"sha256:{hashlib.sha256(data).hexdigest()[:_DIGITS]}"
@@ -105,9 +106,9 @@ class EventOptions:
         return f"hmac:{hmac.digest(key, data, 'sha256').hex()[:_DIGITS]}"
 
     def id_form(self, prediction_id: str) -> str:
-        """Return the form in which the caller's own id is sent.
+        """Return a prediction id in the form in which it is sent.
 
-        An id that this library made is a UUID without any meaning, and stays as it is.
+        An id that this library made is never hashed: it is a UUID without meaning.
         """
         if self.ids == "plain":
             return clean_text(prediction_id)
@@ -120,7 +121,7 @@ _match_library_id = re.compile(
 
 
 def is_library_id(identity: str) -> bool:
-    """Whether this is a version 7 UUID, with the place of a batch's row or without."""
+    """Whether this is a version 7 UUID, perhaps followed by the index of a row in a batch."""
     return _match_library_id(identity) is not None
 
 

@@ -17,23 +17,23 @@ from mlmonitor.formatting import describe_kind
 class Files:
     """Write every prediction, label and alert to files of a folder: JSON lines, or Parquet.
 
-    Promise: a file appears under its name when it is complete, and is never changed; until then it
-        is called `*.part`. Each process writes its own; after a crash, the next one to start
-        completes its lines. Events beyond `max_total_bytes`, or without room on the disk, are
-        dropped and counted in `status().events`.
-    Price: time of the worker for each row: events cost what they cost for `Kafka`
-        (`benchmarks/events.py`); writing adds to it.
+    Promise: an incomplete file is named `*.part`; a complete file gets its name and is not changed
+        again. Each process writes its own files. After a crash, the next process that starts
+        completes the files of JSON lines. Events beyond `max_total_bytes`, or without room on the
+        disk, are dropped and counted in `status().events`.
+    Price: time of the worker for each row: that of `Kafka` (`benchmarks/events.py`), plus writing.
 
     Args:
         folder: created if it does not exist.
-        format: `jsonl`, one event a line, or `parquet` (extra `parquet`), one file a schema
-            with the columns of the database's tables, compressed, and lost if the process crashes.
-        max_file_bytes, max_file_seconds: when a file is completed, beside each flush and the end.
-        max_total_bytes: of all files in the folder.
+        format: `jsonl` writes one event per line; `parquet` (extra `parquet`) writes a compressed
+            file per schema with the columns of the database, which is lost if the process crashes.
+        max_file_bytes, max_file_seconds: a file is completed at this size or age, and at each
+            flush and at the end.
+        max_total_bytes: the most bytes of all files in the folder.
         redact, hash, fields, sample, ids, hash_key: as for `Kafka`.
 
     Raises:
-        ConfigError: an option is wrong, or the folder cannot be written to.
+        ConfigError: an option is invalid, or the folder cannot be written to.
         MissingExtra: orjson or pyarrow is not installed.
     """
 
@@ -75,7 +75,7 @@ class Files:
             raise ConfigError("folder: this process may not write to it")
 
     def open(self, source: EventSource) -> EventSink:
-        """Open the first file of this process when there is an event."""
+        """Make the sink of this process; its first event opens a file."""
         kind = ParquetSink if self._format == "parquet" else LineSink
         return kind(self._folder, source, self._limits)
 

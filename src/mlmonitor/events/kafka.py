@@ -1,4 +1,4 @@
-"""The event log in a topic of Kafka."""
+"""The event log in a Kafka topic."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -15,45 +15,45 @@ from mlmonitor.secret import Secret
 
 TOPIC = EVENTS.name
 """The topic has the name of the metric that counts its events."""
-_MOST_BYTES = 2_147_483_647 << 10  # of librdkafka
+_MOST_BYTES = 2_147_483_647 << 10  # the limit of librdkafka
 _DEFAULTS: Mapping[str, Any] = {
     "enable.idempotence": True,
     "compression.type": "lz4",
     "linger.ms": 50,
     "batch.size": 1_000_000,
-    "partitioner": "murmur2_random",  # as Java's clients: other topics may be joined
+    "partitioner": "murmur2_random",  # as in Java's clients, so that topics can be joined
     "queue.buffering.max.messages": 1_000_000,
-    "log_level": 0,  # errors are counted and named in the status; a dead broker fills no log
+    "log_level": 0,  # errors are shown in the status instead, so an outage does not fill the log
 }
 
 
 class Kafka:
     """Send every prediction, label and alert to a topic, as JSON or Avro (extra `kafka`).
 
-    Promise: nothing happens in the host's calls: events are built in the worker, from blocks of
-        rows. Each event is delivered once, those of one prediction in order and in one partition.
-        Memory is bounded: while the broker is away, events beyond `buffer_bytes` are dropped and
-        counted in `status().events`.
-    Price: time of the worker for each row, which `benchmarks/events.py` measures, and
-        `buffer_bytes`.
+    Promise: calls of the monitored program are not slowed: the worker builds events from blocks of
+        rows. Each event is delivered once; events of one prediction stay in order, in one
+        partition. Memory is bounded: during an outage of the broker, events beyond `buffer_bytes`
+        are dropped and counted in `status().events`.
+    Price: time of the worker for each row (`benchmarks/events.py`), and `buffer_bytes` of memory.
 
     Args:
-        servers: `host:port` of one broker or of several.
-        topic: where the events go. It is not created here.
+        servers: `host:port` of one or more brokers.
+        topic: the topic to send to; it must exist, or the broker must create it.
         redact: fields that are never sent. hash: fields whose values are sent as hashes.
         fields: the only fields to send; all if None.
         sample: the share of predictions to send, with their labels.
-        ids: `hashed` or `plain`: the form of prediction ids that the caller made. Ids made by the
+        ids: how prediction ids that the caller gave are sent: `hashed` or `plain`. Ids made by the
             library are always plain.
-        hash_key: makes hashes that nobody without this key can compute.
-        format: `json`, or `avro` with the schemas at `schema_registry`.
-        schema_registry: the registry's URL, or settings of confluent-kafka's client for it.
-        buffer_bytes: the most that waits for the broker.
+        hash_key: a key for hashes, without which nobody can compute them.
+        format: `json`, or `avro` with schemas in a `schema_registry`.
+        schema_registry: the URL of the registry, or settings of confluent-kafka's registry client.
+        buffer_bytes: the most bytes of events that wait for the broker.
         options: further settings of librdkafka, such as `security.protocol`, `sasl.password`,
-            `ssl.ca.location`. Secrets among them are never shown.
+            `ssl.ca.location`. Secret settings are never shown.
 
     Raises:
-        ConfigError: an option is wrong. MissingExtra: confluent-kafka is not installed.
+        ConfigError: an option is invalid.
+        MissingExtra: confluent-kafka is not installed.
     """
 
     def __init__(  # noqa: PLR0913 - by keyword
@@ -90,9 +90,9 @@ class Kafka:
             "queue.buffering.max.kbytes": max(buffer_bytes >> 10, 1),
             **{name: hide_secret(name, value) for name, value in (options or {}).items()},
             "bootstrap.servers": self._servers,
-            "delivery.report.only.error": True,  # what fails is told; the rest is delivered
+            "delivery.report.only.error": True,  # deliveries are counted without reports
         }
-        self._make_encoder()  # a client that is not installed is missed now
+        self._make_encoder()  # raises now if the client is not installed
         if options:
             self._check_settings()
 
@@ -102,7 +102,7 @@ class Kafka:
         return AvroEncoder(self._registry, self._topic)
 
     def _check_settings(self) -> None:
-        """Let the client check its settings now, and not in the worker."""
+        """Let the client check its settings at set-up instead of in the worker."""
         try:
             self._kafka.Producer(reveal(self._settings)).close()
         except self._kafka.KafkaException as error:
@@ -118,7 +118,7 @@ class Kafka:
         return [value for value in self._settings.values() if isinstance(value, Secret)]
 
     def open(self, source: EventSource) -> KafkaSink:
-        """Start a producer of this process."""
+        """Start a producer in this process."""
         del source
         return KafkaSink(self._kafka, self._settings, self._topic, self._make_encoder())
 

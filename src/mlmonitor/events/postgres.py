@@ -13,21 +13,22 @@ from mlmonitor.secret import Secret
 class Postgres:
     """Write every prediction, label and alert to the tables that `mlmonitor load` fills.
 
-    `mlmonitor store init` makes them. Events are copied in the binary form, in a thread of its own,
-    and merged by their ids, so that a batch whose outcome is unknown can be sent again.
+    `mlmonitor store init` creates the tables. A separate thread writes events by binary COPY and
+    merges them by their ids, so that a batch whose outcome is unknown can be sent again.
 
-    Promise: as for `Kafka`: no call of the host waits, each event is there once, memory is bounded
-        by `buffer_bytes`, and every event that is dropped or refused is counted.
-    Price: time of the worker for each row: events cost what they cost for `Kafka`
-        (`benchmarks/events.py`). One thread and one connection a process.
+    Promise: no call of the monitored program waits, each event is stored once, `buffer_bytes`
+        bounds the memory, and every event that is dropped or refused is counted.
+    Price: time of the worker for each row, as for `Kafka` (`benchmarks/events.py`); one thread and
+        one connection per process.
 
     Args:
         url: such as `postgresql://user:password@host:5432/database`; it is never shown.
-        buffer_bytes: the most that waits for the database.
+        buffer_bytes: the most bytes of events that wait for the database.
         redact, hash, fields, sample, ids, hash_key: as for `Kafka`.
 
     Raises:
-        ConfigError: an option is wrong. MissingExtra: psycopg or orjson is not installed.
+        ConfigError: an option is invalid.
+        MissingExtra: psycopg or orjson is not installed.
     """
 
     def __init__(  # noqa: PLR0913 - by keyword
@@ -53,7 +54,7 @@ class Postgres:
         self._place = self._read_place(url)
 
     def _read_place(self, url: Any) -> str:
-        """Return host and database, which may be shown."""
+        """Return the host and database of the URL, which may be shown; check the URL."""
         try:
             parts = self._psycopg.conninfo.conninfo_to_dict(url)
         except (self._psycopg.Error, TypeError, AttributeError):
@@ -63,7 +64,7 @@ class Postgres:
         return f"{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
 
     def open(self, source: EventSource) -> PostgresSink:
-        """Start the thread of this process that writes."""
+        """Start the thread that writes the events of this process."""
         del source
         return PostgresSink(self._psycopg, self._url, self._buffer_bytes)
 

@@ -1,1 +1,1 @@
-"""Alerts, incidents and verdicts as events that other systems receive."""
+"""Send alerts, incidents and verdicts to other systems."""

@@ -1,4 +1,4 @@
-"""Alerts, incidents, verdicts and decided challenges as CloudEvents 1.0 in structured mode (JSON).
+"""Convert alerts, incidents, verdicts and decided challenges to CloudEvents 1.0 in JSON.
 
 Source: https://github.com/cloudevents/spec, `cloudevents/spec.md` and `formats/json-format.md`.
 """
@@ -22,12 +22,12 @@ NoticeKind = Literal["alert", "incident", "verdict", "challenge"]
 KINDS: Final[tuple[NoticeKind, ...]] = ("alert", "incident", "verdict", "challenge")
 
 _MOST_MEMBERS = 20
-"""Alerts of an incident that its event lists; the others are counted."""
+"""The most alerts of an incident that its event lists; the others are only counted."""
 
 
 @dataclass(frozen=True)
 class CloudEvent:
-    """One event: its identity, and the JSON document that is sent."""
+    """An event: its id, its kind, and the JSON document that is sent as `body`."""
 
     id: str
     kind: NoticeKind
@@ -35,12 +35,12 @@ class CloudEvent:
 
 
 def build_event(notice: Notice, model: str, version: str, *, now: float) -> CloudEvent:
-    """Describe a notice about a version of a model; `now` is in seconds since 1970.
+    """Build the event of a notice about a version of a model; `now` is in seconds since 1970.
 
     `type` is `mlmonitor.alert.firing`, `mlmonitor.alert.resolved`, `mlmonitor.incident.open`,
-    `mlmonitor.incident.closed`, `mlmonitor.verdict.<action>` or `mlmonitor.challenge.<decision>`,
-    which is `challenger` or `champion`. `data` holds the notice as
-    `Status.to_dict` does, with the model and its version.
+    `mlmonitor.incident.closed`, `mlmonitor.verdict.<action>`, `mlmonitor.challenge.challenger` or
+    `mlmonitor.challenge.champion`. `data` holds the notice in the form of `Status.to_dict`, with
+    the model and its version.
     """
     kind, state, subject, data = _describe(notice)
     identity = str(uuid4())

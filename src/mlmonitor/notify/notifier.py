@@ -1,4 +1,4 @@
-"""Events on their way to one webhook: a bounded queue, and a thread that empties it."""
+"""Deliver events to one webhook, by a bounded queue and a thread."""
 
 import logging
 import threading
@@ -18,32 +18,33 @@ log: logging.Logger = logging.getLogger("mlmonitor")
 THREAD_NAME = "mlmonitor-notify"
 MOST_EVENTS = 1_000
 _FIRST_PAUSE, _LONGEST_PAUSE, _LAST_PAUSE = 0.5, 60.0, 0.2
-"""Seconds between two attempts: at first, at most, and while the process waits for the end."""
+"""Seconds between two attempts: the first pause, the longest, and the longest while ending."""
 
 
 class EventSender(Protocol):
-    """Delivers one event, or says why it could not."""
+    """Sends events to one receiver."""
 
     def send(self, event: CloudEvent) -> Attempt:
-        """Make one attempt."""
+        """Make one attempt to deliver an event, and return the outcome."""
 
     def close(self) -> None:
         """Close connections."""
 
 
 def choose_pause(attempts: int, wait_seconds: float, random: Random) -> float:
-    """Return the seconds until the next attempt: doubling, with jitter, and never less than asked.
+    """Return the seconds until the next attempt, which double with each attempt, with jitter.
 
-    Jitter keeps the processes of a fleet from returning to a recovered receiver all at once.
+    wait_seconds: what the receiver asked for; the pause is never shorter. Jitter prevents many
+    processes from sending to a recovered receiver at the same time.
     """
     pause = min(_FIRST_PAUSE * 2.0 ** min(attempts - 1, 30), _LONGEST_PAUSE)
     return max(pause * random.uniform(0.5, 1.0), wait_seconds)
 
 
 class Notifier:
-    """Delivers events to one webhook in their order, in a thread that the first event starts.
+    """Delivers events to one webhook in order, in a thread that starts with the first event.
 
-    Belongs to one process: a forked child makes its own.
+    A notifier belongs to one process; a forked child must make a new one.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Notifier:
         self._last_reason: str | None = None
 
     def put(self, event: CloudEvent) -> None:
-        """Queue an event; drop and count the oldest if there is no room. Never waits."""
+        """Queue an event without waiting; if the queue is full, drop and count the oldest."""
         if event.kind not in self.webhook.events:
             return
         with self._wake:
@@ -85,9 +86,9 @@ class Notifier:
             self._thread.start()
 
     def finish(self, *, timeout_seconds: float) -> bool:
-        """Wait until everything is delivered or lost; return whether nothing was lost.
+        """Wait for the queue to empty; return whether all events were delivered in time.
 
-        Pauses between attempts are short meanwhile. `close` ends the wait.
+        Pauses between attempts are short during the wait. `close` ends the wait.
         """
         with self._wake:
             lost, self._is_ending = self._lost, True
@@ -96,7 +97,7 @@ class Notifier:
             return not self._waiting and self._lost == lost
 
     def close(self) -> None:
-        """Stop; count what waits as dropped."""
+        """Stop the thread; count events that wait as dropped."""
         with self._wake:
             self._is_closed = True
             self._counts["dropped"] += len(self._waiting)
@@ -104,7 +105,7 @@ class Notifier:
             self._wake.notify_all()
 
     def status(self) -> NotificationStatus:
-        """The counts of this process."""
+        """Return counts of events by outcome."""
         with self._wake:
             return NotificationStatus(
                 **self._counts, waiting=len(self._waiting), last_reason=self._last_reason
@@ -122,7 +123,7 @@ class Notifier:
         self._sender.close()
 
     def _await_event(self) -> tuple[float, CloudEvent] | None:
-        """Return the oldest event, which stays in the queue; None once closed."""
+        """Wait for the oldest event, and return it; it stays in the queue. None after `close`."""
         with self._wake:
             self._wake.wait_for(lambda: self._waiting or self._is_closed)
             return None if self._is_closed else self._waiting[0]
@@ -130,7 +131,7 @@ class Notifier:
     def _settle(
         self, entry: tuple[float, CloudEvent], attempt: Attempt, attempts: int, age: float
     ) -> int:
-        """Count an attempt; wait before the next one. Return the attempts of the event so far."""
+        """Count an attempt; if it failed, pause. Return how often the next event was tried."""
         with self._wake:
             if attempt.outcome == "delivered":
                 self._counts["delivered"] += 1
@@ -149,11 +150,11 @@ class Notifier:
             return 0
 
     def _is_first(self, entry: tuple[float, CloudEvent]) -> bool:
-        """Whether the event is still the oldest: a full queue may have dropped it meanwhile."""
+        """Whether an event is still first in the queue, which drops its oldest event when full."""
         return bool(self._waiting) and self._waiting[0] is entry
 
     def _pause(self, seconds: float) -> None:
-        """Wait, but only for a moment once the process is about to end."""
+        """Wait this long, but at most `_LAST_PAUSE` once the process is ending."""
         ends_at = time.monotonic() + seconds
         while not self._is_closed and (left := ends_at - time.monotonic()) > 0:
             if self._is_ending:
@@ -162,7 +163,7 @@ class Notifier:
             self._wake.wait_for(lambda: self._is_ending or self._is_closed, left)
 
     def _lose(self, outcome: str, reason: str) -> None:
-        """Count a lost event; log the first one and then ever more rarely."""
+        """Count a lost event; log the 1st, 2nd, 4th, 8th ... loss."""
         self._counts[outcome] += 1
         self._last_reason = reason
         lost = self._lost

@@ -1,4 +1,4 @@
-"""Signatures of the Standard Webhooks scheme: HMAC-SHA256 of id, time and body.
+"""Sign requests by the Standard Webhooks scheme: HMAC-SHA256 of id, time and body.
 
 Source: https://github.com/standard-webhooks/standard-webhooks, `spec/standard-webhooks.md`.
 """
@@ -16,14 +16,15 @@ _PREFIX: Final = "whsec_"
 
 
 _LEAST_BYTES = 16
-"""Shorter keys can be guessed, and are refused; a shorter result of base64 is not used as a key."""
+"""Shorter secrets are refused, because they can be guessed; a shorter base64 key is not used."""
 
 
 class SigningKeys:
-    """The keys that requests are signed with: several while a secret is being rotated.
+    """The keys that requests are signed with; there are several while a secret is being rotated.
 
-    `whsec_` precedes a key in base64. Any other text is the key itself. Libraries of the scheme
-    read base64 even without the prefix, so a text that is valid base64 is used in both ways.
+    A text that begins with `whsec_` is a key in base64; any other text is the key itself. Some
+    libraries decode base64 even without the prefix. So a text that is valid base64 gives two keys:
+    the text, and the decoded bytes.
 
     Raises:
         ConfigError: a secret is empty or shorter than 16 bytes, has the wrong type, or is not
@@ -39,7 +40,7 @@ class SigningKeys:
             raise ConfigError("secret: expected at least one, or None")
 
     def sign(self, identity: str, seconds: int, body: bytes) -> str:
-        """Return the value of `webhook-signature`: a signature of each key."""
+        """Return the value of `webhook-signature`: one signature per key, separated by blanks."""
         content = f"{identity}.{seconds}.".encode() + body
         return " ".join(f"v1,{_sign(key, content)}" for key in self._keys)
 
@@ -69,7 +70,7 @@ def _read_keys(secret: object) -> list[bytes]:
 
 
 def _check_length(key: bytes) -> bytes:
-    """Return a key that is long enough; raise ConfigError for another."""
+    """Return the key; raise ConfigError if it is too short."""
     if len(key) < _LEAST_BYTES:
         raise ConfigError(
             f"secret: expected at least {_LEAST_BYTES} bytes, got fewer: make one with "

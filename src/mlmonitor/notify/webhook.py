@@ -1,4 +1,4 @@
-"""A webhook: the options of one receiver of events."""
+"""The options of a webhook, which receives events over HTTP."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,29 +18,30 @@ _OWN_HEADERS = ("content-type", "webhook-id", "webhook-timestamp", "webhook-sign
 class Webhook:
     """Posts alerts, incidents, verdicts and decided challenges to a URL, as CloudEvents in JSON.
 
-    Each request carries `webhook-id`, `webhook-timestamp` and, with a secret, `webhook-signature`
-    of the Standard Webhooks scheme, so that its receiver can check it with any library of theirs.
-    An event that is not answered with 2xx is sent again with growing pauses, until it is
-    `retry_seconds` old; it keeps its id. A redirect, or an answer such as 400 or 404, is final.
+    Each request has the headers `webhook-id`, `webhook-timestamp` and, with a secret,
+    `webhook-signature` of the Standard Webhooks scheme, so that libraries of this scheme can verify
+    it. If there is no answer, or one that may be temporary such as 503, the event is sent again
+    with the same id and growing pauses, until it is `retry_seconds` old. A redirect, or an answer
+    such as 400 or 404, is final.
 
-    Promise: nothing is sent from a thread of the host; a thread of its own starts with the first
-        event. At most 1,000 events wait; beyond that the oldest are dropped and counted in
-        `status().notifications`. Neither the URL's path nor the secret is ever shown.
+    Promise: a separate thread sends, which starts with the first event. At most 1,000 events wait;
+        beyond that, the oldest are dropped and counted in `status().notifications`. The path of
+        the URL and the secret are never shown.
 
     Args:
-        url: of the receiver. Proxies and certificates are those of `requests`: `HTTPS_PROXY`,
-            `NO_PROXY`, `REQUESTS_CA_BUNDLE`.
-        secret: `whsec_` and a key in base64, or the key itself; several, newest first, while it is
-            being rotated. None: requests are not signed.
-        events: the kinds that are sent.
-        headers: further ones, such as an authorization.
+        url: the URL of the receiver. Proxies and certificates are read from the variables that
+            `requests` reads: `HTTPS_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE`.
+        secret: `whsec_` and a key in base64, or the key itself; during a rotation a list of them,
+            newest first. None: requests are not signed.
+        events: the kinds of events that are sent.
+        headers: additional headers, such as an authorization.
         timeout_seconds: how long to wait for a connection, and for an answer.
         retry_seconds: the age at which an event is given up.
-        ca_file: certificates to trust instead of the usual ones.
-        proxy: used instead of the environment's.
+        ca_file: certificates to trust instead of the default.
+        proxy: the URL of a proxy to use instead of the environment's.
 
     Raises:
-        ConfigError: an option is wrong; the message never quotes the URL or the secret.
+        ConfigError: an option is invalid; the message never quotes the URL or the secret.
     """
 
     def __init__(  # noqa: PLR0913 - options that a user sets once, by name
@@ -76,10 +77,10 @@ class Webhook:
 
 
 def check_notify(notify: Sequence[Any]) -> tuple[Webhook, ...]:
-    """Return the receivers of a monitor's events, checked.
+    """Check the argument `notify` of a monitor, and return its webhooks.
 
     Raises:
-        ConfigError: it is not a list of webhooks.
+        ConfigError: `notify` is not a list of webhooks.
     """
     expected = "notify: expected a list of webhooks, such as [Webhook(url)], got"
     if not isinstance(notify, list | tuple):
@@ -91,7 +92,7 @@ def check_notify(notify: Sequence[Any]) -> tuple[Webhook, ...]:
 
 
 def _check_url(url: object) -> str:
-    """Return the host and port of a URL."""
+    """Check a URL, and return its host and port; raise ConfigError if it is invalid."""
     expected = "url: expected an address such as 'https://example.com/hooks/1'"
     if not isinstance(url, str):
         raise ConfigError(f"{expected}, got {type(url).__name__}")

@@ -1,4 +1,4 @@
-"""One attempt to deliver an event: one request, and what its answer means."""
+"""Make one attempt to deliver an event: send a request, and classify the answer."""
 
 import time
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ _LONGEST_WAIT = 600.0
 class Attempt(NamedTuple):
     """The outcome of one request: `delivered`, `refused` (final), or `failed` (may be repeated).
 
-    reason: never holds the URL, a header or an answer's text. wait_seconds: what the receiver asked
-    for.
+    reason: contains no URL, header or text of an answer. wait_seconds: the pause that the receiver
+    asked for.
     """
 
     outcome: Literal["delivered", "refused", "failed"]
@@ -27,14 +27,14 @@ class Attempt(NamedTuple):
 
 
 class WebhookSender:
-    """Posts events to one webhook; never raises for what a server or a network does."""
+    """Posts events to one webhook; failures of the server or network are not raised."""
 
     def __init__(self, webhook: Webhook) -> None:
         self._webhook = webhook
         self._session: Any = None
 
     def send(self, event: CloudEvent) -> Attempt:
-        """Send one event; wait for the head of the answer only."""
+        """Send one event; read only the status and headers of the answer."""
         from requests import RequestException
 
         if self._session is None:
@@ -52,7 +52,7 @@ class WebhookSender:
                 )
             response.close()
         except (RequestException, OSError, ValueError) as error:
-            # Its text is not repeated, because it holds the URL.
+            # The message of the error is not quoted, because it contains the URL.
             return Attempt("failed", f"no answer ({type(error).__name__})")
         return read_answer(response.status_code, response.headers, now=time.time())
 
@@ -81,7 +81,7 @@ class WebhookSender:
         session.auth = _keep_headers
         session.headers["User-Agent"] = "mlmonitor"
         url = self._webhook.url.revealed()
-        # Read once: later REQUESTS_CA_BUNDLE would outrank the webhook's own ca_file.
+        # Read only once: later REQUESTS_CA_BUNDLE would override the webhook's ca_file.
         settings = session.merge_environment_settings(url, {}, None, self._webhook.ca_file, None)
         session.trust_env = False
         session.proxies, session.verify = settings["proxies"], settings["verify"]
@@ -91,7 +91,7 @@ class WebhookSender:
 
 
 def read_answer(status: int, headers: Mapping[str, str], *, now: float) -> Attempt:
-    """Return what an answer means; `now` is in seconds since 1970."""
+    """Classify an answer; `now` is in seconds since 1970."""
     if 200 <= status < 300:
         return Attempt("delivered")
     reason = f"answered {status}"
@@ -101,7 +101,7 @@ def read_answer(status: int, headers: Mapping[str, str], *, now: float) -> Attem
 
 
 def _read_wait(text: str, now: float) -> float:
-    """Read seconds or a date; 0 if it is neither."""
+    """Return the seconds that `Retry-After` asks for, as a number or a date; 0 if invalid."""
     try:
         seconds = float(text) if text.strip().isdecimal() else _count_seconds_until(text, now)
     except (ValueError, TypeError, OverflowError):
@@ -114,5 +114,5 @@ def _count_seconds_until(text: str, now: float) -> float:
 
 
 def _keep_headers(request: Any) -> Any:
-    """Keep `requests` from reading credentials from `.netrc` and sending those instead."""
+    """Return the request unchanged; without an `auth`, `requests` would read `.netrc`."""
     return request

@@ -1,1 +1,1 @@
-"""The content of events about rows, labels, alerts and references."""
+"""Build the content of events about predictions, labels, alerts and references."""

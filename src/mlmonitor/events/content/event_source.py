@@ -1,4 +1,4 @@
-"""Who sends events, and the fields that all of them share."""
+"""The sender of events, and the fields that all events share."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,15 +7,15 @@ from typing import Any, Self
 from mlmonitor.formats.events import VERSION, clean_text
 
 Content = dict[str, Any]
-"""An event as JSON has it; `schema` is its first key."""
+"""An event with the types of JSON; `schema` is its first key."""
 
 BLOCK_EVENTS = 256
-"""Events that are built and encoded in one step, so that other threads wait for 1 ms at most."""
+"""Events built and encoded in one step; few, so that other threads wait at most 1 ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventSource:
-    """Who sends: the model, its version, and this process."""
+    """The sender of events: the model, its version, and this process."""
 
     model: str
     version: str
@@ -23,11 +23,11 @@ class EventSource:
 
     @classmethod
     def named(cls, model: str, version: str, instance: str) -> Self:
-        """Build a source with names that every reader can store."""
+        """Build a source; names are changed if needed, so that every reader can store them."""
         return cls(clean_text(model) or "?", clean_text(version), clean_text(instance))
 
     def envelope(self, schema: str, event_id: str, time: float) -> Content:
-        """Return the fields that all events share; `time` in seconds since 1970."""
+        """Return the fields that all events share; `time` is in seconds since 1970."""
         return {
             "schema": schema,
             "schema_version": VERSION,
@@ -40,9 +40,9 @@ class EventSource:
 
 
 def format_time(seconds: float) -> str:
-    """Return a time in seconds since 1970 as RFC 3339 in UTC, with microseconds.
+    """Format a time in seconds since 1970 by RFC 3339, in UTC with microseconds.
 
-    A time outside of the years 1 to 9999 becomes the nearest one inside.
+    A time outside the years 1 to 9999 is replaced by the nearest time inside; NaN counts as early.
     """
     if not seconds > _FIRST_SECOND:  # also NaN
         return "0001-01-01T00:00:00.000000Z"

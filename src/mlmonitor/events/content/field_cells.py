@@ -1,4 +1,4 @@
-"""The values of a block's fields, by row, in the form in which they are sent."""
+"""Convert the values of a block's fields to the form in which they are sent."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -28,9 +28,11 @@ Row = dict[str, Cell]
 
 
 class RowCells(NamedTuple):
-    """The values of some rows: columns of features, and otherwise lists, empty without a value.
+    """The values of some rows, in the form in which they are sent.
 
-    invalid: by row, why values are null, for the few rows that have such values.
+    features: in columns. derived, prediction, scores, outputs: one item per row; empty if the model
+    has none or none is sent. invalid: by row, the reason of each value that is null although it was
+    not missing.
     """
 
     features: FeatureColumns
@@ -42,13 +44,13 @@ class RowCells(NamedTuple):
 
 
 class _Numbers(NamedTuple):
-    """Numeric fields that are sent as numbers: their names, and their rows in a block."""
+    """The numeric fields that are sent as numbers: their names, and their indices in a block."""
 
     names: tuple[str, ...]
     places: tuple[int, ...]
 
     def select(self, block: Block, chosen: Any) -> Floats:
-        """Return the numbers of the chosen rows, `[names, rows]`; NaN stands for null."""
+        """Return the numbers of the chosen rows, `[names, rows]`; NaN is sent as null."""
         first, last = (self.places[0], self.places[-1]) if self.places else (0, -1)
         is_run = last - first + 1 == len(self.places)
         matrix = block.numeric[first : last + 1] if is_run else block.numeric[list(self.places)]
@@ -56,7 +58,7 @@ class _Numbers(NamedTuple):
         return numbers
 
     def rows(self, block: Block, chosen: Any) -> list[Row]:
-        """Return a dictionary for each row; NaN stands for null."""
+        """Return a dictionary for each chosen row, or an empty list without fields."""
         if not self.names:
             return []
         numbers = self.select(block, chosen)
@@ -64,9 +66,9 @@ class _Numbers(NamedTuple):
 
 
 class FieldCells:
-    """Chooses and converts the fields of one reference.
+    """Selects the fields of one reference that are sent, and converts their values.
 
-    Price: about 0.2 us a row, and 0.2 us for each category.
+    Price: about 0.2 us per row, and 0.2 us per categorical value.
     """
 
     def __init__(self, comparing: Comparing, options: EventOptions, declared: Declared) -> None:
@@ -119,7 +121,7 @@ class FieldCells:
         return _Numbers(tuple(name for name, _ in chosen), tuple(place for _, place in chosen))
 
     def read(self, read: ReadRows, chosen: Any) -> RowCells:
-        """Return the values of the chosen rows: a slice, or an array of places."""
+        """Return the values of the rows `chosen` by a slice or an array of indices."""
         rows, block = read.rows, read.block
         invalid: dict[int, dict[str, str]] = {}
         others: list[tuple[str, Sequence[Cell]]] = []
@@ -129,7 +131,7 @@ class FieldCells:
         }
         for place, field in self._columns:
             cells = self._build_cells(place, field, rows, block, chosen, invalid)
-            if field.role is Role.DERIVED:  # numbers alone: what is true is 1
+            if field.role is Role.DERIVED:  # derived fields are numbers: True is sent as 1
                 cells = [None if cell is None else float(cell is True) for cell in cells]
             name = clean_text(field.name)
             if field.role is Role.FEATURE:
@@ -166,7 +168,7 @@ class FieldCells:
         chosen: Any,
         invalid: dict[int, dict[str, str]],
     ) -> Sequence[Cell]:
-        """The values of one field, one by one."""
+        """Return the value of one field in each row; add reasons of nulls to `invalid`."""
         disclosure = self._find_disclosure(field)
         if field.is_numeric and disclosure is not Disclosure.HASHES:
             numbers = block.numeric[place][chosen].tolist()
@@ -190,7 +192,7 @@ class FieldCells:
         return cells
 
     def _add_refused(self, block: Block, chosen: Any, invalid: dict[int, dict[str, str]]) -> None:
-        """Add why numbers are null, unless they were missing."""
+        """Add to `invalid` why numbers are null, unless they were missing."""
         if block.reasons is None:
             return
         reasons = block.reasons[:, chosen]
@@ -202,14 +204,14 @@ class FieldCells:
 
 
 def pick_values(values: Any, chosen: Any) -> Any:
-    """Return the chosen values of a column: those of a slice, or of an array of places."""
+    """Return the values of a column that are `chosen` by a slice or an array of indices."""
     if isinstance(values, np.ndarray) or isinstance(chosen, slice):
         return values[chosen]
     return [values[place] for place in chosen.tolist()]
 
 
 def _choose_primary(outputs: Sequence[Field]) -> Field | None:
-    """The main output: `prediction`, or else the first that is a class, or else the first."""
+    """Return the main output: `prediction`, else the first that is a class, else the first."""
     named = [field for field in outputs if field.name == PREDICTION]
     classes = [field for field in outputs if not field.is_numeric]
     return next(iter([*named, *classes, *outputs]), None)

@@ -1,4 +1,4 @@
-"""Labels and business figures as events."""
+"""Build events of labels and business figures."""
 
 from collections.abc import Iterable, Sequence
 from math import isfinite
@@ -34,10 +34,10 @@ ACTUAL = "actual"
 
 
 class ValueForm:
-    """The form in which actuals, or predictions of pairs, are sent.
+    """Converts actuals, or the predictions of pairs, to the form in which they are sent.
 
-    entry: the field of the reference. classes: names that may be sent if there is no entry; others
-    need five rows.
+    entry: the entry of the field in the reference. classes: names that may be sent if there is no
+    entry. Other names are sent once they have occurred in five rows.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class ValueForm:
         self._names = CategoryNames(classes or Dictionary(()), least_rows=least_rows)
 
     def read(self, values: Values) -> Sequence[Cell]:
-        """Return the value of each row as it is sent."""
+        """Return each value in the form in which it is sent."""
         match self._disclosure:
             case Disclosure.NOTHING:
                 return [None] * len(values)
@@ -86,7 +86,7 @@ def _find_entry(reference: Reference | None, role: Role, name: str | None) -> Co
 
 
 class LabelEvents:
-    """Builds the events of one model's labels and figures, under one reference or none."""
+    """Builds events of labels and figures; the reference, if there is one, decides about names."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class LabelEvents:
         self._predictions = ValueForm(predicted, options, name=PREDICTION)
 
     def build(self, labels: LabelEntry, *, now: float) -> list[Content]:
-        """Build an event for each label with an id."""
+        """Build an event for each label of a prediction id that is in the sample."""
         times = np.full(len(labels.ids), now) if labels.times is None else labels.times
         actuals = self._actuals.read(labels.actuals)
         event_ids = self._ids.draw(len(labels.ids), int(now * 1e3))
@@ -120,7 +120,7 @@ class LabelEvents:
         return events
 
     def build_pairs(self, outcomes: OutcomeEntry, *, now: float) -> list[Content]:
-        """Build an event for each pair of a prediction and its actual, which have no id."""
+        """Build an event for each pair of prediction and actual that was recorded without an id."""
         rows = read_rows([outcomes.entry])
         predicted: Values = rows.predictions.get(PREDICTION) or next(
             iter(rows.predictions.values()), [None] * rows.count
@@ -156,7 +156,7 @@ class LabelEvents:
         ]
 
     def build_sums(self, sums: Sequence[FigureSum], *, now: float) -> list[Content]:
-        """Build an event for each sum of a figure that was computed from rows."""
+        """Build an event for each sum of a figure over rows."""
         sent = [figure for figure in sums if figure.rows and self._options.has_field(figure.name)]
         return [
             self._source.envelope("kpi", event_id, now)

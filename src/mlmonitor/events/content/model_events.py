@@ -1,4 +1,4 @@
-"""Events about a model as a whole: its reference, its alerts, its verdict."""
+"""Build events about a model as a whole: its reference, alerts and verdict."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
@@ -34,7 +34,7 @@ _QUANTILES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 def alert_events(
     source: EventSource, alerts: Sequence[Alert | Incident], *, now: float
 ) -> list[Content]:
-    """Build the events of alerts and incidents that began or ended."""
+    """Build an event for each alert and incident that began or ended."""
     return [
         _build_incident_event(source, changed, now)
         if isinstance(changed, Incident)
@@ -66,10 +66,10 @@ def _build_alert_event(source: EventSource, alert: Alert, now: float) -> Content
 
 
 def _build_incident_event(source: EventSource, incident: Incident, now: float) -> Content:
-    """An incident as an alert of a role of its own, so that one table holds both.
+    """Build the event of an incident: an alert with the role `incident`, stored in the same table.
 
-    Its first alert identifies it, because the title may change while it is open; each title is an
-    event.
+    The incident is identified by its first alert, because its title may change while it is open.
+    Each new title gives a new event with the same `alert_id`.
     """
     first = incident.members[0]
     identity = (
@@ -110,9 +110,9 @@ def reference_events(
     deviations: float,
     now: float,
 ) -> Iterator[Content]:
-    """Yield an event for each field of a reference, of the whole and of each segment.
+    """Yield an event for each field of a reference, over all rows and over each segment.
 
-    Every process of a model sends the same events under the same ids.
+    All processes of a model send the same events with the same ids.
     """
     content = reference.content
     identity = compute_reference_id(content)
@@ -150,7 +150,7 @@ def reference_events(
 
 
 def _describe_task(reference: Reference) -> tuple[str | None, str | None]:
-    """The task and the positive class of two, as they follow from training; None if unknown."""
+    """Return the task, and the positive class of a binary task; None if training shows neither."""
     actuals = [field for field in reference.fields if field.role is Role.ACTUAL]
     if not actuals:
         return None, None
@@ -171,7 +171,7 @@ def _format_trained_at(reference: Reference) -> str | None:
 def _describe_values(
     entry: CountedEntry, disclosure: Disclosure, options: EventOptions, deviations: float
 ) -> Mapping[str, Any]:
-    """What the reference says of a field's values; less if the user redacts them."""
+    """Return the event fields about a field's values; none if the user redacts the field."""
     is_redacted = entry.name in options.redact
     if isinstance(entry, NumericReference):
         if is_redacted:
@@ -212,7 +212,7 @@ def _describe_categories(
     if is_hashed:
         names = [options.hash_text(name) for name in entry.categories]
     counts = entry.expected[:-1]
-    if len(counts) == len(names) + 1:  # without a count of new categories
+    if len(counts) == len(names) + 1:  # no count of new categories
         counts = [*counts, 0]
     return [
         {"label": label, "count": count}

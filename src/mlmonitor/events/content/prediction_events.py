@@ -1,4 +1,4 @@
-"""Predictions as events, from blocks of rows."""
+"""Build events of predictions from blocks of rows."""
 
 from collections.abc import Iterator, Sequence
 from math import isfinite
@@ -21,9 +21,9 @@ from mlmonitor.records import Declared
 
 
 class PredictionEvents:
-    """Builds the events of one model's predictions, under one reference.
+    """Builds the events of one model's predictions; the reference decides what may be sent.
 
-    Price: half a microsecond a row, and that of its encoding (`benchmarks/events.py`).
+    Price: half a microsecond a row, plus its encoding (`benchmarks/events.py`).
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class PredictionEvents:
             self._segments = [clean_text(name) for name in names]
 
     def build(self, read: ReadRows) -> Iterator[Sequence[Content]]:
-        """Yield the events of some rows, at most `BLOCK_EVENTS` at a time."""
+        """Yield the events of the rows that were read, at most `BLOCK_EVENTS` at a time."""
         for start in range(0, read.rows.count, BLOCK_EVENTS):
             yield self._build(read, start, min(start + BLOCK_EVENTS, read.rows.count))
 
@@ -83,7 +83,7 @@ class PredictionEvents:
         cells: RowCells,
         read_at: float,
     ) -> PredictionRows:
-        """Build events with the fields that each has; the rest follows."""
+        """Build events with the fields that all of them have; others are added later."""
         source = self._source
         return PredictionRows(
             head={"schema": "prediction", "schema_version": VERSION},
@@ -101,7 +101,7 @@ class PredictionEvents:
         )
 
     def _is_plain(self, read: ReadRows, cells: RowCells, calls: RowCalls) -> bool:
-        """Whether the events have nothing that most services do not have."""
+        """Whether the events have none of the fields that `_add_rare` and its callers add."""
         has_more = self._segments or self._groups is not None or self._options.sample < 1
         has_values = cells.derived or cells.scores or cells.outputs or cells.invalid
         if has_more or has_values or read.rows.times is not None:
@@ -109,7 +109,7 @@ class PredictionEvents:
         return not any(calls.errors) and next(calls.origins, None) is None
 
     def _add_rare(self, events: Sequence[Content], cells: RowCells, calls: RowCalls) -> None:
-        """Add what most services do not have: outputs, errors, traces, reasons for nulls."""
+        """Add fields that many models do not have: outputs, errors, traces, reasons of nulls."""
         for name in ("scores", "outputs", "derived"):
             for event, row in zip(events, getattr(cells, name), strict=False):
                 event[name] = row
@@ -121,7 +121,7 @@ class PredictionEvents:
                 event["sample"] = self._options.sample
 
     def _add_times_and_groups(self, events: Sequence[Content], rows: Rows, chosen: Any) -> None:
-        """Set the time of rows that were recorded with one, and the hash of each row's group."""
+        """Set the times that rows were recorded with, and the hash of each row's group."""
         if rows.times is not None:
             for event, time in zip(events, rows.times[chosen].tolist(), strict=True):
                 if isfinite(time):
@@ -139,10 +139,10 @@ class PredictionEvents:
         entries: Sequence[Entry],
         places: Sequence[int] | None,
     ) -> list[str]:
-        """Return the id of each row; a call without one gets the id of its event.
+        """Return the prediction id of each row; a call without an id gets that of its event.
 
-        A host that reads the id of such a call later gets the same id.
-        places: the place of each row in its call, or None if each call is a row.
+        The monitored program gets the same id if it reads the id of such a call later.
+        places: the index of each row in its call, or None if each call has one row.
         """
         if any(given):
             return [
@@ -161,7 +161,7 @@ class PredictionEvents:
         ]
 
     def _name_calls(self, calls: Sequence[Call], event_ids: Sequence[str]) -> list[str]:
-        """Give ids to calls without one; return the id of each."""
+        """Return the id of each call; a call without an id gets that of its event."""
         names = []
         for call, event_id in zip(calls, event_ids, strict=True):
             if not call:
@@ -175,17 +175,17 @@ class PredictionEvents:
         ]
 
     def _ensure_id(self, event_id: str, entry: Entry, place: int) -> str:
-        """Return the id of a row that its caller has not named."""
+        """Return the id of a row for which the caller gave no id."""
         call = entry[CALL]
         if entry[FORM] in ONE_ROW:
             return self._name_calls([call], [event_id])[0]
-        if call and not isinstance(call[0], str):  # its caller has named other rows of the batch
+        if call and not isinstance(call[0], str):  # the caller gave ids for other rows of the batch
             return event_id
         return self._options.id_form(f"{name_unread(call, event_id)}-{place}")
 
 
 def _add_calls(events: Sequence[Content], calls: RowCalls) -> None:
-    """Add the error and the trace of each call that has one; a failed one predicts nothing."""
+    """Add the error and trace of calls that have them; remove the outputs of failed calls."""
     if any(calls.errors):
         for event, error in zip(events, calls.errors, strict=True):
             if error is not None:
@@ -201,7 +201,7 @@ def _add_calls(events: Sequence[Content], calls: RowCalls) -> None:
 def build_bare_events(
     source: EventSource, ids: EventIds, options: EventOptions, rows: Rows
 ) -> list[Content]:
-    """Build events without any value, for rows whose fields nothing is known about."""
+    """Build events without values, for rows that were read before there was a reference."""
     if rows.origin is None:
         return []
     read_at = rows.origin.read_at

@@ -1,4 +1,4 @@
-"""The predictions of a block as columns: JSON at once, or one dictionary each for other forms."""
+"""The predictions of a block in columns, encoded as JSON at once or converted row by row."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, repeat
@@ -14,14 +14,18 @@ Dump = Callable[..., bytes]
 
 
 class FeatureColumns(NamedTuple):
-    """The features of some rows: numbers `[names, rows]`, NaN for null, then all others."""
+    """The features of some rows.
+
+    names: of the numeric features. numbers: `[names, rows]`, NaN for null. others: the name and
+    values of each other feature.
+    """
 
     names: tuple[str, ...]
     numbers: Floats
     others: Sequence[tuple[str, Sequence[Cell]]]
 
     def build_rows(self, count: int) -> list[dict[str, Cell]]:
-        """Return a dictionary for each row."""
+        """Convert the features to one dictionary per row; `count` is the number of rows."""
         rows: list[dict[str, Cell]]
         rows = [*map(dict, map(zip, repeat(self.names), self.numbers.T.tolist()))]
         rows = rows if self.names else [{} for _ in range(count)]
@@ -31,7 +35,7 @@ class FeatureColumns(NamedTuple):
         return rows
 
     def encode(self, dumps: Dump, numpy_option: int) -> Iterator[tuple[bytes, Sequence[bytes]]]:
-        """Yield the name and the values of each feature in JSON."""
+        """Yield the name and the values of each feature, encoded as JSON."""
         rows = self.numbers.shape[1]
         if self.names:
             array = np.ascontiguousarray(self.numbers, np.float64).ravel()
@@ -43,11 +47,11 @@ class FeatureColumns(NamedTuple):
 
 
 class PredictionRows(Sequence[Content]):
-    """Events of predictions that have nothing but ids, a latency, a prediction and features.
+    """Events of predictions that have only ids, a latency, a prediction and features.
 
-    As a sequence these are the events, built when they are asked for.
-    head, tail: the fields that all share, before and after the id of the event.
-    Price: about half of what dictionaries of 20 numbers take (`benchmarks/events.py`).
+    A sequence of events, whose dictionaries are built on access.
+    head, tail: fields with the same value in all events, before and after the id of the event.
+    Price: for 20 numbers, half the time of dictionaries (`benchmarks/events.py`).
     """
 
     __slots__ = ("_columns", "_event_ids", "_features", "_head", "_tail", "prediction_ids")
@@ -105,7 +109,10 @@ class PredictionRows(Sequence[Content]):
         }
 
     def encode_json(self, dumps: Dump, numpy_option: int) -> list[bytes]:
-        """Return each event as `dumps` writes its dictionary. numpy_option: that of orjson."""
+        """Encode each event as `dumps` would encode its dictionary.
+
+        dumps, numpy_option: `orjson.dumps` and `orjson.OPT_SERIALIZE_NUMPY`.
+        """
         latencies, predictions = self._columns
         event_ids = encode_cells(self._event_ids, dumps)
         is_alike = self.prediction_ids == self._event_ids
@@ -126,7 +133,7 @@ class PredictionRows(Sequence[Content]):
 
 
 def encode_cells(cells: Sequence[Any], dumps: Dump) -> Sequence[bytes]:
-    """Return each value in JSON."""
+    """Encode each value as JSON."""
     tokens = dumps(cells)[1:-1].split(b",")
-    # A comma within a text makes more parts of it.
+    # Commas within texts give more parts than cells.
     return tokens if len(tokens) == len(cells) else [dumps(cell) for cell in cells]

@@ -1,4 +1,4 @@
-"""The form in which each field's values are sent: as they are, as hashes, coarsened, or not."""
+"""Decide how the values of each field are sent: unchanged, without rare names, hashed, or not."""
 
 from collections.abc import Callable, Collection
 from enum import Enum
@@ -26,15 +26,15 @@ class Disclosure(Enum):
 
     VALUES = "values"
     NAMES = "names"
-    """Values without a category that fewer than five rows have."""
+    """Values, without the names of categories that occur in fewer than five rows."""
     HASHES = "hashes"
     NOTHING = "nothing"
 
 
 def disclose(entry: FieldEntry, options: EventOptions, public: Collection[str]) -> Disclosure:
-    """Decide what is sent of a field of the reference.
+    """Decide in which form the values of a field are sent.
 
-    Values of fields that look like ids are withheld, unless the field is declared public.
+    Values of a field that looks like ids are withheld, unless the user declared it public.
     """
     name = entry.name
     is_derived = entry.role == Role.DERIVED.value
@@ -53,11 +53,11 @@ def disclose(entry: FieldEntry, options: EventOptions, public: Collection[str]) 
 
 
 class CategoryNames:
-    """The names under which one field's categories are sent.
+    """Converts the categories of one field to the names that are sent.
 
-    Promise: a value is sent as the bin of the reference that it counts in: a category, a group of
-        categories, `__other__`, or `__new__` until a new category has occurred `least_rows` times;
-        from then on by its name.
+    Promise: a value is sent as its bin in the reference: a category, a group of categories or
+        `__other__`. A new category is sent as `__new__`, and by its name once it has occurred
+        `least_rows` times.
     Price: the memory of `_MOST_NEW` names.
     """
 
@@ -68,13 +68,14 @@ class CategoryNames:
         named: list[Cell] = [clean_text(name) for name in dictionary.top]
         if dictionary.is_boolean:
             named = [name == "true" for name in dictionary.top]
-        refused: list[Cell] = [None] * len(RefusalReason)  # their codes are below zero
+        # Codes of refused values are negative, so they index the end of the table.
+        refused: list[Cell] = [None] * len(RefusalReason)
         self._table = np.array([*named, OTHER, NEW, *refused], object)
         self._new_code = len(named) + 1
         self._new_rows: dict[str, int] = {}
 
     def encode(self, values: Values) -> tuple[list[Cell], list[int]]:
-        """Return the name of each value, None if it has none, and the rows of a wrong type."""
+        """Return the name of each value, None if missing or refused; and the rows of wrong type."""
         listed = lookup_values(values)
         codes = self._dictionary.encode(listed).codes
         names: list[Cell] = self._table[codes].tolist()
@@ -83,7 +84,7 @@ class CategoryNames:
         return names, np.flatnonzero(codes == RefusalReason.WRONG_TYPE.code).tolist()
 
     def _name_new(self, value: object) -> str:
-        """Count one more row of a new category; name it if enough rows had it."""
+        """Count a row of a new category; return its name if it has occurred often enough."""
         name = name_or_none(value, category_name)
         if name is None or (self._least_rows > 1 and is_personal(name)):
             return NEW
@@ -94,7 +95,7 @@ class CategoryNames:
 
 
 def hash_values(values: Values, hash_text: Hash) -> list[Cell]:
-    """Return a hash of the name of each value, None for one that is missing or has no name."""
+    """Return a hash of the name of each value; None if a value is missing or has no name."""
     names = category_names(values)
     hashes = {name: hash_text(name) for name in set(names) if name is not None}
     return [None if name is None else hashes[name] for name in names]

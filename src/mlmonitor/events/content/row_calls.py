@@ -1,4 +1,4 @@
-"""The calls that rows were read from: the facts about a row besides its values."""
+"""Facts about rows besides their values, from the calls in which they were recorded."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ ONE_ROW = (PayloadForm.MAPPING, PayloadForm.SEQUENCE, PayloadForm.ARRAY, Payload
 
 
 class RowCalls(NamedTuple):
-    """What is known of some rows beside their values; one item a row in each."""
+    """The duration, the error and the recorded call of each row; one item per row in each."""
 
     durations_ns: Sequence[int | None]
     errors: Sequence[str | None]
@@ -20,13 +20,13 @@ class RowCalls(NamedTuple):
 
     @property
     def origins(self) -> Iterator[tuple[int, tuple[int, int]]]:
-        """The place of each row with a trace, and the ids of trace and span."""
+        """The index of each row that has a trace, with the ids of trace and span."""
         for row, entry in enumerate(self.entries):
             if type(entry) is Traced:
                 yield row, entry.origin
 
     def choose(self, rows: Sequence[int]) -> "RowCalls":
-        """Return some of the rows."""
+        """Return the facts of some rows, by index."""
         durations, errors, entries = self
         return RowCalls(
             [durations[row] for row in rows],
@@ -36,9 +36,9 @@ class RowCalls(NamedTuple):
 
 
 def calls_of_rows(rows: Rows, start: int, stop: int) -> tuple[RowCalls, list[int] | None]:
-    """Return the calls of some rows, and the place of each row in its call.
+    """Return the facts of the rows from `start` to before `stop`, and each row's index in its call.
 
-    There are no places if each call is a row.
+    The indices are None if each call has one row.
     """
     if rows.origin is None:
         return RowCalls([], [], []), []

@@ -1,1 +1,1 @@
-"""Destinations of events: one sink a process, which counts its events by outcome."""
+"""Destinations of events: each process has a sink, which counts events by outcome."""

@@ -1,4 +1,4 @@
-"""Events in Avro, with their schemas at a registry."""
+"""Encode events as Avro, with their schemas in a registry."""
 
 import io
 import json
@@ -18,14 +18,14 @@ from mlmonitor.secret import Secret
 _HEAD = Struct("!bI").pack
 _MAGIC = 0
 _RETRY_SECONDS = 10.0
-"""Between attempts, for which the worker waits."""
+"""Pause between attempts to register a schema; the worker waits for each attempt."""
 
 
 class AvroEncoder:
     """Encodes events in Confluent's wire format: a zero, the id of the schema, the Avro record.
 
-    A schema is registered under `<topic>-mlmonitor.<Name>` when its first event is sent. While the
-    registry does not answer, events cannot be encoded, and are dropped and counted.
+    The first event of a schema registers it under `<topic>-mlmonitor.<Name>`. While the registry is
+    unavailable, `encode` raises, so that events are dropped and counted.
     Source: Confluent's documentation, "Wire format" and "TopicRecordNameStrategy".
     """
 
@@ -40,10 +40,10 @@ class AvroEncoder:
         self._registering = threading.RLock()
 
     def encode(self, events: Sequence[Content]) -> list[bytes]:
-        """Return one message for each event.
+        """Encode each event of one schema as a message.
 
         Raises:
-            ExportError: the registry refused the schema, or does not answer.
+            ExportError: the registry refuses the schema, or is unavailable.
         """
         head, schema, prepare = self._ensure_schema(events[0]["schema"])
         write = self._avro.schemaless_writer
@@ -83,7 +83,7 @@ class AvroEncoder:
         return _HEAD(_MAGIC, number), self._avro.parse_schema(content), prepare
 
     def _reveal_settings(self) -> dict[str, Any]:
-        """The settings of the client, which gives up soon: the worker waits for it."""
+        """Return the client's settings, with short timeouts because the worker waits for it."""
         settings = {
             name: value.revealed() if isinstance(value, Secret) else value
             for name, value in self._settings.items()
@@ -92,7 +92,7 @@ class AvroEncoder:
 
 
 def _convert_plain(value: Any) -> Any:
-    """Return a value of JSON as Avro has it: a number is a double, NaN is null."""
+    """Convert numbers in a JSON value for Avro: NaN and infinity become null."""
     if isinstance(value, float):
         return value if isfinite(value) else None
     if isinstance(value, dict):

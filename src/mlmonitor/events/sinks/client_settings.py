@@ -1,4 +1,4 @@
-"""Settings of client libraries, whose secrets are never shown."""
+"""Hide the secrets in settings of client libraries."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,13 +9,13 @@ _SECRETS = ("password", "secret", "token", "jaas", "key.pem", "credential")
 
 
 def hide_secret(name: str, value: Any) -> Any:
-    """Return the value of a setting, as a secret if its name says that it is one."""
+    """Return the value of a setting, as a `Secret` if the name suggests a secret."""
     is_secret = any(part in name for part in _SECRETS) or "user.info" in name
     return Secret(value) if is_secret and isinstance(value, str) else value
 
 
 def reveal(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings as the client needs them."""
+    """Return the settings with plain values instead of secrets, for the client."""
     return {
         name: value.revealed() if isinstance(value, Secret) else value
         for name, value in settings.items()
@@ -23,6 +23,6 @@ def reveal(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def describe_error(error: Any, secrets: Sequence[Secret]) -> str:
-    """Return what a client says of an error, without any secret."""
+    """Return a client's description of an error, without secrets."""
     text = error.str() if hasattr(error, "str") else type(error).__name__
     return redact(str(text), secrets)[:300]

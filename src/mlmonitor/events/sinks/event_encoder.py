@@ -1,4 +1,4 @@
-"""Events as bytes: JSON, or Avro with the id of its schema at a registry."""
+"""Encode events as bytes; the protocol of encoders, and the encoder for JSON."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,16 +9,16 @@ from mlmonitor.events.content.prediction_rows import PredictionRows
 
 
 class EventEncoder(Protocol):
-    """Turns events of one schema into messages."""
+    """Encodes events of one schema as messages."""
 
     content_type: str
 
     def encode(self, events: Sequence[Content]) -> list[bytes]:
-        """Return one message for each event."""
+        """Encode each event as a message."""
 
 
 class JsonEncoder:
-    """JSON in UTF-8, by orjson; NaN becomes null. Price: 1.1 us an event of 20 numbers."""
+    """Encodes events as JSON in UTF-8; NaN becomes null. Price: 1.1 us an event of 20 numbers."""
 
     content_type = "application/json"
 
@@ -27,7 +27,7 @@ class JsonEncoder:
         self._dumps, self._numpy_option = orjson.dumps, orjson.OPT_SERIALIZE_NUMPY
 
     def encode(self, events: Sequence[Content]) -> list[bytes]:
-        """Return one message for each event."""
+        """Encode each event as a message."""
         dumps = self._dumps
         if isinstance(events, PredictionRows):
             return events.encode_json(dumps, self._numpy_option)

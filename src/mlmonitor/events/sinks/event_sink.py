@@ -1,4 +1,4 @@
-"""Sinks, the destinations of events: what each promises, and the counts of its events."""
+"""The protocols of destinations and sinks of events, and the counts of a sink."""
 
 import threading
 from collections.abc import Sequence
@@ -11,29 +11,29 @@ from mlmonitor.events.event_options import EventOptions
 
 
 class EventSink(Protocol):
-    """A destination of events that is open in one process."""
+    """An open destination of events, in one process."""
 
     def put(self, events: Sequence[Content], *, waits: bool = False) -> None:
-        """Add events of one schema. Never raises; what has no room is dropped and counted.
+        """Add events of one schema; never raises. Without room, they are dropped and counted.
 
-        waits: whether to wait for room as long as events are delivered: in batch jobs.
+        waits: whether to wait for room while events are being delivered, as batch jobs do.
         """
 
     def poll(self) -> None:
-        """Do what is due; called about once a second, must not wait."""
+        """Do periodic work without waiting; called about once a second."""
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Deliver what waits; return whether everything was delivered in time."""
+        """Deliver the events that wait; return whether all were delivered in time."""
 
     def close(self, timeout_seconds: float) -> None:
-        """Flush, then drop and count what is left; release everything."""
+        """Flush, drop and count the remaining events, and release resources."""
 
     def status(self) -> EventStatus:
-        """Return the counts so far."""
+        """Return counts of events by outcome."""
 
 
 class EventDestination(Protocol):
-    """What a user gives a monitor as `events=`: it opens a sink in each process that needs one."""
+    """The value of a monitor's `events=`; it opens a sink in each process that sends events."""
 
     options: EventOptions
 
@@ -42,7 +42,7 @@ class EventDestination(Protocol):
 
 
 class EventCounter:
-    """Counts of one sink, which several threads may add to."""
+    """Counts the events of one sink by outcome; safe for use by several threads."""
 
     def __init__(self, sink: str) -> None:
         self._sink, self._lock = sink, threading.Lock()
@@ -50,14 +50,14 @@ class EventCounter:
         self.last_error: str | None = None
 
     def add(self, outcome: str, count: int, error: str | None = None) -> None:
-        """Count events with one outcome."""
+        """Add `count` events to an outcome, and store the error if there is one."""
         with self._lock:
             self._counts[outcome] += count
             if error is not None:
                 self.last_error = error
 
     def status(self, *, waiting: int) -> EventStatus:
-        """Return the counts."""
+        """Return the counts, with the number of events that wait."""
         with self._lock:
             return EventStatus(
                 self._sink,
@@ -70,7 +70,7 @@ class EventCounter:
 
 
 def list_keys(events: Sequence[Content]) -> Sequence[str]:
-    """Return the key of each of some events of one schema: those of one prediction share one."""
+    """Return the Kafka key of each event: the same for a prediction and its labels."""
     if isinstance(events, PredictionRows):
         return events.prediction_ids
     match events[0]["schema"]:

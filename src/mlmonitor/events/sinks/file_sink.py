@@ -1,4 +1,4 @@
-"""Events in files of JSON lines, which appear under their names when they are complete."""
+"""Write events to files of JSON lines, which are renamed when they are complete."""
 
 import os
 import re
@@ -23,7 +23,7 @@ _NAME_CHARACTERS = 60
 
 @dataclass(frozen=True)
 class FileLimits:
-    """When a file is completed, and how many bytes a folder may hold."""
+    """The size and age (seconds) at which a file is completed, and the most bytes of a folder."""
 
     file_bytes: int
     file_seconds: float
@@ -31,7 +31,7 @@ class FileLimits:
 
     @classmethod
     def check(cls, file_bytes: object, file_seconds: object, total_bytes: object) -> Self:
-        """Build the limits; raise ConfigError if one of them is not a positive number."""
+        """Build the limits; raise ConfigError if a limit is not a positive number."""
         limits = {
             "max_file_bytes": file_bytes,
             "max_file_seconds": file_seconds,
@@ -44,13 +44,13 @@ class FileLimits:
 
 
 def file_stem(source: EventSource, number: int) -> str:
-    """Return a name that no other process and no other file of this one has, in order of time."""
+    """Return a file name that is unique over all processes and sorts by time within a process."""
     model = re.sub(r"[^A-Za-z0-9_-]", "_", source.model)[:_NAME_CHARACTERS]
     return f"{model}-{source.instance[:13]}-{int(time.time() * 1e3):013d}-{number:06d}"
 
 
 def has_room(folder: Path, limits: FileLimits) -> bool:
-    """Whether the folder holds fewer bytes than it may."""
+    """Whether the files of the folder have fewer bytes than the limit."""
     total = 0
     with suppress(OSError):
         for entry in os.scandir(folder):
@@ -60,9 +60,9 @@ def has_room(folder: Path, limits: FileLimits) -> bool:
 
 
 class LineSink:
-    """Writes one event a line.
+    """Writes each event as one line of JSON.
 
-    Files are unbuffered: a forked child would write a buffer out a second time.
+    Files are not buffered, because a forked child would write the buffer again.
     """
 
     suffix = ".jsonl"
@@ -71,7 +71,7 @@ class LineSink:
         self._folder, self._source, self._limits = folder, source, limits
         self._encoder, self._counter = JsonEncoder(), EventCounter("files")
         self._pid, self._number = os.getpid(), 0
-        self._lock = threading.RLock()  # a flush runs beside the thread that records a batch
+        self._lock = threading.RLock()  # a flush may run in another thread than `put`
         self._path: Path | None = None
         self._file = -1
         self._bytes = self._events = 0
@@ -79,7 +79,7 @@ class LineSink:
         complete_abandoned(folder)
 
     def put(self, events: Sequence[Content], *, waits: bool = False) -> None:
-        """Append events; those that the disk has no room for are dropped and counted."""
+        """Append events; if the disk or the folder is full, drop and count them."""
         del waits
         with self._lock:
             self._put(events)
@@ -100,7 +100,7 @@ class LineSink:
         return None
 
     def _append(self, lines: bytes) -> None:
-        """Write all lines or none: after a failure, the part that was written is cut off."""
+        """Write all lines or none: after a failure, truncate the part that was written."""
         rest = memoryview(lines)
         try:
             while rest:
@@ -112,7 +112,7 @@ class LineSink:
         self._bytes += len(lines)
 
     def _begin(self) -> bool:
-        """Open the next file; return whether the folder has room for it."""
+        """Open the next file, and return True; return False if the folder is full."""
         if not has_room(self._folder, self._limits):
             return False
         self._number += 1
@@ -124,7 +124,7 @@ class LineSink:
         return True
 
     def _complete(self) -> None:
-        """Give the file its name, once the disk has it."""
+        """Flush the file to the disk, and rename it to its final name."""
         if self._path is None:
             return
         path, self._path = self._path, None
@@ -138,43 +138,43 @@ class LineSink:
         self._events = 0
 
     def poll(self) -> None:
-        """Complete a file that is old enough."""
+        """Complete the file if it is old enough."""
         is_old = time.monotonic() - self._opened_at >= self._limits.file_seconds
         with self._lock:
             if self._path is not None and is_old:
                 self._complete()
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Complete the file, so that everything can be read."""
+        """Complete the file, so that all events can be read."""
         del timeout_seconds
         with self._lock:
             self._complete()
         return True
 
     def close(self, timeout_seconds: float) -> None:
-        """Complete the file, in the process that wrote it."""
+        """Complete the file; in a forked child, do nothing."""
         if os.getpid() == self._pid:
             self.flush(timeout_seconds)
 
     def status(self) -> EventStatus:
-        """Return the counts so far; events wait until their file is complete."""
+        """Return counts by outcome; events of an incomplete file wait."""
         return self._counter.status(waiting=self._events)
 
 
 def lock_file(file: int) -> None:
-    """Lock a file for as long as it is open; raise OSError if another process has locked it."""
+    """Lock a file while it is open; raise OSError if another process has locked it."""
     if os.name == "posix":
         locks = import_module("fcntl")
         locks.flock(file, locks.LOCK_EX | locks.LOCK_NB)
 
 
 def complete_abandoned(folder: Path) -> None:
-    """Complete the files of processes that have crashed: their whole lines are good.
+    """Complete the files of crashed processes; an incomplete last line is removed.
 
-    A living process holds a lock on its file.
+    The file of a running process is locked, and so is left alone.
     """
     if os.name != "posix":
-        return  # without locks nobody knows which processes live
+        return  # without locks, a crashed process cannot be recognised
     for path in sorted(folder.glob(f"*.jsonl{PART}")):
         with suppress(OSError), path.open("r+b") as file:
             lock_file(file.fileno())

@@ -1,4 +1,4 @@
-"""A producer of Kafka in one process, and the counts of its messages."""
+"""A Kafka producer in one process, and the counts of its messages."""
 
 import ctypes
 import os
@@ -16,17 +16,17 @@ from mlmonitor.events.sinks.event_sink import EventCounter, list_keys
 from mlmonitor.formats.events import EVENT_MODELS, VERSION
 from mlmonitor.secret import Secret
 
-_WAIT_SECONDS = 10.0  # without any delivery, after which a batch job waits no longer
+_WAIT_SECONDS = 10.0  # a batch job stops waiting after this time without any delivery
 _WAIT_STEP_SECONDS = 0.02
-_PURGE_SECONDS = 2.0  # for the client's threads to report what they gave up
-_ANY_PARTITION = -1  # the one of the key
+_PURGE_SECONDS = 2.0  # time for the client's threads to report purged messages
+_ANY_PARTITION = -1  # the key decides about the partition
 
 
 class KafkaSink:
-    """A producer of one process.
+    """Sends events by a Kafka producer that belongs to one process.
 
-    The client's own object is never destroyed by the garbage collector: a forked child has a copy
-    of it without its threads, and would wait for them for ever.
+    The client's object is protected from garbage collection: in a forked child its threads do not
+    exist, and destroying the child's copy would wait for them forever.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class KafkaSink:
         self._settings = dict(settings)
         self._secrets = [value for value in settings.values() if isinstance(value, Secret)]
         self._counter = EventCounter("kafka")
-        # None for predictions: a header would cost a fifth of what an event costs in the worker.
+        # None for predictions: a header would add a fifth to the worker's time for an event.
         self._headers: dict[str, list[tuple[str, bytes]] | None] = {
             schema: [("schema", f"{schema}/{VERSION}".encode())] for schema in EVENT_MODELS
         } | {"prediction": None}
@@ -52,25 +52,25 @@ class KafkaSink:
         return producer
 
     def _note_error(self, error: Any) -> None:
-        """Keep what the client reports; its own attempts go on, unless the error is fatal."""
+        """Store an error that the client reports; unless it is fatal, the client tries again."""
         self._counter.last_error = describe_error(error, self._secrets)
         self._is_fatal = self._is_fatal or bool(error.fatal())
 
     def _report(self, error: Any, _message: Any) -> None:
-        """Count a message that could not be delivered, unless its producer has ended."""
+        """Count a message that could not be delivered, unless the producer was closed."""
         with self._lock:
             if self._producer is None:
                 return None
             self._failed += 1
         errors = self._kafka.KafkaError
         if error.code() in (errors._PURGE_QUEUE, errors._PURGE_INFLIGHT):  # noqa: SLF001 - of the client
-            return self._counter.add("dropped", 1)  # the reason is why it was still there
+            return self._counter.add("dropped", 1)  # the reason was an earlier error
         is_late = error.code() == errors._MSG_TIMED_OUT  # noqa: SLF001 - as above
         reason = describe_error(error, self._secrets)
         return self._counter.add("dropped" if is_late else "refused", 1, reason)
 
     def put(self, events: Sequence[Content], *, waits: bool = False) -> None:
-        """Hand events to the client; those without room are dropped and counted."""
+        """Pass events to the client; if its queue is full, drop and count them."""
         if self._producer is None:
             self._counter.add("dropped", len(events))
             return
@@ -87,14 +87,14 @@ class KafkaSink:
     def _produce(
         self, events: Sequence[Content], messages: Sequence[bytes], *, waits: bool
     ) -> None:
-        """Hand over messages of one schema, in order."""
+        """Pass messages of one schema to the client, in order."""
         produce, topic, report = self._producer.produce, self._topic, self._report
         headers, keys = self._headers[events[0]["schema"]], list_keys(events)
         place = refused = 0
         while place < len(messages):
             try:
                 for message, key in zip(messages[place:], keys[place:], strict=True):
-                    if headers is None:  # by place: names cost a third of the call
+                    if headers is None:  # positional: keywords would add a third to the call
                         produce(topic, message, key, _ANY_PARTITION, report)
                     else:
                         produce(topic, message, key, headers=headers, on_delivery=report)
@@ -102,7 +102,7 @@ class KafkaSink:
             except BufferError:
                 if not (waits and self._wait_for_room()):
                     break
-            except Exception as error:  # noqa: BLE001 - one message; the others are handed over
+            except Exception as error:  # noqa: BLE001 - one message; the others are still sent
                 reason = describe_error(error.args[0] if error.args else error, self._secrets)
                 self._counter.add("refused", 1, reason)
                 refused += 1
@@ -112,7 +112,7 @@ class KafkaSink:
             self._counter.add("dropped", len(messages) - place, "the client's queue is full")
 
     def _wait_for_room(self) -> bool:
-        """Wait until the client has delivered something; return whether it has."""
+        """Wait until the client has delivered a message; return False if it did not in time."""
         before, deadline = len(self._producer), time.monotonic() + _WAIT_SECONDS
         while time.monotonic() < deadline:
             self._producer.poll(_WAIT_STEP_SECONDS)
@@ -121,7 +121,7 @@ class KafkaSink:
         return False
 
     def poll(self) -> None:
-        """Let the client report failures; start again after a fatal one."""
+        """Let the client report failures; replace it after a fatal error."""
         if self._producer is None:
             return
         self._producer.poll(0)
@@ -130,32 +130,32 @@ class KafkaSink:
                 self._restart()
 
     def _restart(self) -> None:
-        """Replace a producer that can send no more; its waiting events are dropped and counted."""
+        """Replace the producer after a fatal error; drop and count the events that wait."""
         self._end_producer()
         self._is_fatal = False
         self._producer = self._start()
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Wait until everything is delivered, for at most this long."""
+        """Wait at most this long for delivery; return whether all events were delivered."""
         if self._producer is None:
             return True
         self._producer.flush(max(timeout_seconds, 0.0))
         return len(self._producer) == 0
 
     def close(self, timeout_seconds: float) -> None:
-        """Flush; drop and count what is left."""
+        """Flush, then drop and count the remaining events; in a forked child, do nothing."""
         if self._producer is not None and os.getpid() == self._pid:
             self.flush(timeout_seconds)
             with self._lock:
                 self._end_producer()
 
     def _end_producer(self) -> None:
-        """Give up what is not delivered; what the client does not report in time is dropped."""
+        """Purge undelivered messages and close the client; count unreported messages as dropped."""
         producer = self._producer
         self._update_delivered()
         producer.purge()
         deadline = time.monotonic() + _PURGE_SECONDS
-        while len(producer) and time.monotonic() < deadline:  # its threads report one by one
+        while len(producer) and time.monotonic() < deadline:  # messages are reported one by one
             producer.poll(_WAIT_STEP_SECONDS)
         self._update_delivered()
         unreported = self._produced - self._failed - self._delivered
@@ -167,10 +167,10 @@ class KafkaSink:
         ctypes.pythonapi.Py_DecRef(ctypes.py_object(producer))
 
     def _update_delivered(self) -> int:
-        """Return how many messages wait; what neither waits nor failed is delivered.
+        """Update the number of delivered messages; return the number that wait.
 
-        The client counts its own reports as waiting until they are read, so that the number of
-        delivered ones is too small for a moment, and never too large.
+        Messages that neither wait nor failed were delivered. The client counts a failure as waiting
+        until its report is read, so the number of delivered messages is never too large.
         """
         with self._lock:
             waiting = 0 if self._producer is None else len(self._producer)
@@ -181,8 +181,8 @@ class KafkaSink:
             return waiting
 
     def status(self) -> EventStatus:
-        """Return the counts so far."""
+        """Return counts of events by outcome."""
         producer = self._producer
-        if producer is not None:  # outside of the lock: a batch that waits for room holds it
+        if producer is not None:  # without the lock, which a waiting `put` may hold
             producer.poll(0)
         return self._counter.status(waiting=self._update_delivered())

@@ -1,4 +1,4 @@
-"""Events in Parquet files, one file a schema, with the columns of the database's tables."""
+"""Write events to Parquet files, one per schema, with the columns of the database tables."""
 
 import ctypes
 import os
@@ -21,7 +21,7 @@ _GROUP_ROWS = 8_192
 
 
 class _ParquetFile:
-    """An open file of one schema, and the events that are not written yet."""
+    """An open file of one schema, with events that are not written yet."""
 
     def __init__(self, path: Path, schema: StagingSchema) -> None:
         self._arrow = import_extra("pyarrow", extra="parquet")
@@ -42,11 +42,11 @@ class _ParquetFile:
         self.events: list[Content] = []
         self.written = self.bytes = 0
         self._writer: Any = parquet.ParquetWriter(path, self._schema, compression="zstd")
-        # A forked child that destroyed its copy would write the end of the file into it.
+        # Protects it from garbage collection in a forked child, which would write the file's end.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._writer))
 
     def write(self) -> None:
-        """Write the events that wait as a group of rows."""
+        """Write the events that wait as one row group."""
         if not self.events:
             return
         arrays = [
@@ -59,13 +59,13 @@ class _ParquetFile:
         self.bytes = self.path.stat().st_size
 
     def close(self) -> None:
-        """Write the rest and the end of the file."""
+        """Write the events that wait, and the footer of the file."""
         self.write()
         self._writer.close()
         ctypes.pythonapi.Py_DecRef(ctypes.py_object(self._writer))
 
     def _get_cell(self, event: Content, column: StagingColumn) -> Any:
-        """Return the value of one column; objects and arrays are JSON texts."""
+        """Return an event's value for a column; objects and arrays become JSON texts."""
         value = event.get(column.field, column.default)
         if column.field in ("prediction", "actual"):
             is_text = isinstance(value, str | bool)
@@ -86,7 +86,7 @@ class _ParquetFile:
 
 
 class ParquetSink:
-    """Writes each schema to a file of its own, in groups of rows."""
+    """Writes each schema to a separate file, in row groups."""
 
     suffix = ".parquet"
 
@@ -94,11 +94,11 @@ class ParquetSink:
         self._folder, self._source, self._limits = folder, source, limits
         self._counter = EventCounter("files")
         self._pid, self._number = os.getpid(), 0
-        self._lock = threading.RLock()  # a flush runs beside the thread that records a batch
+        self._lock = threading.RLock()  # a flush may run in another thread than `put`
         self._files: dict[StagingSchema, _ParquetFile] = {}
 
     def put(self, events: Sequence[Content], *, waits: bool = False) -> None:
-        """Add events of one schema; those that the disk has no room for are dropped."""
+        """Add events of one schema; if the disk or the folder is full, drop and count them."""
         del waits
         with self._lock:
             self._put(events)
@@ -131,7 +131,7 @@ class ParquetSink:
         return self._files[schema]
 
     def _lose(self, schema: StagingSchema, error: Exception) -> None:
-        """Count the events of a file that cannot be written, and abandon it."""
+        """Delete a file that cannot be written, and count its events as dropped."""
         file = self._files.pop(schema, None)
         if file is not None:
             lost = file.written + len(file.events)
@@ -139,7 +139,7 @@ class ParquetSink:
             file.path.unlink(missing_ok=True)
 
     def _complete(self, schema: StagingSchema) -> None:
-        """Give a file its name, once it is whole."""
+        """Close a file, and rename it to its final name."""
         file = self._files[schema]
         try:
             file.close()
@@ -159,7 +159,7 @@ class ParquetSink:
                     self._complete(schema)
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Complete all files, so that everything can be read."""
+        """Complete all files, so that all events can be read."""
         del timeout_seconds
         with self._lock:
             for schema in list(self._files):
@@ -167,11 +167,11 @@ class ParquetSink:
         return True
 
     def close(self, timeout_seconds: float) -> None:
-        """Complete all files, in the process that wrote them."""
+        """Complete all files; in a forked child, do nothing."""
         if os.getpid() == self._pid:
             self.flush(timeout_seconds)
 
     def status(self) -> EventStatus:
-        """Return the counts so far; events wait until their file is complete."""
+        """Return counts by outcome; events of incomplete files wait."""
         waiting = sum(file.written + len(file.events) for file in list(self._files.values()))
         return self._counter.status(waiting=waiting)

@@ -1,4 +1,4 @@
-"""Events in the tables of PostgreSQL, written by a thread of this process."""
+"""Write events to PostgreSQL tables, in a thread of this process."""
 
 import os
 import threading
@@ -19,11 +19,11 @@ from mlmonitor.formats.events import (
 )
 from mlmonitor.secret import Secret
 
-_HEAD_BYTES, _END_BYTES = 19, 2  # of the format around its rows
+_HEAD_BYTES, _END_BYTES = 19, 2  # of the COPY format, before and after the rows
 _BATCH_EVENTS = 10_000
 _LINGER_SECONDS = 0.2
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.5, 15.0
-_WAIT_SECONDS = 10.0  # without any delivery, after which a batch job waits no longer
+_WAIT_SECONDS = 10.0  # a batch job stops waiting after this time without any delivery
 _ORDER: Sequence[StagingSchema] = ("reference", "prediction", "label", "kpi", "alert", "verdict")
 """References first, because rollups need the bins of the fields; labels after predictions."""
 _JOINED: Sequence[StagingSchema] = ("prediction", "label")
@@ -32,17 +32,17 @@ _TABLES_BY_DAY: Mapping[StagingSchema, Sequence[str]] = {
     "label": ("label",),
     "kpi": ("kpi",),
 }
-"""The tables with a partition for each day of the events of a schema."""
+"""The tables, by schema of the events, that need a partition for each day."""
 
 _NO_TABLES = ("3F000", "42883", "42P01")
 _OUTAGES = ("08", "53", "55", "57", "58", "40", "25", "28", "3D")
-"""Classes of errors that may pass: the batch is tried again."""
+"""SQLSTATE classes of temporary errors, after which the batch is tried again."""
 
 THREAD_NAME = "mlmonitor-events"
 
 
 class _Chunk(NamedTuple):
-    """Rows of one schema in the binary form of COPY, how many they are, and their days."""
+    """Events of one schema: their number, their rows in binary COPY format, and their days."""
 
     schema: StagingSchema
     events: int
@@ -51,11 +51,11 @@ class _Chunk(NamedTuple):
 
 
 class PostgresSink:
-    """Copies events into temporary tables and merges these into the log, in one transaction.
+    """Copies events into temporary tables and merges them into the log, in one transaction.
 
-    Promise: a transaction whose outcome is unknown is repeated; the merge leaves out events whose
-        ids are stored already. A batch that the database refuses is split until only the refused
-        events are lost and counted.
+    Promise: a transaction whose outcome is unknown is repeated; the merge skips events that are
+        stored already. A batch that the database refuses is split, so that only the chunks it
+        refuses are lost, and counted.
     """
 
     def __init__(self, psycopg: Any, url: Secret, buffer_bytes: int) -> None:
@@ -74,7 +74,7 @@ class PostgresSink:
         self._thread.start()
 
     def put(self, events: Sequence[Content], *, waits: bool = False) -> None:
-        """Queue events of one schema; those without room are dropped and counted."""
+        """Queue events of one schema; if the queue is full, drop and count them."""
         try:
             chunk = _encode(events)
         except Exception as error:  # noqa: BLE001 - such as a number beyond 64 bits
@@ -94,7 +94,7 @@ class PostgresSink:
             self._changed.notify_all()
 
     def _wait_for_room(self, size: int) -> bool:
-        """Wait as long as the database takes events; return whether there is room now."""
+        """Wait while the database accepts events; return whether there is room now."""
         while self._bytes + size > self._limit_bytes and not self._is_closing:
             before = self._waiting
             if not self._changed.wait_for(lambda: self._waiting < before, _WAIT_SECONDS):  # noqa: B023 - called at once
@@ -102,10 +102,10 @@ class PostgresSink:
         return not self._is_closing
 
     def poll(self) -> None:
-        """Nothing is due: the thread works by itself."""
+        """Do nothing: the thread works by itself."""
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Wait until everything is in the database, for at most this long."""
+        """Wait at most this long for delivery; return whether no event waits."""
         with self._changed:
             self._is_flushing = True
             self._changed.notify_all()
@@ -114,10 +114,10 @@ class PostgresSink:
             return done
 
     def close(self, timeout_seconds: float) -> None:
-        """Flush; drop and count what is left.
+        """Flush, then drop and count the remaining events; in a forked child, do nothing.
 
-        A transaction that is under way and does not end in a second is counted as dropped: nobody
-        would hear of its outcome.
+        If a running transaction does not end within a second, its events count as dropped, although
+        they may be stored later.
         """
         if os.getpid() != self._pid:
             return
@@ -138,7 +138,7 @@ class PostgresSink:
                 self._waiting = 0
 
     def status(self) -> EventStatus:
-        """Return the counts so far."""
+        """Return counts of events by outcome."""
         return self._counter.status(waiting=self._waiting)
 
     def _run(self) -> None:
@@ -158,11 +158,11 @@ class PostgresSink:
         try:
             self._connect().execute(MATCH_MISSED)
         except self._psycopg.Error:
-            self._disconnect()  # the next look, of any process, finds the same labels
+            self._disconnect()  # the next check, of any process, finds the same labels
         self._rechecks.advance(time.monotonic())
 
     def _collect_batch(self) -> list[_Chunk]:
-        """Wait for events, and a moment for more; return none at the end, or if a look is due."""
+        """Wait for a batch of events; return none if a check is due or the sink is closing."""
         with self._changed:
             patience = self._rechecks.seconds_left(time.monotonic())
             if not self._changed.wait_for(lambda: self._chunks or self._is_closing, patience):
@@ -182,7 +182,7 @@ class PostgresSink:
             return batch
 
     def _deliver(self, chunks: list[_Chunk]) -> None:
-        """Write a batch, again and again while the database is away; split one it refuses."""
+        """Write a batch; try again during an outage; split a batch that the database refuses."""
         while True:
             try:
                 self._write(chunks)
@@ -204,7 +204,7 @@ class PostgresSink:
             return self._settle(chunks, "delivered")
 
     def _note_failure(self, error: Exception, state: str) -> None:
-        """Keep the reason without the database's words, which may repeat a value or a secret."""
+        """Store the reason without the database's message, which may quote a value or a secret."""
         self._disconnect()
         reason = f"{type(error).__name__}{f' (SQLSTATE {state})' if state else ''}"
         if state in _NO_TABLES:
@@ -222,14 +222,14 @@ class PostgresSink:
             self._changed.notify_all()
 
     def _pause(self) -> bool:
-        """Wait before the next attempt, longer each time; return whether there is to be one."""
+        """Wait before the next attempt, longer each time; return False if the sink is closing."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_closing, self._retry_seconds)
             self._retry_seconds = min(2 * self._retry_seconds, _LAST_RETRY_SECONDS)
             return not self._is_closing
 
     def _write(self, chunks: Sequence[_Chunk]) -> None:
-        """Write a batch in one transaction, once there are partitions for its days."""
+        """Create partitions for the days of a batch, then write it in one transaction."""
         connection = self._connect()
         self._make_partitions(connection, chunks)
         present = {chunk.schema for chunk in chunks}
@@ -242,10 +242,10 @@ class PostgresSink:
                     cursor.execute(f"select mlmonitor.merge_{schema}()")
 
     def _make_partitions(self, connection: Any, chunks: Sequence[_Chunk]) -> None:
-        """Make the partitions of days that are new to this connection, each by itself.
+        """Create the table partitions of new days, each in its own transaction.
 
-        Attaching one locks the default partition against every reader until its transaction ends,
-        which that of a batch does much later.
+        Attaching a partition blocks all readers of the default partition until the transaction
+        ends; the transaction of a batch would take much longer.
         """
         places = {
             (table, day)
@@ -278,7 +278,7 @@ class PostgresSink:
 
 
 def _encode(events: Sequence[Content]) -> _Chunk:
-    contents = [*events]  # a block of predictions builds its dictionaries each time it is read
+    contents = [*events]  # iterating `PredictionRows` builds the dictionaries each time
     schema: StagingSchema = contents[0]["schema"]
     rows = encode_copy(schema, contents)[_HEAD_BYTES:-_END_BYTES]
     is_by_day = schema in _TABLES_BY_DAY

@@ -211,7 +211,7 @@ class Loader:
                 return
 
     def _check_schema(self) -> None:
-        """Check the schema; wait for an unavailable database, unless `until_idle_seconds` is set."""
+        """Check the schema; wait for the database, unless `until_idle_seconds` is set."""
         self._ask(require_latest, waits=self.options.until_idle_seconds is None)
 
     def _read_offsets(self, places: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
