@@ -11,8 +11,7 @@ QUANTILE_POINTS = 101
 CRITICAL_ROWS = (20, 30, 50, 80, 120, 200, 300, 500, 1_000, 3_000, 10_000)
 """The sizes of windows for which the threshold of each distance is saved.
 
-The sizes are close together, because some thresholds fall abruptly at the size at which the rarest
-bins get their first rows.
+They are dense, because some thresholds fall abruptly when the rarest bins get their first rows.
 """
 
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
@@ -75,9 +74,8 @@ class FieldReference(BaseModel):
     for these reasons. `predicted` and `predicted_variance` are the mean and variance of the
     explained prediction by bin, missing values last; null for a bin without rows. `mix_weight` is
     the part of a feature's mix effect that other features do not share; null if unknown. Features
-    with the same `mix_group` are correlated and explain shifts together. `dependence` is null if it
-    was not measured. `accepted_at`: when a live window was accepted as the field's baseline; null
-    for training rows.
+    with the same `mix_group` are correlated and explain shifts together. `dependence` is null if
+    not measured. `accepted_at`: when a live window was accepted as baseline; null for training rows.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(

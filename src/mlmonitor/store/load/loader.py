@@ -52,8 +52,7 @@ class Loader:
     """Loads a topic into a store until it is stopped.
 
     Promise: each event is stored exactly once, despite crashes, rebalances and outages of broker
-        or database. During an outage of the database, reading pauses, and this instance remains a
-        member of the group.
+        or database. During an outage, reading pauses, and this instance stays in the group.
     Price: one connection to the database, and two batches of up to 32 MiB of messages.
     """
 
