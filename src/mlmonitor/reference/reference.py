@@ -269,7 +269,7 @@ class Reference(NotebookReference):
     def entries(self, roles: Sequence[Role], *, segment: int | None = None) -> list[CountedEntry]:
         """Return the entries of the fields with these roles, in the order of a schema.
 
-        Numeric fields come first, then the others; in both, derived fields come last.
+        Numeric fields are first, then the others; in both, derived fields are last.
         segment: index of the segment whose rows are summarised; by default, all rows are.
         """
         entries = counted(self.content.fields)

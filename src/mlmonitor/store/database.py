@@ -27,8 +27,8 @@ def connect(url: str, *, autocommit: bool = True, timeout_seconds: int = 10) -> 
         ConfigError: the URL is malformed. The message does not contain it, because it may hold a
             password.
         MissingExtra: psycopg is not installed.
-        psycopg.OperationalError: the server cannot be reached or refuses the login. Before a
-            connection exists, the client gets no SQLSTATE to tell these apart.
+        psycopg.OperationalError: the server cannot be reached or refuses the login. The client
+            cannot distinguish these, because it gets no SQLSTATE before it is connected.
     """
     psycopg = import_extra("psycopg", extra="postgres")
     try:

@@ -1,6 +1,6 @@
 """Our own OTLP exporter: each destination gets points in the form it accepts.
 
-Only the protocol's messages come from OpenTelemetry. They are imported at the first export, in the
+The messages of the protocol are OpenTelemetry's. They are imported at the first export, in the
 worker, so `import mlmonitor` is not slower.
 """
 

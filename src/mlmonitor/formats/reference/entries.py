@@ -75,7 +75,7 @@ class FieldReference(BaseModel):
     explained prediction by bin, missing values last; null for a bin without rows. `mix_weight` is
     the part of a feature's mix effect that other features do not share; null if unknown. Features
     with the same `mix_group` are correlated and explain shifts together. `dependence` is null if
-    not measured. `accepted_at`: when a live window was accepted as baseline; null for training rows.
+    not measured. `accepted_at`: when a live window became the baseline; null for training rows.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
