@@ -39,7 +39,7 @@ def least_count(counts: Collection[int]) -> int:
     """Return the fewest rows that a category needs for its name to be stored.
 
     counts: the rows of each category. All names of a closed vocabulary are stored: it has at most
-    50 categories, and those with five rows or more hold 99 % of the rows. In an open vocabulary a
+    50 categories, and those with five rows or more hold 99% of the rows. In an open vocabulary a
     category needs at least five rows and one fiftieth of all rows: an open vocabulary may consist
     of customers, and a frequent customer is still one person.
     Source: the minimum frequency and dominance rules of statistical disclosure control (Hundepool
@@ -92,7 +92,7 @@ def is_number_id_like(ordered: Floats) -> bool:
 def is_sequential(ordered: Floats) -> bool:
     """Whether sorted numbers are serial numbers, assigned one after the other.
 
-    They must be integers of which at most 1 % repeat, in a range so narrow that independent draws
+    They must be integers of which at most 1% repeat, in a range so narrow that independent draws
     would repeat at least ten times as often. The number of repeats expected by chance is computed
     for the uniform distribution, which has the fewest.
     Source: the birthday problem.
@@ -111,7 +111,7 @@ def is_advancing(rows: Floats) -> bool:
     """Whether times advance with the rows, so that future rows lie beyond the range of training.
 
     rows: seconds since 1970 in the order of the rows, NaN where missing. Times advance if all are
-    different, or if at most 2 % of the steps between rows go back. Dates that recur in any order,
+    different, or if at most 2% of the steps between rows go back. Dates that recur in any order,
     such as dates of birth, do not advance.
     """
     times = rows[np.isfinite(rows)]

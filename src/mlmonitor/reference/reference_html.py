@@ -11,7 +11,7 @@ from mlmonitor.formats.reference import (
 from mlmonitor.formatting import amount, counted, day, duration, short
 
 _HEAD = ("field", "role", "kind", "values", "missing", "mean", "sd", "min", "median", "max", "bins")
-_MIDDLE = 50  # index of the median among the quantiles at 0, 1, ... 100 %
+_MIDDLE = 50  # index of the median among the quantiles at 0, 1, ... 100%
 
 
 class NotebookReference:

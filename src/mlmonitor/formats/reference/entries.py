@@ -68,7 +68,7 @@ class FieldDependence(BaseModel):
 class FieldReference(BaseModel):
     """The fields that all entries share.
 
-    `critical` holds thresholds by measure of drift, one for each size in `CRITICAL_ROWS`: 1 % of
+    `critical` holds thresholds by measure of drift, one for each size in `CRITICAL_ROWS`: 1% of
     windows of this many rows exceed them without drift. `seasons` holds the counts of each season,
     missing values last. `nonfinite` and `wrong_type` count the `missing` values that were refused
     for these reasons. `predicted` and `predicted_variance` are the mean and variance of the

@@ -83,7 +83,7 @@ def fit_effects(
 
     Forward stagewise: each step adds the feature with the largest score statistic, with one effect
     per cell, shrunk as if ten more rows had no effect. The score itself is a candidate. Effects are
-    fitted to every second row, and used only if they lower the loss of the other rows by 0.2 %.
+    fitted to every second row, and used only if they lower the loss of the other rows by 0.2%.
     The other rows also give the slope and intercept, which correct overfitted effects.
     Price: two sums per feature and step, over at most 20,000 rows.
     Source: Rao's score test, 1948; stagewise fitting after Friedman, "Greedy function

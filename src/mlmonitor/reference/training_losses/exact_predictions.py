@@ -20,8 +20,8 @@ _ROUNDING = 1e-9
 def count_exact_predictions(outcomes: TrainingOutcomes) -> int:
     """Count the rows whose prediction equals the actual; 0 unless they are suspiciously many.
 
-    Numbers are suspicious if 90 % are equal up to rounding. Classes are suspicious if the recall of
-    every frequent class is at least 99.5 %.
+    Numbers are suspicious if 90% are equal up to rounding. Classes are suspicious if the recall of
+    every frequent class is at least 99.5%.
     """
     if outcomes.plan.task == "regression":
         return _count_exact_numbers(outcomes)
