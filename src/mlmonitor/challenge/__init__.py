@@ -1,1 +1,1 @@
-"""A champion against its challenger, on the same traffic."""
+"""Comparison of a champion with its challenger on the same traffic."""

@@ -1,4 +1,4 @@
-"""Challenge: decide between two models on the same traffic, at any time."""
+"""Challenge: a comparison of two models on the same traffic that can be read at any time."""
 
 from collections.abc import Sequence
 from threading import RLock
@@ -18,22 +18,20 @@ from mlmonitor.records import Challenger, LossName
 
 
 class Challenge:
-    """Compares a challenger with the champion, in shadow or as a canary, beside any monitor.
+    """Compares a challenger with the champion, in shadow or as a canary, without a monitor.
 
-    In shadow both predict every row: `record(champion=..., challenger=...)`, or one call for each
-    model with the same ids. As a canary each row is predicted by one of them. Labels arrive by id
-    (`label`), or with the predictions (`record_outcomes`). `Monitor(challengers=...)` does the same
-    for the rows that it watches, and exports it.
-
-    Promise: without a difference, the probability that it ever decides for either model is at most
-        `alpha` as the number of labels grows, however often `status` is read. Memory is bounded:
-        the newest `pending_predictions` wait for labels, and as many labels for predictions;
-        evicted ones are counted. Mistakes in the
-        data are counted and never raised. Price: some numpy calls in the calling thread, for a row
-        or a batch; thread-safe.
+    In shadow, both models predict every row: use `record(champion=..., challenger=...)`, or one
+    call per model with the same ids. As a canary, each row is predicted by one of them. Labels
+    arrive by id (`label`), or with the predictions (`record_outcomes`). `Monitor(challengers=...)`
+    does the same for the rows that it watches, and exports the comparison.
+    Promise: if the models do not differ, the probability of ever deciding for either is at most
+        `alpha` for large numbers of labels, however often `status` is read. Memory is bounded: the
+        newest `pending_predictions` wait for labels, and as many labels for predictions; evicted
+        predictions are counted. Mistakes in the data are counted and never raised. Price: some
+        numpy calls in the calling thread, for a row or a batch; thread-safe.
 
     Args:
-        name: of the comparison, such as `8 against 7`.
+        name: the name of the comparison, such as `8 against 7`.
         loss, margin, alpha, classes, pending_predictions: as in `Challenger`.
 
     Raises:
@@ -75,10 +73,10 @@ class Challenge:
         """Record predictions of one model, or of both for the same rows. Never raises.
 
         champion, challenger: one prediction or a column of them, or scores of several classes: a
-        matrix, a frame, or columns by class. ids: one a row, for later labels, and to pair models
-        that are recorded in different calls. groups: one a row, such as the customer, if rows of a
-        group depend on each other; they then count as fewer labels. output, names: as in
-        `Monitor.record`, for scores.
+        matrix, a frame, or columns by class. ids: one per row. They match later labels with
+        predictions, and pair the models if these are recorded in different calls. groups: one per
+        row, such as the customer, if rows of a group depend on each other; rows of a group then
+        count as fewer labels. output, names: as in `Monitor.record`, for scores.
         """
         with self._guard, self._lock:
             identities = None if ids is None else copy_ids(ids)
@@ -90,7 +88,7 @@ class Challenge:
     def label(self, prediction_id: object, actual: Any) -> None:
         """Report the actual of one prediction, or of several. Never raises.
 
-        A label may arrive before its prediction and then waits for it, as `labels["waiting"]`.
+        A label may arrive before its prediction; it then waits, counted in `labels["waiting"]`.
         """
         with self._guard, self._lock:
             self._state.ingest_labels([copy_labels(prediction_id, actual)])
@@ -113,7 +111,7 @@ class Challenge:
             self._state.ingest_pairs(sides, column, copy_groups(groups))
 
     def status(self) -> ChallengeStatus:
-        """Return the comparison so far; it may be read at any time."""
+        """Return the comparison so far; reading it often does not weaken its guarantees."""
         with self._lock:
             return self._state.status(
                 invalid=self._guard.internal_errors, last_error=self._guard.last
@@ -126,7 +124,7 @@ def _read_sides(
     """Return the columns of each model that made predictions.
 
     Raises:
-        SchemaError: neither made any, or not one for each row.
+        SchemaError: there are no predictions, or not one for each row.
     """
     copies = {
         side: extract_prediction(outputs, given)

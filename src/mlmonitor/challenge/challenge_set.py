@@ -1,4 +1,4 @@
-"""The challenges of one version of a monitored model."""
+"""All challenges to the version in use of a monitored model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ from mlmonitor.reference.reference import Reference
 
 
 class _ForwardingGuard(Guard):
-    """Counts mistakes for one challenge, and leaves their logging to the guard of the monitor."""
+    """Counts the errors of one challenge, and forwards them to the monitor's guard for logging."""
 
     __slots__ = ("faults",)
 
@@ -29,7 +29,7 @@ class _ForwardingGuard(Guard):
         self.faults = faults
 
     def hold(self, error: Exception) -> None:
-        """Count `error`, and keep it for the guard of the monitor."""
+        """Count `error`, and keep it for the monitor's guard."""
         self.internal_errors += 1
         self.last = describe_error(error)
         self.faults.append(error)
@@ -38,8 +38,8 @@ class _ForwardingGuard(Guard):
 class ChallengeSet:
     """Compares the version in use with each declared challenger. Belongs to the worker.
 
-    Promise: what cannot be read is counted for its challenge, is returned by `drain_faults`, and is
-        raised nowhere.
+    Promise: unreadable data never raises; the error is counted for its challenge and returned by
+        `drain_faults`.
     """
 
     def __init__(
@@ -69,14 +69,14 @@ class ChallengeSet:
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of as many predictions and labels as may wait for each other."""
+        """Bytes used when the maximum number of predictions and labels wait for each other."""
         own = sum(state.memory_bytes for state, _ in self._states.values())
         return own + self._early.memory_bytes
 
     def ingest_champion(self, rows: Rows, *, now: float, is_counted: bool = True) -> None:
         """Add rows that the version in use has predicted.
 
-        is_counted: False for rows that were added before their ids were known.
+        is_counted: whether the predictions are new; False if only their ids are.
         """
         groups = None if self._groups is None else rows.features.column(self._groups)
         sides: dict[Side, OutputColumns] = {"champion": rows.predictions}
@@ -87,7 +87,7 @@ class ChallengeSet:
                 state.ingest(sides, rows.ids, now=now, groups=groups, is_counted=is_counted)
 
     def ingest(self, entries: Sequence[ChallengerEntry], *, now: float) -> None:
-        """Add predictions of challengers; those of a version that is none here are ignored."""
+        """Add predictions of challengers; entries of undeclared versions are ignored."""
         for entry in entries:
             if entry.version in self._states:
                 state, guard = self._states[entry.version]
@@ -98,15 +98,15 @@ class ChallengeSet:
                     state.ingest(own, entry.ids, now=now, groups=entry.groups)
 
     def ingest_labels(self, entries: Sequence[LabelEntry]) -> None:
-        """Add labels; one without a prediction waits for it."""
+        """Add labels; a label without a prediction waits for it."""
         for state, guard in self._states.values():
             with guard:
                 state.ingest_labels(entries)
 
     def hold_foreign(self, entry: LabelEntry) -> LabelEntry:
-        """Keep the labels of rows that only a challenger has predicted; return the others.
+        """Store the labels of rows that only a challenger has predicted; return the other labels.
 
-        The version in use may still predict them: `drain_due` then returns their labels.
+        If the version in use predicts such a row later, `drain_due` returns its label.
         """
         if not self._states:
             return entry
@@ -119,17 +119,17 @@ class ChallengeSet:
         return entry.rows(np.flatnonzero(~is_foreign))
 
     def drain_due(self) -> list[LabelEntry]:
-        """Return the kept labels of rows that the version in use has predicted since."""
+        """Return the labels that `hold_foreign` stored and whose rows have since been predicted."""
         due, self._due = self._due, []
         return [entry for entry in due if entry.ids]
 
     def settle(self) -> None:
-        """Count the labels that still wait for a prediction; none will arrive."""
+        """Count the labels that still wait as unmatched; no more predictions will arrive."""
         for state, _ in self._states.values():
             state.settle()
 
     def drain_faults(self) -> list[Exception]:
-        """Return the mistakes since the last call, which belong to the monitor as well."""
+        """Return the errors since the last call, for the monitor to count and log as well."""
         faults = self._faults[:]
         self._faults.clear()
         return faults
@@ -146,12 +146,12 @@ class ChallengeSet:
         return state.status(invalid=guard.internal_errors, last_error=guard.last)
 
     def statuses(self) -> Mapping[str, ChallengeStatus]:
-        """Return each challenge by the version of its challenger."""
+        """Return the status of each challenge, by the version of its challenger."""
         return MappingProxyType({version: self._build(version) for version in self._states})
 
 
 def _complete(options: Challenger, reference: Reference | None) -> Challenger:
-    """Add what the reference knows of the model's classes to a challenger that declares nothing."""
+    """Add the reference's classes and loss to a challenger that declares neither."""
     calibration = None if reference is None else reference.content.calibration
     if calibration is None or options.loss is not None or options.classes:
         return options

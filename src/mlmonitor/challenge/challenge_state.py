@@ -1,4 +1,4 @@
-"""The sums of one challenge: predictions, losses, and the decision."""
+"""State of one challenge: stored predictions, sums of losses, and the decision."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
@@ -26,22 +26,22 @@ Side = Literal["champion", "challenger"]
 SIDES: Final[tuple[Side, Side]] = ("champion", "challenger")
 
 _GROUP = "group"
-_SUMS_BYTES = 400_000  # of sums by group, and of predictions that wait for bins
+_SUMS_BYTES = 400_000  # for sums by group, and for predictions stored until bins are known
 
 
 class ChallengeState:
-    """What is known of two models on the same traffic. Not thread-safe.
+    """State of the comparison of two models on the same traffic. Not thread-safe.
 
     Predictions of both models are paired by their ids, in any order and at any time. A label counts
-    once for each model; a prediction that arrives after its label counts as well. As many labels as
-    predictions wait for a prediction of their id; the oldest of more are counted as unknown.
+    once for each model, also for a prediction that arrives after it. At most `pending_predictions`
+    labels wait for a prediction with their id; beyond that, the oldest are counted as unknown.
     """
 
     def __init__(self, name: str, options: Challenger) -> None:
         self.name: str = name
         self._options, self._losses = options, PairLosses(options)
         self._pending = Pending(int(options.pending_predictions))
-        # Each model has a number at least, so memory is bounded before the first prediction.
+        # Each model has at least one column, so memory is bounded before the first prediction.
         self._pending.add_columns(dict.fromkeys((f"{side}.0" for side in SIDES), "f8"))
         self._pending.add_columns({_GROUP: "u8"})
         self._early = EarlyLabels(int(options.pending_predictions))
@@ -57,7 +57,7 @@ class ChallengeState:
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of all predictions and labels that may wait; scores of several classes add more."""
+        """Bytes used when the maximum number of predictions and labels wait."""
         return self._pending.memory_bytes + self._early.memory_bytes + _SUMS_BYTES
 
     def ingest(
@@ -71,12 +71,11 @@ class ChallengeState:
     ) -> None:
         """Add predictions of one model, or of both for the same rows.
 
-        groups: those of the rows, if they depend on each other. is_counted: whether the predictions
-        are new, and not only their ids.
+        groups: the group of each row, if rows of a group depend on each other. is_counted: whether
+        the predictions are new; False if only their ids are.
 
         Raises:
-            SchemaError: there is not one prediction of each model, or one group, for each row;
-                nothing is added.
+            SchemaError: a row lacks a prediction of a given model, or a group; nothing is added.
         """
         if not self._begin(sides):
             return
@@ -97,8 +96,7 @@ class ChallengeState:
         """Add predictions together with their actuals.
 
         Raises:
-            SchemaError: there is not one actual, or one group, for each prediction; nothing is
-                added.
+            SchemaError: the numbers of predictions, actuals and groups differ; nothing is added.
         """
         if not self._begin(sides):
             return
@@ -119,7 +117,7 @@ class ChallengeState:
         self._compare_losses(predictions, actual, np.ones((2, rows), np.bool_), hashes)
 
     def _hash(self, groups: Values | None, rows: int) -> Hashes | None:
-        """Return the hash of each row's group, or None if none is named.
+        """Return the hash of each row's group; None without groups.
 
         Raises:
             SchemaError: there is not one group for each row.
@@ -136,11 +134,11 @@ class ChallengeState:
         return hashes
 
     def _begin(self, sides: Mapping[Side, OutputColumns]) -> bool:
-        """Whether it is decided what is compared; calls that failed before say nothing."""
+        """Return whether the outputs to compare are known from these or earlier predictions."""
         return any(self._losses.begin(outputs) for outputs in sides.values())
 
     def _read(self, sides: Mapping[Side, OutputColumns]) -> Floats:
-        """Return `[2, rows, width]`, NaN for a model that made no prediction."""
+        """Return the predictions `[2, rows, width]`; NaN for a model that made none."""
         columns = {side: self._losses.read(outputs) for side, outputs in sides.items()}
         lengths = {len(numbers) for numbers in columns.values()}
         if len(lengths) != 1:
@@ -151,20 +149,20 @@ class ChallengeState:
         return predictions
 
     def _count(self, sides: Iterable[Side], predictions: Floats) -> None:
-        """Count the predictions of some models, and those that the loss cannot be computed of."""
+        """Count the predictions of these models, and separately those that have no loss."""
         is_given = _mark_given(predictions)
         for side in map(SIDES.index, sides):
             self._unusable[side] += int(np.count_nonzero(~is_given[side]))
         self._scores.update(self._summarise(predictions), has_classes=self._losses.has_classes)
 
     def _summarise(self, predictions: Floats) -> Floats:
-        """Return `[2, rows]`: the number or the class of each prediction."""
+        """Return `[2, rows]`: the number of each prediction, or the code of its class."""
         return np.stack([self._losses.summarise(numbers) for numbers in predictions])
 
     def _keep(
         self, texts: list[str], predictions: Floats, groups: Hashes | None, now: float
     ) -> None:
-        """Keep predictions under their ids, beside those of the other model."""
+        """Store predictions by id, beside those of the other model."""
         recalled = self._pending.recall(texts)
         is_new = np.ones(len(texts), np.bool_)
         is_new[recalled.rows] = False
@@ -172,7 +170,7 @@ class ChallengeState:
             new = [text for text, new in zip(texts, is_new.tolist(), strict=True) if new]
             columns = self._to_columns(predictions[:, is_new])
             self._pending.add_columns(dict.fromkeys(columns, "f8"))
-            # A row without a group is one of its own.
+            # A row without a group is a group of its own.
             columns[_GROUP] = hash_ids(new, len(new)) if groups is None else groups[is_new]
             self._pending.remember(new, columns, np.full(len(new), now))
             self._match(self._early.drain(new))
@@ -184,7 +182,7 @@ class ChallengeState:
             self._complete(stored, predictions[:, recalled.rows], recalled)
 
     def _complete(self, texts: Sequence[str], predictions: Floats, recalled: Recalled) -> None:
-        """Add predictions to rows that are kept already; a labelled row keeps what it had."""
+        """Add predictions to stored rows, without replacing predictions that are labelled."""
         before = self._from_columns(recalled.columns)
         is_given, was_given = _mark_given(predictions), _mark_given(before)
         is_added = is_given & ~was_given
@@ -212,7 +210,7 @@ class ChallengeState:
         return np.array(stacked).transpose(0, 2, 1)
 
     def mark_sides(self, identities: Sequence[str]) -> Mask:
-        """Mark `[2, ids]` the ids that have a prediction of the champion and of the challenger."""
+        """Return a mask `[2, ids]`: which ids the champion and the challenger have predicted."""
         recalled = self._pending.recall(identities)
         is_given = np.zeros((2, len(identities)), np.bool_)
         if recalled.rows.size:
@@ -220,7 +218,7 @@ class ChallengeState:
         return is_given
 
     def ingest_labels(self, entries: Sequence[LabelEntry]) -> None:
-        """Add labels; one without a prediction waits for it."""
+        """Add labels; a label without a prediction waits for it."""
         for entry in (block for whole in entries for block in whole.blocks(BLOCK_LABELS)):
             made_at = np.fromiter(map(read_made_at_ms, entry.ids), np.int64, len(entry.ids))
             waits = ~(self._pending.find(entry.ids) | self._pending.mark_late(made_at))
@@ -230,11 +228,11 @@ class ChallengeState:
             self._match(entry.rows(np.flatnonzero(~waits)))
 
     def settle(self) -> None:
-        """Count the labels that still wait for a prediction; none will arrive."""
+        """Count the labels that still wait as unmatched; no more predictions will arrive."""
         self._pending.discard_evicted(self._early.drain_all())
 
     def _match(self, entry: LabelEntry) -> None:
-        """Match labels; one without a prediction is counted as late or unknown."""
+        """Match labels; a label without a prediction is counted as late or unknown."""
         if not entry.ids:
             return
         read = None
@@ -255,7 +253,7 @@ class ChallengeState:
     def _compare_losses(
         self, predictions: Floats, actual: Floats, is_new: Mask, groups: Hashes
     ) -> None:
-        """Add the losses of some rows. is_new: `[2, rows]`, those that are not counted yet."""
+        """Add the losses of some rows. is_new: mask `[2, rows]` of losses not counted yet."""
         losses = np.stack([self._losses.measure(numbers, actual) for numbers in predictions])
         is_given = _mark_given(predictions)
         for side, values in enumerate(losses):
@@ -264,7 +262,7 @@ class ChallengeState:
         self._compared.update(losses, is_new, groups, are_errors=self._losses.has_codes)
 
     def _describe_unusable(self) -> str | None:
-        """Return what is wrong if a model has made no prediction that can be compared."""
+        """Describe the error if none of a model's predictions can be compared; None otherwise."""
         for side, unusable in zip(SIDES, self._unusable, strict=True):
             if unusable and not self._scores.rows[side]:
                 return (
@@ -275,7 +273,7 @@ class ChallengeState:
         return None
 
     def status(self, *, invalid: int = 0, last_error: str | None = None) -> ChallengeStatus:
-        """Return the comparison so far; calls that could not be read are counted elsewhere."""
+        """Return the comparison so far. invalid, last_error: of calls that could not be read."""
         counts = {status.value: number for status, number in self._pending.counts.items()}
         waiting = {"waiting": len(self._early), "evicted": self._pending.evicted}
         return ChallengeStatus(
@@ -296,5 +294,5 @@ class ChallengeState:
 
 
 def _mark_given(predictions: Floats) -> Mask:
-    """Mark the predictions `[2, rows]` that were made."""
+    """Return a mask `[2, rows]` of the predictions that are present."""
     return ~np.asarray(np.isnan(predictions).all(axis=2))

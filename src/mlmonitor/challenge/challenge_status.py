@@ -1,4 +1,4 @@
-"""What is known of a champion and its challenger at one moment."""
+"""The comparison of a champion with its challenger at one moment."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -17,22 +17,22 @@ PairBasis = Literal["paired", "unpaired", "none"]
 class ChallengeStatus:
     """Whether the challenger is better, and how sure that is.
 
-    decision: `challenger` once its loss is lower by more than the margin, `champion` once it is
-    not, `undecided` before; it is never taken back. decided_after: the labels that it took.
-    loss: its name; None before the first prediction. difference: the challenger's mean loss minus
-    the champion's, with a confidence sequence. effective_labels: how many independent labels it is
-    worth, if rows have groups. log10_e_value: how strongly all labels so far
-    indicate that the difference is not exactly the margin. basis: of the difference, `paired` if
-    both models predicted the same rows. champion, challenger: their mean losses.
-    score_difference: the challenger's mean prediction minus the champion's; with `has_classes`,
-    the share of rows on which they name another class. score_psi: the distance of the
-    predictions' distributions; None before 500 predictions of the champion, unless they are
-    classes. rows: predictions of the `champion`, of the `challenger`, and rows with `both`.
-    labels: by outcome, as `Status.labels`; `waiting` are labels whose prediction has not arrived,
-    `evicted` predictions that left without a label. unusable: predictions of each model that have
-    no loss: missing and unreadable ones, and labelled ones such as an impossible probability.
-    invalid: calls that could not be read. last_error: the mistake in the last of them, or else that
-    no prediction of a model has been usable so far.
+    decision: `challenger` once its loss is lower by more than the margin, `champion` once that is
+    refuted, `undecided` before; a decision is never revised. decided_after: the number of labels at
+    the decision. loss: the name of the loss; None before the first prediction. difference: the
+    challenger's mean loss minus the champion's, with a confidence sequence. effective_labels: how
+    many independent labels the difference is worth, if rows have groups. log10_e_value: how
+    strongly all labels so far indicate that the challenger's loss is not lower by exactly the
+    margin. basis: of the difference, `paired` if both models predicted the same rows. champion,
+    challenger: their mean losses. score_difference: the challenger's mean prediction minus the
+    champion's; with `has_classes`, the share of rows for which they name different classes.
+    score_psi: the PSI between the predictions of both; None before 500 predictions of the champion,
+    unless they are classes. rows: predictions of the `champion`, of the `challenger`, and rows with
+    `both`. labels: by outcome, as `Status.labels`; `waiting` are labels whose prediction has not
+    arrived, `evicted` are predictions dropped without a label. unusable: predictions of each model
+    that have no loss: missing and unreadable ones, and labelled ones such as an impossible
+    probability. invalid: calls that could not be read. last_error: the error of the last such call,
+    or else that no prediction of a model has been usable so far.
     """
 
     name: str
@@ -60,7 +60,7 @@ class ChallengeStatus:
         return "\n".join(self.lines())
 
     def lines(self) -> list[str]:
-        """The comparison as text, the decision first."""
+        """Return the comparison as lines of text, the decision first."""
         lines = [f"{self.name}: {self.summary}"]
         if self.basis == "none":
             lines.append(f"  {self._describe_labels()}: only predictions are compared")
@@ -89,7 +89,7 @@ class ChallengeStatus:
         return [*lines, f"  last error: {self.last_error}"] if self.last_error else lines
 
     def _describe_labels(self) -> str:
-        """Why there is no difference of losses."""
+        """Return why the losses cannot be compared yet."""
         if self.champion.count or self.challenger.count:
             return "labels of one model"
         has_labels = any(self.labels.get(outcome) for outcome in _PAIRED_OUTCOMES)
@@ -108,7 +108,7 @@ class ChallengeStatus:
         return f"{_VERDICTS[self.decision]}, decided after {amount(self.decided_after, 'label')}"
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as dicts, strings, numbers and None."""
+        """Return the comparison as dicts, strings, numbers and None (also for infinite numbers)."""
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {name: _to_plain(value) for name, value in plain.items()}
 
@@ -124,7 +124,7 @@ _VERDICTS: Mapping[Decision, str] = {
 
 
 def show_interval(estimate: Estimate) -> str:
-    """An estimate with its interval, as text."""
+    """Return an estimate with its interval, as text."""
     return f"{short(estimate.value)} ({short(estimate.low)} to {short(estimate.high)})"
 
 

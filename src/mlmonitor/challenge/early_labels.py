@@ -1,4 +1,4 @@
-"""Labels that arrive before the prediction they belong to."""
+"""Labels that arrive before their predictions."""
 
 from collections.abc import Iterable
 from typing import Any, TypeAlias
@@ -8,16 +8,16 @@ import numpy as np
 from mlmonitor.capture.host.label_entries import LabelEntry
 
 _BYTES_EACH = 400
-"""A label of ordinary length with its id, its time and its place in a table."""
+"""Typical memory of a label with its id, its time and its entry in the dict."""
 
 _Labels: TypeAlias = tuple[str, list[tuple[Any, float]]]
-"""An id, and the actuals that were reported for it, each with its time; NaN for none."""
+"""An id, and the actuals reported for it, each with its time (NaN if none was given)."""
 
 
 class EarlyLabels:
-    """Keeps labels by their id until a prediction of this id arrives; the oldest ids leave first.
+    """Keeps labels by id until their predictions arrive; the oldest ids are dropped first.
 
-    Promise: a label is returned once, and the labels of one id in their order.
+    Promise: each label is returned once, and the labels of an id in the order of their arrival.
     Price: `memory_bytes`, and one look-up for each prediction while any label waits.
     """
 
@@ -31,11 +31,11 @@ class EarlyLabels:
 
     @property
     def memory_bytes(self) -> int:
-        """Estimate in bytes of as many labels as may wait."""
+        """Estimated bytes used when the maximum number of labels wait."""
         return self._limit * _BYTES_EACH
 
     def add(self, entry: LabelEntry) -> LabelEntry:
-        """Keep labels; return those without an id, and the oldest for which there is no room."""
+        """Store labels; return those without an id, and the oldest if there are too many."""
         times = np.full(len(entry.ids), np.nan) if entry.times is None else entry.times
         rows = zip(entry.ids, list(entry.actuals), times.tolist(), strict=True)
         refused: list[_Labels] = []
@@ -50,12 +50,12 @@ class EarlyLabels:
         return _build_entry(refused)
 
     def drain(self, identities: Iterable[str]) -> LabelEntry:
-        """Return the labels of these ids, which no longer wait."""
+        """Remove and return the labels of these ids."""
         chosen = [i for i in dict.fromkeys(identities) if i in self._by_id] if self._by_id else []
         return _build_entry([self._remove(identity) for identity in chosen])
 
     def drain_all(self) -> LabelEntry:
-        """Return every label; none waits any more."""
+        """Remove and return all labels."""
         return self.drain(list(self._by_id))
 
     def _remove(self, identity: str) -> _Labels:

@@ -1,4 +1,4 @@
-"""What losses of rows that depend on each other are worth."""
+"""Design effects of losses whose rows depend on each other."""
 
 from itertools import islice
 from typing import Final
@@ -10,15 +10,15 @@ from mlmonitor.aggregate.sketches.group_sizes import Hashes
 from mlmonitor.records import Floats
 
 PAIRED: Final = 2
-"""The place of the differences, after those of the champion and of the challenger."""
+"""The index of the differences; the champion has 0, the challenger 1."""
 
 
 LEAST_GROUPS: Final = 50
-"""With fewer groups their variance is not known well, and each counts as one label."""
+"""With fewer groups, their variance is not known well, and each group counts as one label."""
 
 
 class GroupedLosses:
-    """How much more the mean losses vary because rows of one group are alike.
+    """How much the variance of mean losses grows because rows of a group are alike.
 
     Promise: fewer than `LEAST_GROUPS` groups are worth at most one label each.
     Price: 192 KiB, once a group is named.
@@ -31,13 +31,16 @@ class GroupedLosses:
         self._first: tuple[set[int], ...] = ()
 
     def begin(self) -> None:
-        """Count groups from now on."""
+        """Start collecting sums by group, unless started before."""
         if not self._sums:
             self._sums = tuple(GroupSums(2) for _ in range(PAIRED + 1))
             self._first = tuple(set[int]() for _ in range(PAIRED + 1))
 
     def update(self, place: int, values: Floats, groups: Hashes) -> None:
-        """Add the losses of one model, or their differences, and the groups of the rows."""
+        """Add losses with the groups of their rows; does nothing before `begin`.
+
+        place: 0 for the champion, 1 for the challenger, `PAIRED` for differences.
+        """
         if self._sums:
             is_present = np.isfinite(values)
             terms = np.stack([is_present * 1.0, np.where(is_present, values, 0.0)])
@@ -45,14 +48,14 @@ class GroupedLosses:
             self._count_groups(place, groups[is_present])
 
     def _count_groups(self, place: int, groups: Hashes) -> None:
-        """Keep the first groups apart, up to the number from which they suffice."""
+        """Remember the first distinct groups, at most `LEAST_GROUPS`."""
         first = self._first[place]
         if len(first) < LEAST_GROUPS:
             new = (group for group in np.unique(groups).tolist() if group not in first)
             first.update(islice(new, LEAST_GROUPS - len(first)))
 
     def effect(self, place: int, mean: float) -> float:
-        """Return how many rows count as one for the variance of a mean; at least 1."""
+        """Return the design effect of a mean: how many rows count as one; at least 1."""
         if not self._sums or not np.isfinite(mean):
             return 1.0
         effect = self._sums[place].effect(np.array([-mean, 1.0]))

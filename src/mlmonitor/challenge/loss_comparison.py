@@ -1,4 +1,4 @@
-"""Losses of two models beside each other, and the decision between them."""
+"""Comparison of the losses of two models, and the decision between them."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from mlmonitor.compare.performance.estimate import Estimate
 from mlmonitor.records import Floats, Mask
 
 _LEAST_LABELS = 100
-"""Below this number a normal law of the mean is not a good approximation."""
+"""With fewer labels, the mean is not close enough to normal for a decision."""
 
 
 class LossSummary(NamedTuple):
@@ -29,16 +29,16 @@ class LossSummary(NamedTuple):
 
 
 class _Difference(NamedTuple):
-    """A difference of means. rows: how many of one sample it is worth, for its interval.
+    """A difference of two means, and the variance of that difference.
 
-    count: labels of the model that has fewer. effective_labels: how many independent ones they are
-    worth.
+    rows: the size of one sample with the same precision. count: the labels of the model that has
+    fewer. effective_labels: how many independent labels `count` is worth.
     """
 
     value: float
     variance: float
     rows: float
-    count: int  # type: ignore[assignment]  # no one counts a tuple's elements here
+    count: int  # type: ignore[assignment]  # hides tuple.count, which is not used
     effective_labels: float
 
 
@@ -60,10 +60,10 @@ class LossComparison:
         return self._decision != "undecided"
 
     def update(self, losses: Floats, is_new: Mask, groups: Hashes, *, are_errors: bool) -> None:
-        """Add losses `[2, rows]`, and decide if they suffice.
+        """Add losses `[2, rows]`, and decide if the evidence suffices.
 
-        is_new: those that are not counted yet. groups: of the rows. are_errors: whether a loss is 0
-        or 1.
+        is_new: a mask `[2, rows]` of losses not counted yet. groups: the hash of each row's group.
+        are_errors: whether each loss is 0 or 1.
         """
         self._has_codes = are_errors
         for side, values in enumerate(losses):
@@ -74,9 +74,9 @@ class LossComparison:
         self._decide()
 
     def _find_basis(self) -> PairBasis:
-        """Rows of both models count if they are most of the challenger's: it is in shadow then."""
+        """Return `paired` if at least half of the challenger's losses belong to such pairs."""
         champion, challenger = (side.count for side in self._sides)
-        if self._paired.count and 2 * self._paired.count >= challenger:
+        if self._paired.count and 2 * self._paired.count >= challenger:  # it runs in shadow
             return "paired"
         return "unpaired" if champion and challenger else "none"
 
@@ -98,12 +98,15 @@ class LossComparison:
         return _Difference(*difference, min(champion.count, challenger.count), worth)
 
     def _find_effects(self) -> tuple[float, float]:
-        """How many labels of the champion and of the challenger count as one."""
+        """Return how many labels of the champion, and of the challenger, count as one."""
         champion, challenger = self._sides
         return self.groups.effect(0, champion.mean), self.groups.effect(1, challenger.mean)
 
     def _decide(self) -> None:
-        """Decide once; the probability of a decision without a difference is at most `alpha`."""
+        """Decide if the confidence sequence excludes the margin, at most once.
+
+        Without a difference, the probability of any decision is at most `alpha`.
+        """
         difference = self._subtract(self._find_basis())
         if self.is_decided or difference.effective_labels < _LEAST_LABELS:
             return

@@ -1,4 +1,4 @@
-"""Losses of single rows by name, as scikit-learn defines their means."""
+"""Losses of single rows by name; their means are scikit-learn's metrics."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -8,21 +8,24 @@ import numpy as np
 from mlmonitor.records import Floats, Mask
 
 SCORED: Final = frozenset({"log", "brier", "hinge"})
-"""Losses of scores: one number of the second class, or one number a class."""
+"""Losses computed from scores: one score for the second class, or one score per class."""
 
 _LEAST = np.finfo(np.float64).eps  # as scikit-learn clips
 _MOST_MISSING = 1e-3
-"""How far probabilities of half precision may be from a sum of 1."""
+"""How far the sum of probabilities may be from 1; half precision needs this much."""
 
 
 def measure_log_loss(scores: Floats, actual: Floats) -> Floats:
-    """Return the log loss of probabilities; NaN if they are not probabilities."""
+    """Return the log loss of each row; NaN where the scores are not probabilities."""
     chance = np.clip(_pick(scores, actual), _LEAST, 1 - _LEAST)
     return np.where(_are_probabilities(scores), -np.log(chance), np.nan)
 
 
 def measure_brier(scores: Floats, actual: Floats) -> Floats:
-    """Return the Brier score: from 0 to 1 for one probability, to 2 for several."""
+    """Return the Brier score of each row; NaN where the scores are not probabilities.
+
+    It is between 0 and 1 for one probability per row, and between 0 and 2 for several.
+    """
     if scores.shape[1] == 1:
         losses = (scores[:, 0] - actual) ** 2
     else:
@@ -32,7 +35,7 @@ def measure_brier(scores: Floats, actual: Floats) -> Floats:
 
 
 def measure_hinge(scores: Floats, actual: Floats) -> Floats:
-    """Return the hinge loss of decision values; for several classes that of Crammer and Singer."""
+    """Return the hinge loss of decision values; for several classes, Crammer and Singer's."""
     if scores.shape[1] == 1:
         margins = scores[:, 0] * (2 * actual - 1)
     else:
@@ -65,4 +68,4 @@ LOSS_FUNCTIONS: Final[Mapping[str, Callable[[Floats, Floats], Floats]]] = {
     "brier": measure_brier,
     "hinge": measure_hinge,
 }
-"""By name: functions of scores `[rows, columns]` and actuals `[rows]`, all present."""
+"""Functions of scores `[rows, columns]` and actuals `[rows]` without missing values."""

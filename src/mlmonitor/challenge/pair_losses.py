@@ -1,4 +1,4 @@
-"""Losses of two models on the same rows, and the numbers that their predictions are kept as."""
+"""Reads the predictions of two models as numbers, and computes their losses."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,20 +21,20 @@ from mlmonitor.records import Challenger, Counts, Floats, LossName
 
 _PREFIX = f"{PREDICTION}."
 _SAMPLE = 64
-"""Values from which it is decided whether a column holds numbers."""
+"""The number of values that decide whether a column holds numbers."""
 
 LossFunction = Callable[[Floats, Floats], Any]
-"""A loss of the user's own: predictions and actuals in, one number a row out."""
+"""A custom loss: takes predictions and actuals, returns one number for each row."""
 
 OutputColumns = Mapping[str, Values]
-"""The columns of some predictions by name: `prediction`, or `prediction.<output>`."""
+"""Columns of predictions by name: `prediction`, or `prediction.<output>`."""
 
 
 def read_predictions(predictions: Any, outputs: Outputs, rows: int) -> OutputColumns:
     """Return the columns of copied predictions by the name of their output.
 
     Raises:
-        SchemaError: their columns are not those of `names=`.
+        SchemaError: the columns do not match the declared names.
     """
     reader = PredictionColumns(outputs)
     columns = reader.read_batch(predictions, rows)
@@ -46,13 +46,13 @@ def read_predictions(predictions: Any, outputs: Outputs, rows: int) -> OutputCol
 class PairLosses:
     """Reads predictions and actuals as numbers, and computes the loss of each row.
 
-    The first predictions decide which outputs are compared, and the loss if none is declared. They
-    are kept as `[rows, width]`: numbers, codes of classes, or scores of classes.
+    The first predictions decide which outputs are compared, and the loss if none is declared.
+    Predictions are stored as `[rows, width]`: numbers, codes of classes, or scores of classes.
     """
 
     def __init__(self, challenger: Challenger) -> None:
         self.name: str | None = None
-        """Of the loss; None before the first predictions if it is not declared."""
+        """The name of the loss; None before the first predictions."""
         self.width: int = 0
         self._own = challenger.loss if callable(challenger.loss) else None
         self._declared = challenger.loss
@@ -63,29 +63,29 @@ class PairLosses:
 
     @property
     def has_codes(self) -> bool:
-        """Whether predictions are kept as codes of classes."""
+        """Whether predictions are stored as codes of classes."""
         return self.name == "error"
 
     @property
     def has_classes(self) -> bool:
-        """Whether what is compared without labels is a class and not a number."""
+        """Whether the comparison without labels is of classes and not of numbers."""
         return self.has_codes or self.width > 1
 
     def begin(self, outputs: OutputColumns) -> bool:
-        """Decide what is compared, unless nothing was predicted yet; return whether it is decided.
+        """Choose the outputs to compare from the first predictions; return whether they are known.
 
         Raises:
-            SchemaError: there is more than one output, and none that the loss can be computed of.
+            SchemaError: there are several outputs, and the loss applies to none of them.
         """
         if not self.width and any(map(_has_values, outputs.values())):
             self._choose(outputs)
         return self.width > 0
 
     def read(self, outputs: OutputColumns) -> Floats:
-        """Return `[rows, width]`, NaN where a row has neither a number nor a class.
+        """Return the predictions `[rows, width]`; NaN where a row has neither a number nor a class.
 
         Raises:
-            SchemaError: an output that is compared is not among them, although others are.
+            SchemaError: an output that is compared is absent, although others are present.
         """
         if self.has_codes:
             return self._read_classes(outputs)[:, None]
@@ -104,7 +104,7 @@ class PairLosses:
         return numbers
 
     def _find(self, outputs: OutputColumns, name: str) -> Values | None:
-        """Return an output by its name, or else by the position of its class."""
+        """Return an output by its name, or else by the position of its class; None if absent."""
         column = outputs.get(name)
         if column is None and self.width == 1 and len(outputs) == 1:
             return next(iter(outputs.values()))
@@ -139,13 +139,13 @@ class PairLosses:
         self._positions = dict(zip(self._outputs, scores, strict=True))
 
     def _list_scores(self, outputs: OutputColumns) -> list[str]:
-        """Return the outputs that are scores of classes; none if there are not several."""
+        """Return the names of outputs that are scores of classes; none unless there are several."""
         others = [name for name in outputs if name != PREDICTION and _is_numeric(outputs[name])]
         are_scores = PREDICTION in outputs or len(others) == len(self._names)
         return others if are_scores and 1 < len(others) <= MOST_SCORED_CLASSES else []
 
     def _name_scores(self, scores: Sequence[str]) -> list[str]:
-        """Return the class of each score: by its name, or else by its place among the declared."""
+        """Return the class of each score: its own name, or else the declared class at its place."""
         names = [name.removeprefix(_PREFIX) for name in scores]
         if not self._names or set(names) == set(self._names):
             return names
@@ -157,7 +157,7 @@ class PairLosses:
         return list(self._names)
 
     def _read_classes(self, outputs: OutputColumns) -> Floats:
-        """Return the code of each predicted class: that of the highest score, or the named one."""
+        """Return the code of each row's predicted class, named or with the highest score."""
         scores = self._list_scores(outputs)
         if scores:
             matrix = np.stack([parse_floats(outputs[name])[0] for name in scores], axis=1)
@@ -175,7 +175,7 @@ class PairLosses:
         return np.where(codes < 0, np.nan, codes)
 
     def read_actuals(self, actuals: Values) -> Floats:
-        """Return the actuals as predictions are kept, or as places of classes with scores."""
+        """Return the actuals as numbers, codes of classes, or (with scores) places of classes."""
         if self.has_codes:
             return self._encode(list(plain_values(actuals)))
         classes = len(self._classes.names)
@@ -187,10 +187,10 @@ class PairLosses:
         return np.where(codes < max(self.width, 2), codes, np.nan)
 
     def measure(self, predicted: Floats, actual: Floats) -> Floats:
-        """Return the losses; NaN where a side is missing, or the loss is beyond `MOST`.
+        """Return the loss of each row; NaN without a prediction or actual, or if it exceeds `MOST`.
 
         Raises:
-            CallbackError: a function of the user raised, or did not return one number a row.
+            CallbackError: the custom loss raised, or did not return one number for each row.
         """
         is_present = ~(np.isnan(predicted).any(axis=1) | np.isnan(actual))
         losses = np.full(len(predicted), np.nan)
@@ -206,7 +206,7 @@ class PairLosses:
         return losses
 
     def summarise(self, predicted: Floats) -> Floats:
-        """Return one number a row that is compared without labels: a number, or a class."""
+        """Return one number for each row to compare without labels: the prediction or its class."""
         if self.width == 1:
             return predicted[:, 0]
         is_missing = np.isnan(predicted).any(axis=1)
@@ -214,7 +214,7 @@ class PairLosses:
 
 
 def judge_actuals(actuals: Values, numbers: Floats) -> NDArray[np.int8]:
-    """Return for each actual whether it says something, is missing, or is unreadable."""
+    """Return `SAYS_SOMETHING`, `IS_MISSING` or `IS_UNREADABLE` for each actual."""
     verdicts = np.full(len(numbers), SAYS_SOMETHING, np.int8)
     for row in np.flatnonzero(np.isnan(numbers)).tolist():
         verdicts[row] = IS_MISSING if is_missing(actuals[row]) else IS_UNREADABLE
@@ -244,7 +244,7 @@ def _has_values(values: Values) -> bool:
 
 
 def _are_labels(values: Values, names: Sequence[str]) -> bool:
-    """Whether whole numbers name declared classes; scores are floats."""
+    """Whether the values are names of declared classes; floats are scores."""
     sample = plain_values(values[:_SAMPLE])
     has_floats = any(isinstance(value, float | np.floating) for value in sample)
     return not has_floats and set(category_names(sample)) <= {*names, None}
@@ -256,6 +256,6 @@ def _is_numeric(values: Values) -> bool:
 
 
 def _find_best(scores: Floats) -> Counts:
-    """Return the place of the highest score of each row."""
+    """Return the index of the highest score of each row."""
     best: Counts = np.argmax(np.where(np.isnan(scores), -np.inf, scores), axis=1)
     return best

@@ -1,4 +1,4 @@
-"""Sums from which means, differences and their confidence sequences follow."""
+"""Running sums for means, differences of means and their confidence sequences."""
 
 from typing import Final
 
@@ -9,14 +9,14 @@ from mlmonitor.records import Floats
 from mlmonitor.stats.sequential.normal_mixture import log_evidence, widen
 
 MOST: Final = 1e140
-"""A number beyond it is none here: the sums of squares would not be finite."""
+"""Larger numbers are ignored, because sums of their squares would not be finite."""
 
 _LEAST_WORTH = 1.5
-"""Below this number of independent values, there is one at most, and no variance."""
+"""With fewer independent values, the variance is unknown."""
 
 
 class RunningMean:
-    """Count, sum and sum of squares around the first value, which keeps them exact."""
+    """Count, sum and sum of squares around the first value, which limits rounding errors."""
 
     def __init__(self) -> None:
         self.count: int = 0
@@ -25,7 +25,7 @@ class RunningMean:
         self._squares = 0.0
 
     def update(self, values: Floats) -> None:
-        """Add numbers; NaN, and what is beyond `MOST`, counts as none."""
+        """Add numbers; NaN and numbers beyond `MOST` are ignored."""
         values = values[np.abs(values) <= MOST]
         if not values.size:
             return
@@ -47,7 +47,7 @@ class RunningMean:
         return self.mean**2 + self._compute_variance() if self.count else NAN
 
     def _compute_variance(self) -> float:
-        """The variance over all values, without a correction."""
+        """The population variance of the values."""
         with np.errstate(all="ignore"):
             offset = self._total / self.count
             return max(self._squares / self.count - offset * offset, 0.0)
@@ -55,23 +55,25 @@ class RunningMean:
     def error_variance(self, spare: float = 0.0, effect: float = 1.0) -> float:
         """Return the variance of the mean; infinite below two independent values.
 
-        spare: the square of one more value, as if it was still to be seen. Without it a mean of
-        values that are all equal so far would count as exact. effect: how many rows count as one.
+        spare: the square of one more value, as if it was still to be seen. Otherwise a mean of
+        values that are all equal so far would count as exact. effect: the design effect, how many
+        rows count as one.
         """
         if self.count < 2 or self.count < _LEAST_WORTH * effect:
             return np.inf
         return effect * (self._compute_variance() / (self.count - 1) + spare / self.count**2)
 
     def estimate(self, alpha: float, effect: float = 1.0) -> Estimate:
-        """Return the mean with a confidence sequence: it may be read at any time."""
+        """Return the mean with a confidence sequence, which is valid at any time."""
         variance, rows = self.error_variance(effect=effect), self.count / effect
         return bound_mean(self.mean, variance, rows, self.count, alpha)
 
 
 def bound_mean(mean: float, variance: float, rows: float, count: int, alpha: float) -> Estimate:
-    """Return a mean with a confidence sequence.
+    """Return a mean with a confidence sequence of level `1 - alpha`.
 
-    variance: that of the mean. rows: how many of one sample it is worth. count: what is reported.
+    variance: the variance of the mean. rows: the size of one sample with this precision. count: the
+    number of rows to report.
     """
     if not count or not np.isfinite(variance):
         return Estimate(mean, NAN, NAN, count)
@@ -80,7 +82,7 @@ def bound_mean(mean: float, variance: float, rows: float, count: int, alpha: flo
 
 
 def weigh_mean(mean: float, variance: float, rows: float) -> float:
-    """Return the decimal logarithm of the e-value against a mean of 0, at least 0."""
+    """Return the log10 e-value against a true mean of 0, at least 0."""
     if not np.isfinite(variance):
         return 0.0
     error = float(np.sqrt(variance))
@@ -93,7 +95,10 @@ def subtract_means(
     spare: float = 0.0,
     effects: tuple[float, float] = (1.0, 1.0),
 ) -> tuple[float, float, float]:
-    """Return the first mean minus the second, of different rows: value, variance, and rows."""
+    """Return the first mean minus the second, over different rows, with its variance and rows.
+
+    rows: the size of one sample with the same precision. effects: the design effect of each mean.
+    """
     if not (first.count and second.count):
         return NAN, np.inf, 0.0
     own, other = first.count / effects[0], second.count / effects[1]

@@ -6,14 +6,14 @@ from mlmonitor.records import Counts, Floats
 from mlmonitor.stats.distance import psi
 
 _EDGE_VALUES = 500
-"""First values of the champion, whose deciles are the bins of the predictions."""
+"""The number of the champion's first values whose deciles become the bins."""
 
 _MOST_WAITING = 10_000
-"""Values of one side that wait for the bins; later ones do not count."""
+"""The number of values of each model that are stored until the bins are known."""
 
 
 class ScoreBins:
-    """Counts of both models' predictions over the deciles of the champion's first ones."""
+    """Counts predictions by class, or by deciles of the champion's first predictions."""
 
     def __init__(self, *, has_classes: bool) -> None:
         self._has_classes = has_classes
@@ -52,7 +52,7 @@ class ScoreBins:
         self.counts[side] += counts
 
     def distance(self) -> float | None:
-        """Return the PSI from the champion's predictions to the challenger's; None if too few."""
+        """Return the PSI between both models' predictions; None if a model has none in bins."""
         if not self.counts.size or not self.counts.sum(axis=1).all():
             return None
         return float(psi(self.counts[:1], self.counts[1:])[0])

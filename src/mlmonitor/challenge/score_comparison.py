@@ -11,9 +11,9 @@ from mlmonitor.records import Floats
 
 
 class ScoreComparison:
-    """How the predictions of a champion (0) and of a challenger (1) differ, by row and as a law.
+    """How the predictions of a champion (0) and a challenger (1) differ: by row and as a whole.
 
-    Two classes differ by 1 if they are not the same.
+    The difference of two classes is 0 if they are equal and 1 otherwise.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class ScoreComparison:
         return {"champion": champion, "challenger": challenger, "both": self._pairs.count}
 
     def subtract(self, alpha: float) -> Estimate:
-        """Return the mean difference, or the share of rows with another class."""
+        """Return the mean difference, or the share of rows with different predicted classes."""
         if self._pairs.count or self._has_classes:
             return self._pairs.estimate(alpha)
         champion, challenger = self._means
@@ -54,5 +54,5 @@ class ScoreComparison:
         return bound_mean(*subtract_means(challenger, champion), count, alpha)
 
     def distance(self) -> float | None:
-        """Return the PSI of the two laws; None before there are enough predictions."""
+        """Return the PSI between the two distributions; None with too few predictions."""
         return None if self._bins is None else self._bins.distance()

@@ -57,9 +57,9 @@ class Baseline:
     def for_rows(self, rows: Counts) -> Table:
         """Expected counts for rows that arrived in these seasons, `[fields, seasons]`.
 
-        The shares are those of the seasons, weighted by `rows`. The counts add up to the size of an
-        equally uncertain sample from that mixture, which is the weighted harmonic mean of the
-        seasons' rows. A season without rows gets the shares of the whole, as if from one row.
+        The shares are those of the seasons, weighted by `rows`. The counts add up to the size of
+        one sample from this mixture that would be equally uncertain. A season without reference
+        rows gets the shares of the whole, as if from one row.
         """
         if not self.has_seasons:
             return self.counts
@@ -75,5 +75,5 @@ class Baseline:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         return self.counts.nbytes + self.by_season.nbytes

@@ -13,10 +13,10 @@ from mlmonitor.config import Config
 class ComparisonOptions:
     """How the populations of a model are compared.
 
-    span: span of their windows. hitters: number of new category names kept. deviations: half the
-    width of a band, in standard deviations. groups: the column that names the group of a row, if
-    one was declared. grouping: the declared groups, once the reference is known.
-    cohort_seconds: the length of a period of predictions. row_clock: the time of the newest rows.
+    span: the span of their windows. hitters: the number of new category names kept. deviations:
+    half the width of a band, in standard deviations. groups: the column with the group of each row,
+    if declared. grouping: the declared groups, once the reference is known. cohort_seconds: the
+    length of a cohort of predictions. row_clock: the time of the newest rows.
     """
 
     span: Span
@@ -30,7 +30,7 @@ class ComparisonOptions:
 
     @classmethod
     def from_config(cls, config: Config, *, groups: str | None = None) -> "ComparisonOptions":
-        """Read the options of a configuration, for a model of one field."""
+        """Build the options from a configuration, as for a model with one field."""
         return cls(
             Span(config.window_seconds, config.window_rows, config.window_slices),
             Significance(

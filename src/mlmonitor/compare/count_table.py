@@ -42,7 +42,7 @@ def profile_counts(profile: FieldProfile) -> Counts:
 
 
 def counts_table(plan: Plan, arrays: Mapping[str, Counts]) -> Counts:
-    """The same from a profile's `bins`, `categories` and `quality`."""
+    """Return the counts `[fields, width]` from a profile's `bins`, `categories` and `quality`."""
     numeric, bins, categories = len(plan.schema.numeric), arrays["bins"], arrays["categories"]
     table = np.zeros((len(plan.schema), width(plan)), np.int64)
     table[:numeric, : bins.shape[1]] = bins
@@ -52,12 +52,12 @@ def counts_table(plan: Plan, arrays: Mapping[str, Counts]) -> Counts:
 
 
 def refused_counts(profile: FieldProfile) -> Counts:
-    """Unreadable values of a profile, `[fields, kinds]` in the order of `REFUSED`."""
+    """Return how many values a profile refused, `[fields, reasons]` in the order of `REFUSED`."""
     return profile.quality[:, _REFUSED_AT].copy()
 
 
 def entry_counts(entries: Sequence[CountedEntry], plan: Plan) -> Counts:
-    """The expected counts of the same fields, `[fields, width]`, in the order of the schema."""
+    """The reference's expected counts, `[fields, width]`, in the order of the schema."""
     table = np.zeros((len(entries), width(plan)), np.int64)
     for place, entry in enumerate(entries):
         *counts, missing = entry.expected
@@ -67,20 +67,20 @@ def entry_counts(entries: Sequence[CountedEntry], plan: Plan) -> Counts:
 
 
 def _is_cut_at_quantiles(counts: Counts) -> bool:
-    """Whether bins have about equally many rows, so that no value has a bin to itself."""
+    """Whether bins have about equally many rows, so that no bin holds a single value."""
     least, most = int(counts.min(initial=0)), int(counts.max(initial=0))
     return counts.size >= _FEWEST_QUANTILE_BINS and 2 * least >= most
 
 
 def prior_counts(entries: Sequence[CountedEntry], plan: Plan) -> Floats:
-    """The prior of each bin beyond its counts, `[fields, width]`: half a count, in general.
+    """The prior count of each bin, to add to its reference count, `[fields, width]`.
 
-    A continuous field that is cut at its own order statistics has one count in the last bin alone:
-    the shares behind its bins are then exactly Dirichlet, for any law, because they are sums
-    of the spacings of the ordered values, of which there is one more than there are values.
-
-    Numeric bins that are empty in the reference share half a count: there is one on either side of
-    each point mass, and half a count for each would predict too many rows of small windows there.
+    In general it is one half. A continuous field that is cut at its own order statistics has a
+    single prior count, in the last bin. The shares of its bins are then exactly Dirichlet for any
+    distribution: they are sums of spacings of the ordered values, and `n` values have `n + 1`
+    spacings.
+    Numeric bins that are empty in the reference share half a count. Each point mass has such a bin
+    on either side, and half a count for each would predict too many rows there in small windows.
     The number of categories with a single reference row estimates the rows of new categories (Good
     and Turing). Each category is therefore discounted, and new categories get the discounts.
     Held-out counts need no discount.
@@ -124,7 +124,7 @@ def possible_bins(plan: Plan) -> NDArray[np.bool_]:
 
 
 def bin_names(plan: Plan, place: int) -> list[str]:
-    """Column names, as people read them, of the field at this place of the schema."""
+    """Readable names of the columns of the field at index `place` of the schema."""
     numeric = len(plan.schema.numeric)
     if place >= numeric:
         dictionary = plan.dictionaries[place - numeric]

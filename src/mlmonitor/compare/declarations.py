@@ -21,7 +21,7 @@ from mlmonitor.reference.kind_inference import kinds_of
 from mlmonitor.reference.reference import Reference
 
 MOST_EDGES = 100
-"""Between the buckets of one feature."""
+"""Maximum number of edges between the buckets of one feature."""
 
 _EDGES = "such as {'amount': [1_000, 10_000]}"
 _COLLECTIONS = (list, tuple, range, np.ndarray)
@@ -45,7 +45,8 @@ def build_declared(  # noqa: PLR0913 - all by keyword
     """Build the declarations about the rows, checked against the reference.
 
     Raises:
-        ConfigError: one contradicts itself, another one or the reference; the message names it.
+        ConfigError: a declaration contradicts itself, another one or the reference; the message
+            names it.
     """
     ignored = frozenset(check_names("ignore", ignore))
     _check_bucketed(buckets, reference)
@@ -71,7 +72,8 @@ def check_challengers(
     champion: the version that they are compared with from the start, if there is one.
 
     Raises:
-        ConfigError: these are not challengers, or two of them have one version, or that in use.
+        ConfigError: an item is no `Challenger`, two have the same version, or one has the version
+            in use.
     """
     is_listed = isinstance(challengers, list | tuple)
     if not is_listed or not all(isinstance(item, Challenger) for item in challengers):
@@ -93,7 +95,7 @@ def check_names(option: str, names: Any) -> tuple[str, ...]:
     """Return the names as a tuple of distinct texts.
 
     Raises:
-        ConfigError: these are no names, or one of them is empty or occurs twice.
+        ConfigError: `names` is not a sequence of names, or one is empty or occurs twice.
     """
     kind = type(names).__name__
     if isinstance(names, str | bytes) or not isinstance(names, Iterable):
@@ -109,7 +111,11 @@ def check_names(option: str, names: Any) -> tuple[str, ...]:
 
 
 def check_groups(groups: object, reference: Reference | None) -> str | None:
-    """Return the column of the groups, which is that of the reference if it names one."""
+    """Return the declared column of the groups; None if there is none.
+
+    Raises:
+        ConfigError: it is not the name of a column, or not the column of the reference's groups.
+    """
     if groups is None:
         return None
     if not isinstance(groups, str) or not groups:

@@ -1,4 +1,4 @@
-"""Everything observed about one model: calls, rows, labels, figures, and the reference."""
+"""State of one model: calls, rows, labels, figures, and the reference."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -48,7 +48,7 @@ QUIET_INTERVALS = 10  # check intervals after which fewer rows than `check_rows`
 class ModelState:
     """The aggregates of one model in one process; times are seconds that never decrease.
 
-    Comparing begins with `begin_comparing`, or within `ingest` once enough rows were learned.
+    Comparing begins with `begin_comparing`, or within `ingest` once a reference has been learned.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class ModelState:
         keeps_rows: bool = False,
     ) -> None:
         self.has_segments: bool = bool(declared.segments)
-        # An interval of 0 leaves fewer rows to the exports, which check all evidence.
+        # With an interval of 0, evidence from fewer rows is only checked at each export.
         quiet_seconds = QUIET_INTERVALS * config.check_interval_seconds
         self._quiet_seconds = quiet_seconds or config.export_interval_seconds
         self._options = ComparisonOptions.from_config(config, groups=declared.groups)
@@ -97,16 +97,16 @@ class ModelState:
             keeps_rows=keeps_rows,
         )
         self.estimates: EstimateAlerts | None = None
-        """Alerts on estimates, if the reference has a calibration."""
+        """Alerts on estimated performance; None without a calibration in the reference."""
         self.labels: LabelledOutcomes | None = None
-        """Labels are matched once there is a reference: its bins are the errors' buckets."""
+        """None until there is a reference, because its bins are the buckets of the errors."""
         self._moment_ns, self._mistakes = 0, RunMistakes()
 
     def count(self, entries: Sequence[Entry], *, now: float, is_traced: bool = False) -> None:
-        """Count calls without reading their rows, which `ingest` does.
+        """Count calls without reading their rows; `ingest` adds the rows.
 
-        is_traced: whether any call may have an origin. The exemplars of each drain share a time,
-        which separates exported exemplars from new ones.
+        is_traced: whether any call may carry a trace context. All exemplars of one call of `count`
+        get the same time, later than before, which separates exported exemplars from new ones.
         """
         self.service.count(entries, now=now)
         if is_traced:
@@ -118,7 +118,8 @@ class ModelState:
     ) -> MonitorError | None:
         """Add the rows of calls of one form.
 
-        Returns the mistake that the rows show or the error of a figure, if there is one.
+        Returns the user's mistake that the rows show, or the error of a figure; None without
+        either.
         """
         if self.traffic.keeps_rows:
             rows = replace(rows, origin=RowOrigin(run, 0, now))
@@ -135,11 +136,11 @@ class ModelState:
         return self._mistakes.find(run, rows) or fault
 
     def is_forgotten(self, entry: Entry) -> bool:
-        """Whether a call whose id was read late had already been ingested without it."""
+        """Whether a call whose id was read late had already been ingested without its id."""
         return entry[-1][0] not in self.pending
 
     def remember(self, rows: Rows, *, now: float) -> None:
-        """Keep the predictions of calls that were counted before they had an id."""
+        """Store the predictions of calls that were ingested before their ids were known."""
         self.begin_comparing(now=now)
         self._keeper.remember(rows, self.traffic.codes(rows), now=now)
 
@@ -171,10 +172,10 @@ class ModelState:
         self.risk.watch_cohorts(self.labels)
 
     def begin_outcomes(self, *, now: float) -> bool:
-        """Whether pairs can be ingested; they must wait while a reference is learned.
+        """Return whether pairs can be ingested; they must wait while a reference is learned.
 
-        A process that records nothing but pairs needs no reference: its classes, and whether the
-        actuals are numbers, follow from the first of them.
+        A process that records only pairs needs no reference: the first pairs show its classes, and
+        whether actuals are numbers.
         """
         learner = self.traffic.learner
         if self.labels is None and learner is not None and not learner.rows:
@@ -185,7 +186,7 @@ class ModelState:
         """Add pairs of predictions and actuals that were reported together."""
         if self.labels is None:
             return
-        if not self.calls.rows:  # otherwise the predictions themselves have a time
+        if not self.calls.rows:  # otherwise the recorded predictions set the time
             self._options.row_clock.update(outcomes.predicted_at)
         if isinstance(outcomes, RankingEntry):
             self.labels.ingest_rankings(outcomes, now=now)
@@ -197,9 +198,9 @@ class ModelState:
     def settle(
         self, labels: LabelQueue, outcomes: Queue[OutcomeEntry | RankingEntry], *, now: float
     ) -> None:
-        """Count labels and pairs that still wait, when no reference will be learned any more.
+        """Count labels and pairs that still wait, once no reference will be learned any more.
 
-        Labels without a reference give no errors; pairs need no reference.
+        Labels that never had a reference are counted but give no errors. Pairs need no reference.
         """
         if self.labels is None:
             for entry, is_last_try in self.pending.due(labels.drain()):
@@ -211,9 +212,9 @@ class ModelState:
             self.ingest_outcomes(pairs, now=now)
 
     def retire(self, *, now: float) -> list[LabelEntry]:
-        """End the traffic; return the labels that wait for a prediction still to be recorded.
+        """End the traffic; return the labels whose predictions are still to be recorded.
 
-        Predictions that wait for labels are kept, even if no reference has been learned.
+        Stored predictions keep waiting for their labels, even if no reference has been learned.
         """
         if self.labels is None:
             self._begin_labels(self.traffic.reference, now=now)
@@ -222,13 +223,13 @@ class ModelState:
 
     @property
     def populations(self) -> tuple[Population, ...]:
-        """All populations: those of the whole, then those of each segment."""
+        """All populations: those of all rows, then those of each segment."""
         segments = range(len(self.segment_names))
         return (*self.whole, *(p for place in segments for p in self.segment(place)))
 
     @property
     def segment_names(self) -> tuple[str, ...]:
-        """The segments, in the order of their codes; none before comparing begins."""
+        """The segments, in the order of their codes; empty before comparing begins."""
         segmentation = self.traffic.segmentation
         return () if segmentation is None else segmentation.tally.names
 
@@ -240,20 +241,20 @@ class ModelState:
 
     @property
     def actuals(self) -> Population | None:
-        """The labels as a population; None if there are neither reference actuals nor labels."""
+        """The population of labels; None without labels and without actuals in the reference."""
         return None if self.labels is None else self.labels.population
 
     @property
     def whole(self) -> tuple[Population, ...]:
-        """Existing populations in order: features and predictions, actuals, each figure."""
+        """Populations of all rows: features and predictions, actuals, attributions, KPIs."""
         own = self.traffic.population, self.actuals, self.attributions.population
         populations = (*own, *self.kpis.populations.values())
         return tuple(population for population in populations if population is not None)
 
     def due(self, *, rows: int, seconds: float, now: float) -> list[Evaluable]:
-        """Return the parts that were last evaluated this many rows and seconds ago.
+        """Return the parts with this many new rows, last evaluated at least `seconds` ago.
 
-        Fewer rows suffice after ten check intervals, so that a quiet service is evaluated too.
+        Fewer rows suffice after ten check intervals, so that a quiet service is evaluated as well.
         """
         losses = [part for part in (self.risk, self.estimates) if part is not None]
         candidates: tuple[Evaluable, ...] = (*self.populations, *self.service.parts, *losses)
@@ -265,7 +266,7 @@ class ModelState:
         ]
 
     def group_alerts(self, changed: Sequence[Alert]) -> list[Incident]:
-        """Sort alerts that fired or resolved into incidents; return those that opened or closed."""
+        """Sort changed alerts into incidents; return the incidents that opened or closed."""
         row = self.calls.rows
         find_fault = None if self.risk is None else self.risk.find_fault
         examine_labels(self.risk, self.populations, self.incidents)
@@ -283,7 +284,7 @@ class ModelState:
 
     @property
     def memory_bytes(self) -> int:
-        """Upper bound in bytes, which depends on the configuration and the reference alone."""
+        """Upper bound in bytes; it depends only on the configuration and the reference."""
         populations = self.populations
         total = sum(population.memory_bytes for population in populations)
         drifts = [p.drift for p in populations if p.drift is not None]

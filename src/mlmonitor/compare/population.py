@@ -1,4 +1,4 @@
-"""The fields of one population, their values so far, and their distance from the reference."""
+"""Population: the fields of some rows, their values so far, and their drift and quality."""
 
 from collections.abc import Sequence
 from types import MappingProxyType
@@ -57,7 +57,7 @@ _NO_CHECKS = Checks()
 
 
 class Population:
-    """A window of blocks over one plan, and the reference's entries for it, if any.
+    """A window of rows with the fields of one plan, and the reference's entries for them, if any.
 
     Without entries nothing is compared: `drift` and `field_quality` are None.
     """
@@ -91,26 +91,26 @@ class Population:
         """Rows since the last evaluation."""
         self.evaluated_at: float = now
         self.exemplars: FieldExemplars | None = None
-        """Exemplars of traced rows; None before the first."""
+        """Exemplars of traced rows; None before the first traced row."""
         self.sample: ChangeSample | None = None
         """The rows since an incident began, while its cause is examined."""
         self._sample_bytes = ChangeSample(plan, options.hitters).nbytes if entries else 0
         self._shared_bytes = 8 * SHARED_ROWS * len(plan.schema.numeric) if entries else 0
 
     def begin_sample(self) -> None:
-        """Keep the next rows, so that the cause of an incident can be found in them."""
+        """Start to sample the next rows, to find the cause of an incident in them."""
         if self.entries:
             self.window.limit_staging(StagingBuffer.ROWS - SHARED_ROWS)
             self.sample = ChangeSample(self.plan, self._options.hitters)
 
     def end_sample(self) -> None:
-        """Forget the rows that were kept."""
+        """Discard the sample."""
         if self.sample is not None:
             self.sample = None
             self.window.limit_staging()
 
     def _begin_comparing(self) -> tuple[Drift, FieldQuality]:
-        """Return the comparisons with the entries, without any evidence so far."""
+        """Return new comparisons with the entries, still without evidence."""
         plan, entries, options = self.plan, self.entries, self._options
         dependence = design_effects(entries, options.grouping, self.groups)
         self.dependence = dependence
@@ -131,7 +131,8 @@ class Population:
     def accept(self, place: int, entry: CountedEntry, *, now: float) -> list[Alert]:
         """Compare one field with another entry from `now` on; return the alerts that changed.
 
-        The evidence about all fields starts again; the alerts of the others go on.
+        place: the index of the field. The evidence about all fields starts again, but alerts of
+        other fields keep firing.
         """
         before, quality_before = self.drift, self.field_quality
         if before is None or quality_before is None:
@@ -159,7 +160,7 @@ class Population:
         self.unevaluated_rows += block.rows
 
     def absorb(self, view: View, *, is_recent: bool = True) -> None:
-        """Add rows that were counted elsewhere over the same plan, in no order.
+        """Add the counts of rows that were aggregated elsewhere over the same plan.
 
         is_recent: whether they are part of the window.
         """
@@ -167,12 +168,12 @@ class Population:
         self.unevaluated_rows += view.profile.rows
 
     def update_groups(self, values: Values) -> None:
-        """Add the groups of rows, whose names or numbers are `values`."""
+        """Add the groups of rows. values: the name or number of each row's group."""
         if self.groups is not None:
             self.groups.update(*hash_groups(values))
 
     def count_only(self, block: Block) -> None:
-        """Count rows in the totals without comparing them: the rows that became the reference."""
+        """Count rows in the totals without comparing them, because they became the reference."""
         self.window.count_only(block)
         if self.rules is not None:
             self.rules.update(block)
@@ -184,7 +185,10 @@ class Population:
     def update_exemplars(
         self, block: Block, rows: Sequence[int], origins: Sequence[Origin], time_ns: int
     ) -> None:
-        """Keep the origins of some rows of a block that was added."""
+        """Store the trace origins of some rows of an ingested block.
+
+        rows: their positions in the block. time_ns: the time of the exemplars, in nanoseconds.
+        """
         if not rows:
             return
         if self.exemplars is None:
@@ -229,7 +233,7 @@ class Population:
         return self.window.memory_bytes + dictionaries + compared + sampled
 
     def snapshot(self, *, now: float, with_history: bool = False) -> PopulationSnapshot:
-        """The window beside the reference at `now`; updates `current` of the alerts."""
+        """The window beside the reference at `now`; also refreshes `current` of the alerts."""
         self.window.advance(now)
         view = self.window.view()
         yield_gil()
@@ -281,7 +285,7 @@ class Population:
         return join_new_names(shown_hitters(hitters, self.entries[place]))
 
     def _compute_scores(self, view: View) -> tuple[dict[str, Floats], dict[str, Floats]]:
-        """Scores and thresholds of the window, by measure; none without a reference."""
+        """Scores and thresholds of the window, by measure; empty without a reference."""
         if self.drift is None:
             return {}, {}
         scores, thresholds = self.drift.window.compare(view)

@@ -1,4 +1,4 @@
-"""One population at one moment: immutable and independent of the live aggregates."""
+"""Snapshot of a population at one moment: immutable, independent of the live aggregates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ STATUS_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 @dataclass(frozen=True, slots=True)
 class TracedValues:
-    """Exemplars of a population, by numeric field, and by numeric field and side of its band."""
+    """Exemplars of a population: by numeric field and bin, and by field and side of its band."""
 
     bins: Exemplars
     sides: Exemplars
@@ -43,12 +43,10 @@ class PopulationSnapshot:
     the start. view: the window. quantiles: of the window, `[numeric fields, STATUS_QUANTILES]`.
     scores, thresholds: of the window, by measure; empty without entries. shift: of the mean
     prediction. explained_by: the features that explain the shift. effective_rows: how many
-    independent rows the window's values are worth. design_effects: of the longest stretches of
+    independent rows the window's values are worth. design_effects: the limits for long stretches of
     rows. has_groups: whether groups are declared. history, drift_history: of the slices of the
-    window; None unless they were asked for.
-
-    `plan`, `entries`, `explained_by` and the keys of `quality` are the same objects in every
-    snapshot of a population, so that callers can cache by identity.
+    window; None unless requested. `plan`, `entries`, `explained_by` and the keys of `quality` are
+    the same objects in every snapshot of a population, so that callers can cache by identity.
     """
 
     segment: str
@@ -75,17 +73,18 @@ class PopulationSnapshot:
 
     @property
     def is_id_like(self) -> Mask:
-        """Which numeric fields hold ids, so that no extreme, quantile or exemplar is shown."""
+        """A mask of numeric fields that hold ids; their extremes and quantiles are hidden."""
         numeric = len(self.plan.schema.numeric)
         if not self.entries:
             return np.zeros(numeric, np.bool_)
         return np.array([entry.is_id_like for entry in self.entries[:numeric]], np.bool_)
 
     def count_categories(self, position: int) -> float | None:
-        """Number of categories in the window, by the field's place among the categorical fields.
+        """Number of distinct categories in the window of a categorical field.
 
-        Exact for the categories of the dictionary, an estimate for others; None if there are others
-        and the extra that counts them is not installed.
+        position: the index among the categorical fields. The number is exact for listed categories
+        and estimated for others. None if there are others and the extra that counts them is not
+        installed.
         """
         top = self.plan.dictionaries[position].listed
         counts = self.view.profile.categories[position]

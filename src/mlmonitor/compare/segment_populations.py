@@ -22,12 +22,12 @@ from mlmonitor.reference.reference import Reference
 class SegmentPopulations:
     """One population per segment of a reference and one for the rest, all over one plan.
 
-    The plan is that of the whole, without the kernels of vectors.
-
+    The plan is that of all rows, without the kernels of vectors.
     Promise: every row of a block is in exactly one population, so their counts add up to those of
-        the whole. The rest is compared if the reference has one; otherwise it is only counted.
-    Price: the memory of the whole for each segment; in time, a sort of the rows by segment and, for
-        each segment in a block, a block of its size.
+        all rows. The rest is compared if the reference has entries for it; otherwise it is only
+        counted.
+    Price: the memory of one population for each segment; in time, a sort of the rows by segment and
+        a block for each segment that occurs.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class SegmentPopulations:
         *,
         now: float,
     ) -> None:
-        own = replace(plan, kernels=())  # the kernels of vectors describe the whole alone
+        own = replace(plan, kernels=())  # the kernels of vectors describe only the whole
         entries = [
             reference.entries(roles, segment=place) for place in range(len(reference.segment_names))
         ]
@@ -51,13 +51,13 @@ class SegmentPopulations:
         ]
 
     def update(self, block: Block, codes: Codes, *, now: float) -> None:
-        """Add rows of calls that ended about `now`; `codes` hold the segment of each."""
+        """Add rows of calls that ended about `now`; `codes` holds the segment of each row."""
         for code, part in split_block(block, codes):
             self.populations[code].update(part, now=now)
             yield_gil()
 
     def update_groups(self, values: Values | None, codes: Codes) -> None:
-        """Add the groups of rows with these segments; None if the rows name no group."""
+        """Add the groups of rows in these segments; None if the rows have no groups."""
         if values is None:
             return
         listed = plain_values(values)
@@ -66,7 +66,7 @@ class SegmentPopulations:
             self.populations[code].update_groups([listed[row] for row in chosen])
 
     def count_only(self, block: Block, codes: Codes) -> None:
-        """Count rows without comparing them: the rows that became the reference."""
+        """Count rows without comparing them, because they became the reference."""
         for code, part in split_block(block, codes):
             self.populations[code].count_only(part)
 
@@ -106,7 +106,7 @@ class Segmentation:
         self.tally.count(rows, codes)
 
     def count_only(self, block: Block, rows: Rows) -> None:
-        """Count rows without comparing them: the rows that became the reference."""
+        """Count rows without comparing them, because they became the reference."""
         codes = self.codes(rows)
         self.split.count_only(block, codes)
         self.tally.count(rows, codes)
@@ -126,7 +126,10 @@ def ordered_segment_names(reference: Reference) -> tuple[str, ...]:
 def share_alpha(
     options: ComparisonOptions, reference: Reference | None, *, has_segments: bool
 ) -> ComparisonOptions:
-    """The options for a reference: its groups, and `alpha` shared by all fields and segments."""
+    """Return the options for a reference: with its groups, and `alpha` shared by all fields.
+
+    The fields of each segment count as well.
+    """
     if reference is None:
         return options
     populations = 1 + len(reference.segment_names) * has_segments
@@ -135,7 +138,7 @@ def share_alpha(
 
 
 def split_block(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
-    """The rows of each segment, in their order, as a block of their own, without kernels."""
+    """Yield each segment that occurs with its rows as a block, in their order, without kernels."""
     order = np.argsort(codes, kind="stable")
     present, starts = np.unique(codes[order], return_index=True)
     numeric = block.numeric[:, order]
@@ -164,7 +167,7 @@ def split_block(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
 
 
 def _order_reasons(block: Block, order: Codes) -> Reasons | None:
-    """Reasons for a block that only counts its refused values, assigned to its rows in order."""
+    """Return reasons for refused values that a block only counts, assigned to rows in order."""
     if not block.refused.any():
         return None
     reasons = np.zeros(block.numeric.shape, np.int8)

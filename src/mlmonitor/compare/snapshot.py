@@ -1,4 +1,4 @@
-"""Everything known about one model at one moment, as one immutable value."""
+"""Snapshot of one model at one moment, as one immutable value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,9 +27,9 @@ Phase = Literal["waiting", "learning", "watching"]
 class ExportStatus:
     """One destination: points by outcome, and the result of the last export.
 
-    last_reason: of the newest failed export. seconds_since_success: since the newest snapshot with
-    an accepted point; None before the first. unanswered: points without a response, by how the
-    wait ended: `closed` (the connection was closed) or `timeout`.
+    last_reason: why the newest failed export failed. seconds_since_success: since the newest
+    snapshot with an accepted point; None before the first. unanswered: points without a response,
+    by how the wait ended: `closed` (the connection was closed) or `timeout`.
     """
 
     outcomes: Mapping[str, int]
@@ -41,7 +41,7 @@ class ExportStatus:
 
 @dataclass(frozen=True, slots=True)
 class SeasonInfo:
-    """The season that rows are compared with now, counted from 0 as in metric attributes."""
+    """The season that rows are now compared with, counted from 0 as in metric attributes."""
 
     name: str
     current: int
@@ -51,7 +51,11 @@ class SeasonInfo:
 
 @dataclass(frozen=True, slots=True)
 class TrainingInfo:
-    """How the model was trained: duration, rows, and the version it replaced; None if not given."""
+    """How the model was trained; an attribute is None if it was not given.
+
+    seconds: the duration. rows: the number of training rows. parent_version: the version it
+    replaced.
+    """
 
     seconds: float | None = None
     rows: int | None = None
@@ -62,7 +66,8 @@ class TrainingInfo:
 class ReferenceInfo:
     """The reference in use.
 
-    is_learned: whether it was learned from this service. losses: the measures of its own rows.
+    is_learned: whether it was learned from this service. losses: measures over the rows of the
+    reference. season_search: the result of the search for seasons; None if there was none.
     """
 
     rows: int
@@ -78,7 +83,7 @@ class ReferenceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Learning:
-    """Progress of learning a reference: rows so far, of `baseline_rows`."""
+    """Progress of learning a reference: the rows so far, and the rows that are needed."""
 
     phase: Phase
     learned_rows: int
@@ -87,7 +92,7 @@ class Learning:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentSnapshot:
-    """One segment: rows since the start, its populations, and its performance, if any."""
+    """One segment: rows since the start, its populations, and its performance, if known."""
 
     name: str
     predictions: int
@@ -102,11 +107,12 @@ class SegmentSnapshot:
 class LabelsSnapshot:
     """Labels by outcome, the number that wait, and the performance from matched labels.
 
-    evicted: predictions evicted without a label. performance: None before the first matched label.
+    evicted: predictions dropped without a label. performance: None before the first matched label.
     estimated: the performance of the window, without labels; None without a calibration or
-    predictions. risks: by measure, with the alerts on them. selection: how labelled predictions
-    differ from those that never got a label; None with too few of either in mature cohorts.
-    fault: of the labels, their join or the scores, which explains the loss; None if none is known.
+    predictions. risks: by measure. alerts: on risks and on estimates. selection: how labelled
+    predictions differ from those that never got a label; None with too few of either in mature
+    cohorts. fault: a fault of the labels, their join or the scores that explains the loss; None if
+    none is known.
     """
 
     counts: Mapping[str, int]
@@ -137,16 +143,15 @@ class ModelSnapshot:
 
     Built once a tick; status, exported series, pages, reports and events read nothing else.
     Promise: immutable. Later rows change no number in it, and its arrays of counts are read-only.
-    Price: a copy of the totals and of the window's sum.
-
+        Price: a copy of the totals and of the window's sum.
     traffic: features and predictions; None before comparing begins. actuals: None until the first
     label arrives if the reference has no actuals. kpis: one population per figure, in order of
-    arrival. kpi_failures: blocks of rows for which a declared figure failed. segments: in the order
-    of their codes, the rest last. unknown_fields: number of values by name, for fields outside the
-    reference. unused_ignores, unmatched_rules: options without effect. group_hints: side effects of
-    declared groups. absent_columns: rows without a value of a declared column that most of them
-    lack. column_warning: what to do about those that no row has had. rows_at: the time of the
-    newest rows, which is earlier in a replay.
+    arrival. kpi_failures: by figure, the blocks of rows for which it could not be computed.
+    segments: in the order of their codes, the rest last. unknown_fields: number of values by name,
+    for fields outside the reference. unused_ignores, unmatched_rules: options without effect.
+    group_hints: side effects of declared groups. absent_columns: by declared column that most rows
+    lack, the number of rows without a value. column_warning: advice about columns that every row
+    lacks. rows_at: the time of the newest rows, which is earlier than `time` in a replay.
     """
 
     model: str
@@ -180,14 +185,14 @@ class ModelSnapshot:
 
     @property
     def whole(self) -> tuple[PopulationSnapshot, ...]:
-        """Existing populations in order: features and predictions, actuals, each figure."""
+        """Populations of all rows: features and predictions, actuals, attributions, KPIs."""
         attributed = None if self.attributions is None else self.attributions.population
         populations = (self.traffic, self.actuals, attributed, *self.kpis)
         return tuple(population for population in populations if population is not None)
 
     @property
     def populations(self) -> tuple[PopulationSnapshot, ...]:
-        """All populations: those of the whole, then those of each segment."""
+        """All populations: those of all rows, then those of each segment."""
         of_segments = (p for segment in self.segments for p in segment.populations)
         return (*self.whole, *of_segments)
 

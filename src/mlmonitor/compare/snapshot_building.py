@@ -1,4 +1,4 @@
-"""Build the one immutable value that everything downstream reads."""
+"""Builds the snapshot of a model, which everything downstream reads."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -47,7 +47,7 @@ def build_snapshot(
 ) -> ModelSnapshot:
     """Build the snapshot of a model at `now`; `identity` is its name and version.
 
-    with_history: whether populations hold the slices of their window one by one, for pages.
+    with_history: whether populations include each slice of their window, for pages.
     """
     snap = partial(Population.snapshot, now=now, with_history=with_history)
     traffic, population = state.traffic, state.traffic.population
@@ -153,7 +153,7 @@ def _build_segments(
 
 
 def _build_labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot:
-    """Labels of a model that still learns wait in the inbox for its reference."""
+    """Build the snapshot of labels; those in the inbox of a model that still learns are waiting."""
     counts = {status.value: count for status, count in state.pending.counts.items()}
     counts["dropped"] = sum(q.dropped for q in (inbox.labels, inbox.late, inbox.outcomes))
     waiting = len(inbox.labels) if state.labels is None else 0
@@ -193,7 +193,7 @@ def _copy(errors: ErrorSums) -> ErrorSums:
 
 
 def _with_harm(incident: Incident, risk: RiskAlerts | None) -> Incident:
-    """Add what the labels show, if the incident is a drift."""
+    """Return the incident with the harm that labels show, if it is about drift."""
     is_drift = any(alert.role not in _NO_DRIFT for alert in incident.members)
     if risk is None or not is_drift:
         return incident

@@ -1,4 +1,4 @@
-"""Features and predictions of one model, from which a reference is learned if it has none."""
+"""Features and predictions of one model, compared with a given or a learned reference."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ _ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
 
 
 class ReadRows(NamedTuple):
-    """Rows with the block that was read from them, and the segment of each, if there are any."""
+    """Rows, the block that was read from them, and the segment of each; None without segments."""
 
     rows: Rows
     block: Block
@@ -56,7 +56,7 @@ class Comparing:
     keeps_rows: bool = False
     outbox: list[ReadRows] = field(default_factory=list)
     groups: str | None = None
-    """The column that names the group of a row."""
+    """The column with the group of each row; None without groups."""
     estimator: Estimator | None = None
     """Estimates performance; None without a calibration in the reference."""
 
@@ -110,7 +110,7 @@ class Comparing:
 
     @property
     def nbytes(self) -> int:
-        """Memory held, without the populations."""
+        """Memory used without the populations, in bytes."""
         parts = self.deriver, self.segmentation, self.estimator
         return sum(part.nbytes for part in parts if part is not None)
 
@@ -133,7 +133,7 @@ class Comparing:
         return block
 
     def count_only(self, rows: Rows) -> None:
-        """Count rows without comparing them: the rows that became the reference."""
+        """Count rows without comparing them, because they became the reference."""
         block = self.reader.read_block(rows)
         self.population.count_only(block)
         if self.segmentation is not None:
@@ -147,8 +147,8 @@ class Traffic:
     """Ingests rows: learns a reference first if there is none, then compares.
 
     Comparing begins with `begin_comparing`, or within `ingest` once enough rows were learned. Rows
-    that became the reference are counted in the totals, but not compared with themselves; the row
-    after the last of them is compared, even if it arrived in the same batch.
+    that became the reference are counted in the totals, but not compared with themselves. All later
+    rows are compared, even those of the same batch.
     """
 
     def __init__(
@@ -183,7 +183,7 @@ class Traffic:
         )
 
     def drain_read_rows(self) -> list[ReadRows]:
-        """Remove and return the rows read since the last call; none unless `keeps_rows`."""
+        """Remove and return the rows read since the last call; empty unless `keeps_rows`."""
         if self.comparing is None:
             return []
         read, self.comparing.outbox[:] = list(self.comparing.outbox), []
@@ -202,7 +202,7 @@ class Traffic:
 
     @property
     def estimator(self) -> Estimator | None:
-        """The estimator of performance; None before comparing begins, or without a calibration."""
+        """The estimator of performance; None before comparing begins or without a calibration."""
         return None if self.comparing is None else self.comparing.estimator
 
     @property
@@ -212,11 +212,11 @@ class Traffic:
 
     @property
     def segmentation(self) -> Segmentation | None:
-        """The rows by segment; None without segments, or before comparing begins."""
+        """The segments; None without segments or before comparing begins."""
         return None if self.comparing is None else self.comparing.segmentation
 
     def codes(self, rows: Rows) -> Codes | None:
-        """The segment of each row; None without segments, or before comparing begins."""
+        """The segment of each row; None without segments or before comparing begins."""
         return None if self.segmentation is None else self.segmentation.codes(rows)
 
     def begin_comparing(self, *, now: float) -> None:
@@ -230,7 +230,7 @@ class Traffic:
         )
 
     def ingest(self, rows: Rows, codes: Codes | None = None, *, now: float) -> Block | None:
-        """Learn from these rows, then compare the others; return those compared as a block."""
+        """Learn from rows until there is a reference; compare and return the others as a block."""
         block = self._ingest(rows, codes, now=now)
         self.declared_columns.update(rows.features)
         return block
@@ -246,7 +246,7 @@ class Traffic:
         return self.comparing.update(rest, codes, now=now)
 
     def _finish_learning(self, learner: "Learner", *, now: float) -> None:
-        """Compare from now on; if no reference can be learned from these rows, start over."""
+        """Start to compare; learn again from later rows if these do not make a reference."""
         learned = learner.rows
         try:
             reference = learner.reference()
@@ -259,7 +259,7 @@ class Traffic:
 
     @property
     def group_hints(self) -> tuple[str, ...]:
-        """Side effects of the declared groups, in words; none if the reference has groups, too."""
+        """Side effects of the declared groups, as text; empty if the reference has groups."""
         column, reference = self._declared.groups, self.reference
         if column is None or reference is None or reference.is_learned:
             return ()
@@ -285,7 +285,7 @@ class Traffic:
 
 
 def _begin_learning(rows: int, declared: Declared, most_segments: int) -> "Learner":
-    """Prepare to learn a reference; only then the modules that fit one are imported."""
+    """Prepare to learn a reference; imports the modules that fit one, which are slow to import."""
     with hold_forks():
         from mlmonitor.reference.learner import Learner
 

@@ -1,4 +1,4 @@
-"""Reasons from running risks, declared bounds and estimates."""
+"""Verdict reasons from risk alerts, declared bounds and estimated performance."""
 
 from typing import NamedTuple
 
@@ -12,15 +12,15 @@ from mlmonitor.verdict.loss_rise import VerdictLimits, measures_of, to_loss
 from mlmonitor.verdict.verdict import VerdictReason
 
 _JUDGED = ("mae", "brier", "accuracy", "ndcg", "mrr")
-"""Risks that say how good a model is; recall and precision alone also follow the mix of classes."""
+"""Risks that a verdict uses. Recall and precision also change with the mix of classes."""
 
 _IMMATURE_SHARE = 0.2
 
 
 class LossBreach(NamedTuple):
-    """A loss beyond what is accepted, by evidence that is valid at any time.
+    """A loss beyond its accepted limit, shown by evidence that is valid at any time.
 
-    excess: the loss divided by the largest loss that is accepted.
+    excess: the loss divided by the largest accepted loss.
     """
 
     reason: VerdictReason
@@ -32,9 +32,10 @@ def find_breach(
 ) -> LossBreach | None:
     """Return the worst firing risk or broken bound of performance; None if there is neither.
 
-    Evidence from labels of immature cohorts does not count: the first labels of a cohort are no
-    sample of all of them. is_recovered: whether the newest mature labels are good again; a risk
-    covers the time since its alert fired, and may say so later.
+    A risk or bound does not count if more than a fifth of its labels belong to immature cohorts,
+    because the first labels of a cohort are not a random sample. is_recovered: whether the newest
+    mature labels are good again. Risks are then ignored, because a risk covers all labels since its
+    alert fired and recovers later.
     """
     risks = () if is_recovered else snapshot.labels.risks.values()
     breaches = [
@@ -48,10 +49,10 @@ def find_breach(
 
 
 def estimate_reason(snapshot: ModelSnapshot, limits: VerdictLimits) -> VerdictReason | None:
-    """Describe the performance that is estimated until labels arrive; None if it is not.
+    """Describe the performance estimated without labels; None without an estimate or a baseline.
 
-    An estimate alone changes no action: a harder mix of rows raises it, too, and no new model
-    makes them easier.
+    An estimate never changes the action: a harder mix of rows worsens it as well, and a new model
+    would not make these rows easier.
     """
     estimated, reference = snapshot.labels.estimated, snapshot.reference
     if estimated is None or reference is None:
@@ -85,7 +86,10 @@ def estimate_reason(snapshot: ModelSnapshot, limits: VerdictLimits) -> VerdictRe
 
 
 def _is_mature(snapshot: ModelSnapshot, labels: int, limits: VerdictLimits) -> bool:
-    """Whether at most a fifth of the newest labels belong to cohorts that are not mature."""
+    """Whether at most a fifth of the newest `labels` labels belong to immature cohorts.
+
+    Always true if `performance_maturity` excludes immature cohorts anyway.
+    """
     if limits.performance_maturity >= MATURE:
         return True
     young = [c.labelled for c in snapshot.labels.cohorts if maturity_of(c) < MATURE]
@@ -115,7 +119,7 @@ def _describe_risk_breach(risk: Risk, limits: VerdictLimits) -> LossBreach:
 
 
 def _list_broken_bounds(snapshot: ModelSnapshot, limits: VerdictLimits) -> list[LossBreach]:
-    """Return the declared objectives of performance that are not met."""
+    """Return the declared performance objectives that are not met."""
     breaches = []
     for status in snapshot.objectives:
         bound = status.objective.maximum

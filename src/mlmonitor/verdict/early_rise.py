@@ -1,4 +1,4 @@
-"""Whether the loss has risen for certain, although some labels are still to arrive."""
+"""Detection of a risen loss while some labels are still to arrive."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,14 +18,14 @@ from mlmonitor.verdict.loss_rise import (
 from mlmonitor.verdict.verdict import Verdict, VerdictReason, describe_labels
 
 MOSTLY_MATURE, PARTLY_MATURE = 0.8, 0.5
-"""Shares of its labels that a cohort must have to convict a model; see `find_early_rise`."""
+"""Least shares of a cohort's labels that can show a rise; see `find_early_rise`."""
 
 _ADDITIVE = frozenset({"mae", "mape", "log_loss", "brier", "accuracy", "ndcg", "mrr"})
-"""Means of losses that are never negative."""
+"""Measures that are means of row losses, none of them negative."""
 
 
 class _Assumption(NamedTuple):
-    """What is assumed of labels that have not arrived yet."""
+    """An assumption about missing labels, for cohorts whose maturity is at least `maturity`."""
 
     maturity: float
     has_no_loss: bool
@@ -41,12 +41,12 @@ _ASSUMPTIONS = (
 def find_early_rise(
     cohorts: Sequence[Cohort], reference: ReferenceInfo | None, limits: VerdictLimits
 ) -> VerdictReason | None:
-    """Return why the loss has risen although labels are still to arrive; None if it may not have.
+    """Return why the loss has risen even before all labels have arrived; None if it may not have.
 
-    The first labels of a cohort are no sample of all of them. In cohorts that have four fifths of
-    their labels, the missing ones count with the loss of the baseline. In cohorts that have half of
-    them, the missing ones count as zero, the least possible loss. A cohort can thus convict a
-    model before it is mature, but never acquit it.
+    The first labels of a cohort are not a random sample. Cohorts with at least 80% of their labels
+    are judged as if the missing labels had the baseline's loss. Cohorts with at least 50% are
+    judged as if the missing labels had no loss, the least possible. Immature cohorts can thus show
+    a rise, but not the absence of one.
     """
     for assumption in _ASSUMPTIONS:
         partly = [c for c in cohorts if c.labelled and maturity_of(c) >= assumption.maturity]
@@ -56,7 +56,7 @@ def find_early_rise(
             return None
         if min(map(maturity_of, partly)) >= MATURE:  # judged as they are
             continue
-        if _is_low(windows[0], baseline, limits):
+        if _is_low(windows[0], baseline, limits):  # then older windows do not matter
             continue
         reasons = [
             _compare_losses(window, partly, baseline, (limits, assumption)) for window in windows
@@ -69,10 +69,11 @@ def find_early_rise(
 
 
 def find_standing_rise(previous: Verdict | None, mature: Sequence[Cohort]) -> VerdictReason | None:
-    """Return the early rise of an earlier verdict, until its own predictions have their labels.
+    """Return the early rise of the previous verdict until newer cohorts are mature; None if none.
 
-    The estimated maturity of a cohort may fall when a new cohort begins, and older predictions
-    acquit no newer ones.
+    It stands until a cohort that began at or after the rise is mature. The estimated maturity of a
+    cohort may fall when a new cohort begins, and older predictions cannot refute a rise among newer
+    ones.
     """
     for reason in () if previous is None else previous.reasons:
         since = reason.predictions_since
@@ -82,7 +83,7 @@ def find_standing_rise(previous: Verdict | None, mature: Sequence[Cohort]) -> Ve
 
 
 def _is_low(newest: LabelledWindow, baseline: LossBaseline, limits: VerdictLimits) -> bool:
-    """Whether the newest labels are within half the tolerance; older ones do not matter then."""
+    """Whether the loss of the newest window is within half the tolerance."""
     loss = to_loss(baseline.measure, newest.performance[baseline.measure]).value
     return loss <= _compute_baseline_loss(baseline) * (1 + limits.tolerance / 2)
 
@@ -97,7 +98,7 @@ def _compare_losses(
     baseline: LossBaseline,
     how: tuple[VerdictLimits, _Assumption],
 ) -> VerdictReason:
-    """Compare the loss of a window, with what is assumed of missing labels, with its limit."""
+    """Compare a window's loss, completed by the assumption about missing labels, with its limit."""
     measure, (limits, assumption) = baseline.measure, how
     members = [cohort for cohort in partly if cohort.start >= window.start]
     expected = sum(cohort.labelled / maturity_of(cohort) for cohort in members)

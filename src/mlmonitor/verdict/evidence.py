@@ -1,4 +1,4 @@
-"""Evidence from estimates that may be looked at any number of times."""
+"""E-values of estimates, valid however often they are read."""
 
 from math import hypot, log, log1p, log10
 
@@ -6,14 +6,15 @@ from mlmonitor.compare.performance.estimate import TWO_SIDED_95, Estimate
 from mlmonitor.stats.sequential.normal_mixture import log_evidence
 
 _PRIOR_ROWS = 100.0
-"""Labels after which the data outweigh the prior over alternatives."""
+"""Number of labels that weigh as much as the prior over alternatives."""
 
 
 def log10_mixture_e_value(statistic: float, count: float, *, dimensions: int = 1) -> float:
-    """Return the logarithm to base 10 of the e-value of a chi-squared statistic.
+    """Return the base-10 logarithm of the e-value of a chi-squared statistic; 0 without labels.
 
-    The alternatives are mixed by a normal distribution as wide as `_PRIOR_ROWS` labels make it, so
-    that the probability of ever reaching `1 / a` without a change is `a`, for large counts.
+    The alternatives have a normal prior that weighs as much as `_PRIOR_ROWS` labels. For large
+    counts, the probability that the e-value ever reaches `1 / a` without a change is `a`. count:
+    the labels behind the statistic. dimensions: its degrees of freedom.
     Source: Waudby-Smith et al., "Time-uniform central limit theory" (2021).
     """
     if not statistic >= 0 or count <= 0:
@@ -24,7 +25,7 @@ def log10_mixture_e_value(statistic: float, count: float, *, dimensions: int = 1
 
 
 def log10_excess_e_value(estimate: Estimate, limit: float, *, deviation: float = 0.0) -> float:
-    """Return the evidence that the true value is above a limit; 0 if the value itself is not.
+    """Return the log10 e-value for a true value above `limit`; 0 if the estimate is not above it.
 
     deviation: the standard error of the limit, 0 if it is exact.
     """
@@ -33,11 +34,11 @@ def log10_excess_e_value(estimate: Estimate, limit: float, *, deviation: float =
 
 
 def standard_error(estimate: Estimate) -> float:
-    """Return the standard error behind the interval; NaN if it has none."""
+    """Return the standard error that the 95% interval implies; NaN without an interval."""
     widths = (estimate.high - estimate.value, estimate.value - estimate.low)
     return max(widths) / TWO_SIDED_95
 
 
 def required_log10_e_value(alpha: float) -> float:
-    """Return the evidence that a probability of `alpha` requires."""
+    """Return the log10 e-value that keeps the probability of a false decision at most `alpha`."""
     return -log10(alpha)

@@ -1,4 +1,4 @@
-"""Reasons that alerts, incidents and the lack of labels give."""
+"""Verdict reasons from alerts, incidents and missing labels."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -22,9 +22,9 @@ _DEFECTS: Final = {
     "missing": "has missing values",
     "new_category": "has new values alone",
 }
-"""Measures of alerts that make a field defective instead of drifted, the most telling first."""
+"""Measures whose alerts show a defective field and not drift, the most severe first."""
 
-_MOSTLY = 0.5  # of the values are new: they are not a drift of the others
+_MOSTLY = 0.5  # a field with at least this share of new values is defective
 
 
 def fault_reason(incidents: Sequence[Incident]) -> VerdictReason | None:
@@ -38,14 +38,18 @@ def fault_reason(incidents: Sequence[Incident]) -> VerdictReason | None:
 
 
 def label_fault_reason(fault: CommonCause | None) -> VerdictReason | None:
-    """Describe a fault of the labels, of their join or of the scores; None if there is none."""
+    """Describe a fault of the labels, of their join or of the scores; None if `fault` is None."""
     if fault is None:
         return None
     return VerdictReason("input", f"repair the labels first: {fault.title}; {fault.advice}")
 
 
 def find_defects(alerts: Sequence[Alert]) -> dict[tuple[Role, str], str]:
-    """Return the fields whose values are lost, stuck, unreadable or all new, with the measure."""
+    """Return the defective fields by role and name, each with the measure of its most severe alert.
+
+    A field is defective if its values are lost, stuck, unreadable or mostly new. Actuals are left
+    out.
+    """
     defects: dict[tuple[Role, str], str] = {}
     for measure in reversed(_DEFECTS):
         for alert in alerts:
@@ -68,9 +72,9 @@ def defect_reason(alerts: Sequence[Alert]) -> VerdictReason | None:
 def drift_reason(alerts: Sequence[Alert], *, judged_until: float | None) -> VerdictReason | None:
     """Describe drift of features and predictions; None if no alert about it is firing.
 
-    A field with a defect has not drifted: see `defect_reason`. judged_until: the end of the newest
-    cohort whose loss has not risen, in seconds since 1970; None if there is none. Drift that began
-    later has not been judged.
+    Defective fields are left out: see `defect_reason`. judged_until: the end of the newest cohort
+    whose loss has not risen, in seconds since 1970; None if there is none. The harm of drift that
+    began later is unknown.
     """
     defective = find_defects(alerts)
     drifted = [

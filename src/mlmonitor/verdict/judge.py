@@ -1,4 +1,4 @@
-"""The verdict on a model: a pure function of its snapshot and of the verdict before."""
+"""The verdict on a model: a pure function of its snapshot and of the previous verdict."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,10 +31,11 @@ Reasons = list[VerdictReason]
 def judge(
     snapshot: ModelSnapshot, limits: VerdictLimits, previous: Verdict | None = None
 ) -> Verdict:
-    """Keep, recalibrate or retrain the model, as the snapshot advises.
+    """Return the verdict on a snapshot: keep, recalibrate or retrain the model.
 
-    Promise: evidence alone changes the action, and it changes back only once the loss is within
-        half the tolerance again. Price: some milliseconds with sixty cohorts.
+    Promise: the action changes only with evidence, and returns to `keep` only once the loss is
+        within half the tolerance again. While there are too few labels, the previous action stands.
+        Price: some milliseconds with sixty cohorts.
     """
     action, reasons = _decide(snapshot, limits, previous)
     is_unknown = bool(reasons) and reasons[0].code == "few_labels"
@@ -105,7 +106,7 @@ def _decide_by_labels(
 def _act_on_rise(
     rise: LossRise, offset: Miscalibration | None, limits: VerdictLimits
 ) -> tuple[Action, Reasons]:
-    """Recalibrate if that would bring the loss back within the tolerance, or else retrain."""
+    """Recalibrate if that would bring the loss back within the tolerance, otherwise retrain."""
     reasons = [rise_reason(rise, limits.tolerance)]
     if offset is None:
         return "retrain", reasons
@@ -116,7 +117,7 @@ def _act_on_rise(
 
 
 def _act_on_breach(breach: LossBreach, offset: Miscalibration | None) -> tuple[Action, Reasons]:
-    """Recalibrate if that would bring the loss back to what is accepted, or else retrain."""
+    """Recalibrate if that would bring the loss back to what is accepted, otherwise retrain."""
     if offset is None:
         return "retrain", [breach.reason]
     is_enough = breach.excess * offset.line.corrected_share <= 1

@@ -1,4 +1,4 @@
-"""The newest predictions whose labels have arrived, in windows of growing length."""
+"""Windows of growing length over the newest labelled cohorts."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,13 +9,13 @@ from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.gil import yield_gil
 
 MATURE = 0.95
-"""Share of its labels that a cohort must have to be judged."""
+"""Share of a cohort's labels that must have arrived before it is judged."""
 
 _SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 
 
 class LabelledWindow(NamedTuple):
-    """Adjacent cohorts that have almost all their labels; `maturity` is the lowest among them."""
+    """Adjacent cohorts joined into one: `maturity` is their lowest, `start` their earliest."""
 
     performance: Performance
     labelled: int
@@ -24,20 +24,21 @@ class LabelledWindow(NamedTuple):
 
 
 def maturity_of(cohort: Cohort) -> float:
-    """Return the larger of the estimated maturity and the labelled share."""
+    """Return the larger of a cohort's estimated maturity and its labelled share, at most 1."""
     labelled = cohort.labelled / cohort.predicted if cohort.predicted else 0.0
     return min(max(cohort.maturity or 0.0, labelled), 1.0)
 
 
 def list_mature(cohorts: Sequence[Cohort]) -> list[Cohort]:
-    """The cohorts that can be judged, the oldest first."""
+    """Return the cohorts that can be judged, the oldest first."""
     return [cohort for cohort in cohorts if cohort.labelled and maturity_of(cohort) >= MATURE]
 
 
 def list_windows(mature: Sequence[Cohort], *, min_labels: int) -> list[LabelledWindow]:
-    """The newest 1, 2, 3, 4, 6, ... cohorts, and all; those with enough labels, shortest first.
+    """Return windows of the newest 1, 2, 3, 4, 6, ... cohorts and of all of them, shortest first.
 
-    A sudden change shows in a short window, and a small one only in a long one.
+    Windows with fewer than `min_labels` labels are left out. A sudden change shows in a short
+    window, a small one only in a long window.
     """
     sizes = sorted({size for size in _SIZES if size <= len(mature)} | {len(mature)} - {0})
     windows = [join_cohorts(mature[-size:]) for size in sizes]
@@ -57,7 +58,7 @@ def join_cohorts(cohorts: Sequence[Cohort]) -> LabelledWindow:
 
 
 def find_first(mature: Sequence[Cohort], *, min_labels: int) -> LabelledWindow | None:
-    """Join the oldest cohorts until they have enough labels; None if no newer one would be left."""
+    """Join the oldest cohorts until they have enough labels; None if that takes all cohorts."""
     for size in range(1, len(mature)):
         window = join_cohorts(mature[:size])
         if window.labelled >= max(min_labels, 2):

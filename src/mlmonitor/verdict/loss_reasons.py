@@ -1,4 +1,4 @@
-"""Reasons that realised losses and the model's age give, in words and numbers."""
+"""Verdict reasons from realised losses and from the model's age."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,14 +12,14 @@ from mlmonitor.verdict.recalibration import Recalibration, compute_recalibration
 from mlmonitor.verdict.verdict import VerdictReason, describe_labels
 
 _EXCESS = 0.05
-"""Part of the squared error that a correction must remove to be worth it."""
+"""Least part of the squared error that a worthwhile correction removes."""
 
 _BIAS = 0.1
-"""Bias, in terms of the mean actual, that is worth a correction."""
+"""Bias relative to the mean actual above which a correction is worthwhile."""
 
 
 class Miscalibration(NamedTuple):
-    """Predictions that a line would correct, and the evidence for it."""
+    """A window whose predictions a line would correct, and the evidence for it."""
 
     window: LabelledWindow
     line: Recalibration
@@ -29,10 +29,11 @@ class Miscalibration(NamedTuple):
 def find_miscalibration(
     windows: Sequence[LabelledWindow], limits: VerdictLimits, *, is_standing: bool
 ) -> Miscalibration | None:
-    """Return the window with the most evidence that predictions should be corrected.
+    """Return the window with the most evidence that its predictions should be corrected by a line.
 
-    is_standing: whether recalibration is advised already, so that half the effect is enough.
-    None if predictions do not rank the actuals: correcting them by a line would not help.
+    None if the newest predictions need no correction, if the evidence does not suffice, or if
+    predictions do not rank the actuals, because a line would not help then. is_standing: whether
+    recalibration is advised already; half the effect then suffices, with any amount of evidence.
     """
     part = 0.5 if is_standing else 1.0
     candidates = []
@@ -42,7 +43,7 @@ def find_miscalibration(
             evidence = log10_mixture_e_value(line.statistic, line.count, dimensions=2)
             candidates.append(Miscalibration(window, line, evidence))
     off = [candidate for candidate in candidates if _is_off(candidate.line, part)]
-    if not off or off[0] is not candidates[0]:  # the newest labels show it no longer
+    if not off or off[0] is not candidates[0]:  # the newest labels need no correction
         return None
     worst = max(off, key=lambda candidate: candidate.log10_e_value)
     is_evident = worst.log10_e_value >= required_log10_e_value(limits.alpha)
@@ -50,9 +51,9 @@ def find_miscalibration(
 
 
 def _is_off(line: Recalibration, part: float) -> bool:
-    """Whether a correction pays, and the predictions rank the actuals at all."""
+    """Whether a correction is worthwhile and the predictions are correlated with the actuals."""
     is_large = line.excess > _EXCESS * part or abs(line.relative_bias) > _BIAS * part
-    ranks = line.correlation > 0 and line.correlation**2 * line.count > 9  # three deviations
+    ranks = line.correlation > 0 and line.correlation**2 * line.count > 9  # three standard errors
     return is_large and ranks
 
 
@@ -128,7 +129,7 @@ def _build_loss_reason(code: str, text: str, rise: LossRise) -> VerdictReason:
 
 
 def age_reason(snapshot: ModelSnapshot, max_age_seconds: float | None) -> VerdictReason | None:
-    """Describe a model that is older than declared; None if it is not, or its age is unknown."""
+    """Describe a model older than its declared maximum; None if it is not or its age is unknown."""
     trained_at = None if snapshot.reference is None else snapshot.reference.trained_at
     if max_age_seconds is None or trained_at is None:
         return None

@@ -1,4 +1,4 @@
-"""Whether the realised loss has risen over that at training, from mature labels."""
+"""Whether the realised loss, from mature labels, has risen above its baseline."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -15,26 +15,26 @@ _BY_TASK: Mapping[str, tuple[str, ...]] = {
     "multiclass": ("log_loss", "brier", "accuracy", "balanced_accuracy", "f1"),
     "ranking": ("ndcg", "mrr"),
 }
-"""The measures that a task is judged by; the first one that has a baseline."""
+"""Measures of each task in order of preference: the first one with a baseline is used."""
 
 BETTER_HIGH = frozenset(
     {"r2", "accuracy", "balanced_accuracy", "f1", "precision", "recall", "specificity", "ndcg"}
     | {"mrr", "roc_auc", "pr_auc"}
 )
-"""Measures of which more is better: their loss is one minus the measure."""
+"""Measures that are better when higher: their loss is one minus the measure."""
 
 
 def measures_of(task: str) -> tuple[str, ...]:
-    """Return the measures that a task is judged by, the most telling one first."""
+    """Return the measures that a task is judged by, in order of preference."""
     return _BY_TASK.get(task, ())
 
 
 class VerdictLimits(NamedTuple):
-    """What a verdict depends on besides the snapshot.
+    """The settings of a verdict.
 
-    tolerance: the rise of the loss that needs no action. min_labels: fewer are not judged. alpha:
-    the probability of ever acting without a cause. performance_maturity: as in `Config`.
-    max_age_seconds: None for no limit.
+    tolerance: the relative rise of the loss that needs no action. min_labels: windows with fewer
+    labels are not judged. alpha: the probability of ever acting without a cause.
+    performance_maturity: as in `Config`. max_age_seconds: None for no limit.
     """
 
     tolerance: float = 0.1
@@ -45,7 +45,7 @@ class VerdictLimits(NamedTuple):
 
 
 class LossBaseline(NamedTuple):
-    """What a measure is compared with, and the standard error of that value."""
+    """The value that a measure is compared with, where it is from, and its standard error."""
 
     measure: str
     value: float
@@ -54,10 +54,11 @@ class LossBaseline(NamedTuple):
 
 
 class LossRise(NamedTuple):
-    """The measure over one window beside its baseline; losses grow with the damage.
+    """A measure over one window beside its baseline.
 
-    is_high: whether the evidence suffices. is_recovered: whether the newest labels are back within
-    half the tolerance.
+    value, limit: of the measure itself. loss, baseline_loss: turned so that higher is worse.
+    is_high: whether the evidence for a loss beyond the limit suffices. is_recovered: whether the
+    newest labels are within half the tolerance again.
     """
 
     window: LabelledWindow
@@ -72,7 +73,7 @@ class LossRise(NamedTuple):
 
     @property
     def change(self) -> float:
-        """The relative change of the loss."""
+        """The change of the loss relative to its baseline; infinite if the baseline is 0."""
         return self.loss / self.baseline_loss - 1 if self.baseline_loss > 0 else float("inf")
 
 
@@ -81,7 +82,8 @@ def find_rise(
 ) -> LossRise | None:
     """Compare the newest mature cohorts with training, or else with the oldest cohorts.
 
-    None if there are too few labels or there is nothing to compare with.
+    Returns the window with the strongest evidence of a rise, or else the shortest window. None if
+    there are too few labels or there is nothing to compare with.
     """
     windows = list_windows(mature, min_labels=limits.min_labels)
     if not windows:
@@ -100,14 +102,15 @@ def find_baseline(
     reference: ReferenceInfo | None,
     limits: VerdictLimits,
 ) -> LossBaseline | None:
-    """Choose the measure and its baseline.
+    """Choose the measure to judge by, and its baseline; None if there is nothing to compare with.
 
-    The losses of the rows of the reference precede its metrics, as for alerts on harmful drift.
+    The loss over the reference's own rows precedes the declared training metric, as for alerts on
+    harmful drift. Without either, the oldest cohorts are the baseline.
     """
     available = [n for n in measures_of(newest.performance.task) if n in newest.performance]
     if reference is not None:
         trained = {name.lower(): value for name, value in reference.training_metrics.items()}
-        # Over several classes the reference's Brier score is on another scale.
+        # With several classes, the reference's Brier score is on another scale.
         is_binary = newest.performance.task == "binary"
         own = {n: v for n, v in reference.losses.items() if is_binary or n != "brier"}
         for name in available:
@@ -127,7 +130,7 @@ def find_baseline(
 
 
 def to_loss(measure: str, estimate: Estimate) -> Estimate:
-    """Turn a measure around if more of it is better."""
+    """Return the estimate as a loss: one minus the measure if higher is better."""
     if measure not in BETTER_HIGH:
         return estimate
     value, low, high = (1 - number for number in (estimate.value, estimate.high, estimate.low))

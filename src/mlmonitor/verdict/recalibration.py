@@ -1,4 +1,4 @@
-"""What correcting the predictions by a line would change, from moments alone."""
+"""What correcting the predictions by a line would change, computed from moments."""
 
 from collections.abc import Mapping
 from math import sqrt
@@ -7,20 +7,21 @@ from typing import NamedTuple
 import numpy as np
 
 _SD_SHARE = 0.5
-"""Targets scatter around zero if their mean is below this share of their standard deviation."""
+"""Actuals count as centred on zero if their mean is below this share of their deviation."""
 
 
 class Recalibration(NamedTuple):
     """The regression of actuals on predictions.
 
-    loss: the current mean squared error. corrected_loss: the error around the regression line.
-    slope, intercept: of the line; 1 and 0 if nothing needs correcting. bias: the mean of predicted
-    minus actual. relative_bias: bias in terms of the mean actual, or of half its standard deviation
-    if that is larger. correlation: of predictions and actuals. statistic: of the score test of
-    slope 1 and intercept 0, robust to unequal variances; chi-squared with two degrees of freedom.
+    loss: the current mean squared error. corrected_loss: the mean squared error around the
+    regression line. slope, intercept: of the line; 1 and 0 if nothing needs correcting. bias: the
+    mean of predicted minus actual. relative_bias: the bias divided by the mean actual, or by half
+    the actuals' standard deviation if that is larger. correlation: of predictions and actuals.
+    statistic: of the score test of slope 1 and intercept 0, robust to unequal variances;
+    chi-squared with two degrees of freedom.
     """
 
-    count: int  # type: ignore[assignment]  # no one counts a tuple's elements here
+    count: int  # type: ignore[assignment]  # hides tuple.count, which is not used
     loss: float
     corrected_loss: float
     slope: float
@@ -32,21 +33,21 @@ class Recalibration(NamedTuple):
 
     @property
     def excess(self) -> float:
-        """The part of the loss that the line would remove, in terms of what would remain."""
+        """The part of the loss that the line would remove, divided by the remaining part."""
         if self.corrected_loss <= 0:
             return np.inf if self.loss > 0 else 0.0
         return self.loss / self.corrected_loss - 1
 
     @property
     def corrected_share(self) -> float:
-        """The corrected error in terms of the error now, as a root of squares."""
+        """The root mean squared error after correction, divided by the current one."""
         return sqrt(self.corrected_loss / self.loss) if self.loss > 0 else 1.0
 
 
 def compute_recalibration(terms: Mapping[str, float]) -> Recalibration | None:
     """Return the line that corrects the predictions; None for fewer than three pairs.
 
-    terms: of `CalibrationSums`.
+    terms: the sums that `CalibrationSums` collects; None is returned if one is not finite.
     """
     if not terms or terms["n"] < 3 or not all(np.isfinite(list(terms.values()))):
         return None
@@ -74,7 +75,7 @@ def compute_recalibration(terms: Mapping[str, float]) -> Recalibration | None:
 
 
 def _compute_score_statistic(terms: Mapping[str, float], *, is_constant: bool) -> float:
-    """Return the score statistic; if predictions are constant, it tests the mean error alone."""
+    """Return the score statistic; for constant predictions it tests only the mean error."""
     total = terms["p"] - terms["y"]
     if is_constant:
         return total**2 / terms["e2"] if terms["e2"] > 0 else 0.0

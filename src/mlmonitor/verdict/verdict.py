@@ -1,4 +1,4 @@
-"""The verdict on a model: an action, the reasons for it, and since when it holds."""
+"""The verdict on a model: an action, the reasons for it, and the time it was first advised."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,15 +26,14 @@ class VerdictReason:
     """One reason for a verdict, in words and as attributes.
 
     code: `risk` (the loss rose beyond the tolerance), `bounds` (a declared limit is exceeded),
-    `estimate` (the performance that is
-    estimated until labels arrive fell), `calibration` (predictions are off on average, or
-    too extreme), `age` (the model is older than declared), `stable`, `drift` (a harmless one),
-    `input` (a fault of the data that retraining would learn), `few_labels` or `no_baseline`.
-    measure, value, limit: the measure now, and the value that it must not pass. baseline: the
-    measure at training, or in the oldest cohorts. count: labelled predictions behind `value`.
-    maturity: the share of their labels that have arrived. log10_e_value: the evidence.
-    predictions_since: the start of the oldest cohort behind `value`, where labels are still to
-    arrive.
+    `estimate` (the performance estimated while labels are missing), `calibration` (predictions are
+    off on average, or too extreme), `age` (the model is older than declared), `stable` (the loss
+    has not risen), `drift` (drift without known harm), `input` (a data fault that retraining would
+    learn), `few_labels` or `no_baseline`. measure, value, limit: the measure now, and the value
+    that it must not pass. baseline: the measure at training, or in the oldest cohorts. count: the
+    labelled predictions behind `value`. maturity: the share of their labels that have arrived.
+    log10_e_value: the evidence. predictions_since: the start of the oldest cohort behind `value`,
+    only given while its labels are still to arrive.
     """
 
     code: ReasonCode
@@ -57,9 +56,9 @@ class VerdictReason:
 class Verdict:
     """Keep, recalibrate or retrain the model.
 
-    keep: nothing calls for a change, or nothing can be said yet; the reasons say which.
+    keep: nothing calls for a change, or there is too little evidence; the reasons say which.
     recalibrate: predictions are systematically off, and correcting them by a line would bring the
-    loss back. retrain: correcting them would not be enough, or the model is older than declared.
+    loss back. retrain: a correction would not be enough, or the model is older than declared.
     since: when this action was first advised, by the time of the rows if they carry one.
     """
 
@@ -71,7 +70,7 @@ class Verdict:
         return f"{self.action}: {'; '.join(map(str, self.reasons))}"
 
     def to_dict(self) -> dict[str, Any]:
-        """The verdict as dicts, lists, strings, numbers and None."""
+        """Return the verdict as dicts, lists, strings and numbers that JSON can hold."""
         return {
             "action": self.action,
             "since": self.since.isoformat(),
@@ -80,7 +79,7 @@ class Verdict:
 
 
 def _write_reason(reason: VerdictReason) -> dict[str, Any]:
-    """Keep the attributes that have a value; an infinite number has none in JSON."""
+    """Return the attributes that have a value; infinite numbers are left out, as JSON has none."""
     numbers = {
         name: value
         for name, value in vars(reason).items()

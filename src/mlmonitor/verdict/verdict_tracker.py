@@ -1,4 +1,4 @@
-"""The verdict from snapshot to snapshot."""
+"""Tracks the verdict on a model from snapshot to snapshot."""
 
 from collections.abc import Hashable
 
@@ -11,9 +11,9 @@ from mlmonitor.verdict.verdict import Verdict
 
 
 class VerdictTracker:
-    """Keeps the last verdict, because an action stays until it is refuted.
+    """Keeps the last verdict, because an action stands until it is refuted.
 
-    Price: some milliseconds where labels or alerts changed, and nothing to speak of otherwise.
+    Price: some milliseconds when labels or alerts have changed, otherwise negligible.
     """
 
     def __init__(self, config: Config) -> None:
@@ -30,7 +30,7 @@ class VerdictTracker:
     def update(self, snapshot: ModelSnapshot) -> Verdict | None:
         """Judge the model; return the verdict if its action has changed, and None otherwise.
 
-        The first verdict is a change only if it is not to keep the model.
+        The first verdict counts as a change unless it is to keep the model.
         """
         grounds = _list_grounds(snapshot, self._limits)
         if self.verdict is not None and grounds == self._grounds:
@@ -41,7 +41,7 @@ class VerdictTracker:
 
 
 def _list_grounds(snapshot: ModelSnapshot, limits: VerdictLimits) -> Hashable:
-    """Return what a verdict depends on; while it is equal, so is the verdict."""
+    """Return everything that a verdict depends on; equal grounds give equal verdicts."""
     labels = snapshot.labels
     predictions = snapshot.calls.predictions if labels.estimated is not None else 0
     return (

@@ -66,7 +66,7 @@ def _find(
 
 
 def _count_valid(population: Population, place: int) -> int:
-    """Return the values of a field in the window that are valid."""
+    """Return the number of valid values of a field in the window."""
     entry, view = population.entries[place], population.window.view()
     accepted = accept_window(entry, view, place, now=0.0) if view.profile.rows else entry
     return sum(accepted.counts) if view.profile.rows else 0
@@ -78,7 +78,7 @@ def _accept(population: Population, place: int, *, now: float) -> tuple[list[Ale
 
 
 def _record(state: ModelState, entry: CountedEntry) -> None:
-    """Put the entry into the reference, which says when it was accepted."""
+    """Replace the field's entry in the reference; the new entry records when it was accepted."""
     traffic = state.traffic
     reference, comparing = traffic.reference, traffic.comparing
     if reference is None or comparing is None:

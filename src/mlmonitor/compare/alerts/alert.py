@@ -1,4 +1,4 @@
-"""A change that deserves attention: the field, its size, the evidence, and the start."""
+"""Alert: a change that deserves attention, with its size, its evidence and its start."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -41,23 +41,23 @@ _BASES: Final[Mapping[str, Literal["estimated", "projected"]]] = {
 OWN_NAMES: Final = (OBJECTIVE_FIELD, ESTIMATED_FIELD, PROJECTED_FIELD)
 """Fields whose name says what they are, without their role."""
 
-_NEARLY_ALL = 0.95  # of the rows are independent, which is not worth a word
+_NEARLY_ALL = 0.95  # share of independent rows above which dependence is not mentioned
 
 
 @dataclass(frozen=True)
 class Alert:
     """A change of one field that is statistically significant and large enough to matter.
 
-    measure: what `value` is: `psi`; the share of values that are `missing`, `nonfinite`,
-    `wrong_type`, `out_of_range` or `new_category`, that are equal (`constant`) or gone
+    measure: the name of what `value` measures. `psi`; the share of values that are `missing`,
+    `nonfinite`, `wrong_type`, `out_of_range` or `new_category`, that are equal (`constant`) or gone
     (`vanished`); the share of rows with a `new_field`; or the share of values that break a declared
     rule (`minimum`, `maximum`, `allowed`, `nullable`). For the role `performance` it is a measure
     of performance, such as `mae` or `accuracy`.
     value: the measure when the alert fired, over the rows since the change began.
-    current: the measure now, over the rows since the change began, updated each tick while the
-    alert is firing; over the window once all of its rows are newer, so that it recovers with it.
-    For performance it covers the newest labels, for the service the newest calls, and for new
-    fields and broken rules the rows of the last evaluation.
+    current: the measure now, updated each tick while the alert is firing. It covers the rows since
+    the change began, or the window once the change is older than the window. For performance it
+    covers the newest labels, for the service the newest calls, and for new fields and broken rules
+    the rows of the last evaluation.
     reason: what changed most, over the rows of `current`. Alerts that differ only in `current` and
     `reason` are equal.
     threshold: the critical value of the measure at this many rows; for `constant` and `vanished`,
@@ -66,8 +66,8 @@ class Alert:
     effective_rows: how many independent rows the `rows` are worth as evidence; None if that is not
     computed for the measure. is_dependence_known: False if the reference has neither groups nor
     times and shows no dependence, so that rows count as independent.
-    rows: rows behind `value`. started_at: when it fired, in seconds since 1970: the time of the
-    newest rows, if they were recorded with one (`at=`).
+    rows: the number of rows behind `value`. started_at: when the alert fired, in seconds since
+    1970: the time of the newest rows, if they were recorded with one (`at=`).
     """
 
     field: str
@@ -87,9 +87,9 @@ class Alert:
 
     @property
     def basis(self) -> Literal["realised", "estimated", "projected"]:
-        """`estimated` if the value was estimated without labels, `projected` if from some of them.
+        """Whether the value was realised with labels, estimated, or projected.
 
-        Otherwise it is `realised`.
+        `estimated` is without labels, `projected` is from some of the labels.
         """
         if self.role is not Role.PERFORMANCE:
             return "realised"
@@ -126,7 +126,7 @@ class Alert:
 
     @property
     def worth(self) -> str:
-        """The independent rows that the rows are worth, as text; empty if nearly all."""
+        """The effective number of rows as text; empty if nearly all rows are independent."""
         if not self.is_dependence_known:
             return " (dependence unknown)"
         if self.effective_rows is None or self.effective_rows > _NEARLY_ALL * self.rows:

@@ -1,4 +1,4 @@
-"""Alerts on their way to the host's callback."""
+"""Queue of alerts for the host's callback."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -29,7 +29,7 @@ class AlertDispatcher(Generic[T]):
             self._waiting.extend(alerts)
 
     def dispatch(self) -> None:
-        """Call the callback with every queued alert; it may be slow."""
+        """Call the callback with each queued alert, which takes as long as the callback does."""
         while self._waiting:
             alert = self._waiting.popleft()
             if self._on_alert is not None:

@@ -31,7 +31,7 @@ class AlertStates:
         self.started_at: Floats = np.full(streams, np.nan)
 
     def continue_from(self, other: "AlertStates", kept: Mask) -> None:
-        """Keep the firing alerts of the places that are kept."""
+        """Take over the firing alerts of `other` at the places marked in `kept`."""
         self.is_firing = other.is_firing & kept
         self.started_at = np.where(self.is_firing, other.started_at, np.nan)
 

@@ -1,4 +1,4 @@
-"""The rows since the change behind each firing alert, of which its current value is measured."""
+"""Counts of the rows since each firing alert's change, for the alert's current value."""
 
 import numpy as np
 
@@ -8,8 +8,8 @@ from mlmonitor.records import Counts, Mask
 class ChangedRows:
     """Counts of the rows since the change of each stream.
 
-    shape: `[streams, counts]` of the totals. bins: number of leading counts that add up to the
-    rows. Price: one such table.
+    shape: `[streams, counts]` of the totals. bins: how many leading counts add up to the number of
+    rows; all by default. Price: one table of this shape.
     """
 
     __slots__ = ("_bins", "before")
@@ -19,17 +19,20 @@ class ChangedRows:
         self.before: Counts = np.zeros(shape, np.int64)
 
     def continue_from(self, other: "ChangedRows") -> None:
-        """Keep the changes of another object over the same totals."""
+        """Take over the changes of another object, which must have the same totals."""
         self.before = other.before.copy()
 
     def begin(self, fired: Mask, total: Counts, changed: Counts) -> None:
-        """Begin with the rows `changed`, the newest of `total`, for streams that have fired."""
+        """Begin to count for the streams that fired.
+
+        total: the counts of all rows. changed: those of the newest rows, since the change.
+        """
         self.before[fired] = (total - changed)[fired]
 
     def count(self, total: Counts, window: Counts) -> Counts:
-        """Return the counts since each change, or those of the window if these are fewer rows.
+        """Return the counts since each change, or those of the window if it has fewer rows.
 
-        Once the change is older than the window, its rows show whether it is over.
+        Once the change is older than the window, the window shows whether it is over.
         """
         since = total - self.before
         bins = self._bins
@@ -39,5 +42,5 @@ class ChangedRows:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         return self.before.nbytes

@@ -1,4 +1,4 @@
-"""Parts of a model whose evidence is weighed from time to time."""
+"""Protocol of the parts of a model whose evidence is evaluated periodically."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from mlmonitor.compare.alerts.alert import Alert
 
 
 class Evaluable(Protocol):
-    """Populations, the service, the risk and the objectives."""
+    """A part of a model that fires alerts: a population, the service, risks or objectives."""
 
     @property
     def unevaluated_rows(self) -> int:
@@ -14,7 +14,7 @@ class Evaluable(Protocol):
 
     @property
     def evaluated_at(self) -> float:
-        """When it was last evaluated."""
+        """Time of the last evaluation, in seconds since 1970."""
 
     def evaluate(self, *, now: float) -> list[Alert]:
-        """Return the alerts that fired or resolved."""
+        """Return the alerts that fired or resolved at `now`, in seconds since 1970."""

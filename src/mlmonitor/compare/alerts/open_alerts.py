@@ -11,7 +11,7 @@ from mlmonitor.records import Floats, Mask
 
 
 class Transitions(NamedTuple):
-    """Which alerts one evaluation fired and resolved, as masks over the owner's places."""
+    """Masks of the alerts that one evaluation fired and resolved, by place in the owner."""
 
     fired: Mask
     resolved: Mask
@@ -50,7 +50,7 @@ class OpenAlerts:
         return self._by_place[place]
 
     def continue_from(self, other: "OpenAlerts", kept: Mask) -> list[Alert]:
-        """Take over the alerts at the places kept; return the others as resolved."""
+        """Take over the alerts of `other` at the places in `kept`; return the rest as resolved."""
         resolved = []
         for place, alert in other.items():
             if kept[place]:
@@ -62,7 +62,7 @@ class OpenAlerts:
     def refresh(self, current: Floats, explain: Callable[[int], str | None] = _keep_reason) -> None:
         """Set `current` of each alert to the measure at its place; ignore NaN.
 
-        explain: the reason that the same rows give at a place, or None to keep the one it has.
+        explain: returns the new reason of the alert at a place, or None to keep the present one.
         """
         for place, alert in self._by_place.items():
             value = float(current[place])
@@ -84,6 +84,6 @@ class OpenAlerts:
 
 
 def places(mask: Mask) -> list[int]:
-    """Places at which a mask is true."""
+    """Return the indices at which a mask is true."""
     indices: list[int] = np.flatnonzero(mask).tolist()
     return indices

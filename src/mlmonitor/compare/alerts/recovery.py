@@ -10,14 +10,15 @@ RECOVERY_ROWS = 200
 """Fewest rows that can show that a stream has recovered."""
 
 RECOVERY_FACTOR = 3
-"""Recovery takes three times the rows that fired the alert; an equal stretch could miss it."""
+"""Recovery takes three times the rows that fired the alert; as many could miss the change."""
 
 
 class Recovery:
-    """Consecutive stretches of each stream's rows, longer than the one that fired its alert.
+    """Splits each stream's rows into consecutive stretches, to see whether its alert may resolve.
 
-    shape: `[streams, bins]` of the counts. bins: number of leading bins that add up to the rows, if
-    not all do. Price: one such table.
+    A stretch is longer than the rows that fired the alert. shape: `[streams, bins]` of the counts.
+    bins: how many leading bins add up to the number of rows; all by default. Price: one table of
+    this shape.
     """
 
     __slots__ = ("_bins", "_checked", "_needed_rows")
@@ -28,9 +29,10 @@ class Recovery:
         self._needed_rows: Counts = np.full(shape[0], RECOVERY_ROWS, np.int64)
 
     def evaluate(self, counts: Counts, shows_nothing: Callable[[Counts], Mask]) -> Mask:
-        """Which streams have just completed a stretch in which `shows_nothing` is true.
+        """Return a mask of the streams that have just completed a stretch without a change.
 
-        counts: totals since the start; `shows_nothing` receives the counts of the stretches.
+        counts: totals since the start. shows_nothing: takes the counts of the stretches, returns
+        the mask of streams without a change.
         """
         since = counts - self._checked
         is_complete: Mask = since[:, : self._bins].sum(axis=1) >= self._needed_rows
@@ -47,5 +49,5 @@ class Recovery:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         return self._checked.nbytes + self._needed_rows.nbytes

@@ -1,4 +1,4 @@
-"""The time of the newest rows, which alerts give as their start."""
+"""The time of the newest rows, at which alerts on them start."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from mlmonitor.records import Floats
 
 
 class RowClock:
-    """Knows when the newest rows were predicted, which is when an alert on them starts.
+    """Remembers when the newest rows were predicted; an alert on them starts at that time.
 
-    Rows of a service have no time of their own, and are of now. Rows that are recorded later carry
+    Rows of a service carry no time and count as predicted now. Rows that are recorded later carry
     their time (`at=`), so that an alert of a replayed month starts in that month.
     """
 
@@ -18,7 +18,7 @@ class RowClock:
         self._newest: float | None = None
 
     def update(self, times: Floats | None) -> None:
-        """Add rows with these times, in seconds since 1970; None or NaN for rows of now."""
+        """Add rows with these times, in seconds since 1970; None or NaN for rows predicted now."""
         finite = np.empty(0) if times is None else times[np.isfinite(times)]
         self._newest = float(finite.max()) if finite.size else None
 

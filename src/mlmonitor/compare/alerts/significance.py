@@ -6,7 +6,7 @@ import numpy as np
 
 DRIFT_PART, QUALITY_PART, SERVICE_PART = 0.76, 0.16, 0.04
 PERFORMANCE_PART, OBJECTIVES_PART = 0.02, 0.02
-"""Parts of `alpha` by what is compared; an obvious change needs a smaller part."""
+"""Shares of `alpha` by what is compared; smaller where changes are obvious anyway."""
 
 STREAMS_PER_FIELD = 7
 """Maximum number of quality streams per field: five defects, constant, vanished."""
@@ -15,7 +15,7 @@ SERVICE_STREAMS = 2
 """Failures and latency."""
 
 PERFORMANCE_STREAMS = 6
-"""The largest number of measures of one task whose risk is compared, and one that is estimated."""
+"""Maximum number of performance streams: the risks of one task's measures, and one estimate."""
 
 NAMES = 64
 """Maximum number of names outside the reference that are evaluated individually."""

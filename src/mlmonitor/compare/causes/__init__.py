@@ -1,1 +1,1 @@
-"""What has changed: the causes of incidents, from the rows since the change."""
+"""Causes of incidents, found in the rows since the change."""

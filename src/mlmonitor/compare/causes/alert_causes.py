@@ -33,7 +33,7 @@ _UNREADABLE: Final = {
 
 
 def blame_performance(alerts: Sequence[Alert]) -> CommonCause | None:
-    """Name the measure that fell, if nothing but performance and objectives alert."""
+    """Name the measure that got worse, if all alerts are about performance or objectives."""
     worse = [alert for alert in alerts if alert.field in (PERFORMANCE_FIELD, PROJECTED_FIELD)]
     expected = [alert for alert in alerts if alert.field == ESTIMATED_FIELD]
     broken = [alert for alert in alerts if alert.field == OBJECTIVE_FIELD]
@@ -53,7 +53,7 @@ def blame_performance(alerts: Sequence[Alert]) -> CommonCause | None:
 
 
 def blame_service(alerts: Sequence[Alert]) -> CommonCause | None:
-    """Name what is wrong with the calls, if any alert is about them."""
+    """Describe what is wrong with the calls; None if no alert is about them."""
     changed = {alert.measure: alert for alert in alerts if alert.field == SERVICE_FIELD}
     if not changed:
         return None
@@ -68,7 +68,7 @@ def blame_service(alerts: Sequence[Alert]) -> CommonCause | None:
 def find_lost_or_stuck(
     alerts: Sequence[Alert], population: Population | None, shown: ShownRows | None
 ) -> CommonCause | None:
-    """Name fields that have lost their values, at least in part, or have a single one."""
+    """Name fields whose values are missing, at least in part, or all equal; None if none are."""
     lost = [alert for alert in alerts if alert.measure in ("vanished", "missing")]
     if lost:
         advice = "its name or its source may have changed: ask who fills it"
@@ -85,7 +85,7 @@ def find_lost_or_stuck(
 def find_unreadable(
     alerts: Sequence[Alert], population: Population | None, shown: ShownRows | None
 ) -> CommonCause | None:
-    """Name fields many of whose values are texts instead of numbers, or are not finite."""
+    """Name fields with many values that are texts instead of numbers, or are not finite."""
     for quality, (words, advice) in _UNREADABLE.items():
         wrong = [alert for alert in alerts if alert.measure == quality.value]
         share = _measure_invalid_share(wrong, quality, population, shown) if wrong else 0.0
@@ -101,7 +101,7 @@ def _measure_invalid_share(
     population: Population | None,
     shown: ShownRows | None,
 ) -> float:
-    """Return the largest share of invalid values since the change, if known, else of an alert."""
+    """Return the largest share of invalid values since the change; if unknown, that in an alert."""
     if any(alert.measure == "vanished" for alert in alerts):
         return 1.0
     of_all = [alert for alert in alerts if alert.segment == ALL]

@@ -15,7 +15,7 @@ from mlmonitor.compare.population import Population
 from mlmonitor.formats.reference import CategoricalReference
 from mlmonitor.records import Counts, Floats
 
-_SAME_SHARE = 0.3  # relative: a new category may be a renamed one
+_SAME_SHARE = 0.3  # relative difference of shares up to which a new category may be a renamed one
 _LEAST_SHARE = 0.02
 _MAP_NAME = "map the new name to the old one upstream, or fit a new reference"
 
@@ -23,7 +23,8 @@ _MAP_NAME = "map the new name to the old one upstream, or fit a new reference"
 class _ChangedCategories(NamedTuple):
     """A categorical field with an alert: its rows by category, and the shares of the reference.
 
-    place: among the categorical fields. counts: as in a profile. before: of the listed categories.
+    place: the index among the categorical fields. counts: rows by category, as in a profile.
+    before: the reference's shares of the listed categories.
     """
 
     place: int
@@ -33,12 +34,12 @@ class _ChangedCategories(NamedTuple):
 
     @property
     def listed(self) -> Counts:
-        """The rows of the listed categories."""
+        """The number of rows of each listed category."""
         return self.counts[: self.before.size]
 
     @property
     def new(self) -> int:
-        """The rows of categories that the reference does not have."""
+        """The number of rows of categories that the reference does not have."""
         return int(self.counts[self.before.size + 1])
 
 
@@ -59,7 +60,7 @@ def _list_changed(
 def find_respelt(
     alerts: Sequence[Alert], population: Population, shown: ShownRows
 ) -> CommonCause | None:
-    """Detect new names that are known ones in another spelling. The title names none."""
+    """Detect new categories that are known ones in another spelling. The title quotes no name."""
     for changed in _list_changed(alerts, population, shown):
         entry, rows = changed.entry, int(changed.counts.sum())
         hitters = shown.shapes.hitters[changed.place].top()
@@ -73,7 +74,7 @@ def find_respelt(
 def find_renamed(
     alerts: Sequence[Alert], population: Population, shown: ShownRows
 ) -> CommonCause | None:
-    """Detect a category that is gone while new values have about its share; name neither."""
+    """Detect a category that is gone while new values have about its share; quote neither."""
     for changed in _list_changed(alerts, population, shown):
         if not changed.entry.is_closed:
             continue
@@ -91,7 +92,7 @@ def find_renamed(
 def find_recategorised(
     alerts: Sequence[Alert], population: Population, shown: ShownRows
 ) -> CommonCause | None:
-    """Detect categories that were merged, exchanged, or renamed in part. The title names none."""
+    """Detect categories that were merged, exchanged or partly renamed. The title has no names."""
     for changed in _list_changed(alerts, population, shown):
         entry, before = changed.entry, changed.before
         if not sum(entry.counts):
@@ -109,7 +110,7 @@ def find_recategorised(
 
 
 def _find_partly_moved(changed: _ChangedCategories, shown: ShownRows) -> CommonCause | None:
-    """Detect a part of one category under a new name, or as another one."""
+    """Detect that part of a category got a new name, or was assigned to another category."""
     entry, before = changed.entry, changed.before
     move = find_moved_share(np.append(before, 0.0), np.append(changed.listed, changed.new))
     if move is None:
@@ -121,5 +122,5 @@ def _find_partly_moved(changed: _ChangedCategories, shown: ShownRows) -> CommonC
         return CommonCause(title, "renamed", _MAP_NAME)
     share = min(move.share * since, 1.0)
     title = f"{entry.name}: about {share:.0%} of all rows went from one category to another"
-    # It may as well be the traffic itself that changed: nothing that a verdict may wait for.
+    # The traffic itself may have changed, so this is no data fault that a verdict waits for.
     return CommonCause(title, "inputs", "ask upstream whether a part of one is coded as the other")

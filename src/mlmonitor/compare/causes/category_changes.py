@@ -1,7 +1,8 @@
 """Recognise merged and exchanged categories, from their counts in the window.
 
-A change is recognised only if it explains the counts, and every other one explains them worse: a
-category may also merely be rarer or more frequent, while the others keep their proportions.
+A change is recognised only if it explains the counts and all other changes explain them clearly
+worse. Among these is that one category is rarer or more frequent, while the others keep their
+proportions.
 """
 
 from collections.abc import Iterator
@@ -13,21 +14,21 @@ import numpy as np
 from mlmonitor.records import Counts, Floats
 from mlmonitor.stats.dependence.effect_tests import chi_square_scale
 
-_LEAST_SHARE = 0.02  # of the rows: a category that is gone
-_LEAST_ROWS = 10  # of it that were to be expected
+_LEAST_SHARE = 0.02  # share of the reference's rows of a category that can be seen to be gone
+_LEAST_ROWS = 10  # the rows that it was expected to have
 _LEAST_COMPARED = 100
 _LEAST_EXCHANGED = 200
-_MOST_ROWS = 1_000  # more would show the chance of the reference, and small changes beside one
-_DEVIATIONS = 2.5  # of chi-square, in which a change may differ from the counts
-_MARGIN = 6.0  # of chi-square, by which another change of this kind must differ more
+_MOST_ROWS = 1_000  # more would show the reference's sampling noise and minor other changes
+_DEVIATIONS = 2.5  # standard deviations that the chi-square of a true change may be above its mean
+_MARGIN = 6.0  # by which the chi-square of any other change of this kind must be larger
 _MARGIN_OF_MIX = 2.5  # the same for one category that is rarer or more frequent by itself
-_UNLIKE = 30.0  # of chi-square, in which exchanged categories differ in their own order
+_UNLIKE = 30.0  # by which the chi-square of the original order must be larger after an exchange
 _LEAST_STAYING = 3  # categories beside the two of a move
 _MOST_EXCHANGED = 6  # categories whose orders are all tried
 
 
 class MovedShare(NamedTuple):
-    """The share of all rows that moved from one category to another, which are given by place."""
+    """The share of all rows that moved from the category at `place` to the one at `target`."""
 
     place: int
     target: int
@@ -37,8 +38,9 @@ class MovedShare(NamedTuple):
 def are_merged(before: Floats, now: Counts) -> bool:
     """Whether one category is gone and exactly one other has grown by its rows.
 
-    before: the shares of the reference. now: the rows of the same categories. The others are as
-    frequent as before, within chance. Of two categories, one that is gone shows nothing more.
+    before: the shares of the reference. now: the rows of the same categories. All others must be as
+    frequent as before, within chance. With only two categories, one that is gone does not show that
+    they were merged.
     """
     rows = int(now.sum())
     gone = np.flatnonzero((now == 0) & (before >= _LEAST_SHARE) & (before * rows >= _LEAST_ROWS))
@@ -56,10 +58,10 @@ def are_merged(before: Floats, now: Counts) -> bool:
 def find_moved_share(before: Floats, now: Counts) -> MovedShare | None:
     """Return the share of rows that changed category, if one move explains all changes.
 
-    before, now: as for `are_merged`; the last place is that of new categories. No other pair of
-    categories may explain it, nor one category that is rarer or more frequent by itself. A move to
-    a known category says something only beside others that stayed: of two or three categories one
-    always grows by what another loses.
+    before, now: as for `are_merged`; the last place is that of new categories. None if another pair
+    of categories explains the changes as well, or one category that is rarer or more frequent by
+    itself. A move to a known category needs at least three others that stayed: of two or three
+    categories, one always grows by what another loses.
     """
     rows = int(now.sum())
     if rows < _LEAST_COMPARED:
@@ -84,7 +86,7 @@ def find_moved_share(before: Floats, now: Counts) -> MovedShare | None:
 
 
 def are_exchanged(before: Floats, now: Counts) -> bool:
-    """Whether categories have exchanged their shares: another order fits, and their own does not.
+    """Whether categories have exchanged their shares: another order fits, the original does not.
 
     Only for at most six categories, in at least two hundred rows.
     """
@@ -106,7 +108,7 @@ def are_exchanged(before: Floats, now: Counts) -> bool:
 
 
 def _list_scaled(before: Floats, shares: Floats) -> Iterator[Floats]:
-    """Yield the shares if one category alone had changed, with the others in proportion."""
+    """Yield, for each category, the shares if it alone had changed, the others in proportion."""
     for place in range(before.size):
         yield _scale(before, place, float(shares[place]))
 
@@ -120,7 +122,7 @@ def _scale(before: Floats, place: int, share: float) -> Floats:
 
 
 def _move(before: Floats, place: int, target: int, share: float | None = None) -> Floats:
-    """Return the shares once a share of the rows, by default all of a category, is in another."""
+    """Return the shares after a share of the rows, by default a whole category, has moved."""
     moved = before.copy()
     share = float(before[place]) if share is None else share
     moved[place] -= share
@@ -129,7 +131,7 @@ def _move(before: Floats, place: int, target: int, share: float | None = None) -
 
 
 def _measure_misfit(expected: Floats, now: Counts) -> float:
-    """Return Pearson's chi-square of counts; shares without rows count as half a row."""
+    """Return Pearson's chi-square of counts; expected counts are at least half a row."""
     rows = max(int(now.sum()), 1)
     gaps = now / rows - expected
     size = min(rows, _MOST_ROWS)

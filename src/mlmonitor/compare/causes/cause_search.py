@@ -1,4 +1,4 @@
-"""The common cause of alerts, where the counts and quantiles of some rows show one."""
+"""Search for the common cause of alerts in the alerts themselves and in the rows since."""
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -27,10 +27,10 @@ from mlmonitor.records import Quality, Role
 
 _LEAST_COPIED = 0.1  # of the rows, besides those of the reference
 _MULTIPLIED = {PSI, Quality.OUT_OF_RANGE.value}  # measures that copies of rows change
-_DRIFTED = 2.0  # times the PSI of one window in a hundred: of one in 3,700, even with two bins
+_DRIFTED = 2.0  # times the PSI threshold: exceeded by one window in 3,700, even with two bins
 
 FindFault = Callable[[Sequence[Alert]], CommonCause | None]
-"""Returns the fault of labels that explains alerts on performance, if one does."""
+"""Returns the label fault that explains alerts on performance; None if there is none."""
 
 Show = Callable[[Population], ShownRows]
 """Returns the rows of a population that show what has changed."""
@@ -114,10 +114,11 @@ def _recognise_in(
 def _find_repeated(
     alerts: Sequence[Alert], traffic: Traffic, shown: ShownRows
 ) -> CommonCause | None:
-    """Detect more copies of rows than the reference has, if only distributions alert.
+    """Detect rows that are copies, if more than in the reference and only distributions alert.
 
-    Copies also multiply the few values outside the reference's range. The count is a lower bound:
-    a copy of a row that arrived before the shown rows counts as new.
+    Values outside the reference's range may alert as well, because copies multiply these few
+    values. The count is a lower bound: a copy of a row that arrived before the shown rows counts as
+    new.
     """
     reference, measures = traffic.reference, {alert.measure for alert in alerts}
     if reference is None or PSI not in measures or not measures <= _MULTIPLIED:
@@ -135,9 +136,9 @@ def _blame_inputs(
 ) -> CommonCause | None:
     """Detect a shift of the prediction together with features that have changed themselves.
 
-    Features that alert are named first, even if the model extrapolated, so that their effect is
-    unknown; then others that have drifted and explain a part. A feature that is as trained is not
-    named, although its effect may be beyond chance: it moved by as much as any feature may.
+    Features that alert are named first, even those whose effect is unknown because the model
+    extrapolated. Other features are named if they have drifted and explain a part. A feature
+    without drift is not named, even if its effect is beyond chance.
     """
     decomposition, drift = population.decomposition, population.drift
     shift = None if decomposition is None else decomposition.explain(shown.profile)

@@ -15,10 +15,10 @@ from mlmonitor.aggregate.staging import slice_block
 from mlmonitor.records import Block, Counts, Floats, Role
 
 SAMPLE_ROWS: Final = 512
-"""Rows that a sample keeps."""
+"""Maximum number of rows in a sample."""
 
 SHARED_ROWS: Final = 560
-"""Rows of numbers that take as much memory as a sample; the window stages fewer meanwhile."""
+"""How many fewer rows of numbers the window stages during a sample, so that memory is constant."""
 
 _NEARLY_ALL = 0.9
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio; odd, so multiplication is invertible
@@ -30,8 +30,8 @@ _Hashes = NDArray[np.uint64]
 class ShownRows(NamedTuple):
     """Rows that show a change.
 
-    changed_rows: at most this many of them arrived since the change began. copied_rows: rows that
-    are copies of earlier ones, where that cannot be chance.
+    changed_rows: at most this many of them arrived since the change began. copied_rows: how many
+    are copies of earlier rows; 0 if rows may be equal by chance.
     """
 
     profile: FieldProfile
@@ -43,8 +43,8 @@ class ShownRows(NamedTuple):
 class ChangeSample:
     """The first rows of a population after a change.
 
-    The window also holds rows from before the change; these rows do not. Names of categories are
-    kept as in the window, and numbers one by one.
+    Unlike the window, it holds no rows from before the change. Names of categories are counted as
+    in the window, and numbers are kept individually.
     Price: `nbytes`, while an incident is examined; nothing otherwise.
     """
 
@@ -61,12 +61,12 @@ class ChangeSample:
 
     @property
     def rows(self) -> int:
-        """The rows kept so far."""
+        """Number of rows kept so far."""
         return self._profile.rows
 
     @property
     def nbytes(self) -> int:
-        """Memory held once it is full."""
+        """Memory used once it is full, in bytes."""
         arrays = self._numbers.nbytes + self._refused.nbytes + self._hashes.nbytes
         return self._profile.nbytes + sum(names.nbytes for names in self._names) + arrays
 
@@ -99,7 +99,7 @@ class ChangeSample:
         return ShownRows(profile, shapes, self.rows, self._count_copies(ordered))
 
     def _hash_features(self, block: Block, encoded: list[Encoded]) -> _Hashes:
-        """Hash the features of each row; names that the reference does not list count as one."""
+        """Hash the features of each row; all names that the reference does not list are alike."""
         hashes = np.zeros(block.rows, np.uint64)
         schema = self._plan.schema
         numbers = zip(schema.numeric, block.numeric, strict=True)
@@ -112,9 +112,9 @@ class ChangeSample:
         return hashes
 
     def _count_copies(self, ordered: Floats) -> int:
-        """Count rows that equal earlier ones, if two features differ in nearly all distinct rows.
+        """Count rows that equal earlier ones; 0 if they may be equal by chance.
 
-        Otherwise rows may be equal by chance, because they have few possible values.
+        Chance is ruled out if two features differ in nearly all distinct rows.
         """
         distinct = np.unique(self._hashes[: self.rows]).size
         is_new = ordered[:, 1:] > ordered[:, :-1]
@@ -124,7 +124,10 @@ class ChangeSample:
 
 
 def _share_refused(refused: Counts, numbers: Floats) -> Counts:
-    """Count the refused values of some rows of a block; `reasons` covers the whole block."""
+    """Estimate the refused values among the first rows of a block.
+
+    refused: those of the whole block, `[fields, reasons]`. numbers: the values of the first rows.
+    """
     unread = np.count_nonzero(np.isnan(numbers), axis=1)
     share = unread / np.maximum(refused.sum(axis=1), 1)
     counts: Counts = np.rint(refused * share[:, None]).astype(np.int64)

@@ -10,7 +10,7 @@ UNKNOWN_ADVICE: Final = "ask what was deployed or changed upstream when it began
 
 
 class CommonCause(NamedTuple):
-    """The title of an incident, its reason, and advice."""
+    """An incident's title, the code of its cause, and advice."""
 
     title: str
     cause: Cause

@@ -15,10 +15,10 @@ from mlmonitor.formats.reference import NumericReference
 from mlmonitor.records import Counts
 
 LEAST_ROWS: Final = 30
-"""Rows of a segment below which its difference is unknown."""
+"""The difference of a segment with fewer rows is unknown."""
 
 MOST_SEGMENTS: Final = 21
-"""Segments that are compared with each other; the last one is the rest."""
+"""Maximum number of segments that are compared, including the rest."""
 
 _CHANGED = 5.0
 _CALM = 3.0
@@ -32,9 +32,9 @@ def find_lone_segment(
     """Return the segment that alone differs from its reference, or None.
 
     All alerts must be about one segment or the whole, and each other segment must have thirty rows
-    and no difference beyond chance in the fields of the alerts. show: returns the rows that
-    are compared. Price: a view of them for each of at most twenty segments; nothing unless exactly
-    one segment has an alert.
+    and no difference beyond chance in the fields of the alerts. show: returns the rows of a
+    population to compare. Price: one call of it for each of at most 21 segments; nothing unless
+    exactly one segment has an alert.
     """
     names = {alert.segment for alert in alerts} - {ALL}
     compared = [population for population in segments if population.entries]
@@ -53,7 +53,7 @@ def find_lone_segment(
 def standardise_difference(expected: Counts, now: Counts) -> float:
     """Return by how many standard deviations the chi-square of counts exceeds its mean.
 
-    NaN below thirty rows, on either side. Source: Pearson's statistic of two samples.
+    NaN if either side has fewer than thirty rows. Source: Pearson's statistic of two samples.
     """
     rows, before = int(now.sum()), int(expected.sum())
     if min(rows, before) < LEAST_ROWS:

@@ -54,11 +54,11 @@ _CHANGES: Final[Mapping[str, Callable[[str], str]]] = {
 
 
 def describe_spelling(known_names: Collection[str], new: Mapping[str, int]) -> str | None:
-    """Describe how new names differ from known ones, or return None if they are other names.
+    """Describe how new names differ from known ones; None if they are other names.
 
-    known_names: the categories of the reference. new: the rows of each new name. At least ten rows
-    and nine in ten must be explained. Names are truncated only if two or more end at one length.
-    The description holds no name.
+    known_names: the categories of the reference. new: the rows of each new name. There must be ten
+    rows, and nine in ten of them must be explained. Names count as truncated only if two or more
+    are cut at the same length. The description quotes no name.
     """
     rows = sum(new.values())
     if rows < _LEAST_ROWS:

@@ -1,4 +1,4 @@
-"""Whether a change is large enough to matter, judged for every restart that shows it."""
+"""Whether a change is large enough to matter, for each restart of the evidence that shows it."""
 
 from typing import NamedTuple
 
@@ -17,23 +17,24 @@ from mlmonitor.stats.evidence.evidence_process import (
     RestartSegments,
 )
 
-_PAIRS_AT_ONCE = 2_000  # of a restart and a field, so that the interpreter is not held for long
+_PAIRS_AT_ONCE = 2_000  # pairs of a restart and a field; few enough not to hold the GIL for long
 
 
 class JudgedChange(NamedTuple):
-    """By how much the change of each field exceeds what is tolerated, and the rows that show it."""
+    """By how much the change of each field exceeds the tolerance, and the rows that show it."""
 
     excess: Floats
     change: ChangeSegment
 
 
 class ChangeEffect:
-    """Compares the size of changes with what is tolerated.
+    """Compares the size of changes with the tolerance.
 
     A change matters if its PSI, or the relative change of a rare bin, is beyond the tolerance with
-    confidence (`effect_bounds`). It is judged for the restart with the most evidence, and for every
-    other one whose own staked evidence passes. Otherwise a small lasting change would hide a later
-    large one, because the oldest restart would have the most evidence forever.
+    confidence (`effect_bounds`). The evidence restarts regularly, and each restart covers the rows
+    since. The change is judged for the restart with the most evidence, and for all others whose own
+    evidence passes. Otherwise a small lasting change would hide a later large one, because the
+    oldest restart would always have the most evidence.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class ChangeEffect:
         return self.excess_over(expected, self._effective.current(counts))
 
     def excess_over(self, expected: Table, counts: Table) -> Floats:
-        """By how much a change of effective counts exceeds what matters; 0 if it does not."""
+        """By how much a change of effective counts exceeds the tolerance; 0 if it does not."""
         beyond = np.maximum(psi_lower_sequence(expected, counts) - self._tolerance, 0.0)
         of_bins = bin_excess(expected, counts, self._tolerance, self._least)
         larger: Floats = np.maximum(beyond, of_bins)

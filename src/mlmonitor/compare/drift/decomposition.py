@@ -23,8 +23,8 @@ _OUT_OF_RANGE = QUALITIES.index(Quality.OUT_OF_RANGE)
 class Contribution:
     """One feature's part in the shift of the mean prediction, in the prediction's unit.
 
-    mix: the effect of the new shares of its bins, each bin predicted as in the reference. rest: the
-    shift minus `mix`, caused by other predictions in the same bins and by other features.
+    mix: the effect of the changed shares of its bins, if each bin is predicted as in the reference.
+    rest: the shift minus `mix`, caused by other predictions in the same bins and by other features.
     threshold: exceeded by the absolute value of `mix` once in a hundred windows without drift.
     is_extrapolated: whether `mix` opposes the shift, and most of it is due to values beyond the
     range of the reference, whose predictions are unknown. part: the part of `mix` that is due to
@@ -61,8 +61,9 @@ class Shift:
     """The shift of the mean prediction from the reference's, with the largest mix first.
 
     Features depend on each other, so their mixes need not add up to the shift. groups: the features
-    whose mixes exceed their thresholds, with those that they depend on together; the effects of the
-    groups and `rest` do add up to it. Empty if the reference does not know the features' parts.
+    whose mixes exceed their thresholds; those that depend on each other form one group. The effects
+    of the groups and `rest` add up to the shift. Empty if the reference does not know the features'
+    parts.
     """
 
     prediction: str
@@ -95,11 +96,11 @@ class ShiftDecomposition:
 
     The mix effect of a feature is `sum (q - p) y` over its bins: `p` and `q` are the shares of a
     bin in the reference and now, `y` is the mean prediction of its reference rows. A bin without
-    reference rows, such as that of new categories, gets the overall mean and contributes nothing.
-    A value beyond the reference's range counts as one of the outer bin. If such values make up most
-    of an effect that opposes the shift, the model extrapolated, and the effect explains nothing.
+    reference rows, such as that of new categories, gets the overall mean and contributes nothing. A
+    value beyond the reference's range counts in the outer bin. If such values make up most of an
+    effect that opposes the shift, the model extrapolated, and the effect explains nothing.
     Promise: linear in the shares, so the effect over a fleet is the row-weighted mean of its parts.
-    Price: one product of `[fields, bins]` per snapshot; nothing while serving.
+        Price: one product of `[fields, bins]` per snapshot; nothing while serving.
     Source: Kitagawa, "Components of a difference between two rates", 1955; Oaxaca, 1973; on
         explaining drift of predictions, Shanbhag, Ghosh and Rubin, arXiv 2102.07862.
     """
@@ -149,7 +150,7 @@ class ShiftDecomposition:
     ) -> Shift | None:
         """The shift of a window; None if the window or the reference has no prediction.
 
-        effective: what the rows of the window and of the reference are worth.
+        effective: the effective numbers of rows of the window and of the reference.
         """
         moments, entry = recent.moments, self._entry
         rows = int(moments.count[self._place])
@@ -207,8 +208,8 @@ class ShiftDecomposition:
     def _count_beyond(self, recent: FieldProfile, counts: Counts) -> Floats:
         """The rows in each feature's outer bins whose value is beyond the reference's range.
 
-        Values are counted as out of range without their side. If both sides were left, the rows
-        are divided as those of the outer bins.
+        Values are counted as out of range without their side. If some lie on both sides, they are
+        divided in proportion to the rows of the outer bins.
         """
         plan, beyond = recent.plan, np.zeros(counts.shape)
         numeric = self._fields[self._fields < len(plan.schema.numeric)]
@@ -232,11 +233,10 @@ class ShiftDecomposition:
     ) -> tuple[Floats, Floats]:
         """Mix effects of the features' counts `[features, bins]`, and the threshold of each.
 
-        design_effects: of the counts, and of the reference.
-        beyond: rows whose prediction the reference says nothing about, which contribute nothing.
-
-        The variance of an effect under the multinomial law is `(1/n + 1/m)` times the variance of
-        the bins' means, plus the uncertainty of means from few reference rows.
+        design_effects: of the counts, and of the reference. beyond: rows whose prediction the
+        reference says nothing about, which contribute nothing. The variance of an effect under the
+        multinomial distribution is `(1/n + 1/m)` times the variance of the bins' means, plus the
+        uncertainty of means from few reference rows.
         """
         n, m = counts.sum(axis=1), self._reference.sum(axis=1)
         p = self._reference / np.maximum(m, 1)[:, None]
@@ -254,7 +254,7 @@ class ShiftDecomposition:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         return self._reference.nbytes + self._outcome.nbytes + self._spread.nbytes
 
 

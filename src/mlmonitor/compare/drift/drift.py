@@ -102,9 +102,9 @@ class Drift:
         self._seen, self._skipped = profile_counts(total), refused_counts(total)
 
     def continue_alerts(self, other: "Drift", total: FieldProfile, *, without: int) -> list[Alert]:
-        """Take over the firing alerts of all fields but one; return its alerts as resolved.
+        """Take over the firing alerts of all fields but `without`; return its alerts as resolved.
 
-        They resolve after as many rows as any alert, because the evidence is new.
+        The others take as many rows to resolve as a new alert, because their evidence starts again.
         """
         kept = np.arange(len(self._is_unrepeated)) != without
         self.states.continue_from(other.states, kept)
@@ -162,9 +162,9 @@ class Drift:
         return changed
 
     def refresh_alerts(self, total: FieldProfile, recent: FieldProfile) -> None:
-        """Set what the firing alerts say of now.
+        """Update the current value and the reason of each firing alert.
 
-        They describe the rows since their change, or those of the window if these are fewer.
+        Both cover the rows since the change, or the window if it has fewer rows.
         """
         if not len(self.alerts):
             return
@@ -187,7 +187,7 @@ class Drift:
             self._season = season
 
     def history(self, slices: History) -> DriftHistory:
-        """The PSI of parts of the window, and the value that each exceeds once in a hundred."""
+        """The PSI of parts of the window, and the threshold that each exceeds once in a hundred."""
         return compute_drift_history(
             slices,
             self._plan,
@@ -208,7 +208,7 @@ class Drift:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         statistics = self._evidence.nbytes + self._baseline.nbytes + self.window.nbytes
         counts = self._recovery.nbytes + self._seen.nbytes + self.changed.nbytes
         return statistics + counts + self._second.nbytes

@@ -36,7 +36,10 @@ def compute_drift_history(
     expect: Callable[[Counts], Table],
     find_threshold: Callable[[Counts, Table], Floats],
 ) -> DriftHistory:
-    """Compare each part of a window with the counts that `expect` returns for its seasons."""
+    """Compare each part of a window with the counts that `expect` returns for its seasons.
+
+    find_threshold: returns the threshold of each field, given a part's counts and expected counts.
+    """
     parts = history.group(POINTS)
     by_role = np.array([field.role is Role.PREDICTION for field in plan.schema.fields], np.int64)
     scores = np.full((len(parts), len(plan.schema)), np.nan)

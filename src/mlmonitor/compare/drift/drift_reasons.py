@@ -15,7 +15,7 @@ from mlmonitor.stats.distance import Table
 from mlmonitor.stats.evidence.dirichlet import PRIOR
 
 _NAMED_PART = 0.2
-"""New categories with this share of the PSI are named beside the bin that adds most."""
+"""New categories are named beside the bin that adds most if they add this share of the PSI."""
 
 
 class DriftReasons:
@@ -32,9 +32,9 @@ class DriftReasons:
         """Return the bin that adds most to the PSI, with both shares, and names of new categories.
 
         expected, counts: of the field at `place`, by bin. refused: its unreadable values by kind
-        since its last alert, of which the changed rows are the newest. For unreadable values, which
-        share a bin, the kind is named whose share has moved most. A field without any value in
-        training has no bin but theirs.
+        since its last alert, the newest of them in the changed rows. Unreadable values share one
+        bin; the kind whose share has moved most is named. A field without any value in training has
+        only this bin.
         """
         before, now = expected / _sum_counts(expected), counts / _sum_counts(counts)
         smoothed = np.log((counts + PRIOR) / (expected + PRIOR))
@@ -56,7 +56,7 @@ class DriftReasons:
         return f"{name}: {_compare_shares(earlier[kind], current[kind])}"
 
     def _find_new_bin(self, place: int) -> int | None:
-        """The bin of new categories; None for a number, or a field whose names are not all kept."""
+        """The bin of new categories; None for numeric fields and for open vocabularies."""
         position = place - len(self._plan.schema.numeric)
         if position < 0 or not self._plan.dictionaries[position].is_closed:
             return None
@@ -68,7 +68,7 @@ def _compare_shares(before: float, now: float) -> str:
 
 
 def _mix_refused(since: Counts, changed: int, mix: Floats) -> Floats:
-    """The kinds among the unreadable values since the change, as shares of these.
+    """The shares of each kind among the unreadable values since the change.
 
     Unreadable values from before the change are assumed to be mixed as in the reference.
     """

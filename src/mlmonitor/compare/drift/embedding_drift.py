@@ -1,4 +1,4 @@
-"""Drift of embeddings."""
+"""Drift of embeddings: their maximum mean discrepancy (MMD) from the reference."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ from mlmonitor.records import Floats
 
 
 def mmd_of(plan: Plan, profile: FieldProfile) -> tuple[Floats, Floats]:
-    """The MMD of each field, and the value it exceeds once in a hundred windows without drift.
+    """The MMD of each field, and the threshold that it exceeds once in a hundred without drift.
 
-    NaN for all fields except the kernel similarities of embeddings.
+    Both are `[fields]`, NaN except for the kernel similarities of embeddings.
     """
     scores, thresholds = np.full((2, len(plan.schema)), np.nan)
     names = [field.name for field in plan.schema.numeric]

@@ -9,7 +9,7 @@ from mlmonitor.reference.disclosure import LEAST_ROWS
 from mlmonitor.reference.personal_values import is_personal
 
 NewNames = Callable[[int], str]
-"""Describe the new categories of the field at a place, as ", such as 'DEU'"; empty if none."""
+"""Returns text about the new categories of a field, such as `, such as 'DEU'`; may be empty."""
 
 _NAMED = 3
 _NAME_LENGTH = 30
@@ -23,8 +23,8 @@ def no_names(_place: int) -> str:
 def shown_hitters(hitters: HeavyHitters, entry: CountedEntry | None) -> list[Hitter]:
     """Return the new categories that may be named, the most frequent first.
 
-    entry: of the field in the reference. A `public` field may name all of them; any other field
-    only those that have at least five rows and whose form does not identify a person.
+    entry: the field in the reference. All names of a `public` field may be shown; otherwise only
+    those that have at least five rows and whose form does not identify a person.
     """
     if isinstance(entry, CategoricalReference) and entry.public:
         return hitters.top()

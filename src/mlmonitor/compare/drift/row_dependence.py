@@ -1,4 +1,4 @@
-"""How much the rows of a population depend on each other: from its reference and its groups."""
+"""How much the rows of a population depend on each other, by its reference and its groups."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,15 +13,15 @@ from mlmonitor.reference.reference import Reference
 from mlmonitor.stats.dependence.design_effects import DesignEffects
 from mlmonitor.stats.distance import Table
 
-_ALL_ROWS = 1e15  # beyond any stretch
+_ALL_ROWS = 1e15  # more than any stretch has
 
 
 class Grouping(NamedTuple):
     """The declared groups of rows.
 
-    column: whose values name the groups; None if later rows do not name them. size: the mean size
-    of the group of a row in the reference. is_measured: whether the reference knows the groups;
-    otherwise a group counts as one row.
+    column: the column with the group of each row; None if live rows have no such column. size: the
+    mean size of a row's group in the reference. is_measured: whether the dependence within groups
+    was measured in the reference; otherwise a group counts as one row.
     """
 
     column: str | None
@@ -71,7 +71,7 @@ def design_effects(
 
 
 def is_dependence_known(entries: Sequence[CountedEntry], grouping: Grouping | None) -> Mask:
-    """Whether it is known how far the rows of each field depend on each other.
+    """Whether it is known how strongly the rows of each field depend on each other, `[fields]`.
 
     It is known if the reference's rows have groups, times on enough days, or an order that shows
     dependence. Rows that look independent may simply have been shuffled.
@@ -104,7 +104,7 @@ def _interpolate(lengths: Floats, rows: Sequence[float], effects: Sequence[float
 class EffectiveCounts:
     """Divides counts by the design effects of their rows.
 
-    The quotients are as uncertain as counts of independent rows.
+    The result has the same uncertainty as counts of independent rows.
     """
 
     __slots__ = ("_is_known", "dependence")
@@ -116,7 +116,7 @@ class EffectiveCounts:
         self._is_known = is_known
 
     def is_known(self, place: int) -> bool:
-        """Whether it is known how far the rows of the field at `place` depend on each other."""
+        """Whether the dependence between rows of the field at `place` is known."""
         return self._is_known is None or bool(self._is_known[place])
 
     def select(self, fields: Counts) -> "EffectiveCounts":
@@ -148,7 +148,7 @@ class EffectiveCounts:
 
 
 INDEPENDENT = EffectiveCounts()
-"""Counts of independent rows, which stay as they are."""
+"""For independent rows: counts are left unchanged."""
 
 
 def effective_rows(recent: FieldProfile, dependence: DesignEffects | None) -> Floats:
@@ -159,5 +159,5 @@ def effective_rows(recent: FieldProfile, dependence: DesignEffects | None) -> Fl
 
 
 def limit_effects(fields: int, dependence: DesignEffects | None) -> Floats:
-    """Return the design effect of each field's longest stretches of rows."""
+    """Return the design effect that each field approaches in long stretches of rows."""
     return np.ones(fields) if dependence is None else dependence.at(np.full(fields, _ALL_ROWS))

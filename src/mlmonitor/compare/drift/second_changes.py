@@ -15,7 +15,7 @@ _KEPT = 5
 
 
 class SecondChange(NamedTuple):
-    """A further change of the field at `place`: its evidence, and counts after it."""
+    """A further change of the field at `place`: its evidence, and the counts of the rows since."""
 
     place: int
     log_e: float
@@ -23,7 +23,7 @@ class SecondChange(NamedTuple):
 
 
 class _Settled(NamedTuple):
-    """Fields whose new distribution is known, and the evidence that they left it."""
+    """Fields whose new distribution is known, and the evidence against it."""
 
     places: Counts
     reference: Counts
@@ -31,7 +31,7 @@ class _Settled(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A change to be confirmed by this many rows after `start`, and its evidence."""
+    """A suspected change, to be confirmed by this many rows after `start`, and its evidence."""
 
     start: Counts
     rows: int
@@ -41,12 +41,12 @@ class _Found(NamedTuple):
 class SecondChanges:
     """Evidence that a field has changed again after its alert fired.
 
-    Once as many rows as fired the alert have followed, at least a thousand, these are the reference
-    of a new e-process. A further change counts if it exceeds the tolerance around these rows, and
-    if the rows after it exceed the tolerance around the reference: a return to the reference is no
-    further change.
+    After an alert, as many rows as fired it (at least a thousand) are collected as the reference of
+    a new e-process. A further change counts only if it differs from these rows by more than the
+    tolerance, and if the rows after it also differ from the original reference: a return to that is
+    no further change.
     Promise: one alert does not hide the next.
-    Price: nothing until an alert fires; then `8 * bins * 15` bytes for each of its fields.
+    Price: nothing until an alert fires; then `8 * bins * 15` bytes for each field with an alert.
     """
 
     def __init__(
@@ -58,11 +58,15 @@ class SecondChanges:
         self._settled: list[_Settled] = []
         self._found: dict[int, _Found] = {}
         self._owner: dict[int, Counts] = {}
-        """The places of the newest group of each field."""
+        """By field, the places of the newest group that contains it."""
         self._seen: Counts | None = None
 
     def begin(self, fired: Mask, total: Counts, rows: Counts) -> None:
-        """Wait for the new distribution of fields whose alert has fired on this many rows."""
+        """Start to collect the new distribution of fields whose alert has fired.
+
+        fired: a mask of these fields. total: the counts of all rows. rows: how many rows fired each
+        alert.
+        """
         for place in np.flatnonzero(fired).tolist():
             self._waiting[place] = total[place].copy(), max(int(rows[place]), _LEAST_ROWS)
 
@@ -86,11 +90,11 @@ class SecondChanges:
 
     @property
     def nbytes(self) -> int:
-        """Upper bound of the memory, reached if the alerts of all fields are firing."""
+        """Memory used if the alerts of all fields are firing, in bytes."""
         return 8 * self._present.size * (_KEPT + 10)
 
     def _find(self, group: _Settled, total: Counts) -> None:
-        """Begin to confirm the changes of a group that its evidence shows."""
+        """Start to confirm the changes that the evidence of a group shows."""
         log_e, change = group.evidence.evaluate()
         counts, expected = np.zeros((2, *self._present.shape), np.int64)
         counts[group.places], expected[group.places] = change.counts, group.reference
@@ -104,7 +108,7 @@ class SecondChanges:
                 self._found[place] = _Found(total[place].copy(), rows, float(log_e[at]))
 
     def _confirm(self, total: Counts) -> list[SecondChange]:
-        """Return changes whose later rows still exceed the tolerance around the reference."""
+        """Return the changes whose later rows still exceed the tolerance around the reference."""
         due = [
             place
             for place, suspected in self._found.items()
@@ -121,12 +125,12 @@ class SecondChanges:
             suspected = self._found.pop(place)
             if beyond[place] > 0:
                 changes.append(SecondChange(place, suspected.log_e, counts[place]))
-            else:  # it returns to the reference, which is no further change
+            else:  # the field has returned to the reference, which is no further change
                 self._waiting[place] = total[place].copy(), _LEAST_ROWS
         return changes
 
     def _settle(self, total: Counts) -> None:
-        """Begin to compare fields with their rows since the alert, once there are enough."""
+        """Start e-processes for fields that have enough rows since their alert."""
         due = [
             place
             for place, (start, rows) in self._waiting.items()

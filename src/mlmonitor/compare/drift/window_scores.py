@@ -30,9 +30,9 @@ _OF_EFFECTIVE_ROWS = frozenset({"psi_debiased", "chi2"})
 
 
 class WindowScores:
-    """Every distance of the fields of a window, and its threshold.
+    """Every distance of the fields of a window from the reference, and its threshold.
 
-    Thresholds are for the number of independent rows that the window's rows are worth.
+    Thresholds are for the effective number of rows of the window.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class WindowScores:
         self._quantiles, self._stddev = _spread(entries[: len(plan.schema.numeric)])
 
     def compare(self, recent: View) -> tuple[dict[str, Floats], dict[str, Floats]]:
-        """Return every measure of the window, and its threshold, one number per field.
+        """Return every measure of the window, and its threshold, as `[fields]` by name.
 
         NaN where a measure is undefined. Wasserstein is computed from the window's digests, the
         other measures from its counts. A threshold is the value that a measure exceeds once in a
@@ -84,12 +84,12 @@ class WindowScores:
         return {**scores, WASSERSTEIN: distance}
 
     def thresholds_of(self, counts: Counts, expected: Table) -> dict[str, Floats]:
-        """The thresholds of some counts of each field."""
+        """The thresholds of all measures for counts `[fields, bins]`, by name."""
         current, reference = self._effective.current(counts), self._effective.expected(expected)
         return self._critical.at(current, reference)
 
     def psi_threshold(self, counts: Counts, expected: Table) -> Floats:
-        """The threshold of the PSI alone, for a tenth of the price."""
+        """The threshold of the PSI alone, a tenth as expensive as `thresholds_of`."""
         worth = self._effective.current(counts), self._effective.expected(expected)
         return self._critical.psi_at(*worth)
 
@@ -110,7 +110,7 @@ class WindowScores:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         return self._critical.nbytes
 
 

@@ -1,4 +1,4 @@
-"""The expected outcome of live rows, by the calibration of training rows."""
+"""The expected outcome of live rows, from the calibration on training rows."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ _MOST_FACTOR = 1e6
 
 
 class CalibrationCurve:
-    """The mean outcome of each bin of an output, and its variance; with effects of features.
+    """The mean and variance of the outcome in each bin of an output, and effects of features.
 
     is_class: whether the outcome is 0 or 1, so that the means are monotone probabilities.
     """
@@ -35,11 +35,11 @@ class CalibrationCurve:
             squares = np.array(entry.squares, np.float64) / shown
             self.variance = np.maximum(squares - self.mean**2, 0.0)
         self.uncertainty: Floats = self.variance / shown
-        """The variance of each bin's mean, because it was measured on few training rows."""
+        """The variance of each bin's mean, from the limited number of training rows."""
         self._offsets: Floats = np.array(entry.offsets, np.float64)
         candidates = (_LiveEffect.find(effect, plan) for effect in entry.effects)
         effects = [effect for effect in candidates if effect is not None]
-        # They were fitted together: without one of them the others are wrong.
+        # The effects were fitted together: if one is unusable, the others are wrong.
         self._effects = effects if len(effects) == len(entry.effects) else []
 
     @property
@@ -59,7 +59,7 @@ class CalibrationCurve:
     def expect(self, bins: Counts, block: Block | None = None) -> tuple[Floats, Floats]:
         """Return the expected outcome of each row, and its variance.
 
-        block: the features of the rows; None to leave their effects out.
+        block: the features of the rows; None to leave out their effects.
         """
         if block is None or not self._effects:
             return self.mean[bins], self.variance[bins]
@@ -82,7 +82,7 @@ class _LiveEffect:
 
     @classmethod
     def find(cls, effect: FieldEffect, plan: Plan) -> "_LiveEffect | None":
-        """Find the feature in the plan; None if it is not there, or has other bins."""
+        """Find the feature in the plan; None if it is absent or has other bins."""
         fields = plan.schema.fields
         for place, field in enumerate(fields):
             if field.role is not Role.FEATURE or field.name != effect.field:

@@ -11,10 +11,10 @@ from mlmonitor.compare.performance.estimate import Estimate
 from mlmonitor.records import Counts, Floats
 
 MOST_BYTES: Final = 512 * 1024
-"""Memory of the sums of all periods; wide tables, of many classes, are kept for fewer periods."""
+"""Memory limit of the sums of all periods; with many classes, fewer periods fit in it."""
 
 ESTIMATES_BYTES: Final = 2_048
-"""Memory of the estimates of one period: eight measures at most."""
+"""Memory of the estimates of one period, which has at most eight measures."""
 
 Compute = Callable[[ExpectedSums], Mapping[str, Estimate]]
 
@@ -23,11 +23,10 @@ class CohortEstimates:
     """Expected outcomes of the predictions made in each period of `seconds`.
 
     The periods are those of `CohortTable`. compute: returns the estimates of some sums.
-    Promise: an estimate is that of the period's rows alone, for the newest `most` periods; older
-        rows are not counted.
-    Price: one `ExpectedSums` of `nbytes_each` a period, from its first row on, at most 512 KB for
-        all, or one period if that is more. Estimates are computed again only for periods that had
-        rows since.
+    Promise: each estimate covers only the rows of its period. The newest `most` periods are kept;
+        rows of older ones are not counted.
+    Price: one `ExpectedSums` of `nbytes_each` for each period with rows, at most 512 KB in all, or
+        one period if that is more. Estimates are recomputed only for periods with new rows.
     """
 
     __slots__ = ("_compute", "_estimates", "_nbytes_each", "_seconds", "_sums", "most")
@@ -53,7 +52,7 @@ class CohortEstimates:
             yield period, np.flatnonzero(periods == period)
 
     def update(self, period: int, sums: ExpectedSums) -> None:
-        """Add rows of a period; `sums` are not kept."""
+        """Add the sums of some rows of a period; `sums` is copied."""
         oldest = max((period, *self._sums)) - self.most
         if period <= oldest:
             return
@@ -67,7 +66,7 @@ class CohortEstimates:
             self._sums[period] = sums.copy()
 
     def estimates(self) -> Mapping[int, Mapping[str, Estimate]]:
-        """Return the estimates by period, counted in `seconds` from 1970."""
+        """Return the estimates by period: the number of the period since 1970."""
         for period in self._sums.keys() - self._estimates.keys():
             estimates = self._compute(self._sums[period])
             self._estimates[period] = {
@@ -77,5 +76,5 @@ class CohortEstimates:
 
     @property
     def nbytes(self) -> int:
-        """Memory held once all periods have had rows."""
+        """Memory used once all periods have rows, in bytes."""
         return self.most * (self._nbytes_each + ESTIMATES_BYTES)

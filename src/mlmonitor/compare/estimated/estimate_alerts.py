@@ -17,21 +17,21 @@ from mlmonitor.compare.risk.risk_stream import RiskLimits, RiskStream
 from mlmonitor.formatting import short
 
 ESTIMATE_TOLERANCE: Final = 0.1
-"""Relative growth of an expected loss that is ignored; the calibration is not more exact."""
+"""Relative growth of an expected loss that is ignored, as the calibration is not more accurate."""
 
 LABELLED_SHARE: Final = 0.5
-"""If this share of the newest cohorts' predictions has labels, their own losses decide."""
+"""If this share of the newest cohorts' predictions has labels, realised losses are used instead."""
 
 _NEWEST_COHORTS = 3
 
 
 class EstimateAlerts:
-    """Whether predictions without labels are expected to err more than predictions in training did.
+    """Alerts if unlabelled predictions are expected to have larger errors than those in training.
 
-    The mean absolute error or the accuracy is watched, by the evidence of a running risk: it is
-    valid at any time. Nothing fires while labels of the newest cohorts decide, or while labels
+    The mean absolute error or the accuracy is watched by a running risk, whose evidence is valid at
+    any time. Nothing fires while most of the newest predictions are labelled, or while labels
     refute the estimate.
-    Price: about 0.3 ms an evaluation; memory that of one risk.
+    Price: about 0.3 ms for each evaluation, and the memory of one risk.
     """
 
     def __init__(  # noqa: PLR0913 - what it reads, and when
@@ -64,7 +64,7 @@ class EstimateAlerts:
         return self._losses.rows - self._counted_rows
 
     def evaluate(self, *, now: float) -> list[Alert]:
-        """Weigh the predictions so far; return the alert if it fired or resolved."""
+        """Evaluate the predictions so far; return the alert if it fired or resolved."""
         self.evaluated_at = now
         added = self._losses.totals - self._counted
         self._counted, self._counted_rows = self._losses.totals.copy(), self._losses.rows
@@ -77,13 +77,13 @@ class EstimateAlerts:
         return self._open.apply(Transitions(fired, resolved), self._build)
 
     def _is_labelled(self) -> bool:
-        """Whether the newest cohorts have enough labels to be judged by them."""
+        """Whether enough predictions of the newest cohorts have labels to do without estimates."""
         newest = self._table.order()[-_NEWEST_COHORTS:]
         predicted = int(self._table.predicted[newest].sum())
         return predicted > 0 and self._table.labelled[newest].sum() >= LABELLED_SHARE * predicted
 
     def _end(self) -> list[Alert]:
-        """Begin again once labels decide; an alert that is firing resolves."""
+        """Discard the evidence and resolve a firing alert, because labels are used instead."""
         if not self._stream.has_losses:
             return []
         self._stream = self._begin()
@@ -108,5 +108,5 @@ class EstimateAlerts:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         return self._stream.nbytes + 2 * self._losses.totals.nbytes

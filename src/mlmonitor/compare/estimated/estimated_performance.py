@@ -1,4 +1,4 @@
-"""Performance without labels: measures by name, with what they assume."""
+"""Performance without labels: estimates by measure, with what they assume."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -11,25 +11,25 @@ _MOST_REFUTED = 2
 
 
 class EstimateGap(NamedTuple):
-    """An estimate beside the value that labels gave on the same rows.
+    """An estimate beside the value that labels gave for the same rows.
 
-    difference: estimated minus realised. count: labelled rows.
+    difference: estimated minus realised. count: the number of labelled rows.
     """
 
     estimated: float
     realised: float
     difference: float
-    count: int  # type: ignore[assignment]  # no one counts a tuple's elements here
+    count: int  # type: ignore[assignment]  # hides tuple.count, which is not used
 
 
 class EstimatedPerformance(MeasuresByName):
-    """Estimates by name, of the predictions in the window: `estimated["roc_auc"].value`.
+    """Estimates for the predictions in the window, by name: `estimated["roc_auc"].value`.
 
-    Immutable; the basis of each is `estimated`, and `count` is the number of predictions.
-    assumption: what has to hold, in words. fields: features on which the calibration depends.
-    gap: by measure, the estimate beside the realised value, on the rows labelled since the start.
-    refuted: the same of measures whose estimate is wrong, on the newest 1,000 to 2,000 labelled
-    rows; neither alerts nor verdicts rest on them.
+    Immutable; each has the basis `estimated`, and the number of predictions as its `count`.
+    assumption: what has to hold, in words. fields: the features on which the calibration depends.
+    gap: by measure, the estimate beside the realised value, over the rows labelled since the start.
+    refuted: the same for measures whose estimate is wrong, over the newest 1,000 to 2,000 labelled
+    rows; alerts and verdicts ignore these estimates.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class EstimatedPerformance(MeasuresByName):
 
     @property
     def count(self) -> int:
-        """Predictions behind the estimates."""
+        """The number of predictions behind the estimates."""
         return max((estimate.count for estimate in self._estimates.values()), default=0)
 
     @property
     def refutation(self) -> str | None:
-        """Which estimates the labels refute, and by how much; None if they refute none."""
+        """Which estimates the labels refute, and by how much; None if there are none."""
         gaps = [
             f"{measure} {short(gap.realised)} where {short(gap.estimated)} was estimated"
             for measure, gap in list(self.refuted.items())[:_MOST_REFUTED]

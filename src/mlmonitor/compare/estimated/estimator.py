@@ -33,7 +33,7 @@ DAY_SECONDS: Final = 86_400.0
 
 
 class _ScoredRows(NamedTuple):
-    """Rows with a score: their places, bins `[curves, rows]`, expected outcomes, and decisions."""
+    """Rows with a score: their places, bins `[curves, rows]`, expected outcomes and decisions."""
 
     places: Counts
     bins: Counts
@@ -49,16 +49,16 @@ class _ScoredRows(NamedTuple):
 
 
 class Estimator:
-    """Expected outcomes of the predictions in a window, by the calibration of the reference.
+    """Expected outcomes of the predictions in a window, from the calibration of the reference.
 
     The score of each row falls into a bin of its calibration curve, which gives the probability of
-    each outcome; features on which the calibration depended in training correct it row by row.
-    The window is kept in halves, so that it covers between half and all of its span; each cohort of
-    predictions is kept besides.
-    Promise: additive in the rows; an estimate is unbiased as long as the probability of an outcome,
-        given the score and these features, is that of training.
-    Price: three tables of 24 bytes a bin and group, 4.8 kB for two classes and 100 bins, and one
-        for each of 60 cohorts, at most 512 KB; one search a row and score.
+    each outcome. If the calibration depended on features in training, they correct it row by row.
+    The window is kept in halves, so it covers between half and all of its span. Each cohort of
+    predictions is also kept separately.
+    Promise: additive in the rows. An estimate is unbiased as long as the probability of an outcome,
+        given the score and these features, is the same as in training.
+    Price: three tables of 24 bytes per bin and group, 4.8 kB for two classes and 100 bins; one more
+        for each of 60 cohorts, at most 512 KB; one search per row and score.
     Source: CBPE of NannyML (Białek et al., "Estimating model performance under covariate shift
         without labels", arXiv 2401.08348), which describes PAPE as well.
     """
@@ -78,7 +78,7 @@ class Estimator:
         self._curves = [CalibrationCurve(e, plan, is_class=is_class) for e in calibration.maps]
         self._corrections: Floats = np.array(calibration.corrections, np.float64)
         self._span = span
-        self._halves = self._new_sums(), self._new_sums()  # the older, the open one
+        self._halves = self._new_sums(), self._new_sums()  # the older half and the current one
         self._half_began, self._half_rows = now, 0
         self._labelled = self._new_sums()
         self._cohorts = CohortEstimates(cohort_seconds, self._labelled.nbytes, self._compute)
@@ -87,7 +87,7 @@ class Estimator:
         self._newest: LabelledEstimates | None = None
 
     def watch(self, losses: ExpectedLosses) -> None:
-        """Add the expected loss of each live row to these sums from now on."""
+        """From now on, add the expected loss of each live row to `losses`."""
         self._losses = losses
 
     @property
@@ -97,10 +97,10 @@ class Estimator:
         return EstimatedPerformance(self.calibration.task, {}, fields=fields).assumption
 
     def ingest(self, block: Block, *, now: float, times: Floats | None = None) -> None:
-        """Add the predictions of some rows, read by the plan, at about `now`.
+        """Add the predictions in a block of rows, received at `now`.
 
-        times: when each was predicted, NaN where that is unknown. It decides the cohort, not the
-        window.
+        times: when each was predicted, NaN where that is unknown. The time decides the cohort, not
+        the window.
         """
         self.advance(now)
         self._half_rows += block.rows
@@ -157,14 +157,14 @@ class Estimator:
         return {} if self._newest is None else self._newest.find_refuted(self._compute)
 
     def by_cohort(self) -> Mapping[int, Mapping[str, Estimate]]:
-        """Return the estimates by period of prediction, as `CohortTable` counts periods.
+        """Return the estimates by period of prediction, numbered as in `CohortTable`.
 
         They cover all predictions of a period, even those without an id, which get no label.
         """
         return self._cohorts.estimates()
 
     def begin(self, plan: OutcomePlan) -> None:
-        """Prepare for labelled pairs; pairs of another task or of other classes are left out."""
+        """Prepare for labelled pairs; pairs of another task or with other classes are ignored."""
         self._codes, self._labelled = None, self._new_sums()
         tolerance = LOOSE_TOLERANCE if join_fields(self._curves) else TOLERANCE
         self._newest = LabelledEstimates(plan, self._new_sums, tolerance=tolerance)
@@ -178,7 +178,7 @@ class Estimator:
             self._codes = np.array([*own, -1, -1], np.int64)
 
     def ingest_pairs(self, block: OutcomeBlock) -> None:
-        """Add the predictions of labelled rows, whose estimate is compared with their labels."""
+        """Add labelled predictions, to compare their estimates with their labels."""
         if self._codes is None:
             return
         if self.calibration.task == "regression":
@@ -193,7 +193,7 @@ class Estimator:
             scores = scores[np.argsort(self._codes[: len(scores)])]
         if not self.calibration.is_probability:
             with np.errstate(divide="ignore"):
-                scores = np.log(scores / (1 - scores))  # they were made probabilities to be kept
+                scores = np.log(scores / (1 - scores))  # undoes the conversion to probabilities
         self._add_labelled(block, self._score(scores[:, is_known], predicted[is_known], None))
 
     def _add_labelled(self, block: OutcomeBlock, rows: _ScoredRows) -> None:
@@ -220,7 +220,7 @@ class Estimator:
         return ExpectedSums(groups, max(curve.bins for curve in self._curves), classes)
 
     def _score(self, scores: Floats, predicted: Counts | None, block: Block | None) -> _ScoredRows:
-        """Return the rows whose scores, and predicted class if any, are known."""
+        """Return the rows whose scores are known, and whose predicted class is, if there is one."""
         is_known = ~np.isnan(scores).any(axis=0)
         if predicted is not None:
             is_known &= predicted >= 0
@@ -254,7 +254,7 @@ class Estimator:
         return errors
 
     def _find_bins(self, scores: Floats) -> Counts:
-        """The bin of each row on each curve; those of a regression share their output."""
+        """The bin of each row on each curve; the three curves of a regression have one output."""
         rows = scores if len(scores) == len(self._curves) else np.repeat(scores, 3, axis=0)
         return np.stack([curve.bins_of(row) for curve, row in zip(self._curves, rows, strict=True)])
 
@@ -277,11 +277,11 @@ class Estimator:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         newest = 0 if self._newest is None else self._newest.nbytes
         return 3 * self._labelled.nbytes + self._cohorts.nbytes + newest
 
 
 def estimates_by_period(estimator: Estimator | None) -> Mapping[int, Mapping[str, Estimate]]:
-    """Return the estimates of each cohort by its period; none without an estimator."""
+    """Return the estimates of each cohort by its period; empty without an estimator."""
     return {} if estimator is None else estimator.by_cohort()

@@ -1,4 +1,4 @@
-"""Expected losses of live predictions, counted like the losses of labelled ones."""
+"""Expected losses of live predictions, in the bins of realised losses."""
 
 import numpy as np
 
@@ -9,11 +9,12 @@ from mlmonitor.records import Counts, Floats
 
 
 class ExpectedLosses:
-    """Sums of the losses that live predictions are expected to have, by bin.
+    """Sums of the expected losses of live predictions, by bin.
 
-    An expected loss between the values of two bins counts as a part of a loss in each, so that the
-    mean stays exact. Promise: evidence from such parts never exceeds that of the losses themselves,
-    because the logarithm of a bet is concave in the loss.
+    An expected loss between the values of two bins is divided between them, so that the mean stays
+    exact.
+    Promise: evidence from divided losses never exceeds that of the losses themselves, because the
+        logarithm of a bet is concave in the loss.
     Price: 330 bytes for a regression, 24 for classes.
     """
 
@@ -29,7 +30,11 @@ class ExpectedLosses:
 
 
 def split_losses(bins: LossBins, losses: Floats, rows: Floats) -> Floats:
-    """Return the rows by bin, each in two parts whose mean is its loss, then the sum of losses."""
+    """Return the rows by bin, followed by the sum of all losses.
+
+    Each row is divided between the two bins around its loss, so that their mean is the loss. rows:
+    the number of rows with each loss.
+    """
     values = bins.values
     shares = np.clip(losses / bins.scale, values[0], values[-1])
     upper = np.clip(np.searchsorted(values, shares, side="left"), 1, values.size - 1)
@@ -43,10 +48,11 @@ def split_losses(bins: LossBins, losses: Floats, rows: Floats) -> Floats:
 def expected_baseline(
     calibration: CalibrationReference, realised: RiskBaseline | None
 ) -> RiskBaseline | None:
-    """Return the expected losses of the training rows; None if they are not known.
+    """Return the expected losses of the training rows; None if they are unknown.
 
-    Errors are those of the calibration's bins. For classes the realised losses are used: their mean
-    is the same, and their larger spread makes the comparison more cautious.
+    For a regression, these are the mean errors of the calibration's bins. For classes, the realised
+    losses are used: their mean is the same, and their larger spread makes the comparison more
+    cautious.
     """
     if calibration.task != "regression":
         is_own = realised is not None and realised.basis == "reference"

@@ -12,21 +12,27 @@ from mlmonitor.records import Floats
 
 @dataclass(frozen=True, slots=True)
 class _Spread:
-    """The variances behind an estimate: of the outcomes in each cell, and of each bin's mean."""
+    """The variances behind an estimate: of the outcomes in each cell, and of each bin's mean.
+
+    rows, outcomes: `[groups, bins]`. means: `[bins]`.
+    """
 
     rows: Floats
     outcomes: Floats
     means: Floats
 
     def estimate(self, value: float, pull: Floats) -> Estimate:
-        """Return a value with its interval; `pull`: its derivative in the outcomes of each cell."""
+        """Return a value with its interval.
+
+        pull: the derivative of the value with respect to the outcomes of each cell.
+        """
         sampling = float((self.outcomes * pull**2).sum())
         calibration = float((self.means * (self.rows * pull).sum(axis=0) ** 2).sum())
         return estimate(value, sampling + calibration, self.rows.sum(), low=0.0, high=1.0)
 
 
 def estimate_binary(sums: ExpectedSums, uncertainty: Floats) -> dict[str, Estimate]:
-    """Estimate the measures of two classes.
+    """Estimate the measures of a binary classifier.
 
     sums: group 1 holds rows predicted as positive. uncertainty: the variance of each bin's
     probability. A measure without rows is left out.
@@ -66,12 +72,12 @@ def estimate_binary(sums: ExpectedSums, uncertainty: Floats) -> dict[str, Estima
 
 
 def _derive_by_outcome(negative: float, positive: float, bins: Floats) -> Floats:
-    """The derivative by the outcomes of rows predicted as negative and as positive."""
+    """The derivative with respect to the outcomes of rows predicted as negative and positive."""
     return np.stack([negative * bins, positive * bins])
 
 
 def estimate_roc_auc(table: Floats, uncertainty: Floats) -> Estimate:
-    """Estimate the area under the ROC curve of one class; its groups do not matter.
+    """Estimate the area under the ROC curve of one class; all groups are added.
 
     Rows of one bin count as ties. Source: expected true and false positives by threshold, as in
     NannyML's CBPE; the variance follows from the delta method.
@@ -91,9 +97,9 @@ def estimate_multiclass(
 ) -> dict[str, Estimate]:
     """Estimate the measures of several classes from expected rows by actual and predicted class.
 
-    uncertainty: the variance of the probability in each bin, by class. training_rows: rows behind
-    the calibration; the fewer there are, the wider the intervals. corrections: a factor for each
-    pair of classes; they do not change the number of rows of a predicted class.
+    uncertainty: the variance of the probability in each bin, by class. training_rows: the rows
+    behind the calibration; the fewer there are, the wider the intervals. corrections: a factor for
+    each pair of classes; they do not change the number of rows of a predicted class.
     """
     if not sums.confusion.any():
         return {}

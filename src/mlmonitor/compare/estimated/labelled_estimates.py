@@ -1,4 +1,4 @@
-"""Whether the newest labels refute the estimates of their own predictions."""
+"""Whether the newest labels refute the estimates for the same predictions."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -14,15 +14,15 @@ from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.stats.sequential.normal_mixture import widen
 
 STRETCH_LABELS: Final = 1_000
-"""Labels after which a stretch begins again; two of them are judged together."""
+"""The number of labels in a stretch; the newest two stretches are judged together."""
 
 TOLERANCE: Final = 0.1
-"""Relative gap between two losses that is ignored; a calibration is not more exact."""
+"""Relative gap between two losses that is ignored, as a calibration is not more accurate."""
 
 LOOSE_TOLERANCE: Final = 0.3
-"""The same if the calibration depends on features, which are not kept for late labels."""
+"""The tolerance if the calibration depends on features, which are not stored for late labels."""
 
-_ERROR = 0.001  # the probability that a right estimate is ever called refuted
+_ERROR = 0.001  # the probability that a correct estimate is ever refuted
 _LEAST_LABELS = 50
 _LOSSES = ("mae", "rmse")
 _SHARES = ("accuracy", "precision", "recall", "f1", "specificity", "balanced_accuracy")
@@ -31,9 +31,9 @@ _SHARES = ("accuracy", "precision", "recall", "f1", "specificity", "balanced_acc
 class LabelledEstimates:
     """Expected and actual outcomes of the newest 1,000 to 2,000 labelled predictions.
 
-    A measure is refuted if its value from labels lies outside the estimate's interval by more than
-    a tolerance. The interval is widened so that it holds at any time.
-    Price: two tables of the task, and two of expected outcomes.
+    A measure is refuted if its value from labels is outside the estimate's interval by more than a
+    tolerance. The interval is widened so that it is valid at any time.
+    Price: two tables of outcomes, and two of expected outcomes.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class LabelledEstimates:
         self._gaps: Mapping[str, EstimateGap] | None = None
 
     def ingest(self, block: OutcomeBlock, expected: ExpectedSums) -> None:
-        """Add labelled rows, and what was expected of them."""
+        """Add labelled rows, and their expected outcomes."""
         if self._labels >= STRETCH_LABELS:
             self._expected = [self._expected[1], self._start_sums()]
             self._outcomes = [self._outcomes[1], OutcomeTables(self._plan, 1)]
@@ -60,7 +60,10 @@ class LabelledEstimates:
     def find_refuted(
         self, compute: Callable[[ExpectedSums], Mapping[str, Estimate]]
     ) -> Mapping[str, EstimateGap]:
-        """Return the gap of each measure whose estimate is wrong; `compute` makes estimates."""
+        """Return the gap of each measure whose estimate is wrong.
+
+        compute: returns estimates from expected sums.
+        """
         if self._gaps is None:
             self._gaps = self._find_gaps(compute)
         return self._gaps
@@ -92,6 +95,6 @@ class LabelledEstimates:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         tables = sum(outcomes.nbytes for outcomes in self._outcomes)
         return tables + sum(sums.nbytes for sums in self._expected)

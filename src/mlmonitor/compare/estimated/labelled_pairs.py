@@ -1,4 +1,4 @@
-"""Pairs of predictions and actuals on their way to an estimator."""
+"""Adapter that passes pairs of predictions and actuals to an estimator."""
 
 from collections.abc import Sequence
 
@@ -15,16 +15,16 @@ class LabelledPairs:
         self._estimator = estimator
 
     def begin(self, plan: OutcomePlan, effects: GroupEffects | None) -> None:
-        """Prepare for pairs of this task; the groups of their rows do not matter."""
+        """Prepare for pairs of this task; the groups of their rows are ignored."""
         del effects
         self._estimator.begin(plan)
 
     def ingest(self, block: OutcomeBlock, predicted_at: Floats) -> None:
-        """Add pairs; the time of prediction does not matter."""
+        """Add pairs; the time of prediction is ignored."""
         del predicted_at
         self._estimator.ingest_pairs(block)
 
 
 def listeners_of(estimator: Estimator | None) -> Sequence[LabelledPairs]:
-    """Return what passes pairs to the estimator, if there is one."""
+    """Return the listener that passes pairs to the estimator; empty without an estimator."""
     return () if estimator is None else (LabelledPairs(estimator),)

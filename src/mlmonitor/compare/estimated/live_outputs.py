@@ -11,12 +11,12 @@ _DIGITS = {"true": "1", "false": "0"}
 
 
 def unify_name(name: str) -> str:
-    """Return the name of a class; true and 1 are one, as are false and 0."""
+    """Return the name of a class, with `true` as `1` and `false` as `0`."""
     return _DIGITS.get(name, name)
 
 
 class LiveOutputs:
-    """Reads the outputs that a calibration is about from blocks of one plan."""
+    """Reads the scores and classes that a calibration needs from blocks of one plan."""
 
     def __init__(self, calibration: CalibrationReference, plan: Plan) -> None:
         self._calibration = calibration
@@ -42,9 +42,9 @@ class LiveOutputs:
             self._table = np.array([*codes, -1, -1], np.int64)
 
     def scores(self, block: Block) -> Floats | None:
-        """Return the scores `[curves, rows]`, NaN for one that is not a probability but should be.
+        """Return the scores `[curves, rows]`; None if an output is not in the plan.
 
-        None if an output is not in the plan.
+        NaN replaces a score that should be a probability but is not.
         """
         if self._scores is None:
             return None

@@ -1,1 +1,1 @@
-"""Business figures and attributions: what belongs to rows besides their features."""
+"""Business figures (KPIs) and attributions: data of rows besides their features."""

@@ -1,4 +1,4 @@
-"""Attributions: the part of each feature in the predictions, beside that at training."""
+"""Attributions: the contribution of each feature to predictions, now and at training."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class AttributionsSnapshot:
 
     mean_absolute: by feature, the largest first. reference: the same at training, or else the
     reference's importances; empty without either. ndcg: how well the ranking now agrees with that
-    of the reference, 1 if they are equal; None without one.
+    of the reference, 1 if they are equal; None without a reference ranking.
     """
 
     population: PopulationSnapshot
@@ -35,10 +35,10 @@ class AttributionsSnapshot:
 
 
 class Attributions:
-    """The distribution and the mean size of each feature's attribution.
+    """The distribution and the mean absolute value of each feature's attributions.
 
-    The features are those that the reference has attributions for, or else those of the first row.
-    A feature that is not among them is reported once. Price: two numeric fields a feature.
+    The features are those with attributions in the reference, or else those of the first row. Other
+    features are refused. Price: two numeric fields for each feature.
     """
 
     def __init__(self, options: ComparisonOptions, reference: Reference | None) -> None:
@@ -52,7 +52,7 @@ class Attributions:
         """Add the attributions of some rows.
 
         Raises:
-            SchemaError: some could not be read, or belong to unknown features; the others were
+            SchemaError: some could not be read, or belong to unknown features; all others were
                 added.
         """
         fault: SchemaError | None = None
@@ -122,12 +122,12 @@ class Attributions:
 
     @property
     def memory_bytes(self) -> int:
-        """Upper bound in bytes of the sizes; those of the population are counted with it."""
+        """Upper bound in bytes of the absolute values; `population` is counted elsewhere."""
         return 0 if self._sizes is None else self._sizes.memory_bytes
 
 
 def _join_rows(entries: Sequence[AttributionEntry]) -> Iterator[tuple[int, Any]]:
-    """Yield batches, and neighbouring single rows together, with their numbers of rows."""
+    """Yield batches as they are and neighbouring single rows joined, with the number of rows."""
     for is_single, group in groupby(entries, key=lambda entry: entry.rows == 1):
         if is_single:
             rows = [entry.by_feature for entry in group]
@@ -139,7 +139,7 @@ def _join_rows(entries: Sequence[AttributionEntry]) -> Iterator[tuple[int, Any]]
 def compute_ndcg(ranked: Sequence[str], gains: Mapping[str, float]) -> float:
     """Return the normalised discounted cumulative gain of a ranking.
 
-    gains: what each feature is worth, by its size at training; a feature without one gains nothing.
+    gains: the relevance of each feature, by its absolute value; a feature without a gain counts 0.
     Source: Jarvelin and Kekalainen, "Cumulated gain-based evaluation of IR techniques" (2002).
     """
     sizes = [abs(gains.get(name, 0.0)) for name in ranked]

@@ -1,4 +1,4 @@
-"""Start what belongs to rows besides their features."""
+"""Creates the business figures and the attributions of a model."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from mlmonitor.reference.reference import Reference
 def begin_figures(
     options: ComparisonOptions, reference: Reference | None, declared: Declared
 ) -> tuple[Kpis, Attributions]:
-    """Return empty business figures and attributions; they name no group of their rows."""
+    """Return empty business figures and attributions; their rows count as ungrouped."""
     shared = share_alpha(options, reference, has_segments=bool(declared.segments))
     shared = replace(shared, grouping=None)
     return Kpis(shared, reference, declared.kpis), Attributions(shared, reference)

@@ -1,4 +1,4 @@
-"""Business figures: reported beside predictions, or computed from their rows."""
+"""Business figures (KPIs): reported beside predictions, or computed from their rows."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ from mlmonitor.reference.reference import Reference
 
 
 class FigureSum(NamedTuple):
-    """The sum of a figure over the rows of one block that have it, and how many these are."""
+    """The sum of a figure over the rows of one block that have it, and the number of these rows."""
 
     name: str
     value: float
@@ -32,11 +32,11 @@ class FigureSum(NamedTuple):
 
 
 class Kpis:
-    """Sums, counts, moments and quantiles of each figure, for at most `NAMES` figures by name.
+    """Sums, counts, moments and quantiles of each figure, for at most `NAMES` names.
 
-    Names cannot fill the memory: further figures are counted under `OTHER`, and a name of more than
-    200 characters is truncated and gets a hash. A figure that the reference has is compared with
-    it, like any field.
+    Memory is bounded: further figures are counted under `OTHER`, and a name of more than 200
+    characters is truncated and gets a hash. A figure that the reference has is compared with it,
+    like any field.
     """
 
     NAMES = 100
@@ -53,7 +53,7 @@ class Kpis:
             category_name(kpi.name) or OTHER: kpi.unit for kpi in declared if kpi.unit
         }
         self.failures: dict[str, int] = {}
-        """Blocks of rows for which a declared figure could not be computed."""
+        """By figure, the number of blocks of rows for which it could not be computed."""
         self._declared = tuple(declared)
         self._options = replace(options, hitters=1)
         self._entries: dict[str, CountedEntry] = {}
@@ -74,7 +74,7 @@ class Kpis:
         return sums
 
     def ingest(self, figures: Iterable[tuple[str, object]], *, now: float) -> None:
-        """Add figures, `(name, value)`."""
+        """Add figures as pairs `(name, value)`."""
         values: dict[str, list[object]] = {}
         for name, value in figures:
             values.setdefault(name, []).append(value)
@@ -82,9 +82,9 @@ class Kpis:
             self._add(name, column, now=now)
 
     def compute(self, rows: Rows, *, now: float) -> CallbackError | None:
-        """Compute the declared figures of some rows; those of failed calls have none.
+        """Compute the declared figures of some rows; rows of failed calls are left out.
 
-        Returns why the first figure that failed could not be computed; None if none failed.
+        Returns the error of the first figure that could not be computed; None if all could.
         """
         if not self._declared or not rows.count:
             return None
@@ -109,7 +109,7 @@ class Kpis:
         return fault
 
     def _count_failure(self, name: str, now: float) -> None:
-        """Count a block; a figure that always fails is still shown, with no values."""
+        """Count a failed block; its figure is shown even if it never has a value."""
         self._find_population(name, now)
         short = category_name(name) or self.OTHER
         self.failures[short] = self.failures.get(short, 0) + 1
@@ -122,7 +122,7 @@ class Kpis:
         self._find_population(name, now).update(block, now=now)
 
     def _find_population(self, name: str, now: float) -> Population:
-        """Return the population that a figure is kept in; create it if the figure is new."""
+        """Return the population of a figure; create it if the figure is new."""
         short = category_name(name) or self.OTHER
         if short not in self.populations and len(self.populations) >= self.NAMES:
             short = self.OTHER

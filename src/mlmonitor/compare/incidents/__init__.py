@@ -1,1 +1,1 @@
-"""Incidents: alerts of one cause, as one event with a title and advice."""
+"""Incidents: alerts with one cause, as one event with a title and advice."""

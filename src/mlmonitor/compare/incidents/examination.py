@@ -1,4 +1,4 @@
-"""Looks at the causes of open incidents again, in the rows that arrived since they opened."""
+"""Examines open incidents: searches for their causes in the rows since they opened."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -14,11 +14,11 @@ from mlmonitor.compare.population import Population
 from mlmonitor.compare.traffic import Traffic
 
 LOOKS: Final = (64, 128, 256, SAMPLE_ROWS)
-"""Rows since an incident opened after which its cause is looked for again."""
+"""Numbers of rows since an incident opened at which its cause is searched again."""
 
 
 class FindCause(Protocol):
-    """Returns the cause of alerts that the window shows, or the rows since the first of them."""
+    """Returns the cause of alerts, from the window or from the sample of rows since the change."""
 
     def __call__(self, alerts: Sequence[Alert], *, is_sampled: bool = False) -> CommonCause:
         """Return the cause of these alerts."""
@@ -27,12 +27,12 @@ class FindCause(Protocol):
 class Examination:
     """Finds causes in rows that all arrived after the change.
 
-    When an incident opens, the window also holds rows from before the change, so that a factor
-    seems too small and a gone category is still there. From then on the next rows are kept, and
-    the cause is looked for in them after each number of `LOOKS`. If it is still unknown, another
-    sample begins once twice as many rows have arrived.
+    When an incident opens, the window still holds rows from before the change: a factor seems too
+    small, and a lost category still has rows. So the next rows are sampled, and the cause is
+    searched in them at each number of `LOOKS`. If it is still unknown, another sample begins once
+    twice as many rows have arrived.
     Price: nothing without an open incident; then a `ChangeSample` for each population, and a search
-    for the cause at each look. The number of samples grows with the logarithm of the rows.
+        for the cause at each look. The number of samples grows with the logarithm of the rows.
     """
 
     __slots__ = ("_begun_at", "_looks", "_resume_at")
@@ -52,7 +52,7 @@ class Examination:
     ) -> list[Incident]:
         """Sort alerts that fired or resolved into incidents, and examine the open ones.
 
-        row: the number of rows so far. Return the incidents that opened or closed.
+        row: the number of rows so far. Returns the incidents that opened or closed.
         """
         grouped = incidents.apply(changed, find_cause, row=row)
         has_grown = any(alert.state == "firing" for alert in changed)
@@ -68,7 +68,7 @@ class Examination:
         *,
         has_grown: bool,
     ) -> list[Incident]:
-        """Begin, continue or end the examination; return the incidents that it closed."""
+        """Start, continue or end the examination; return the incidents that it closed."""
         whole = traffic.population
         if whole is None or not incidents.incidents:
             self._end(traffic)
@@ -101,7 +101,7 @@ class Examination:
 
 
 def _sampled(traffic: Traffic) -> Iterator[Population]:
-    """Yield the whole, and its segments unless there are too many to be compared."""
+    """Yield the population of all rows, and those of segments if they are few enough to compare."""
     if traffic.population is not None:
         yield traffic.population
     if traffic.segmentation is not None:

@@ -1,4 +1,4 @@
-"""Looks for a fault of labels, and names it in the incidents that it explains."""
+"""Searches for a fault of labels, and names it in the incidents that it explains."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ _MOVED = (Role.FEATURE, Role.PREDICTION, Role.ACTUAL)
 def examine_labels(
     risk: RiskAlerts | None, populations: Iterable[Population], incidents: IncidentTracker
 ) -> None:
-    """Look for a fault of labels in the pairs that arrived since the last call.
+    """Search for a fault of labels in the pairs that arrived since the last call.
 
     Price: nothing without new pairs.
     """

@@ -1,4 +1,4 @@
-"""Incidents: alerts whose changes began in the same rows, as one event to investigate."""
+"""Incident: alerts whose changes began in the same rows, as one event to investigate."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -49,18 +49,18 @@ class Incident:
     as -999 for missing, a category `renamed`, two that are `merged`, categories `exchanged`, names
     that are `respelt` (spaces, case, '.0', truncated), values of the wrong type (`unreadable`), a
     field without values (`lost`) or with a single one (`stuck`), rows that are `repeated`, the
-    `service` failing or slow, `inputs` that moved the prediction or from one category to another,
-    labels shifted by rows (`misaligned_labels`), in another unit (`scaled_labels`), with the names
-    of other classes (`exchanged_classes`) or as if shuffled (`unrelated_labels`),
-    `inverted_scores`, a model whose `performance` alone fell, an `objective` alone that is broken,
-    or `unknown`.
-    title, cause, advice: what the window showed when it opened; later what the rows since show, so
-    they may change while it is open.
-    harm: whether the labels of predictions made since show a drift to be `harmful` or `benign`;
-    `unknown` without enough of them. A fault of the data is never benign. harm_reason: the
-    measure that shows it.
-    members: all its alerts so far. started_at: when the first one fired, in seconds since 1970; by
-    the time of the rows, if they carry one.
+    `service` failing or slow, `inputs` that moved the prediction or moved from one category to
+    another, labels shifted by rows (`misaligned_labels`), in another unit (`scaled_labels`), with
+    the names of other classes (`exchanged_classes`) or as if shuffled (`unrelated_labels`),
+    `inverted_scores`, only the model's `performance` worse, only an `objective` broken, or
+    `unknown`.
+    title, cause, advice: at first from the window when the incident opened, later from the rows
+    since. They may change while it is open.
+    harm: whether labels of predictions made since show that a drift is `harmful` or `benign`;
+    `unknown` with too few of them. A data fault is never benign. harm_reason: the measure that
+    shows it.
+    members: all its alerts so far. started_at: when the first one fired, in seconds since 1970, by
+    the time of the rows if they carry one.
     """
 
     title: str

@@ -20,14 +20,14 @@ _PERFORMANCE: Final = "performance"
 
 
 class _OpenIncident:
-    """An incident, its alerts that are still firing, and the row at which the last one fired."""
+    """An incident, its alerts that are still firing, and the row at which the latest one fired."""
 
     def __init__(self, incident: Incident, fired_at_row: int) -> None:
         self.incident = incident
         self.firing: set[_Key] = {_make_key(alert) for alert in incident.members}
         self.fired_at_row = fired_at_row
         self.is_examined = False
-        """Whether rows since the incident opened have shown its cause."""
+        """Whether the cause was found in rows that arrived since the incident opened."""
 
     def grow(
         self,
@@ -35,7 +35,7 @@ class _OpenIncident:
         find_cause: Callable[[Sequence[Alert]], CommonCause],
         row: int,
     ) -> None:
-        """Add alerts; a cause seen in the window does not replace one that newer rows showed."""
+        """Add alerts; a cause found in the window does not replace one from newer rows."""
         self._join(fired)
         self.fired_at_row = row
         if not self.is_examined:
@@ -62,9 +62,10 @@ class IncidentTracker:
     """Groups alerts whose changes began in the same rows.
 
     An alert joins an open incident if its change began before the newest alert of that incident
-    fired, if both fired in one evaluation, or if it is about a field of its members. All drift
-    joins an incident of repeated rows. An incident closes once none of its alerts is firing.
-    Price: nothing until an alert fires; memory for the alerts that are open.
+    fired, if both fired in one evaluation, or if the incident has an alert about the same field. An
+    incident of repeated rows takes all drift alerts. An incident closes once none of its alerts is
+    firing.
+    Price: nothing until an alert fires; then the memory of the open alerts.
     """
 
     def __init__(self) -> None:
@@ -98,10 +99,10 @@ class IncidentTracker:
         return all(open_incident.incident.cause != UNKNOWN for open_incident in self._open)
 
     def reexamine(self, find_cause: Callable[[Sequence[Alert]], CommonCause]) -> list[Incident]:
-        """Update the cause of open incidents; a cause is kept where none is found now.
+        """Update the cause of open incidents, except where no cause is found any more.
 
-        Incidents of repeated rows become one, because they have one cause wherever their changes
-        began; return those that were merged.
+        All incidents of repeated rows become one, because they have the same cause wherever their
+        changes began. Returns those that were absorbed, as closed.
         """
         for open_incident in self._open:
             common = find_cause(open_incident.incident.members)
@@ -124,7 +125,7 @@ class IncidentTracker:
         return [replace(open_incident.incident, state="closed") for open_incident in repeated[1:]]
 
     def name_fault(self, fault: CommonCause) -> None:
-        """Name the fault of labels that explains a performance, once newer labels have shown it."""
+        """Name the label fault behind incidents of performance, once newer labels have shown it."""
         for open_incident in self._open:
             if open_incident.incident.cause == _PERFORMANCE:
                 open_incident.incident, open_incident.is_examined = (
@@ -170,9 +171,10 @@ class IncidentTracker:
 
 
 def _shares_rows(incident: _OpenIncident, fired: Sequence[Alert], row: int) -> bool:
-    """Whether the change behind any of the alerts began before the incident's last alert fired.
+    """Whether alerts belong to an incident, because their changes share rows or a field.
 
-    The rows of a segment have no position among all rows, so its alerts join by field.
+    Rows are shared if a change began before the incident's newest alert fired. The rows of a
+    segment have no position among all rows, so its alerts join only by field.
     """
     began = [row - alert.rows for alert in fired if alert.segment == ALL]
     fields = {(alert.role, alert.field) for alert in incident.incident.members}

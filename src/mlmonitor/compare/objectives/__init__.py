@@ -1,1 +1,1 @@
-"""Objectives: declared bounds of measures, watched at any time."""
+"""Objectives: declared bounds of measures, which fire alerts."""

@@ -1,4 +1,4 @@
-"""One objective as a stream: the evidence that its bound is broken, and when that is over."""
+"""What all watches of objectives have in common: the breach of a bound, and their protocol."""
 
 from typing import Final, NamedTuple, Protocol
 
@@ -30,7 +30,7 @@ class BoundWatch(Protocol):
         """The bounds."""
 
     def evaluate(self, *, now: float) -> tuple[bool, bool]:
-        """Weigh the rows so far; return whether the alert fired, and whether it resolved."""
+        """Evaluate the rows so far; return whether the alert fired, and whether it resolved."""
 
     def breach(self, *, now: float) -> Breach:
         """Return the measure behind a firing alert."""
@@ -40,7 +40,7 @@ class BoundWatch(Protocol):
 
 
 def broken_bound(objective: Objective, value: float) -> float:
-    """Return the bound that a value breaks, or else the only one, or the nearest."""
+    """Return the bound that a value breaks; if it breaks none, the nearest one."""
     bounds = [bound for bound in (objective.minimum, objective.maximum) if bound is not None]
     if objective.minimum is not None and value < objective.minimum:
         return objective.minimum
@@ -50,7 +50,7 @@ def broken_bound(objective: Objective, value: float) -> float:
 
 
 def distance_beyond(objective: Objective, value: float) -> float:
-    """Return how far a value is beyond a bound; not above zero if it is within both."""
+    """Return how far a value is beyond a bound; zero or negative if it is within both."""
     below = -np.inf if objective.minimum is None else objective.minimum - value
     above = -np.inf if objective.maximum is None else value - objective.maximum
     return float(max(below, above))

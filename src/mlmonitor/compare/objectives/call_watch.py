@@ -1,4 +1,4 @@
-"""Objectives for calls: the share that fails, and quantiles of latency."""
+"""Objectives for calls: the share that fail, and quantiles of latency."""
 
 from typing import Final
 
@@ -32,8 +32,8 @@ def latency_quantile(measure: str) -> float | None:
 class CallWatch:
     """Whether more calls fail, or are slower than a bound, than an objective allows.
 
-    The p99 is above a bound if more than 1% of the calls are slower, so both are shares of calls,
-    and the evidence is that of `RiskProcess` with a known mean. Price: 9 kB.
+    The p99 is above a bound if more than 1% of the calls are slower. So both kinds of objectives
+    bound a share of calls, by the evidence of `RiskProcess` with a known mean. Price: 9 kB.
     """
 
     def __init__(self, objective: Objective, limits: RiskLimits) -> None:
@@ -55,7 +55,7 @@ class CallWatch:
         self._stream.ingest(self._stream.baseline.bins.count_losses(is_bad.astype(np.float64)))
 
     def evaluate(self, *, now: float) -> tuple[bool, bool]:
-        """Weigh the calls so far."""
+        """Evaluate the calls so far; return whether the alert fired, and whether it resolved."""
         fired, resolved = self._stream.evaluate(now=now)
         if fired[0]:
             rows = min(self._stream.evidence.rows, RECENT_CALLS)
@@ -76,7 +76,7 @@ class CallWatch:
         return Breach(self._value, self._measure_calls(self._recent), evidence.rows, log10_e)
 
     def status(self, *, now: float) -> ObjectiveStatus:  # noqa: ARG002 - as above
-        """Return the measure over the newest calls; bounds of the share of failures."""
+        """Return the measure over the newest calls; only a share of failures has an interval."""
         risk = self._stream.risk()
         is_share = self._quantile is None and risk is not None
         return ObjectiveStatus(

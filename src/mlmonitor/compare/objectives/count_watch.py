@@ -1,4 +1,4 @@
-"""Objectives for what is counted, not estimated: traffic, and the maturity of labels."""
+"""Objectives for counted measures: traffic, and the maturity of labels."""
 
 from collections.abc import Callable
 
@@ -9,11 +9,11 @@ from mlmonitor.compare.objectives.objective_status import ObjectiveStatus
 from mlmonitor.records import Objective
 
 Measured = Callable[[float], tuple[float, int] | None]
-"""Returns a measure and the rows behind it at a time; None while it is not known."""
+"""Takes a time, returns a measure and the number of rows behind it; None if unknown."""
 
 
 class CountWatch:
-    """Whether a counted measure breaks its bound now. `measure` is asked at each evaluation."""
+    """Whether a counted measure breaks its bound now. `measure` is called at each evaluation."""
 
     def __init__(self, objective: Objective, measure: Measured, *, min_rows: int = 0) -> None:
         self.objective: Objective = objective
@@ -22,7 +22,7 @@ class CountWatch:
         self._breach = Breach(NAN, NAN, 0, 0.0)
 
     def evaluate(self, *, now: float) -> tuple[bool, bool]:
-        """Compare the measure with its bounds."""
+        """Compare the measure with its bounds; return whether the alert fired or resolved."""
         measured = self._measure(now)
         if measured is None or measured[1] < self._min_rows:
             return False, False

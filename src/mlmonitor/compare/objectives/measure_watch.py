@@ -1,4 +1,4 @@
-"""Objectives for measures of performance."""
+"""Objectives for measures of performance, judged over stretches of labels."""
 
 from collections.abc import Collection
 from typing import Final
@@ -16,10 +16,10 @@ from mlmonitor.records import Objective
 from mlmonitor.stats.sequential.normal_mixture import log_evidence, widen
 
 STRETCHES: Final = (500, 4_000, 32_000, 256_000)
-"""Labels after which a stretch of labels begins again."""
+"""Numbers of labels in a stretch; a new stretch of each length begins when one is full."""
 
 LEAST_LABELS: Final = 100
-"""A stretch with fewer labels is not judged: its estimates are not yet nearly normal."""
+"""A stretch with fewer labels is not judged, as its estimates are not close to normal."""
 
 RECOVERY_LABELS: Final = 200
 
@@ -29,8 +29,8 @@ _OF_SCORES = frozenset({"roc_auc", "pr_auc", "ece"})
 class LabelStretches:
     """The outcomes of stretches of labels, which all objectives share.
 
-    There are two of each length, the last complete one and the one under way. They are judged
-    together, so that a change in the middle of one is not missed.
+    There are two stretches of each length: the last complete one and the current one. They are
+    judged together, so that a change in the middle of one is not missed.
     Price: eight tables of the task, with a histogram of scores if an objective needs it.
     """
 
@@ -43,10 +43,10 @@ class LabelStretches:
         self._complete = [OutcomeTables(self.plan, 1) for _ in STRETCHES]
         self._labels = [0] * len(STRETCHES)
         self.numbers: list[int] = [0] * len(STRETCHES)
-        """How often a stretch of each length has begun."""
+        """The number of complete stretches of each length so far."""
 
     def ingest(self, block: OutcomeBlock) -> None:
-        """Add pairs to the stretches under way; one that is full begins again first."""
+        """Add pairs to the current stretches, after replacing those that are full."""
         zeros = np.zeros(block.rows, np.int64)
         for place, length in enumerate(STRETCHES):
             if self._labels[place] >= length:
@@ -58,26 +58,27 @@ class LabelStretches:
             self._labels[place] += block.rows
 
     def measure(self, measure: str, place: int) -> Estimate | None:
-        """Return a measure over the newest two stretches of one length."""
+        """Return a measure over the newest two stretches of one length; `place` is its index."""
         tables = self._under_way[place].copy()
         tables.merge(self._complete[place])
         return self.estimate(measure, tables)
 
     def estimate(self, measure: str, tables: OutcomeTables) -> Estimate | None:
-        """Return a measure over a stretch; its interval allows for the groups of its rows."""
+        """Return a measure over a stretch; its interval accounts for dependence within groups."""
         effects = None if self._effects is None else self._effects.copy()
         return Performance(tables, effects=effects).get(measure)
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         return sum(tables.nbytes for tables in (*self._under_way, *self._complete))
 
 
 class MeasureWatch:
     """Whether a measure of performance breaks its bound, by a normal mixture over its interval.
 
-    Each stretch of labels has an equal part of the evidence, divided further among its beginnings.
+    The allowed error is divided equally among the lengths of stretches, and further among the
+    stretches of each length.
     """
 
     def __init__(self, objective: Objective, *, threshold: float) -> None:
@@ -86,8 +87,8 @@ class MeasureWatch:
         self._threshold = threshold
         self._stretches: LabelStretches | None = None
         self._breach = Breach(NAN, NAN, 0, 0.0)
-        self._ignored = [-2] * len(STRETCHES)  # stretches that an earlier alert was about
-        self._recovering = 0  # the number of labels at which recovery is judged
+        self._ignored = [-2] * len(STRETCHES)  # by length, the last stretch of an earlier alert
+        self._recovering = 0  # the number of labels after which recovery is judged
         self._recovery: OutcomeTables | None = None
 
     def begin(self, stretches: LabelStretches) -> None:
@@ -100,7 +101,7 @@ class MeasureWatch:
             self._recovery.update(block, np.zeros(block.rows, np.int64))
 
     def evaluate(self, *, now: float) -> tuple[bool, bool]:  # noqa: ARG002 - others need the time
-        """Weigh the labels so far."""
+        """Evaluate the labels so far; return whether the alert fired, and whether it resolved."""
         if self._stretches is None:
             return False, False
         if self.is_firing:
@@ -138,7 +139,7 @@ class MeasureWatch:
             self._recovering = max(rows, RECOVERY_LABELS)
 
     def _has_recovered(self) -> bool:
-        """Whether the newest labels, as many as fired the alert, are within the bounds."""
+        """Whether as many new labels as fired the alert, at most 5,000, are within the bounds."""
         if self._recovery is None:
             return False
         estimate = Performance(self._recovery).get(self.objective.measure)
@@ -186,5 +187,5 @@ class MeasureWatch:
 
 
 def _compute_half_width(estimate: Estimate) -> float:
-    """Return half the width of an interval, on the side that is not clipped."""
+    """Return half the width of an interval, from the side that is not clipped."""
     return max(estimate.high - estimate.value, estimate.value - estimate.low)

@@ -28,7 +28,7 @@ from mlmonitor.records import Floats, Objective, Role
 TRAFFIC_RATE: Final = "predictions_per_second"
 LABEL_MATURITY: Final = "label_maturity"
 MATURE: Final = 0.95
-"""A cohort counts for `label_maturity` once it has this share of the labels it will ever get."""
+"""Share of its final labels that a cohort must have to count for `label_maturity`."""
 
 _LOWER_IS_BETTER: Final = frozenset(
     {"mae", "rmse", "mape", "wape", "pinball", "log_loss", "brier", "ece"}
@@ -46,9 +46,9 @@ SERVICE_MEASURES: Final = ("error_rate", TRAFFIC_RATE)
 class ObjectiveAlerts:
     """Watches every declared objective; they share `OBJECTIVES_PART` of `alpha`.
 
-    Failures, latency and performance need evidence that is valid at any time; traffic and the
-    maturity of labels are counted, so they break their bound or not.
-    Price: up to 9 kB an objective, and eight outcome tables if any is about performance.
+    Failures, latency and performance need evidence that is valid at any time. Traffic and the
+    maturity of labels are counted, so whether they break a bound is certain.
+    Price: up to 9 kB for each objective, and eight outcome tables if any is about performance.
     """
 
     def __init__(
@@ -107,7 +107,10 @@ class ObjectiveAlerts:
             self._new_rows += calls.seconds.size
 
     def begin(self, plan: OutcomePlan, effects: GroupEffects | None = None) -> None:
-        """Watch measures of performance, once the task is known; effects: of declared groups."""
+        """Watch measures of performance, once the task is known.
+
+        effects: the dependence within declared groups; None without groups.
+        """
         if self._of_labels:
             measures = [watch.objective.measure for watch in self._of_labels]
             self._stretches = LabelStretches(plan, measures, effects)
@@ -124,12 +127,12 @@ class ObjectiveAlerts:
 
     @property
     def unevaluated_rows(self) -> int:
-        """Calls and labels since the last evaluation; one if only counts may have changed."""
+        """Calls and labels since the last evaluation; at least 1 if counts are watched."""
         has_counts = len(self._watches) > len(self._of_calls) + len(self._of_labels)
         return max(self._new_rows, int(has_counts))
 
     def evaluate(self, *, now: float) -> list[Alert]:
-        """Weigh every objective; return the alerts that fired or resolved."""
+        """Evaluate every objective; return the alerts that fired or resolved."""
         self._new_rows, self.evaluated_at = 0, now
         evaluations = [watch.evaluate(now=now) for watch in self._watches]
         fired = np.array([evaluation[0] for evaluation in evaluations], np.bool_)
@@ -164,29 +167,29 @@ class ObjectiveAlerts:
         return tuple(self._open)
 
     def statuses(self, *, now: float) -> tuple[ObjectiveStatus, ...]:
-        """Every objective with its measure now, in the order of their declaration."""
+        """The current status of every objective, in the order of their declaration."""
         return tuple(watch.status(now=now) for watch in self._watches)
 
     @property
     def nbytes(self) -> int:
-        """Memory held at most, once the task is known."""
+        """Maximum memory used once the task is known, in bytes."""
         stretches = 0 if self._stretches is None else self._stretches.nbytes
         return 9_000 * len(self._watches) + stretches
 
 
 def role_of(measure: str) -> Role:
-    """Return the role of an objective's alert: calls belong to the service."""
+    """Return the role of an alert about this measure: the service for calls, else performance."""
     is_service = measure in SERVICE_MEASURES or latency_quantile(measure) is not None
     return Role.SERVICE if is_service else Role.PERFORMANCE
 
 
 def check_objective(objective: Objective, measures: Collection[str]) -> None:
-    """Check that an objective is about a known measure, and bounds it on the side that matters.
+    """Check that the measure of an objective is known, and that its bound is on the right side.
 
-    measures: the names of performance measures, custom ones included.
+    measures: the names of performance measures, including custom ones.
 
     Raises:
-        ConfigError: the measure is unknown, or its bound is on the other side.
+        ConfigError: the measure is unknown, or the bound is on the wrong side or out of range.
     """
     name = objective.measure
     is_of_calls = name == "error_rate" or latency_quantile(name) is not None

@@ -1,4 +1,4 @@
-"""What is known of one objective at one moment."""
+"""The status of one objective at one moment."""
 
 from typing import NamedTuple
 
@@ -6,17 +6,17 @@ from mlmonitor.records import Objective
 
 
 class ObjectiveStatus(NamedTuple):
-    """An objective and its measure now.
+    """An objective and its current measure.
 
     value: over the newest rows, NaN before there are any. low, high: a 95% confidence sequence,
-    NaN where the value is counted, not estimated. count: rows behind it. log10_e_value: the
-    evidence that a bound is broken. is_met: False while its alert fires, None before any row.
+    NaN if the value is counted and not estimated. count: the rows behind `value`. log10_e_value:
+    the evidence that a bound is broken. is_met: False while the alert fires, None before any row.
     """
 
     objective: Objective
     value: float
     low: float
     high: float
-    count: int  # type: ignore[assignment]  # no one counts a tuple's elements here
+    count: int  # type: ignore[assignment]  # hides tuple.count, which is not used
     log10_e_value: float
     is_met: bool | None

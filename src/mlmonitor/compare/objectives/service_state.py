@@ -1,4 +1,4 @@
-"""The calls of one model, with everything that is watched about them."""
+"""The calls of one model, with their alerts and objectives."""
 
 from collections.abc import Sequence
 
@@ -53,21 +53,21 @@ class ServiceState:
         self.rate.ingest(self.calls.rows - before, now=now)
 
     def count_rows(self, rows: int, *, now: float) -> None:
-        """Count predictions whose calls were elsewhere, so that nothing is known of their times."""
+        """Count predictions that were made in calls elsewhere, whose durations are unknown."""
         self.calls.predictions += rows
         self.rate.ingest(rows, now=now)
 
     @property
     def parts(self) -> tuple[Evaluable, ...]:
-        """The parts with evidence of their own."""
+        """The parts that are evaluated separately."""
         return self.alerts, self.rate, self.objectives
 
     def snapshot(self, *, now: float) -> CallsSnapshot:
-        """The calls at `now`."""
+        """Return an immutable snapshot of the calls at `now`."""
         return snapshot_calls(self.calls, self.alerts, self.rate, now=now)
 
     @property
     def nbytes(self) -> int:
-        """Memory held at most."""
+        """Maximum memory used, in bytes."""
         parts = self.alerts.nbytes + self.rate.nbytes + self.objectives.nbytes
         return parts + self.calls.latency.memory_bytes

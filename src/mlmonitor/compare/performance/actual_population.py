@@ -1,4 +1,4 @@
-"""Actuals as a monitored field, in all and by segment, and errors by prediction bin."""
+"""Actuals as a monitored field, as a whole and by segment, and errors by prediction bin."""
 
 from collections.abc import Callable
 
@@ -24,7 +24,8 @@ from mlmonitor.reference.reference import Reference
 class ActualPopulation:
     """The population of actuals, and the sums of errors of each prediction bin.
 
-    population, split: None until their kind is known. edges: between the prediction bins.
+    population, split: None until the kind of the actuals is known. edges: the boundaries of the
+    prediction bins.
     """
 
     def __init__(
@@ -48,9 +49,9 @@ class ActualPopulation:
         return ErrorSums(self.edges), [ErrorSums(self.edges) for _ in self.segment_names]
 
     def begin(self, infer_kind: Callable[[], Kind], *, now: float) -> Population:
-        """Build the population from the reference, or else of the kind that is inferred.
+        """Build the population from the reference, or else for the inferred kind of actuals.
 
-        All sums start at zero: a second call happens only if the kind turns out to be another.
+        All sums start at zero; a second call is only made if the kind turns out to be another.
         """
         entries = list_entries(self._reference, Role.ACTUAL)
         if entries and self._reference is not None:
@@ -66,7 +67,7 @@ class ActualPopulation:
         return self.population
 
     def update(self, block: Block, segments: Codes, *, now: float) -> None:
-        """Ingest actuals by segment and as a whole; an unknown segment counts in the whole only."""
+        """Ingest actuals as a whole and by segment; a negative code is an unknown segment."""
         if self.population is not None:
             self.population.update(block, now=now)
         if self.split is not None:
@@ -84,7 +85,7 @@ class ActualPopulation:
 
 
 def list_entries(reference: Reference | None, role: Role) -> list[CountedEntry]:
-    """Return the entries of a role; none without a reference."""
+    """Return the reference's entries of a role; empty without a reference."""
     return [] if reference is None else reference.entries([role])
 
 

@@ -1,4 +1,4 @@
-"""Read a column of actuals once: its numbers, the reasons for refusals, and a block to ingest."""
+"""Reads a column of actuals once: numbers, reasons for refusals, and a block to ingest."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -23,8 +23,9 @@ _NO_COUNTS = np.zeros((0, 3), np.int64)
 
 
 class ActualColumn(NamedTuple):
-    """Actuals of one kind. numbers: NaN for refused values and for categories.
+    """Actuals of one kind, as they were read.
 
+    numbers: NaN for refused values and for categories. reasons: the code of each refusal, else 0.
     raw: the values if they are categories, otherwise empty.
     """
 
@@ -52,7 +53,7 @@ class ActualColumn(NamedTuple):
 def read_actuals(values: Values, field: Field, dictionary: Dictionary | None) -> ActualColumn:
     """Read a column of actuals by the kind of its field; `dictionary` holds the known classes.
 
-    Equal numbers and booleans are one class, with the dictionary's name for it.
+    Equal numbers and booleans are the same class, under the name that the dictionary has for it.
     """
     if dictionary is not None and not field.is_numeric:
         return _read_categories(values, dictionary)

@@ -26,7 +26,7 @@ class CalibrationBin(NamedTuple):
 
     start: float
     end: float
-    count: int  # type: ignore[assignment]  # no one counts a tuple's elements here
+    count: int  # type: ignore[assignment]  # hides tuple.count, which is not used
     mean_score: float
     share: float
     low: float
@@ -34,7 +34,7 @@ class CalibrationBin(NamedTuple):
 
 
 class ThresholdOutcome(NamedTuple):
-    """The outcome of a threshold. gain: the share of all positives that it flags."""
+    """The counts and ratios at a threshold. gain: the share of all positives that are flagged."""
 
     threshold: float
     true_positives: int
@@ -46,7 +46,7 @@ class ThresholdOutcome(NamedTuple):
 
 
 def compute_binary(matrix: Counts | Floats, positive: int) -> dict[str, Estimate]:
-    """Measures of two classes; `matrix` is `[actual, predicted]`, with further classes last."""
+    """Measures of two classes; `matrix` is `[actual, predicted]`, unknown classes last."""
     matrix = _without_unknown(matrix)
     tp = float(matrix[positive, positive])
     fp, fn = float(matrix[:, positive].sum()) - tp, float(matrix[positive].sum()) - tp
@@ -65,7 +65,7 @@ def compute_binary(matrix: Counts | Floats, positive: int) -> dict[str, Estimate
 def compute_multiclass(matrix: Counts | Floats) -> dict[str, Estimate]:
     """Measures of several classes: means over the classes that were true or predicted.
 
-    The interval of each follows from the delta method, cell by cell.
+    The intervals follow from the delta method, applied to each cell of the matrix.
     """
     matrix = _without_unknown(matrix)
     used = np.flatnonzero(matrix.sum(axis=0) + matrix.sum(axis=1))
@@ -89,16 +89,16 @@ def compute_multiclass(matrix: Counts | Floats) -> dict[str, Estimate]:
 
 
 def _without_unknown(matrix: Counts | Floats) -> Floats:
-    """Leave out the rows of which neither class is known: they may be right or wrong."""
+    """Leave out rows whose two classes are both unknown: they may be equal or not."""
     counts = matrix.astype(np.float64)
     counts[-1, -1] = 0.0
     return counts
 
 
 class _Part(NamedTuple):
-    """A ratio for each class; each method returns it with the influence of every cell.
+    """A ratio for each class; each method returns the ratios with the influence of every cell.
 
-    The influence of a cell is the derivative of the sum of all ratios by the cell's count.
+    The influence of a cell is the derivative of the sum of all ratios with respect to its count.
     """
 
     values: Floats
@@ -178,7 +178,8 @@ def compute_roc_auc(counts: Counts) -> tuple[Estimate, float]:
 def compute_pr_auc(counts: Counts) -> tuple[Estimate, float]:
     """Return the average precision, and a bound on its binning error.
 
-    Source: Boyd, Eng, Page, "Area under the precision-recall curve" (2013), for the interval.
+    counts: `[2, bins]`, negatives before positives. Source: Boyd, Eng, Page, "Area under the
+    precision-recall curve" (2013), for the interval.
     """
     negative, positive = counts[:, ::-1].astype(np.float64)
     p, n = positive.sum(), negative.sum()
@@ -212,7 +213,11 @@ def _group_scores() -> Counts:
 
 
 def compute_calibration(counts: Counts, sums: Floats) -> tuple[CalibrationBin, ...]:
-    """Return the calibration curve: mean score and share of positives in each non-empty tenth."""
+    """Return the calibration curve: mean score and share of positives by tenths of the score.
+
+    counts: `[2, bins]`, negatives before positives. sums: of the scores, by bin. Empty tenths are
+    left out.
+    """
     groups = _group_scores()
     positives = np.bincount(groups, counts[1], CALIBRATION_BINS)
     rows = np.bincount(groups, counts.sum(axis=0), CALIBRATION_BINS)
@@ -229,7 +234,8 @@ def compute_calibration(counts: Counts, sums: Floats) -> tuple[CalibrationBin, .
 def compute_ece(counts: Counts, sums: Floats) -> Estimate:
     """The expected calibration error over ten bins of equal width.
 
-    Source: Naeini, Cooper, Hauskrecht (2015). Its interval takes the sign of each bin as given.
+    counts, sums: as for `compute_calibration`. The interval treats the sign of each bin's gap as
+    known. Source: Naeini, Cooper, Hauskrecht (2015).
     """
     n = float(counts.sum())
     if not n:
@@ -246,7 +252,7 @@ def compute_ece(counts: Counts, sums: Floats) -> Estimate:
 def compute_threshold(counts: Counts, threshold: float) -> ThresholdOutcome:
     """Return the outcome of flagging each score above a threshold.
 
-    The threshold is lowered to the next bin edge, and the result holds that edge.
+    The threshold is lowered to the next bin edge, which the result reports.
     """
     place = max(int(np.searchsorted(SCORE_EDGES, threshold + 1e-12, side="right")) - 1, 0)
     negative, positive = counts

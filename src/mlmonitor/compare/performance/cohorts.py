@@ -33,15 +33,14 @@ NO_ESTIMATES: Final[EstimatesByPeriod] = MappingProxyType({})
 class Cohort(NamedTuple):
     """Predictions made between `start` and `end`, which is not included.
 
-    labelled: how many of the `predicted` have a label so far. maturity: the share of its labels
-    that have arrived, estimated from earlier cohorts, but at least the labelled share; None while
-    none is old enough. `labelled / predicted` stays below it if some predictions never get a label.
-    projected: each mean loss as it will be once all labels have arrived, if later labels change it
-    as much as in earlier cohorts; the interval allows for the differences between these cohorts,
-    and is NaN with fewer than three of them. Selective labels, such as those of approved loans
-    alone, are not corrected.
-    estimated: measures of all its predictions without any label, as in `status.estimated`; empty
-    without a calibration in the reference.
+    labelled: how many of the `predicted` have a label so far. maturity: the share of its final
+    labels that have arrived, estimated from earlier cohorts, but at least the labelled share; None
+    while no cohort is old enough. `labelled / predicted` stays below it if some predictions never
+    get a label. projected: each mean loss as expected once all labels have arrived, if later labels
+    change it as much as in earlier cohorts. Its interval accounts for the differences between these
+    cohorts, and is NaN with fewer than three of them. Selective labels, such as those of only
+    approved loans, are not corrected. estimated: measures of all its predictions without any label,
+    as in `status.estimated`; empty without a calibration in the reference.
     """
 
     start: datetime
@@ -55,7 +54,7 @@ class Cohort(NamedTuple):
 
 
 class CohortTracker:
-    """The labelled predictions of each cohort, and the counts of `CohortTable`.
+    """The labelled outcomes of each cohort, in the places of `CohortTable`.
 
     Price: one bucket of the task, without a histogram of scores, for each of 60 cohorts.
     """
@@ -67,7 +66,7 @@ class CohortTracker:
         self.triangle: DelayTriangle = DelayTriangle(len(self._measures))
 
     def update(self, block: OutcomeBlock, predicted_at: Floats, labelled_at: Floats) -> list[int]:
-        """Add pairs by the time of prediction; return the places of cohorts that they begin."""
+        """Add pairs by their time of prediction; return the places of cohorts that they begin."""
         places, begun = self.table.places(predicted_at)
         self.reset(begun)
         self.table.count_labels(places, labelled_at)
@@ -79,7 +78,7 @@ class CohortTracker:
         return begun
 
     def reset(self, places: list[int]) -> None:
-        """Reset the sums of cohorts whose place a newer cohort uses."""
+        """Reset the sums at places that newer cohorts reuse."""
         for place in places:
             self.outcomes.reset(place)
             self.triangle.reset(place)
@@ -91,7 +90,10 @@ class CohortTracker:
         effects: GroupEffects | None = None,
         estimated: EstimatesByPeriod = NO_ESTIMATES,
     ) -> tuple[Cohort, ...]:
-        """The newest cohorts that have predictions, the oldest first; `effects` of groups."""
+        """The newest cohorts that have predictions, the oldest first.
+
+        effects: the dependence within groups, for intervals. estimated: the estimates by period.
+        """
         table, outcomes = self.table, self.outcomes.copy()
         shares = table.shares_by_age(now)
         project = self._make_projector(now, effects)
@@ -124,7 +126,7 @@ class CohortTracker:
     def _make_projector(
         self, now: float, effects: GroupEffects | None
     ) -> Callable[[int, int], Mapping[str, Estimate]]:
-        """Return a function that projects the losses of the cohort at a place, of some age."""
+        """Return a function that projects the losses of a cohort, given its place and its age."""
         order = self.table.order()
         ages = self.table.ages(now, order)
         growth = [
@@ -135,7 +137,7 @@ class CohortTracker:
             age = min(age, MOST_COHORTS - 1)
             projected = {}
             for row, measure in enumerate(self._measures):
-                # The factor is of labels up to this age, without those of the period under way.
+                # The factor is for labels up to this age, without those of the current period.
                 count = int(self.triangle.counts[row, place, : age + 1].sum())
                 factor = float(growth[row][age])
                 if count and np.isfinite(factor) and factor > 0:
@@ -153,7 +155,7 @@ class CohortTracker:
     def _project_loss(
         self, measure: str, loss: float, relative_error: float, count: int
     ) -> Estimate:
-        """Return a measure with its interval, from a mean loss and its relative error."""
+        """Return a measure with its interval, from a mean loss and its relative standard error."""
         task = self._plan.task
         scale = 2.0 if measure == "brier" and task == "multiclass" else 1.0  # see `measure_losses`
         loss *= scale
@@ -165,7 +167,7 @@ class CohortTracker:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         return self.table.nbytes + self.outcomes.nbytes + self.triangle.nbytes
 
 

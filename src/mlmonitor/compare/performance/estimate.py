@@ -1,4 +1,4 @@
-"""Measures by name, each with its confidence interval."""
+"""Estimate: the value of a measure with its confidence interval, and intervals of all kinds."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ class Estimate(NamedTuple):
     value: float
     low: float
     high: float
-    count: int  # type: ignore[assignment]  # no one counts a tuple's elements here
+    count: int  # type: ignore[assignment]  # hides tuple.count, which is not used
     basis: Basis = "realised"
 
 
@@ -49,9 +49,9 @@ def estimate(value: float, variance: float, count: float, *, low: float, high: f
 
 
 def bounds_of(measure: str, task: str = "binary") -> tuple[float, float]:
-    """Return the least and the largest value of a measure; infinite for those without bounds.
+    """Return the least and the largest value of a measure; infinite if it has no bound.
 
-    task: a Brier score over several classes reaches 2, not 1.
+    task: decides the bound of the Brier score, which reaches 2 for several classes and 1 for two.
     """
     if measure == "brier" and task == "multiclass":
         return 0.0, 2.0
@@ -61,7 +61,7 @@ def bounds_of(measure: str, task: str = "binary") -> tuple[float, float]:
 
 
 def clip_interval(estimate: Estimate, measure: str, task: str = "binary") -> Estimate:
-    """Return an estimate whose interval is within the bounds of its measure; NaN stays NaN."""
+    """Clip the interval of an estimate to the bounds of its measure; NaN stays NaN."""
     least, most = bounds_of(measure, task)
     return _cover(estimate, least, most)
 
@@ -69,10 +69,10 @@ def clip_interval(estimate: Estimate, measure: str, task: str = "binary") -> Est
 def estimate_on_scale(
     value: float, deviation: float, count: int, bounds: tuple[float, float]
 ) -> Estimate:
-    """Return a value with an interval on the scale of its bounds: logit for two, log for one.
+    """Return a value with an interval on the logit scale for two bounds, on the log scale for one.
 
-    The interval is never outside of the bounds, and a value beyond them counts as the bound.
-    deviation: the standard error of the value; NaN for no interval. bounds: the lower is 0.
+    The interval never leaves the bounds, and a value beyond them is set to the bound. deviation:
+    the standard error of the value; NaN for no interval. bounds: the lower is 0.
     """
     least, most = bounds
     value, half = float(np.clip(value, least, most)), TWO_SIDED_95 * deviation
@@ -91,7 +91,7 @@ def estimate_on_scale(
 
 
 def _cover(estimate: Estimate, least: float, most: float) -> Estimate:
-    """Clip an interval to its bounds, but never beyond its value, which may be off by rounding."""
+    """Clip an interval to bounds, and extend it to the value if rounding had excluded it."""
     low, high = (float(np.clip(end, least, most)) for end in (estimate.low, estimate.high))
     return estimate._replace(low=min(low, estimate.value), high=max(high, estimate.value))
 
@@ -99,7 +99,7 @@ def _cover(estimate: Estimate, least: float, most: float) -> Estimate:
 def estimate_mean(
     count: float, total: float, squares: float, *, low: float = -np.inf, high: float = np.inf
 ) -> Estimate:
-    """Return the mean of one value a row, from count, sum and sum of squares."""
+    """Return the mean of row values with its interval, from their count, sum and sum of squares."""
     if count == 0:
         return Estimate(NAN, NAN, NAN, 0)
     with np.errstate(all="ignore"):
@@ -126,7 +126,7 @@ class MeasuresByName(Mapping[str, Estimate]):
     @property
     @abstractmethod
     def count(self) -> int:
-        """Predictions behind the measures."""
+        """The number of predictions behind the measures."""
 
     @property
     @abstractmethod

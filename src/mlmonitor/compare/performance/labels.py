@@ -1,4 +1,4 @@
-"""Actuals: matched with predictions, monitored as a field, and added to error sums."""
+"""Actuals: matched with predictions, monitored as a field, and used for performance."""
 
 from collections.abc import Sequence
 
@@ -37,7 +37,10 @@ from mlmonitor.reference.reference import Reference
 
 
 class LabelledOutcomes:
-    """Predictions that await labels, the population of actuals, and errors by prediction bin."""
+    """Matches labels with stored predictions, and keeps the statistics of both.
+
+    These are the population of actuals, the errors by prediction bin, and all measures.
+    """
 
     def __init__(
         self,
@@ -51,14 +54,14 @@ class LabelledOutcomes:
     ) -> None:
         self.pending: Pending = keeper.pending
         self.tracker: OutcomeTracker | None = None
-        """All measures, from the first pair on."""
+        """All measures; None before the first pair."""
         self._actuals = ActualPopulation(reference, lens, has_segments=has_segments)
         self._inference = TaskInference(reference, keeper, metrics)
         self._keeper, self._listeners = keeper, listeners
         self._keeps_reasons = has_segments
         self._mismatch: str | None = None  # why labels and predictions cannot be compared
         self._has_told_mismatch = False
-        self._verdicts: NDArray[np.int8] = np.empty(0, np.int8)  # on the first pairs
+        self._verdicts: NDArray[np.int8] = np.empty(0, np.int8)  # of the first pairs
 
     @property
     def population(self) -> Population | None:
@@ -77,11 +80,11 @@ class LabelledOutcomes:
 
     @property
     def segment_errors(self) -> list[ErrorSums]:
-        """The same of each segment."""
+        """Sums of errors by prediction bin for each segment."""
         return self._actuals.segment_errors
 
     def ready(self, *, now: float) -> Population | None:
-        """Return the population of actuals; None until some arrive if the reference has none."""
+        """Return the population of actuals; create it if the reference has actuals, else None."""
         if self.population is None and self._inference.knows_actuals:
             self._prepare([], now=now)
         return self.population
@@ -89,8 +92,9 @@ class LabelledOutcomes:
     def match(self, entries: Sequence[LabelEntry], *, now: float) -> None:
         """Match labels with their predictions, and ingest the matches.
 
-        A label that is missing, or of the wrong kind, is counted among the actuals; its
-        prediction keeps waiting.
+        A label that is missing or of the wrong kind is counted among the actuals, while its
+        prediction keeps waiting. Raises SchemaError and CallbackError as `_raise_faults`, after all
+        labels.
         """
         self.pending.expire(now=now)
         for entry, is_last_try in self.pending.due(entries):
@@ -99,11 +103,7 @@ class LabelledOutcomes:
         self._raise_faults()
 
     def _raise_faults(self) -> None:
-        """Report what keeps labels from being compared, once, and metrics that failed.
-
-        Raises:
-            SchemaError, CallbackError: they say what.
-        """
+        """Raise CallbackError for failed metrics, and SchemaError once if nothing is comparable."""
         if self.tracker is not None:
             self.tracker.raise_failures()
         if self._mismatch is not None and not self._has_told_mismatch:
@@ -140,7 +140,7 @@ class LabelledOutcomes:
         self.pending.recount(reading, self._judge(pairs))
 
     def _match_rankings(self, entry: LabelEntry, *, is_last_try: bool, now: float) -> bool:
-        """Match rows of relevances with rows of scores; return whether the model ranks."""
+        """Match rows of relevances with rows of scores; return whether the model is a ranking."""
         names = self._keeper.scores
         task = "ranking" if self.tracker is None else self.tracker.plan.task
         if self._inference.knows_actuals or task != "ranking" or not are_places(names):
@@ -157,7 +157,7 @@ class LabelledOutcomes:
     def ingest_pairs(
         self, rows: Rows, codes: Codes | None, outcomes: OutcomeEntry, *, now: float
     ) -> None:
-        """Add predictions and the actuals reported with them; those of failed calls have none."""
+        """Add predictions with the actuals reported beside them; failed calls count as missing."""
         self._prepare(outcomes.actuals, now=now)
         column = self._read(outcomes.actuals)
         columns = self._keeper.columns(rows, codes)
@@ -175,7 +175,7 @@ class LabelledOutcomes:
         self._raise_faults()
 
     def ingest_rankings(self, rankings: RankingEntry, *, now: float) -> None:
-        """Add rankings of queries; the first ones decide the task."""
+        """Add rankings of queries; the first call decides that the task is ranking."""
         predicted_at = np.where(np.isnan(rankings.predicted_at), now, rankings.predicted_at)
         times = np.stack([predicted_at, np.full(len(rankings.scores), now)])
         self._begin_ranking()
@@ -197,13 +197,13 @@ class LabelledOutcomes:
         return self.tracker
 
     def _add_rankings(self, scores: Floats, relevances: Floats, times: Floats) -> None:
-        """Add rows of scores and relevances; times: `[2, queries]`, predicted and labelled."""
+        """Add rows of scores and relevances; times: `[2, queries]`, of prediction and label."""
         tracker = self._begin_ranking()
         block = build_ranking_block(scores, relevances)
         tracker.add(block, predicted_at=times[0], labelled_at=times[1])
 
     def _prepare(self, actuals: Values, *, now: float) -> None:
-        """Begin the population of actuals, or begin again if most of them are of another kind."""
+        """Begin the population of actuals, or restart it if most actuals are of another kind."""
         inference, population = self._inference, self.population
         if population is not None and (inference.knows_actuals or not inference.is_open):
             return
@@ -220,11 +220,11 @@ class LabelledOutcomes:
         return read_actuals(actuals, plan.schema.fields[0], dictionary)
 
     def _ingest(self, pairs: Pairs, column: ActualColumn, rows: Positions, *, now: float) -> None:
-        """Add pairs; `rows` are those of the column of actuals."""
+        """Add pairs; `rows` are their positions in the column of actuals."""
         inference, population, tracker = self._inference, self.population, self.tracker
         has_begun = tracker is not None or self._verdicts.size > 0
         ranks = tracker is not None and tracker.plan.task == "ranking"
-        # The first pairs may also have shown that nothing can be compared; that stands as well.
+        # The first pairs may also have shown that nothing can be compared, which is final as well.
         if population is None or ranks or (has_begun and not inference.is_open):
             self._add(pairs, column, rows, now=now)
             return
@@ -243,9 +243,9 @@ class LabelledOutcomes:
         inference.close_if_enough()
 
     def _begin_again(self, actuals: Values, *, now: float) -> None:
-        """Ingest the first pairs once more, since further ones show that they are of another kind.
+        """Ingest the first pairs again, after later ones have shown another kind or task.
 
-        actuals: those that decide the kind besides; they are not ingested here.
+        actuals: further values that decide the kind; they are not ingested here.
         """
         inference, pairs = self._inference, self._inference.join_pairs()
         population = self._actuals.begin(lambda: inference.infer_kind(actuals), now=now)
@@ -258,7 +258,7 @@ class LabelledOutcomes:
         self.pending.recount(before, self._verdicts[: before.size])
 
     def _judge(self, pairs: Pairs) -> NDArray[np.int8]:
-        """Return the verdicts on pairs, unreadable if their prediction is."""
+        """Return the verdicts on pairs; unreadable if the actual or its prediction is."""
         if self.tracker is None or self.tracker.plan.task == "ranking":
             return pairs.verdicts
         is_stray = self.tracker.find_strays(pairs.columns)
@@ -286,7 +286,7 @@ class LabelledOutcomes:
             )
 
     def _begin_tracking(self, plan: OutcomePlan | None) -> None:
-        """Begin with no pairs; None if actuals and predictions cannot be compared."""
+        """Start the measures of a task without pairs; None if nothing can be compared."""
         self.tracker = None
         if plan is not None:
             self.tracker = OutcomeTracker(

@@ -1,4 +1,4 @@
-"""Build blocks of predictions and actuals, which update every state of outcomes."""
+"""Builds blocks of predictions and actuals, from which all measures are updated."""
 
 from collections.abc import Mapping
 
@@ -22,10 +22,11 @@ _SUM_TOLERANCE = 0.01
 
 
 class OutcomeReader:
-    """Reads the kept columns of predictions and their actuals by one plan.
+    """Reads the stored columns of predictions and their actuals by one plan.
 
-    Classes are compared by name, so 1 and "1" are one. A score above 0.5, or a decision value above
-    0, means the positive class where no class was predicted. Price: a few numpy calls a block.
+    Classes are compared by name, so 1 and "1" are equal. If no class was predicted, a score above
+    0.5 or a decision value above 0 means the positive class. Price: a few numpy calls for each
+    block.
     """
 
     def __init__(self, plan: OutcomePlan, keeper: PredictionKeeper) -> None:
@@ -33,9 +34,9 @@ class OutcomeReader:
         self._classes, self._scores = keeper.classes, keeper.scores
         self._names_no_class = plan.has_scores and (not self._scores or keeper.predicts_scores)
         self.failures: dict[str, str] = {}
-        """Custom metrics that raised, and the type of what they raised last."""
+        """Custom metrics that failed, with the type of their last exception or what was wrong."""
         self.fault: str | None = None
-        """What is wrong with predictions: scores that are no probabilities, or no numbers."""
+        """The first error in predictions: scores that are not probabilities, or not numbers."""
 
     def read(self, columns: Mapping[str, Column], actuals: Values, numbers: Floats) -> OutcomeBlock:
         """Return the block of some pairs; `numbers` holds the numeric actuals."""
@@ -60,7 +61,7 @@ class OutcomeReader:
         return block._replace(groups=columns.get(GROUP))
 
     def find_strays(self, columns: Mapping[str, Column]) -> Mask:
-        """Mark the predictions that are texts or booleans, where numbers are expected."""
+        """Mark the predictions that are texts or booleans although numbers are expected."""
         codes = columns["class"]
         if self.plan.task == "regression":
             truths = [c for c, name in enumerate(self._classes.names) if name in ("false", "true")]
@@ -99,7 +100,7 @@ class OutcomeReader:
         return np.array(match_names(names, self.plan.classes), np.int64)[places]
 
     def _decide(self, scores: Floats) -> Buckets:
-        """Return the class that the scores imply, -1 where they are missing."""
+        """Return the class that the scores imply; -1 if a score is missing."""
         plan = self.plan
         is_known = ~np.isnan(scores).any(axis=0)
         if plan.task == "binary":
@@ -145,10 +146,10 @@ class OutcomeReader:
 
 
 def _list_class_values(plan: OutcomePlan) -> Column:
-    """Return what a custom metric gets for each code; the last stands for rows without a class.
+    """Return the value of each class code that a custom metric receives; the last is no class.
 
-    Actuals that are 0 and 1, or False and True, are passed as numbers: `actual == 1` of the text
-    "1" would be False in silence.
+    Actuals that are 0 and 1, or False and True, are passed as numbers. As texts, `actual == 1`
+    would silently be False.
     """
     if plan.has_numbers:
         return np.array([*map(ZERO_OR_ONE.__getitem__, plan.classes), np.nan, np.nan])
@@ -156,7 +157,7 @@ def _list_class_values(plan: OutcomePlan) -> Column:
 
 
 def _find_score_fault(scores: Floats) -> str | None:
-    """Return what keeps scores `[classes, rows]` from being probabilities; None if nothing does."""
+    """Return why scores `[classes, rows]` are not probabilities; None if they are."""
     rows = int(np.count_nonzero(((scores < 0) | (scores > 1)).any(axis=0)))
     if rows:
         return (

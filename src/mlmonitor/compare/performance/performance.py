@@ -1,4 +1,4 @@
-"""Performance of a labelled model: every measure with its interval, in all and by bucket."""
+"""Performance of a labelled model: every measure with its interval, overall and by bucket."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -42,11 +42,11 @@ MEASURES = frozenset(
 """Names that custom metrics must not use."""
 
 Dimensions = Mapping[str, tuple[tuple[str, ...], OutcomeTables]]
-"""Maps each dimension to the names of its buckets and to its tables."""
+"""By dimension, the names of its buckets and its tables."""
 
 
 class ErrorTotals(NamedTuple):
-    """Sums over labelled predictions: of errors and of actuals."""
+    """Sums of errors and of actuals over labelled predictions."""
 
     absolute: float
     squared: float
@@ -92,7 +92,7 @@ class Performance(MeasuresByName):
 
     @property
     def count(self) -> int:
-        """Labelled predictions."""
+        """The number of labelled predictions."""
         if self.task == "regression":
             return int(self._tables.regression.terms(self._bucket)["n"])
         if self.task == "ranking":
@@ -148,7 +148,7 @@ class Performance(MeasuresByName):
         """Return the outcome of another threshold, for two classes with scores.
 
         Raises:
-            LookupError: no scores were kept.
+            LookupError: the task is not binary, or there are no scores.
         """
         if self.task != "binary" or not self._tables.plan.scored:
             raise LookupError("at: expected two classes and a score for each prediction")
@@ -169,11 +169,11 @@ class Performance(MeasuresByName):
     def error_quantile(self, rank: float) -> float:
         """Return a quantile of the absolute errors of all labelled numbers; NaN without any.
 
-        Its error is at most half a bucket of an exponential histogram: 2% over two decades of
-        errors, 5% over five.
+        Its error is at most half a bucket of an exponential histogram: 2% if the errors span two
+        decades, 5% if they span five.
 
         Raises:
-            LookupError: the task is not regression, or this is a part of the performance.
+            LookupError: the task is not regression, or this is the performance of a bucket.
         """
         if self.task != "regression" or self._error_sizes is None:
             raise LookupError("error_quantile: expected the errors of all labelled numbers")
@@ -189,21 +189,22 @@ class Performance(MeasuresByName):
 
     @property
     def calibration_terms(self) -> dict[str, float]:
-        """Moments of predictions beside actuals; empty for a task without numbers or scores."""
+        """Moments of predictions and actuals; empty for a task without numbers or scores."""
         sums = self._tables.calibration
         return sums.terms(self._bucket) if sums.table.size else {}
 
     @classmethod
     def combine(cls, parts: Sequence[Self]) -> Self:
-        """Return the performance of all rows of some buckets of one dimension."""
+        """Return the performance over several buckets of one dimension."""
         buckets = [part._bucket for part in parts]  # noqa: SLF001 - of its own class
         rows = [b for b in buckets if isinstance(b, int)]
         return cls(parts[0]._tables, rows, effects=parts[0]._effects)  # noqa: SLF001
 
     def score_counts(self, tops: Floats) -> dict[str, Counts]:
-        """Return counts `[2, bins]` of the scores of each class up to some of the edges.
+        """Return counts `[2, bins]` of the scores of each class, in bins between `tops`.
 
-        Rows of other classes precede those of the class. tops: ascending, the last 1.
+        The first row counts other classes, the second row the class. tops: the upper edges of the
+        bins, ascending, the last 1.
         """
         plan = self._tables.plan
         names = [plan.classes[plan.positive]] if plan.task == "binary" else plan.classes
@@ -292,4 +293,4 @@ def _average(values: list[Estimate]) -> Estimate:
         float(np.mean([estimate[place] for estimate in values])) for place in range(3)
     )
     count = max(estimate.count for estimate in values)
-    return Estimate(value, min(low, value), max(high, value), count)  # the sums are rounded
+    return Estimate(value, min(low, value), max(high, value), count)  # sums have rounding errors

@@ -1,4 +1,4 @@
-"""The values of a prediction that are kept until its actual is known."""
+"""Stores what is needed of a prediction until its actual arrives."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -33,10 +33,9 @@ class PredictionKeeper:
 
     Columns: `predicted`, the prediction as a number; `class`, its code among `classes` if it is not
     a number; `segment`; a score for each further numeric output; the bucket of each declared field;
-    and the hash of the declared group. The first rows decide which outputs there are.
-
-    buckets: edges between the buckets of each field. groups: the column that names the group of a
-    row. Price: `COLUMNS`, 8 bytes a score, 2 a field, 8 for the group.
+    and the hash of the declared group. The first rows decide which outputs there are. buckets: the
+    edges between the buckets of each field. groups: the column with the group of each row. Price:
+    for each row, `COLUMNS`, 8 bytes for each score, 2 for each bucket, 8 for the group.
     """
 
     COLUMNS: Mapping[str, str] = {"predicted": "f8", "class": "i4", "segment": "i2"}
@@ -56,7 +55,7 @@ class PredictionKeeper:
         self.cohorts: CohortTable = CohortTable(cohort_seconds)
         self.selection: SelectionTable = SelectionTable(self.cohorts)
         self.new_cohorts: list[int] = []
-        """Places of cohorts that began since this was last read."""
+        """Places of cohorts that began since the list was last emptied."""
         self.groups: str | None = groups
         self._alone = 0  # rows without a group so far
         self._outputs: tuple[str, ...] | None = None
@@ -69,11 +68,11 @@ class PredictionKeeper:
 
     @property
     def scores(self) -> tuple[str, ...]:
-        """The names of the outputs that are kept as scores, without their common prefix."""
+        """The names of the outputs that are stored as scores, without their common prefix."""
         return tuple(name.removeprefix(f"{PREDICTION}.") for name in self._outputs or ())
 
     def remember(self, rows: Rows, codes: Codes | None, *, now: float) -> None:
-        """Keep the predictions of rows whose id was read, and the codes of their segments."""
+        """Store the predictions of rows that have an id, and the codes of their segments."""
         if not rows.ids or not rows.predictions or not any(rows.ids):
             return
         ids = rows.ids
@@ -93,19 +92,19 @@ class PredictionKeeper:
     def count_predictions(
         self, predicted_at: Floats, columns: Mapping[str, Column] | None = None
     ) -> None:
-        """Count predictions that may get a label, by cohort; and by value, if there are columns."""
+        """Count predictions that may get a label by cohort, and by value if `columns` is given."""
         places = self._places(predicted_at)
         self.cohorts.count_predictions(places)
         if columns is not None:
             self.selection.update(places, columns["predicted"], columns["class"], is_label=False)
 
     def count_labels(self, predicted_at: Floats, columns: Mapping[str, Column]) -> None:
-        """Count predictions that got a label, by cohort and value."""
+        """Count predictions that have got a label, by cohort and value."""
         places = self._places(predicted_at)
         self.selection.update(places, columns["predicted"], columns["class"], is_label=True)
 
     def reset_labels(self) -> None:
-        """Forget all labels, before the same ones are counted once more."""
+        """Forget all labels, because the same labels will be counted again."""
         self.cohorts.reset_labels()
         self.selection.reset_labels()
 
@@ -144,7 +143,7 @@ class PredictionKeeper:
         return hashes
 
     def silent(self, rows: Rows, columns: Mapping[str, Column]) -> tuple[Mask, Mask]:
-        """Mark the missing and the unreadable predictions of some rows."""
+        """Return masks of the missing and of the unreadable predictions of some rows."""
         is_silent = np.isnan(columns["predicted"]) & (columns["class"] == NO_CLASS)
         for name in self._outputs or ():
             is_silent &= np.isnan(columns[f"{SCORE}{name}"])
@@ -155,7 +154,7 @@ class PredictionKeeper:
         return is_gone, is_silent & ~is_gone
 
     def _choose_primary(self, predictions: Mapping[str, Values]) -> str:
-        """Return `prediction`, or else the first output that names a class, or else the first."""
+        """Return the output to compare: `prediction`, or one that names a class, or the first."""
         if PREDICTION in predictions:
             return PREDICTION
         labels = (name for name, values in predictions.items() if not _is_numeric(values))
@@ -179,7 +178,7 @@ class PredictionKeeper:
 def _find_numeric_label(numeric: Mapping[str, Values]) -> str | None:
     """Return the first output that looks like a class, 0 or 1, beside a score; None if none does.
 
-    A score has another value, or is a float where the output is an integer.
+    An output is a score if it has other values, or if it is a float while another is an integer.
     """
     labels = [name for name, values in numeric.items() if _are_zero_or_one(values[:16])]
     if not labels or len(numeric) == 1:
@@ -203,7 +202,7 @@ def _are_integers(values: Values) -> bool:
 
 
 def _is_numeric(values: Values) -> bool:
-    """Whether the first values are numbers, or missing."""
+    """Whether the first values are numbers or missing, and not booleans."""
     return not parse_floats(values[:16])[1][-1] and not _has_truths(values[:16])
 
 
@@ -214,7 +213,7 @@ def _has_truths(values: Values) -> bool:
 
 
 def _list_named(values: Values, numbers: Floats) -> dict[int, object]:
-    """Return the values that name classes, by row: texts and truths, not numbers among them."""
+    """Return the values that name classes, by row: texts and booleans among numbers."""
     listed = list_values(values)
     if isinstance(values, np.ndarray) and values.dtype.kind == "b":
         return dict(enumerate(listed))
@@ -235,6 +234,6 @@ def _find_buckets(values: Values | None, edges: Floats, rows: int) -> Codes:
 
 
 def bucket_names(edges: Sequence[float]) -> tuple[str, ...]:
-    """Name the buckets between some edges as intervals."""
+    """Return the names of the buckets between some edges, as intervals."""
     texts = ["-inf", *(f"{edge:.15g}" for edge in edges), "inf"]
     return tuple(f"({low}, {high}{')' if high == 'inf' else ']'}" for low, high in pairwise(texts))

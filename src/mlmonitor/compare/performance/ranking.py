@@ -1,4 +1,4 @@
-"""Measures of rankings, with one value a query."""
+"""Measures of rankings, with one value for each query."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -31,7 +31,7 @@ SINGLE_ACTUALS = (
 
 
 def are_places(names: Sequence[str]) -> bool:
-    """Whether scores are named by their place in a row, and not by class; False without any."""
+    """Whether scores are named by their position in a row and not by class; False if empty."""
     return bool(names) and all(name.isdigit() for name in names)
 
 
@@ -64,7 +64,7 @@ class MatchedRankings(NamedTuple):
 def match_rankings(
     pending: Pending, names: Sequence[str], entry: LabelEntry, *, is_last_try: bool, now: float
 ) -> MatchedRankings:
-    """Match rows of relevances with the scores of these names that wait for them."""
+    """Match rows of relevances with the stored scores; `names` are those of the scores."""
     relevances, reading = read_relevances(entry.actuals, len(names))
     has_unreadable = bool((reading.verdicts == IS_UNREADABLE).any())
     matches = pending.match(entry, lambda _: reading, is_last_try=is_last_try)
@@ -80,7 +80,7 @@ def match_rankings(
 
 
 def read_relevances(actuals: Values, items: int) -> tuple[Floats, Reading]:
-    """Read rows of relevances `[queries, items]`; one of another length is unreadable."""
+    """Read rows of relevances `[queries, items]`; rows of another length are unreadable."""
     relevances = np.full((len(actuals), items), np.nan)
     verdicts = np.full(len(actuals), IS_UNREADABLE, np.int8)
     for place, row in enumerate(actuals):

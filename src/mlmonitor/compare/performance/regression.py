@@ -11,14 +11,14 @@ Terms = Mapping[str, float]
 
 
 def compute_regression(t: Terms, *, quantile: float = 0.5) -> dict[str, Estimate]:
-    """Return every measure with its interval; empty if nothing is labelled.
+    """Return every measure with its interval; empty without labelled rows.
 
-    quantile: the quantile that the model predicts, for the pinball loss. Intervals of sums of rows
-    are normal; those of ratios and roots follow from the delta method, row by row.
+    quantile: the quantile that the model predicts, for the pinball loss. Intervals of means over
+    rows are normal; those of ratios and roots follow from the delta method.
     """
     if t["n"] == 0:
         return {}
-    t = {name: np.float64(term) for name, term in t.items()}  # whose squares may be infinite
+    t = {name: np.float64(term) for name, term in t.items()}  # overflow gives infinity, no error
     with np.errstate(all="ignore"):
         return {
             "mae": estimate_mean(t["n"], t["abs"], t["e2"], low=0.0),
@@ -37,7 +37,7 @@ def _take_root(square: Estimate) -> Estimate:
 
 
 def _compute_pinball(t: Terms, quantile: float) -> Estimate:
-    """Return the pinball loss: a unit of error below the actual costs q, one above it 1 - q."""
+    """Return the pinball loss: an error of 1 costs q below the actual, and 1 - q above it."""
     over, under = (t["abs"] + t["e"]) / 2, (t["abs"] - t["e"]) / 2
     over2, under2 = t["over2"], t["e2"] - t["over2"]
     total = quantile * under + (1 - quantile) * over

@@ -1,4 +1,4 @@
-"""Labelled predictions of one model, read once and added to every dimension."""
+"""Performance of one model: labelled predictions are read once and added everywhere."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -29,22 +29,21 @@ SEGMENT, PREDICTION = "segment", "prediction"
 
 
 class PairListener(Protocol):
-    """A part that watches all pairs of predictions and actuals."""
+    """A part that receives all pairs of predictions and actuals."""
 
     def begin(self, plan: OutcomePlan, effects: GroupEffects | None) -> None:
-        """Prepare for pairs of this task; effects: the design effects of groups, if declared."""
+        """Prepare for pairs of this task; effects: the design effects of declared groups."""
 
     def ingest(self, block: OutcomeBlock, predicted_at: Floats) -> None:
-        """Add pairs, by the time of prediction."""
+        """Add pairs; predicted_at: the time of each prediction, in seconds since 1970."""
 
 
 class OutcomeTracker:
-    """The performance of a model, in all and by part.
+    """The performance of a model, overall and by part.
 
-    Parts are the buckets of the prediction and of declared fields, segments, and cohorts.
-    edges: between the buckets of a numeric prediction. segments: their names.
-    listeners: get all pairs.
-    Price: `nbytes`, fixed from the start.
+    Parts are the buckets of the prediction and of declared fields, segments, and cohorts. edges:
+    between the buckets of a numeric prediction. segments: their names. listeners: receive all
+    pairs. Price: `nbytes`, fixed from the start.
     """
 
     def __init__(
@@ -90,7 +89,10 @@ class OutcomeTracker:
         predicted_at: Floats,
         labelled_at: Floats,
     ) -> None:
-        """Add pairs: the kept columns of predictions, and their actuals."""
+        """Add pairs: the stored columns of predictions, and their actuals.
+
+        numbers: the actuals as numbers. predicted_at, labelled_at: in seconds since 1970.
+        """
         self._keeper.count_labels(predicted_at, columns)
         block = self._reader.read(columns, actuals, numbers)
         for dimension, (_, tables) in self._parts.items():
@@ -98,11 +100,11 @@ class OutcomeTracker:
         self.add(block, predicted_at=predicted_at, labelled_at=labelled_at)
 
     def find_strays(self, columns: Mapping[str, Column]) -> Mask:
-        """Mark the predictions that are texts or booleans, where numbers are expected."""
+        """Mark the predictions that are texts or booleans although numbers are expected."""
         return self._reader.find_strays(columns)
 
     def add(self, block: OutcomeBlock, *, predicted_at: Floats, labelled_at: Floats) -> None:
-        """Add pairs to the whole and to their cohorts only."""
+        """Add pairs to the overall performance and to their cohorts, but not to buckets."""
         self._whole.update(block, np.zeros(block.rows, np.int64))
         if self._effects is not None and block.groups is not None:
             self._effects.update(block, block.groups)
@@ -129,7 +131,7 @@ class OutcomeTracker:
         return np.where(np.isnan(predicted), -1, buckets)
 
     def performance(self) -> Performance:
-        """Return the present performance as an independent value."""
+        """Return an independent copy of the present performance."""
         parts = {name: (names, tables.copy()) for name, (names, tables) in self._parts.items()}
         sizes = self._error_sizes.copy()
         return Performance(
@@ -145,21 +147,24 @@ class OutcomeTracker:
     def cohorts(
         self, *, now: float, estimated: EstimatesByPeriod = NO_ESTIMATES
     ) -> tuple[Cohort, ...]:
-        """Performance by the time of prediction, the oldest cohort first, with its estimates."""
+        """Performance by the time of prediction, the oldest cohort first.
+
+        estimated: the estimates by period, to be added to the cohorts.
+        """
         self._cohorts.reset(self._keeper.new_cohorts)
         self._keeper.new_cohorts = []
         return self._cohorts.cohorts(now=now, effects=self._copy_effects(), estimated=estimated)
 
     def selection(self, *, now: float) -> LabelSelection | None:
-        """Return how labelled predictions of mature cohorts differ from those without a label."""
+        """Return how labelled predictions of mature cohorts differ from unlabelled ones."""
         return self._keeper.selection.judge(now=now)
 
     def raise_failures(self) -> None:
-        """Report custom metrics that could not be computed since, and unsound predictions once.
+        """Raise the errors of custom metrics since the last call, and once that of predictions.
 
         Raises:
-            CallbackError: it names the metrics. SchemaError: scores are no probabilities, or
-                predictions no numbers.
+            CallbackError: custom metrics failed; the message names them.
+            SchemaError: scores are not probabilities, or predictions are not numbers.
         """
         failures, self._reader.failures = self._reader.failures, {}
         if failures:
@@ -171,7 +176,7 @@ class OutcomeTracker:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         parts = sum(tables.nbytes for _, tables in self._parts.values())
         grouped = 0 if self._effects is None else self._effects.sums.nbytes
         whole = self._whole.nbytes + self._error_sizes.nbytes + self._keeper.selection.nbytes

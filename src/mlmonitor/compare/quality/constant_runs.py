@@ -1,4 +1,4 @@
-"""Fields that have stopped varying or arriving: runs of equal or of missing values."""
+"""Detects fields that no longer vary or arrive: runs of equal or of missing values."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,7 +19,7 @@ _MISSING = QUALITIES.index(Quality.MISSING)
 
 
 class RunEvidence(NamedTuple):
-    """Log evidence, log probability and rows by stream: constant streams, then vanished ones."""
+    """Log evidence, log probability and rows `[streams]`: constant streams, then vanished ones."""
 
     log_e: Floats
     log_chance: Floats
@@ -31,12 +31,12 @@ class RunDetector:
 
     If the reference varied, the probability of `n` equal values is at most that of all falling into
     one bin: the sum over bins of their Dirichlet-multinomial probability. A bin that stands for
-    many categories adds the probability of one of them, which is at most as frequent as the most
-    frequent listed one, times the number of such categories that fit into the bin. A run begins
+    many categories adds the probability of one such category, times the number of them that fit
+    into the bin; each is assumed to be as frequent as the most frequent listed one. A run begins
     with an evaluation whose rows are all equal; a run that begins with evaluation `j` has the prior
     weight of a restart, `1 / ((j + 1)(j + 2))`.
     Promise: the probability that a stream's evidence ever exceeds `ln(1 / a)` without a change is
-        at most `a` (union bound over the beginnings).
+        at most `a` (union bound over all possible starts).
     Price: three small arrays per evaluation. dependence: dependent rows count as fewer.
     """
 
@@ -51,7 +51,7 @@ class RunDetector:
         reference, is_bin = entry_counts(entries, plan), possible_bins(plan)
         self._belief: Floats = np.where(is_bin, reference + PRIOR, 0.0)
         varied = np.array([_has_varied(entry) for entry in entries], np.bool_)
-        # Bins that stand for many categories: their names show whether all values are equal.
+        # In bins that stand for many categories, only names show whether all values are equal.
         self._is_value = is_bin[:, :-1].copy()
         self._single: Floats = self._belief[:, :-1].copy()
         for place, dictionary in enumerate(plan.dictionaries, start=self._numeric):
@@ -75,15 +75,16 @@ class RunDetector:
         self._stake: Floats = np.zeros(2 * len(entries))
 
     def skip(self, total: FieldProfile) -> None:
-        """Exclude everything so far, because rows that became the reference are no evidence."""
+        """Exclude everything so far, because rows that became the reference are not evidence."""
         self._seen, self._seen_missing = profile_counts(total), total.quality[:, _MISSING].copy()
 
     def evaluate(
         self, total: FieldProfile, extremes: tuple[Floats, Floats]
     ) -> tuple[RunEvidence, Mask]:
-        """The current run of each stream, and which streams have varied.
+        """Return the current run of each stream, and a mask of the streams that have varied.
 
-        total: profile since the start. extremes: smallest and largest of the new values.
+        total: the profile since the start. extremes: the smallest and the largest new value of each
+        field.
         """
         counts, missing = profile_counts(total), total.quality[:, _MISSING]
         new, new_missing = counts - self._seen, missing - self._seen_missing
@@ -104,7 +105,7 @@ class RunDetector:
         return RunEvidence(log_e, log_chance, self._rows.copy()), has_varied
 
     def _find_common_value(self, new: Counts, extremes: tuple[Floats, Floats]) -> Floats:
-        """The common value of all new values, or its category's code; NaN where they vary."""
+        """The common value of all new values, or the code of its category; NaN if they vary."""
         low, high = extremes
         is_one = np.count_nonzero(new, axis=1) == 1
         only = np.argmax(new, axis=1)
@@ -115,7 +116,7 @@ class RunDetector:
         return np.where(is_one, value, np.nan)
 
     def _extend(self, values: Floats, rows: Counts, has_rows: Mask) -> None:
-        """Extend runs whose value is repeated, begin runs of a new value, end the others."""
+        """Extend runs whose value is repeated, begin runs of new values, end all others."""
         self._evaluations += 1
         is_same = values == self._value
         begins = has_rows & ~is_same
@@ -142,8 +143,9 @@ class RunDetector:
     def shares(self, recent: FieldProfile) -> Floats:
         """The share of equal or absent values since the run of each stream began, `[streams]`.
 
-        1 while it lasts. Then constant streams have 0, and vanished streams the share of missing
-        values in the window, `recent`. NaN without values in the window.
+        It is 1 while the run lasts. Afterwards it is 0 for constant streams, and for vanished
+        streams the share of missing values in the window, `recent`. NaN without values in the
+        window.
         """
         constant = len(self._belief)
         valid, rows = profile_counts(recent)[:, :-1].sum(axis=1), recent.quality.sum(axis=1)
@@ -155,7 +157,7 @@ class RunDetector:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         return (
             self._belief.nbytes
             + self._single.nbytes

@@ -1,4 +1,4 @@
-"""Columns that an option of the monitor names, but that the rows do not have."""
+"""Columns that an option of the monitor names but the rows lack."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,18 +12,17 @@ from mlmonitor.formatting import find_similar, truncate
 from mlmonitor.records import Declared
 
 _NAME = 40
-_LEAST_ROWS = 10  # fewer may be a warm-up that lacks the column
-_WRONG_TYPE = 2  # among the reasons why a value is no number
+_LEAST_ROWS = 10  # fewer rows may be a warm-up that lacks the column
+_WRONG_TYPE = 2  # index among the reasons why a value is not a number
 
 
 class DeclaredColumns:
-    """Counts the rows without a value in a column that an option, or the reference, names.
+    """Counts the rows without a value in each column that an option or the reference names.
 
-    Such a column need not be a feature of the reference, so a misspelt name shows in the rows only.
-    Price: a look-up for each declared column, and a pass over its values if they are a list or if
-    buckets wait for a first number.
-
-    groups: the column that names the group of a row, as the monitor or its reference has it.
+    Such a column need not be a feature of the reference, so only the rows reveal a misspelt name.
+    groups: the column with the group of each row, as declared or in the reference.
+    Price: a look-up for each declared column, and a pass over its values if they are a list, or
+        until a column with buckets has had a number.
     """
 
     def __init__(self, declared: Declared, *, is_learning: bool, groups: str | None = None) -> None:
@@ -41,19 +40,19 @@ class DeclaredColumns:
         ]
 
     def update(self, table: Table) -> None:
-        """Count rows; the first ones that lack a column also show how it may be spelt."""
+        """Count rows; from the first rows that lack a column, find a name with similar spelling."""
         for column in self._columns:
             column.update(table)
 
     def update_pairs(self, table: Table) -> None:
-        """Count rows of predictions with their actuals, from which no schema is learned."""
+        """Count rows that were reported with their actuals; no schema is learned from these."""
         for column in self._columns:
             if column.option != "schema":
                 column.update(table)
 
     @property
     def absent(self) -> Mapping[str, int]:
-        """Rows without a value of each column that more than half of the rows lack.
+        """For each column that more than half of the rows lack, the number of rows without a value.
 
         A column is described by its option and name, and by a similar name that rows have.
         """
@@ -66,7 +65,7 @@ class DeclaredColumns:
         )
 
     def warning(self) -> str | None:
-        """What to do about the columns that no row has had; None while there may be some."""
+        """Return advice about columns that every row lacks; None if there are none."""
         lost = [c for c in self._columns if c.rows >= _LEAST_ROWS and c.lacking == c.rows]
         if not lost:
             return None
@@ -78,7 +77,7 @@ class DeclaredColumns:
 
 
 class _DeclaredColumn:
-    """Counts the rows without a value in one column; a bucket needs numbers, not just values."""
+    """Counts the rows without a value in one column; a column with buckets needs numbers."""
 
     __slots__ = ("_hint", "_waits_for_number", "lacking", "name", "option", "rows")
 
@@ -108,7 +107,7 @@ class _DeclaredColumn:
             self._hint = f" (there is {truncate(similar[0], _NAME)})" if similar else ""
 
     def describe(self) -> str:
-        """The option and the name, with what may be wrong with it."""
+        """The option and the name, with a hint about the likely error."""
         return f"{self.option} {truncate(self.name, _NAME)}{self._hint or ''}"
 
 

@@ -1,4 +1,4 @@
-"""Fields that a user declares, checked once against each other and the reference."""
+"""Checks of the fields that a user declares, against each other and the reference."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -48,7 +48,7 @@ def _check_rules(field: object) -> Field:
         checked = checked._replace(allowed=_read_allowed(where, checked.allowed))
     if has_bound:
         _check_bounds(where, checked)
-    # Numeric may stand for a kind that was not given.
+    # Numeric is the default, so the kind may not have been given.
     fault = "" if checked.kind is Kind.NUMERIC else misfit(checked, checked.kind)
     if fault:
         raise ConfigError(f"{where}: {fault}")
@@ -124,7 +124,7 @@ def _check_fit(field: Field, reference: Reference) -> None:
             f"fields: {field.name!r}: expected a field derived from it, with role='derived', "
             f"because its values are {kind}"
         )
-    if field.kind is not Kind.NUMERIC and field.kind is not kind:  # numeric stands for not given
+    if field.kind is not Kind.NUMERIC and field.kind is not kind:  # numeric is the default
         raise ConfigError(
             f"fields: {field.name!r}: kind: it is {kind} in the reference, not {field.kind}: leave "
             "kind out"

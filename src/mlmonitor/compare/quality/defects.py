@@ -22,10 +22,10 @@ DESCRIPTIONS = {
 
 
 class Defect(NamedTuple):
-    """One kind of defective values of one field, which is a stream of evidence.
+    """One kind of defective values of one field; each is a stream of evidence.
 
-    place: index of the field in the schema. belief: counts of defective and good values in the
-    reference, the parameters of a beta-binomial law.
+    place: the index of the field in the schema. belief: counts of defective and good values in the
+    reference, the parameters of a beta-binomial distribution.
     """
 
     place: int
@@ -34,7 +34,7 @@ class Defect(NamedTuple):
 
 
 def list_defects(entries: Sequence[CountedEntry]) -> tuple[Defect, ...]:
-    """Every defect of these fields, in the order of the schema."""
+    """Return every defect of these fields, in the order of the schema."""
     return tuple(
         Defect(place, quality, belief)
         for place, entry in enumerate(entries)
@@ -43,14 +43,14 @@ def list_defects(entries: Sequence[CountedEntry]) -> tuple[Defect, ...]:
 
 
 def _form_beliefs(entry: CountedEntry) -> dict[Quality, tuple[float, float]]:
-    """Expected defective and good values, by kind of defect.
+    """Return the expected numbers of defective and good values, by kind of defect.
 
     Missing, not finite, of a wrong type: the reference's counts plus half a count. Out of range:
-    the probability that the next value is outside the extremes of `m` values follows
-    Beta(2, m - 1) for a continuous law and is smaller for others; ids, and times that only advance,
-    leave their range by nature, and have no such stream. New category: with `once`
-    categories of a single row, its probability is about `once / m` (Good and Turing); the variance
-    grows with the number of categories of two rows.
+    the probability that the next value is outside the extremes of `m` values follows Beta(2, m - 1)
+    for a continuous distribution and is smaller for others. Ids, and times that only advance, leave
+    their range by nature, so they have no such stream. New category: if `once` categories have a
+    single row, its probability is about `once / m` (Good and Turing); its variance grows with the
+    number of categories that have two rows.
     """
     refused = {
         Quality.MISSING: entry.missing - entry.nonfinite - entry.wrong_type,
@@ -72,7 +72,7 @@ def _form_beliefs(entry: CountedEntry) -> dict[Quality, tuple[float, float]]:
 
 
 def defect_counts(defects: Sequence[Defect], quality: Counts) -> Counts:
-    """Defective and good values, `[defects, 2]`, of counts `[fields, qualities]`.
+    """Defective and good values, `[defects, 2]`, from the counts `[fields, qualities]`.
 
     Unreadable values count as neither in nor out of range, and as neither known nor new.
     """

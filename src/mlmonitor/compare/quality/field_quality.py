@@ -1,4 +1,4 @@
-"""Quality of the fields of one population: defects beyond those of the reference."""
+"""Quality of the fields of one population: more defects than in the reference."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -30,7 +30,7 @@ CONSTANT, VANISHED = "constant", "vanished"
 
 
 class AlertKey(NamedTuple):
-    """Identifies an alert: a measure of the field at this place of the schema."""
+    """Identifies an alert: a measure of the field at index `place` of the schema."""
 
     place: int
     measure: str
@@ -39,9 +39,10 @@ class AlertKey(NamedTuple):
 class QualitySnapshot(NamedTuple):
     """Quality over one window.
 
-    shares: of defective values, `[defects]`. thresholds: critical values of the shares. is_firing:
-    `[alert_keys]`. new_fields: number of firing alerts on new names; None if names are not
-    watched. `defects` and `alert_keys` are the same objects in every snapshot of a population.
+    shares: of defective values, `[defects]`. thresholds: the critical values of the shares.
+    is_firing: `[alert_keys]`. new_fields: the number of firing alerts on new names; None if names
+    are not watched. `defects` and `alert_keys` are the same objects in every snapshot of a
+    population.
     """
 
     defects: tuple[Defect, ...]
@@ -63,11 +64,11 @@ class _Evidence(NamedTuple):
 
 
 class FieldQuality:
-    """Whether the values of a population's fields are as good as those of the reference.
+    """Detects fields whose values have more defects than those of the reference.
 
     Each field has a stream for every possible defect, and two more: constant and vanished. All
-    streams of a model share `QUALITY_PART` of `alpha`. new_fields: detector for a population whose
-    rows may have names outside the reference. new_names: describes the new categories of a field.
+    streams of a model share `QUALITY_PART` of `alpha`. new_fields: the detector of names outside
+    the reference, if the rows may have any. new_names: describes the new categories of a field.
     """
 
     def __init__(  # noqa: PLR0913 - one for each thing that a stream needs
@@ -110,12 +111,12 @@ class FieldQuality:
         self.open: OpenAlerts = OpenAlerts()
 
     def skip(self, total: FieldProfile) -> None:
-        """Exclude everything so far, because rows that became the reference are no evidence."""
+        """Exclude everything so far, because rows that became the reference are not evidence."""
         self._seen, self._rows = defect_counts(self._defects, total.quality), total.rows
         self._runs.skip(total)
 
     def continue_alerts(self, other: "FieldQuality", *, without: int) -> list[Alert]:
-        """Take over the firing alerts of all fields but one; return its alerts as resolved."""
+        """Take over the alerts of all fields but `without`; return its alerts as resolved."""
         if self.alert_keys != other.alert_keys:  # the field has other defects than before
             return [replace(alert, state="resolved") for alert in other.open]
         kept = np.array([key.place != without for key in self.alert_keys], np.bool_)
@@ -130,7 +131,7 @@ class FieldQuality:
     ) -> list[Alert]:
         """Evaluate the increase of the totals; return the alerts that fired or resolved.
 
-        extremes: smallest and largest of the new values, as the window returns them.
+        extremes: the smallest and the largest of the new values, as the window returns them.
         """
         counts, rows = defect_counts(self._defects, total.quality), total.rows - self._rows
         new, self._seen, self._rows = counts - self._seen, counts, total.rows
@@ -171,15 +172,15 @@ class FieldQuality:
 
     @property
     def nbytes(self) -> int:
-        """Upper bound of the memory in bytes; includes new names once there are any."""
+        """Upper bound of the memory in bytes, including that of new names if there are any."""
         more = 0 if self._new_fields is None else self._new_fields.nbytes
         counts = self._seen.nbytes + self.changed.nbytes
         return self.proportions.nbytes + self._runs.nbytes + counts + more
 
     def _refresh_alerts(self, window: Counts, recent: FieldProfile) -> None:
-        """Set what the firing alerts say of now.
+        """Update the current value and the reason of each firing alert.
 
-        They describe the rows since their change, or those of the window if these are fewer.
+        Both cover the rows since the change, or the window if it has fewer rows.
         """
         shown = self.changed.count(self._seen, window)
         rows = shown.sum(axis=1)
@@ -255,7 +256,7 @@ class FieldQuality:
         )
 
     def _explain_defect(self, place: int, share: float) -> str:
-        """Return the share of a defect that is expected and that of now, with new names."""
+        """Return the expected and the current share of a defect as text, with new names."""
         belief, defect = self.proportions.belief[place], self._defects[place]
         is_new = defect.quality is Quality.NEW_CATEGORY
         named = self._new_names(defect.place) if is_new else ""

@@ -20,9 +20,9 @@ NEW_FIELD = "new_field"
 class NewFieldDetector:
     """Evidence that rows have a field that no row of the reference had.
 
-    unknown: number of rows by unknown name, which the reader updates; None stands for the names
-    beyond its limit. has_predictions: whether the reference has predictions; otherwise they are not
-    new fields. Price: nothing until the first unknown name.
+    unknown: the number of rows by unknown name, which the reader updates; None stands for all names
+    beyond the reader's limit. has_predictions: whether the reference has predictions; without them,
+    predictions are not new fields. Price: nothing until the first unknown name.
     """
 
     def __init__(
@@ -43,7 +43,10 @@ class NewFieldDetector:
         self.alerts: OpenAlerts = OpenAlerts()
 
     def evaluate(self, rows: int, *, now: float) -> list[Alert]:
-        """Evaluate new rows; return the alerts that fired or resolved. rows: since the start."""
+        """Evaluate new rows; return the alerts that fired or resolved.
+
+        rows: the number of rows since the start.
+        """
         new_rows, self._rows = rows - self._rows, rows
         if not self._unknown:
             return []
@@ -88,12 +91,12 @@ class NewFieldDetector:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         return 0 if self._proportions is None else self._proportions.nbytes
 
 
 def is_prediction(name: str) -> bool:
-    """Whether `name` has the form of an output's name."""
+    """Whether `name` is that of the prediction or of one of its outputs."""
     return name == PREDICTION or name.startswith(f"{PREDICTION}.")
 
 

@@ -12,11 +12,14 @@ from mlmonitor.stats.dependence.design_effects import DesignEffects
 from mlmonitor.stats.eprocess import EProcess
 from mlmonitor.stats.proportions import critical_share, growth_lower_bound
 
-_KEPT = 8  # restarts: two bins need fewer than ten do to detect a change
+_KEPT = 8  # number of restarts; two bins need fewer than ten bins do
 
 
 class ProportionEvaluation(NamedTuple):
-    """Transitions of one evaluation, and by stream the stretch with the most evidence."""
+    """Transitions of one evaluation, and the stretch with the most evidence of each stream.
+
+    log10_e, share, rows: `[streams]`; share: of defective values in the stretch.
+    """
 
     transitions: Transitions
     log10_e: Floats
@@ -25,12 +28,12 @@ class ProportionEvaluation(NamedTuple):
 
 
 class ProportionAlerts:
-    """Detects which of many proportions have grown beyond their belief and a tolerance.
+    """Detects which of many proportions have grown beyond the reference and a tolerance.
 
-    belief: `[streams, 2]`, counts of defective and good values, the parameters of a beta-binomial
-    law. dependence: design effects of the streams. Promise and price are those of `EProcess` over
-    two bins. A share that shrinks is evidence, too, but fires no alert because its effect is below
-    zero.
+    belief: `[streams, 2]`, counts of defective and good values in the reference, the parameters of
+    a beta-binomial distribution. dependence: design effects of the streams. Promise and price are
+    those of `EProcess` with two bins. A share that shrinks is evidence as well, but fires no alert
+    because its growth is below zero.
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class ProportionAlerts:
         self._counts: Counts = np.zeros(shape, np.int64)
 
     def continue_from(self, other: "ProportionAlerts", kept: Mask) -> None:
-        """Keep the alerts firing that were firing at the places kept."""
+        """Take over the firing alerts of `other` at the places in `kept`."""
         self.states.continue_from(other.states, kept)
 
     def evaluate(self, new: Counts, *, now: float) -> ProportionEvaluation:
@@ -81,7 +84,7 @@ class ProportionAlerts:
         return ProportionEvaluation(transitions, log_e / np.log(10), share, rows)
 
     def _find_strongest(self) -> tuple[Floats, Counts, Counts]:
-        """Log e-value, defective values and rows of each stream's stretch with the most evidence.
+        """Return log e-value, defective values and rows of each stream's strongest stretch.
 
         Streams that never had a defective value are skipped: their share cannot have grown.
         """
@@ -108,7 +111,7 @@ class ProportionAlerts:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         statistics = self._evidence.nbytes + self._recovery.nbytes
         return statistics + self._counts.nbytes + self.belief.nbytes
 

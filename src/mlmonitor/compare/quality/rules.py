@@ -30,7 +30,7 @@ _VIOLATIONS = {
 
 
 class Rule(NamedTuple):
-    """One constraint on one field, at its place in the schema."""
+    """One constraint on one field, whose index in the schema is `place`."""
 
     field: Field
     place: int
@@ -48,10 +48,10 @@ class RuleResult(NamedTuple):
 class Rules:
     """Counts the values that break each declared rule, and evaluates which rules are broken.
 
-    Any violation fires an alert, because a rule leaves nothing to chance. The alert resolves once
-    there are enough clean rows for violations of the same frequency to have shown.
-    Promise: every value that breaks a rule is counted. An unreadable value breaks no rule except
-        `nullable`, and that only if it is missing.
+    Any violation fires an alert, because rules have no random violations. The alert resolves after
+    enough clean rows that violations of the same frequency would have shown.
+    Promise: every value that breaks a rule is counted. An unreadable value can only break
+        `nullable`, and only if it is missing.
     Price: one comparison per value for a bound, one look-up for allowed values; nothing for
         `nullable`.
     """
@@ -59,7 +59,7 @@ class Rules:
     def __init__(self, schema: Schema, declared: Sequence[Field]) -> None:
         self.rules: list[Rule] = []
         self.unmatched_rules: tuple[str, ...] = ()
-        """Declared fields that a reference, learned after their declaration, does not have."""
+        """Declared fields that are absent from a reference learned later."""
         self._numeric = len(schema.numeric)
         places = {(field.role, field.name): place for place, field in enumerate(schema.fields)}
         for field in declared:
@@ -82,7 +82,7 @@ class Rules:
         self.alerts: OpenAlerts = OpenAlerts()
 
     def update(self, block: Block) -> None:
-        """Count the violations of a block, but for `nullable`, which the totals count."""
+        """Count the violations of a block, except of `nullable`, which `evaluate` counts."""
         if self._low.size:
             below = (block.numeric[self._low_places] < self._low).sum(axis=1)
             self.counts[self._list_indices(MINIMUM)] += below
@@ -124,7 +124,7 @@ class Rules:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         dictionaries = sum(dictionary.nbytes for dictionary in self._dictionaries)
         return dictionaries + _RULE_BYTES * len(self.rules)
 
@@ -173,7 +173,7 @@ def constraints_of(field: Field) -> list[str]:
 
 
 def misfit(field: Field, kind: Kind) -> str:
-    """The error in a field's rules for values of this kind; empty if there is none."""
+    """Describe why a field's rules do not suit values of this kind; empty if they do."""
     is_numeric = kind in (Kind.NUMERIC, Kind.DATETIME)
     if is_numeric and field.allowed is not None:
         return f"allowed: expected minimum or maximum, because its values are {kind}"
@@ -190,7 +190,7 @@ def misfit(field: Field, kind: Kind) -> str:
 
 
 def bound(field: Field, value: object) -> float:
-    """A declared bound, read like the field's values; NaN if it cannot be read."""
+    """Read a declared bound like the field's values; NaN if it cannot be read."""
     read = parse_datetimes if field.kind is Kind.DATETIME else parse_floats
     return float(read([value])[0][0])
 

@@ -1,4 +1,4 @@
-"""Evidence that a loss whose alert is firing has grown once more."""
+"""Evidence that a loss has grown further while its alert is firing."""
 
 from typing import Final
 
@@ -8,17 +8,17 @@ from mlmonitor.records import Floats
 from mlmonitor.stats.sequential.risk_process import RiskEvidence, RiskProcess
 
 FURTHER_TOLERANCE: Final = 0.1
-"""Growth by a tenth beyond the level of a firing alert is not reported."""
+"""Further growth up to this share of a firing alert's loss is not reported."""
 
 LEVEL_ROWS: Final = 200
-"""The first losses after an alert show the level that later ones are compared with."""
+"""The number of losses after an alert with which later losses are compared."""
 
 
 class FurtherGrowth:
-    """Compares the losses since an alert fired with the first of them.
+    """Compares later losses with the first losses after an alert has fired.
 
-    Those that fired it would understate the level, because some of them are from before the change.
-    Price: nothing until an alert fires; then that of a `RiskProcess`.
+    Losses from before the alert are not used, because some precede the change and would make the
+    level too low. Price: nothing until an alert fires; then that of a `RiskProcess`.
     """
 
     def __init__(self, values: Floats, *, threshold: float, min_rows: int) -> None:
@@ -28,12 +28,12 @@ class FurtherGrowth:
         self._totals: Floats = np.zeros(values.size + 1)
 
     def begin(self) -> None:
-        """Watch later losses: an alert has fired, or grown once more."""
+        """Start to watch later losses, because an alert has fired or its loss has grown further."""
         self._is_watching, self._process = True, None
         self._totals = np.zeros(self._values.size + 1)
 
     def end(self) -> None:
-        """Watch nothing any more: the alert has resolved."""
+        """Stop watching, because the alert has resolved."""
         self._is_watching, self._process = False, None
 
     def ingest(self, totals: Floats) -> None:
@@ -49,7 +49,7 @@ class FurtherGrowth:
             self._totals = np.zeros(self._values.size + 1)
 
     def evaluate(self, *, design_effect: float = 1.0) -> RiskEvidence | None:
-        """Return the evidence of further growth, and begin again; None if there is none."""
+        """Return the evidence of further growth, and start again; None if it does not suffice."""
         if self._process is None:
             return None
         evidence = self._process.evaluate(self._totals, design_effect=design_effect)

@@ -1,4 +1,4 @@
-"""The alert on a mean loss that has grown beyond its limit."""
+"""A mean loss that has grown beyond its limit, and the alert on it."""
 
 from typing import NamedTuple
 
@@ -11,9 +11,10 @@ from mlmonitor.records import Role
 
 
 class GrownLoss(NamedTuple):
-    """The mean loss of some rows beyond its limit, the evidence for that, and the number of rows.
+    """A mean loss beyond its limit.
 
-    before: the mean loss at training.
+    loss: over `rows` rows. before: at training. limit: the largest loss that is tolerated. log_e:
+    the natural logarithm of the evidence.
     """
 
     measure: str

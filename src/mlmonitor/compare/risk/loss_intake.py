@@ -1,4 +1,4 @@
-"""Losses on their way to the evidence: first their bins, then a baseline, then mature cohorts."""
+"""Collects losses until they count as evidence: bins, then a baseline, then mature cohorts."""
 
 from collections.abc import Iterator
 
@@ -15,15 +15,15 @@ from mlmonitor.records import Counts, Floats
 from mlmonitor.stats.dependence.running_overdispersion import RunningOverdispersion
 
 MOST_PERIODS = 120
-"""Cohorts whose losses wait; those of the oldest count before their time if there are more."""
+"""Maximum number of cohorts that wait; beyond it, the oldest count before they are mature."""
 
 
 class LossIntake:
-    """The losses of one measure, held by cohort until their cohort is mature.
+    """The losses of one measure; those of each cohort wait until it is mature.
 
-    Without a baseline from training, the first `BASELINE_LABELS` labels give the bins, and as
-    many mature ones give the baseline. `stream` is None until there is one.
-    Price: 330 bytes a cohort that waits.
+    Without a baseline from training, the first `BASELINE_LABELS` labels decide the bins, and the
+    first as many mature labels are the baseline. `stream` is None until there is a baseline. Price:
+    330 bytes for each cohort that waits.
     """
 
     def __init__(self, measure: str, baseline: RiskBaseline | None, limits: RiskLimits) -> None:
@@ -42,7 +42,7 @@ class LossIntake:
             self.stream = RiskStream(baseline, limits)
 
     def hold(self, losses: Floats, periods: Counts) -> None:
-        """Add losses by the period of their prediction; NaN for rows that do not count."""
+        """Add losses by the period of their prediction; NaN for rows that are not counted."""
         if self._bins is not None:
             self._hold(self._bins, losses, periods)
             return
@@ -63,7 +63,7 @@ class LossIntake:
             self._held[period] = totals if earlier is None else earlier + totals
 
     def release(self, mature_before: float) -> None:
-        """Count the losses of all periods before this one."""
+        """Count the losses of all periods before `mature_before`."""
         due = sorted(period for period in self._held if period < mature_before)
         overdue = sorted(self._held)[: max(len(self._held) - MOST_PERIODS, 0)]
         for period in dict.fromkeys([*due, *overdue]):
@@ -82,22 +82,22 @@ class LossIntake:
 
     @property
     def _needed_labels(self) -> int:
-        """Labels of a baseline; some measures count only some of the rows."""
+        """Number of labels of a baseline; lower for measures that only some rows have."""
         is_partial = self.measure in ("recall", "precision", "roc_auc")
         return BASELINE_LABELS // 5 if is_partial else BASELINE_LABELS
 
     def design_effect(self) -> float:
-        """Return how many losses count as one independent loss, in the order of their labels."""
+        """Return how many losses count as one independent loss, from the order of their labels."""
         return self._order.design_effect()
 
     @property
     def waiting(self) -> int:
-        """Losses that do not count yet."""
+        """The number of losses whose cohorts are not mature."""
         return round(sum(float(totals[:-1].sum()) for totals in self._held.values()))
 
     @property
     def nbytes(self) -> int:
-        """Memory held at most."""
+        """Maximum memory used, in bytes."""
         sums_bytes = 8 * (MOST_PERIODS * 42 + 3 * BASELINE_LABELS)
         sums_bytes += self._order.nbytes
         return sums_bytes + (0 if self.stream is None else self.stream.nbytes)

@@ -1,4 +1,4 @@
-"""Losses of predictions made since certain times: whether a drift that began then is harmful."""
+"""Losses of predictions made since certain times, to judge drift that began at these times."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Literal, NamedTuple
@@ -11,16 +11,16 @@ from mlmonitor.formatting import short
 from mlmonitor.records import Floats, Mask
 
 ENOUGH_LABELS: Final = 300
-"""Fewer labels of predictions made since a drift began cannot call it benign."""
+"""Minimum number of labels since a drift began that can show that it is benign."""
 
 MOST_TIMES: Final = 20
-"""The number of times that are watched; the oldest ones stay."""
+"""Maximum number of times that are watched, the oldest first."""
 
 Harm = Literal["harmful", "benign", "unknown"]
 
 
 class HarmFinding(NamedTuple):
-    """Whether the labels since a time show harm, in a word and in a sentence."""
+    """Whether the labels since a time show harm, and the reason as text."""
 
     harm: Harm
     reason: str
@@ -30,27 +30,27 @@ NO_FINDING: Final = HarmFinding("unknown", "")
 
 
 class LossesSince:
-    """Sums of losses by measure, over the predictions made since each of several moments.
+    """Sums of losses by measure, over the predictions made since each of several times.
 
-    Price: 350 bytes a time and measure; a comparison of each label's prediction time.
+    Price: 350 bytes for each time and measure; one comparison of each label's prediction time.
     """
 
     def __init__(self) -> None:
         self._totals: dict[float, dict[str, Floats]] = {}
 
     def watch(self, times: Collection[float]) -> None:
-        """Watch these times, and forget all others."""
+        """Watch these times, in seconds since 1970, and forget all others."""
         kept = sorted(times)[:MOST_TIMES]
         self._totals = {time: self._totals.get(time, {}) for time in kept}
 
     def reset(self) -> None:
-        """Forget the losses, but not the times."""
+        """Forget the losses, but keep watching the times."""
         self._totals = {time: {} for time in self._totals}
 
     def ingest(
         self, streams: Mapping[str, RiskStream], losses: Mapping[str, Floats], at: Floats
     ) -> None:
-        """Add losses by the time of prediction."""
+        """Add losses. at: the time of each prediction, in seconds since 1970."""
         for time, totals in self._totals.items():
             is_since: Mask = at >= time
             if is_since.any():
@@ -59,7 +59,10 @@ class LossesSince:
                     totals[measure] = totals.get(measure, np.zeros(added.size)) + added
 
     def judge(self, time: float, streams: Iterable[RiskStream]) -> HarmFinding:
-        """Return whether the predictions made since a time do as well as at training."""
+        """Return whether the predictions made since a time are as good as those at training.
+
+        The finding is `benign` or unknown; harm is shown by alerts.
+        """
         totals = self._totals.get(time, {})
         findings: list[str] = []
         for stream in streams:

@@ -1,4 +1,4 @@
-"""Alerts on the losses of cohorts as they will be once all of their labels have arrived."""
+"""Alerts on the projected losses of cohorts whose labels are still arriving."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -24,13 +24,13 @@ _WINDOWS: Final = (1, 2, 3, 4, 6, 8)
 """The numbers of newest cohorts that are judged together."""
 
 _LEAST_LABELS: Final = 100
-"""Fewer labels are not judged: their mean is not yet nearly normal."""
+"""Minimum number of labels of a projection, so that their mean is close to normal."""
 
 
 class _Projection(NamedTuple):
-    """A projected mean loss over some neighbouring cohorts, and the evidence that it is too large.
+    """A projected mean loss over adjacent cohorts, and the evidence that it is too large.
 
-    maturity: the share of their labels that have arrived. start: of the oldest of them.
+    maturity: the share of their labels that have arrived. start: of the oldest cohort.
     """
 
     loss: float
@@ -42,12 +42,12 @@ class _Projection(NamedTuple):
 
 
 class ProjectedAlerts:
-    """Whether cohorts will do worse than at training, by their labels so far.
+    """Alerts on cohorts that will do worse than training, by the labels that have arrived so far.
 
-    The loss of a cohort is projected by the chain ladder of earlier ones, so cohorts count only
+    The loss of a cohort is projected by the chain ladder of earlier cohorts, so cohorts count only
     once three older ones show how much a mean changes with further labels. The evidence is that of
-    a normal mixture, for the newest 1, 2, 3, 4, 6 and 8 cohorts; each number of each has a stake
-    of its own. An alert resolves once newer cohorts may be within the limit.
+    a normal mixture, for the newest 1, 2, 3, 4, 6 and 8 cohorts; the allowed error is divided among
+    these windows and over time. An alert resolves once newer cohorts may be within the limit.
     Price: that of all cohorts at each evaluation, some milliseconds.
     """
 
@@ -62,7 +62,7 @@ class ProjectedAlerts:
         self._open = OpenAlerts()
 
     def watch(self, labels: LabelledOutcomes) -> None:
-        """Judge the cohorts of these labels from now on."""
+        """Judge the cohorts of `labels` from now on."""
         self._labels = labels
 
     def _list_cohorts(self, now: float) -> list[Cohort]:
@@ -74,12 +74,12 @@ class ProjectedAlerts:
     def begin(self, plan: OutcomePlan) -> None:
         """Watch the measures of a task that have a baseline from training."""
         self._measures = tuple(m for m in loss_measures(plan) if m in self._baselines)
-        # The baseline of a Brier score over several classes is half of the measure.
+        # With several classes, the baseline of the Brier score is half of the measure.
         halves = ("brier",) if plan.task == "multiclass" else ()
         self._scales = {m: 2.0 if m in halves else 1.0 for m in self._measures}
 
     def evaluate(self, *, now: float, started_at: float) -> list[Alert]:
-        """Weigh the cohorts at `now`; return the alerts that fired or resolved."""
+        """Evaluate the cohorts at `now`; return the alerts that fired or resolved."""
         cohorts = self._list_cohorts(now)
         fired, resolved = (np.zeros(len(self._measures), np.bool_) for _ in range(2))
         for place, measure in enumerate(self._measures):
@@ -103,8 +103,8 @@ class ProjectedAlerts:
         )
 
     def _list_projections(self, measure: str, cohorts: Sequence[Cohort]) -> list[_Projection]:
-        """Return the projection of each number of newest cohorts that have enough labels."""
-        # Not every cohort has every measure: none has a recall without positive labels.
+        """Return the projections over windows of the newest cohorts that have enough labels."""
+        # A cohort may lack a measure, such as recall without positive labels.
         own = [
             cohort
             for cohort in cohorts
@@ -134,7 +134,7 @@ class ProjectedAlerts:
         ]
 
     def _read_baseline(self, measure: str) -> tuple[float, float]:
-        """Return the mean loss that is tolerated, and its standard error."""
+        """Return the largest tolerated mean loss, and its standard error."""
         baseline = self._baselines[measure]
         growth = 1 + self._limits.tolerance
         shares, rows = baseline.bins.values, float(baseline.counts.sum())
@@ -145,10 +145,10 @@ class ProjectedAlerts:
         return baseline.loss * growth, 0.0 if is_exact else deviation * growth
 
     def _join(self, measure: str, cohorts: Sequence[Cohort], *, older: int) -> _Projection:
-        """Join cohorts by the number of labels that they will have.
+        """Join the projections of cohorts, weighted by their expected numbers of labels.
 
-        Each has an error of its own, and all share that of the factor, which is a mean over `older`
-        cohorts.
+        Each cohort has an error of its own, and all share the error of the projection factor, which
+        is a mean over `older` cohorts.
         """
         scale, parts = self._scales[measure], [cohort.projected[measure] for cohort in cohorts]
         weights = np.array(
@@ -172,7 +172,7 @@ class ProjectedAlerts:
         )
 
     def _has_recovered(self, measure: str, projections: Sequence[_Projection]) -> bool:
-        """Whether cohorts that are all newer than those that fired may be within the limit."""
+        """Whether cohorts newer than all that fired the alert may be within the limit."""
         limit, _ = self._read_baseline(measure)
         newer = [p for p in projections if p.start > self._fired_after[measure]]
         return any(p.loss - ONE_IN_TEN * p.error <= limit for p in newer[-1:])

@@ -1,4 +1,4 @@
-"""Losses of pairs of a positive and negatives: how often the negatives have a higher score."""
+"""Losses of a ranking by scores: how often negatives have a higher score than a positive."""
 
 from typing import Final
 
@@ -9,15 +9,15 @@ from mlmonitor.records import Floats, Mask
 from mlmonitor.reference.training_losses.rank_pairs import RANKED, deal_out
 
 MOST_WAITING: Final = 1_000
-"""Negatives that wait for the next positive; older ones are dropped."""
+"""Maximum number of negatives that wait for the next positive; older ones are dropped."""
 
 
 class RankLosses:
-    """The loss of each positive: the share of some negatives that have a higher score.
+    """The loss of each positive: the share of its negatives that have a higher score.
 
-    The negatives of a block, and those that wait, are dealt out in turn to its positives, so that
-    the losses of two positives share no row, and are as independent as the rows are. Their mean is
-    one minus ROC AUC. Price: 8 kB.
+    The negatives of a block, and those that wait, are dealt in turn to its positives. No two losses
+    share a row, so they are as independent as the rows. Their mean is one minus ROC AUC. Price: 8
+    kB.
     """
 
     def __init__(self, plan: OutcomePlan) -> None:
@@ -25,7 +25,7 @@ class RankLosses:
         self._waiting: Floats = np.empty(0)
 
     def measure(self, block: OutcomeBlock) -> Floats:
-        """Return the loss of each row, NaN for all but positives that were dealt a negative."""
+        """Return the loss of each row; NaN for negatives, and for positives without a negative."""
         scores, classes = block.scores[0], block.actual_class
         is_scored: Mask = np.isfinite(scores)
         is_positive = is_scored & (classes == self._plan.positive)
@@ -41,5 +41,5 @@ class RankLosses:
 
 
 def ranked_measures(plan: OutcomePlan) -> tuple[str, ...]:
-    """Return the measure of such losses, if the task has one."""
+    """Return the measure of rank losses in a tuple; empty if the task has none."""
     return (RANKED,) if plan.task == "binary" and plan.scored else ()

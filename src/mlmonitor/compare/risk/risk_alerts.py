@@ -1,4 +1,4 @@
-"""Alerts on harmful drift: the risk of the live model compared with that at training."""
+"""Alerts on harmful drift: the risk of the live model is compared with that at training."""
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from types import MappingProxyType
@@ -30,15 +30,15 @@ from mlmonitor.formatting import short
 from mlmonitor.records import Floats, Role
 from mlmonitor.reference.training_losses.rank_pairs import RANKED
 
-_BLOCK_LABELS = 500  # a change within more labels at once is found, too
+_BLOCK_LABELS = 500  # larger batches are split, so that a change within one is found as well
 
 
 class RiskOptions(NamedTuple):
     """How risks are compared.
 
     tolerance: relative growth of a loss that is ignored. maturity: the share of its labels that a
-    cohort must have before its losses count; 0 if each counts as it arrives. is_projected: whether
-    alerts are on projected losses of cohorts, instead of those of the labels that have arrived.
+    cohort must have before its losses count; 0 to count each loss as it arrives. is_projected:
+    whether alerts are on projected losses of cohorts instead of the losses so far.
     """
 
     tolerance: float = 0.02
@@ -56,11 +56,11 @@ class RiskOptions(NamedTuple):
 
 
 class RiskAlerts:
-    """Whether the labelled predictions show that a model does worse than at training.
+    """Alerts if labelled predictions show that a model does worse than at training.
 
     Each measure is a stream of evidence that is valid at any time; the streams share
     `PERFORMANCE_PART` of `alpha`.
-    Price: about 0.3 ms a measure and evaluation; memory `nbytes`, constant.
+    Price: about 0.3 ms for each measure and evaluation; memory `nbytes`, constant.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class RiskAlerts:
         )
         self._limits = limits._replace(threshold=np.inf) if options.is_projected else limits
         self.projected: ProjectedAlerts | None = None
-        """The alerts of this model, if they are on projected losses."""
+        """The alerts on projected losses; None if alerts are on the losses so far."""
         if options.is_projected:
             self.projected = ProjectedAlerts(baselines, limits)
         self._intakes: tuple[LossIntake, ...] = ()
@@ -92,13 +92,13 @@ class RiskAlerts:
         self.faults: LabelFaultWatch = LabelFaultWatch()
         self._since = LossesSince()
         self._open, self._row_clock = OpenAlerts(), row_clock
-        self._ended: list[Alert] = []  # since the task has changed; not reported yet
+        self._ended: list[Alert] = []  # ended by a change of the task, not reported yet
 
     def begin(self, plan: OutcomePlan, effects: GroupEffects | None = None) -> None:
         """Watch the measures of a task, once it is known; effects: of declared groups.
 
-        All losses so far are forgotten, and the alerts on them end: if the task turns out to be
-        another, the first pairs are ingested again.
+        If a second call changes the task, all losses so far are forgotten and the alerts on them
+        end, because the first pairs are ingested again.
         """
         self._plan, self._effects, self.faults = plan, effects, LabelFaultWatch()
         self._since.reset()
@@ -113,12 +113,12 @@ class RiskAlerts:
             self.projected.begin(plan)
 
     def watch_cohorts(self, labels: LabelledOutcomes) -> None:
-        """Judge the cohorts of these labels, if alerts are on projected losses."""
+        """Judge the cohorts of `labels`, if alerts are on projected losses."""
         if self.projected is not None:
             self.projected.watch(labels)
 
     def ingest(self, block: OutcomeBlock, predicted_at: Floats) -> None:
-        """Add pairs, by the time of prediction."""
+        """Add pairs; predicted_at: the time of each prediction, in seconds since 1970."""
         if self._plan is None:
             return
         periods = np.zeros(block.rows, np.int64)
@@ -138,7 +138,7 @@ class RiskAlerts:
         self.unevaluated_rows += block.rows
 
     def evaluate(self, *, now: float) -> list[Alert]:
-        """Weigh the labels so far; return the alerts that fired, changed again or resolved."""
+        """Evaluate the labels so far; return the alerts that fired, grew further or resolved."""
         self.unevaluated_rows, self.evaluated_at = 0, now
         fired_at = self._row_clock.read(now)
         mature_before = self._find_immature_period(now)
@@ -167,7 +167,7 @@ class RiskAlerts:
         return changed
 
     def _find_immature_period(self, now: float) -> float:
-        """Return the first period whose labels do not count yet."""
+        """Return the first period whose cohort is not mature; infinite if all labels count."""
         if not self._maturity:
             return np.inf
         shares = self._table.shares_by_age(now)
@@ -185,7 +185,7 @@ class RiskAlerts:
         )
 
     def examine_pairs(self, drifts: Collection[Hashable]) -> None:
-        """Look for a fault of labels; `drifts` identify the alerts about drift that are firing."""
+        """Search for a label fault; `drifts` identifies the firing alerts about drift."""
         if self._plan is None:
             return
         tolerated = [
@@ -200,7 +200,7 @@ class RiskAlerts:
         self.faults.update(self._plan, tolerated, drifts)
 
     def find_fault(self, alerts: Sequence[Alert]) -> CommonCause | None:
-        """Return the fault of labels that explains alerts on performance, if any does."""
+        """Return the label fault that explains alerts on performance; None if there is none."""
         is_ours = any(
             alert.role is Role.PERFORMANCE
             and alert.field != ESTIMATED_FIELD
@@ -210,11 +210,11 @@ class RiskAlerts:
         return self.faults.current if is_ours else None
 
     def watch_since(self, times: Collection[float]) -> None:
-        """Keep the losses of predictions made since each of these times apart."""
+        """From now on, sum the losses of predictions made since each of these times."""
         self._since.watch(times)
 
     def judge_since(self, time: float) -> HarmFinding:
-        """Return whether a drift that began at a time is harmful, as far as labels show."""
+        """Return whether a drift that began at `time` is harmful, by the labels so far."""
         worse = [alert for alert in self.alerts if alert.started_at >= time]
         if worse:
             return HarmFinding("harmful", f"{worse[0].measure}: {worse[0].reason}")
@@ -226,7 +226,7 @@ class RiskAlerts:
 
     @property
     def _streams(self) -> dict[int, RiskStream]:
-        """The stream of each measure that has a baseline, by its place."""
+        """The stream of each measure that has a baseline, by its index in `_intakes`."""
         streams = ((place, intake.stream) for place, intake in enumerate(self._intakes))
         return {place: stream for place, stream in streams if stream is not None}
 
@@ -242,7 +242,7 @@ class RiskAlerts:
 
     @property
     def risks(self) -> Mapping[str, Risk]:
-        """The present risk of each measure that has labels and a baseline."""
+        """The current risk of each measure that has labels and a baseline."""
         risks = {}
         for place, stream in self._streams.items():
             intake = self._intakes[place]
@@ -253,5 +253,5 @@ class RiskAlerts:
 
     @property
     def nbytes(self) -> int:
-        """Memory held at most."""
+        """Maximum memory used, in bytes."""
         return sum(intake.nbytes for intake in self._intakes)

@@ -1,4 +1,4 @@
-"""What the losses of a live model are compared with."""
+"""Baselines of losses: those at training, or of the first labels."""
 
 from typing import Final, NamedTuple
 
@@ -10,24 +10,24 @@ from mlmonitor.records import Counts, Floats
 from mlmonitor.reference.reference import Reference
 
 BASELINE_LABELS: Final = 500
-"""Without losses in the reference, this many first labels are what later ones are compared with."""
+"""Without losses in the reference, the baseline is this many first labels."""
 
 LOSS_SOURCES: Final = {
     "reference": "in the reference",
     "training_metrics": "at training",
     "first_labels": "over the first labels",
 }
-"""Where the losses of a baseline are from, in words, by its basis."""
+"""The source of a baseline's losses, in words, by its basis."""
 
 LEAST_BASELINE: Final = 30
-"""A measure that fewer of the first labels have is not compared."""
+"""Minimum number of first labels with a measure for it to be compared."""
 
-_CERTAIN = 10_000_000  # losses that a mean stands for whose sample is not known
-_CLIP = 5.0  # times the mean, where no losses are known
+_CERTAIN = 10_000_000  # number of losses assumed behind a mean that counts as exact
+_CLIP = 5.0  # times the mean, if only the mean is known
 
 
 class RiskBaseline(NamedTuple):
-    """The losses at training of one measure, by bin. loss: their mean before they were clipped."""
+    """The losses of one measure at training, by bin. loss: their mean without clipping."""
 
     bins: LossBins
     counts: Counts
@@ -43,7 +43,7 @@ class RiskBaseline(NamedTuple):
 
 
 def find_baselines(reference: Reference | None) -> dict[str, RiskBaseline]:
-    """Return the baseline of each measure that a reference has: by its losses, or its metrics."""
+    """Return the baseline of each measure in a reference, from its losses or else its metrics."""
     if reference is None:
         return {}
     baselines = {}
@@ -60,7 +60,7 @@ def find_baselines(reference: Reference | None) -> dict[str, RiskBaseline]:
 
 
 def _from_metric(measure: str, value: float) -> RiskBaseline | None:
-    """Treat a metric that was measured at training as known exactly."""
+    """Return a baseline from a training metric, which counts as exact; None if not possible."""
     loss = to_measure(measure, value)
     is_share = measure in BOUNDED and 0 <= loss <= 1
     if not is_share and not (measure == "mae" and loss > 0):
@@ -78,7 +78,7 @@ def certain_baseline(bins: LossBins, loss: float, basis: RiskBasis) -> RiskBasel
 
 
 def baseline_of_labels(bins: LossBins, totals: Floats) -> RiskBaseline | None:
-    """Return a baseline made of the first losses; None if they are too few."""
+    """Return a baseline from the first losses; None if there are too few."""
     counts = np.rint(totals[:-1]).astype(np.int64)
     rows = int(counts.sum())
     if rows < LEAST_BASELINE:

@@ -1,4 +1,4 @@
-"""The evidence about one measure: whether its loss has grown beyond the tolerance."""
+"""Evidence that the loss of one measure has grown beyond the tolerance."""
 
 from typing import Final, NamedTuple
 
@@ -16,16 +16,16 @@ from mlmonitor.stats.sequential.risk_process import RiskEvidence, RiskProcess, c
 from mlmonitor.stats.special import ONE_IN_TEN
 
 RECENT_LABELS: Final = 500
-"""The number of newest labels that a risk covers at least, if there are that many."""
+"""Minimum number of newest labels that a risk covers, if there are that many."""
 
 CURRENT_LABELS: Final = 100
-"""The same for an alert's `current`, which should show a recovery soon."""
+"""Minimum number of newest labels behind an alert's `current`; few, to show a recovery soon."""
 
 _NOTHING = RiskEvidence(0.0, np.zeros(1, np.int64), 0.0)
 
 
 class RiskLimits(NamedTuple):
-    """The conditions of an alert: the `log_e` it needs, the growth ignored, the fewest labels."""
+    """The conditions of an alert: the `log_e` it needs, the tolerated growth, the fewest labels."""
 
     threshold: float
     tolerance: float
@@ -33,9 +33,9 @@ class RiskLimits(NamedTuple):
 
 
 class RiskStream:
-    """The losses of one measure since the start, and their evidence.
+    """The losses of one measure since the start, and the evidence that they have grown.
 
-    Price: `nbytes`, constant; about 0.3 ms an evaluation.
+    Price: `nbytes`, constant; about 0.3 ms for each evaluation.
     """
 
     def __init__(self, baseline: RiskBaseline, limits: RiskLimits) -> None:
@@ -54,7 +54,7 @@ class RiskStream:
 
     @property
     def limit(self) -> float:
-        """The mean clipped loss beyond which it has grown."""
+        """The largest mean clipped loss that is tolerated."""
         return self.baseline.clipped_loss * (1 + self.limits.tolerance)
 
     @property
@@ -64,7 +64,7 @@ class RiskStream:
 
     @property
     def has_losses(self) -> bool:
-        """Whether it has any loss at all."""
+        """Whether there are any losses."""
         return bool(self._totals[:-1].any())
 
     def ingest(self, totals: Floats) -> None:
@@ -74,7 +74,7 @@ class RiskStream:
         self._further.ingest(totals)
 
     def evaluate(self, *, now: float, design_effect: float = 1.0) -> tuple[Mask, Mask]:
-        """Weigh all losses so far; return whether the alert fired, and whether it resolved.
+        """Evaluate all losses so far; return whether the alert fired, and whether it resolved.
 
         design_effect: how many dependent rows count as one independent row.
         """
@@ -99,14 +99,14 @@ class RiskStream:
         return transitions
 
     def evaluate_further(self, *, design_effect: float = 1.0) -> bool:
-        """Whether the loss has grown once more since the alert; `evidence` is then about that."""
+        """Whether the loss has grown further since the alert; then `evidence` is about that."""
         further = self._further.evaluate(design_effect=design_effect)
         if further is not None:
             self.evidence = further
         return further is not None
 
     def _shows_nothing(self, counts: Counts) -> Mask:
-        """Whether the mean of some losses may be within the limit, by a lower 90% bound."""
+        """Whether the mean of some losses may be within the limit, by its lower 90% bound."""
         bins, n = self.baseline.bins, max(float(counts.sum()), 1.0)
         mean = float(bins.values @ counts[0]) / n
         variance = max(float(bins.values**2 @ counts[0]) / n - mean * mean, 0.0)
@@ -115,7 +115,7 @@ class RiskStream:
 
     @property
     def grown_loss(self) -> GrownLoss:
-        """The mean loss that the evidence is about, without clipping."""
+        """The mean loss, without clipping, over the rows behind the evidence."""
         evidence = self.evidence
         return GrownLoss(
             measure=self.baseline.bins.measure,
@@ -127,13 +127,13 @@ class RiskStream:
         )
 
     def current(self) -> float:
-        """Return the measure over the newest labels, without clipping; NaN if there are none."""
+        """Return the measure over the newest labels, without clipping; NaN without labels."""
         counts, total = self._process.newest(self._totals, CURRENT_LABELS)
         rows = int(counts.sum())
         return to_measure(self.baseline.bins.measure, total / rows) if rows else float("nan")
 
     def risk(self, *, waiting: int = 0) -> Risk | None:
-        """Return the present risk; None before the first label."""
+        """Return the current risk; None before the first label."""
         counts, _ = self._process.newest(self._totals, RECENT_LABELS)
         if self.is_firing:
             counts = self.evidence.counts
@@ -162,5 +162,5 @@ class RiskStream:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         return self._process.nbytes + self._totals.nbytes + self._recovery.nbytes

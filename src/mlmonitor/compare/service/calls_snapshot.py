@@ -21,9 +21,9 @@ LATENCY_QUANTILES = (0.5, 0.95, 0.99)
 class CallsSnapshot:
     """Calls since the start, and the latency quantiles of the window, in seconds.
 
-    errors: failed rows by type. latency: a profile of one field. fine: the same latencies in
-    exponential buckets, if a destination wants them. alerts: on failures, latency and traffic.
-    is_firing: by measure.
+    errors: failed rows by type of error. latency: a profile of one field. fine: the same latencies
+    in exponential buckets; None unless a destination needs them. alerts: on failures, latency and
+    traffic. is_firing: by measure.
     """
 
     predictions: int
@@ -40,7 +40,7 @@ class CallsSnapshot:
 def snapshot_calls(
     calls: CallStats, service: ServiceAlerts, rate: TrafficAlerts, *, now: float
 ) -> CallsSnapshot:
-    """The calls at `now`; updates `current` of the alerts."""
+    """Return the calls at `now`; also refreshes `current` of the alerts."""
     calls.latency.advance(now)
     digests = calls.latency.view().shapes.digests
     seconds = digests.quantile(np.array(LATENCY_QUANTILES))[0].tolist()

@@ -1,4 +1,4 @@
-"""Failures compared with the failures of the first calls: evidence from counts, by bursts."""
+"""Evidence that more calls fail than among the first calls, with allowance for bursts."""
 
 from typing import Final
 
@@ -14,12 +14,12 @@ _BURST_GROWTH: Final = 2.0
 
 
 class FailureEvidence:
-    """Whether more calls fail than among the first ones.
+    """Evidence that more calls fail than among the first ones.
 
-    Failures are counted in units of the mean size of a burst. If bursts turn out to be twice as
-    large as among the first calls, the evidence starts again with that size, because first calls
-    without a failure, or with one burst, say little about bursts.
-    Promise: bursts at a steady rate do not alert; other failures, as for `ProportionAlerts`.
+    Failures are counted in units of the mean size of a burst. If bursts turn out to be at least
+    twice as large as among the first calls, the evidence starts again with the new size: first
+    calls with no failure or a single burst say little about bursts.
+    Promise: bursts at a steady rate do not alert; for other failures, as for `ProportionAlerts`.
     """
 
     def __init__(self, has_failed: Mask, significance: Significance) -> None:
@@ -32,7 +32,7 @@ class FailureEvidence:
         self._alerts = self._begin()
 
     def ingest(self, has_failed: Mask) -> None:
-        """Add calls in their order."""
+        """Add calls in the order in which they ended."""
         self._bursts.update(has_failed)
         self._new += _count_failures(has_failed)
 
@@ -45,7 +45,7 @@ class FailureEvidence:
         return self._alerts.evaluate(new, now=now)
 
     def threshold(self, rows: Counts) -> float:
-        """Return the critical value of the share of failures in this many calls."""
+        """Return the critical value of the share of failures among this many calls."""
         return float(self._alerts.thresholds(rows)[0])
 
     @property
@@ -70,6 +70,6 @@ class FailureEvidence:
 
 
 def _count_failures(has_failed: Mask) -> Counts:
-    """Count failed calls and others, `[1, 2]`."""
+    """Return the numbers of failed calls and of others, `[1, 2]`."""
     failed = int(np.count_nonzero(has_failed))
     return np.array([[failed, has_failed.size - failed]], np.int64)

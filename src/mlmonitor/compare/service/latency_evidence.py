@@ -17,10 +17,10 @@ QUANTILES: Final = (0.5, 0.99)
 """The quantiles that must not grow: the latency of a typical call, and of the slowest ones."""
 
 GROWTH: Final = 1.5
-"""Growth of a quantile to one and a half times its usual value is tolerated."""
+"""Growth of a quantile up to one and a half times its usual value is tolerated."""
 
 LEAST_GROWTH_SECONDS: Final = (0.001, 0.005)
-"""Smaller growth is tolerated, too: a thread may wait 5 ms for the GIL alone."""
+"""Smaller growth of each quantile is tolerated: a thread may wait 5 ms just for the GIL."""
 
 _EDGE_RANKS = (0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 _KEPT = 8  # number of restarts, as for proportions
@@ -29,7 +29,7 @@ _KEPT = 8  # number of restarts, as for proportions
 class LatencyEvaluation(NamedTuple):
     """Transitions of one evaluation, and its strongest change.
 
-    quantile: the place in `QUANTILES` of the one that grew most beyond its limit.
+    quantile: the index in `QUANTILES` of the quantile that has grown.
     """
 
     transitions: Transitions
@@ -39,14 +39,14 @@ class LatencyEvaluation(NamedTuple):
 
 
 class LatencyEvidence:
-    """Whether the median or the 99th percentile of latency has grown by more than its tolerance.
+    """Evidence that the median or the 99th percentile of latency has grown beyond its tolerance.
 
-    first: durations that decide the edges between bins and the usual quantiles. held_out: later
-    ones, whose counts over these bins are the null of an `EProcess`: as the edges do not depend on
-    them, they are exchangeable with all that follow. A quantile has grown beyond its limit if the
-    share of calls above the limit exceeds the quantile's own share, by a 90% lower bound. Calls
-    whose latency depends on that of the calls before them, as in a queue, count as fewer.
-    Price: constant memory; a sorted search of each duration in ten edges.
+    first: durations in seconds, which decide the edges between bins and the usual quantiles.
+    held_out: later durations, whose counts in these bins are the null of an `EProcess`: as the
+    edges do not depend on them, they are exchangeable with all that follow. A quantile has grown
+    beyond its limit if the share of calls above the limit exceeds the share above the quantile, by
+    a 90% lower bound. Calls whose latency depends on that of the calls before them, as in a queue,
+    count as fewer. Price: constant memory; a binary search of each duration among ten edges.
     """
 
     def __init__(self, first: Floats, held_out: Floats, *, threshold: float, min_rows: int) -> None:
@@ -68,7 +68,7 @@ class LatencyEvidence:
         self._counts: Counts = np.zeros_like(counts)
 
     def _measure_dependence(self, seconds: Floats) -> DesignEffects:
-        """Measure how successive calls depend on each other, by blocks of the first ones."""
+        """Measure how successive calls depend on each other, from blocks of the first calls."""
         cells = np.searchsorted(self._edges, seconds)
         curve = block_effects(cells, self._edges.size + 2, is_ordered=True)
         return DesignEffects(curve.rows, curve.effects[None], np.zeros(1))
@@ -79,7 +79,7 @@ class LatencyEvidence:
         return np.bincount(places, minlength=self._edges.size + 1)[None]
 
     def evaluate(self, new: Counts, *, now: float) -> LatencyEvaluation:
-        """Weigh the counts of new durations."""
+        """Evaluate the counts of new durations, `[1, bins]`."""
         self._evidence.update(new)
         self._counts += new
         log_e, change = self._evidence.evaluate()

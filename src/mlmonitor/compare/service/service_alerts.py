@@ -24,13 +24,13 @@ from mlmonitor.formatting import duration, percent
 from mlmonitor.records import Counts, Role
 
 BASELINE_CALLS: Final = 1_000
-"""The number of first calls that later ones are compared with: half define the bins of latency,
+"""The number of first calls in the baseline: half of them define the bins of latency,
 and half give the counts in them."""
 
 RECENT_CALLS: Final = 512
 """The number of calls that an alert's `current` covers."""
 
-_MOST_WAITING: Final = 2_048  # calls that wait to be counted together, before the last block
+_MOST_WAITING: Final = 2_048  # calls that may wait to be counted together
 
 SERVICE_FIELD: Final = "service"
 ERROR_RATE, LATENCY = MEASURES = "error_rate", "latency"
@@ -42,14 +42,14 @@ class _Streams(NamedTuple):
 
 
 class ServiceAlerts:
-    """Whether more calls fail, or calls take longer, than among the first `BASELINE_CALLS`.
+    """Alerts if more calls fail, or calls take longer, than among the first `BASELINE_CALLS`.
 
     Both are streams of evidence that is valid at any time, and share `SERVICE_PART` of `alpha`. A
     call counts once, however many rows it has; calls without a duration, such as those of `record`,
     do not count. Calls that depend on each other count as fewer: failures by the size of their
     bursts so far, latencies by the design effect of the first calls. A rate or latency that was bad
-    from the start is the baseline, and not detected.
-    Price: about 5 us a block of 256 calls in the worker; memory `nbytes`, constant.
+    from the start is the baseline, and is not detected.
+    Price: about 5 us for each block of 256 calls in the worker; memory `nbytes`, constant.
     """
 
     def __init__(self, significance: Significance, *, now: float) -> None:
@@ -87,13 +87,14 @@ class ServiceAlerts:
             self._baseline = TimedCalls.empty()
         self.unevaluated_rows += calls.seconds.size
         self._waiting.append(calls)
-        # What follows a standing alert is counted at once, because its first calls are its level.
+        # While an alert is firing, calls are counted at once: the first of them are the level
+        # for further growth.
         is_full = sum(part.seconds.size for part in self._waiting) >= _MOST_WAITING
         if is_full or len(self._open):
             self._count_waiting(self._streams)
 
     def _count_waiting(self, streams: _Streams) -> None:
-        """Count the calls that waited: many at once cost as much as those of one block."""
+        """Count the waiting calls together, which costs as much as counting one block."""
         if not self._waiting:
             return
         joined = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
@@ -120,7 +121,10 @@ class ServiceAlerts:
         return _Streams(FailureEvidence(baseline.has_failed, self._significance), latency)
 
     def evaluate(self, *, now: float) -> list[Alert]:
-        """Weigh the calls since the last evaluation; return the alerts that fired or resolved."""
+        """Evaluate the calls since the last evaluation; return the alerts that changed.
+
+        Alerts change by firing, growing further or resolving.
+        """
         if self._streams is None:
             return []
         self._count_waiting(self._streams)
@@ -138,7 +142,7 @@ class ServiceAlerts:
         return [*changed, *self._update_changed(now)]
 
     def _follow(self, transitions: Transitions) -> None:
-        """Begin to look for further growth of what fired, and end it for what resolved."""
+        """Watch for further growth from the time an alert fires until it resolves."""
         for place, further in enumerate(self._further):
             if transitions.fired[place]:
                 further.begin()
@@ -146,12 +150,12 @@ class ServiceAlerts:
                 further.end()
 
     def _find_further_limit(self) -> float:
-        """Return the latency beyond which calls are worse than the firing alert says."""
+        """Return the latency in seconds above which a call counts as further growth."""
         latest = next((a for a in self._open if a.measure == LATENCY), None)
         return np.inf if latest is None else latest.value * GROWTH
 
     def _update_changed(self, now: float) -> list[Alert]:
-        """Update the alerts on failures or latencies that have grown once more."""
+        """Update the alerts on failures or latencies that have grown further."""
         changed = []
         for place, further in enumerate(self._further):
             evidence = further.evaluate()
@@ -195,7 +199,7 @@ class ServiceAlerts:
 
     @property
     def nbytes(self) -> int:
-        """Memory held at most."""
+        """Maximum memory used, in bytes."""
         return _NBYTES
 
     def _make_builder(
@@ -205,7 +209,7 @@ class ServiceAlerts:
         latency: LatencyEvaluation,
         now: float,
     ) -> Callable[[int], Alert]:
-        """Build the alert of one of the `MEASURES` from the result of this evaluation."""
+        """Return a function that builds the alert at an index of `MEASURES`."""
 
         def build(place: int) -> Alert:
             evidence = (
@@ -233,7 +237,7 @@ class ServiceAlerts:
     def _find_latency_evidence(
         self, stream: LatencyEvidence, evaluation: LatencyEvaluation
     ) -> "_CallEvidence":
-        """Return the quantile that grew, over the calls since the change, or the newest of them."""
+        """Return the evidence of the quantile that grew, over the calls since the change."""
         place, rows = evaluation.quantile, evaluation.rows
         self._grown_quantile = QUANTILES[place]
         usual = float(stream.usual_seconds[place])
@@ -275,4 +279,4 @@ def _find_failure_evidence(
 
 _CALLS = BASELINE_CALLS + 2 * RECENT_CALLS + 2 * _MOST_WAITING
 _NBYTES = 9 * _CALLS + 8 * 16 * (2 * (8 + 4) + 8)
-"""Bytes of the kept durations and failures, and the evidence of both streams over up to 16 bins."""
+"""Bytes of the stored durations and failures, and of both streams over up to 16 bins."""

@@ -1,4 +1,4 @@
-"""Alerts on traffic that has gone or grown, compared with the same time of earlier days."""
+"""Alerts on traffic that is gone or has grown, compared with the same time of earlier days."""
 
 from typing import Final, Literal, NamedTuple
 
@@ -20,15 +20,15 @@ from mlmonitor.records import Role
 TRAFFIC: Final = "traffic"
 
 GONE: Final = 0.1
-"""Traffic has gone if less than a tenth of the least of earlier days is left."""
+"""Traffic is gone if it is below this share of the least traffic of earlier days."""
 
 GROWN: Final = 1.5
-"""Traffic has grown if it exceeds one and a half times the most of earlier days."""
+"""Traffic has grown if it exceeds this multiple of the most traffic of earlier days."""
 
-_SHIFT_SLOTS = 6  # traffic may come half an hour earlier or later than on other days
-_LEAST = 30  # predictions; fewer are no pattern
-_DEVIATIONS = 4.0  # of a Poisson law
-_FLAT = 0.5  # the quietest hour's share of the mean, from which nights are no matter
+_SHIFT_SLOTS = 6  # traffic may arrive half an hour earlier or later than on other days
+_LEAST = 30  # predictions; fewer show no pattern
+_DEVIATIONS = 4.0  # standard deviations of a Poisson distribution
+_FLAT = 0.5  # share of the mean that the quietest hour of flat traffic has at least
 _WEEKEND = (5, 6)
 _EPOCH_WEEKDAY = 3  # 1970 began on a Thursday
 
@@ -36,24 +36,26 @@ Change = Literal["gone", "grown"]
 
 
 class _Usual(NamedTuple):
-    """The least and the most predictions at this time of earlier days, and the number of days."""
+    """The least and the most predictions at this time of earlier days, and the number of days.
+
+    dispersion: the variance of counts divided by that of independent predictions, at least 1.
+    """
 
     least: int
     most: int
     days: int
     dispersion: float = 1.0
-    """The variance of counts divided by that of independent predictions, at least 1."""
 
 
 class TrafficAlerts:
-    """Whether traffic has gone or grown, compared with the same half hour of earlier days.
+    """Alerts if traffic is gone or has grown, compared with the same half hour of earlier days.
 
-    Working days are compared with working days, weekends with weekends; traffic that is as frequent
+    Working days are compared with working days, weekends with weekends. Traffic that is as frequent
     at night as by day is compared with all days. Half an hour earlier or later counts as the same
-    time, so that a service that is quiet at night is not mistaken. Nothing is compared on the first
-    day, nor on a first weekend. Traffic has no law that it must follow, so this uses none of
-    `alpha`: it alerts on changes beyond four Poisson deviations of what earlier days had, which are
-    wider where predictions arrive in bursts.
+    time, so that small shifts of a daily pattern do not alert. Nothing is compared on the first day
+    or on a first weekend. Traffic follows no known distribution, so this uses none of `alpha`: it
+    alerts on changes beyond four Poisson standard deviations from earlier days, which are wider if
+    predictions arrive in bursts.
     Price: the memory of `TrafficCounts`.
     """
 
@@ -69,7 +71,7 @@ class TrafficAlerts:
 
     @property
     def unevaluated_rows(self) -> int:
-        """Always one, because missing traffic must be noticed although there are no rows."""
+        """Always 1, because missing traffic must be noticed although there are no rows."""
         return 1
 
     def evaluate(self, *, now: float) -> list[Alert]:
@@ -89,7 +91,7 @@ class TrafficAlerts:
         return self.counts.total(newest - COMPARED_SLOTS, newest)
 
     def _find_usual(self) -> _Usual | None:
-        """Return what earlier days had at this time; None while that is not known."""
+        """Return the traffic of earlier days at this time; None if there are no such days."""
         counts, newest = self.counts, self.counts.newest_slot
         if newest - DAY_SLOTS - COMPARED_SLOTS - _SHIFT_SLOTS < counts.oldest_slot:
             return None
@@ -110,7 +112,7 @@ class TrafficAlerts:
         return _Usual(min(totals), max(totals), days, self.counts.dispersion()) if totals else None
 
     def _is_flat(self, newest: int) -> bool:
-        """Whether no hour of the day before this half hour was much quieter than the mean."""
+        """Whether none of the last 22 hours was much quieter than their mean."""
         stop = newest - COMPARED_SLOTS
         hours = [self.counts.total(stop - 12 * k - 12, stop - 12 * k) for k in range(22)]
         return min(hours) >= max(_FLAT * float(np.mean(hours)), _LEAST)
@@ -124,12 +126,12 @@ class TrafficAlerts:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         return self.counts.nbytes
 
 
 def _find_change(count: int, usual: _Usual) -> Change | None:
-    """Return how a count differs from earlier days, beyond chance."""
+    """Return how a count differs from earlier days beyond chance; None if it does not."""
     deviations = _DEVIATIONS * np.sqrt(usual.dispersion)
     least = usual.least - deviations * np.sqrt(usual.least)
     if usual.least >= _LEAST and count + deviations * np.sqrt(count) < GONE * least:

@@ -1,4 +1,4 @@
-"""Predictions counted by time, for the rate of traffic and its own past."""
+"""Counts predictions by time of arrival, for the current rate and earlier days."""
 
 from typing import Final
 
@@ -10,13 +10,13 @@ SLOT_SECONDS: Final = 300.0
 DAY_SLOTS: Final = 288
 DAYS: Final = 8
 COMPARED_SLOTS: Final = 6
-"""Half an hour of traffic is compared with earlier ones."""
+"""The number of slots that are compared with earlier days: half an hour."""
 
 
 class TrafficCounts:
     """The number of predictions in each slot of five minutes of the last eight days.
 
-    Price: 18 kB. Slots are in UTC, and empty ones count zero.
+    Slots are in UTC; a slot without predictions counts zero. Price: 18 kB.
     """
 
     def __init__(self, *, now: float) -> None:
@@ -25,7 +25,7 @@ class TrafficCounts:
         self._counts: Counts = np.zeros(DAYS * DAY_SLOTS, np.int64)
 
     def advance(self, now: float) -> None:
-        """Begin the slots up to `now`."""
+        """Start all slots up to `now`, in seconds since 1970."""
         slot = int(now // SLOT_SECONDS)
         passed = min(slot - self._newest, self._counts.size)
         if passed > 0:
@@ -39,25 +39,25 @@ class TrafficCounts:
 
     @property
     def newest_slot(self) -> int:
-        """The slot that is under way, counted from 1970."""
+        """The current slot, counted from 1970."""
         return self._newest
 
     @property
     def oldest_slot(self) -> int:
-        """The oldest slot that was watched from its start and is still kept."""
+        """The oldest slot that was counted from its start and is still stored."""
         first = int(np.ceil(self.started_at / SLOT_SECONDS))
         return max(first, self._newest - self._counts.size + 1)
 
     def total(self, start: int, stop: int) -> int:
-        """Return the predictions of the slots from `start` up to `stop`, which is left out."""
+        """Return the number of predictions in the slots from `start` to before `stop`."""
         return int(self._counts[np.arange(start, stop) % self._counts.size].sum())
 
     def dispersion(self) -> float:
         """Return the index of dispersion of slots, from the steps between neighbours; at least 1.
 
-        The variance of independent predictions is their number, so the mean squared step between
-        neighbouring slots is their sum. Slow cycles add little to a step of five minutes. The
-        newest half hour, which is compared, is left out.
+        The number of independent predictions has a variance equal to its mean, so the mean squared
+        step between neighbouring slots equals the mean of their sum. Slow cycles add little to a
+        step of five minutes. The newest half hour, which is compared, is left out.
         Source: Cox and Lewis, "The statistical analysis of series of events", 1966.
         """
         stop = self._newest - COMPARED_SLOTS
@@ -70,9 +70,9 @@ class TrafficCounts:
         return max(squares / sums, 1.0) if sums else 1.0
 
     def rate(self, *, now: float) -> tuple[float, int] | None:
-        """Return predictions per second over five to ten minutes, and their number.
+        """Return predictions per second over the last five to ten minutes, and their number.
 
-        None while they have not been watched for that long.
+        None if they have not been counted for that long.
         """
         self.advance(now)
         start = self._newest - 1
@@ -83,5 +83,5 @@ class TrafficCounts:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         return self._counts.nbytes

@@ -1,9 +1,9 @@
 """How well a change of numbers explains the quantiles of later rows, and the change that fits best.
 
-A change is a function of the values, such as a factor. It fits if the ranks that later values have
-among the changed values of the reference are uniform, by the smooth test of Neyman: their mean,
-spread, skewness and tails are those of uniform ranks. A factor and a shift that both fit differ in
-how well they fit, so that one can be preferred only where the rows show it.
+A change is a function of the values, such as a factor. It fits if the ranks of later values among
+the changed values of the reference are uniform by Neyman's smooth test: their mean, spread,
+skewness and tails are those of uniform ranks. If a factor and a shift both fit, one is preferred
+only if it fits clearly better.
 """
 
 from collections.abc import Callable
@@ -15,19 +15,19 @@ from mlmonitor.compare.causes.numbers.mixtures import estimate_ranks
 from mlmonitor.records import Floats
 
 FITS: Final = 9.4
-"""The misfit that one true change in forty exceeds: a chi-square of three directions."""
+"""The misfit that one true change in forty exceeds: chi-square, three degrees of freedom."""
 
 UNLIKE: Final = 24.0
 """A change whose misfit is this large on average fits in fewer than one sample in twenty-five."""
 
 UNCHANGED: Final = 13.3
-"""The misfit that one unchanged sample in a hundred exceeds: a chi-square of four directions."""
+"""The misfit that one unchanged sample in 100 exceeds: chi-square, four degrees of freedom."""
 
 MARGIN: Final = 6.0
-"""How much better the better of two changes must fit: odds of twenty to one."""
+"""The difference in misfit that decides between two changes: odds of twenty to one."""
 
 MOST_ROWS: Final = 4_000.0
-"""More rows would show the errors of the quantiles themselves."""
+"""Maximum rows to test with: more would show the errors of the quantiles themselves."""
 
 _REFINEMENTS = 3
 _STEPS = np.linspace(-1, 1, 13)
@@ -35,11 +35,11 @@ _LEAST_VARIANCE = 1e-9
 
 
 class Fit(NamedTuple):
-    """A change by one amount of a share of the values, and its misfit.
+    """A change of a share of the values by one amount, and its misfit.
 
-    outside: the misfit to the later values that the reference never had. Nearly all of them are of
-    the part that was changed, so that they show its shape, which the ranks of all values hardly do
-    if the part is small. outside_rows: the number of these values.
+    outside: the misfit to later values outside the reference's range. Nearly all of these belong to
+    the changed part, so they show its shape. The ranks of all values hardly do if the part is
+    small. outside_rows: the number of these values.
     """
 
     amount: float
@@ -50,17 +50,17 @@ class Fit(NamedTuple):
 
 
 RankChange = Callable[[Floats, Floats | None], Floats]
-"""Returns the ranks `[amounts, values]` of values among all values changed by each amount.
+"""Returns the ranks `[amounts, values]` of values among the reference's, changed by each amount.
 
-Without values, those of the later rows.
+The values are those of the later rows if none are given.
 """
 
 
 class Quantiles(NamedTuple):
     """Quantiles of a reference and of later rows at the same evenly spaced inner ranks.
 
-    rows: how many rows of the reference and of the later ones the quantiles are worth together.
-    ends: the smallest and the largest value of the reference.
+    rows: the effective number of rows of the comparison, see `join_rows`. ends: the smallest and
+    the largest value of the reference.
     """
 
     before: Floats
@@ -73,16 +73,22 @@ class Quantiles(NamedTuple):
         return estimate_ranks(self.before, values)
 
     def rank_scaled(self, factors: Floats, values: Floats | None = None) -> Floats:
-        """Return the ranks of values, the later ones, if all were multiplied by each factor."""
+        """Return ranks `[factors, values]` among the reference's values times each factor.
+
+        values: by default those of the later rows.
+        """
         ranks = self.rank((self.now if values is None else values) / factors[:, None])
         return np.where(factors[:, None] < 0, 1 - ranks, ranks)
 
     def rank_shifted(self, amounts: Floats, values: Floats | None = None) -> Floats:
-        """Return the ranks of values, the later ones, if all were moved by each amount."""
+        """Return ranks `[amounts, values]` among the reference's values plus each amount.
+
+        values: by default those of the later rows.
+        """
         return self.rank((self.now if values is None else values) - amounts[:, None])
 
     def measure_misfit(self, ranks: Floats) -> Floats:
-        """Return the misfit of ranks `[..., values]`, about 1 per direction where they are uniform.
+        """Return the misfit of ranks `[..., values]`: about 4 on average if they are uniform.
 
         Source: Neyman, "Smooth test for goodness of fit", 1937, of order four.
         """
@@ -92,15 +98,15 @@ class Quantiles(NamedTuple):
 
 
 def join_rows(rows: float, reference_rows: float) -> float:
-    """Return the rows that both sides of a comparison are worth together."""
+    """Return the effective number of rows of a comparison of two samples."""
     return 1 / (1 / max(rows, 1.0) + 1 / max(reference_rows, 1.0))
 
 
 def fit_whole(quantiles: Quantiles, rank: RankChange, amounts: Floats, step: float) -> Fit:
-    """Return the amount by which all values were changed, if all were, and its misfit.
+    """Return the amount that changes all values best, and its misfit.
 
-    amounts: the first guesses. step: the distance between two of them, relative to an amount if it
-    is negative.
+    amounts: the first guesses. step: the distance between two guesses; if negative, relative to the
+    amount.
     """
     best, misfit = 0.0, np.inf
     for _ in range(_REFINEMENTS):
@@ -113,9 +119,9 @@ def fit_whole(quantiles: Quantiles, rank: RankChange, amounts: Floats, step: flo
 
 
 def fit_part(quantiles: Quantiles, rank: RankChange, amounts: Floats, step: float) -> Fit:
-    """Return the amount by which a share of the values was changed, and its misfit.
+    """Return the amount that changes a share of the values best, with the share and the misfit.
 
-    A step of 0 tries the given amounts alone.
+    amounts, step: as for `fit_whole`; a step of 0 tries only the given amounts.
     """
     before, even = quantiles.rank(quantiles.now), _list_even_ranks(quantiles.now.size)
     best, least = Fit(0.0, 0.0, np.inf), np.inf
@@ -137,9 +143,9 @@ def fit_part(quantiles: Quantiles, rank: RankChange, amounts: Floats, step: floa
 
 
 def _measure_outside(quantiles: Quantiles, ranks: Floats, ends: Floats) -> tuple[Floats, float]:
-    """Return the misfit of changes to the values outside the reference's range, and their rows.
+    """Return each change's misfit to values outside the reference's range, and their rows.
 
-    ranks: of the later values among all changed ones. ends: those of the ends of the range.
+    ranks: of the later values among the changed ones. ends: the ranks of both ends of the range.
     """
     now, (low, high) = quantiles.now, quantiles.ends
     is_below, is_above = now < low, now > high
@@ -154,9 +160,9 @@ def _measure_outside(quantiles: Quantiles, ranks: Floats, ends: Floats) -> tuple
 
 
 def fit_line(quantiles: Quantiles) -> float:
-    """Return the least misfit if all values were changed by a line, or by a power of them.
+    """Return the least misfit of a linear change of all values, or of their logarithms.
 
-    Values that are more spread and have another mean than before are no part that was changed.
+    If another mean and spread of all values fits, there is no reason to assume a changed part.
     """
     misfit = _fit_line(quantiles)
     if min(float(quantiles.before[0]), float(quantiles.now[0])) > 0:

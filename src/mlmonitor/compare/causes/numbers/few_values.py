@@ -1,4 +1,4 @@
-"""Recognise how numbers of a field that has only a few different ones have changed."""
+"""Recognise how a numeric field with few distinct values has changed."""
 
 import numpy as np
 
@@ -15,20 +15,20 @@ from mlmonitor.formatting import short, signed
 from mlmonitor.records import Floats
 
 LEAST_CHANGE = 0.1
-"""A factor closer to 1 is no change of a unit."""
+"""A factor closer to 1 than this is not a change of units."""
 
-_MOST_RANKS = 0.5  # that one factor or amount explains exactly
+_MOST_RANKS = 0.5  # share of the ranks that one factor or amount must explain exactly
 _MANY = 1_000_000
 
 
 def describe_few(
     before: Floats, now: Floats, traits: FieldTraits = NO_TRAITS, *, rows: int = _MANY
 ) -> NumberChange | None:
-    """Describe the factor or shift of all values of a field that has only a few of them, if any.
+    """Describe how all values of a field with few distinct values were scaled or shifted.
 
-    Its quantiles jump from one value to the next, at ranks that depend on chance, but at most ranks
-    they differ by exactly one factor or amount.
-    before, now: quantiles at evenly spaced ranks from 0 to 1. rows: those behind `now`.
+    Quantiles of such a field jump between values, at ranks that depend on chance. At most ranks,
+    however, they differ by exactly the same factor or amount. None if they do not. before, now:
+    quantiles at evenly spaced ranks from 0 to 1. rows: the number of rows behind `now`.
     """
     if not np.isfinite(now).all() or np.ptp(before) == 0 or traits.hour is not None:
         return None
@@ -46,7 +46,7 @@ def describe_few(
 
 
 def _find_frequent(changes: Floats) -> float | None:
-    """Return the change at most ranks, or None if they differ."""
+    """Return the change at more than half of the ranks; None if there is none."""
     values, counts = np.unique(changes.astype(np.float32), return_counts=True)
     most = int(np.argmax(counts))
     is_frequent = np.isfinite(values[most]) and counts[most] > _MOST_RANKS * changes.size
@@ -54,7 +54,7 @@ def _find_frequent(changes: Floats) -> float | None:
 
 
 def _fits_exactly(expected: Floats, now: Floats, *, rows: int) -> bool:
-    """Whether a few values are the same, and their shares differ by no more than chance."""
+    """Whether the values are the same, and their shares differ by no more than chance."""
     expected, now = expected.astype(np.float32), now.astype(np.float32)
     points = np.union1d(expected, now)
     return fits(estimate_ranks(expected, points), estimate_ranks(now, points), rows=rows)

@@ -7,19 +7,19 @@ import numpy as np
 from mlmonitor.records import Floats
 
 _KS = 1.36  # the Kolmogorov-Smirnov statistic that one sample in twenty exceeds
-_OFFSET = 0.01  # of the ranks, besides chance
-_MOST_BEFORE = 0.05  # of the values that one value had, if it is to be one that is stuck
-_EVIDENT = 2.5  # times what the fit leaves unexplained
+_OFFSET = 0.01  # difference of ranks that is tolerated besides chance
+_MOST_BEFORE = 0.05  # largest share that a stuck value may have had before
+_EVIDENT = 2.5  # times the tolerated difference: how far a part must move the ranks
 
 APART: Final = 0.5
-"""The least shift of ranks: values that move less overlap too much with the others."""
+"""The least change of ranks: values that move less overlap too much with the others."""
 
 FAR: Final = 0.9
-"""The same for changes that are not expected."""
+"""The least change of ranks by a candidate that is not preferred."""
 
 
 class Part(NamedTuple):
-    """The change that explains some ranks: its place among the candidates, and its share."""
+    """A changed part of the values: the place of the change among the candidates, and its share."""
 
     place: int
     share: float
@@ -42,7 +42,7 @@ def find_part(
     preferred: int = 0,
     apart: float = APART,
 ) -> Part | None:
-    """Return which candidate explains the ranks of `now` as a mixture with those before, if any.
+    """Return the candidate that explains `now` as a mixture of changed and other values, or None.
 
     before, now: ranks of some points among values of the reference and of these rows. changed:
     `[candidates, points]`, ranks once a candidate has changed all values. preferred: how many of
@@ -51,7 +51,7 @@ def find_part(
     others: by `apart` ranks if it is preferred, otherwise by `FAR`, because one of many changes
     fits almost any shape.
     Source: the share that minimises the squared distance between distribution functions, which is
-    Cramér's distance, and a Kolmogorov-Smirnov test of the fit.
+        Cramér's distance, and a Kolmogorov-Smirnov test of the fit.
     """
     limit = _find_limit(rows)
     directions, difference = changed - before, now - before
@@ -72,11 +72,11 @@ def find_part(
 
 
 def measure_point(before: Floats, now: Floats, *, rows: int) -> float:
-    """Return the share of one value that hardly any row had before, if nothing else has changed.
+    """Return the share of rows with one value that was rare before, if nothing else has changed.
 
-    before, now: quantiles at evenly spaced ranks from 0 to 1. rows: those behind `now`. 0 if other
-    values have changed their shares among each other, as when all values of a field of few values
-    are scaled.
+    before, now: quantiles at evenly spaced ranks from 0 to 1. rows: the number of rows behind
+    `now`. 0 if the proportions of the other values have changed, as when all values of a field with
+    few distinct ones are scaled.
     """
     values, counts = np.unique(now[np.isfinite(now)], return_counts=True)
     if values.size == 0:

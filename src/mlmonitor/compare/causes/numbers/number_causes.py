@@ -1,4 +1,4 @@
-"""The common cause of alerts on numeric features, from the quantiles of the rows that show it."""
+"""The common cause of alerts on numeric features, from the quantiles of the changed rows."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -32,18 +32,19 @@ from mlmonitor.records import Floats
 from mlmonitor.reference.disclosure import LEAST_ROWS
 
 _FINE_RANKS = np.linspace(0, 1, 201)
-_SAME_SHARE = 0.5  # relative: of missing values that are missed, and of a filler
+_SAME_SHARE = 0.5  # relative difference between the shares of a filler and of values not missing
 _LEAST_STUCK = 0.15
-_MOST_COMPARED = 20  # fields: pairs are compared with each other
-_MOST_SEARCHED = 5  # fields of which a part may have changed: 10 ms each
+_MOST_COMPARED = 20  # fields whose pairs are compared
+_MOST_SEARCHED = 5  # fields that are searched for a changed part: 10 ms each
 _NEARLY_ALL = 0.9
 _SAME_PART = 0.15  # by which the shares of two fields that changed alike may differ
 
 
 class _ChangedFeature(NamedTuple):
-    """A numeric feature with an alert, and its valid values.
+    """A numeric feature with an alert.
 
-    worth: how many independent rows both sides of the comparison are worth together.
+    rows: the number of its valid values. worth: the effective number of rows of the comparison with
+    the reference, see `join_rows`.
     """
 
     place: int
@@ -55,7 +56,7 @@ class _ChangedFeature(NamedTuple):
 def find_number_cause(
     alerts: Sequence[Alert], population: Population, shown: ShownRows
 ) -> CommonCause | None:
-    """Return how numeric features changed: filled, swapped, scaled, shifted; None if unknown."""
+    """Return how numeric features changed: filled, swapped, scaled, shifted or stuck; or None."""
     features = _list_changed(alerts, population, shown)
     if not features:
         return None
@@ -92,14 +93,14 @@ def _list_changed(
 
 
 def locate_fields(alerts: Sequence[Alert], population: Population) -> list[int]:
-    """Return the indices of the alerts' fields in the schema of all rows."""
+    """Return the indices of the alerts' fields in the population's schema."""
     keys = {(alert.role, alert.field) for alert in alerts}
     fields = population.plan.schema.fields
     return [place for place, field in enumerate(fields) if (field.role, field.name) in keys]
 
 
 def _find_filled(features: Sequence[_ChangedFeature], shown: ShownRows) -> CommonCause | None:
-    """Detect one value outside the range, in enough rows that it is not one person's own."""
+    """Detect a filler outside the range, in too many rows to be one individual's value."""
     quantiles: dict[int, Floats] = {}  # of all fields, by the number of steps
     for place, entry, valid, _ in features:
         rows = int(shown.profile.quality[place].sum())
@@ -123,7 +124,7 @@ def _find_filled(features: Sequence[_ChangedFeature], shown: ShownRows) -> Commo
 
 
 def _find_swapped(features: Sequence[_ChangedFeature], shown: ShownRows) -> CommonCause | None:
-    """Detect two features, each of which has the quantiles of the other, at least in part."""
+    """Detect two features that have each other's quantiles, in all rows or in some."""
     quantiles = shown.shapes.digests.quantile(RANKS)
     fine = shown.shapes.digests.quantile(_FINE_RANKS)
     for (first, one), (second, other) in combinations(enumerate(features[:_MOST_COMPARED]), 2):
@@ -156,7 +157,7 @@ def _find_moved(features: Sequence[_ChangedFeature], shown: ShownRows) -> Common
 def _describe_features(
     features: Sequence[_ChangedFeature], shown: ShownRows
 ) -> list[tuple[str, NumberChange]]:
-    """Return how features changed, by name, if that can be described."""
+    """Return the features whose change can be described, by name, with the change."""
     fine = shown.shapes.digests.quantile(_FINE_RANKS)
     changes: list[tuple[str, NumberChange]] = []
     can_be_whole = _is_undiluted(shown)
@@ -186,7 +187,7 @@ def _is_undiluted(shown: ShownRows) -> bool:
 def _join_changes(
     changes: Sequence[tuple[str, NumberChange]], shown: ShownRows
 ) -> CommonCause | None:
-    """Name the first change, and the number of fields that have changed like it."""
+    """Describe the first change, and count the fields that have changed like it."""
     if not changes:
         return None
     name, first = changes[0]
@@ -208,9 +209,9 @@ def _is_alike(change: NumberChange, first: NumberChange) -> bool:
 def describe_moved(
     alerts: Sequence[Alert], population: Population, shown: ShownRows
 ) -> CommonCause | None:
-    """Describe how the first numeric feature moved, if nothing says why.
+    """Describe how the first numeric feature moved, without a cause.
 
-    Only from rows that all arrived since the change.
+    None unless nearly all of the rows arrived since the change.
     """
     if not _is_undiluted(shown):
         return None
@@ -231,7 +232,7 @@ def describe_moved(
 
 
 def _find_partly_stuck(features: Sequence[_ChangedFeature], shown: ShownRows) -> CommonCause | None:
-    """Detect one value that many rows have, and few had before. It is not shown."""
+    """Detect a value that many rows have and few had before. The title does not show it."""
     fine = shown.shapes.digests.quantile(_FINE_RANKS)
     for place, entry, rows, _ in features:
         share = measure_point(_read_quantiles(entry, _FINE_RANKS), fine[place], rows=rows)
@@ -244,7 +245,7 @@ def _find_partly_stuck(features: Sequence[_ChangedFeature], shown: ShownRows) ->
 
 
 def _describe_share(share: float, shown: ShownRows) -> str:
-    """Describe the share of the rows since the change; empty if it is nearly all of them."""
+    """Describe a share of the rows as one of those since the change; empty if nearly all."""
     rows = max(shown.profile.rows, 1)
     since = min(share * rows / max(min(shown.changed_rows, rows), 1), 1.0)
     return "" if since > _NEARLY_ALL else f"about {since:.0%} of rows"
@@ -256,7 +257,10 @@ def _read_traits(entry: NumericReference) -> FieldTraits:
 
 
 def _express_hour(entry: NumericReference) -> float | None:
-    """Return an hour in the field's unit: of datetimes, and of fields named after a time of day."""
+    """Return an hour in the field's unit; None if the field does not hold times.
+
+    Times are datetimes, and numbers in fields named after minutes, seconds or hours.
+    """
     if entry.kind == "datetime":
         return 3_600.0
     name, low, high = entry.name.casefold(), entry.quantiles[0], entry.quantiles[-1]

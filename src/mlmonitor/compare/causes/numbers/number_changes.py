@@ -1,4 +1,4 @@
-"""How the values of a numeric field changed, said only as far as the rows show it."""
+"""Describes how the values of a numeric field changed, only as far as the rows show it."""
 
 from typing import Final, Literal, NamedTuple
 
@@ -33,13 +33,13 @@ from mlmonitor.records import Floats
 
 _MOST_HOURS = 14  # the largest offset of a time zone
 _PER_PARAMETER = 2.0  # misfit that one more parameter must save
-_OF_KNOWN = 8.0  # misfit that a usual factor, a flipped sign or whole hours may have beside others
-_LEAST_PART, _LEAST_OTHER = 0.02, 0.2  # shares, by a usual factor and by another one
-_EVIDENT = 0.06  # ranks that a part must move, over all values
+_OF_KNOWN = 8.0  # misfit by which a usual factor, a flipped sign or whole hours may be worse
+_LEAST_PART, _LEAST_OTHER = 0.02, 0.2  # least shares changed by a usual and by another factor
+_EVIDENT = 0.06  # least product of a part's share and the ranks that its values move
 _APART, _MIDDLE, _FAR = 0.35, 0.6, 0.85
-"""Ranks that its own values must move, for an expected change, another factor, another shift."""
+"""Ranks that a part's values must move: by an expected change, another factor, another shift."""
 
-_LEAST_OUTSIDE = 10  # rows with values that the reference never had, which show a part's shape
+_LEAST_OUTSIDE = 10  # rows with values outside the reference's range, to show a part's shape
 _NEARLY_ALL = 0.9
 _LEAST_ROWS = 25
 
@@ -61,14 +61,14 @@ class _Candidate(NamedTuple):
 
     @property
     def fits(self) -> bool:
-        """Whether chance explains the misfit; what is usual is refuted by stronger evidence."""
+        """Whether chance explains the misfit; the limit is higher for a usual change."""
         is_usual = self.is_known and self.fit.share == 1.0
         limit = UNCHANGED if is_usual else FITS
         return self.fit.misfit <= limit and self.fit.outside <= limit
 
     @property
     def family(self) -> _Kind:
-        """The kind, of which whole hours are a special case."""
+        """The kind, except that whole hours count as a shift."""
         return "shifted" if self.kind == "hours" else self.kind
 
 
@@ -82,10 +82,10 @@ def describe_change(
 ) -> NumberChange | None:
     """Describe the factor, sign or shift of all values or of a share of them, if one is evident.
 
-    before, now: quantiles at evenly spaced ranks from 0 to 1. rows: those of both sides, see
-    `join_rows`. can_be_whole: whether all rows behind `now` arrived since the change. A factor is
-    only named if no shift fits as well, and a part only if no other mean and spread of all values
-    does.
+    before, now: quantiles at evenly spaced ranks from 0 to 1. rows: the effective number of rows,
+    see `join_rows`. can_be_whole: whether all rows behind `now` arrived since the change. A factor
+    is only named if no shift fits as well. A changed part is only named if no other mean and spread
+    of all values fits as well.
     """
     low, high = np.quantile(before, [0.1, 0.9])
     if not np.isfinite(now).all() or high == low or rows < _LEAST_ROWS:
@@ -104,9 +104,10 @@ def describe_change(
 
 
 def has_same_change(before: Floats, now: Floats, change: NumberChange, *, rows: float) -> bool:
-    """Whether all values of a further field changed by the amount that those of another did.
+    """Whether all values of a field changed by the amount found in another field.
 
-    Parameters as for `describe_change`, at a small part of its price.
+    before, now, rows: as for `describe_change`, which costs much more. change: that of the other
+    field.
     """
     if not np.isfinite([change.amount, *now]).all() or before[0] == before[-1]:
         return False
@@ -167,7 +168,7 @@ def _list_wholes(quantiles: Quantiles, spread: float, traits: FieldTraits) -> li
 
 
 def _score_factor(quantiles: Quantiles, kind: _Kind, fit: Fit) -> _Candidate:
-    """Return a fitted factor, or the factor between units close to it if that fits as well."""
+    """Return the fitted factor, or a usual factor close to it if that fits nearly as well."""
     for usual in KNOWN:
         if abs(fit.amount / usual - 1) <= LEAST_CHANGE:
             misfit = float(quantiles.measure_misfit(quantiles.rank_scaled(np.array([usual])))[0])
@@ -183,7 +184,7 @@ def _describe_whole(
     parts: list[_Candidate],
     traits: FieldTraits,
 ) -> NumberChange | None:
-    """Describe the change of all values that fits, unless another kind fits nearly as well."""
+    """Describe the best change of all values, or two if another kind fits nearly as well."""
     best = min(wholes, key=lambda whole: whole.score)
     if any(p.score < best.score and p.fit.share < _NEARLY_ALL for p in parts if not p.is_known):
         return _describe_part(quantiles, wholes, parts, traits)
@@ -218,7 +219,7 @@ def _describe_either(best: _Candidate, rival: _Candidate) -> NumberChange | None
 
 
 def _would_show_half(quantiles: Quantiles, best: _Candidate) -> bool:
-    """Whether twice the change in half of the values would be distinguished from this one."""
+    """Whether twice the change in half of the values would look different to these rows."""
     before, amount = quantiles.before, best.fit.amount
     if best.kind == "mirrored":
         return True
@@ -236,7 +237,7 @@ def _describe_part(
     parts: list[_Candidate],
     traits: FieldTraits,
 ) -> NumberChange | None:
-    """Describe the change of a part of the values that fits better than any other explanation."""
+    """Describe the change of part of the values, if it fits better than all other explanations."""
     best = min(parts, key=lambda part: part.score)
     if not best.fits or not _is_evident(quantiles, best):
         return None
@@ -278,10 +279,10 @@ def _score_part(kind: _Kind, fit: Fit, cost: float, *, is_known: bool = False) -
 
 
 def _is_evident(quantiles: Quantiles, part: _Candidate) -> bool:
-    """Whether a part is large enough, and its values far enough from where they were.
+    """Whether a part is large enough, and has moved its values far enough.
 
-    A new group of rows looks like values that were moved, so an unexpected shift must leave the
-    others behind.
+    A new group of rows looks like values that were moved, so an unexpected shift must move its
+    values beyond most others.
     """
     rank = quantiles.rank_shifted if part.family == "shifted" else quantiles.rank_scaled
     moved = rank(np.array([part.fit.amount]), None)[0] - quantiles.rank(quantiles.now)

@@ -9,7 +9,7 @@ from mlmonitor.formatting import short, signed
 
 _NEAR_FACTOR = 0.07  # relative difference from a factor that is used between units
 _PERCENT = 0.15  # relative difference of a factor from 100
-_SIGN = 0.2  # a factor beside a flipped sign that is worth a word
+_SIGN = 0.2  # difference from 1 at which the factor beside a flipped sign is mentioned
 _KNOWN_FACTORS = (100.0, 1_000.0, 10.0, 60.0, 3_600.0, 1e6, 1e4, 12.0, 24.0, 7.0)
 
 KNOWN: Final = (-1.0, *(exact for usual in _KNOWN_FACTORS for exact in (usual, 1 / usual)))
@@ -28,7 +28,7 @@ class FieldTraits(NamedTuple):
 
 
 class NumberChange(NamedTuple):
-    """How values of one field changed, in words that follow its name, and which share of them.
+    """How a share of a field's values changed, in words that follow the field's name.
 
     cause: `unknown` if the words describe the values, and several causes explain them. amount: the
     factor or amount by which the values changed, if that is known.
@@ -44,7 +44,7 @@ NO_TRAITS: Final = FieldTraits()
 
 
 def describe_factor(factor: float, traits: FieldTraits) -> str:
-    """Describe a factor; one close to that of a unit conversion is rounded to it."""
+    """Describe a factor in words; a factor close to a unit conversion is rounded to it."""
     size = round_factor(abs(factor))
     if factor < 0:
         multiplied = abs(abs(factor) - 1) > _SIGN
@@ -57,7 +57,7 @@ def describe_factor(factor: float, traits: FieldTraits) -> str:
 
 
 def describe_overall(factor: float) -> str:
-    """Describe a factor that values have on average, without saying how many have it."""
+    """Describe a factor between averages, without saying how many values changed."""
     return f"about {short(round_factor(factor))} times as large overall"
 
 
@@ -73,7 +73,7 @@ def describe_amount(amount: float) -> str:
 
 
 def round_factor(factor: float) -> float:
-    """Round a positive factor to one used between units, if it is close to it."""
+    """Round a positive factor to a unit conversion if close to one, otherwise to two digits."""
     for usual in _KNOWN_FACTORS:
         for exact in (usual, 1 / usual):
             if abs(factor / exact - 1) <= _NEAR_FACTOR:

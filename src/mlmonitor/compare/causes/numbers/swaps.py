@@ -11,8 +11,8 @@ RANKS: Final = np.linspace(0.1, 0.9, 17)
 """The ranks of the quantiles of fields that may be swapped."""
 
 _FIT_TOLERANCE = 0.1  # share of the spread between the outer ranks
-_SWAP_DISTANCE = 0.5  # of the spread: columns closer than that cannot be told apart
-_SWAP_APART = 0.25  # ranks: two fields agree on the share
+_SWAP_DISTANCE = 0.5  # share of the spread; columns closer than that are too similar to judge
+_SWAP_APART = 0.25  # least change of ranks; low, because two fields must agree on the share
 _SAME_SHARE = 0.15  # by which the shares of swapped rows may differ in two fields
 
 
@@ -48,11 +48,11 @@ def are_swapped(before: tuple[Floats, Floats], now: tuple[Floats, Floats]) -> bo
 
 
 def find_filler(before: Floats, now: Floats, *, low: float, high: float) -> float | None:
-    """Return the one value below or above the range that part of a window has, or None.
+    """Return the value outside the reference's range that part of a window has; None if none.
 
-    before, now: quantiles at evenly spaced ranks from 0 to 1. The value must fill three ranks in a
-    row and lie outside the range. It must be more than half the interquartile range away from the
-    range, and from the next value of the window.
+    before, now: quantiles at evenly spaced ranks from 0 to 1. low, high: the reference's range. The
+    value must fill three ranks in a row. It must be more than half the interquartile range away
+    from the range, and from the next value of the window.
     """
     if now.size < 4 or not np.isfinite(now).all():
         return None

@@ -1,4 +1,4 @@
-"""The design effect of the groups of rows on each measure, and the intervals that it widens."""
+"""Design effects of groups of rows on each measure, to widen its interval."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -31,8 +31,8 @@ _PROPORTIONS = {
 class GroupEffects:
     """Widens intervals by the ratio of the cluster-robust variance to that of independent rows.
 
-    The areas under curves, the calibration error and the means over several classes get the largest
-    effect of the other measures.
+    The areas under curves, the calibration error and the means over several classes have no effect
+    of their own and get the largest effect of the other measures.
     Price: 32 KiB for each of about ten terms of a row.
     """
 
@@ -50,12 +50,12 @@ class GroupEffects:
         return GroupEffects(self.plan, self.sums.copy())
 
     def design_effects(self) -> dict[str, float]:
-        """Return how many rows count as one independent row, at least 1, by measure.
+        """Return the design effect of each measure: how many rows count as one; at least 1.
 
         All rows count as one if they belong to fewer than two groups.
         """
         rows = max(float(self.sums.totals[0]), 1.0)
-        effects = self.copy()._effects  # noqa: SLF001 - of this class; it is computed once
+        effects = self.copy()._effects  # noqa: SLF001 - of this class; cached in the copy
         return {n: rows if np.isnan(e) else max(float(e), 1.0) for n, e in effects.items()}
 
     def widen(self, estimates: Mapping[str, Estimate]) -> dict[str, Estimate]:
@@ -82,9 +82,9 @@ class GroupEffects:
 
     @cached_property
     def _effects(self) -> dict[str, float]:
-        """The effect on each measure; computed when first read, from sums that are copies."""
+        """The design effect on each measure; cached, so only read from copies of the sums."""
         totals = dict(self._totals)
-        for name in self.plan.mean_names:  # a mean may lack rows that the others have
+        for name in self.plan.mean_names:  # a mean may cover fewer rows than other measures
             place = self._names.index(f"count.{name}")
             for term in (f"count.{name}", f"value.{name}"):
                 totals[term] = self.sums.products[place, self._names.index(term)]
@@ -115,7 +115,7 @@ class GroupEffects:
             rows = estimate.count / effect
             wilson = estimate_proportion(estimate.value * rows, rows)
             low, high = min(wilson.low, estimate.value), max(wilson.high, estimate.value)
-            return estimate._replace(low=low, high=high)  # ends beyond the value were rounding
+            return estimate._replace(low=low, high=high)  # rounding never excludes the value
         factor = float(np.sqrt(effect))
         low = estimate.value - factor * (estimate.value - estimate.low)
         high = estimate.value + factor * (estimate.high - estimate.value)

@@ -12,14 +12,14 @@ _BINARY = ("n", "right", "tp", "fp", "fn", "tn")
 
 
 def term_names(plan: OutcomePlan) -> tuple[str, ...]:
-    """Return the names of the terms of a task: its own, then a count and a value for each mean."""
+    """Return the names of a task's terms, then those of a count and a value for each mean."""
     own = {"regression": _REGRESSION, "binary": _BINARY}.get(plan.task, ("n", "right"))
     means = [(f"count.{name}", f"value.{name}") for name in plan.mean_names]
     return (*own, *(name for pair in means for name in pair))
 
 
 def measure_terms(plan: OutcomePlan, block: OutcomeBlock) -> Floats:
-    """Return the terms `[terms, rows]` of each row, zero where it does not count."""
+    """Return the terms `[terms, rows]` of each row; zero where a row is not counted."""
     own = _compute_regression_terms if plan.task == "regression" else _compute_class_terms
     rows = own(plan, block)
     for name in plan.mean_names:
@@ -51,11 +51,11 @@ def _compute_class_terms(plan: OutcomePlan, block: OutcomeBlock) -> list[Floats]
 def influence_weights(
     plan: OutcomePlan, totals: Mapping[str, float]
 ) -> dict[str, dict[str, float]]:
-    """Return for each measure the weights of the terms that make up the influence of a row.
+    """Return, for each measure, the weights of the terms that add up to the influence of a row.
 
-    The influence is the derivative of the measure by the row's weight, up to a factor. totals: of
-    each term. The areas under curves and the calibration error, whose influence is no sum of terms,
-    are absent, and so are the means over several classes.
+    The influence is the derivative of the measure with respect to the row's weight, up to a factor.
+    totals: the sum of each term. The areas under curves, the calibration error and the means over
+    several classes are absent, because their influence is not a sum of terms.
     """
     t = {name: np.float64(total) for name, total in totals.items()}
     with np.errstate(all="ignore"):

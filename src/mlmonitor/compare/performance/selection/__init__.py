@@ -1,1 +1,1 @@
-"""Whether the predictions that get a label are like those that do not."""
+"""Selective labels: whether predictions with a label are like those without."""

@@ -9,15 +9,15 @@ from mlmonitor.buffer.waiting_rows import Column
 from mlmonitor.records import Counts, Floats, Mask
 
 MATURE: Final = 0.95
-"""A cohort is judged once this share of the labels it will ever get has arrived."""
+"""A cohort is judged once this share of its final labels has arrived."""
 
 LEAST_ROWS: Final = 200
-"""Fewer labelled, or fewer unlabelled predictions, are not judged."""
+"""Minimum number of labelled predictions, and of unlabelled ones, that are compared."""
 
 LEAST_DIFFERENCE: Final = 0.1
 """The smallest total variation distance that is reported: 10% of the predictions."""
 
-_DEVIATIONS: Final = 3.719  # a difference that is none is as large once in 10,000 times
+_DEVIATIONS: Final = 3.719  # the standard normal is larger once in 10,000 times
 _BINS: Final = 12
 _FIRST_PREDICTIONS: Final = 500
 
@@ -25,9 +25,10 @@ _FIRST_PREDICTIONS: Final = 500
 class LabelSelection(NamedTuple):
     """How the labelled predictions of mature cohorts differ from those that never got a label.
 
-    predicted, labelled: rows of these cohorts. difference: the total variation distance between the
-    predictions of both, from 0 to 1. labelled_mean, unlabelled_mean: their mean predictions; NaN
-    for classes. is_selective: whether the difference exceeds chance and is large enough to report.
+    predicted, labelled: the rows of these cohorts. difference: the total variation distance between
+    labelled and unlabelled predictions, from 0 to 1. labelled_mean, unlabelled_mean: their mean
+    predictions; NaN for classes. is_selective: whether the difference exceeds chance and is large
+    enough to report.
     """
 
     predicted: int
@@ -51,9 +52,9 @@ class LabelSelection(NamedTuple):
 
 
 class SelectionTable:
-    """Predictions and labels by cohort and bin of the prediction.
+    """Counts of predictions and labels by cohort and bin of the prediction.
 
-    The bins are classes, or else the tenths of the first `_FIRST_PREDICTIONS` numbers.
+    The bins are classes, or else deciles of the first `_FIRST_PREDICTIONS` numbers.
     Price: 17 KiB; one search for each prediction and label.
     """
 
@@ -65,7 +66,7 @@ class SelectionTable:
         self._first: list[tuple[int, Counts, Floats]] = []
 
     def reset(self, places: list[int]) -> None:
-        """Clear the places that newer cohorts now use."""
+        """Clear the places that newer cohorts reuse."""
         self.counts[:, places] = 0
         self.sums[:, places] = 0.0
 
@@ -76,7 +77,7 @@ class SelectionTable:
         self._first = [part for part in self._first if part[0] == 0]
 
     def update(self, places: Counts, predicted: Column, classes: Column, *, is_label: bool) -> None:
-        """Add predictions, or labels, by the places of their cohorts, -1 without a cohort."""
+        """Add predictions, or labels, by the place of their cohort; -1 for no cohort."""
         kind, is_class = int(is_label), classes >= 0
         self._count(kind, places, np.minimum(classes, _BINS - 1).astype(np.int64), is_class)
         is_number = ~is_class & np.isfinite(predicted)
@@ -107,7 +108,7 @@ class SelectionTable:
         self.counts[kind] += added.reshape(MOST_COHORTS, _BINS)
 
     def judge(self, *, now: float) -> LabelSelection | None:
-        """Compare both over the mature cohorts; None if there are too few of either."""
+        """Compare labelled with unlabelled predictions of mature cohorts; None if there are few."""
         order = np.array(self._table.order(), np.int64)
         if not order.size:
             return None
@@ -136,15 +137,15 @@ class SelectionTable:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory used, in bytes."""
         return self.counts.nbytes + self.sums.nbytes + 16 * _FIRST_PREDICTIONS
 
 
 def _within_cohorts(labelled: Counts, unlabelled: Counts) -> float:
-    """Return the statistic of Mantel and Haenszel: differences within cohorts, added up.
+    """Return the Mantel-Haenszel statistic, which adds up the differences within each cohort.
 
-    Cohorts may differ in their share of labels and in their mix of predictions.
-    Source: Landis, Heyman and Koch (1978), general association of a 2 x k table in strata.
+    Cohorts may differ in their share of labels and in their mix of predictions. Source: Landis,
+    Heyman and Koch (1978), general association of a 2 x k table in strata.
     """
     deviation, covariance = np.zeros(_BINS), np.zeros((_BINS, _BINS))
     for own, other in zip(labelled.astype(np.float64), unlabelled.astype(np.float64), strict=True):
@@ -159,7 +160,7 @@ def _within_cohorts(labelled: Counts, unlabelled: Counts) -> float:
 
 
 def _critical_value(counts: Counts) -> float:
-    """Return the point that chi-squared exceeds once in 10,000 times (Wilson, Hilferty, 1931)."""
+    """Return the value that chi-squared exceeds once in 10,000 times (Wilson, Hilferty, 1931)."""
     freedom = max(int(np.count_nonzero(counts)) - 1, 1)
     part = 2 / (9 * freedom)
     return float(freedom * (1 - part + _DEVIATIONS * part**0.5) ** 3)

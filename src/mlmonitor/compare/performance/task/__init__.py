@@ -1,1 +1,1 @@
-"""The task of a model: what its reference or its first pairs show."""
+"""The task of a model, inferred from its reference or its first pairs."""

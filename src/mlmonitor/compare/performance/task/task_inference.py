@@ -1,4 +1,4 @@
-"""What actuals are, and how they are compared: by the reference, or else by the first pairs."""
+"""Infers the kind of actuals and the task, from the reference or else from the first pairs."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,13 +19,14 @@ from mlmonitor.records import Field, Floats, Kind, Metric, Role
 from mlmonitor.reference.reference import Reference
 
 ENOUGH_PAIRS: Final = 100
-"""The number of pairs that settle what the reference leaves open."""
+"""The number of pairs that decide what the reference leaves open."""
 
 
 class Pairs(NamedTuple):
-    """Kept columns of predictions, their actuals, and times `[2, rows]`: predicted, labelled.
+    """Stored columns of predictions with their actuals.
 
-    verdicts: how each pair was counted, as in a `Reading`.
+    times: `[2, rows]`, of prediction and of label. verdicts: how each pair was counted, as in a
+    `Reading`.
     """
 
     columns: Mapping[str, Column]
@@ -38,9 +39,8 @@ class TaskInference:
     """Infers the kind of actuals and the task of a model.
 
     A reference with predictions and actuals decides at once. Otherwise the first `ENOUGH_PAIRS`
-    pairs are kept and their majority decides, so that a stray text or a missing value among them
-    changes nothing.
-    Price: the kept columns of these pairs.
+    pairs are stored and their majority decides, so that a stray text or a missing value among them
+    has no effect. Price: the stored columns of these pairs.
     """
 
     def __init__(
@@ -61,23 +61,23 @@ class TaskInference:
 
     @property
     def rows(self) -> int:
-        """The number of pairs that are kept."""
+        """The number of stored pairs."""
         return sum(len(pairs.actuals) for pairs in self._first or ())
 
     def add(self, pairs: Pairs) -> None:
-        """Keep pairs as evidence."""
+        """Store pairs as evidence, unless the task is certain."""
         if self._first is not None:
             self._first.append(pairs)
 
     def close_if_enough(self) -> None:
-        """Let the pairs so far decide, if they are enough."""
+        """Make the task certain if there are enough pairs."""
         if self.rows >= ENOUGH_PAIRS:
             self._first = None
 
     def join_pairs(self) -> Pairs:
-        """Return all pairs that are kept, as one."""
+        """Return all stored pairs, joined into one object."""
         parts = self._first or []
-        # Pairs of labels have columns that outcomes lack, such as the time of the prediction.
+        # Pairs from labels have columns that pairs from outcomes lack, such as `predicted_at`.
         shared = [name for name in parts[0].columns if all(name in p.columns for p in parts)]
         columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in shared}
         actuals = parts[0].actuals
@@ -87,13 +87,13 @@ class TaskInference:
         return Pairs(columns, actuals, np.hstack([part.times for part in parts]), verdicts)
 
     def infer_kind(self, actuals: Values) -> Kind:
-        """Return the kind of the actuals so far and these, if they are in no reference."""
+        """Infer the kind of the actuals from the stored and these, or else from predictions."""
         if self._first:
             actuals = [*list_values(self.join_pairs().actuals), *list_values(actuals)]
         return infer_actual_kind(actuals, self._predictions)
 
     def infer(self, actual: Field, pairs: Pairs) -> OutcomePlan | None:
-        """Return how pairs are compared; None, with a `mismatch`, if they cannot be."""
+        """Return how pairs are compared; None if they cannot be, with the reason in `mismatch`."""
         codes = pairs.columns["class"]
         is_named = (codes >= 0) & np.isnan(pairs.columns["predicted"])
         evidence = Evidence(
@@ -112,7 +112,7 @@ class TaskInference:
 
 
 def is_same_task(first: OutcomePlan | None, second: OutcomePlan | None) -> bool:
-    """Whether pairs of both are compared alike; the center of their sums does not matter."""
+    """Whether two plans compare pairs in the same way; the center of their sums is ignored."""
     if first is None or second is None:
         return first is second
     return replace(first, center=0.0) == replace(second, center=0.0)

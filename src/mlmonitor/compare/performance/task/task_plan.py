@@ -15,7 +15,7 @@ from mlmonitor.records import Field, Floats, Kind, Metric, Role
 from mlmonitor.reference.reference import Reference
 
 MOST_KNOWN_CLASSES = 64
-"""Further classes share one row and one column of the confusion matrix."""
+"""Maximum number of classes; others share one row and one column of the confusion matrix."""
 
 _TRUTHS = {"true": "1", "false": "0"}
 
@@ -26,8 +26,8 @@ ZERO_OR_ONE = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0}
 class Evidence(NamedTuple):
     """A sample of the first labelled predictions, from which the task is inferred.
 
-    predicted: the predictions as numbers. predicted_names: the names of those that are classes.
-    named: how many are texts.
+    predicted: the predictions as numbers, NaN for others. predicted_names: the names of predicted
+    classes. named: how many predictions are texts.
     """
 
     actuals: Values
@@ -42,7 +42,7 @@ class Evidence(NamedTuple):
 
     @property
     def class_names(self) -> Sequence[str]:
-        """The names of predicted classes; texts among numbers are strays."""
+        """The names of predicted classes; if most predictions are numbers, only true and false."""
         if self.are_named:
             return self.predicted_names
         return [name for name in self.predicted_names if name in _TRUTHS]
@@ -62,7 +62,7 @@ def infer_plan(
 ) -> OutcomePlan | None:
     """Infer the plan of a model's outcomes; None if actuals and predictions cannot be compared.
 
-    Classes are compared like categories: `1`, `1.0` and "1" are one. The positive class of two is
+    Classes are compared like categories: `1`, `1.0` and "1" are equal. The positive class of two is
     that of the second score, or else the last in order: `True`, 1, and "yes" rather than "no".
     """
     if actual.kind is Kind.DATETIME:
@@ -94,9 +94,9 @@ def infer_plan(
 
 
 def find_mismatch(actual: Field, scores: Sequence[str], evidence: Evidence) -> str | None:
-    """Return why actuals and predictions cannot be compared, if their types differ; else None.
+    """Return why the types of actuals and predictions cannot be compared; None if they can.
 
-    If the reference has actuals, they are of the kind declared there.
+    Only for actuals that the reference does not have; otherwise their kind is declared there.
     """
     if actual.kind is Kind.DATETIME:
         return (
@@ -138,12 +138,12 @@ def _find_actual(entries: dict[tuple[Role, str], CountedEntry]) -> CountedEntry 
 
 
 def _is_zero_or_one(entry: CountedEntry | None) -> bool:
-    """Whether all values were 0 or 1, which holds only if the variance is mean (1 - mean)."""
+    """Whether all values were 0 or 1: only then the variance is mean (1 - mean)."""
     if not isinstance(entry, NumericReference) or entry.mean is None or entry.stddev is None:
         return False
     if entry.min != 0 or entry.max != 1:
         return False
-    variance = entry.mean * (1 - entry.mean)  # the file has population deviations
+    variance = entry.mean * (1 - entry.mean)  # the reference has population deviations
     return bool(np.isclose(entry.stddev**2, variance, rtol=1e-9))
 
 
@@ -165,7 +165,7 @@ def _is_binary(entries: dict[tuple[Role, str], CountedEntry], evidence: Evidence
 def _has_classes(entries: dict[tuple[Role, str], CountedEntry], evidence: Evidence) -> bool:
     """Whether predictions are names of classes although actuals are numbers.
 
-    Texts among the predictions of a model that was trained to predict numbers are strays.
+    If the model was trained to predict numbers, texts among its predictions are strays.
     """
     entry = entries.get((Role.PREDICTION, PREDICTION))
     return evidence.are_named if entry is None else isinstance(entry, CategoricalReference)
@@ -191,7 +191,7 @@ def _find_center(entries: dict[tuple[Role, str], CountedEntry], evidence: Eviden
 def _list_classes(
     entries: dict[tuple[Role, str], CountedEntry], scores: Sequence[str], evidence: Evidence
 ) -> tuple[str, ...]:
-    """Return every known class: true or predicted in training, scored, or in the first labels."""
+    """Return all known classes: of training, of scores, and of the first labels."""
     if len(scores) > 1 and not all(name.isdigit() for name in scores):
         return tuple(scores)
     names: dict[str, None] = {}
@@ -233,7 +233,7 @@ def _find_range(
 
 
 def match_names(names: Sequence[str], classes: Sequence[str]) -> list[int]:
-    """Return the code of each name among the classes; the code after the last for other names.
+    """Return the code of each name among the classes; `len(classes)` for other names.
 
     1 matches true, and 0 matches false, if only one of the two is a class.
     """

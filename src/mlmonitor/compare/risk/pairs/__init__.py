@@ -1,1 +1,1 @@
-"""The newest pairs of predictions and actuals, and the faults of labels that they show."""
+"""The newest pairs of predictions and actuals, and the label faults that they show."""

@@ -1,4 +1,4 @@
-"""The fault of labels that explains a loss, found in the newest pairs as they arrive."""
+"""Watch for a label fault that explains a loss, in the newest pairs."""
 
 from collections.abc import Collection, Hashable, Sequence
 from typing import Final
@@ -17,32 +17,31 @@ from mlmonitor.compare.risk.pairs.number_faults import EITHER
 from mlmonitor.compare.risk.pairs.recent_pairs import KEPT_PAIRS, RecentPairs, cut_pairs
 
 _SIZES: Final = (32, 64, 128, 256, 512, KEPT_PAIRS)
-"""The numbers of newest pairs that are examined: nobody knows when a fault began."""
+"""The numbers of newest pairs that are examined; several, as the start of a fault is unknown."""
 
 _LEVELS: Final = ("scaled", "shifted")
-"""Causes between which more pairs may decide."""
+"""Causes that more pairs may distinguish."""
 
 _REFUTING: Final = 64
-"""Pairs after the last ones with a fault that clear it if their loss has no fault."""
+"""The number of pairs since a fault was last found that refute it, if it is not found in them."""
 
 _PROVING: Final = 256
-"""Pairs with a tolerated loss that show a drift to be harmless."""
+"""The number of pairs with a tolerated loss that show that a drift is harmless."""
 
 
 class LabelFaultWatch:
-    """Looks for a fault of labels whenever the newest pairs have too large a loss.
+    """Searches for a label fault whenever the loss of the newest pairs is too large.
 
-    A fault is remembered while the loss is tolerated again, because the labels before the repair
-    still count in longer windows. Pairs with a loss that no fault explains refute it.
-
-    Labels that are unrelated to predictions are a fault only if no feature, prediction or actual
-    has drifted; a drift of which many pairs had a tolerated loss does not count.
+    A fault is remembered while the loss is tolerated again, because labels from before the repair
+    still count in longer windows. It is refuted by pairs with a large loss that no fault explains.
+    Labels unrelated to predictions are a fault only if no feature, prediction or actual has
+    drifted, except by a drift that many pairs with a tolerated loss have shown to be harmless.
     Price: 80 bytes for each of 1,024 pairs; some milliseconds for new pairs with a large loss.
     """
 
     def __init__(self) -> None:
         self.fault: CommonCause | None = None
-        """The newest fault that nothing has refuted."""
+        """The newest fault that has not been refuted."""
         self._pairs = RecentPairs()
         self._new_pairs = self._pairs_since_fault = self._worse_pairs = 0
         self._usual: frozenset[str] = frozenset()
@@ -51,7 +50,7 @@ class LabelFaultWatch:
 
     @property
     def is_due(self) -> bool:
-        """Whether there are pairs that were not examined yet."""
+        """Whether there are pairs that have not been examined yet."""
         return self._new_pairs > 0
 
     def ingest(self, block: OutcomeBlock) -> None:
@@ -62,7 +61,7 @@ class LabelFaultWatch:
     def update(
         self, plan: OutcomePlan, tolerated: Sequence[ToleratedLoss], drifts: Collection[Hashable]
     ) -> None:
-        """Examine the newest pairs; `drifts` identify the alerts about drift that are firing."""
+        """Examine the newest pairs; `drifts` identifies the firing alerts about drift."""
         pairs, added = self._pairs.block, self._new_pairs
         self._new_pairs = 0
         if pairs is None:
@@ -92,7 +91,7 @@ class LabelFaultWatch:
         tolerated: Sequence[ToleratedLoss],
         added: int,
     ) -> None:
-        """Learn from pairs with a tolerated loss which faults and drifts explain nothing."""
+        """Learn, from pairs with a tolerated loss, which faults and drifts are harmless."""
         for drift in self._sound_pairs:
             self._sound_pairs[drift] += added
         if windows:
@@ -120,7 +119,7 @@ class LabelFaultWatch:
                 break
         if fault is not None:
             return fault
-        # A relation that has only become weaker shows in more pairs, so a few of many do not count.
+        # A weaker association only shows in many pairs, so short windows are not judged.
         least = min(self._worse_pairs, KEPT_PAIRS) / 2
         long = (window for window in windows if window.rows >= least)
         if may_be_unrelated and any(are_unrelated(plan, window, tolerated) for window in long):
@@ -129,11 +128,11 @@ class LabelFaultWatch:
 
     @property
     def current(self) -> CommonCause | None:
-        """The fault if some of the newest pairs showed it."""
+        """The fault, if it was found in some of the newest pairs; otherwise None."""
         return self.fault if self._pairs_since_fault < KEPT_PAIRS else None
 
     @property
     def label_fault(self) -> CommonCause | None:
-        """The fault if a model trained on such labels would learn it."""
+        """The fault, if a model trained on such labels would learn it; otherwise None."""
         fault = self.fault
         return None if fault is None or fault.cause not in LABEL_FAULTS else fault

@@ -1,4 +1,4 @@
-"""Whether labels depend on predictions at all, in any unit and by any names of classes."""
+"""Whether labels depend on predictions at all, in any unit and under any class names."""
 
 from typing import NamedTuple
 
@@ -9,23 +9,26 @@ from mlmonitor.records import Counts, Floats
 
 _LEAST_EACH = 10  # rows of each of two classes
 _BY_CHANCE = 2.0  # standard errors
-_ERRORS = 3.0  # standard errors that the association may be larger than it seems
+_ERRORS = 3.0  # standard errors by which the association may exceed its estimate
 
 
 class Association(NamedTuple):
-    """How closely labels follow predictions, from 0 to 1, and its error if they do not at all."""
+    """How closely labels follow predictions, from 0 to 1.
+
+    error: the standard error if they are independent.
+    """
 
     value: float
     error: float
 
     @property
     def may_be_none(self) -> bool:
-        """Whether it is no larger than in most samples without any association."""
+        """Whether the value is no larger than in most samples of independent pairs."""
         return self.value <= _BY_CHANCE * self.error
 
     @property
     def high(self) -> float:
-        """An upper bound that is exceeded once in a thousand samples."""
+        """An upper bound that the true value exceeds once in a thousand samples."""
         return self.value + _ERRORS * self.error
 
 
@@ -33,8 +36,8 @@ def measure_association(plan: OutcomePlan, block: OutcomeBlock) -> Association |
     """Return the association of some pairs; None if they cannot show any.
 
     Numbers: Spearman's correlation. Scores of two classes: Somers' D, which is twice the area under
-    the ROC curve minus one. Classes: Cramer's V without its bias. None of them changes if the
-    labels have another unit or another level, and all are large if classes are exchanged.
+    the ROC curve minus one. Classes: Cramer's V, corrected for bias. None of them changes if labels
+    have another unit or level, and all stay large if classes are exchanged.
     """
     if plan.task == "regression":
         return _correlate_ranks(block)
@@ -53,7 +56,7 @@ def _correlate_ranks(block: OutcomeBlock) -> Association | None:
 
 
 def _rank(values: Floats) -> Floats:
-    """Return the rank of each value; equal values share the mean of theirs."""
+    """Return the rank of each value; equal values get the mean of their ranks."""
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     means: Floats = np.cumsum(counts) - (counts - 1) / 2
     return means[places]
@@ -92,7 +95,7 @@ def _associate_classes(plan: OutcomePlan, block: OutcomeBlock) -> Association | 
 
 
 def count_classes(plan: OutcomePlan, block: OutcomeBlock) -> Counts:
-    """Count pairs by the code of the actual class, then that of the predicted class."""
+    """Return counts of pairs `[actual class, predicted class]`, by code."""
     size = len(plan.classes) + 1
     is_pair = (block.actual_class >= 0) & (block.predicted_class >= 0)
     codes = block.actual_class[is_pair] * size + block.predicted_class[is_pair]
@@ -100,11 +103,11 @@ def count_classes(plan: OutcomePlan, block: OutcomeBlock) -> Counts:
 
 
 def imply_association(loss: float, chance_loss: float, *, measure: str) -> float:
-    """Return a lower bound of the association behind a mean loss.
+    """Return a lower bound of the association that a mean loss implies.
 
-    chance_loss: that of the same predictions beside actuals of other rows. For normal numbers
-    the squared ratio is `1 - 2 r a b / (a^2 + b^2)`, with standard deviations `a` and `b`, so one
-    minus it is at most the correlation `r`.
+    chance_loss: the loss of the same predictions paired with actuals of other rows. For normal
+    numbers the squared ratio of both losses is `1 - 2 r a b / (a^2 + b^2)`, with standard
+    deviations `a` and `b`, so one minus it is at most the correlation `r`.
     """
     if not 0 < chance_loss < np.inf:
         return 0.0

@@ -18,7 +18,7 @@ from mlmonitor.compare.risk.pairs.recent_pairs import cut_pairs, roll_actuals, s
 from mlmonitor.records import Counts, Floats, Mask
 
 LEAST_PAIRS: Final = 30
-"""Fewer pairs show no fault."""
+"""Minimum number of pairs that can show a fault."""
 
 LABEL_FAULTS: Final = frozenset(
     {
@@ -29,21 +29,24 @@ LABEL_FAULTS: Final = frozenset(
 """Causes that are repaired in the labels, in their join or in the scores."""
 
 _SHIFTS = (1, -1, 2, -2, 3, -3)
-_NEAR_LIMIT = 1.25  # times the loss that is tolerated: as small as without the fault
-_WORSE = 1.5  # times as large as when the fault is undone
-_ERRORS = 3.0  # standard errors by which a loss is beyond what is tolerated
-_RELATED = 0.5  # of the association at training
+_NEAR_LIMIT = 1.25  # times the tolerated loss: the largest loss once the fault is undone
+_WORSE = 1.5  # times the loss once the fault is undone: the smallest loss with the fault
+_ERRORS = 3.0  # standard errors by which a loss must exceed the tolerated loss
+_RELATED = 0.5  # share of the association at training below which labels are unrelated
 _ROLLS = 8
 _ASSOCIATED = 128
-"""Fewer pairs show no lack of an association, because their parts must show none either."""
-_PART_ERRORS = 3.0  # standard errors of the association of such a part
+"""Minimum number of pairs to show that there is no association, in their parts as well."""
+_PART_ERRORS = 3.0  # standard errors up to which a part shows no association
 _LEAST_SHIFTED = 64
-_SHIFT_ERRORS = 4.0  # standard errors by which a shift is better than pairs of other rows
-_NEAR_PART = 2.0  # times the tolerated loss: the repaired pairs alone, which may be few
+_SHIFT_ERRORS = 4.0  # standard errors by which a shift must be better than a random pairing
+_NEAR_PART = 2.0  # times the tolerated loss: the largest loss of only the repaired pairs
 
 
 class ToleratedLoss(NamedTuple):
-    """What one measure may be: its mean loss, and the same with losses clipped at `scale`."""
+    """The largest mean loss of one measure that is tolerated.
+
+    clipped_limit: the same if each loss is clipped at `scale`.
+    """
 
     measure: str
     limit: float
@@ -62,7 +65,7 @@ UNRELATED: Final = CommonCause(
 def list_worse(
     plan: OutcomePlan, block: OutcomeBlock, tolerated: Sequence[ToleratedLoss]
 ) -> list[ToleratedLoss]:
-    """Return the measures whose loss over these pairs is beyond what is tolerated."""
+    """Return the measures whose loss over these pairs exceeds the tolerated loss beyond chance."""
     losses = _compute_losses(plan, block)
     worse = []
     for limit in tolerated:
@@ -83,7 +86,8 @@ def list_faults(
 ) -> list[CommonCause]:
     """Return the faults that, once undone, bring a loss of these pairs back to its limit.
 
-    The fault that leaves the smallest loss is the first. sound: pairs with a tolerated loss.
+    The fault that leaves the smallest loss is the first. sound: earlier pairs with a tolerated
+    loss.
     """
     judged = [limit for limit in tolerated if limit.measure in ("mae", "accuracy", "brier")]
     losses = [_compute_mean_loss(plan, block, limit.measure) for limit in judged]
@@ -101,7 +105,10 @@ def list_faults(
 def _is_beyond_chance(
     plan: OutcomePlan, block: OutcomeBlock, attempt: RepairAttempt, limit: ToleratedLoss
 ) -> bool:
-    """Whether chance cannot have restored a loss: by one of several shifts, or by a choice."""
+    """Whether undoing the fault restores the loss by more than chance would.
+
+    Chance helps shifts, because several are tried, and partial repairs, because they choose pairs.
+    """
     if attempt.repaired is not None:
         loss = _compute_mean_loss(plan, attempt.repaired, limit.measure)
         return loss <= _NEAR_PART * limit.limit
@@ -118,10 +125,10 @@ def _is_beyond_chance(
 def are_unrelated(
     plan: OutcomePlan, block: OutcomeBlock, tolerated: Sequence[ToleratedLoss]
 ) -> bool:
-    """Whether labels may follow predictions by chance alone, and less than half as at training.
+    """Whether labels may be independent of predictions, and less than half as related as before.
 
-    Their halves and quarters must show no association either: one that has changed its sign is
-    zero on average.
+    Halves and quarters of the pairs must show no association either, because one whose sign has
+    changed in between is zero on average.
     """
     association = measure_association(plan, block) if block.rows >= _ASSOCIATED else None
     if association is None or not association.may_be_none:
@@ -181,9 +188,9 @@ def _invert(plan: OutcomePlan, block: OutcomeBlock) -> OutcomeBlock:
 
 
 def _try_exchange(plan: OutcomePlan, block: OutcomeBlock) -> Iterator[RepairAttempt]:
-    """Give each class of the labels the name that is predicted most often for it.
+    """Rename each class of the labels to the class that is predicted most often for it.
 
-    A class that is never predicted keeps its name, or has the one that is left.
+    A class that is never predicted keeps its name, or gets the one that is left.
     """
     table = count_classes(plan, block)
     own = np.arange(len(table))
@@ -200,7 +207,7 @@ def _try_exchange(plan: OutcomePlan, block: OutcomeBlock) -> Iterator[RepairAtte
 
 
 def _match_classes(table: Counts, is_matched: Mask) -> Counts:
-    """Match each of these classes of labels with another predicted class, the clearest first."""
+    """Match each of these label classes with a different predicted class, the clearest first."""
     mapped = np.arange(len(table))
     left = set(mapped[is_matched].tolist())
     for code in sorted(left, key=lambda code: -int(table[code].max())):
@@ -211,7 +218,7 @@ def _match_classes(table: Counts, is_matched: Mask) -> Counts:
 
 
 def _compute_losses(plan: OutcomePlan, block: OutcomeBlock) -> dict[str, Floats]:
-    if "brier" in block.means:  # the block's own is that of the pairs as they arrived
+    if "brier" in block.means:  # it is of the original pairs, so compute it again
         block = block._replace(means={**block.means, **score_losses(plan, block)})
     return measure_losses(plan, block)
 

@@ -1,4 +1,4 @@
-"""Faults of labels that are numbers: in another unit, moved, or a part of them wrong."""
+"""Faults of numeric labels: in another unit, moved by an amount, or partly wrong."""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -11,30 +11,33 @@ from mlmonitor.formatting import short
 from mlmonitor.records import Floats, Mask
 
 _UNIT: Final = 8.0
-"""A factor as large as this is one of units, not of prices."""
+"""A factor at least as large is a change of units, not of prices."""
 
 _SAME_UNIT: Final = (0.8, 1.25)
-"""Factors between these are not named."""
+"""Factors between these two are not reported."""
 
 EITHER: Final = " times or "
-"""Words of a title that names a factor and an amount; more pairs may decide between them."""
+"""Part of a title with a factor and an amount, between which more pairs may decide."""
 
 _ERRORS: Final = 3.0
 """Standard errors by which one explanation must be better than another."""
 
 _LEAST_MIXED: Final = 128
-"""Pairs that show a fault of a part of them; fewer give its share only roughly."""
+"""Minimum number of pairs to show a fault in a part of them, and its share."""
 
 _LEAST_SHARE: Final = 0.05
 _LEAST_PART: Final = 10
-_RARE: Final = 0.25  # of its share now: a value was rare before
+_RARE: Final = 0.25  # share of its current frequency below which a value was rare before
 _UNIT_ADVICE: Final = (
     "check units and currency of labels and predictions, or whether prices changed"
 )
 
 
 class RepairAttempt(NamedTuple):
-    """The pairs with one fault undone, and those among them that had it; by default all."""
+    """The pairs with one fault undone.
+
+    repaired: only the pairs that had the fault; None if all had it.
+    """
 
     fault: CommonCause
     block: OutcomeBlock
@@ -42,9 +45,9 @@ class RepairAttempt(NamedTuple):
 
 
 def try_level(block: OutcomeBlock) -> Iterator[RepairAttempt]:
-    """Divide all actuals by the factor that fits best, and move them by the amount that does.
+    """Try to divide all actuals by the factor that fits best, or to move them by an amount.
 
-    An amount is named beside a factor if chance may decide which of them fits better.
+    A title names both if chance may decide which of them fits better.
     """
     predicted, actual = _select_pairs(block)
     with np.errstate(all="ignore"):
@@ -76,7 +79,7 @@ def _name_factor(factor: float) -> CommonCause:
 
 
 def _name_amount(moved: float, factor: float | None) -> CommonCause:
-    """Name an amount; with a factor if that may explain the labels as well."""
+    """Describe an amount, and the factor that explains the labels equally well, if given."""
     amount = f"{short(abs(moved))} {'more' if moved > 0 else 'less'}"
     if factor is not None:
         title = f"labels are about {short(factor)}{EITHER}{amount}"
@@ -86,9 +89,9 @@ def _name_amount(moved: float, factor: float | None) -> CommonCause:
 
 
 def try_parts(block: OutcomeBlock, sound: OutcomeBlock | None) -> Iterator[RepairAttempt]:
-    """Undo a fault of a part of the actuals: one value instead of theirs, or another unit.
+    """Try to undo a fault in part of the actuals: one filler value, or another unit.
 
-    sound: pairs with a tolerated loss, in which such a value must have been rare.
+    sound: earlier pairs with a tolerated loss, in which a filler must have been rare.
     """
     predicted, actual = _select_pairs(block)
     if actual.size >= _LEAST_MIXED:
@@ -137,5 +140,5 @@ def _select_pairs(block: OutcomeBlock) -> tuple[Floats, Floats]:
 
 
 def _keep(block: OutcomeBlock, is_kept: Mask) -> OutcomeBlock:
-    """Return some of the pairs of numbers; these have no classes and no scores."""
+    """Return some pairs of numbers, without the classes and scores, which regressions lack."""
     return block._replace(predicted=block.predicted[is_kept], actual=block.actual[is_kept])

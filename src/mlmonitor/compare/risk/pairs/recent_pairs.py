@@ -10,13 +10,13 @@ KEPT_PAIRS: Final = 1_024
 
 
 class RecentPairs:
-    """At most `KEPT_PAIRS` pairs. Price: 40 bytes a pair, and 8 a score."""
+    """Keeps the newest `KEPT_PAIRS` pairs. Price: 40 bytes a pair, and 8 a score."""
 
     def __init__(self) -> None:
         self.block: OutcomeBlock | None = None
 
     def ingest(self, block: OutcomeBlock) -> None:
-        """Add pairs; the oldest leave."""
+        """Add pairs; drop the oldest ones beyond `KEPT_PAIRS`."""
         newest = cut_pairs(block, slice(-KEPT_PAIRS, None))
         if self.block is not None and newest.rows < KEPT_PAIRS:
             newest = cut_pairs(_join(self.block, newest), slice(-KEPT_PAIRS, None))
@@ -36,7 +36,7 @@ def cut_pairs(block: OutcomeBlock, rows: slice) -> OutcomeBlock:
 
 
 def shift_actuals(block: OutcomeBlock, rows: int) -> OutcomeBlock:
-    """Pair each prediction with the actual that arrived this many rows later, or earlier."""
+    """Pair each prediction with the actual that arrived `rows` rows later; earlier if negative."""
     size = block.rows - abs(rows)
     first, second = slice(max(-rows, 0), max(-rows, 0) + size), slice(max(rows, 0), None)
     ours, theirs = cut_pairs(block, first), cut_pairs(block, second)
@@ -45,7 +45,7 @@ def shift_actuals(block: OutcomeBlock, rows: int) -> OutcomeBlock:
 
 
 def roll_actuals(block: OutcomeBlock, rows: int) -> OutcomeBlock:
-    """Pair each prediction with the actual that is this many rows away, around the end."""
+    """Pair each prediction with the actual `rows` rows before it, cyclically."""
     return block._replace(
         actual=np.roll(block.actual, rows), actual_class=np.roll(block.actual_class, rows)
     )
