@@ -1,4 +1,4 @@
-"""Back-pressure for a batch job: while the buffer is full, its own thread reads waiting rows."""
+"""Back-pressure for a batch job: while the buffer is full, its thread ingests waiting rows."""
 
 import sys
 import time
@@ -14,11 +14,11 @@ def await_room(
     timeout_seconds: float,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> bool:
-    """Call `read_block` until `calls` has room for a batch; return whether it has.
+    """Call `read_block` until `calls` has room for a batch; return whether there is.
 
     `read_block` ingests one block of the waiting entries in the calling thread, beside the worker.
     It is called at least once if there is no room, so a job with a timeout of 0 makes progress.
-    A closed buffer never has room again: this returns at once.
+    A closed buffer never has room again, so the function returns at once.
     Price: nothing if there is room.
     """
     deadline: float | None = None

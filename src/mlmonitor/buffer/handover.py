@@ -15,9 +15,9 @@ class Handover(PerProcess):
     """Entries in the order their calls ended; a full queue drops new entries and counts their rows.
 
     Promise: `put` never waits for the worker and never raises; no entry is drained twice; every
-        dropped row is counted. It may exceed its limit by one entry per host thread.
-    Price: one `deque.append` for a single row. A batch takes a lock for two additions. While the
-        host traces, each entry also costs a call that reads the current span.
+        dropped row is counted. The queue may exceed its limit by one entry per host thread.
+    Price: one `deque.append` for a single row. A batch also takes a lock. While the host records
+        traces, each entry also costs a call that reads the current span.
     """
 
     __slots__ = (
@@ -53,7 +53,7 @@ class Handover(PerProcess):
         self.clear()
 
     def clear(self) -> None:
-        """Drop everything, as a forked child must: the entries are its parent's."""
+        """Drop everything, as a forked child must, because the entries belong to its parent."""
         self.entries.clear()
         self._batch_rows = 0
         # Reentrant, because a finalizer may record while this thread holds the lock.
@@ -80,23 +80,23 @@ class Handover(PerProcess):
 
     @property
     def has_room(self) -> bool:
-        """Whether the next entry is kept; a queue that is not open yet is empty."""
+        """Whether the next entry will be added; a queue that is not open yet counts as empty."""
         room = self._room if self._is_open else self._limit
         return not self._is_closed and len(self.entries) < room
 
     @property
     def is_traced(self) -> bool:
-        """Whether entries may have origins."""
+        """Whether entries get the ids of their trace and span."""
         return self._span_source is not None
 
     def trace(self, span_source: SpanSource) -> None:
-        """Attach its origin to each entry that is put from now on."""
+        """Attach the ids of the current trace and span to each entry from now on."""
         with self._lock:
             self._span_source = span_source
             self._open(self._room)
 
     def _open(self, room: int) -> None:
-        """Set the room and publish it to the wrappers; call it under the lock."""
+        """Set the room, and publish it to the wrappers; the caller holds the lock."""
         self._room = room
         self.room = room if self._span_source is None else 0
 
@@ -160,7 +160,7 @@ class Handover(PerProcess):
     def drain(self, limit: int) -> Run:
         """Remove and return the oldest entries, at most `limit`.
 
-        A concurrent `put` ends up in this list or in the next.
+        An entry that is put concurrently is in this list or in that of the next call.
         """
         popleft = self.entries.popleft
         run = Run([popleft() for _ in range(min(limit, len(self.entries)))])

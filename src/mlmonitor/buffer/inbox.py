@@ -21,8 +21,8 @@ Item = TypeVar("Item")
 class Queue(Generic[Item]):
     """Items in order of arrival; a full queue drops new items and counts them by their size.
 
-    size_of: how much of the limit an item uses; 1 by default. A queue that has any room adds the
-    next item whole.
+    size_of: how much of the limit an item uses; 1 by default. A queue with any room adds the whole
+    next item.
     """
 
     __slots__ = ("_items", "_limit", "_lock", "_size", "_size_of", "dropped")
@@ -44,7 +44,7 @@ class Queue(Generic[Item]):
             self._limit = 0
 
     def put(self, items: Iterable[Item]) -> None:
-        """Add items while there is room; drop the others, and count what they hold."""
+        """Add items while there is room; drop the others, and count them by their size."""
         with self._lock:
             for item in items:
                 if self._size < self._limit:
@@ -58,17 +58,17 @@ class Queue(Generic[Item]):
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits."""
+        """Whether no item is in the queue."""
         return not self._items
 
     @property
     def has_room(self) -> bool:
-        """Whether the next item is added."""
+        """Whether the next item will be added."""
         return self._size < self._limit
 
     @property
     def is_open(self) -> bool:
-        """Whether the limit is above 0."""
+        """Whether the queue accepts items when it has room."""
         return self._limit > 0
 
     def drain(self) -> list[Item]:
@@ -91,7 +91,7 @@ def _count_rows(entry: ChallengerEntry) -> int:
 class Inbox:
     """Finished calls, labels, outcomes, figures `(name, value)`, and internal errors.
 
-    outcomes: predictions with their actuals. challengers: those of other versions. late: calls
+    outcomes: predictions with their actuals. challengers: predictions of challengers. late: calls
     that got their id after they had been handed over. has_batches: whether this process records
     batches, which wait for room.
     """
@@ -125,7 +125,7 @@ class Inbox:
             self.late.put((entry,))
 
     def close(self) -> None:
-        """Close every queue: drop and count all that arrives from now on."""
+        """Close every queue: drop and count everything that arrives from now on."""
         self.calls.close()
         self.labels.close()
         self.outcomes.close()
@@ -135,7 +135,7 @@ class Inbox:
         self.challengers.close()
 
     def clear(self) -> None:
-        """Drop everything, as a forked child must: the items are its parent's."""
+        """Drop everything, as a forked child must, because the items belong to its parent."""
         self.guard.clear()
         self.has_batches = False
         self.calls.clear()

@@ -10,9 +10,9 @@ class LabelQueue:
     """Labels in order of arrival; a full queue drops the oldest and counts them.
 
     Predictions are evicted in the same order, so the newest labels can still be joined. The labels
-    of one call are kept or dropped as a whole, and the newest call is always kept.
+    of one call are queued or dropped as a whole, and those of the newest call are never dropped.
 
-    Price: the labels of one call, or `limit` labels if that is more.
+    Price: memory for the labels of one call or for `limit` labels, whichever is more.
     """
 
     __slots__ = ("_entries", "_limit", "_lock", "_rows", "dropped")
@@ -47,7 +47,7 @@ class LabelQueue:
                 self.dropped += oldest
 
     def remove_first(self, count: int) -> list[LabelEntry]:
-        """Remove and return the oldest entries, of at most this many labels."""
+        """Remove and return the oldest entries, as many as hold at most `count` labels."""
         removed: list[LabelEntry] = []
         with self._lock:
             while self._entries and len(self._entries[0].ids) <= count:
@@ -57,7 +57,7 @@ class LabelQueue:
         return removed
 
     def restore(self, entries: list[LabelEntry]) -> None:
-        """Put entries back that were removed; they are the oldest again."""
+        """Put removed entries back as the oldest ones."""
         with self._lock:
             self._entries.extendleft(entry for entry in reversed(entries) if entry.ids)
             self._rows = sum(len(entry.ids) for entry in self._entries)

@@ -1,4 +1,4 @@
-"""Predictions that wait for their labels, and the matching of both."""
+"""Predictions that wait for their labels, and the matching of labels with them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
@@ -27,7 +27,7 @@ class LabelStatus(StrEnum):
 
     A missing or unreadable label has a prediction, which waits for another label. A duplicate
     equals an earlier label and a contradicting one differs; the first label counts. A late label
-    arrived after its prediction was evicted, by the time in its id.
+    arrived after its prediction was evicted, according to the time in its id.
     """
 
     MATCHED = "matched"
@@ -40,7 +40,7 @@ class LabelStatus(StrEnum):
 
 
 class Reading(NamedTuple):
-    """A column of actuals that has been read, with one value a label.
+    """What was read from a column of actuals, with one entry per label.
 
     verdicts: 0 for a readable actual, 1 for a missing one, 2 for an unreadable one.
     identities: 64 bits, equal for equal actuals.
@@ -59,13 +59,13 @@ Read = Callable[[Values], Reading]
 
 
 def missing_or_not(actuals: Values) -> Reading:
-    """Read which actuals are missing, while their kind is unknown."""
+    """Read only which actuals are missing, because their kind is not known yet."""
     is_gone = np.fromiter(map(is_missing, actuals), np.bool_, len(actuals))
     return Reading(is_gone.astype(np.int8), np.zeros(len(actuals), np.int64))
 
 
 class Matches(NamedTuple):
-    """Labels whose prediction waits, and the values kept for these predictions.
+    """Labels whose prediction waits, and the values stored for these predictions.
 
     rows: the index of each label. is_read: whether the label settles its prediction.
     """
@@ -76,7 +76,10 @@ class Matches(NamedTuple):
 
 
 class Recalled(NamedTuple):
-    """Predictions that are kept, by the index of their id; `actual` identifies their label."""
+    """Stored predictions of some ids.
+
+    rows: the index of each prediction's id. columns: stored values; `actual` identifies its label.
+    """
 
     rows: Positions
     is_labelled: Mask
@@ -95,10 +98,10 @@ class Pending:
     """The newest predictions whose id was read; the oldest are evicted.
 
     A label without a prediction is tried again after the next drain, because its prediction may
-    still be in the queue. If that fails, it is late if its id is older than the oldest waiting
-    prediction, and otherwise unknown.
+    still be in the queue. If this fails, the label counts as late if its id is older than the
+    oldest waiting prediction, and otherwise as unknown.
 
-    columns: name to dtype of the values kept for each prediction.
+    columns: name to dtype of the values stored for each prediction.
     max_age_seconds: older predictions are evicted.
     Price: `memory_bytes`: arrays of the hash of each id and the numbers of each prediction.
     """
@@ -118,7 +121,7 @@ class Pending:
         self.counts: dict[LabelStatus, int] = dict.fromkeys(LabelStatus, 0)
 
     def add_columns(self, columns: Mapping[str, str]) -> None:
-        """Keep further columns; must be called before the first prediction is kept."""
+        """Store further columns; has no effect once a prediction is stored."""
         if self._rows is None:
             self._columns.update(columns)
 
@@ -138,9 +141,9 @@ class Pending:
     def remember(
         self, ids: Sequence[Ids | None], columns: Mapping[str, Column], predicted_at: Floats
     ) -> None:
-        """Keep the prediction of each id; a repeated id refers to its newest prediction.
+        """Store the prediction of each id; a repeated id refers to its newest prediction.
 
-        A prediction with two ids is kept under both, because a label may use either.
+        A prediction with two ids is stored under both, because a label may use either.
         predicted_at: when each was made, in seconds since 1970.
         """
         if self._limit == 0:
@@ -172,7 +175,7 @@ class Pending:
         return self._rows.find(hash_ids(identities, len(identities)))[0] >= 0
 
     def recall(self, identities: Sequence[str]) -> Recalled:
-        """Return what is kept for these ids."""
+        """Return the stored predictions of these ids."""
         if self._rows is None:
             return Recalled(np.empty(0, np.int64), np.empty(0, np.bool_), {})
         positions, states = self._rows.find(hash_ids(identities, len(identities)))
@@ -181,14 +184,14 @@ class Pending:
         return Recalled(rows, states[rows] == LABELLED, columns)
 
     def amend(self, identities: Sequence[str], columns: Mapping[str, Column]) -> None:
-        """Replace values of predictions that are kept; every id must have one."""
+        """Replace values of stored predictions; every id must have a prediction."""
         if self._rows is not None and identities:
             positions, _ = self._rows.find(hash_ids(identities, len(identities)))
             for name, column in columns.items():
                 self._rows.columns[name][positions] = column
 
     def due(self, entries: Sequence[LabelEntry]) -> list[tuple[LabelEntry, bool]]:
-        """Return the labels to match now, in blocks; labels on their last try are first."""
+        """Return blocks of labels to match now, each with whether this is their last try."""
         again, self._retries = self._retries, []
         parts = [(retry.entry, True) for retry in again]
         parts += [(entry, False) for entry in entries]
@@ -199,8 +202,8 @@ class Pending:
     ) -> Matches:
         """Match labels with the predictions that wait for them.
 
-        Only a readable actual settles its prediction. A label without a prediction is kept for
-        another try, unless this is the last.
+        Only a readable actual settles its prediction. A label without a prediction waits for
+        another try, unless this is the last one.
         """
         hashes = hash_ids(entry.ids, len(entry.ids))
         if self._rows is None:
@@ -236,20 +239,21 @@ class Pending:
     def count_pairs(self, reading: Reading, is_gone: Mask, is_unreadable: Mask) -> None:
         """Count actuals that arrived with their predictions, each once.
 
-        is_gone, is_unreadable: missing and unreadable predictions, whose actuals count likewise.
+        is_gone, is_unreadable: which predictions are missing or unreadable; their actuals count as
+        missing or unreadable too.
         """
         verdicts = np.where(is_unreadable, IS_UNREADABLE, reading.verdicts)
         verdicts = np.where(is_gone, IS_MISSING, verdicts)
         self.recount(np.empty(0, np.int8), verdicts)
 
     def recount(self, before: NDArray[np.int8], after: NDArray[np.int8]) -> None:
-        """Count pairs by other verdicts than before."""
+        """Update the counts of pairs whose verdicts change from `before` to `after`."""
         for verdict, status in enumerate(_STATUSES):
             difference = np.count_nonzero(after == verdict) - np.count_nonzero(before == verdict)
             self.counts[status] += int(difference)
 
     def settle(self) -> None:
-        """Count the labels that wait as late or unknown now, since no other drain will follow."""
+        """Count the waiting labels as late or unknown, because no other drain will follow."""
         again, self._retries = self._retries, []
         for retry in again:
             self._count_unmatched(retry.made_at_ms)
@@ -277,7 +281,7 @@ class Pending:
             self._retries.append(_Retry(missed, hashes[rows], times_ms))
 
     def mark_late(self, made_at: NDArray[np.int64]) -> Mask:
-        """Mark the times in ids, in milliseconds, that are older than what waits."""
+        """Mark creation times, in Unix milliseconds, before the oldest waiting prediction."""
         if not self.evicted or self._rows is None:
             return np.zeros(len(made_at), np.bool_)
         oldest = self._rows.oldest(_PREDICTED_AT)

@@ -20,7 +20,7 @@ class WaitingRows:
     A ring buffer: a new row is written at its end and evicts the oldest waiting one if needed. A
     labelled row stays until its place is needed, so that a second label is recognised.
 
-    columns: name to dtype of the values kept for each row.
+    columns: name to dtype of the values stored for each row.
     Price: `nbytes_of`, from the first row on.
     """
 
@@ -39,13 +39,13 @@ class WaitingRows:
 
     @staticmethod
     def nbytes_of(limit: int, columns: Mapping[str, str]) -> int:
-        """Bytes that `limit` predictions need, including the arrays that move them."""
+        """Return the bytes that `limit` predictions need, including temporary arrays."""
         row_bytes = sum(np.dtype(dtype).itemsize for dtype in columns.values())
         moving = 16
         return (limit + limit // _SPARE + 1) * (IdIndex.bytes_each + 1 + row_bytes + moving) + 8_000
 
     def find(self, hashes: Hashes) -> tuple[Positions, NDArray[np.uint8]]:
-        """The position of each hash, -1 if it has none; its state: waiting, labelled or free."""
+        """Return the position of each hash, or -1, and its state: waiting, labelled or free."""
         positions = self._index.find(hashes)
         return positions, np.where(positions < 0, _FREE, self._state[positions]).astype(np.uint8)
 

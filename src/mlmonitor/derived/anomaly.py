@@ -117,7 +117,7 @@ class Distances:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         return self._whitening.nbytes + self._precision.nbytes + 2 * self._scaling.scale.nbytes
 
     def squared(self, values: Floats) -> tuple[Floats, NDArray[np.int64]]:

@@ -19,5 +19,5 @@ class DerivedColumns(NamedTuple):
 
     @property
     def refused(self) -> Counts:
-        """The number of rows that have no number, by field and reason."""
+        """The number of rows without a value, by field and reason."""
         return refused_counts(self.reasons)

@@ -30,7 +30,7 @@ def sources_of(content: ReferenceFile) -> list[TextReference | EmbeddingReferenc
 
 
 def kernel_plans(content: ReferenceFile) -> list[KernelPlan]:
-    """Return the reference values of the kernel features of its embeddings, field by field."""
+    """Return the kernel plan of each embedding of a reference, in the order of its fields."""
     return [
         KernelPlan(
             similarity=derived_names(entry)[-1],
@@ -66,7 +66,7 @@ class Deriver:
 
     @property
     def nbytes(self) -> int:
-        """Memory held at most."""
+        """Most memory held, in bytes."""
         columns = sum(columns.nbytes for columns in self._columns)
         means = sum(8 * len(e.kernel_mean) for e in self._entries if e.kind == "embedding")
         return columns + means + (0 if self._distances is None else self._distances.nbytes)

@@ -35,8 +35,8 @@ class Vectors(NamedTuple):
 def vectors(values: Values, dimensions: int) -> Vectors:
     """Read a column of vectors, given as arrays or lists of numbers.
 
-    A vector whose length is not `dimensions`, or any other value, has the wrong type. A vector that
-    contains NaN or infinity, or whose norm overflows, is not finite.
+    A value that is not a vector of length `dimensions` counts as of a wrong type. A vector that
+    contains NaN or infinity, or whose norm overflows, counts as not finite.
     """
     matrix = np.zeros((len(values), dimensions))
     is_valid = np.zeros(len(values), np.bool_)
@@ -88,9 +88,10 @@ class Kernel:
     """Random Fourier features of a Gaussian kernel: their inner products estimate the kernel.
 
     Promise: the inner product of two vectors' features is `exp(-|x - y|^2 / 2 bandwidth^2)`, with
-        a standard error of `1 / sqrt(features)` at most; of a vector with itself it is exactly 1.
-    Price: `dimensions * features / 2` multiplications a row. The frequencies are from a generator
-        whose stream numpy has frozen, so a reference gives the same values in every release.
+        a standard error of at most `1 / sqrt(features)`; it is exactly 1 for a vector and itself.
+    Price: `dimensions * features / 2` multiplications a row. The frequencies come from a random
+        generator whose output is the same in every release of numpy, so a reference always gives
+        the same values.
     Source: Rahimi and Recht, "Random features for large-scale kernel machines", NeurIPS 2007.
     """
 
@@ -102,7 +103,7 @@ class Kernel:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         return self._frequencies.nbytes
 
     def features(self, matrix: Floats) -> Floats:
@@ -149,11 +150,11 @@ class EmbeddingColumns:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         return self._kernel.nbytes + self._centroid.nbytes + self._mean.nbytes
 
     def read(self, values: Values) -> DerivedColumns:
-        """Return `[norm, cosine, kernel_similarity]` and the kernel features, one column a row."""
+        """Return `[norm, cosine, kernel_similarity]` and the kernel features, a column per row."""
         parsed = vectors(values, len(self._centroid))
         norm = np.sqrt((parsed.matrix**2).sum(axis=1))
         size = norm * self._length

@@ -14,14 +14,14 @@ from mlmonitor.records import Floats, Kpi
 
 
 class MissingColumn(KeyError):
-    """There is no column of that name. Not a plain KeyError: the user's own could name a value."""
+    """Raised for a name that no column has; a user's own KeyError might quote a value."""
 
 
 class RowColumns(Mapping[str, Any]):
     """The columns of some rows by name: features, and `prediction` or `prediction.<output>`.
 
     A column of numbers is a float64 array, NaN where there is none; any other column is an array of
-    objects. A name that both a prediction and a feature have means the prediction.
+    objects. If a prediction and a feature have the same name, it refers to the prediction.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class RowColumns(Mapping[str, Any]):
         if values is None:
             raise MissingColumn(name)
         numbers, refused = parse_floats(values)
-        if refused[0] == self._rows and name not in iter(self):  # rows without names have any name
+        if refused[0] == self._rows and name not in iter(self):  # rows by position accept any name
             raise MissingColumn(name)
         if refused[-1] < self._rows and refused[-1] * 2 <= self._rows:
             return numbers
@@ -60,8 +60,8 @@ def compute_kpi(kpi: Kpi, columns: RowColumns, rows: int) -> Floats:
     """Return the figure of each row; NaN where it cannot be computed.
 
     Raises:
-        CallbackError: the function raised, or returned anything but one number a row; the message
-            names the figure, and the column that is missing.
+        CallbackError: the function raised, or did not return one number per row; the message
+            names the figure, and the missing column if there is one.
     """
     try:
         with np.errstate(all="ignore"):
@@ -80,7 +80,7 @@ def compute_kpi(kpi: Kpi, columns: RowColumns, rows: int) -> Floats:
 
 
 def check_kpis(kpis: Any) -> tuple[Kpi, ...]:
-    """Return declared figures, checked.
+    """Return declared figures as a tuple, after checking them.
 
     Raises:
         ConfigError: they are not a list of `Kpi`, a name is empty or occurs twice, or a function

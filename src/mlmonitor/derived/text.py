@@ -73,7 +73,7 @@ class Vocabulary:
 
     @property
     def base64(self) -> str:
-        """The bits as they are saved."""
+        """The bits of the filter, as they are saved."""
         return base64.b64encode(self._bits).decode("ascii")
 
     @property
@@ -89,7 +89,7 @@ class Vocabulary:
 
     @property
     def nbytes(self) -> int:
-        """Memory held at most: the filter and the cache of words."""
+        """Most memory held, in bytes: the filter and the cache of words."""
         return len(self._bits) + _WORDS_REMEMBERED * _WORD_BYTES
 
     def __contains__(self, word: str) -> bool:
@@ -101,7 +101,7 @@ class Vocabulary:
 
 
 class _WordCache(dict[str, bool]):
-    """A cache of which recent words are known."""
+    """Caches for recent words whether the vocabulary contains them."""
 
     def __init__(self, bits: bytes, hashes: int) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ def _find_places(word: str, hashes: int, mask: int) -> Iterable[int]:
 
 
 def frequent_words(texts: Iterable[object]) -> list[str]:
-    """Return the most frequent words, up to `MOST_WORDS`, each in `LEAST_TEXTS` texts or more."""
+    """Return the most frequent words, at most `MOST_WORDS`, that occur in `LEAST_TEXTS` texts."""
     text_counts: Counter[str] = Counter()
     for text in texts:
         if isinstance(text, str):
@@ -143,11 +143,11 @@ class TextColumns:
 
     @property
     def nbytes(self) -> int:
-        """Memory held at most."""
+        """Most memory held, in bytes."""
         return self._vocabulary.nbytes
 
     def read(self, values: Values) -> DerivedColumns:
-        """Return `[length, words, unknown_words]`, one column a row."""
+        """Return `[length, words, unknown_words]`, with one column per row."""
         numeric = np.full((len(TEXT_FIELDS), len(values)), np.nan)
         reasons = np.zeros(numeric.shape, np.int8)
         for row, value in enumerate(values):
@@ -166,7 +166,7 @@ class TextColumns:
 
 
 def as_text(value: object) -> object:
-    """Return a text, None for a missing value, or UNREADABLE for any other."""
+    """Return a text, None for a missing value, or UNREADABLE for any other value."""
     if isinstance(value, str):
         return value
     return None if _is_missing(value) else UNREADABLE

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Adoption:
-    """Versions of one model, one after another in one process."""
+    """The part of a monitor that replaces a version of the model, or the baseline of a field."""
 
     config: Config
     _identity: "Identity"
@@ -26,10 +26,10 @@ class Adoption:
     _positions: tuple[str, ...] | None
 
     def _begin_adoption(self, identity: "Identity", positions: tuple[str, ...] | None) -> None:
-        """Start with one version.
+        """Start with the first version.
 
-        positions: the names of positional features that the first reference gave; None if they were
-        declared and hold for every version.
+        positions: names of positional features, from the reference of this version; None if they
+        were declared, and so apply to every version.
         """
         self._identity, self._positions = identity, positions
         self._used: dict[str, object] = {identity.version: None}
@@ -45,7 +45,7 @@ class Adoption:
 
         reference: as in `Monitor`; None to learn one from the next rows. version: a label that this
         process has not used yet.
-        Price: as long as the rows that wait take to be read, in the calling thread.
+        Price: the calling thread ingests all waiting rows.
 
         Raises:
             ConfigError: the version was used before, or an option of the monitor does not fit the
@@ -78,8 +78,9 @@ class Adoption:
         """Accept a new normal: the live window of a field becomes its baseline from now on.
 
         Its alerts resolve, and `status()` and `reference` say when it was accepted
-        (`FieldStatus.training.accepted_at`); bins and categories stay, and a saved reference keeps
-        it. The evidence about the other fields starts again; their alerts go on.
+        (`FieldStatus.training.accepted_at`). Bins and categories stay the same. A reference
+        saved later includes the new baseline. The evidence about other fields starts again, but
+        their alerts continue.
 
         Raises:
             ConfigError: no such field is compared, the role is unknown, the reference has seasons,
@@ -101,7 +102,7 @@ def _accept(pipeline: "Pipeline", field: str, role: Role, *, now: float) -> None
 
 
 def _check_vectors(before: Declared, after: Declared) -> None:
-    """Raise ConfigError if other fields hold vectors, which are copied differently."""
+    """Raise ConfigError unless the same fields hold vectors, which are copied differently."""
     vectors = [
         {name for name, kind in declared.schema.items() if kind is Kind.EMBEDDING}
         for declared in (before, after)

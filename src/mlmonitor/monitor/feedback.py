@@ -40,13 +40,13 @@ class Feedback:
     _capture: HostCapture
 
     def label(self, prediction_id: object, actual: Any, at: object = None) -> None:
-        """Report the actual of one prediction, or of several: ids and actuals of one length.
+        """Report the actual of one prediction, or of several: as many actuals as ids.
 
         The newest `Config.pending_predictions` of this process can be labelled; in another process
         use `record_outcomes`. at: when the actual became known, in seconds since 1970 or as a
-        datetime, one for all or one each; if not given, now. Never raises: `status().labels` counts
-        labels by outcome, and `status().last_error` names a mistake. The actual of a ranking, whose
-        prediction was a row of at most 32 scores, is a row of as many relevances.
+        datetime, one for all or one per label; by default now. Never raises: `status().labels`
+        counts labels by outcome, and `status().last_error` names a mistake. The actual of a
+        ranking, whose prediction was a row of at most 32 scores, is a row of as many relevances.
         """
         if self.config.enabled:
             with self._inbox.guard:
@@ -64,12 +64,12 @@ class Feedback:
         """Report predictions together with their actuals, in any process, without ids.
 
         Use it where labels are joined elsewhere: in a nightly job, or after a restart. The pairs
-        count in performance alone, not as traffic.
-        predictions: as in `record`. actuals: one a prediction. A ranking has a row of scores and a
-        row of relevances for each query. predicted_at: the time of prediction, one for all or one
-        each, which decides the cohort; if not given, now. features: columns or a
-        frame, for segments and buckets. Never raises, like `label`: `status().labels` counts the
-        pairs, too, and those without a prediction or an actual as `missing` or `unreadable`.
+        count only for performance, not as traffic.
+        predictions: as in `record`. actuals: one per prediction. A ranking has a row of scores and
+        a row of relevances for each query. predicted_at: the time of prediction, one for all or one
+        per row, which decides the cohort; by default now. features: columns or a frame, for
+        segments and buckets. Never raises, like `label`: `status().labels` also counts these pairs,
+        and those without a prediction or an actual as `missing` or `unreadable`.
         """
         if self.config.enabled:
             with self._inbox.guard:
@@ -99,9 +99,9 @@ class Feedback:
         check_times("record_outcomes: predicted_at", given, times)
 
     def kpi(self, name: str, value: float) -> None:
-        """Report a business figure: its sum, count and distribution are kept under `name`.
+        """Report a business figure: the sum, count and distribution of its values are kept.
 
-        Never raises: a value that is not a number is counted, and is `status().last_error`.
+        Never raises: a value that is not a number is counted and named in `status().last_error`.
         """
         if self.config.enabled:
             with self._inbox.guard:

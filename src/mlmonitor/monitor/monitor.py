@@ -49,8 +49,9 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
 
     Promise: the service's results are never changed, delayed by waiting, or made to fail; memory is
         bounded by `memory_bytes`, the buffer, and the rows a reference is learned from; every
-        recorded row is counted, readable or not. One daemon thread, started late, exports.
-    Price: in the calling thread, about half a Prometheus `Histogram.observe` (`make bench`).
+        recorded row is counted, readable or not. One daemon thread exports; the first record
+        starts it.
+    Price: in the calling thread, half the time of a Prometheus `Histogram.observe` (`make bench`).
 
     Args:
         model: the model's name, on every metric.
@@ -61,19 +62,19 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
             decide; without them nothing is sent, and `status()` still reports everything.
         features: names of the positions, for rows that are sequences or arrays. If not given, they
             are the reference's features in its order.
-        ignore: features to leave out, such as ids, even if the reference has them; one that
-            splits the rows into segments still does. `status()` lists names that never occurred.
+        ignore: features to leave out, such as ids, even if the reference has them; an ignored
+            feature can still be one of `segments`. `status()` lists names that never occurred.
         fields: rules that values must keep, such as `Field("age", minimum=0)`.
         schema: kinds that are declared, not inferred, when the reference is learned, such as
             `{"comment": "text"}`.
         segments: features whose values split the traffic: everything is then counted, compared and
             exported for each segment as well, against the same segment of the reference, which
             must be made with the same `segments`. A learned reference learns its segments, too.
-        groups: the column that names the group of a row, such as `customer_id`, which is no feature
-            then: rows of a group are less evidence than as many independent rows. By default that
-            of the reference, which should be made with the same `groups`.
+        groups: the column that names the group of a row, such as `customer_id`, which is then not a
+            feature: rows of one group are less evidence than as many independent rows. By default
+            the column of the reference, which should be made with the same `groups`.
         buckets: edges between buckets of numeric features, such as `{"amount": [1_000, 10_000]}`;
-            performance is kept for each bucket, and for buckets of the prediction.
+            performance is computed for each bucket, and for buckets of the prediction.
         metrics: measures of your own, such as `Metric("within_10_percent", function)`.
         objectives: bounds that alert when broken, such as `Objective("mae", maximum=900)`.
         kpis: business figures computed from rows in the worker, such as `Kpi("savings", lambda
@@ -81,16 +82,16 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
         challengers: other versions of the model that are compared with this one on the same
             traffic, such as `[Challenger("8", loss="absolute")]`; see `record_challenger`.
         on_alert, on_incident: called in the worker, once when an alert or an incident (alerts that
-            belong together) begins and once when it ends; what they raise is counted.
+            belong together) begins and once when it ends; their exceptions are counted.
         on_verdict: called in the worker when the verdict changes between keeping, recalibrating and
             retraining the model.
         on_challenge: called in the worker, once when a challenge is decided.
         events: where every prediction, label, alert and verdict is sent as an event: `Kafka(...)`,
             `Postgres(...)` or `Files(...)`.
-        notify: receivers of the same changes, such as `[Webhook("https://...", secret="...")]`.
-        config: tuning. `MLMONITOR_*` variables outrank it; `OTEL_SDK_DISABLED=true` switches
+        notify: webhooks for the same changes, such as `[Webhook("https://...", secret="...")]`.
+        config: tuning. `MLMONITOR_*` variables override it; `OTEL_SDK_DISABLED=true` switches
             everything off.
-        clock: seconds since 1970, for tests. It must never fall.
+        clock: returns seconds since 1970, for tests. Its time must never decrease.
 
     Raises:
         ConfigError: an option or a variable is wrong.
@@ -186,12 +187,12 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
 
     @property
     def reference(self) -> "Reference | None":
-        """The reference in use; a learned one once it has been learned."""
+        """The reference in use; None until one has been given or learned."""
         return self._worker.pipeline.traffic.reference
 
     @property
     def memory_bytes(self) -> int:
-        """Upper bound in bytes of the aggregates and the reference, without the rows that wait."""
+        """Upper bound in bytes of the aggregates and the reference, without waiting rows."""
         return self._worker.memory_bytes
 
     def status(self) -> "Status":
@@ -203,7 +204,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
         return self._worker.status()
 
     def flush(self, *, timeout_seconds: float = 2.0) -> bool:
-        """Export everything recorded so far; return whether all destinations took it in time.
+        """Export everything recorded so far; return whether all destinations accepted it in time.
 
         Called in `on_alert` or `on_incident`, it returns False at once: the export follows.
         """
@@ -230,7 +231,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
         return f"Monitor({self._identity.model!r}, version={self._identity.version!r})"
 
     def _new_pipeline(self, started_at: float, reference: "Reference | None") -> "Pipeline":
-        """Build the pipeline of this process, from zero."""
+        """Build the pipeline of this process, with all counts at zero."""
         from mlmonitor.export.delivery.delivery import name_deliveries
         from mlmonitor.pipeline.announcements import Announcements
         from mlmonitor.pipeline.pipeline import Pipeline

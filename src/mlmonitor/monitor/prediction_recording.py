@@ -69,21 +69,21 @@ class Recording:
     ) -> Any:
         """Record every call of a function or coroutine function: features, prediction, latency.
 
-        Exceptions pass through and are counted by their type; arguments are copied beforehand.
+        Exceptions pass through and are counted by their type. Features are copied before the call.
 
         Args:
             function: computes one prediction or a batch; with or without `self`. Or a fitted
                 model, whose methods that predict are then watched: an estimator, a booster, or an
                 `InferenceSession` of ONNX Runtime.
-            features: the argument that holds the features, or several arguments that are a feature
-                each. Default: the first argument.
+            features: the argument that holds the features, or a list of arguments that are one
+                feature each. Default: the first argument.
             prediction: which part of the result is the prediction: a key or attribute, an index, or
-                a function of the result. Default: all of it, and of a session the first output.
+                a function of the result. Default: the whole result, or a session's first output.
             output: `probabilities` if the result is one number per class; the label of the most
                 probable becomes the prediction.
-            names: of the columns of an array of several outputs, or of the classes.
+            names: names of the columns of an array of several outputs, or of the classes.
             id_from: an argument, or else a feature, that holds the prediction's id. Default: an id
-                is made when `prediction_id` is read.
+                is created when `prediction_id` is read.
 
         Raises:
             ConfigError: `function` is not a function, or is a generator, or lacks the named
@@ -101,7 +101,7 @@ class Recording:
         output: OutputKind = "value",
         names: Sequence[str] = NO_NAMES,
     ) -> Observation:
-        """A context manager around one prediction, for `with` and `async with`.
+        """Return a context manager around one prediction, for `with` and `async with`.
 
         Set its `value`; read its `id`. `prediction_id` is the caller's own id, if any; `output` and
         `names` are those of `watch`.
@@ -129,15 +129,15 @@ class Recording:
     ) -> None:
         """Record a batch that was scored already, by column, without a Python loop over rows.
 
-        If the buffer is full, the calling thread reads waiting rows until there is room, for at
+        If the buffer is full, the calling thread ingests waiting rows until there is room, for at
         most `Config.record_wait_seconds`, and never in a running event loop.
-        features: a frame, columns by name, a two-dimensional array, or rows. predictions: one a
-        row, or a mapping or frame of several outputs. ids: one a row, for later labels.
+        features: a frame, columns by name, a two-dimensional array, or rows. predictions: one per
+        row, or a mapping or frame of several outputs. ids: one per row, for later labels.
         at: when the rows were predicted, in seconds since 1970 or as datetimes, one for all or one
-        each; if not given, now. It decides their cohort and when their alerts start, not the
-        window that they are compared in.
-        attributions: the part of each feature in each prediction: columns by feature, a frame, an
-        array in the order of the features, or SHAP's `Explanation`.
+        per row; by default now. It decides the cohort of the rows and the start of their alerts,
+        but not the window in which they are compared.
+        attributions: the contribution of each feature to each prediction: columns by feature, a
+        frame, an array in the order of the features, or SHAP's `Explanation`.
         `output="probabilities"`: a column for each of the classes `names`, as in `watch`.
         Never raises: unreadable values are counted, and `status().last_error` names a mistake.
         """
@@ -167,15 +167,15 @@ class Recording:
     ) -> None:
         """Record what a declared challenger predicts, to compare it with the version in use.
 
-        In shadow it predicts the rows that this monitor watches: use their ids, such as
-        `prediction_id`, before or after they are recorded, and before or after their labels. As a
-        canary it predicts other rows, which are recorded here alone: use ids of their own.
-        `label` reports the actuals of both.
+        A challenger in shadow predicts the rows that this monitor watches: pass their ids, such as
+        `prediction_id`, before or after the rows and their labels are recorded. A canary predicts
+        other rows, which are recorded only by this method: pass ids of their own. `label` reports
+        the actuals of both.
         version: that of a `Challenger`. predictions: one, or one for each id. ids: one, or many.
-        groups: of the rows of a canary, one each, if the monitor has `groups`.
-        output, names: as in `record`. Never raises: `status().last_error` names a mistake, and
-        predictions without room are counted in `status().dropped`; a process that uses `record`
-        makes room for them.
+        groups: the group of each row of a canary, if the monitor has `groups`.
+        output, names: as in `record`. Never raises: `status().last_error` names a mistake.
+        Predictions without room are counted in `status().dropped`; a process that uses `record`
+        makes room for them instead.
         """
         if self.config.enabled:
             with self._inbox.guard:
@@ -186,9 +186,9 @@ class Recording:
 
     @property
     def prediction_id(self) -> str:
-        """The id of the open watched call or block; made when it is first read.
+        """The id of the open watched call or block; created when it is first read.
 
-        Row `i` of a batch is called `<id>-<i>`, counted from 0. Read the id of a plain function in
+        Row `i` of a batch, from 0 on, has the id `<id>-<i>`. Read the id of a plain function in
         the thread that runs it: a thread of a pool (`run_in_executor`) has a context of its own,
         so pass the id on. The id of a coroutine is also visible in its tasks and in
         `asyncio.to_thread`, which copy its context.

@@ -1,4 +1,4 @@
-"""The part of a monitor that shows itself: a live page and a report."""
+"""The part of a monitor that presents its model: a live page and a report."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -28,17 +28,17 @@ class Presenting:
         host: str = "127.0.0.1",
         allowed_hosts: Collection[str] = (),
     ) -> "PageServer":
-        """Serve the live page in a daemon thread, beside a script; return the server.
+        """Serve the live page of a script from a daemon thread; return the server.
 
-        The page is read-only and shows no row. It ends with `close` of the monitor, or of the
-        server, whose `url` is the page's address. In a web service, mount
-        `mlmonitor.integrations.asgi.page` instead. Nothing is read while nobody looks.
+        The page is read-only and shows no single row. It is served until the monitor or the server
+        is closed; the server's `url` is its address. In a web service, mount
+        `mlmonitor.integrations.asgi.page` instead. Nothing is computed while nobody views the page.
 
         Args:
-            port: 0 takes a free one.
+            port: 0 for any free port.
             host: the interface to bind to. Anybody who reaches it can read the page.
-            allowed_hosts: names under which the page is requested, if not as `localhost`; `*` for
-                any, behind a proxy that checks them.
+            allowed_hosts: host names by which browsers may request the page, besides `localhost`;
+                `*` allows any name, behind a proxy that checks names.
 
         Raises:
             ConfigError: the port cannot be served.
@@ -59,7 +59,7 @@ class Presenting:
 
         A path that ends in `.html` gives one self-contained file with the pictures of the live
         page, for people; one that ends in `.json` gives the status and the history of the window,
-        for machines. An existing file is replaced at once.
+        for machines. An existing file is replaced atomically.
         Price: 15 to 25 ms and 25 kB a field, in the calling thread.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The part of a monitor that returns what it has counted, and adds what others have."""
+"""The part of a monitor that returns its counts as a profile, and adds the counts of others."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ProfileExchange:
-    """Profiles out of one model's window, and into it."""
+    """Profiles of one model's window: returned from it, and merged into it."""
 
     config: Config
     _inbox: Inbox
@@ -24,8 +24,8 @@ class ProfileExchange:
     def profile(self) -> "Profile":
         """Return the rows of the window as a profile, with everything recorded before this call.
 
-        It is empty while a reference is learned. The profile belongs to `reference`, without the
-        features that the monitor ignores: pass the same `ignore` to `status`.
+        It is empty while a reference is learned. It belongs to `reference`, without features that
+        the monitor ignores, so pass the same `ignore` to the `status` of the profile.
         Price: a copy of the window, about 3 KiB a numeric field.
         """
         from mlmonitor.profiling.row_profile import Profile, wrap_content
@@ -36,9 +36,9 @@ class ProfileExchange:
     def record_profile(self, profile: "Profile") -> None:
         """Record rows that were counted elsewhere, by Spark, Dask or another process.
 
-        They count as predictions of now: in the window, in drift, alerts and the verdict, and in
-        the next export under the names of a service. What needs single rows does not see them:
-        labels, declared rules, figures and events.
+        They count as predictions made now: in the window, in drift, alerts and the verdict, and in
+        the next export, with the same metric names as rows of a service. Labels, declared rules,
+        figures and events need single rows, so they do not include them.
         Price: a merge, for any number of rows.
 
         Raises:

@@ -1,1 +1,1 @@
-"""The stages of the line, joined: from the queues to what is exported and announced."""
+"""The stages of monitoring joined, from the queues to exports and announcements."""

@@ -55,7 +55,7 @@ class Announcements:
 
     @classmethod
     def silent(cls, guard: Guard) -> "Announcements":
-        """Announce nothing."""
+        """Return announcements that have no receiver."""
         return cls(NO_CALLBACKS, guard)
 
     def add(self, notices: "Iterable[Notice]", *, version: str, now: float) -> None:
@@ -90,7 +90,7 @@ class Announcements:
                     notifier.put(event)
 
     def finish(self, *, timeout_seconds: float) -> bool:
-        """Send what waits, as the process is about to end; return whether nothing was lost."""
+        """Send waiting events before the process ends; return whether none was lost."""
         self.dispatch()
         ends_at = monotonic() + timeout_seconds
         outcomes = [
@@ -100,12 +100,12 @@ class Announcements:
         return all(outcomes)
 
     def close(self) -> None:
-        """Stop sending; what waits is counted as dropped."""
+        """Stop sending; count waiting events as dropped."""
         for notifier in self._notifiers:
             notifier.close()
 
     def status(self) -> Mapping[str, NotificationStatus]:
-        """The events of each webhook by outcome; a number distinguishes webhooks of one host."""
+        """Return the events of webhooks by outcome; a number distinguishes webhooks of one host."""
         statuses: dict[str, NotificationStatus] = {}
         for place, notifier in enumerate(self._notifiers, start=1):
             name = notifier.webhook.name
@@ -114,7 +114,7 @@ class Announcements:
 
 
 def _make_notifiers(webhooks: "Sequence[Webhook]") -> "list[Notifier]":
-    """Make a sender for each webhook; only then its modules are imported."""
+    """Make a sender for each webhook; its modules are imported only if there is a webhook."""
     if not webhooks:
         return []
     with hold_forks():
@@ -137,7 +137,7 @@ def log_notices(events: "EventLog | None", notices: "Iterable[Notice]", *, now: 
 def open_log(
     events: "EventDestination | None", identity: "Identity", inbox: "Inbox", config: "Config"
 ) -> "EventLog | None":
-    """Make the event log, if events are sent; only then its modules are imported."""
+    """Make the event log; None, without importing its modules, if no events are sent."""
     if events is None:
         return None
     with hold_forks():

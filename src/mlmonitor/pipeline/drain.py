@@ -1,4 +1,4 @@
-"""The drain of one inbox: calls, late ids, labels, outcomes and figures, in this order."""
+"""Draining one inbox: calls, late ids, labels, outcomes and figures, in this order."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -29,16 +29,16 @@ class Evaluate(Protocol):
     """A step that evaluates a model's evidence."""
 
     def __call__(self, now: float, *, rows: int, seconds: float) -> None:
-        """Evaluate what has this many new rows and was last evaluated this long ago."""
+        """Evaluate the parts with `rows` new rows that were last evaluated `seconds` ago."""
 
 
 class Drain:
-    """Moves what waits in an inbox into a model's state, a block at a time.
+    """Moves the items of an inbox into a model's state, a block at a time.
 
-    is_traced: whether calls are marked with their traces once the host makes any. evaluate: called
-    at the end of each drain. versions: the one in use, then those whose predictions may still get
-    labels, the newest first. positions: new names of positional features, by those that calls are
-    recorded with. events: the log of everything that is drained.
+    is_traced: whether calls get the ids of their traces once the host records traces. evaluate:
+    called at the end of each drain. versions: the one in use, then those whose predictions may
+    still get labels, the newest first. positions: new names of positional features, by the names
+    with which calls are recorded. events: the log of everything that is drained.
     """
 
     def __init__(  # noqa: PLR0913 - the ends of one line
@@ -70,9 +70,9 @@ class Drain:
     def absorb(self, now: float) -> bool:
         """Ingest one block of the calls that waited when the drain began; return whether more wait.
 
-        A drain ends although calls keep arriving: otherwise a busy service would never export.
-        Labels are drained first, then calls that got their id late, so that the drain includes
-        the calls they belong to.
+        Calls that arrive later belong to the next drain: otherwise a busy service would never end
+        a drain and export. Labels are taken from the inbox first, then calls that got their id
+        late, so that the drain includes the calls to which they belong.
         """
         if self._undrained == 0:
             self._state.begin_comparing(now=now)
@@ -98,7 +98,7 @@ class Drain:
         return self._undrained > 0
 
     def _ingest(self, run: Sequence[Entry], *, now: float, is_traced: bool) -> MonitorError | None:
-        """Add the rows of calls of one form; raises, adding none, if one cannot be read."""
+        """Add the rows of calls of one form; if a row cannot be read, raise and add none."""
         rows = read_rows(run)
         fault = self._state.ingest(run, rows, now=now, is_traced=is_traced)
         if self._challenges:
@@ -107,7 +107,7 @@ class Drain:
         return fault
 
     def _remember(self, run: Sequence[Entry], *, now: float) -> None:
-        """Keep the predictions of calls that were ingested before they had an id."""
+        """Store the predictions of calls that were ingested before they had an id."""
         rows = read_rows(run)
         self._state.remember(rows, now=now)
         if self._challenges:
@@ -115,7 +115,7 @@ class Drain:
                 self._challenges.ingest_champion(rows, now=now, is_counted=False)
 
     def _start_tracing(self) -> None:
-        """Mark calls with their traces, once the host makes any and a destination keeps them."""
+        """Attach traces to calls once the host records traces, if a destination uses them."""
         if self._wants_traces and not self._inbox.calls.is_traced:
             source = host_span_source()
             if source is not None:
@@ -132,9 +132,9 @@ class Drain:
         return (self._renamed[id(shape)][1], *entry[1:])
 
     def catch_up(self, now: float) -> None:
-        """Ingest everything that waits now: the rest of a drain under way, then a whole one.
+        """Ingest everything that waits now: finish the current drain, then run a whole one.
 
-        A drain does not include what arrived since it began.
+        The current drain does not include items that have arrived since it began.
         """
         self._state.begin_comparing(now=now)
         while self._undrained > 0:
@@ -177,7 +177,7 @@ class Drain:
         )
 
     def _end_drain_of_figures(self, now: float) -> None:
-        """Add business figures, and attributions."""
+        """Add business figures and attributions, at the end of a drain."""
         figures = self._inbox.figures.drain()
         with self._inbox.guard:
             self._state.kpis.ingest(figures, now=now)
@@ -189,7 +189,7 @@ class Drain:
     def _claim(self, labels: list[LabelEntry], now: float) -> list[LabelEntry]:
         """Match labels of predictions that earlier versions or challengers made; return the others.
 
-        An id that several versions used means its newest prediction.
+        If several versions used an id, it refers to its newest prediction.
         """
         if self._challenges:
             self._challenges.ingest_labels(labels)
@@ -201,7 +201,7 @@ class Drain:
         return own + self._leave_challengers(others)
 
     def _leave_challengers(self, labels: list[LabelEntry]) -> list[LabelEntry]:
-        """Keep the labels of rows that only a challenger has predicted; return those due now."""
+        """Hold back labels of rows that only a challenger has predicted; return labels due now."""
         if not self._challenges:
             return labels
         own = []
@@ -214,8 +214,8 @@ class Drain:
     def _discard_evicted(self) -> None:
         """Count labels that wait for a reference although their prediction was evicted.
 
-        Only those that waited at the end of the last drain, and only after an eviction: the
-        prediction of a newer label may still be in the inbox.
+        It counts only labels that waited at the end of the last drain, and only after an eviction,
+        because the prediction of a newer label may still be in the inbox.
         """
         queue, pending = self._inbox.labels, self._state.pending
         if pending.evicted > self._evicted_before:
@@ -236,7 +236,7 @@ class Drain:
             yield_gil()
 
     def settle(self, now: float) -> None:
-        """Count what still waits for a prediction or for a reference; none will arrive."""
+        """Count labels and outcomes that wait for a prediction or reference; none will arrive."""
         if self._events is not None:
             with self._inbox.guard:
                 self._events.settle(self._inbox, self._state, now=now)
@@ -246,7 +246,7 @@ class Drain:
             self._state.settle(self._inbox.labels, self._inbox.outcomes, now=now)
 
     def _find_state(self, outcomes: OutcomeEntry | RankingEntry) -> ModelState:
-        """Return the version that made predictions, by their time if it was given."""
+        """Return the state of the version that made predictions, chosen by their time if given."""
         state, began_at = self._state, self._began_at
         for version in self._earlier:
             if was_predicted_before(outcomes, began_at):

@@ -42,7 +42,7 @@ _KEPT_GAUGES = frozenset(
     {catalog.PERFORMANCE.name, catalog.ERROR_SIGNED.name, catalog.ACTUAL.name}
     | {catalog.MATURITY.name}
 )
-"""Gauges that late labels still change; the others describe traffic, of which there is none."""
+"""Gauges that late labels still change; the others describe traffic, which has ended."""
 
 
 class ProcessCounts(NamedTuple):
@@ -66,7 +66,7 @@ class ProcessCounts(NamedTuple):
         )
 
     def within(self, snapshot: ModelSnapshot, until: "ProcessCounts | None") -> ModelSnapshot:
-        """Return the snapshot with its counts from these counts on, and not beyond `until`."""
+        """Return the snapshot with the counts since this moment, and only up to `until`."""
         total = ProcessCounts.read(snapshot) if until is None else until
         health = replace(
             snapshot.health,
@@ -117,8 +117,8 @@ class ProcessCounts(NamedTuple):
 class ModelVersion:
     """The aggregates, the series and the verdict of one version.
 
-    challenges: of this version by others. before: the counts of the process when it began. after:
-    those when it was replaced.
+    challenges: comparisons with challengers. before: the counts of the process when this version
+    began. after: the counts when it was replaced; None while it is in use.
     """
 
     identity: Identity
@@ -185,7 +185,7 @@ class ModelVersion:
         now: float,
         with_history: bool = False,
     ) -> ModelSnapshot:
-        """Build the snapshot of this version, with the slices of its windows for a page."""
+        """Build the snapshot of this version; `with_history` adds the slices of its windows."""
         named = self.identity.model, self.identity.version
         snapshot = build_snapshot(
             named, self.state, inbox, destinations, now=now, with_history=with_history
@@ -217,9 +217,9 @@ class ModelVersion:
         ]
 
     def describe_resources(self, guard: Guard) -> list[Family]:
-        """Read the figures of the process now, if they are switched on.
+        """Read the resource figures of the process now, if they are enabled.
 
-        What this raises is counted by `guard`, and the series of the model are sent without them.
+        An exception is counted by `guard`; the series of the model are then sent without them.
         """
         families: list[Family] = []
         with guard:
@@ -252,7 +252,7 @@ class ModelVersion:
 
 
 def _begin_challenges(identity: Identity, reference: Reference | None) -> "ChallengeSet | None":
-    """Begin the declared challenges; without any, their room is not imported."""
+    """Begin the declared challenges; without any, return None and import nothing."""
     challengers = identity.declared.challengers
     if not challengers:
         return None
@@ -281,6 +281,6 @@ def split_labels(
 
 
 def was_predicted_before(outcomes: OutcomeEntry | RankingEntry, moment: float) -> bool:
-    """Whether all these pairs say that they were predicted before this moment."""
+    """Whether all pairs have a prediction time, and all times are before this moment."""
     times = outcomes.predicted_at
     return bool(len(times)) and bool((times < moment).all())

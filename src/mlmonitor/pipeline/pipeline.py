@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 log: logging.Logger = logging.getLogger("mlmonitor")
 
-_TIE_NS = 1_000_000_000  # within which snapshots in quick succession are kept apart
+_TIE_NS = 1_000_000_000  # snapshots closer than this get distinct timestamps
 
 
 class Pipeline:
-    """The pipeline of one process, driven from outside: by `tick`, or by its three parts in turn.
+    """The pipeline of one process, driven from outside by `tick` or by its single steps.
 
-    `now` is a time in seconds since 1970 that never falls. Not thread-safe: `absorb`, `status` and
+    `now`, in seconds since 1970, never decreases. Not thread-safe: `absorb`, `status` and
     `snapshot` share state; `deliver` and `report_alerts` may run beside them in another thread.
     """
 
@@ -101,7 +101,7 @@ class Pipeline:
     ) -> None:
         """Replace the version in use, which keeps the predictions that wait for their labels.
 
-        positions: new names of positional features, by those that calls are recorded with.
+        positions: new names of positional features, by the names with which calls are recorded.
         """
         old = self._version
         own = replace(identity, instance=old.identity.instance, started_at=self._started_at)
@@ -125,14 +125,14 @@ class Pipeline:
         return self.state.traffic
 
     def tick(self, now: float) -> None:
-        """Ingest what waits, and export if it is due."""
+        """Ingest everything that waits, and export if an export is due."""
         self.catch_up(now)
         if self.is_export_due(now):
             self.deliver(self.snapshot(now))
         self.report_alerts()
 
     def is_export_due(self, now: float) -> bool:
-        """Whether the interval since the last export has passed; if so, the next one begins."""
+        """Whether the export interval has passed; if so, start the next interval."""
         if now < self._next_export:
             return False
         interval = self._config.export_interval_seconds
@@ -140,15 +140,15 @@ class Pipeline:
         return True
 
     def absorb(self, now: float) -> bool:
-        """Ingest one block of the calls that waited when the drain began; return if more wait."""
+        """Ingest one block of the current drain; return whether more calls of this drain wait."""
         return self._drain.absorb(now)
 
     def catch_up(self, now: float) -> None:
-        """Ingest everything that waits now: the rest of a drain under way, then a whole one."""
+        """Ingest everything that waits now: finish the current drain, then run a whole one."""
         self._drain.catch_up(now)
 
     def _evaluate(self, now: float, *, rows: int = 0, seconds: float = 0.0) -> None:
-        """Evaluate what has this many new rows and was last evaluated this long ago."""
+        """Evaluate the parts with `rows` new rows that were last evaluated `seconds` ago."""
         changed: list[Alert] = []
         for due in self.state.due(rows=rows, seconds=seconds, now=now):
             with self._inbox.guard:
@@ -176,9 +176,10 @@ class Pipeline:
             self._events.poll()
 
     def settle(self, now: float) -> None:
-        """Count the labels that still wait for a prediction or for a reference; none will arrive.
+        """Count the labels that still wait for a prediction or a reference, which will not arrive.
 
-        Without a reference they are matched and counted, but only pairs add to performance.
+        Without a reference, labels are matched and counted, but only predictions and actuals that
+        were reported together add to performance.
         """
         self._is_ending = True
         self._drain.settle(now)
@@ -189,13 +190,13 @@ class Pipeline:
         self._evaluate(now)
 
     def flush_events(self, timeout_seconds: float) -> bool:
-        """Deliver the events that wait; return whether all were delivered in time."""
+        """Deliver the waiting events; return whether all were delivered in time."""
         return self._events is None or self._events.flush(timeout_seconds)
 
     def snapshot(self, now: float, *, wall: float | None = None) -> Snapshot:
-        """Every series at `now`, stamped with `wall`, the system's time, or else with `now`.
+        """Return every series at `now`, with `wall`, the system time, or else `now` as timestamp.
 
-        The system's time may be set back; each delivery keeps the stamps of its series rising.
+        The system time may be set back; each delivery makes the timestamps of its series increase.
         """
         model = self.model_snapshot(now)
         self._log_warnings(model)
@@ -235,7 +236,7 @@ class Pipeline:
         return families
 
     def _log_warnings(self, snapshot: ModelSnapshot) -> None:
-        """Log once each what seems to be wrong with the set-up."""
+        """Log each warning about the set-up once."""
         for option, warning in find_warnings(snapshot).items():
             if option not in self._warned:
                 self._warned.add(option)
@@ -253,11 +254,11 @@ class Pipeline:
         return all(outcomes)
 
     def load_clients(self) -> None:
-        """Import what set-up did not import; may be slow, and blocks forks meanwhile."""
+        """Import the client libraries of exporters; may be slow, and blocks forks meanwhile."""
         load_clients([delivery.exporter for delivery in self._deliveries])
 
     def log_losses(self, rows: int, *, is_delivered: bool) -> None:
-        """Log once, at the end, what was recorded and not delivered: rows, and destinations."""
+        """Log at the end how many recorded rows were lost, and which destinations failed."""
         events = None if self._events is None else self._events.status()
         sent = self._announcements.status()
         losses = describe_losses(rows, self._deliveries, events, sent, is_delivered=is_delivered)
@@ -268,7 +269,7 @@ class Pipeline:
         log.warning("%s: %s", self._identity.model, LATE)
 
     def limit_sends(self, timeout_seconds: float) -> None:
-        """Limit the duration of later sends, as the process is about to end."""
+        """Limit the duration of later sends, because the process is about to end."""
         for delivery in self._deliveries:
             delivery.limit_sends(timeout_seconds)
 
@@ -283,17 +284,17 @@ class Pipeline:
     def measure_memory(self) -> int:
         """Return the upper bound of memory in bytes, given the configuration and the reference.
 
-        Begins comparing, because the sketches to be measured exist only from then on.
+        It begins comparing, because the sketches to measure exist only from then on.
         """
         self.state.begin_comparing(now=self._started_at)
         return sum(version.memory_bytes for version in (self._version, *self._earlier))
 
     def status(self, now: float) -> Status:
-        """The status at `now`."""
+        """Evaluate all evidence; return the status at `now`."""
         return self.read(now)[1]
 
     def read(self, now: float, *, with_history: bool = False) -> tuple[ModelSnapshot, Status]:
-        """The snapshot at `now`, and its status."""
+        """Evaluate all evidence; return the snapshot at `now`, and its status."""
         snapshot = self.model_snapshot(now, with_history=with_history)
         earlier = tuple(version.summarise(now=now) for version in self._earlier)
         status, notifications = self._version.status(snapshot), self._announcements.status()

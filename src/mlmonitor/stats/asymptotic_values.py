@@ -30,10 +30,10 @@ _LEAST_FREEDOM = 0.125  # below it Wilson and Hilferty's formula fails
 
 
 def asymptotic_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, list[float]]:
-    """Compute the 99% no-drift quantile of each distance of `entry`, by `CRITICAL_ROWS`.
+    """Compute the 99% no-drift quantile of each distance for the window sizes `CRITICAL_ROWS`.
 
     ordered: the sorted sample of a numeric field.
-    Promise: within a quarter of the simulated value for windows of 100 rows or more, over bins that
+    Promise: within 25% of the simulated value, for windows of 100 rows or more and bins that
         expect ten rows or more (`pytest -m '' tests/statistical`); in smaller windows, in rarer
         bins and for the Wasserstein distance of heavy tails the two may differ by more.
     Price: 1 to 10 ms a field; all but the Wasserstein distance are cached by counts.
@@ -47,10 +47,11 @@ def asymptotic_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, 
 
 
 def asymptotic(counts: Counts, *, is_ordered: bool) -> dict[str, list[float]]:
-    """Compute the 99% no-drift quantile of each distance of counts, by `CRITICAL_ROWS`.
+    """Compute the 99% no-drift quantile of distances of counts, for the sizes `CRITICAL_ROWS`.
 
-    counts: the reference's `[bins]`, missing values last, see `possible_counts`. All but `ks` are
-    sums over bins, and in the limit weighted sums of chi-squares. Each is approximated by a gamma
+    counts: those of the reference, `[bins]`, missing values last, see `possible_counts`. All
+    distances but `ks` are sums over bins, in the limit weighted sums of chi-squares. Each is
+    approximated by a gamma
     law with the same mean and variance. The moments are those of beta-binomial counts, which
     include the reference's own noise. `ks` uses Kolmogorov's quantile, or the union bound over the
     edges' normal tails if that is smaller.
@@ -109,7 +110,7 @@ def _tabulate_beta_binomial(sizes: Floats, alpha: Floats, total: float) -> tuple
 
 
 def _compute_terms(reference: Floats, count: Floats, sizes: Floats) -> dict[str, Floats]:
-    """Return the term that a bin with each of these counts adds to each distance or its square."""
+    """Return what a bin with each of these counts adds to each distance or its square."""
     bins, rows = reference.size, reference.sum()
     r = reference[None, :, None]
     p, q = r / rows, count / sizes
@@ -153,16 +154,17 @@ def _compute_gamma_points(term: Floats, count: Floats, weight: Floats, shares: F
 
 
 def _find_gamma_point(mean: Floats, variance: Floats) -> Floats:
-    """Return the 99% quantile of gamma laws; a deviation beyond four means is clipped to four."""
+    """Return the 99% quantile of gamma laws; a standard deviation is at most four means."""
     freedom = np.maximum(2 * mean**2 / variance, _LEAST_FREEDOM)
     points: Floats = chi_square_point(freedom) * mean / freedom
     return points
 
 
 def _find_kolmogorov_point(shares: Floats) -> float:
-    """Return Kolmogorov's quantile in units of root noise, or less if the edges are few.
+    """Return Kolmogorov's 99% quantile, or the union bound if few edges make it smaller.
 
-    shares: the shares of rows below each edge. Bisection solves the union bound.
+    It is in units of the root of `sampling_noise`. shares: the shares of rows below each edge.
+    Bisection solves the union bound.
     """
     spreads = [spread for spread in np.sqrt(shares * (1 - shares)).tolist() if spread > 0]
     if not spreads:  # one bin holds every value
@@ -205,10 +207,10 @@ def by_law(reference: Table, current: Table) -> dict[str, Floats]:
 
 
 def asymptotic_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, list[float]]:
-    """Compute the 99% no-drift quantile of the Wasserstein distance, by `CRITICAL_ROWS`.
+    """Compute the 99% no-drift quantile of the Wasserstein distance, for sizes `CRITICAL_ROWS`.
 
-    The ranks of a window's quantiles deviate from those of the field as a Brownian bridge, which
-    the field's quantile function maps to values. The distance is approximated by a gamma law with
+    The ranks of a window's quantiles deviate from their expected ranks like a Brownian bridge; the
+    field's quantile function maps ranks to values. The distance is approximated by a gamma law with
     the same mean and variance.
     Source: del Barrio, Gine and Utzet, "Asymptotics for L2 functionals of the empirical quantile
     process", 2005, for the bridge; Mehler, 1866, for covariances of functions of two normals.

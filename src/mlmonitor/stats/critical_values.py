@@ -12,15 +12,15 @@ from mlmonitor.stats.distance import MEASURES, OF_VALUES, WASSERSTEIN, Table, sa
 from mlmonitor.stats.reference_counts import possible_counts
 from mlmonitor.stats.simulated_values import simulate_points, simulate_wasserstein_point
 
-_POWERS = {"psi": 1.0, "psi_debiased": 1.0, "chi2": 0.0}  # the others shrink as the root
+_POWERS = {"psi": 1.0, "psi_debiased": 1.0, "chi2": 0.0}  # others are proportional to the root
 _PSI = "psi"
-_STEP_BYTES = 40  # of one count in the keys that group fields of equal counts
+_STEP_BYTES = 40  # one count in the keys by which fields of equal counts are grouped
 
 
 class CriticalValues:
-    """The critical values of some fields' distances, at any number of rows.
+    """The critical values of distances of several fields, for windows of any number of rows.
 
-    tables: the simulated values of each field, by measure, at `CRITICAL_ROWS`; empty if there are
+    tables: for each field the simulated values by measure, at `CRITICAL_ROWS`; empty if there are
     none. reference: counts `[fields, bins]`. entries: the fields themselves. `simulate_next` fills
     missing tables step by step; until then asymptotic laws are used, which are inaccurate for small
     windows.
@@ -102,7 +102,7 @@ class CriticalValues:
 
     @property
     def nbytes(self) -> int:
-        """Memory held by the tables and, during simulation, by the list of steps."""
+        """Memory held by the tables and, during simulation, by the list of steps, in bytes."""
         table_bytes = sum(int(table.nbytes) for table in self._tables.values())
         return table_bytes + (_STEP_BYTES * self._reference.size if self.is_simulating else 0)
 
@@ -114,7 +114,7 @@ def _count_rows(name: str, counts: Table) -> Floats:
 
 
 def _choose_power(name: str) -> float:
-    """Return the power of `1/n + 1/m` by which a distance shrinks as rows are added."""
+    """Return the power of `1/n + 1/m` to which a distance without drift is proportional."""
     return _POWERS.get(name, 0.5)
 
 
@@ -145,7 +145,7 @@ def _list_steps(
 
 
 def _scale_table(name: str, values: Sequence[float] | None, reference_rows: float) -> Floats:
-    """Return a field's row of a table, divided by its dependence on the number of rows."""
+    """Return one field's critical values, divided by their dependence on the number of rows."""
     if not values or reference_rows == 0:
         return np.full(len(CRITICAL_ROWS), np.nan)
     noise = sampling_noise(

@@ -82,7 +82,7 @@ def psi_debiased(reference: Table, current: Table) -> Floats:
 
 
 def psi_low(reference: Table, current: Table) -> Floats:
-    """A lower confidence bound, at 90%, of the PSI between the laws behind the counts.
+    """A lower 90% confidence bound of the PSI between the laws from which rows are drawn.
 
     PSI divided by `1/n + 1/m` is approximately a non-central chi-square. Its non-centrality is the
     PSI of the laws, and the bound follows from its mean and variance (after Potgieter et al.,
@@ -111,8 +111,8 @@ def total_variation(reference: Table, current: Table) -> Floats:
 def kolmogorov_smirnov(reference: Table, current: Table) -> Floats:
     """The largest difference of the distribution functions at the bins' edges, from 0 to 1.
 
-    Only for ordered bins. The last column, missing values, is left out. Evaluated only at the
-    edges, so never larger than the distance between the samples.
+    Defined for ordered bins only; the last column, missing values, is left out. It is evaluated at
+    the edges only, so it never exceeds the distance between the samples.
     """
     then, now = reference[:, :-1], current[:, :-1]
     difference = np.cumsum(_compute_shares(then) - _compute_shares(now), axis=1)
@@ -149,9 +149,9 @@ def _count_freedom(reference: Table, current: Table) -> Floats:
 def wasserstein(reference: Floats, current: Floats, stddev: Floats) -> Floats:
     """Wasserstein-1 distance in standard deviations of the reference, from 0 upwards.
 
-    The mean distance of the quantiles `[fields, ranks]` at `WASSERSTEIN_RANKS`, so a shift by one
-    standard deviation gives 1. The outer half percent on either side is left out, because a single
-    value would dominate it. NaN if a side is unknown or the reference does not vary.
+    It is the mean distance between quantiles, `[fields, ranks]` at `WASSERSTEIN_RANKS`, so a shift
+    by one standard deviation gives 1. The outer half percent on either side is left out, because a
+    single value would dominate it. NaN if quantiles are unknown or the reference does not vary.
     """
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         moved = np.abs(current / stddev[:, None] - reference / stddev[:, None]).mean(axis=1)

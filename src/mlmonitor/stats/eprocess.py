@@ -33,10 +33,10 @@ class EProcess:
     Under the null, counts are drawn like those of the reference: their predictive law is
     Dirichlet-multinomial with the reference's counts plus half a count a bin, which accounts for
     the size of the reference. The alternative mixes a flat Dirichlet law with laws around the null
-    that are no more concentrated than the null. For ordered fields half of it are laws in which the
-    whole field has moved, or a heavy tail has grown, because one shift costs less evidence than
-    bins that may each change.
-    Because a change may be late, the process restarts with the first update after every
+    that are no more concentrated than the null. For ordered fields, half of the mixture consists of
+    laws in which the whole field has moved or a heavy tail has grown, because a single shift costs
+    less evidence than bins that change separately.
+    Because a change may begin late, the process restarts with the first update after every
     `restart_rows` rows. Each restart has a share of the stake, and rows before a restart belong to
     its null.
 
@@ -46,7 +46,7 @@ class EProcess:
         of predictive laws is a martingale under their mixture. For single laws it is checked by
         simulation (`pytest -m '' tests/statistical`).
     reference: counts `[fields, bins]`; present: the bins that each field has. prior: pseudo-counts
-    of each bin, if not half a count. tilts: of ordered bins, see `tilt_factors`. dependence:
+    of each bin, by default half a count. tilts: see `tilt_factors`; None for no tilts. dependence:
     the counts of the reference, and of the rows since each restart, are divided by their design
     effects; the promise is then an approximation, see docs/algorithms/dependence.md.
     Price: `8 * bins * (kept + 9)` bytes a field, and at most 2 MB during an evaluation; about 10 us
@@ -101,14 +101,14 @@ class EProcess:
         self._total: Counts = np.zeros((fields, width), np.int64)
         self._starts: Counts = np.zeros((kept, fields, width), np.int64)
         self._begun: Counts = np.zeros(fields, np.int64)
-        # Which restart a slot holds; -1 while it holds none.
+        # The number of the restart in each slot; -1 if the slot is free.
         self._order: Counts = np.full((kept, fields), -1, np.int64)
-        # What each row before a restart counts as in its null.
+        # The weight of each row before a restart in the null of that restart.
         self._past_scale: Floats = np.ones((kept, fields))
-        # The normaliser of each law, computed once a restart.
+        # The normaliser of each law, computed once for each restart.
         self._before: Floats = np.zeros((1 + len(self._log_weights), kept, fields))
         self._start(np.arange(fields), np.zeros(fields, np.int64))
-        self._evaluation: Evaluation | None = None  # of all fields, until rows are added
+        self._evaluation: Evaluation | None = None  # cached for all fields until rows are added
 
     def begin_season(self, season: int) -> None:
         """Do nothing: all seasons share one null."""
@@ -156,7 +156,7 @@ class EProcess:
         yield_gil()
         terms = gain + self._stake(fields)
         begun, total = self._begun[fields], self._total[fields]
-        # The stake of future restarts keeps its value.
+        # The stake reserved for future restarts keeps its value.
         log_e: Floats = np.logaddexp(np.logaddexp.reduce(terms, axis=0), -np.log(begun + 2.0))
         loudest = np.argmax(terms, axis=0)
         counts = total - self._starts[:, fields][loudest, np.arange(len(loudest))]
@@ -164,13 +164,13 @@ class EProcess:
         return Evaluation(log_e, ChangeSegment(counts, counts.sum(axis=1), seasons))
 
     def restarts(self, fields: Counts) -> RestartSegments:
-        """Return every restart of some fields, given their places."""
+        """Return all stored restarts of the fields at these indices."""
         log_e = self._compute_gain(fields) + self._stake(fields)
         counts = self._total[fields] - self._starts[: self._used, fields]
         return RestartSegments(log_e, counts, np.zeros((*log_e.shape, 0), np.int64))
 
     def reset(self, fields: Mask) -> None:
-        """Restart some fields from nothing, as after a resolved alert."""
+        """Discard all evidence of these fields, as after a resolved alert."""
         places = np.flatnonzero(fields)
         if places.size == 0:
             return
@@ -183,7 +183,7 @@ class EProcess:
 
     @property
     def nbytes(self) -> int:
-        """Memory held by the arrays."""
+        """Memory held by the arrays, in bytes."""
         arrays = (
             self._reference,
             self._least,
@@ -248,7 +248,7 @@ class EProcess:
 
     @property
     def _used(self) -> int:
-        """The largest number of restarts that a field has."""
+        """The largest number of stored restarts of any field."""
         return min(int(self._begun.max(initial=0)) + 1, len(self._order))
 
     def _stake(self, fields: Counts) -> Floats:

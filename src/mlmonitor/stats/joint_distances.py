@@ -1,4 +1,4 @@
-"""All distances of many windows from one reference at once: what they share is computed once."""
+"""All distances of many windows from one reference, with common terms computed once."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,11 +7,11 @@ from mlmonitor.records import Counts, Floats
 
 
 def joint_distances(reference: Counts, windows: Counts) -> dict[str, Floats]:
-    """Every distance of counts but `ks`, `[windows]`, by the name it is exported under.
+    """Compute every distance of counts except `ks`, `[windows]`, by its exported name.
 
     reference: `[bins]`, missing values last, with at least one row; windows: `[windows, bins]`, all
     of the same number of rows, at least one.
-    Promise: equal to the functions of `distance` but for rounding, at a quarter of their price.
+    Promise: equal up to rounding to the functions of `distance`, in a quarter of the time.
     """
     n, m = float(reference.sum()), float(windows[0].sum())
     present = (windows > 0) | (reference > 0)

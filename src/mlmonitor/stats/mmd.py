@@ -17,9 +17,9 @@ _NORMAL_ROWS = 200  # the mean of this many bounded features is nearly normal
 
 
 def simulate_mmd(features: Floats, design_rows: int, rng: "Generator") -> list[float]:
-    """Simulate the 99% no-drift quantile of the MMD, by `CRITICAL_ROWS`.
+    """Simulate the 99% no-drift quantile of the MMD, for the window sizes `CRITICAL_ROWS`.
 
-    features: `[features, rows]` of rows that are not in the reference's mean. Small windows are
+    features: `[features, rows]`, of rows that are not in the reference's mean. Small windows are
     drawn from these rows; means of larger windows are normal with the covariance of the rows. The
     variance of the reference's own mean over `design_rows` rows is added.
     """

@@ -10,13 +10,13 @@ _EXACT_ROWS = 1e9  # beyond, the difference of two log-gamma values loses its di
 
 
 def critical_share(belief: Floats, rows: Counts) -> Floats:
-    """Return the share that at most one window in a hundred of this many rows exceeds.
+    """Return the share of invalid values that at most 1% of windows with `rows` rows exceed.
 
-    belief: `[streams, 2]`, prior counts of invalid and valid values, so the number of invalid ones
-    is beta-binomial. Exact up to 64 of them; beyond, a beta law with the same mean and variance is
-    used. NaN without rows.
+    belief: `[streams, 2]`, prior counts of invalid and valid values, so the number of invalid
+    values follows a beta-binomial law. It is exact up to 64 invalid values; beyond, a beta law of
+    the same mean and variance is used. NaN without rows.
     Source: Paulson, "An approximate normalization of the analysis of variance distribution", 1942,
-        for the beta law; it uses Wilson and Hilferty.
+        for the beta law; it uses Wilson and Hilferty's approximation.
     """
     streams = np.array([*belief.T, rows])
     order = np.lexsort(streams)  # most streams are alike: each kind is computed once
@@ -75,8 +75,8 @@ def _find_exact_point(belief: Floats, n: Floats) -> tuple[Floats, Mask]:
 def growth_lower_bound(belief: Floats, invalid: Counts | Floats, rows: Counts | Floats) -> Floats:
     """Return a lower 90% confidence bound of the growth of a share of invalid values.
 
-    Uses the variances of both shares, with half a count added to the newer one. It is below zero
-    if the share may not have grown.
+    It uses the variances of both shares, and adds half a count to the newer share. The bound is
+    negative if the share may not have grown, and -1 without rows.
     """
     n = rows + 1.0
     now, whole = (invalid + 0.5) / n, belief.sum(axis=1)

@@ -10,7 +10,7 @@ def possible_counts(entry: CountedEntry) -> Counts:
     """Return the expected counts of all bins that may have rows, with missing values last.
 
     Bins without rows in the reference are left out, because their probability is unknown. A listed
-    category has occurred, even if no held-out row has it.
+    category remains, even if no held-out row has it, because it has occurred.
     """
     expected = np.array(entry.expected, np.int64)
     is_possible = expected > 0

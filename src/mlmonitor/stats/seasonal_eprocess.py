@@ -24,9 +24,10 @@ class SeasonalEProcess:
     Promise: while rows are exchangeable within each season with the reference's, the probability
         that `log_e` *ever* exceeds `ln(1 / alpha)` is at most `alpha`. Given everything before a
         visit, both laws are fixed, so their likelihood ratio has expectation 1 under the null.
-        Products over visits and mixtures over alternatives and restarts preserve that (Ville).
+        Products over visits and mixtures over alternatives and restarts preserve this, so
+        Ville's inequality applies.
     reference: counts `[fields, seasons, bins]`; present: the bins that each field has. prior: as in
-    `EProcess`; what exceeds half a count is divided among the seasons by their rows.
+    `EProcess`; pseudo-counts above one half are divided among the seasons in proportion to rows.
     dependence: as in `EProcess`, but with one design effect for all rows so far.
     Price: about `8 * bins * (seasons + 3 * kept) + 8 * seasons * kept` bytes a field: 36 KiB for
         ten bins and hours of the week, 9 KiB for hours of the day; twice the time of `EProcess`.
@@ -79,7 +80,7 @@ class SeasonalEProcess:
         has_rows = reference.sum(axis=1) > 0
         self._least: Floats = least_pseudo_counts(prior, present)
         self._prior: Floats = np.where(has_rows, self._least, self._least / seasons)
-        # Pseudo-counts beyond that are divided among the seasons by their rows.
+        # Pseudo-counts beyond that are divided among the seasons in proportion to their rows.
         more = np.zeros((fields, width)) if prior is None else np.maximum(prior - PRIOR, 0.0)
         self._more: Floats = np.where(present, more, 0.0)
         self._share: Floats = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1)
@@ -124,7 +125,7 @@ class SeasonalEProcess:
         if self._dependence is None:
             self._visit += counts
         else:
-            # All rows so far decide what a row counts as, because visits are not kept.
+            # The design effect is that of all rows so far, because visits are not stored.
             effects = self._dependence.at(self._season_rows.sum(axis=1) + rows)
             self._visit += counts / effects[:, None]
         self._season_rows[:, self._season] += rows
@@ -152,7 +153,7 @@ class SeasonalEProcess:
         return Evaluation(log_e, ChangeSegment(of_all_rows, rows, seasons))
 
     def restarts(self, fields: Counts) -> RestartSegments:
-        """Return all restarts of the fields at these places."""
+        """Return all stored restarts of the fields at these indices."""
         counts = (self._observed + self._visit - self._from)[:, fields]
         seasons = (self._season_rows - self._season_from)[:, fields]
         scale = seasons.sum(axis=-1) / np.maximum(counts.sum(axis=-1), 1e-300)
@@ -160,7 +161,7 @@ class SeasonalEProcess:
         return RestartSegments(self._weigh_gains()[:, fields], of_all_rows, seasons)
 
     def reset(self, fields: NDArray[np.bool_]) -> None:
-        """Restart some fields from nothing, as after a resolved alert."""
+        """Discard all evidence of these fields, as after a resolved alert."""
         places = np.flatnonzero(fields)
         self._known[places] = self._reference[places]
         self._visit[places] = 0
@@ -171,7 +172,7 @@ class SeasonalEProcess:
 
     @property
     def nbytes(self) -> int:
-        """Memory held by the arrays, without those of the reference."""
+        """Memory held by the arrays, in bytes, without the reference."""
         shared = ("_dependence", "_reference", "_present", "_season", "_restart_rows")
         arrays = (getattr(self, name) for name in self.__slots__ if name not in shared)
         return sum(array.nbytes for array in arrays)
@@ -202,7 +203,7 @@ class SeasonalEProcess:
                 out=np.zeros_like(share),
                 where=share > 0,
             )
-            # The tilt and the season's shares are both uncertain: add their variances.
+            # Both the tilt and the season's shares are uncertain: add their variances.
             sure = 1 / (1 / (concentration + seen) + 1 / np.maximum(total, PRIOR))
             laws.append(sure * _compute_shares(share * ratio))
         return [*laws, self._least + np.zeros_like(null)]

@@ -51,13 +51,14 @@ def simulate_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, li
 
 
 def simulate_distances(counts: Counts, *, is_ordered: bool) -> dict[str, list[float]]:
-    """Simulate the 99% no-drift quantile of each distance of counts, by `CRITICAL_ROWS`.
+    """Simulate the 99% no-drift quantile of distances of counts, for the sizes `CRITICAL_ROWS`.
 
-    counts: the reference's `[bins]`, missing values last, see `possible_counts`; is_ordered:
-    whether the other bins have an order. Windows are drawn from the reference's posterior: its
-    counts plus half a count a bin. Distances in `OF_VALUES` use windows without missing values.
-    Promise: 0.3 to 2% of windows of 20 to 10,000 rows exceed it, for references of 1,000 rows or
-        more (`pytest -m '' tests/statistical`).
+    counts: those of the reference, `[bins]`, missing values last, see `possible_counts`.
+    is_ordered: whether the other bins have an order. Windows are drawn from the posterior of the
+    reference: its counts plus half a count a bin. Distances in `OF_VALUES` use windows without
+    missing values.
+    Promise: without drift, 0.3 to 2% of windows of 20 to 10,000 rows exceed it, for references of
+        1,000 rows or more (`pytest -m '' tests/statistical`).
     Price: 2,000 draws a size, about 60 ms for ten bins; cached by counts.
     """
     key = tuple(counts.tolist())
@@ -94,7 +95,7 @@ def _draw_points(counts: tuple[int, ...], size: int) -> dict[str, float]:
 def _draw_windows(rng: "Generator", size: int, weights: Floats) -> Counts:
     """Draw the counts of one window per row of weights.
 
-    A row without weights yields a window of missing values, which the last bin holds.
+    A row of zero weights yields a window of missing values, which are in the last bin.
     """
     total = weights.sum(axis=1, keepdims=True)
     shares = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
@@ -106,7 +107,7 @@ _simulated = lru_cache(maxsize=512)(_draw_points)
 
 
 def simulate_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, list[float]]:
-    """Simulate the 99% no-drift quantile of the Wasserstein distance, by `CRITICAL_ROWS`.
+    """Simulate the 99% no-drift quantile of the Wasserstein distance, for sizes `CRITICAL_ROWS`.
 
     ordered: the sorted sample of a numeric field. Quantiles of a sample are the field's quantiles
     at random ranks, for every field. The ranks are therefore drawn once for each size and cached.
@@ -127,7 +128,7 @@ def simulate_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, lis
 
 @lru_cache(maxsize=len(CRITICAL_ROWS) + 1)
 def _choose_quantile_rows(size: int, stream: int, rows: int) -> NDArray[np.int32]:
-    """Return which of `rows` sorted values are the quantiles of `size` values, `[draws, ranks]`."""
+    """Return indices into `rows` sorted values of the quantiles of a window, `[draws, ranks]`."""
     return np.minimum((_draw_window_ranks(size, stream) * rows).astype(np.int32), rows - 1)
 
 
@@ -148,7 +149,7 @@ def _draw_ranks(size: int, draws: int, rng: "Generator") -> Floats:
 def _find_point(distances: Floats) -> float:
     """Return the 99% quantile, rounded up, so that a distance equal to it does not exceed it.
 
-    For a discrete distance, choose the value whose exceedance is closest to 1%, at most 1.5%.
+    For a discrete distance, choose the value that is exceeded most nearly in 1%, at most in 1.5%.
     """
     ordered, draws = np.sort(distances), distances.size
     point = float(ordered[math.ceil(QUANTILE * (draws - 1))])

@@ -1,4 +1,4 @@
-"""Reads of the aggregates by other threads than the worker's: status, series and history."""
+"""Reads of the aggregates by threads other than the worker's: status, series and history."""
 
 import threading
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class AggregateReads:
-    """The readers of one pipeline; each first ingests the rows that wait."""
+    """Methods that read one pipeline; each first ingests the waiting rows."""
 
     pipeline: Pipeline
     _clock: Clock
@@ -27,7 +27,8 @@ class AggregateReads:
     def _reset_reads(self) -> None:
         """Create the state that belongs to this process alone.
 
-        All greenlets share the ownership of a lock that gevent has not patched.
+        The lock is created here, after gevent may have patched `threading`: an unpatched lock would
+        treat all greenlets of a thread as one owner.
         """
         self._aggregates = threading.RLock()
         self._waiting_threads: set[int] = set()  # threads that wait for the aggregates

@@ -12,10 +12,10 @@ class FlushRequests:
         self._requested = 0  # number of the last requested flush, see `_answered`
         self._answered = 0  # number of the last completed flush
         self._is_delivered = True
-        self._limit_seconds = 2.0  # how long the last one that asked waits
+        self._limit_seconds = 2.0  # how long the newest request waits
 
     def _request_flush(self, timeout_seconds: float) -> int:
-        """Request an export from the thread within some time; return its number."""
+        """Request an export within this time from the worker's thread; return its number."""
         with self._wake:
             self._limit_seconds = timeout_seconds
             self._requested += 1
@@ -29,7 +29,7 @@ class FlushRequests:
             return done and self._is_delivered
 
     def _await_request(self, timeout_seconds: float) -> int:
-        """Wait for a request, for at most this long; return the number of the last one."""
+        """Wait for a request, for at most this time; return the number of the newest request."""
         with self._wake:
             if self._requested == self._answered:
                 self._wake.wait(timeout_seconds)

@@ -42,7 +42,7 @@ def register(driver: Driver) -> None:
 def close_all(*, timeout_seconds: float | None = None) -> None:
     """Close every monitor of this process within `timeout_seconds` in total.
 
-    timeout_seconds: if None, two, or `Config.exit_wait_seconds` for a monitor that recorded
+    timeout_seconds: by default 2, or `Config.exit_wait_seconds` for a monitor that recorded
         batches.
     """
     check_fork()
@@ -85,9 +85,9 @@ def close_with_this_process() -> None:
 def close_pool_process(**_options: object) -> None:
     """Close every monitor of a pool process of Celery, which ends itself afterwards.
 
-    Celery asks Linux to kill its pool processes when their parent dies, and Linux means the thread
-    that forked them. For `--max-tasks-per-child` that is billiard's supervisor, the first thread to
-    end at a warm shutdown. The last export must survive it, so the request is withdrawn.
+    Celery asks Linux to kill a pool process when its parent dies, and Linux takes the thread that
+    forked it as the parent. With `--max-tasks-per-child` this is billiard's supervisor, the first
+    thread to end at a warm shutdown. The last export must outlive it, so the request is withdrawn.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):

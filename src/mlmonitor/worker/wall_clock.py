@@ -1,4 +1,4 @@
-"""Wall time: the system's for stamps, and one that never falls for everything else."""
+"""Wall time: the system time for timestamps, and a time that never decreases for the rest."""
 
 import time
 from collections.abc import Callable
@@ -9,10 +9,10 @@ CLOCK_STEP_SECONDS = 1.0
 
 
 class ProcessClock:
-    """Wall time at the pace of the monotonic clock: a system clock set back does not move it back.
+    """Wall time at the pace of the monotonic clock, unaffected if the system clock is set back.
 
-    If the wall clock is ahead, as after a machine slept, this clock jumps to it. `wall` is the
-    system's time, which may fall: exports are stamped with it.
+    If the system clock is ahead, as after a machine slept, this clock jumps to it. `wall` is the
+    system time, which may decrease; it is the timestamp of exports.
     """
 
     def __init__(self, *, wall: Clock = time.time, monotonic: Clock = time.monotonic) -> None:
@@ -31,5 +31,5 @@ class ProcessClock:
 
 
 def read_wall(clock: Clock) -> float:
-    """Read the system's time; any other clock has only one time."""
+    """Read the system time of a `ProcessClock`; any other clock has only one time."""
     return clock.wall() if isinstance(clock, ProcessClock) else clock()

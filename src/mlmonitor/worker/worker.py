@@ -32,7 +32,7 @@ class Worker(AggregateReads, FlushRequests):
     A lock guards the aggregates; it is never held during a send. `flush` and `close` request an
     export from the thread and wait for it. A thread that hangs in a dead destination is abandoned
     at the deadline, and ends with the process. A callback or an exporter of the host that calls
-    `flush` or `close` runs in this very thread, and so does not wait for it.
+    `flush` or `close` runs in this thread, so the call returns without waiting.
     """
 
     def __init__(
@@ -86,10 +86,10 @@ class Worker(AggregateReads, FlushRequests):
         close_with_this_process()
 
     def _claim_thread(self) -> threading.Thread | None:
-        """Return the thread to start, to the first caller only.
+        """Return the thread to start; None if another caller starts it.
 
-        It is stored before it starts and started without the lock, since under gevent a start
-        switches to other greenlets.
+        The thread is stored before it is started, and started without holding the lock, because
+        under gevent starting a thread switches to other greenlets.
         """
         with self._starting:
             if self._thread is not None:
@@ -114,14 +114,14 @@ class Worker(AggregateReads, FlushRequests):
             )
 
     def _log_late(self) -> None:
-        """Log once that rows, labels or figures arrive at a closed monitor."""
+        """Log once that rows, labels or figures have arrived at a closed monitor."""
         if self._is_closed and not self._has_logged_late:
             self._has_logged_late = True
             with suppress(Exception):  # the host's handlers may fail
                 self.pipeline.log_late()
 
     def hand_over_batch(self, entry: Entry) -> None:
-        """Hand over a recorded batch; while there is no room, read waiting rows in this thread.
+        """Hand over a recorded batch; while there is no room, ingest waiting rows in this thread.
 
         In a running event loop a batch without room is dropped and counted at once.
         """

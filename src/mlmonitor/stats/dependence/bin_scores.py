@@ -6,12 +6,16 @@ import numpy as np
 
 from mlmonitor.records import Floats
 
-_LEAST_EVENTS = 30  # rows in and outside a bin, for the bin to be a direction of its own
-_SINGLE_BINS = 3  # unordered bins that are a direction of their own
+_LEAST_EVENTS = 30  # least rows inside and outside a bin that has its own direction
+_SINGLE_BINS = 3  # how many unordered bins have their own direction
 
 
 def score_directions(shares: Floats, rows: int, *, is_ordered: bool) -> Floats:
-    """Return scores of the bins, `[bins, directions]`, of mean 0 and variance 1."""
+    """Return scores of the bins, `[bins, directions]`, of mean 0 and variance 1.
+
+    shares: those of the bins, missing values last. rows: the number of rows; a bin with few rows
+    inside or outside has no direction.
+    """
     values = shares[:-1]
     columns = []
     if is_ordered and np.count_nonzero(values) > 1:

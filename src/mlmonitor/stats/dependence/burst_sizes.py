@@ -8,32 +8,32 @@ from mlmonitor.records import Floats, Mask
 from mlmonitor.stats.dependence.design_effects import DesignEffects
 
 GAP: Final = 3
-"""Events with fewer than this many others between them belong to one burst."""
+"""Events with fewer than this many calls between them belong to one burst."""
 
 LARGEST: Final = 50.0
-"""Bursts count as at most this size, so that a long outage does not hide the next."""
+"""Bursts count as at most this size, so that a long outage does not hide the next one."""
 
 
 class BurstSizes:
-    """The mean size of the burst of an event, over bursts that have ended.
+    """Estimates the mean burst size, averaged over events, from bursts that have ended.
 
-    A burst that has not ended is not counted: it may be an outage, which must not make itself look
-    like a burst. Independent failures are bursts of about one.
-    Promise: for events in bursts that arrive independently, this is the design effect of their
-        number (a compound Poisson law).
+    A burst in progress is not counted: it may be an outage, which must not be explained by its own
+    size. Independent failures are bursts of about one event.
+    Promise: if bursts arrive independently, the mean size is the design effect of the number of
+        events (a compound Poisson law).
     Price: a few numbers; one pass over the events of a block.
-    Source: Leadbetter, "Extremes and local dependence in stationary sequences", 1983, for runs that
-        gaps separate.
+    Source: Leadbetter, "Extremes and local dependence in stationary sequences", 1983, for runs
+        separated by gaps.
     """
 
     __slots__ = ("_events", "_open", "_since", "_squares")
 
     def __init__(self) -> None:
         self._events, self._squares = 0.0, 0.0
-        self._open, self._since = 0, 0  # size of the burst that has not ended; others since then
+        self._open, self._since = 0, 0  # size of the burst in progress; calls since its last event
 
     def update(self, is_event: Mask) -> None:
-        """Add calls in their order."""
+        """Add calls in order, True where one is an event."""
         places = np.flatnonzero(is_event)
         if not places.size:
             self._since += is_event.size
@@ -50,11 +50,11 @@ class BurstSizes:
         self._end_open()
 
     def mean_size(self) -> float:
-        """Return the mean size of the burst of an event; 1 before the first has ended."""
+        """Return the mean burst size, averaged over events; 1 before a burst has ended."""
         return max(self._squares / self._events, 1.0) if self._events else 1.0
 
     def design_effects(self) -> DesignEffects:
-        """Return the design effect of later calls, which grows; that of earlier calls is fixed."""
+        """Return design effects: fixed for past calls, growing with new bursts for later ones."""
         alone = np.ones(1)
         return DesignEffects(
             alone,

@@ -7,18 +7,19 @@ import numpy as np
 from mlmonitor.records import Counts, Floats
 
 GroupSize = Callable[[Floats], Floats]
-"""Returns the mean size of the group of a row among the newest rows, given their number."""
+"""Returns the mean group size, averaged over rows, among a number of newest rows."""
 
 
 class DesignEffects:
     """How many dependent rows count as one independent row, by field and number of rows.
 
-    The larger of two effects: that of consecutive rows, interpolated from `effects`
-    `[fields, lengths]` at the numbers of rows `lengths`, and that of groups,
-    `1 + (size - 1) correlation`, with the mean size of the group of a row among these rows.
+    It is the larger of two effects. The effect of consecutive rows is interpolated between
+    `effects`, `[fields, lengths]`, which were measured on runs of `lengths` rows. The effect of
+    groups is `1 + (size - 1) * correlation`, where `size` is the mean group size.
 
-    group_size: of later rows; None if no groups are declared. reference_group_size: of the
-    reference. Price: 20 us for 20 fields and 12 numbers of rows.
+    group_size: returns the size among newest rows; None if no groups are declared.
+    reference_group_size: the size in the reference. Price: 20 us for 20 fields and 12 numbers of
+    rows.
     """
 
     __slots__ = (
@@ -45,7 +46,7 @@ class DesignEffects:
         self._reference_group_size = reference_group_size
 
     def at(self, rows: Counts | Floats) -> Floats:
-        """Return the design effect of stretches of the newest rows, `[..., fields]`."""
+        """Return the design effects among this many newest rows of each field, `[..., fields]`."""
         effects = self._interpolate_runs(rows)
         if self._group_size is None:
             return effects
@@ -54,12 +55,12 @@ class DesignEffects:
         return np.maximum(effects, grouped)
 
     def at_reference(self, rows: Counts | Floats) -> Floats:
-        """Return the design effect of the reference's rows, `[..., fields]`."""
+        """Return the design effects among this many rows of the reference, `[..., fields]`."""
         grouped = 1 + (self._reference_group_size - 1) * self._correlations
         return np.maximum(self._interpolate_runs(rows), grouped)
 
     def select(self, fields: Counts) -> "DesignEffects":
-        """Return the design effects of some fields, given their places; one may occur often."""
+        """Return the design effects of the fields at these indices, which may repeat."""
         return DesignEffects(
             np.exp(self._logarithms),
             np.exp(self._log_effects[fields]),
@@ -70,7 +71,7 @@ class DesignEffects:
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""
         return self._logarithms.nbytes + self._log_effects.nbytes + self._correlations.nbytes
 
     def _interpolate_runs(self, rows: Counts | Floats) -> Floats:
@@ -89,7 +90,7 @@ class DesignEffects:
         return between
 
     def _interpolate_equal_runs(self, rows: float) -> Floats:
-        """The same for fields with equally many rows, as most have a value in each row."""
+        """Do the same faster for fields with equal numbers of rows, the usual case."""
         logarithms, logarithm = self._logarithms, np.log(max(rows, 1.0))
         low = int(logarithms.searchsorted(logarithm, side="right")) - 1
         low = min(max(low, 0), len(logarithms) - 2)

@@ -8,9 +8,9 @@ import numpy as np
 from mlmonitor.records import Floats
 
 _SIGNIFICANT = 2.3  # standard deviations of chance that a design effect must exceed
-_SIGNIFICANT_BEYOND_GROUPS = 3.0  # their effect is known, so chance must not add to it
+_SIGNIFICANT_BEYOND_GROUPS = 3.0  # the effect of groups is known: chance must not add to it
 _LEAST_FREEDOM = 4.0
-_BY_CHANCE = 0.025  # of models of independent rows: as much for days or groups as for all lengths
+_BY_CHANCE = 0.025  # share of models with a false effect, for days or groups and for all lengths
 _DIRECTIONS = 4
 _LENGTHS = 10
 
@@ -25,11 +25,11 @@ class EffectEstimate(NamedTuple):
 class EffectTest:
     """Finds the design effects of one field that exceed chance, and whether any is evident.
 
-    fields: how many fields of the model are tested. known_effect: that of declared groups. An
-    effect counts beyond 2.3 standard deviations, or 3 beside groups; but one in ten fields of
-    independent rows has such an effect by chance, so none counts unless one of the field's is
-    evident: beyond what chance does in one of twenty models. is_evident: whether another field of
-    the same rows has shown already that they depend on each other.
+    An effect is significant if it exceeds `known_effect`, that of declared groups, by 2.3 standard
+    deviations, or by 3 if groups are declared. One in ten fields of independent rows has such an
+    effect by chance. The caller should therefore use the effects only if `is_evident`: if one is so
+    large that it occurs by chance in at most one of twenty models with `fields` fields. It is True
+    from the start if another field of the same rows has an evident effect.
     """
 
     __slots__ = ("_deviations", "_fields", "_known_effect", "is_evident")
@@ -41,10 +41,10 @@ class EffectTest:
         self.is_evident: bool = is_evident
 
     def find_significant(self, estimate: EffectEstimate, *, is_declared: bool = False) -> float:
-        """Return the largest design effect that exceeds the known one with significance, or 1.
+        """Return the largest design effect that is significantly above the known effect, or 1.
 
-        is_declared: whether it is that of days or of declared groups, of which there is one, and
-        not that of one of many lengths.
+        is_declared: whether the estimate is for days or declared groups, which are tested once,
+        and not for one of many block lengths.
         """
         is_usable = estimate.freedom >= _LEAST_FREEDOM
         effects, freedom = estimate.effects[is_usable], estimate.freedom[is_usable]
@@ -57,7 +57,10 @@ class EffectTest:
 
 
 def chi_square_scale(freedom: Floats, deviations: float) -> Floats:
-    """Return a quantile of chi-square laws over their mean, after Wilson and Hilferty."""
+    """Return a quantile of chi-square laws divided by their mean, after Wilson and Hilferty.
+
+    deviations: the same quantile of the standard normal law.
+    """
     spread = 2 / (9 * freedom)
     scale: Floats = np.maximum(1 - spread + deviations * np.sqrt(spread), 0.05) ** 3
     return scale

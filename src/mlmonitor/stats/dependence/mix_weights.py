@@ -4,8 +4,8 @@ import numpy as np
 
 from mlmonitor.records import Counts, Floats
 
-_RIDGE = 1e-3  # of the variances, so that copies of a feature share equally
-_TOGETHER = 0.3  # correlation from which features explain a shift together
+_RIDGE = 1e-3  # relative to the variances, so that copies of a feature share equally
+_TOGETHER = 0.3  # correlation from which on features are one group
 
 
 def mix_weights(scores: Floats) -> tuple[Floats, Counts]:
@@ -37,7 +37,7 @@ def mix_weights(scores: Floats) -> tuple[Floats, Counts]:
 
 
 def _find_components(linked: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Counts:
-    """Return for each place the first place of its connected component."""
+    """Return for each node the lowest index in its connected component."""
     first = np.arange(len(linked))
     while True:
         lowest = np.where(linked, first[None, :], len(linked)).min(axis=1)

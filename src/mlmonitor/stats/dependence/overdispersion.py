@@ -16,8 +16,8 @@ FEWEST_DAYS = 7
 """The design effect of days is measured on no fewer days."""
 
 _COMPARED_ROWS = 4  # the longest blocks whose rows are compared in pairs instead of counted
-_UNRESOLVED_SHARE = 0.5  # of the variance between the longest blocks: too few are independent
-_SORTED_STEPS = 0.2  # of their variance is between neighbours: the rows are sorted
+_UNRESOLVED_SHARE = 0.5  # of the variance is between the longest blocks: they are too short
+_SORTED_STEPS = 0.2  # of their variance lies between neighbours, or less: the rows are sorted
 
 
 class EffectCurve(NamedTuple):
@@ -46,20 +46,24 @@ def block_effects(  # noqa: PLR0913 - what rows have, by keyword
 ) -> EffectCurve:
     """Measure the design effect of blocks of 2, 4, 8, ... consecutive rows.
 
-    cells: the bin of each row, in the order of their arrival; the last of `width` bins, missing
-    values, has no order. expected: the shares of the bins in each row's season, see
-    `season_shares`; by default those of all rows. days: the number of each row's day, ascending.
+    The design effect of a block length is the variance of a block's count, divided by the variance
+    for as many independent rows. It is measured for all bins together and, if bins are ordered, for
+    their location and spread, otherwise for single frequent bins. The largest significant effect
+    counts, but only if one is evident, see `EffectTest`. Beyond the longest blocks, the effect is
+    assumed to grow once more by its last increase, which is its limit if blocks of that length are
+    nearly independent.
+
+    cells: the bin of each row, in order of arrival; the last of `width` bins, missing values, has
+        no order.
+    expected: the shares of the bins in each row's season, see `season_shares`; by default the
+        shares in all rows.
+    days: the number of each row's day, ascending.
     known_effect: the design effect of declared groups. An effect that does not exceed it
-    significantly is explained by the groups and counts as 1 here, because the largest of many
-    estimates from few long blocks exceeds it by chance, by up to half. fields: how many fields of
-    the model are measured. The design effect of a block length is the variance of a block's count,
-    divided by the variance of as many independent rows. It is measured for all bins together and,
-    if bins are ordered, for their location and their spread, otherwise for the most frequent bins
-    alone. The largest significant effect counts, if any is evident: beyond the chance of all
-    lengths, directions and fields together, or if `is_evident` says that another field of the
-    same rows has shown their dependence. Beyond the longest blocks the effect is assumed to grow
-    once more by its last increase, which is its limit if blocks of that length are nearly
-    independent.
+        significantly is explained by the groups and counts as 1, because the largest of many
+        estimates from few long blocks exceeds it by chance, by up to half.
+    fields: how many fields of the model are measured.
+    is_evident: whether another field of the same rows has an evident effect.
+
     Promise: 1 for all fields of nineteen in twenty models of independent rows.
     Price: about 4 ms for 100,000 rows of ten bins.
     Source: Kish, "Survey sampling", 1965, for design effects; Rao and Scott, "The analysis of
@@ -93,7 +97,7 @@ def block_effects(  # noqa: PLR0913 - what rows have, by keyword
 
 
 class _BlockTable:
-    """The bins of blocks of 2, 4, 8, ... consecutive rows."""
+    """Counts of bins in blocks of 2, 4, 8, ... consecutive rows."""
 
     def __init__(self, cells: Counts, shares: Floats, expected: Floats | None) -> None:
         self._cells, self._wanted, self._length = cells, expected, 1
@@ -103,7 +107,7 @@ class _BlockTable:
     def join_pairs(self) -> float:
         """Double the length of the blocks.
 
-        Returns the sum over blocks and bins of `(count - expected count)**2 / share`.
+        Return the sum over blocks and bins of `(count - expected count)**2 / share`.
         """
         self._length *= 2
         if self._wanted is None and self._length <= _COMPARED_ROWS:
@@ -116,7 +120,7 @@ class _BlockTable:
         return float(_sum_squares(self._counts - self._wanted) @ self._weights)
 
     def _compare_rows(self) -> float:
-        """The same from pairs of rows: a table of mostly zeros would be wide and slow."""
+        """Do the same for short blocks by comparing rows, because most of their counts are zero."""
         length = self._length
         cells = self._cells[: self._cells.size // length * length]
         squares = float(self._weights[cells].sum())
@@ -139,7 +143,7 @@ def _sum_squares(table: Floats) -> Floats:
 
 
 def _is_sorted(along: Floats, estimate: EffectEstimate) -> bool:
-    """Whether neighbouring blocks differ far less than others, as in sorted rows.
+    """Whether neighbouring blocks differ far less than distant ones, as in sorted rows.
 
     Source: von Neumann, "Distribution of the ratio of the mean square successive difference to the
         variance", 1941.
@@ -150,7 +154,7 @@ def _is_sorted(along: Floats, estimate: EffectEstimate) -> bool:
 
 
 def _extend_curve(points: list[tuple[float, float]], *, is_resolved: bool) -> EffectCurve:
-    """Return the curve through points, with one further point that bounds its growth."""
+    """Return the curve through points, with a last point at which its growth ends."""
     lengths, measured = np.array(sorted(points)).T
     effects = np.maximum.accumulate(measured)
     if len(effects) > 1:
@@ -170,7 +174,7 @@ def _measure_day_effect(
     scores: Floats,
     expected: Floats | None,
 ) -> tuple[float, EffectEstimate]:
-    """Return the mean number of rows on a row's day, and the design effects of whole days."""
+    """Return the mean rows of a day, averaged over rows, and the design effects of days."""
     day = np.unique(days, return_inverse=True)[1]
     sizes = np.bincount(day).astype(np.float64)
     counts = np.bincount(day * width + cells, minlength=sizes.size * width).reshape(-1, width)
@@ -187,9 +191,9 @@ def group_effect(
 ) -> tuple[float, float]:
     """Measure how rows of one group depend on each other.
 
-    groups: the number of each row's group, from 0. fields: as for `block_effects`. Returns
-    the intraclass correlation, from 0 to 1, and the mean size of the group of a row. The
+    Return the intraclass correlation, from 0 to 1, and the mean group size, averaged over rows. The
     correlation is the largest significant one over the directions of `block_effects`.
+    groups: the number of each row's group, from 0. fields: as for `block_effects`.
     Source: Kish, 1965: a design effect of `1 + (size - 1) correlation`; Donner and Eliasziw, 1994.
     """
     rows = cells.size
@@ -221,7 +225,7 @@ def _pair_sums(units: Floats) -> Floats:
 def _estimate_table(
     centred: Floats, sizes: Floats, shares: Floats, scores: Floats
 ) -> EffectEstimate:
-    """Estimate design effects from centred counts `[units, bins]`."""
+    """Estimate design effects from centred counts, `[units, bins]`; a unit is a day or a group."""
     present = shares > 0
     squares = float((_sum_squares(centred)[present] / shares[present]).sum())
     return _estimate(centred @ scores, squares, sizes, shares, scores)
@@ -230,7 +234,7 @@ def _estimate_table(
 def _estimate(
     along: Floats, squares: float, sizes: Floats, shares: Floats, scores: Floats
 ) -> EffectEstimate:
-    """Estimate design effects in each direction and, the last, of all bins.
+    """Estimate the design effect in each direction and, last, that of all bins together.
 
     along: the sum of each unit's centred scores, `[units, directions]`. squares: the sum over units
     and bins of the squared centred counts, divided by the bin's share.

@@ -7,32 +7,32 @@ import numpy as np
 from mlmonitor.records import Floats
 
 _LENGTHS: Final = (8, 16, 32, 64, 128)
-_KEPT = 64  # newest blocks of each length
+_KEPT = 64  # newest blocks that are stored of each length
 _LEAST = 9
-_MOST_WAITING = 2_048  # values that wait to be counted together, before the last ones
-_MOST_PARTS = 128  # arrays of them, each of which takes 112 bytes beside its values
+_MOST_WAITING = 2_048  # waiting values from which on all are counted
+_MOST_PARTS = 128  # waiting arrays likewise; each takes 112 bytes besides its values
 _ROUNDING = 1e-12
 _CHANGED = 2  # differences that one change of the level makes large
-_SPREAD = 1.73  # the standard error of the mean squared difference, times the root of the blocks
+_SPREAD = 1.73  # relative error of a mean squared difference, times the root of the blocks
 _DEVIATIONS = 3.0
 
 
 class RunningOverdispersion:
-    """How many dependent values count as one independent value, by the newest blocks of neighbours.
+    """Estimates how many dependent values count as one independent value, from the newest blocks.
 
-    Means of neighbouring blocks of independent values differ by as much as the variance of single
-    values implies. The largest excess of the mean squared difference that is significant counts.
-    The two largest differences of each length are left out, because a change of the level makes
-    one or two of them large: it does not look like dependence.
-    Promise: 1 for most streams of independent values, with one change of their level or none.
-    Price: 38 kB; some microseconds a block of values.
+    For independent values, the variance of single values implies how much the means of neighbouring
+    blocks differ. The estimate is the largest significant excess of the mean squared difference
+    over all block lengths. The two largest differences of each length are left out, because one
+    change of the level makes one or two of them large, which would look like dependence.
+    Promise: 1 for most streams of independent values, even if their level changes once.
+    Price: 38 kB; a few microseconds a block of values.
     Source: Von Neumann, "Distribution of the ratio of the mean square successive difference to the
         variance" (1941).
     """
 
     def __init__(self) -> None:
         self._rests: list[Floats] = [np.empty(0) for _ in _LENGTHS]
-        self._blocks: list[Floats] = [np.empty((2, 0)) for _ in _LENGTHS]  # means, of squares too
+        self._blocks: list[Floats] = [np.empty((2, 0)) for _ in _LENGTHS]  # means, mean squares
         self._waiting: list[Floats] = []
         self._waiting_rows = 0
         self._effect: float | None = None
@@ -46,7 +46,7 @@ class RunningOverdispersion:
             self._count_waiting()
 
     def _count_waiting(self) -> None:
-        """Add the values that wait to their blocks: many at once cost as much as a few."""
+        """Add the waiting values to the blocks; many at once cost as much as a few."""
         values = np.concatenate(self._waiting) if self._waiting else np.empty(0)
         self._waiting, self._waiting_rows = [], 0
         for place, length in enumerate(_LENGTHS):
@@ -59,7 +59,7 @@ class RunningOverdispersion:
                 self._blocks[place] = np.hstack([self._blocks[place], added])[:, -_KEPT:]
 
     def design_effect(self) -> float:
-        """Return the largest significant effect over all lengths of a block; 1 if there is none."""
+        """Return the largest significant effect over all block lengths; 1 if there is none."""
         if self._effect is None:
             self._count_waiting()
             self._effect = self._compute()
@@ -80,6 +80,6 @@ class RunningOverdispersion:
 
     @property
     def nbytes(self) -> int:
-        """Memory held at most."""
+        """Most memory held, in bytes."""
         values = 8 * (_MOST_WAITING + sum(_LENGTHS) + 2 * _KEPT * len(_LENGTHS))
         return values + 112 * _MOST_PARTS

@@ -8,10 +8,10 @@ import numpy as np
 from mlmonitor.records import Counts, Floats
 
 FEWEST_DAYS, FEWEST_WEEK_DAYS = 3, 14
-"""Days that a reference must have for a daily and for a weekly season to be looked for."""
+"""The fewest days of a reference in which a daily and a weekly season are looked for."""
 
-_DEVIATIONS = 10.0  # that a ratio of variances must exceed 1 by
-_LEAST_ROWS = 20  # in each hour of the week
+_DEVIATIONS = 10.0  # standard deviations by which a ratio of variances must exceed 1
+_LEAST_ROWS = 20  # in each hour of the week, on average
 _HOURS, _WEEK_DAYS = 24, 7
 
 _Test = Callable[[Floats, Counts, Counts, int], bool]
@@ -20,9 +20,9 @@ SeasonSearch = Literal["found", "not_found", "too_short"]
 
 
 class FoundSeason(NamedTuple):
-    """The season of some rows, None if there is none, and the outcome of looking for it.
+    """The result of a search for a season; `name` is None if rows have no season.
 
-    fields: places of the columns that follow it. days: number of days of the rows.
+    fields: indices of the columns that follow the season. days: on how many days rows occurred.
     """
 
     name: Literal["hour_of_day", "hour_of_week"] | None
@@ -32,13 +32,14 @@ class FoundSeason(NamedTuple):
 
 
 def find_season(hours: Counts, seconds: Floats, columns: Sequence[Floats]) -> FoundSeason:
-    """Look for the season of rows.
+    """Look for a daily or weekly season in rows.
 
-    hours: the hour of the week of each row, local time. seconds: its time since 1970. columns: the
-    scores of fields, each `[rows, directions]`. The variance between the hours of the day is
-    compared with the residual variance between hours and days: hours that differ in another way
-    each day are no season. Likewise days of the week are compared with other days of the same name.
-    Rows that depend on each other, or days that differ, are therefore not mistaken for a season.
+    hours: the hour of the week of each row, in local time. seconds: the time of each row since
+    1970. columns: the scores of fields, each `[rows, directions]`.
+    The variance between hours of the day is compared with the residual variance of hours within
+    days, so hours that differ in another way each day are not a season. In the same way, the
+    variance between days of the week is compared with that between days of the same name. Neither
+    dependent rows nor days that differ are therefore mistaken for a season.
     Promise: no season in 99 of 100 references of 20 fields without one.
     Source: Fisher, "Statistical methods for research workers", 1925, for the two-way layout.
     """
@@ -70,7 +71,7 @@ def _follows(ratio: _Test, column: Floats, day: Counts, other: Counts, days: int
 
 
 def _has_hours(scores: Floats, day: Counts, hour: Counts, days: int) -> bool:
-    """Whether hours differ beyond how they differ from day to day."""
+    """Whether hours of the day differ by more than the same hour differs from day to day."""
     size = days * _HOURS
     cell = day * _HOURS + hour
     rows = np.bincount(cell, minlength=size).reshape(days, _HOURS).astype(np.float64)
@@ -103,7 +104,7 @@ def _exceeds(between: float, rest: float, freedom: int, of_rest: int) -> bool:
     if freedom < 1 or of_rest < 1 or between <= 0:
         return False
     spread = np.sqrt(2 / freedom + 2 / of_rest)
-    few = 1 + 6 / of_rest  # the law of the ratio has a longer tail then
+    few = 1 + 6 / of_rest  # with few degrees of freedom the ratio has a longer tail
     return bool(between > (1 + _DEVIATIONS * spread) * few * rest)
 
 

@@ -1,4 +1,4 @@
-"""Lower bounds of the size of a change that hold at every moment at once."""
+"""Lower bounds of the size of a change that are valid at all times simultaneously."""
 
 import numpy as np
 
@@ -7,18 +7,18 @@ from mlmonitor.stats.distance import Table, psi, sampling_noise
 from mlmonitor.stats.special import ONE_IN_TEN
 
 COMMON_SHARE = 0.1
-"""The share of a bin in default bins; the tolerated PSI of a bin of this share applies to all."""
+"""The share of each default bin, for which the tolerated PSI is converted to a relative change."""
 
-_ERROR = 0.1  # probability that a bound ever exceeds what it bounds
+_ERROR = 0.1  # probability that a bound ever exceeds the true value
 _BEST_ROWS = 200.0  # rows at which the bound is narrowest
 
 
 def psi_lower_sequence(reference: Table, current: Table) -> Floats:
-    """Return a lower confidence bound of the PSI between the laws behind the counts, `[fields]`.
+    """Return a lower confidence bound of the PSI between the true laws, `[fields]`.
 
     PSI divided by `1/n + 1/m` is approximately a non-central chi-square, whose root is nearly
-    normal. The noise of the current rows is bounded at all times at once; that of the reference
-    only once, because the reference never changes.
+    normal. The noise of the current rows is bounded at all times simultaneously, that of the
+    reference only once, because the reference never changes.
     Promise: with 90% probability it never exceeds the true PSI, however often it is computed.
     Source: Patnaik, "The non-central chi-square and F distributions", 1949, for the root; Robbins,
         "Statistical methods related to the law of the iterated logarithm", 1970, for the boundary.
@@ -35,12 +35,12 @@ def psi_lower_sequence(reference: Table, current: Table) -> Floats:
 
 
 def bin_excess(reference: Table, current: Table, tolerance: float, least: float) -> Floats:
-    """Return by how much the share of any bin has changed beyond what is tolerated, `[fields]`.
+    """Return how far the share of any rare bin has changed beyond its tolerance, `[fields]`.
 
     A PSI of `tolerance` in a bin of `COMMON_SHARE` is a relative change of
-    `sqrt(tolerance / COMMON_SHARE)`, which is 22% for 0.005. The same relative change is tolerated
-    of rarer bins, and any change below `least`. Positive if a change is beyond both with
-    confidence: 90% for all bins and at all times at once; otherwise 0.
+    `sqrt(tolerance / COMMON_SHARE)`, which is 22% for 0.005. Rarer bins may change by the same
+    relative amount, or by up to `least`. The result is positive only if a change exceeds both with
+    90% confidence, for all bins and at all times simultaneously; otherwise it is 0.
     """
     n, m = reference.sum(axis=1, keepdims=True), current.sum(axis=1, keepdims=True)
     bins = np.maximum(np.count_nonzero(reference + current, axis=1, keepdims=True), 1)
@@ -58,13 +58,13 @@ def bin_excess(reference: Table, current: Table, tolerance: float, least: float)
 
 
 def _compute_squared_widths(n: Table, m: Table) -> Floats:
-    """Return the squared width of the bound of a root of PSI, in units of its noise."""
+    """Return the sum of the squared boundaries of both samples, each divided by its rows."""
     current: Floats = _find_uniform_boundary(m) / np.maximum(m, 1)
     return current + ONE_IN_TEN**2 / np.maximum(n, 1)
 
 
 def _find_uniform_boundary(rows: Table) -> Floats:
-    """Return the squared boundary of a standardised sum that it crosses with `_ERROR` at most."""
+    """Return the squared boundary that a standardised sum ever crosses with at most `_ERROR`."""
     growth: Floats = np.maximum(rows, 1.0) / _BEST_ROWS
     squared: Floats = (1 + 1 / growth) * (2 * np.log(1 / (2 * _ERROR)) + np.log1p(growth))
     return squared

@@ -1,4 +1,4 @@
-"""What every process of evidence returns."""
+"""The interface and the results of every e-process."""
 
 from typing import NamedTuple, Protocol
 
@@ -25,7 +25,7 @@ class Evaluation(NamedTuple):
 
 
 class RestartSegments(NamedTuple):
-    """The rows since each restart of some fields, and the logarithm of its staked e-value.
+    """The rows since each restart of some fields, and the logarithm of its e-value times its stake.
 
     log_e: `[restarts, fields]`; minus infinity for a restart that was dropped. counts: `[restarts,
     fields, bins]`. seasons: `[restarts, fields, seasons]`.
@@ -52,11 +52,11 @@ class EvidenceProcess(Protocol):
         """Return the e-values, and the most evident change of each field."""
 
     def restarts(self, fields: Counts) -> RestartSegments:
-        """Return all restarts of the fields at these places."""
+        """Return all stored restarts of the fields at these indices."""
 
     def reset(self, fields: Mask) -> None:
-        """Restart some fields from nothing."""
+        """Discard all evidence of these fields."""
 
     @property
     def nbytes(self) -> int:
-        """Memory held."""
+        """Memory held, in bytes."""

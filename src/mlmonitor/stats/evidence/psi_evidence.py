@@ -16,17 +16,17 @@ def log_psi_evidence(
 ) -> Floats:
     """Return the log e-value of each field's drift, from counts `[fields, bins]`.
 
-    Without drift, the shares of the current rows less those of the reference, divided by the root
-    of the latter, are nearly normal with the variance `noise = 1/n + 1/m`, and PSI is the sum of
-    their squares. The alternative adds the variance `1 / MIXTURE_ROWS`. The likelihood ratio of
-    both is `exp(PSI / noise / (2 (1 + w))) / sqrt(1 + 1/w) ** freedom`, with
-    `w = MIXTURE_ROWS * noise`. This is the e-process of `EProcess` without restarts, for many rows.
+    Without drift, `(q - p) / sqrt(p)` is nearly normal with the variance `noise = 1/n + 1/m`, where
+    `p` and `q` are a bin's shares of `n` reference rows and `m` current rows. PSI is the sum of the
+    squares. The alternative adds the variance `1 / MIXTURE_ROWS`. The likelihood ratio of both is
+    `exp(PSI / noise / (2 (1 + w))) / sqrt(1 + 1/w) ** freedom`, with `w = MIXTURE_ROWS * noise`.
+    For many rows it approximates the e-value of `EProcess` without restarts.
 
     Promise: as counts grow, the probability that it ever exceeds `ln(1 / alpha)` without drift
         tends to at most `alpha`, because the current shares are sufficient for their mean, so the
         ratio is that of all rows so far and thus a martingale. At `alpha = 0.01`, 0.5% of 6,000
-        streams of 100,000 rows reach it, and 1.8% of the worst kind (bins of one in a hundred).
-    design_effects: how many rows count as one.
+        streams of 100,000 rows reach it, and 1.8% of the worst kind (bins of 1%).
+    design_effects: how many rows count as one independent row.
     Source: Robbins, "Statistical methods related to the law of the iterated logarithm", 1970, for
         the normal mixture; Yurdakul and Naranjo, 2020, for the law of PSI.
     """

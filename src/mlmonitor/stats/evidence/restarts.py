@@ -1,4 +1,4 @@
-"""Which restarts of an e-process are kept, and the stake of each."""
+"""Which restarts of an e-process remain stored, and the stake of each."""
 
 import numpy as np
 
@@ -9,8 +9,8 @@ def slot_for_restart(order: Counts) -> Counts:
     """Choose the slot of each field's next restart, `[fields]`.
 
     order: `[kept, fields]`, the number of the restart in each slot, -1 if it is free. Once all are
-    used, the first restart stays, and the one whose neighbours have the closest ratio of ages is
-    replaced. So the remaining restarts are spaced geometrically over the past.
+    used, the first restart stays, and the restart is replaced whose neighbours have the smallest
+    ratio of ages. So the remaining restarts are spaced geometrically over the past.
     """
     fields = order.shape[1]
     if fields == 1:
@@ -27,7 +27,7 @@ def slot_for_restart(order: Counts) -> Counts:
 
 
 def _choose_slot(order: list[int]) -> int:
-    """The same for one field, at a tenth of the price."""
+    """Do the same as `slot_for_restart` for one field, in a tenth of the time."""
     by_age = sorted(range(len(order)), key=order.__getitem__)
     if order[by_age[0]] < 0:
         return by_age[0]
@@ -38,7 +38,10 @@ def _choose_slot(order: list[int]) -> int:
 
 
 def log_stake(order: Counts) -> Floats:
-    """Return the log stake of restarts by number; all stakes add up to 1. -1 means no restart."""
+    """Return the log stake of the restarts with these numbers; -1 means no restart.
+
+    The stakes of all restarts, numbered from 0 without end, add up to 1.
+    """
     begun = np.maximum(order, 0)
     shares: Floats = -np.log((begun + 1.0) * (begun + 2.0))
     return np.where(order >= 0, shares, -np.inf)

@@ -1,4 +1,4 @@
-"""Alternatives in which an ordered field has moved as a whole, or has grown in a heavy tail."""
+"""Alternatives in which an ordered field has moved as a whole, or its heavy tail has grown."""
 
 from typing import Final
 
@@ -13,13 +13,14 @@ HEAVY_TILTS: Final = (-0.2, 0.2)
 """The same for fields with a bin of few rows in a heavy tail."""
 
 TAIL_FACTOR: Final = 2.5
-"""By what two more alternatives of such fields multiply the share of their lowest or highest bin.
+"""The factor by which two more alternatives of such fields multiply their lowest or highest bin.
 
-An error of units in 2% of the values makes 0.5% in such a bin 1.3% (lognormal, sigma 2).
+For example, wrong units in 2% of lognormal values (sigma 2) raise the share of such a bin from 0.5%
+to 1.3%.
 """
 
-_MOST_TAIL = 0.012  # share of the rows in an outermost bin in a heavy tail
-_STEP = 4.0  # times that are in the next bin
+_MOST_TAIL = 0.012  # largest share of an outermost bin in a heavy tail
+_STEP = 4.0  # the next bin has at least this many times the rows
 _LEAST_BINS = 4
 _LEAST_PLACE = 1e-6
 
@@ -27,9 +28,9 @@ _LEAST_PLACE = 1e-6
 def location_scores(reference: Counts, is_ordered: Mask) -> Floats:
     """Return the scores of ordered bins, `[fields, bins]`, of mean 0 and variance 1.
 
-    The last bin, missing values, has no order and the score 0, as have all bins of other fields.
-    Multiplying the shares by `exp(shift * score)` moves a normal field by this many standard
-    deviations.
+    The last bin, missing values, has no order and the score 0, as do all bins of unordered fields.
+    Multiplying the shares by `exp(shift * score)` moves a normally distributed field by `shift`
+    standard deviations.
     """
     shares = reference / np.maximum(reference.sum(axis=1, keepdims=True), 1)
     values = shares[:, :-1]
@@ -61,7 +62,7 @@ def tilt_factors(reference: Counts, is_ordered: Mask) -> Floats:
 
 
 def _find_tails(counts: Counts) -> list[int]:
-    """Return the places of the lowest and the highest bin, as far as they are in a heavy tail."""
+    """Return the indices of the lowest and the highest bin, each only if it is in a heavy tail."""
     values = counts[:-1]
     (places,) = np.nonzero(values)
     if places.size < _LEAST_BINS:

@@ -1,1 +1,1 @@
-"""Evidence about risks and estimates that is valid at any time."""
+"""Anytime-valid evidence about risks and estimates."""

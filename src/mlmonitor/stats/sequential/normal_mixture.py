@@ -1,17 +1,18 @@
-"""Evidence that an asymptotically normal estimate is beyond a bound, at any time."""
+"""Anytime-valid evidence that an asymptotically normal estimate is beyond a bound."""
 
 from typing import Final
 
 import numpy as np
 
-_TUNED_ROWS: Final = 500.0  # at which the boundary is tightest
-_TUNED_LOG = 9.0  # for this logarithm of 1 / alpha
+_TUNED_ROWS: Final = 500.0  # rows at which the boundary is tightest
+_TUNED_LOG = 9.0  # the logarithm of 1 / alpha for which it is tightest
 
 
 def log_evidence(distance: float, error: float, rows: float) -> float:
     """Return the log e-value of an estimate that is `distance` beyond its bound.
 
-    distance: from the bound, positive where it is broken. error: the standard error. The evidence
+    distance: negative while the estimate is within its bound. error: the standard error.
+    The evidence
     is that of Robbins' normal mixture; as the number of rows grows, the probability that it ever
     exceeds `ln(1 / alpha)` while the bound holds tends to at most `alpha`.
     Source: Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas, "Time-uniform central limit theory and
@@ -25,7 +26,10 @@ def log_evidence(distance: float, error: float, rows: float) -> float:
 
 
 def widen(half_width: float, rows: float, *, error: float = 0.05) -> float:
-    """Return the half width of a confidence sequence, from that of a 95% interval."""
+    """Return the half width of a confidence sequence, given the half width of a 95% interval.
+
+    error: the probability that the sequence ever misses the true value.
+    """
     if rows < 1:
         return np.inf
     spread = rows * _choose_variance()
@@ -34,5 +38,5 @@ def widen(half_width: float, rows: float, *, error: float = 0.05) -> float:
 
 
 def _choose_variance() -> float:
-    """The variance of the mixture per row that is best at `_TUNED_ROWS`."""
+    """Return the mixture's variance per row that makes the boundary tightest at `_TUNED_ROWS`."""
     return float(2 * _TUNED_LOG + np.log(2 * _TUNED_LOG + 1)) / _TUNED_ROWS

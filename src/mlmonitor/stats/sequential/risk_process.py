@@ -14,7 +14,7 @@ _REFERENCE_BETS: Final[Floats] = np.array(
     [0.0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 0.95]
 )
 _MEANS = 28  # candidates of the reference's true mean
-_LOW, _HIGH = -3.0, 9.0  # their range, in standard errors
+_LOW, _HIGH = -3.0, 9.0  # range of the candidates, in standard errors
 _MOST = 1 - 1e-6
 _LEAST = 1e-9
 _WEIGHT_STEP = 0.05
@@ -23,7 +23,7 @@ _WEIGHT_STEP = 0.05
 class RiskEvidence(NamedTuple):
     """The evidence that a risk has grown, and the losses since the strongest restart.
 
-    counts: losses by bin. total: the sum of these losses before they were clipped, in their unit.
+    counts: losses by bin. total: the sum of these losses before clipping, in the unit of the loss.
     """
 
     log_e: float
@@ -32,25 +32,25 @@ class RiskEvidence(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """The number of these losses."""
+        """The number of losses since the strongest restart."""
         return int(self.counts.sum())
 
 
 class RiskProcess:
     """Evidence that the mean of a loss exceeds its mean at training by more than a tolerance.
 
-    The loss lies in one of some bins, each of which counts as one value between 0 and 1, so counts
-    are all that is needed. For a candidate `m` of the mean at training, a gambler bets the share
-    `c` of the capital that the next loss `x` exceeds `m (1 + tolerance)`: the capital is multiplied
-    by `1 - c + c x / (m (1 + tolerance))`. All `BETS` are made at once, and again from each
-    restart, which share one stake. The sample from training bets against each candidate that is too
-    high in the same way, once. The evidence is the smallest product of both over all candidates, so
-    the size of the sample is accounted for. It holds for every law of bounded losses.
+    Losses are binned, and each bin counts as one value between 0 and 1, so only counts are needed.
+    For a candidate `m` of the mean at training, a gambler bets the share `c` of the capital that
+    the next loss `x` exceeds `m (1 + tolerance)`: the capital is multiplied by
+    `1 - c + c x / (m (1 + tolerance))`. The capital is divided among all `BETS`, and among restarts
+    of the process. In the same way, the sample from training bets once against each candidate that
+    is too high. The evidence is the smallest product of both over all candidates, which accounts
+    for the size of the sample. It is valid for every law of bounded losses.
 
     Promise: while the mean of each loss, given the earlier ones, is at most `(1 + tolerance)` times
         the mean at training, the probability that `log_e` ever exceeds `ln(1 / alpha)` is at most
         `alpha`, for any number of evaluations (Ville's inequality).
-    values: of the bins, ascending, the last 1. reference: the counts at training.
+    values: those of the bins, ascending; the last one is 1. reference: counts by bin at training.
     Price: `8 * bins * (kept + 2)` bytes; about 200 us an evaluation with 40 bins.
     Source: Waudby-Smith, Ramdas, "Estimating means of bounded random variables by betting" (2024),
         and Podkopaev, Ramdas, "Tracking the risk of a deployed model" (2022), who compare two
@@ -89,8 +89,8 @@ class RiskProcess:
         """Return the evidence in all losses so far, and restart if that is due.
 
         totals: counts by bin since the start, then the sum of the losses before clipping.
-        design_effect: rows count as this many times fewer independent ones; it applies to the
-        sample from training as well.
+        design_effect: how many rows count as one independent row, also in the sample from
+        training.
         """
         self._weigh(1.0 / max(design_effect, 1.0))
         used = np.flatnonzero(self._order[:, 0] >= 0)
@@ -108,14 +108,14 @@ class RiskProcess:
         return RiskEvidence(float(products[weakest]), counts, float(since[strongest, -1]))
 
     def _weigh(self, weight: float) -> None:
-        """Let each loss count as a part of one; small changes of the weight are ignored."""
+        """Set the weight of each loss; relative changes of up to 5% are ignored."""
         if abs(np.log(weight / self._weight)) > _WEIGHT_STEP:
             reference = weight * self._reference.astype(np.float64)
             self._weight = weight
             self._log_f = _log_against(self._values, reference, self._means)
 
     def newest(self, totals: Floats, rows: int) -> tuple[Counts, float]:
-        """Return the losses since the youngest restart that has this many, or since the start."""
+        """Return the losses since the newest restart with at least `rows`, or since the start."""
         used = np.flatnonzero(self._order[:, 0] >= 0)
         since = totals - self._starts[used]
         counts = since[:, :-1].sum(axis=1)
@@ -124,14 +124,14 @@ class RiskProcess:
         return np.rint(since[place, :-1]).astype(np.int64), float(since[place, -1])
 
     def reset(self, totals: Floats) -> None:
-        """Start from nothing, as after a resolved alert."""
+        """Discard all evidence, as after a resolved alert."""
         self._order[:] = -1
         self._order[0] = 0
         self._begun[:] = 0
         self._starts[0] = totals
 
     def restart(self, totals: Floats) -> None:
-        """Restart after these losses, if enough have arrived since the youngest restart."""
+        """Restart after these losses, if enough have arrived since the newest restart."""
         newest = int(np.argmax(self._order))
         if (totals - self._starts[newest])[:-1].sum() < self._restart_rows:
             return
@@ -142,15 +142,15 @@ class RiskProcess:
 
     @property
     def nbytes(self) -> int:
-        """Memory held by the arrays."""
+        """Memory held by the arrays, in bytes."""
         arrays = self._values, self._candidates, self._log_f, self._means, self._starts
         return sum(array.nbytes for array in arrays) + self._reference.nbytes + self._order.nbytes
 
 
 def log_wealth(values: Floats, counts: Floats, means: Floats) -> Floats:
-    """Return the log wealth of bets that losses exceed each mean, `[rows of counts, means]`.
+    """Return the log wealth of bets that losses exceed each mean, `[samples, means]`.
 
-    counts: `[stretches, bins]`.
+    values: those of the bins. counts: `[samples, bins]`.
     """
     odds = values[:, None] / means
     factors = np.log((1 - BETS)[:, None, None] + BETS[:, None, None] * odds)
@@ -164,7 +164,7 @@ def confidence_bounds(
 ) -> tuple[float, float]:
     """Return a confidence sequence for the mean of a bounded loss; it is valid at any time.
 
-    values: of the bins, from 0 to 1. error: the probability that the mean is ever outside.
+    values: those of the bins, from 0 to 1. error: the probability that the mean is ever outside.
     Source: Waudby-Smith, Ramdas (2024), with a mixture of bets.
     """
     n = float(counts.sum())
@@ -190,7 +190,7 @@ def _find_lower_bound(values: Floats, counts: Counts | Floats, level: float) -> 
 
 
 def _list_candidate_means(values: Floats, reference: Counts) -> Floats:
-    """Return means around that of the sample, ascending."""
+    """Return candidate means around the mean of the sample, ascending."""
     n = max(float(reference.sum()), 1.0)
     mean = float(values @ reference) / n
     variance = max(float(values**2 @ reference) / n - mean * mean, 0.0)
@@ -200,7 +200,7 @@ def _list_candidate_means(values: Floats, reference: Counts) -> Floats:
 
 
 def _log_against(values: Floats, reference: Counts | Floats, means: Floats) -> Floats:
-    """Return the evidence of the sample that its true mean is below each of some means."""
+    """Return the log evidence of the sample that its true mean is below each of these means."""
     gains = (means - values[:, None]) / (1 - means)
     factors = np.log1p(_REFERENCE_BETS[:, None, None] * gains)
     wealth = np.einsum("b,cbm->cm", reference.astype(np.float64), factors)
