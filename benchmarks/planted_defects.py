@@ -259,8 +259,8 @@ claims with thirteen features, a predicted class and the segments of `line`, eac
 of {reference:,} rows. Rows arrive in blocks of {step}; the titles are those of {after:,} rows after
 the first incident. When it opens, the cause is searched for in the window, and later in the rows
 since, so a title may become more exact. A defect is *named* if one title holds every field
-concerned and the kind of defect, with its size where it has one. Without a defect, {clean} incidents open in
-{rows:,} rows.
+concerned and the kind of defect, with its size where it has one. Without a defect, {clean}
+incidents open in {rows:,} rows.
 
 | the defect is | named | found | more than one incident |
 |---|--:|--:|--:|
