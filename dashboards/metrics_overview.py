@@ -242,7 +242,7 @@ _HEALTH = Row(
             "Rows dropped, internal errors",
             "Good: 0. Dropped rows were predicted but not counted because the buffer was full: "
             "raise Config.buffer_rows or give the process more CPU. Internal errors are faults of "
-            "the library, held back from the host: the log has the first of them.",
+            "the library, kept from the service: the log has the first of them.",
             (
                 Query(total(added(select(catalog.DROPPED))), "dropped " + _MODEL_LEGEND),
                 Query(total(added(select(catalog.FAULTS))), "errors " + _MODEL_LEGEND),

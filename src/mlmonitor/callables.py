@@ -26,4 +26,4 @@ def check_function(option: str, function: object, arguments: Sequence[str]) -> N
     try:
         parameters.bind(*arguments)
     except TypeError:
-        raise ConfigError(f"{expected}, got one that takes others") from None
+        raise ConfigError(f"{expected}, got one with other arguments") from None

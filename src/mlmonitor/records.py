@@ -207,7 +207,7 @@ class Challenger:
         if not _is_number(self.pending_predictions) or not 1 <= self.pending_predictions <= 1e8:
             raise ConfigError(
                 "pending_predictions: expected a number from 1 to 1e8: without any, predictions "
-                "and labels that arrive apart would never be paired"
+                "and labels that arrive separately would never be paired"
             )
         if isinstance(self.classes, str) or not isinstance(self.classes, Iterable):
             raise ConfigError("classes: expected a sequence of them, such as ['no', 'yes']")

@@ -10,7 +10,7 @@ from mlmonitor.errors import ConfigError
 
 _HIDDEN = "***"
 _SHORTEST_REPLACED = 8
-WITHHELD = "its words are withheld, for they may repeat a short secret"
+WITHHELD = "its words are withheld, because they may repeat a short secret"
 
 
 class Secret(str):
@@ -31,7 +31,7 @@ class Secret(str):
         return _HIDDEN
 
     def __reduce__(self) -> Any:
-        raise TypeError("a secret is not written anywhere")
+        raise TypeError("a secret cannot be pickled or copied")
 
     def after(self, prefix: str) -> "Secret":
         """Return the secret after a prefix such as `Bearer `."""
@@ -74,7 +74,7 @@ def check_header_text(source: str, text: str) -> None:
             name = unicodedata.name(character, "a control character").lower()
             raise ConfigError(
                 f"{source}: expected printable ASCII characters, got U+{ord(character):04X} "
-                f"({name}) in place {place}: copy it again"
+                f"({name}) at position {place}: copy it again"
             )
 
 

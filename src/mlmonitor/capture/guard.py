@@ -46,7 +46,7 @@ class Guard:
         with suppress(Exception):  # the host's handlers may fail as well
             where = _find_origin(error)
             log.warning(
-                "internal error %d of the monitoring held back: %s%s",
+                "internal error %d in the monitoring, kept from the service: %s%s",
                 internal_errors,
                 what,
                 f" at {where}" if where else "",

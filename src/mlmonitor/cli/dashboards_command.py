@@ -15,7 +15,7 @@ def add_command(commands: Any) -> None:
     own_commands = dashboards.add_subparsers(required=True, metavar="command")
     write = own_commands.add_parser("write", help="write them into a folder")
     write.description = (
-        "Writes dashboards and alert rules that ask for the metrics that this version exports. "
+        "Writes dashboards and alert rules that query the metrics that this version exports. "
         "grafana: dashboards for metrics and for PostgreSQL, provisioning files, Grafana-managed "
         "alerts. alerts: recording and alerting rules of Prometheus and Mimir. "
         "dynatrace: dashboards, metric events, anomaly detectors and metric metadata, for "

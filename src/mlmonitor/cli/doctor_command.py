@@ -21,7 +21,7 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser("doctor", help="try a destination with one point of each kind")
     parser.description = (
         "Checks the configuration, reaches the endpoint, sends one point of each kind, reads the "
-        "answers, and says how to fix what is wrong. The points are of a model called "
+        "answers, and says how to fix what is wrong. The points belong to a model called "
         f"{doctor.MODEL}. Tokens are read from --token-file or from the variables "
         "DYNATRACE_API_TOKEN and GRAFANA_CLOUD_TOKEN, never from the command line. "
         "Exit status: 0 all is well, 1 something is refused, 2 the configuration is wrong."
@@ -30,12 +30,12 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--url", help="base URL; by default the destination's, if it has one")
     parser.add_argument("--protocol", choices=("http/protobuf", "grpc"), default="http/protobuf")
     parser.add_argument("--tenant", help="tenant of Mimir")
-    parser.add_argument("--instance", help="Grafana Cloud's number on the stack's page")
+    parser.add_argument("--instance", help="number on the page of the stack, for Grafana Cloud")
     parser.add_argument("--token-file", help="file that holds the token")
-    parser.add_argument("--ca-file", help="authority that the server's certificate is checked with")
+    parser.add_argument("--ca-file", help="certificate authority to check the server with")
     parser.add_argument("--proxy", help="URL of a proxy")
     parser.add_argument("--timeout-seconds", type=float, default=5.0)
-    parser.add_argument("--reference", help="a saved reference: says how many series it makes")
+    parser.add_argument("--reference", help="saved reference, to report how many series it makes")
     parser.add_argument(
         "--segments", type=int, help="expected number of segments; by default the reference's"
     )

@@ -22,7 +22,7 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser("fleet", help="merge the rows of many processes into one status")
     parser.description = (
         "Merges profiles, or with --from-store the sums of the event store, and compares all their "
-        "rows with the reference. Exit status: 0 done, 1 what --fail-on names was found, 2 the "
+        "rows with the reference. Exit status: 0 done, 1 a condition of --fail-on is met, 2 the "
         "arguments, a file or the store are wrong."
     )
     parser.add_argument(

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mlmonitor",
-        description="Try a destination, read references, write dashboards, keep the event store.",
+        description="Check destinations, read references, write dashboards, manage event stores.",
     )
     commands = parser.add_subparsers(required=True, metavar="command")
     for add_command in _COMMANDS:

@@ -10,7 +10,7 @@ from typing import Any
 from mlmonitor.cli.exit_status import FAILED, OK
 from mlmonitor.cli.store.fit_command import add_fit
 from mlmonitor.errors import ConfigError
-from mlmonitor.formatting import short, table, truncate
+from mlmonitor.formatting import percent, short, table, truncate
 from mlmonitor.reference.comparison.reference_diff import (
     FieldDifference,
     ReferenceDifference,
@@ -28,11 +28,9 @@ def add_command(commands: Any) -> None:
     """Add `reference` and its own commands."""
     reference = commands.add_parser("reference", help="what a saved reference holds")
     own_commands = reference.add_subparsers(required=True, metavar="command")
-    show = own_commands.add_parser("show", help="its fields, one a line")
+    show = own_commands.add_parser("show", help="its fields, one per line")
     show.add_argument("file")
-    show.add_argument(
-        "--privacy", action="store_true", help="what of each field may leave the process"
-    )
+    show.add_argument("--privacy", action="store_true", help="what may leave the process, by field")
     show.set_defaults(run=_show)
     diff = own_commands.add_parser("diff", help="what differs between two references")
     diff.description = (
@@ -45,7 +43,7 @@ def add_command(commands: Any) -> None:
     diff.add_argument(
         "--tolerance", type=float, default=0.1, help="PSI up to which a field has not moved (0.1)"
     )
-    diff.add_argument("--all", action="store_true", help="list fields that have not moved, too")
+    diff.add_argument("--all", action="store_true", help="also list fields that have not moved")
     diff.add_argument("--json", action="store_true", help="everything, as one JSON object")
     diff.set_defaults(run=_run_diff)
     add_fit(own_commands)
@@ -99,7 +97,7 @@ def _rank_field(field: FieldDifference) -> tuple[bool, float]:
 
 
 def _to_row(field: FieldDifference) -> Sequence[str]:
-    missing = ["-" if share is None else f"{100 * share:.3g}%" for share in field.missing]
+    missing = ["-" if share is None else percent(share) for share in field.missing]
     return (
         truncate(field.name, _NAME),
         field.role,

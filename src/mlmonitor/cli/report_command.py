@@ -24,7 +24,7 @@ def add_command(commands: Any) -> None:
     parser.description = (
         "Reads a Parquet or CSV file of features, predictions and, if there are any, actuals, "
         "compares it with a saved reference, and writes a report. Columns are found by the names "
-        "that the reference has. Exit status: 0 done, 1 what --fail-on names was found, 2 the "
+        "that the reference has. Exit status: 0 done, 1 a condition of --fail-on is met, 2 the "
         "arguments or a file are wrong."
     )
     parser.add_argument("reference", help="a saved reference")
@@ -42,7 +42,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--version", dest="model_version", default="", help="its version")
     parser.add_argument("--prediction", help="column of the predictions, if not as in training")
     parser.add_argument("--actual", help="column of the actual values, if not as in training")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but mistakes")
+    parser.add_argument("--quiet", action="store_true", help="print only errors")
     parser.set_defaults(run=_run)
 
 

@@ -144,7 +144,7 @@ def check_segments(
         available = ", ".join(map(repr, reference.segments)) or "none"
         expected = ", ".join(map(repr, requested))
         raise ConfigError(
-            f"segments: a segment is compared with the same segment of the reference, and this one "
+            f"segments: a segment is compared with the same segment of the reference, but this one "
             f"has {available}: make it with Reference.fit(..., segments=[{expected}])"
         )
     segment_count = sum(values is not None for values in reference.segment_values)

@@ -68,7 +68,7 @@ def read_chunks(data: Any, predictions: Any, roles: ColumnRoles) -> Iterator[Row
         )
     if predictions is not None:
         raise ConfigError(
-            "predictions: expected none beside chunks: give pairs of features and predictions"
+            "predictions: expected none with chunks: give pairs of features and predictions"
         )
     for chunk in chunks:
         is_pair = isinstance(chunk, tuple) and len(chunk) == _PAIR

@@ -168,7 +168,7 @@ class Notifier:
         self._last_reason = reason
         lost = self._lost
         if lost & (lost - 1) == 0:
-            log.warning("%s: %d events were lost so far: %s", self.webhook.name, lost, reason)
+            log.warning("%s: events lost so far, %d: %s", self.webhook.name, lost, reason)
 
     @property
     def _lost(self) -> int:

@@ -127,7 +127,7 @@ class GroupedCounting:
         groups = find_keys(rows, self._by)
         if len(self._counted.keys() | {group.key for group in groups}) > MOST_GROUPS:
             raise SchemaError(
-                f"by: expected at most {MOST_GROUPS:,} groups: name columns of fewer values, "
+                f"by: expected at most {MOST_GROUPS:,} groups: name columns with fewer values, "
                 "such as the day and not the time"
             )
         for key, places in groups:

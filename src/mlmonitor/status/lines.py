@@ -103,7 +103,7 @@ def objective_lines(objectives: Sequence[ObjectiveStatus]) -> list[str]:
 
 def ids_lines(names: Sequence[str]) -> list[str]:
     """List the fields whose values are different in almost every row."""
-    line = f"ids? nothing to compare in {join_names(names)}: declare it text, or ignore it"
+    line = f"ids? not compared: {join_names(names)}; declare it as text, or ignore it"
     return [line] if names else []
 
 

@@ -64,9 +64,9 @@ class PlannedChange:
         if is_share and not 0 < amount <= 1:
             raise ConfigError(f"shift: {name!r}: expected a share such as 5% or 0.05")
         if what == "new:" and isinstance(entry, NumericReference):
-            raise ConfigError(f"shift: {name!r}: expected a category for new:, this is a number")
+            raise ConfigError(f"shift: {name!r}: new: expected a category, this is a number")
         if not is_share and not (isinstance(entry, NumericReference) and entry.stddev):
-            raise ConfigError(f"shift: {name!r}: expected missing: or new:, this is no number")
+            raise ConfigError(f"shift: {name!r}: expected missing: or new:, this is not a number")
         if not is_share and unit == "%":
             raise ConfigError(f"shift: {name!r}: expected one of {_FORMS}")
         if unit == "sd" and isinstance(entry, NumericReference):

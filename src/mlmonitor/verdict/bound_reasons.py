@@ -103,7 +103,7 @@ def _describe_risk_breach(risk: Risk, limits: VerdictLimits) -> LossBreach:
     text = (
         f"{risk.measure} {verb} from {short(risk.reference)} to {short(risk.value)} over the "
         f"newest {amount(risk.count, 'label')}, beyond the tolerance of "
-        f"{100 * limits.tolerance:g}% at any time"
+        f"{100 * limits.tolerance:g}%, with evidence that is valid at any time"
     )
     reason = VerdictReason(
         "risk",
@@ -130,8 +130,8 @@ def _list_broken_bounds(snapshot: ModelSnapshot, limits: VerdictLimits) -> list[
             continue
         text = (
             f"{status.objective.measure} is {short(status.value)} over "
-            f"{amount(status.count, 'label')}, and {short(bound)} at "
-            f"{'most' if is_above else 'least'} is declared"
+            f"{amount(status.count, 'label')}, and the declared "
+            f"{'maximum' if is_above else 'minimum'} is {short(bound)}"
         )
         reason = VerdictReason(
             "bounds",

@@ -20,7 +20,7 @@ _DEFECTS: Final = {
     "wrong_type": "has values of the wrong type",
     "nonfinite": "has values that are not finite",
     "missing": "has missing values",
-    "new_category": "has new values alone",
+    "new_category": "has only new values",
 }
 """Measures whose alerts show a defective field and not drift, the most severe first."""
 

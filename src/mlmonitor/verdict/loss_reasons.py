@@ -89,8 +89,8 @@ def rise_reason(rise: LossRise, tolerance: float) -> VerdictReason:
     verb = "fell" if rise.value < rise.baseline.value else "rose"
     text = (
         f"{rise.baseline.measure} {verb} from {short(rise.baseline.value)} "
-        f"{rise.baseline.source} to {short(rise.value)}, a loss {100 * rise.change:+.0f}% where "
-        f"{100 * tolerance:g}% is tolerated "
+        f"{rise.baseline.source} to {short(rise.value)}, a loss {100 * rise.change:.0f}% higher, "
+        f"where {100 * tolerance:g}% is tolerated "
         f"({describe_labels(rise.window.labelled, rise.window.maturity)})"
     )
     return _build_loss_reason("risk", text, rise)
@@ -136,5 +136,7 @@ def age_reason(snapshot: ModelSnapshot, max_age_seconds: float | None) -> Verdic
     age = snapshot.time - trained_at.timestamp()
     if age <= max_age_seconds:
         return None
-    text = f"the model is {duration(age)} old, and {duration(max_age_seconds)} at most is declared"
+    text = (
+        f"the model is {duration(age)} old, and the declared limit is {duration(max_age_seconds)}"
+    )
     return VerdictReason("age", text, measure="age_seconds", value=age, limit=max_age_seconds)

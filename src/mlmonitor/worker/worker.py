@@ -109,7 +109,7 @@ class Worker(AggregateReads, FlushRequests):
         """Raise MonitorError if the monitor is closed, so that this call would have no effect."""
         if self._is_closed:
             raise MonitorError(
-                f"{call}: expected an open monitor, but it was closed: make another Monitor, or "
+                f"{call}: expected an open monitor, but it was closed: create another Monitor, or "
                 "call it before close(), which a `with` block does at its end"
             )
 

@@ -172,7 +172,7 @@ def test_a_header_that_cannot_be_sent_is_named_in_the_reason(
         assert not monitor.flush(timeout_seconds=5)
         reason = monitor.status().destinations["collector"].last_reason or ""
     assert "OTEL_EXPORTER_OTLP_HEADERS, api-token" in reason
-    assert "U+200B (zero width space) in place 8" in reason
+    assert "U+200B (zero width space) at position 8" in reason
     assert "hunter2" not in reason
 
 

@@ -10,7 +10,7 @@ from mlmonitor.status.reference_text import shown
 from support.references import fit_reference
 
 ROWS = 5_000
-TELLS = "ids? nothing to compare in customer: declare it text, or ignore it"
+TELLS = "ids? not compared: customer; declare it as text, or ignore it"
 
 
 def ids(start: int, count: int) -> dict[str, list[str]]:

@@ -80,11 +80,11 @@ AT_SET_UP: dict[str, tuple[Callable[[Reference], object], str]] = {
     ),
     "a callback that takes nothing": (
         make(on_alert=lambda: None),
-        "on_alert: expected a function of alert, got one that takes others",
+        "on_alert: expected a function of alert, got one with other arguments",
     ),
     "a measure of one array": (
         make(metrics=[Metric("hits", lambda predicted: predicted)]),  # type: ignore[arg-type,misc]  # wrong on purpose
-        "metrics: 'hits': expected a function of predicted, actual, got one that takes others",
+        "metrics: 'hits': expected a function of predicted, actual, got one with other arguments",
     ),
     "a figure that is a text": (
         make(kpis=[Kpi("saved", "claimed - paid")]),  # type: ignore[arg-type]  # wrong on purpose
@@ -349,7 +349,7 @@ WHILE_IT_RUNS: dict[str, tuple[Callable[[Monitor], object], str, int]] = {
     ),
     "id set in the block": (
         set_in_block("id", "planted@x.example"),
-        "observe: `id` is only read; pass observe(..., prediction_id=...)",
+        "observe: `id` is read-only: pass observe(..., prediction_id=...)",
         1,
     ),
     "key that is a value": (

@@ -11,7 +11,7 @@ from sklearn.tree import DecisionTreeRegressor
 from support.references import fit_reference
 
 ROWS = 600
-WARNING = "the prediction is the actual in"
+WARNING = "the prediction equals the actual in"
 
 
 @pytest.fixture

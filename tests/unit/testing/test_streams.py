@@ -182,7 +182,7 @@ def test_a_change_that_is_too_small_is_not_found(reference: Reference) -> None:
         ("age=5%", "expected one of"),
         ("age=missing:500%", "expected a share"),
         ("age=new:5%", "expected a category"),
-        ("town=1sd", "this is no number"),
+        ("town=1sd", "this is not a number"),
         ("age", "expected one of"),
     ],
 )

@@ -185,7 +185,7 @@ def test_categories_that_are_all_new_are_no_drift_without_harm() -> None:
         Alert("city", Role.FEATURE, ALL, "new_category", 1, 1, 0.1, 9, "firing", 500, 10.0, ""),
     ]
     assert drift_reason(alerts, judged_until=11.0) is None
-    assert "city has new values alone" in str(defect_reason(alerts))
+    assert "city has only new values" in str(defect_reason(alerts))
     slight = [alerts[0], replace(alerts[1], current=0.02)]
     assert "without harm" in str(drift_reason(slight, judged_until=11.0))
     assert defect_reason(slight) is None

@@ -159,8 +159,8 @@ def _copy_matrix(matrix: Any, read_matrix: MatrixReader) -> Copied:
 def _check_size(what: str, values: int) -> None:
     if values > SPARSE_VALUES:
         raise SchemaError(
-            f"features: expected {what} of at most {SPARSE_VALUES:,} values, its zeros "
-            "counted: watch its source, or a dense part of it"
+            f"features: expected {what} of at most {SPARSE_VALUES:,} values, zeros "
+            "included: watch its source, or a dense part of it"
         )
 
 

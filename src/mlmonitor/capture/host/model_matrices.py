@@ -11,8 +11,8 @@ MatrixReader = Callable[[Any], tuple[Any, Sequence[str]]]
 """Returns an array `[rows, columns]` and the names of its columns, empty if it has none."""
 
 _CODES = (
-    "features: expected a matrix of numbers, got one with categories, which are codes by now: "
-    "watch what makes it, or the estimator that a data frame is given to"
+    "features: expected a matrix of numbers, got one whose categories have become codes: "
+    "watch the function that makes it, or an estimator that accepts a data frame"
 )
 
 

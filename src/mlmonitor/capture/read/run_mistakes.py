@@ -87,7 +87,7 @@ class RunMistakes:
             return None
         return (
             f"ids: expected a different id for each prediction, but {repeated:,} of {len(ids):,} "
-            "rows have one that occurs before: a label then finds the newest of them alone"
+            "rows have one that occurs before: a label then finds only the newest of them"
         )
 
     def _find_no_id(self, rows: Rows) -> str | None:

@@ -21,8 +21,8 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser("backtest", help="which alerts a past period would have fired")
     parser.description = (
         "Compares the stored predictions of a period with a reference, in the order of their "
-        "times, once for each combination of settings: the way to choose alpha and tolerances on "
-        "one's own past. A reference can be fitted to an earlier period by `mlmonitor reference "
+        "times, once for each combination of settings. Use it to choose alpha and tolerances "
+        "from your own past. A reference can be fitted to an earlier period by `mlmonitor reference "
         "fit --from-store`."
     )
     add_stored_model(parser)

@@ -20,7 +20,7 @@ def add_dynatrace(commands: Any) -> None:
     parser = commands.add_parser("dynatrace", help="queries of single numbers for Dynatrace")
     parser.description = (
         "Writes extension.yaml for Extensions 2.0, and endpoints.json for the old extension "
-        "'Generic DB Query', at most ten queries an endpoint."
+        "'Generic DB Query', at most ten queries per endpoint."
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", required=True)

@@ -26,9 +26,9 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser("evaluate", help="realised performance from the store")
     parser.description = (
         "Reads predictions and their labels from the store in chunks, computes the measures of "
-        "the task in all, by bucket, segment and cohort, as the service does, and sends them over "
-        "OTLP under the same names, if a destination is given. Exit status 1: nothing has a label, "
-        "or the destination did not take it."
+        "the task for all rows and by bucket, segment and cohort, as the service does, and sends "
+        "them over OTLP under the same names, if a destination is given. Exit status 1: nothing "
+        "has a label, or the destination did not accept it."
     )
     add_stored_model(parser)
     parser.add_argument("--reference", help="file of a saved reference: its task, bins and classes")

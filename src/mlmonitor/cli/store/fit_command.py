@@ -17,7 +17,7 @@ def add_fit(commands: Any) -> None:
         "--from-store", action="store_true", required=True, help="the source, which is the store"
     )
     fit.add_argument("--segment", action="append", default=[], help="a feature; repeatable")
-    fit.add_argument("--actuals", action="store_true", help="labels become a field, too")
+    fit.add_argument("--actuals", action="store_true", help="also make the labels a field")
     add_stored_model(fit)
     fit.set_defaults(run=_fit)
 

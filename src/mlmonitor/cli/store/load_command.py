@@ -33,8 +33,9 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser("load", help="events from Kafka into the store")
     parser.description = (
         "Loads a topic of events into PostgreSQL, each event exactly once. Start as many instances "
-        "as the topic has partitions. SIGTERM stores what was read and leaves the group. Exit "
-        "status: 0 stopped or idle, 1 the database refuses to go on, 2 the configuration is wrong."
+        "as the topic has partitions. On SIGTERM it stores what was read and leaves the group. "
+        "Exit status: 0 stopped or idle, 1 the database refuses to load, 2 the configuration is "
+        "wrong."
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--brokers", help="HOST:PORT, several separated by commas")
@@ -43,7 +44,10 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--group", default="mlmonitor")
     add_database(parser)
     parser.add_argument(
-        "--until-idle", type=float, metavar="SECONDS", help="stop when nothing arrives for so long"
+        "--until-idle",
+        type=float,
+        metavar="SECONDS",
+        help="stop when nothing arrives for this many seconds",
     )
     parser.add_argument(
         "--property",
@@ -52,8 +56,10 @@ def add_command(commands: Any) -> None:
         metavar="NAME=VALUE",
         help="a setting of librdkafka, such as security.protocol=ssl; repeatable",
     )
-    parser.add_argument("--property-file", help="such settings, one a line; for passwords")
-    parser.add_argument("--batch", type=int, default=10_000, help="events a transaction, at most")
+    parser.add_argument(
+        "--property-file", help="file of such settings, one per line; for passwords"
+    )
+    parser.add_argument("--batch", type=int, default=10_000, help="most events per transaction")
     parser.add_argument(
         "--dead-letter-topic", help=f"by default TOPIC{_LETTERS}; an empty name for none"
     )
@@ -176,5 +182,5 @@ class _Progress:
         text = f"{counts.events:,} events loaded, {rate:,.0f}/s, {self._loader.lag:,} to go"
         text += f", {counts.replayed:,} replayed" if counts.replayed else ""
         text += f", {counts.dead:,} dead letters" if counts.dead else ""
-        text += ", database away" if not self._loader.is_connected and self._loader.outages else ""
+        text += ", database down" if not self._loader.is_connected and self._loader.outages else ""
         print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)

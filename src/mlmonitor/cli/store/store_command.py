@@ -21,11 +21,11 @@ def add_command(commands: Any) -> None:
     """Add `store` and its own commands."""
     store = commands.add_parser("store", help="the database of the event log")
     own_commands = store.add_subparsers(required=True, metavar="command")
-    init = own_commands.add_parser("init", help="make the schema, its views and roles")
+    init = own_commands.add_parser("init", help="create the schema, its views and roles")
     init.set_defaults(run=_run_init)
     later = own_commands.add_parser("upgrade", help="apply the migrations that are missing")
     later.set_defaults(run=_upgrade)
-    prune = own_commands.add_parser("retain", help="drop what is older than some days")
+    prune = own_commands.add_parser("retain", help="drop data older than some days")
     prune.add_argument("--days", type=int, required=True, help="whole days to keep")
     prune.set_defaults(run=_retain)
     status = own_commands.add_parser("status", help="rows, days, offsets and dead letters")

@@ -31,8 +31,8 @@ def accept_field(state: ModelState, name: str, role: Role, *, now: float) -> lis
             f.name for p in state.whole if p.entries for f in p.plan.schema.fields if f.role is role
         )
         raise ConfigError(
-            f"accept: expected a {role.value} that is compared, which are: "
-            f"{', '.join(names[:20]) or 'none'}"
+            f"accept: expected a {role.value} that is compared: "
+            f"{', '.join(names[:20]) or 'none is'}"
         )
     if population.plan.season is not None:
         raise ConfigError(

@@ -41,7 +41,7 @@ def blame_performance(alerts: Sequence[Alert]) -> CommonCause | None:
         return None
     if expected and not worse:
         title = f"the model is expected to do worse: {expected[0].measure} {expected[0].reason}"
-        advice = "look at which rows have become more frequent; labels will show whether it is so"
+        advice = "look at which rows have become more frequent; labels will show whether it does"
         return CommonCause(title, "performance", advice)
     if worse:
         title = f"the model does worse: {worse[0].measure} {worse[0].reason}"

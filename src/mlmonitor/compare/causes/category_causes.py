@@ -99,7 +99,7 @@ def find_recategorised(
             continue
         if are_merged(before, changed.listed):
             title = f"two categories of {entry.name} merged into one"
-            return CommonCause(title, "merged", "ask upstream since when they are one")
+            return CommonCause(title, "merged", "ask upstream whether they were merged")
         if are_exchanged(before, changed.listed):
             title = f"categories of {entry.name} exchanged: the same shares under other names"
             return CommonCause(title, "exchanged", "look at how codes are turned into names")
@@ -123,4 +123,6 @@ def _find_partly_moved(changed: _ChangedCategories, shown: ShownRows) -> CommonC
     share = min(move.share * since, 1.0)
     title = f"{entry.name}: about {share:.0%} of all rows went from one category to another"
     # The traffic itself may have changed, so this is no data fault that a verdict waits for.
-    return CommonCause(title, "inputs", "ask upstream whether a part of one is coded as the other")
+    return CommonCause(
+        title, "inputs", "ask upstream whether part of one is now coded as the other"
+    )

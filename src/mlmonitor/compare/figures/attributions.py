@@ -80,7 +80,7 @@ class Attributions:
         self._sizes.update(Block(rows, np.abs(numbers), refused, []), now=now)
         unknown = [name for name in columns if name not in set(names)]
         if unknown:
-            raise SchemaError(f"attributions: there is no feature {unknown[0]!r} among them")
+            raise SchemaError(f"attributions: there is no feature {unknown[0]!r}")
 
     def _begin(self, names: Sequence[str], *, now: float) -> None:
         fields = [Field(name, Role.ATTRIBUTION, Kind.NUMERIC) for name in names]

@@ -234,7 +234,7 @@ class Performance(MeasuresByName):
         """
         if dimension not in self._dimensions:
             available = ", ".join(self._dimensions) or "none"
-            raise LookupError(f"by: expected a dimension that is kept, which are: {available}")
+            raise LookupError(f"by: expected one of the dimensions that are kept: {available}")
         names, tables = self._dimensions[dimension]
         parts = {
             name: type(self)(tables, place, effects=self._effects)

@@ -18,15 +18,15 @@ TOP = 10
 """The number of top items of a ranking that count."""
 
 ROWS_OF_ACTUALS = (
-    "label: expected one actual for each prediction, got a row of them, which a ranking "
-    "has if its prediction was a row of as many scores, up to 32: pass other rankings to "
+    "label: expected one actual for each prediction, got a row of them: a ranking may "
+    "have one if its prediction was a row of as many scores, at most 32; pass other rankings to "
     "record_outcomes(scores, relevances)"
 )
 
 
 SINGLE_ACTUALS = (
-    "label: expected a row of relevances for each query, as before, got single actuals: monitor "
-    "another model by another name"
+    "label: expected a row of relevances for each query, as before, got single actuals: use "
+    "another Monitor for another model"
 )
 
 

@@ -9,7 +9,7 @@ from mlmonitor.export.delivery.delivery import Delivery
 
 LATE = (
     "rows, labels or figures arrive after close(), which a `with` block calls at its end: they are "
-    "dropped and counted; record them before, or make another Monitor"
+    "dropped and counted; record them before, or create another Monitor"
 )
 """Logged once if a monitor is used after it was closed."""
 

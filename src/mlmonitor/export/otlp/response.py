@@ -25,7 +25,7 @@ _HINTS = {
 }
 
 
-_PAGE = "a web page answered, as of a login or a proxy: check the URL, it may store no metrics"
+_PAGE = "it sent a web page, as a login or a proxy does: check the URL, it may store no metrics"
 
 
 class Answer(NamedTuple):

@@ -8,7 +8,7 @@ from mlmonitor.export.otlp.response import Answer
 
 _GRPC_PORT = 4317
 _VARIABLES = "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY"
-_BROKEN_OFF = "the TLS handshake was broken off; does it speak https at this port?"
+_BROKEN_OFF = "the TLS handshake was aborted; does it speak https at this port?"
 _SOCKS = ("socks4", "socks4a", "socks5", "socks5h")
 
 
@@ -86,7 +86,7 @@ def _describe_proxy_failure(error: BaseException, route: Route) -> str:
         return f"{route.proxy} gave no connection to the destination in time"
     if isinstance(error, http.SSLError) and not is_socks:
         return ""
-    return f"{route.proxy} cannot be reached or does not let us through"
+    return f"{route.proxy} cannot be reached or refuses the connection"
 
 
 def _describe_tls(error: BaseException) -> str:

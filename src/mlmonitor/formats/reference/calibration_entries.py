@@ -51,7 +51,7 @@ class OutcomeMap(_CalibrationPart):
         lengths = {len(self.rows), len(self.sums), len(self.squares)}
         want(lengths == {bins}, "rows, sums, squares: expected one more than edges")
         wanted = bins if self.effects else 0
-        want(len(self.offsets) == wanted, "offsets: expected one a bin, if there are effects")
+        want(len(self.offsets) == wanted, "offsets: expected one per bin, if there are effects")
         ascends = all(a < b for a, b in zip(self.edges, self.edges[1:], strict=False))
         want(ascends, "edges: expected strictly ascending")
         return self
@@ -81,7 +81,7 @@ class CalibrationReference(_CalibrationPart):
         want(len(self.maps) == maps, f"maps: expected those of a {self.task} task")
         size = len(self.classes) if self.task == "multiclass" else 0
         are_square = all(len(row) == size for row in self.corrections)
-        want(len(self.corrections) == size and are_square, "corrections: expected one a pair")
+        want(len(self.corrections) == size and are_square, "corrections: expected one per pair")
         want(all(x > 0 for row in self.corrections for x in row), "corrections: expected above 0")
         return self
 

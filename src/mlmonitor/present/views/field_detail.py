@@ -257,7 +257,7 @@ def _list_scores(status: FieldStatus) -> DataTable:
     ]
     if status.log10_e_value is not None:
         rows.append(("evidence, log10 e-value", f"{status.log10_e_value:.1f}", "-"))
-    return DataTable(("measure", "now", "99% by chance below"), tuple(rows))
+    return DataTable(("measure", "now", "threshold without drift"), tuple(rows))
 
 
 def _list_qualities(status: FieldStatus) -> DataTable:

@@ -59,7 +59,7 @@ def warn_of_exact_predictions(exact: int, rows: int) -> None:
     """Log the number of exact predictions, if any, and what to do."""
     if exact:
         log.warning(
-            "Reference.fit: the prediction is the actual in %s of %s rows, as on rows that the "
+            "Reference.fit: the prediction equals the actual in %s of %s rows, as on rows that the "
             "model was fitted on: live predictions will be worse and raise alerts; fit on rows "
             "that the model was not fitted on",
             f"{exact:,}",

@@ -55,7 +55,7 @@ def claim_offsets(connection: Any, group: str, starts: Mapping[PartitionKey, int
     """
     rows = connection.execute(_LOCK, (group, *_list_columns(starts))).fetchall()
     if _by_place(rows) != dict(starts):
-        raise Overtaken("offsets: another instance has loaded these partitions further")
+        raise Overtaken("offsets: another instance has already loaded more of these partitions")
 
 
 def advance_offsets(connection: Any, group: str, ends: Mapping[PartitionKey, int]) -> None:

@@ -80,11 +80,11 @@ class OtlpReceiver:
         if protocol not in ("http", "grpc"):
             raise ConfigError("protocol: expected 'http' or 'grpc'")
         if protocol == "grpc" and profile != "collector":
-            raise ConfigError("protocol: only a collector takes 'grpc'; the others want 'http'")
+            raise ConfigError("protocol: only a collector accepts 'grpc'; the others need 'http'")
         if token is not None and profile != "dynatrace":
-            raise ConfigError("token: means something for the profile 'dynatrace' alone")
+            raise ConfigError("token: expected only with the profile 'dynatrace'")
         if tenant is not None and profile != "mimir":
-            raise ConfigError("tenant: means something for the profile 'mimir' alone")
+            raise ConfigError("tenant: expected only with the profile 'mimir'")
         self._profile = profile
         self._protocol = protocol
         backend = _make_backend(

@@ -150,7 +150,7 @@ class RequestHandler:
         for stored in judgement.stored:
             problem = fault_of(stored.point)
             if problem is not None:
-                judgement.warnings[f"taken, but not valid OTLP: {problem}"] += 1
+                judgement.warnings[f"accepted, but not valid OTLP: {problem}"] += 1
         return judgement, len(payload.points), None
 
 

@@ -165,7 +165,7 @@ WRONG: list[tuple[Any, str]] = [
     ([Field("line", allowed="home")], "'line': allowed: expected a list of values"),
     (
         [Field("line", allowed=[["home"]])],
-        "'line': allowed: expected texts, numbers, truths or times",
+        "'line': allowed: expected texts, numbers, booleans or times",
     ),
     ([Field("line", nullable=None)], "'line': nullable: expected True or False"),  # type: ignore[arg-type]  # on purpose
     ([Field("line", kind="word")], "'line': kind: expected one of"),  # type: ignore[arg-type]  # on purpose

@@ -51,7 +51,7 @@ def describe_unobservable(kind: type) -> SchemaError:
     """Build the error that says what to do about a result that cannot be observed."""
     return SchemaError(
         f"watch: expected a result, got a {kind.__name__} that holds none yet: watch the function "
-        "that computes the prediction, or use `with monitor.observe(features)` where it is there"
+        "that computes the prediction, or use `with monitor.observe(features)` where it is known"
     )
 
 

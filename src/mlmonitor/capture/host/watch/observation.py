@@ -64,7 +64,7 @@ class Observation(OpenCall):
     def id(self, _own_id: object) -> None:
         """Count an assignment as an error, because the id is set when the block begins."""
         self._recorder.guard.hold(
-            SchemaError("observe: `id` is only read; pass observe(..., prediction_id=...)")
+            SchemaError("observe: `id` is read-only: pass observe(..., prediction_id=...)")
         )
 
     @property

@@ -48,7 +48,7 @@ class LabelSelection(NamedTuple):
             text += (
                 f" (mean prediction {self.labelled_mean:.4g} against {self.unlabelled_mean:.4g})"
             )
-        return f"{text}: performance is that of predictions like the labelled ones"
+        return f"{text}: performance holds only for predictions like the labelled ones"
 
 
 class SelectionTable:

@@ -99,9 +99,7 @@ def find_mismatch(actual: Field, scores: Sequence[str], evidence: Evidence) -> s
     Only for actuals that the reference does not have; otherwise their kind is declared there.
     """
     if actual.kind is Kind.DATETIME:
-        return (
-            "label: expected numbers or classes, got times: measure the time until it, in seconds"
-        )
+        return "label: expected numbers or classes, got times: pass durations in seconds"
     predicted = evidence.numbers
     if evidence.are_named and not scores and actual.is_numeric:
         values = [v for v in list_values(evidence.actuals) if isinstance(v, float)]

@@ -84,9 +84,9 @@ def _add(result: Dimensions, attributes: Attributes) -> None:
         if name is None:
             result.notes.append(f"dimension dropped, its key has no valid character: {key!r}")
         elif text is None:
-            result.notes.append(f"dimension dropped, {_name_kind(value)} is not taken: {key!r}")
+            result.notes.append(f"dimension dropped, {_name_kind(value)} is not accepted: {key!r}")
         elif name in result.kept:
-            result.notes.append(f"dimension dropped, its key is taken: {key!r}")
+            result.notes.append(f"dimension dropped, its key is already in use: {key!r}")
         else:
             result.kept[name] = text[:LONGEST_DIMENSION_VALUE]
             result.notes.extend(_list_changes(key, name, text))

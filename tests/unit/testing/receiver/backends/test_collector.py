@@ -118,7 +118,7 @@ def test_other_backends_store_some_of_it_and_the_ledger_shows_which(profile: str
     with OtlpReceiver(profile, clock=lambda: NOW) as receiver:  # type: ignore[arg-type]
         assert send(receiver, histogram("h", point, temporality=CUMULATIVE)).status == 200
         assert receiver.ledger.warnings == {
-            "taken, but not valid OTLP: buckets do not add up to the count": 1
+            "accepted, but not valid OTLP: buckets do not add up to the count": 1
         }
 
 

@@ -113,7 +113,7 @@ def test_of_keys_that_become_the_same_the_first_is_kept() -> None:
     assert kept == {"model": "a"}
     assert notes == [
         "dimension key changed: 'Model' to 'model'",
-        "dimension dropped, its key is taken: 'model'",
+        "dimension dropped, its key is already in use: 'model'",
     ]
 
 
