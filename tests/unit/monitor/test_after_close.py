@@ -66,5 +66,7 @@ def test_what_can_have_no_effect_after_close_is_refused(
     call: Callable[[Monitor], object], reference: Reference
 ) -> None:
     """These calls are made by a program's own hand, and not while it serves a request."""
-    with pytest.raises(MonitorError, match="expected an open monitor, but it was closed: make an"):
+    with pytest.raises(
+        MonitorError, match="expected an open monitor, but it was closed: create an"
+    ):
         call(close(reference))

@@ -22,8 +22,8 @@ def add_command(commands: Any) -> None:
     parser.description = (
         "Compares the stored predictions of a period with a reference, in the order of their "
         "times, once for each combination of settings. Use it to choose alpha and tolerances "
-        "from your own past. A reference can be fitted to an earlier period by `mlmonitor reference "
-        "fit --from-store`."
+        "from your own past. A reference can be fitted to an earlier period by `mlmonitor "
+        "reference fit --from-store`."
     )
     add_stored_model(parser)
     parser.add_argument("--reference", required=True, help="file of a saved reference")

@@ -82,7 +82,7 @@ def _read_allowed(where: str, allowed: Any) -> tuple[object, ...]:
     is_several = isinstance(allowed, Collection | EnumType)
     if not is_several or isinstance(allowed, str | bytes | Mapping) or not len(allowed):
         kind = "none" if is_several and not len(allowed) else describe_kind(allowed)
-        raise ConfigError(f"{where}: allowed: expected a list of at least one value, got {kind}")
+        raise ConfigError(f"{where}: allowed: expected a list of values, at least one, got {kind}")
     values = tuple(allowed)
     if any(category_name(value) is None for value in values):
         raise ConfigError(f"{where}: allowed: expected texts, numbers, booleans or times")
