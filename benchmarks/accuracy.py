@@ -1,7 +1,7 @@
-"""How far quantiles are off, in ranks, against the memory they take: ours beside our peers'.
+"""The rank error of quantiles against the memory they take, for ours and for other sketches.
 
-100,000 values of four kinds, in blocks of 1,024. The error is the largest of a thousand quantiles'
-ranks in the middle, and of the outer 0.1% by itself.
+100,000 values of four kinds, in blocks of 1,024. The error is the largest rank error of a
+thousand quantiles: in the middle, and separately in the outer 0.1%.
 """
 
 import sys

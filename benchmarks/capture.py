@@ -1,7 +1,7 @@
-"""What watching costs the calling thread, beside one Prometheus `Histogram.observe`, in one run.
+"""What watching costs the calling thread, against one Prometheus `Histogram.observe`, in one run.
 
-Every way is timed in turns with the bare call, whose time is taken off, and with the baselines. The
-worker rests meanwhile: what it costs is in `worker.py`.
+Every way of watching takes turns with the bare call, whose time is subtracted, and with the
+baselines. The worker rests meanwhile: `worker.py` measures what it costs.
 """
 
 import sys

@@ -1,8 +1,8 @@
-"""What a fleet costs: 1,000 processes of 200 numeric fields, each on its own and at the backend.
+"""What a fleet costs: 1,000 processes of 200 numeric fields, in each process and at the backend.
 
-Three real processes export every choice of bins, detail and segments to a sink in this one, and
-save their profiles. Only series and bytes are multiplied: each process has its own. Profiles are
-read and merged 1,000 times, in turn those of the three.
+Three real processes export every choice of bins, detail and segments to a sink in this
+process, and save their profiles. Only series and bytes are multiplied, because each process has its
+own. Profiles are read and merged 1,000 times, those of the three processes in turn.
 """
 
 import gzip

@@ -1,4 +1,4 @@
-"""What `import mlmonitor` and the first prediction cost, beside `import numpy, pydantic`."""
+"""What `import mlmonitor` and the first prediction cost, compared with `import numpy, pydantic`."""
 
 import os
 import subprocess

@@ -1,7 +1,7 @@
-"""What labels cost: CPU of 200,000 in one call, and the memory of a million predictions in waiting.
+"""What labels cost: CPU of 200,000 in one call, and the memory of a million waiting predictions.
 
 All CPU is counted, that of the calling thread and that of the worker, from `label` to the last
-metric. Memory is what the system sees the process grow by while the predictions are remembered.
+metric. Memory is the growth of the process, as the system sees it, while the predictions wait.
 """
 
 import gc

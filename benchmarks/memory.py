@@ -1,6 +1,6 @@
-"""What is held: by a field, after how many rows, and as bytes; beside what the monitor says.
+"""Memory of a field, as rows pass, and of saved bytes; compared with what the monitor reports.
 
-The process is watched as the system sees it, its resident memory, while millions of rows pass.
+The resident memory of the process is read while millions of rows pass.
 """
 
 import gc

@@ -1,12 +1,12 @@
 """Where the CPU of a row of 20 floats goes: in the calling thread, and in the worker step by step.
 
 Each step's own time, without that of the steps inside it, over 4,096 rows between two drains as in
-`worker.py`. The bare operations are what no monitor in Python and numpy can do without: copy a
+`worker.py`. The bare operations are what no monitor in Python and numpy can avoid: copy a
 dict, read a clock twice, append a tuple; take the values out of the dicts and make an array of
-them; sort it; free it all. They are half of what 1/160 of whylogs allows. Beyond them no step has
-much to give: the calling thread and reading are Python calls a row, digests and bins some hundred
-numpy calls for 1,536 rows. To halve the whole takes a compiled wrapper and reader, of a few hundred
-lines: two thirds of it are there.
+them; sort it; free it all. They are half of what 1/160 of whylogs allows. No other step
+offers much: the calling thread and reading are Python calls per row, digests and bins some hundred
+numpy calls for 1,536 rows. Halving the whole takes a compiled wrapper and reader of a few hundred
+lines, which take two thirds of it.
 """
 
 import gc

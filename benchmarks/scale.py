@@ -1,6 +1,6 @@
-"""Whether the cost stays linear: against fields, panes of a window, and models in one process.
+"""Whether the cost stays linear: against fields, slices of a window, and models in one process.
 
-The slope is the cost at the largest size over that at the smallest, a field or a model: 1
+The slope is the cost per field or model at the largest size, divided by that at the smallest: 1
 is linear, more is worse.
 """
 

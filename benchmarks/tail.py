@@ -1,11 +1,11 @@
-"""What a service's slowest requests notice: a fixed rate of requests, with and without monitoring.
+"""What a service's slowest requests take at a fixed rate, with and without monitoring.
 
 A serving thread, and an asyncio loop, answer 2,000 requests a second. Each request is due at a time
 that does not depend on the others, and its latency counts from then: a stall is seen by every
-request it delays. With monitoring the worker aggregates and exports meanwhile; the two ways take
-ten turns, each first in half of them. A figure is the worse end of what they allow: the ratio that
-one turn in ten exceeds, times the middle of the unmonitored ones. The FastAPI app runs in a process
-of its own.
+request it delays. With monitoring, the worker aggregates and exports meanwhile. There are ten
+turns with and ten without; each is first in half of them. A figure is conservative: the ratio that
+one turn in ten exceeds, times the median of the unmonitored turns. The FastAPI app runs in a
+process of its own.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""What the worker costs: CPU a row as calls hand them over, and a value in whole blocks.
+"""What the worker costs: CPU per row as calls hand them over, and per value in whole blocks.
 
-Beside it the peers' way to keep the same: whylogs' profile a row, fastdigest's t-digest a block,
-and the sort that every sketch of this kind needs. All of it is CPU time, since on a busy machine
-the clock would measure the others.
+It is compared with other tools: whylogs' profile per row, fastdigest's t-digest per block, and the
+sort that every sketch of this kind needs. All figures are CPU time, because on a busy machine a
+clock would measure the other programs.
 """
 
 import gc
