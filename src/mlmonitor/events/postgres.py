@@ -54,7 +54,7 @@ class Postgres:
         self._place = self._read_place(url)
 
     def _read_place(self, url: Any) -> str:
-        """Return the host and database of the URL, which may be shown; check the URL."""
+        """Check the URL; return its host and database, which may be shown."""
         try:
             parts = self._psycopg.conninfo.conninfo_to_dict(url)
         except (self._psycopg.Error, TypeError, AttributeError):

@@ -35,7 +35,7 @@ Attributes = tuple[tuple[str, str], ...]
 
 
 class Series:
-    """The attributes of each point of a family, in a fixed order; successive snapshots share it.
+    """The attributes of each point of a family, in a fixed order, shared by successive snapshots.
 
     Compared by identity: the same object means that the series have not changed. Exporters store
     in `cache` what they compute from the attributes.
@@ -109,7 +109,7 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Every point of one process at one moment; counters and histograms start with the process.
+    """Every point of one process at one moment; counters count from the start of the process.
 
     `families` holds the points by columns, for the library's own exporters; `points` lists them one
     by one, and is built on first use. The timestamp of the points, `time_unix_ns`, is read from the

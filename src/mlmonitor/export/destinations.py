@@ -97,10 +97,11 @@ class Otlp:
     ) -> OtlpExporter:
         """An exporter to Prometheus 3, started with `--web.enable-otlp-receiver`.
 
-        url: its base URL. durations: `exponential` sends latencies as a native histogram.
+        url: the base URL of Prometheus. durations: `exponential` sends latencies as a native
+        histogram.
 
         Raises:
-            ConfigError: the URL cannot be the URL of its OTLP receiver.
+            ConfigError: the URL has an invalid form; the message shows a valid one.
         """
         trust = endpoints.build_trust(ca_file, client_certificate, client_key, proxy)
         address = endpoints.build_url(url, endpoints.PROMETHEUS)
@@ -125,11 +126,11 @@ class Otlp:
     ) -> OtlpExporter:
         """An exporter to Grafana Mimir, or to a gateway in front of it.
 
-        url: its base URL. tenant: sent as `X-Scope-OrgID`; without one, Mimir must run without
-        tenants. durations: `exponential` sends latencies as a native histogram.
+        url: the base URL of Mimir. tenant: sent as `X-Scope-OrgID`; leave it out if Mimir runs
+        without multi-tenancy. durations: `exponential` sends latencies as a native histogram.
 
         Raises:
-            ConfigError: the URL cannot be the URL of its OTLP receiver.
+            ConfigError: the URL has an invalid form; the message shows a valid one.
         """
         address = endpoints.build_url(url, endpoints.MIMIR)
         trust = endpoints.build_trust(ca_file, client_certificate, client_key, proxy)
@@ -157,11 +158,11 @@ class Otlp:
         """An exporter to Grafana Cloud's OTLP gateway.
 
         url and instance: the OTLP endpoint and the instance id that the stack's page shows. token:
-        of an access policy with the scope `metrics:write`; or token_file, read again when it
-        changes; or the variable `GRAFANA_CLOUD_TOKEN`.
+        a token of an access policy with the scope `metrics:write`. It may also be in a token_file,
+        which is read again when it changes, or in the variable `GRAFANA_CLOUD_TOKEN`.
 
         Raises:
-            ConfigError: the URL, the instance or the token is not what is expected.
+            ConfigError: the URL, the instance or the token has an invalid form.
         """
         address = endpoints.build_url(url, endpoints.GRAFANA_CLOUD)
         endpoints.refuse_plain_http(address, "Otlp.grafana_cloud")
@@ -198,16 +199,18 @@ class Otlp:
     ) -> OtlpExporter:
         """An exporter to Dynatrace: deltas, and a counter per bin instead of distributions.
 
-        url: of the environment, `https://<id>.live.dynatrace.com`, or of an ActiveGate or a managed
-            cluster, `https://<host>/e/<id>`.
-        token: an access token with the scope `metrics.ingest`, or a platform token; or token_file,
-            read again when it changes; or the variable `DYNATRACE_API_TOKEN`.
-        ambiguous: what to do with a request that was sent and got no answer: Dynatrace counts a
-            repeated delta twice. `keep` sends it again, as OTLP specifies: at least once, counted
-            as `possibly_doubled`. `advance` does not: at most once, counted as `possibly_lost`.
+        url: the URL of the environment, `https://<id>.live.dynatrace.com`, or of an ActiveGate or
+            a managed cluster, `https://<host>/e/<id>`.
+        token: an access token with the scope `metrics.ingest`, or a platform token. It may also be
+            in a token_file, which is read again when it changes, or in the variable
+            `DYNATRACE_API_TOKEN`.
+        ambiguous: what to do if a request got no answer, because Dynatrace counts a repeated delta
+            twice. `keep` sends it again, as OTLP specifies: it arrives at least once, and counts
+            as `possibly_doubled`. `advance` does not: it arrives at most once, and counts as
+            `possibly_lost`.
 
         Raises:
-            ConfigError: the URL or the token is not what is expected; the message says what is.
+            ConfigError: the URL or the token has an invalid form; the message shows a valid one.
         """
         if ambiguous not in ("advance", "keep"):
             raise ConfigError("ambiguous: expected 'advance' or 'keep'")
@@ -231,12 +234,12 @@ class Otlp:
     ) -> OtlpExporter | None:
         """The exporter that the standard `OTEL_EXPORTER_OTLP_*` variables describe, or None.
 
-        Unlike the OpenTelemetry SDK it sends nothing to a default address: there is no exporter
-        unless `OTEL_EXPORTER_OTLP_ENDPOINT` or its variant for metrics is set, nor with
-        `OTEL_METRICS_EXPORTER=none`. It sends totals: for Dynatrace use `Otlp.dynatrace`. Timeout
-        (in milliseconds, 10000 by default) and compression (none by default) follow the
-        specification. Nothing is raised: a variable that is not understood is ignored, and `warn`
-        gets a sentence about it; a missing file, header or extra fails the export, and
+        Unlike the OpenTelemetry SDK, it does not send to a default address: there is no exporter if
+        neither `OTEL_EXPORTER_OTLP_ENDPOINT` nor its variant for metrics is set, or if
+        `OTEL_METRICS_EXPORTER` is `none`. It sends totals; for Dynatrace use `Otlp.dynatrace`.
+        Timeout (in milliseconds, 10000 by default) and compression (none by default) follow the
+        specification. Nothing is raised: an invalid variable is ignored, and `warn` is called with
+        a sentence about it. If a file, header or extra is missing, the export fails, and
         `monitor.status()` shows the reason.
         """
         settings = otlp_from_environment(environ, warn)

@@ -187,7 +187,7 @@ def _check_thresholds(thresholds: object) -> None:
 
 
 def outputs_of(output: OutputKind, classes: Any) -> Outputs:
-    """Return the description of the model's outputs.
+    """Return a description of the model's outputs.
 
     classes: a sequence or an array, such as scikit-learn's `classes_`.
 

@@ -60,7 +60,7 @@ class Learner:
         return self.learned >= self.expected
 
     def reference(self) -> Reference:
-        """Fit a reference to the first rows, at most `expected` of them.
+        """Fit a reference to the first `expected` rows, or to those stored if they are fewer.
 
         A column is left out if its kind cannot be inferred, or is not the declared kind.
         """

@@ -19,7 +19,7 @@ _CHECK_ROWS = 1_000
 
 @dataclass(slots=True)
 class BacktestResult:
-    """The rows compared under one setting, and the alerts in the order they fired or resolved."""
+    """The number of rows compared under one setting, and all changes of alerts in their order."""
 
     rows: int = 0
     alerts: list[Alert] = field(default_factory=list)

@@ -19,7 +19,7 @@ Outputs = list[Any] | dict[str, list[Any]]
 
 
 class StoredOutcomes(NamedTuple):
-    """A chunk of predictions; an actual is None until it is known. Times: seconds since 1970."""
+    """A chunk of predictions. actuals: None if unknown. predicted_at: in seconds since 1970."""
 
     features: dict[str, list[Any]]
     predictions: Outputs

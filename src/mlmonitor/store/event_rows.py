@@ -28,7 +28,7 @@ def build_rows(events: Sequence[Event], outputs: Iterable[str], *, with_derived:
 
 
 def read_features(event: Event, *, with_derived: bool) -> Mapping[str, Any]:
-    """Return the features of a prediction; a value that was invalid is one that readers refuse."""
+    """Return the features of a prediction; an invalid value is replaced, see `unread_value`."""
     return add_derived(
         event.get("features") or {},
         event.get("derived") or {},
@@ -44,7 +44,7 @@ def add_derived(
     *,
     with_derived: bool,
 ) -> Mapping[str, Any]:
-    """Return features together with derived fields and values that readers refuse as invalid."""
+    """Merge features, derived fields, and for fields in `invalid` the result of `unread_value`."""
     if not (invalid or (derived and with_derived)):
         return features
     unreadable = {name: unread_value(reason) for name, reason in invalid.items()}
@@ -52,7 +52,7 @@ def add_derived(
 
 
 def unread_value(reason: str) -> object:
-    """Return a value that readers refuse for this reason, which an event gives."""
+    """Return a value that readers refuse for the reason that the stored value was refused for."""
     return np.inf if reason == "nonfinite" else UNREADABLE
 
 
@@ -74,12 +74,12 @@ def read_outputs(block: PredictionBlock, name: str, rows: Sequence[int]) -> Valu
 
 
 def _read_output(events: Sequence[Event], name: str) -> Values:
-    """Return the values of one output; failed calls have none, which is not a defect."""
+    """Return the values of one output; a failed call has none, which counts as no defect."""
     return [ABSENT if e["status"] == "error" else output_value(e, name) for e in events]
 
 
 def output_value(event: Event, name: str) -> Any:
-    """Return one output of a prediction; a value that was invalid is one that readers refuse."""
+    """Return one output of a prediction; an invalid value is replaced, see `unread_value`."""
     invalid = event.get("invalid")
     if invalid and name in invalid:
         return unread_value(invalid[name])

@@ -57,7 +57,7 @@ def _remove_before(connection: Any, oldest: date) -> list[Removed]:
 
 
 def oldest_day(days: int, now: datetime) -> date:
-    """Return the first day, in UTC, that stays."""
+    """Return the first day, in UTC, that is not deleted."""
     return (now.astimezone(UTC) - timedelta(days=days)).date()
 
 

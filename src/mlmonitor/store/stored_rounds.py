@@ -51,7 +51,7 @@ _ROWS = """
 
 
 class StoredRounds(NamedTuple):
-    """The rounds of a model in the store, from the oldest to the newest.
+    """The stored counts of a model by round (an hour or a day), from oldest to newest.
 
     reference: the reference to compare with, without fields that the store does not contain.
     """

@@ -37,7 +37,7 @@ class ValueForm:
     """Converts actuals, or the predictions of pairs, to the form in which they are sent.
 
     entry: the entry of the field in the reference. classes: names that may be sent if there is no
-    entry. Other names are sent once they have occurred in five rows.
+    entry. Another name is sent only after it has occurred in five rows.
     """
 
     def __init__(

@@ -171,7 +171,7 @@ def _format_trained_at(reference: Reference) -> str | None:
 def _describe_values(
     entry: CountedEntry, disclosure: Disclosure, options: EventOptions, deviations: float
 ) -> Mapping[str, Any]:
-    """Return the event fields about a field's values; none if the user redacts the field."""
+    """Return the event fields about a field's values, without values if the user redacts it."""
     is_redacted = entry.name in options.redact
     if isinstance(entry, NumericReference):
         if is_redacted:

@@ -101,7 +101,7 @@ class PredictionEvents:
         )
 
     def _is_plain(self, read: ReadRows, cells: RowCells, calls: RowCalls) -> bool:
-        """Whether the events have none of the fields that `_add_rare` and its callers add."""
+        """Whether the events need only the fields that `_build_rows` sets."""
         has_more = self._segments or self._groups is not None or self._options.sample < 1
         has_values = cells.derived or cells.scores or cells.outputs or cells.invalid
         if has_more or has_values or read.rows.times is not None:

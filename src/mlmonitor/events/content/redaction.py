@@ -56,8 +56,8 @@ class CategoryNames:
     """Converts the categories of one field to the names that are sent.
 
     Promise: a value is sent as its bin in the reference: a category, a group of categories or
-        `__other__`. A new category is sent as `__new__`, and by its name once it has occurred
-        `least_rows` times.
+        `__other__`. A new category is sent as `__new__`, and by its name after it has occurred in
+        `least_rows` rows.
     Price: the memory of `_MOST_NEW` names.
     """
 

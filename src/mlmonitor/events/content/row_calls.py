@@ -26,7 +26,7 @@ class RowCalls(NamedTuple):
                 yield row, entry.origin
 
     def choose(self, rows: Sequence[int]) -> "RowCalls":
-        """Return the facts of some rows, by index."""
+        """Return the facts of the rows at these indices."""
         durations, errors, entries = self
         return RowCalls(
             [durations[row] for row in rows],

@@ -25,9 +25,9 @@ class Continuity:
     """The instance id, timestamps and totals that one destination receives from this process.
 
     Promise: timestamps rise within a series and are at most a minute ahead of the wall clock. If
-        the clock is set back by more, new series begin: they have another instance id, and their
-        counters start at zero after the last snapshot that was stored completely, so the sum over
-        both instances is exact. A destination that refused the wrong timestamps keeps its series.
+        the clock is set back by more, new series begin: they have another instance id, and count
+        from the last snapshot that was stored completely, so the sum over both instances is exact.
+        A destination that refused the wrong timestamps keeps its series.
     Price: the counters and histograms of the last snapshot stored, 8 bytes a number.
 
     is_delta: whether the destination receives deltas. New series then begin even if the wrong
@@ -50,7 +50,7 @@ class Continuity:
         return self._newest_ns - snapshot.time_unix_ns > MOST_AHEAD_NS
 
     def begin_series(self, snapshot: Snapshot) -> int:
-        """Begin new series; return the number of points that the old series may hold as well."""
+        """Begin new series; return how many points may be counted in both old and new series."""
         for family in self._stored:
             delta = self._baseline.delta(family, first_ns=0)
             delta.settle(has_point(delta.family.values).nonzero()[0], time_ns=0)
@@ -127,7 +127,7 @@ def _list_fine(family: Family) -> dict[tuple[str, Attributes], ExponentialSketch
 
 
 def _copy_totals(families: Sequence[Family]) -> list[Family]:
-    """Copy counters and histograms, without exemplars; sketches too, because they still change."""
+    """Copy counters and histograms without exemplars; sketches, which still change, are cloned."""
     return [
         family._replace(values=_copy_fine(family.values), exemplars=())
         for family in families

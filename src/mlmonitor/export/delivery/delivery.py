@@ -105,8 +105,8 @@ class Delivery:
     def _send_zeros(self, snapshot: Snapshot, zero_points: ZeroPoints) -> bool:
         """Send zeros for new series; return whether the values may be sent now.
 
-        They may not if the zeros did not arrive. Zeros that the destination refused are not sent
-        again: otherwise a backend that accepts no new series would not get the other values.
+        Values have to wait if the zeros did not arrive. Zeros that the destination refused are not
+        sent again: otherwise a backend that accepts no new series would get no values at all.
         """
         zeros = zero_points.collect(snapshot.families)
         if zeros:

@@ -31,7 +31,7 @@ class ZeroPoints:
         return zeros
 
     def mark_sent(self, families: Iterable[Family], zeros: Iterable[Family]) -> None:
-        """Remember that `zeros` have been sent: all series of `families` have started now."""
+        """Record that `zeros` were sent, so that every series of `families` has its zero."""
         for family in zeros:
             sent = self._sent.setdefault(family.metric.name, set())
             sent.update(family.series.attributes)

@@ -1,4 +1,4 @@
-"""Use and memory of NVIDIA's GPUs, which OpenTelemetry's instrumentation does not measure."""
+"""Utilization and memory of NVIDIA GPUs, which OpenTelemetry's instrumentation leaves out."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,7 +12,7 @@ from mlmonitor.export.base import Attributes, Point
 class Gpus:
     """The GPUs of the machine, read through NVML; none without a driver or `nvidia-ml-py`.
 
-    Use and memory are those of the whole GPU, whichever processes use it.
+    Utilization and memory are those of the whole GPU, over all processes.
     """
 
     def __init__(self) -> None:

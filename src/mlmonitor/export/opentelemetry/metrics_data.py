@@ -1,6 +1,6 @@
 """Convert snapshots to the data classes of the OpenTelemetry SDK, as totals or as deltas.
 
-This module imports the SDK, so import it only where something is sent.
+This module imports the SDK, so import it only in code that sends.
 """
 
 from collections.abc import Iterator, Mapping
@@ -64,7 +64,7 @@ def read_preference(exporter: Any) -> Preference:
 
 
 class Prepared(NamedTuple):
-    """A snapshot as data of the SDK, with its number of points and its deltas."""
+    """A snapshot converted to the SDK's data, with its number of points and its deltas."""
 
     data: sdk.MetricsData
     points: int
@@ -178,7 +178,7 @@ def _convert_exemplars(point: Point) -> list[Exemplar]:
 
 
 def _estimate_sum(value: HistogramValue) -> float:
-    """Return the sum if each value lay in the middle of its bucket, between minimum and maximum."""
+    """Estimate the sum as if each value were the middle of its bucket, within min and max."""
     low = value.bounds[0] if value.min is None else value.min
     high = value.bounds[-1] if value.max is None else value.max
     edges = np.clip(np.array([low, *value.bounds, high]), low, high)

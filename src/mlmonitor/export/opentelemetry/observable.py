@@ -62,8 +62,8 @@ class Instruments:
 class ProviderSender:
     """Shows the newest snapshot to the readers of the host's provider.
 
-    Promise: a reader sees the totals of the newest snapshot; a forked child does not show its
-        parent's. Price: one snapshot as Python objects.
+    Promise: a reader sees the totals of the newest snapshot; a forked child does not show the
+        totals of its parent. Price: one snapshot as Python objects.
     """
 
     sends_zero_points = False

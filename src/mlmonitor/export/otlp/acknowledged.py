@@ -1,6 +1,6 @@
 """Deltas since a destination's last acknowledgement: total minus acknowledged.
 
-The totals are the only queue. An outage makes the next interval longer and has no other effect.
+The totals replace a queue: the only effect of an outage is that the next interval is longer.
 """
 
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 """Encode one snapshot for one destination, in parts that are acknowledged independently.
 
-This module imports OpenTelemetry's messages, so import it only where something is sent.
+This module imports OpenTelemetry's messages, so import it only in code that sends.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +30,7 @@ SCOPE = "mlmonitor"
 
 
 class Sender:
-    """Encodes the snapshots of one process for one destination, and stores what is acknowledged."""
+    """Encodes the snapshots of one process for one destination, and tracks acknowledged totals."""
 
     def __init__(
         self, profile: BackendProfile, resource: Mapping[str, str], first: Snapshot, version: str
@@ -104,7 +104,7 @@ class Outgoing:
         self._append(family.metric, kind, points.select(has_point(family.values)))
 
     def add_delta(self, delta: Delta) -> None:
-        """Add the delta of a family."""
+        """Add the points of a delta that have to be sent."""
         key, metric = len(self._batches), delta.family.metric
         points = encode_points(delta.family, delta.start_ns, self._time_ns).select(delta.rows)
         self._deltas[key] = delta, np.flatnonzero(delta.rows)
@@ -115,11 +115,11 @@ class Outgoing:
         self._open += len(points)
 
     def parts(self, limits: Limits) -> Iterator[Part]:
-        """Split everything into parts within the limits."""
+        """Split all points into parts within the limits."""
         return split_batches(self._batches, limits, self._frame)
 
     def body(self, part: Part) -> bytes:
-        """Encode the request of a part."""
+        """Encode a part as the body of a request."""
         return self._frame.encode(part)
 
     def settle(self, part: Part) -> None:

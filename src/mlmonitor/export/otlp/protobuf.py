@@ -1,7 +1,7 @@
 """Protobuf encoding of OTLP: tags, lengths, and the parts of a request that seldom change.
 
 Field numbers are read from the descriptors of `opentelemetry.proto`. This module imports them, so
-import it only where something is sent.
+import it only in code that sends.
 """
 
 import struct
@@ -174,7 +174,7 @@ _EXEMPLAR = struct.Struct("<cQcd")
 
 
 def exemplar_field(kind: str, exemplar: Exemplar) -> bytes:
-    """Encode an Exemplar, as a field of a point of the metric field `kind`."""
+    """Encode an Exemplar, as a field of a data point of the metric kind `kind`."""
     like = metrics.Exemplar
     tags = tag(like, "time_unix_nano"), tag(like, "as_double")
     numbers = _EXEMPLAR.pack(tags[0], exemplar.time_ns, tags[1], exemplar.value)

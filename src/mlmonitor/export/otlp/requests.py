@@ -41,7 +41,7 @@ class Slice(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of these points."""
+        """Number of bytes of these points."""
         edges = self.batch.points.edges
         return int(edges[self.end] - edges[self.begin])
 
@@ -58,7 +58,7 @@ class Frame(NamedTuple):
     is_delta: bool
 
     def encode(self, part: Part) -> bytes:
-        """Encode the request of a part."""
+        """Encode a part as the body of a request."""
         temporality = DELTA if self.is_delta else CUMULATIVE
         encoded = []
         for (metric, kind), slices in groupby(part, key=lambda piece: piece.batch[:2]):
@@ -70,7 +70,7 @@ class Frame(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of a request without points."""
+        """Upper bound of the bytes of a request without points."""
         return len(self.resource) + len(self.scope) + _FRAMING
 
 

@@ -80,7 +80,7 @@ def _find_hint(status: int) -> str:
 
 
 def _read_success(body: bytes, secrets: list[Secret]) -> Answer:
-    """Read a full or partial success; a body that is not OTLP counts as success by its status."""
+    """Read a full or partial success; if the body is not OTLP, the status decides."""
     from google.protobuf.message import DecodeError
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
         ExportMetricsServiceResponse,

@@ -1,4 +1,4 @@
-"""Parse the message of a refusal by the OTLP specification: a `google.rpc.Status`.
+"""Parse a `google.rpc.Status`, in which OTLP receivers describe a refusal.
 
 The definition is in a package that we do not depend on. Only three fields are needed: they are
 read by their numbers in `google/rpc/status.proto` and `error_details.proto`.

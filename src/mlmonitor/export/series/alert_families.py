@@ -22,7 +22,7 @@ _Labels = tuple[tuple[str, str], ...]
 def alert_families(
     population: PopulationSnapshot, identity: Attributes, cache: SnapshotCache
 ) -> Iterator[Family]:
-    """Yield these families for one population; `cache` stores their attributes."""
+    """Yield contributions, quality and rules of one population; `cache` stores their attributes."""
     if population.quality is not None:
         fields = population.plan.schema.fields
         yield from _describe_quality(population.quality, fields, identity, cache)

@@ -60,7 +60,7 @@ def find_token_source(
 
 
 def dynatrace_headers(source: TokenSource, more: Mapping[str, Secret]) -> Headers:
-    """Add the header with the token: `Api-Token` for access, `Bearer` for platform tokens."""
+    """Return a function that adds the token, as `Api-Token` or for platform tokens as `Bearer`."""
 
     def headers() -> Mapping[str, Secret]:
         token = source()
@@ -71,7 +71,7 @@ def dynatrace_headers(source: TokenSource, more: Mapping[str, Secret]) -> Header
 
 
 def basic_headers(source: TokenSource, user: str, more: Mapping[str, Secret]) -> Headers:
-    """Add the header of basic authentication, with the token as the password."""
+    """Return a function that adds basic authentication, with the token as the password."""
 
     def headers() -> Mapping[str, Secret]:
         pair = source().after(f"{user}:").encode()
@@ -99,7 +99,7 @@ def header_secrets(headers: Mapping[str, str] | None) -> dict[str, Secret]:
 
 
 def headers_from_environment(variable: str, headers: Mapping[str, Secret]) -> Headers:
-    """Check the headers of a variable at each export, not at start; raise ConfigError then."""
+    """Return a function that checks the headers at each export, and may raise ConfigError."""
 
     def checked() -> Mapping[str, Secret]:
         for name, value in headers.items():

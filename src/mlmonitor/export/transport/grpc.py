@@ -48,7 +48,7 @@ class GrpcTransport:
         self._call: Any = None
 
     def post(self, body: bytes, headers: Mapping[str, Secret], *, now: float) -> Answer:
-        """Send one request. `now` is the time in seconds since 1970."""
+        """Send one request and read its answer; `now` is in seconds since 1970."""
         try:
             grpc: Any = import_extra("grpc", extra="grpc")
             if self._channel is None:

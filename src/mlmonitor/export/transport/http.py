@@ -45,7 +45,7 @@ class HttpTransport:
         self._session: Any = None
 
     def post(self, body: bytes, headers: Mapping[str, Secret], *, now: float) -> Answer:
-        """Send one request. `now` is the time in seconds since 1970."""
+        """Send one request and read its answer; `now` is in seconds since 1970."""
         from requests import RequestException
 
         if self._session is None:

@@ -89,5 +89,5 @@ def _make_message(kind: str, text: str) -> str:
 
 
 def _place(steps: tuple[int | str, ...]) -> str:
-    """Return the outermost field of a location; inner keys may be names of features, so of data."""
+    """Return only the outermost field of a location: inner keys may be data, such as categories."""
     return ascii(steps[0])[:60].strip("'") if steps else "event"

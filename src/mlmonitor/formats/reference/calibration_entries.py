@@ -86,7 +86,7 @@ class CalibrationReference(_CalibrationPart):
         return self
 
     def without(self, names: frozenset[str]) -> "CalibrationReference":
-        """Return a copy in which maps have no effects if one is of these features."""
+        """Return a copy without the effects of every map that uses one of these features."""
         maps = [
             part
             if names.isdisjoint(effect.field for effect in part.effects)

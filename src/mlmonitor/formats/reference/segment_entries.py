@@ -141,7 +141,7 @@ def _check_field(field: SegmentField, whole: CountedEntry, where: str) -> None:
 
 
 def check_seasons(field: CountedEntry | SegmentField, season: str | None, where: str) -> None:
-    """Check that each season has all bins, and that seasons add up to the field's counts."""
+    """Raise ValueError unless each season has all bins and the seasons add up to the counts."""
     count = 0 if season is None else SEASONS[season]
     want(len(field.seasons) == count, f"{where}.seasons: expected {count}")
     rows = [[*map(int, row.split())] for row in field.seasons]

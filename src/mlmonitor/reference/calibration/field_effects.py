@@ -1,4 +1,4 @@
-"""Effects of features on an outcome that the prediction does not explain."""
+"""Effects of features on an outcome, beyond what the prediction explains."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -22,7 +22,7 @@ _LARGEST = 30.0
 
 
 class EffectCandidate(NamedTuple):
-    """A feature as the cell (bin) of each row, and its number of cells."""
+    """A feature as the bin (cell) of each row, and the number of its bins (size)."""
 
     cells: Counts
     size: int
@@ -81,10 +81,10 @@ def fit_effects(
 ) -> FittedEffects:
     """Return the effects of features on the outcome beyond the offset; usually there are none.
 
-    Forward stagewise: each step adds the feature with the largest score statistic, with one effect
-    per cell, shrunk as if ten more rows had no effect. The score itself is a candidate. Effects are
-    fitted to every second row, and used only if they lower the loss of the other rows by 0.2%.
-    The other rows also give the slope and intercept, which correct overfitted effects.
+    Forward stagewise fitting: each step adds the feature with the largest score statistic, with one
+    effect per cell, shrunk as if ten more rows had no effect. The score itself is a candidate.
+    Effects are fitted to every second row, and used only if they lower the loss of the other rows
+    by 0.2%. The other rows also give the slope and intercept, which correct overfitted effects.
     Price: two sums per feature and step, over at most 20,000 rows.
     Source: Rao's score test, 1948; stagewise fitting after Friedman, "Greedy function
         approximation", 2001.

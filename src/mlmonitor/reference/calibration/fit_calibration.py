@@ -215,8 +215,8 @@ def _sum_by(bins: Counts, values: Floats, size: int) -> Floats:
 def _choose_edges(scores: Floats, quantiles: int, steps: int) -> Floats:
     """Return the bin edges of the scores: quantiles, and even steps so that no bin is wide.
 
-    With narrow bins, a decision threshold splits few rows from their bin. There are fewer quantiles
-    if a bin would have less than twenty rows.
+    Narrow bins are needed because a decision threshold may lie within a bin. There are fewer
+    quantiles if a bin would have less than twenty rows.
     """
     bins = int(np.clip(scores.size // _ROWS_PER_BIN, 1, quantiles))
     ranked = np.quantile(scores, np.arange(1, bins) / bins, method="inverted_cdf")

@@ -10,7 +10,7 @@ def monotone_rates(rows: Counts, sums: Floats) -> Floats:
 
     The rates ascend, or descend if their linear trend does. A bin without rows gets the rate of its
     neighbours.
-    Promise: the least sum of squares over the rows among the curves that are monotone that way.
+    Promise: no other curve in the same direction has a smaller sum of squares over the rows.
     Price: linear in the number of bins.
     Source: pool adjacent violators, Ayer et al., "An empirical distribution function for sampling
         with incomplete information", 1955.

@@ -9,7 +9,7 @@ from mlmonitor.records import Counts, Floats
 
 
 class RowSample(NamedTuple):
-    """A bottom-k sample: each row gets a random priority, and the rows with the lowest are kept.
+    """A bottom-k sample: each row gets a random priority, and the lowest ones are kept.
 
     rows: a pandas frame or an arrow table. priorities: one per row, uniform in [0, 1). places:
     int64 `[rows, 2]`, the partition of each row and its index there. seen: the number of rows that

@@ -74,7 +74,7 @@ def _write_sample(sample: RowSample, shard: int) -> Iterator[Any]:
 
 
 def _read_sample(tables: Iterable[Any], limit: int) -> RowSample | None:
-    """Read and merge what `_write_sample` wrote, from any number of partitions."""
+    """Read and merge the batches that `_write_sample` wrote in any number of partitions."""
     sample: RowSample | None = None
     for table in tables:
         if not table.num_rows:

@@ -32,7 +32,7 @@ class RowFigures:
         self._absolute: dict[str, list[float]] = {}
 
     def add(self, chunk: Chunk) -> None:
-        """Add the columns to a chunk, in place; raise SchemaError if they do not fit its rows."""
+        """Add these columns to a chunk, in place; raise SchemaError if they do not fit its rows."""
         features = {name: c for (role, name), c in chunk.columns.items() if role is Role.FEATURE}
         outputs = {name: c for (role, name), c in chunk.columns.items() if role is Role.PREDICTION}
         columns = RowColumns(outputs, features.get, lambda: iter(features), chunk.rows)

@@ -147,7 +147,7 @@ class FieldSample:
         return entry.model_copy(update=update)
 
     def reasons(self, slots: Reservoir) -> Reasons:
-        """Return the refusal reason of each sampled row; 0 for values, and for absent ones."""
+        """Return the refusal reason of each sampled row; 0 if its value is valid or missing."""
         sample = Sample(0.0) if self._reasons is None else self._reasons
         reasons: Reasons = sample.rows(slots).astype(np.int8)
         return reasons

@@ -20,7 +20,7 @@ OTHER_CATEGORIES = 2_000
 
 
 class CategoryCounts(NamedTuple):
-    """Fields of a `CategoricalReference`, under the same names."""
+    """Counts of categories; these become the fields of a `CategoricalReference`."""
 
     categories: list[str]
     counts: list[int]
@@ -43,8 +43,9 @@ def ranked(
 
     fixed: categories that are always listed. is_public: whether rare names may be disclosed.
     If there are more than `TOP_CATEGORIES`, or if some may not be named, the listed categories are
-    chosen from a random half of the rows, and `held_out` counts the other half. Counts of the half
-    that chose them would be too high, so that they would seem to become rarer in live windows.
+    chosen from a random half of the rows, and `held_out` counts the other half. In the half by
+    which they were chosen, listed categories are more frequent than in the other half and in live
+    windows.
     Price: such a field has the evidence of only half of its rows.
     """
     counts = Counter(sample.tolist())
@@ -97,7 +98,7 @@ class _Withheld(NamedTuple):
 
     @classmethod
     def decide(cls, counts: Counter[str], *, is_open: bool) -> Self:
-        """Decide from the rows of each name; with `is_open`, all names may leave."""
+        """Decide from the number of rows of each name; with `is_open`, all names may leave."""
         if is_open:
             return cls(1, frozenset(), are_some=False)
         least, personal = least_count(counts.values()), personal_names(counts)
@@ -110,7 +111,7 @@ class _Withheld(NamedTuple):
 
 
 def _count_groups(names: Collection[str]) -> int:
-    """Return into how many groups these names are hashed; 0 if there are at most 50."""
+    """Return the number of groups for hashing these names; 0 for at most 50 names."""
     return count_groups(names) if len(names) > MOST_CLOSED else 0
 
 
@@ -119,9 +120,9 @@ def _choose_names(
 ) -> list[str]:
     """Return the categories to list: the most frequent `names` in the half `choosing`.
 
-    names: the names that may be disclosed. least: the fewest of all `rows` that a name needs; here
-    it needs the same share of the half. The other half has no influence on the choice, so that its
-    counts are unbiased.
+    names: the names that may be disclosed. least: how many of all `rows` a name needs; in the half
+    it needs the same share. The other half has no influence on the choice, so that its counts are
+    unbiased.
     """
     counts = Counter(choosing.tolist())
     share = least * len(choosing) / max(rows, 1)
@@ -176,7 +177,7 @@ class Rare:
         return np.where(self._is_held, np.array(cells, np.int64), -1)
 
     def within(self, rows: NDArray[np.intp]) -> dict[str, Any]:
-        """Return the values of `once`, `twice` and `held_out` for some rows of the sample."""
+        """Return `once`, `twice` and `held_out` of a segment with these rows of the sample."""
         names = self._sample[rows].tolist()
         held_out = self._grouped[rows[self._is_held[rows]]]
         return {

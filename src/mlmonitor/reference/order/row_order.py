@@ -113,8 +113,8 @@ class RowOrder:
     def grouped(self, field: str | None, slots: Reservoir) -> GroupedRows | None:
         """Return the number and size of the groups; None without groups.
 
-        field: the column that names the group, if there is one. The size is the mean size of the
-        group of a row, so that large groups weigh more.
+        field: the column that names the group, if there is one. The size is a mean over rows, not
+        over groups, so that large groups weigh more.
         """
         if not self._has_groups:
             return None

@@ -29,8 +29,8 @@ def read_training_outcomes(
 ) -> TrainingOutcomes | None:
     """Pair the outputs of a model with its actuals; None if they cannot be compared.
 
-    The task is inferred as it is while serving: actuals are classes if they are all 0 or 1, or if
-    predictions are names; otherwise the task is regression.
+    The task is inferred as it is while serving: it is regression if predictions and actuals are
+    numbers, unless all actuals are 0 or 1. Otherwise predictions and actuals are classes.
     """
     if not predictions:
         return None

@@ -1,4 +1,4 @@
-"""The offset up to which each partition is loaded, updated in the transaction of its rows."""
+"""Store the offset up to which each partition is loaded, in the transaction of its rows."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

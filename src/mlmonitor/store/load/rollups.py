@@ -110,7 +110,7 @@ class PlanCache:
         self._plans: dict[Version, ReferencePlan | None] = {}
 
     def get(self, connection: Any, version: Version) -> ReferencePlan | None:
-        """Return the plan of a version's active reference; None if it has none yet."""
+        """Return the plan of a version's active reference; None if the version has no reference."""
         row = connection.execute(_ACTIVE, version).fetchone()
         if row is None:
             return None
@@ -168,7 +168,7 @@ def roll_up(
 
 
 class _Weights(NamedTuple):
-    """What each prediction adds to the traffic.
+    """The contribution of each prediction to the rollups of traffic.
 
     estimated: the number of predictions that a sampled one represents. latency: in seconds, NaN if
     unknown.
@@ -204,7 +204,7 @@ class _Weights(NamedTuple):
 
 
 class _Traffic:
-    """Sums for some calls.
+    """Sums over some predictions.
 
     counts: predictions, failures, estimated predictions, latencies, and the sum of latencies.
     """
@@ -216,7 +216,7 @@ class _Traffic:
         self.latency_max = 0.0
 
     def add(self, other: "_Traffic") -> None:
-        """Add the counts of other calls."""
+        """Add the sums of other predictions."""
         self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
         self.latency_max = max(self.latency_max, other.latency_max)
 
@@ -265,7 +265,7 @@ def _list_moments(moments: Any, place: int) -> list[Any]:
 
 
 def _tame(number: float) -> float:
-    """Clip a number so that the database can square it; the same as its `mlmonitor.tame`."""
+    """Clip a number so that the database can square it, as its `mlmonitor.tame` does."""
     return 0.0 if abs(number) < _TINY else min(max(number, -_TAME), _TAME)
 
 

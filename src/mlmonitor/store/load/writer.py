@@ -71,7 +71,7 @@ class BatchWriter:
         self._days.clear()
 
     def write(self, connection: Any, batch: EventBatch) -> LoadCounts:
-        """Store a batch; if it contains an event that cannot be stored, split it to find it.
+        """Store a batch; if an event cannot be stored, split the batch to isolate the event.
 
         Raises:
             Overtaken: another instance owns the partitions now.

@@ -17,7 +17,7 @@ _DECISIONS = ("undecided", "champion", "challenger")
 def challenge_points(
     challenges: "Mapping[str, ChallengeStatus]", identity: Attributes
 ) -> Iterator[Point]:
-    """Yield the points of each challenge; `challenges` maps the challenger's version to it."""
+    """Yield the points of each challenge; the keys are the versions of the challengers."""
     for version, challenge in challenges.items():
         own = (*identity, ("challenger", version))
         yield from _build_loss_points(challenge, own)

@@ -8,7 +8,7 @@ from mlmonitor.verdict.verdict import CODES, Verdict
 
 
 def verdict_points(verdict: Verdict, identity: Attributes) -> Iterator[Point]:
-    """Yield 1 for each reason of the advised action, and 0 for all other pairs.
+    """Yield a point per action and reason: 1 for reasons of the advised action, otherwise 0.
 
     All pairs are always sent, so that the series of a former action falls to 0 instead of ending.
     """
