@@ -199,7 +199,7 @@ class EventLog:
             self._put([verdict_event(self._source, verdict, now=now)])
 
     def settle(self, inbox: Inbox, state: ModelState, *, now: float) -> None:
-        """Send labels, and predictions that still wait for a reference; the latter without values."""
+        """Send labels, and predictions that wait for a reference; the latter without values."""
         if state.labels is None:
             labels = inbox.labels.drain()
             self.ingest_labels(labels, None, now=now)
