@@ -1,1 +1,4 @@
-"""Hooks for servers and task queues, one module each; none imports its server."""
+"""Integrations with servers and other libraries, one module each.
+
+Importing a module does not import the library that it integrates.
+"""

@@ -1,4 +1,4 @@
-"""For ASGI services: deliver the last window when they end, and mount the live page."""
+"""For ASGI services: deliver the last window at shutdown, and mount the live page."""
 
 from collections.abc import (
     AsyncIterator,
@@ -31,10 +31,10 @@ _LAST = {"lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shut
 class MonitorMiddleware:
     """Closes a monitor when its service ends: `app.add_middleware(MonitorMiddleware, monitor=...)`.
 
-    Promise: requests and the messages of the app's own lifespan pass through untouched. The monitor
-        is closed after the app has shut down, or failed to, and before the server is notified,
-        because a server may then end its process at once. If the app supports no lifespan, the
-        middleware answers the server in its place. Exceptions of the app pass through.
+    Promise: requests, lifespan messages and exceptions of the app pass through unchanged. The
+        monitor is closed after the app has shut down, or failed to, and before the server is
+        notified, because the server may then end its process at once. If the app does not support
+        the lifespan protocol, the middleware answers the server instead.
     Price: one more coroutine per request; at shutdown the event loop is blocked for up to two
         seconds. The server must run with its lifespan on (uvicorn: not `--lifespan off`).
     Source: ASGI specification, "Lifespan protocol" 2.0.
@@ -60,7 +60,7 @@ class _Lifespan:
         self._sent: set[str] = set()
 
     async def run(self, app: App, scope: MutableMapping[str, Any]) -> None:
-        """Let the app answer the server; answer for it if it does not."""
+        """Let the app answer the server; send the answers that the app has not sent."""
         try:
             await app(scope, self._receive_message, self._send_message)
         except BaseException as error:
@@ -95,7 +95,7 @@ class _Lifespan:
         await self._send_message({"type": "lifespan.shutdown.complete"})
 
     def _close_at_the_end(self) -> None:
-        """Close if the server has requested the shutdown; it may go on after a failed start."""
+        """Close if the server has requested the shutdown; after a failed start it may try again."""
         if self._received == "lifespan.shutdown":
             self._close()
 
@@ -105,10 +105,10 @@ class _Lifespan:
 
 @asynccontextmanager
 async def lifespan(monitor: Monitor) -> AsyncIterator[Monitor]:
-    """Close the monitor at the end of a lifespan of your own.
+    """Close the monitor at the end of your own lifespan function, within two seconds.
 
-    `async with lifespan(monitor): yield`. Make it the outermost context, so that the last export
-    includes what others record while they shut down. It takes at most two seconds.
+    Use it as `async with lifespan(monitor): yield`. Make it the outermost context, so that the last
+    export includes what the other contexts record while they shut down.
     """
     try:
         yield monitor
@@ -119,15 +119,16 @@ async def lifespan(monitor: Monitor) -> AsyncIterator[Monitor]:
 def page(*monitors: Monitor, allowed_hosts: Collection[str] = ()) -> App:
     """Build the live page of some monitors, as an app to mount: `app.mount("/monitor", app)`.
 
-    Promise: read-only; no row and no request of the service is shown; nothing is read while nobody
-        looks. All who reach the mount can read it: put it behind the app's authentication.
-    Price: one reading every three seconds while somebody looks, in a thread of the server's pool.
+    Promise: the page is read-only and shows neither rows nor requests; monitors are read only while
+        somebody has the page open. Everyone who can reach the mount can read the page: put it
+        behind the app's authentication.
+    Price: one reading every three seconds while the page is open, in a thread of the server's pool.
 
     Args:
         monitors: in the order in which the page lists them.
-        allowed_hosts: names under which the service is requested. Others are refused, as a foreign
-            page could have rebound its name to this address; addresses and `localhost` are
-            always allowed, and `*` allows any name.
+        allowed_hosts: host names under which the service is requested. Other names are refused, as
+            protection against DNS rebinding; IP addresses and `localhost` are always allowed, and
+            `*` allows any name.
 
     Raises:
         ConfigError: there is no monitor.
@@ -141,7 +142,7 @@ def page(*monitors: Monitor, allowed_hosts: Collection[str] = ()) -> App:
 
 
 def build_sources(monitors: Sequence[Monitor]) -> "list[PageSource]":
-    """The sources of a page of some monitors, once its extra is known to be installed.
+    """Return the page's sources for some monitors, after checking that its extra is installed.
 
     Raises:
         ConfigError: there is no monitor.

@@ -1,6 +1,6 @@
-"""Profiles of Dask data frames: counted where the partitions are, merged in a tree.
+"""Profiles of Dask data frames: workers count their partitions, and merge profiles in a tree.
 
-Workers need mlmonitor; nothing but profiles travels between them.
+Workers need mlmonitor; only profiles are sent between them.
 """
 
 from collections.abc import Sequence
@@ -69,26 +69,26 @@ def profile(  # noqa: PLR0913 - all but the rows by keyword
     at: float | None = None,
     config: Config | None = None,
 ) -> Profile | dict[Any, Profile]:
-    """Count the rows of a Dask data frame in one pass, by its partitions.
+    """Count the rows of a Dask data frame in one pass over its partitions.
 
-    Promise: the counts are those of `Profile.of` on all rows, for every partitioning; quantiles
-        keep the error of their digests.
-    Price: a worker holds a partition, and a profile a group.
+    Promise: the counts are those of `Profile.of` on all rows, whatever the partitioning; quantiles
+        are as accurate as their digests.
+    Price: the memory of a worker holds one partition, and one profile per group.
 
     Args:
-        df: of `dask.dataframe`; it is computed by the scheduler in use.
-        reference: or the path of its file, in this process.
-        by: columns whose values split the rows into at most 1,000 groups; the profile of each is
-            returned under its key. A list gives tuples; a name alone, single values.
-        prediction: the column of the predictions, if it has another name than in training.
+        df: a frame of `dask.dataframe`; the scheduler in use computes it.
+        reference: the reference, or the path of its file, which is read in this process.
+        by: columns whose values split the rows into at most 1,000 groups. A dict with one profile
+            per group is returned: its keys are single values for a name, tuples for a list.
+        prediction: the column of the predictions, if its name differs from that in training.
         segments: the features that split the rows, as in `Monitor`.
         ignore: columns to leave out.
-        at: when the rows were predicted, in seconds since 1970; if not given, now.
+        at: when the rows were predicted, in seconds since 1970; by default now.
         config: as in `Profile.of`.
 
     Raises:
         ConfigError: an argument is wrong, or the frame has no column of the reference.
-        SchemaError: rows cannot be read as rows, or `by` has too many values.
+        SchemaError: the rows cannot be read, or `by` gives too many groups.
     """
     if not hasattr(df, "to_delayed"):
         raise ConfigError(

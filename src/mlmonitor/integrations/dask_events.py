@@ -1,4 +1,4 @@
-"""Event files of Parquet, read by Dask: joined by its workers, and replayed in this process."""
+"""Event files in Parquet: Dask's workers join predictions and labels, this process replays them."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
@@ -29,9 +29,10 @@ _LABEL = ("prediction_id", "actual", "actual_class")
 
 
 class EventFolder(ModelFiles):
-    """The predictions of a model's version in a folder of `Files(format="parquet")`.
+    """The predictions of one model version in a folder written by `Files(format="parquet")`.
 
-    until: exclusive. Any folder that Dask can read will do, such as one in an object store.
+    since, until: the period, without its end. The folder may be any that Dask can read, such as one
+    in an object store.
     """
 
     @classmethod
@@ -44,7 +45,7 @@ class EventFolder(ModelFiles):
         since: date | datetime | None = None,
         until: date | datetime | None = None,
     ) -> Self:
-        """Return a model of a folder, by default with all its predictions.
+        """Find a model in a folder; the period is by default that of all its predictions.
 
         Raises:
             ConfigError: the folder has no such model, or the period is empty.
@@ -62,10 +63,10 @@ class EventFolder(ModelFiles):
     def read(
         self, connection: object = None, *, chunk_rows: int = CHUNK_ROWS
     ) -> Iterator[list[StoredRow]]:
-        """Yield the predictions with the first label of each, the oldest first.
+        """Yield predictions, the oldest first, each with its first label, in chunks.
 
-        connection: not needed; the scheduler in use computes.
-        Memory in this process: the predictions of a day. The labels are read once a day.
+        connection: ignored; Dask's current scheduler does the work.
+        Memory in this process: the predictions of one day. All labels are read again for each day.
         """
         del connection
         arrow = import_extra("pyarrow", extra="parquet")
@@ -75,7 +76,7 @@ class EventFolder(ModelFiles):
                 yield [convert_event(row) for row in batch.to_pylist()]
 
     def withheld(self, connection: object = None) -> list[str]:
-        """Return the features whose values were never sent, for privacy."""
+        """Return the features whose values were never sent as events, for privacy."""
         del connection
         entries = self._read("reference", ["field", "role", "withheld"])
         if entries is None:
@@ -88,7 +89,7 @@ class EventFolder(ModelFiles):
         return _read_files(self.folder, schema, columns, selected)
 
     def _join(self, first: datetime, last: datetime) -> Any:
-        """Return the predictions of a day with their labels, as a sorted frame of pandas."""
+        """Return the predictions of a day with their labels, as a pandas frame sorted by time."""
         import pandas as pd
 
         period: list[_Filter] = [("time", ">=", first), ("time", "<", last)]
@@ -108,10 +109,10 @@ class EventFolder(ModelFiles):
 
 
 def evaluate_events(events: EventFolder, monitor: Monitor) -> Status:
-    """Report the predictions of a period with their labels to a monitor; return its status.
+    """Record the labelled predictions of a period in a monitor; return its status.
 
-    Dask joins them; this process computes performance, cohorts and the verdict, in the order of
-    their times, and exports what the monitor exports, under the names of a service.
+    Dask joins predictions and labels. This process computes performance, cohorts and the verdict in
+    the order of prediction times, and the monitor exports them like those of a service.
     """
     return report_outcomes(None, events, monitor)
 
@@ -119,12 +120,12 @@ def evaluate_events(events: EventFolder, monitor: Monitor) -> Status:
 def backtest_events(
     events: EventFolder, reference: Reference, settings: Mapping[str, Config]
 ) -> dict[str, BacktestResult]:
-    """Compare the predictions of a period with a reference, once for each setting, in one pass.
+    """Compare the predictions of a period with a reference under each setting, in one pass.
 
-    Evidence depends on the order of rows, so this process replays them.
+    Evidence depends on the order of rows, so this process replays them in order.
 
     Raises:
-        ConfigError: there is no setting, or the reference has no field that the events hold.
+        ConfigError: `settings` is empty, or events and reference have no field in common.
     """
     return backtest(None, events, reference, settings)
 
@@ -132,7 +133,7 @@ def backtest_events(
 def _read_files(
     folder: str, schema: str, columns: list[str], filters: list[_Filter]
 ) -> "DataFrame | None":
-    """Read the complete files of one schema; None if there are none."""
+    """Read the completely written files of one event schema; None if there are none."""
     frames: Any = import_extra("dask.dataframe", extra="dask")
     files: Any = import_extra("fsspec.core", extra="dask")
     system, path = files.url_to_fs(folder)
@@ -148,6 +149,6 @@ def _select_model(model: str, version: str) -> list[_Filter]:
 
 
 def _keep_first(labels: Any) -> Any:
-    """Keep the first label by time of each prediction; a partition holds all labels of its ids."""
+    """Keep the earliest label of each prediction; all labels of an id are in one partition."""
     ordered = labels.sort_values(["time", "event_id"])
     return ordered.drop_duplicates("prediction_id")[list(_LABEL)]

@@ -1,4 +1,4 @@
-"""Stored predictions reported to a monitor, whichever engine has read them."""
+"""Record stored predictions and labels in a monitor, whichever engine has read them."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from mlmonitor.store.stored_rows import StoredPredictions
 
 
 def report_outcomes(connection: Any, events: StoredPredictions, monitor: Monitor) -> Status:
-    """Report the predictions of a period with their labels to a monitor; return its status."""
+    """Record the labelled predictions of a period in a monitor; return its status."""
     for outcomes in read_outcomes(connection, events):
         monitor.record_outcomes(
             outcomes.predictions,
@@ -17,5 +17,5 @@ def report_outcomes(connection: Any, events: StoredPredictions, monitor: Monitor
             predicted_at=outcomes.predicted_at,
             features=outcomes.features or None,
         )
-        monitor.status()  # one chunk at a time: none is dropped
+        monitor.status()  # waits until the chunk is counted, so that no row is dropped
     return monitor.status()

@@ -1,8 +1,8 @@
 """Hooks for `gunicorn.conf.py`: `from mlmonitor.integrations.gunicorn import worker_exit`.
 
-Sync, gthread and gevent workers exit as Python programs do, and deliver their last window even
-without the hook; with it they do so while gunicorn still logs. Workers of uvicorn end by a signal
-that runs no hook of gunicorn: they need `mlmonitor.integrations.asgi`.
+Sync, gthread and gevent workers exit normally, so they deliver their last window even without the
+hook; with the hook they do so while gunicorn still logs. Uvicorn's workers end by a signal that
+skips gunicorn's hooks: they need `mlmonitor.integrations.asgi`.
 """
 
 from mlmonitor.forks import check_fork

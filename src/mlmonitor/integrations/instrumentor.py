@@ -1,6 +1,6 @@
-"""The instrumentor that `opentelemetry-instrument` finds: it watches what `MLMONITOR_WATCH` names.
+"""The instrumentor for `opentelemetry-instrument`: it monitors the callable in `MLMONITOR_WATCH`.
 
-It is loaded by its entry point, `mlmonitor` in the group `opentelemetry_instrumentor`.
+`opentelemetry-instrument` finds it by the entry point `mlmonitor` in `opentelemetry_instrumentor`.
 """
 
 import inspect
@@ -25,23 +25,26 @@ log: logging.Logger = logging.getLogger("mlmonitor")
 
 
 class MonitorInstrumentor(BaseInstrumentor):  # type: ignore[misc] # it is untyped
-    """Watches the callable that the environment names, once its module has been imported.
+    """Watches the callable that the environment names, as soon as its module is imported.
 
-    Promise: a mistake in the variables or in the watched module is logged as a warning and never
-        reaches the program, nor the other instrumentors. Nothing is imported or started before the
-        module that `MLMONITOR_WATCH` names has been imported. Under uvicorn the monitors are closed
-        when the server shuts down, because it then ends its process by a signal.
-    Price: as for `Monitor.watch` for each call; at the import of the module, that of a `Monitor`.
+    Promise: a mistake in the variables or in the watched module is logged as a warning, and never
+        raised into the program or other instrumentors. Nothing is imported or started before the
+        watched module is imported. Under uvicorn, monitors are closed when the server shuts down,
+        because uvicorn then ends its process by a signal.
+    Price: for each call, that of `Monitor.watch`; at the import of the module, that of a `Monitor`.
     Source: opentelemetry-instrumentation, `BaseInstrumentor`; the variables are in
         docs/guides/frameworks.md.
     """
 
     def instrumentation_dependencies(self) -> Collection[str]:
-        """Return no packages, because a callable of any module can be watched."""
+        """Return no requirements, because a callable of any module can be watched."""
         return ()
 
     def _instrument(self, **options: Any) -> None:
-        """Wait for the module. `meter_provider`: exports through it, if it is given."""
+        """Register to watch the callable when its module is imported.
+
+        options: metrics are exported through `meter_provider`, if it is given.
+        """
         self._watch: _Watch | None = None
         with _log_errors():
             settings = read_watch_settings(os.environ)
@@ -58,7 +61,7 @@ class MonitorInstrumentor(BaseInstrumentor):  # type: ignore[misc] # it is untyp
 
 
 class _Watch:
-    """One callable, replaced by its watched form until `end`."""
+    """Replaces one callable by its watched form, until `end`."""
 
     def __init__(self, settings: WatchSettings, meter_provider: Any) -> None:
         self._settings, self._meter_provider = settings, meter_provider
@@ -83,17 +86,17 @@ class _Watch:
             log.info("watching %s:%s", settings.module, settings.attribute)
 
     def close_at_shutdown(self, server_module: Any) -> None:
-        """Close all monitors when a server of uvicorn has shut down in the main thread.
+        """Patch uvicorn to close all monitors after a server has shut down in the main thread.
 
-        A server in another thread, such as that of `Monitor.serve`, captures no signals and ends no
-        process.
+        A server in another thread, such as that of `Monitor.serve`, handles no signals, and its
+        shutdown does not end the process.
         """
         if not self._is_ended:
             with _log_errors():
                 self._undo.append(_replace(server_module.Server, "shutdown", _close_afterwards))
 
     def end(self) -> None:
-        """Restore what was replaced; replace nothing that is imported later."""
+        """Restore all replaced attributes, and ignore modules that are imported later."""
         self._is_ended = True
         while self._undo:
             self._undo.pop()()
@@ -130,7 +133,7 @@ def _close_afterwards(shutdown: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _find_owner(module: ModuleType, attribute: str) -> tuple[Any, str]:
-    """Find the object that holds an attribute, and the attribute's own name.
+    """Return the object that holds a dotted attribute, and the last part of its name.
 
     Raises:
         MonitorError: there is no such attribute.
@@ -149,8 +152,7 @@ def _find_owner(module: ModuleType, attribute: str) -> tuple[Any, str]:
 def _replace(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Callable[[], object]:
     """Replace an attribute by its wrapped form; return a function that restores it.
 
-    A class keeps its static and class methods as such. What it inherits is replaced in this class
-    only.
+    Static and class methods stay so. An inherited attribute is replaced in this class only.
     """
     is_own = name in vars(owner)
     value = inspect.getattr_static(owner, name) if inspect.isclass(owner) else getattr(owner, name)
@@ -160,7 +162,7 @@ def _replace(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Callable[[], 
 
 @contextmanager
 def _log_errors() -> Iterator[None]:
-    """Log what is raised. The text of an exception that is not ours may hold values."""
+    """Log exceptions instead of raising them; unless they are ours, log only their type."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - a fault of ours must not be one of the host

@@ -1,4 +1,4 @@
-"""The reference of a model as an artifact in MLflow, found again by the model's URI."""
+"""Store a model's reference as an artifact in MLflow, and load it by the model's URI."""
 
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -19,8 +19,8 @@ def log_reference(
     """Log a reference as an artifact of a run; return its URI, such as `runs:/<id>/<file>`.
 
     Args:
-        reference: what the model of the run was trained on.
-        run_id: the run; by default the active one, which should also log the model.
+        reference: the reference of the model that the run logs.
+        run_id: the run; by default the active run, which should also log the model.
         artifact_file: the file within the artifacts of the run, for a run with several models.
 
     Raises:
@@ -49,7 +49,7 @@ def log_reference(
 def load_reference(model_uri: str, *, artifact_file: str = ARTIFACT_FILE) -> Reference:
     """Load the reference of a model from the run that logged the model.
 
-    Promise: it reads the model's metadata and the reference; the model is not loaded.
+    Promise: only the model's metadata and the reference are read; the model is not loaded.
 
     Args:
         model_uri: any URI of a model in MLflow, such as `models:/claims@champion`,

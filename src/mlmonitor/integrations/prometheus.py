@@ -22,22 +22,22 @@ _LOCK = Lock()
 
 
 class MonitorCollector:
-    """The collector that `prometheus_client` calls at each scrape; build it with `collector`.
+    """The collector that `prometheus_client` calls at each scrape; create it with `collector`.
 
-    Promise: names, labels and values are those that Prometheus stores for `Otlp.prometheus`, and
-        include everything recorded before the scrape.
-    Price: a snapshot per scrape, in the thread of the scrape: about 20 us a sample.
+    Promise: names, labels and values are those that Prometheus stores for `Otlp.prometheus`;
+        everything recorded before the scrape is included.
+    Price: one snapshot per scrape, in the thread of the scrape: about 20 us per sample.
     """
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
 
     def describe(self) -> list[Any]:
-        """Return no series, because they are known only at a scrape."""
+        """Return no metrics, because they are known only at a scrape."""
         return []
 
     def collect(self) -> Iterator[Any]:
-        """Yield every metric of the monitor at this moment."""
+        """Yield all current metrics of the monitor."""
         from prometheus_client.core import Metric as PrometheusMetric
 
         grouped: dict[MetricSpec, list[Point]] = {}
@@ -59,9 +59,9 @@ class MonitorCollector:
 def collector(monitor: Monitor, registry: "CollectorRegistry | None" = None) -> MonitorCollector:
     """Register a monitor in a registry of `prometheus_client`, by default the global one.
 
-    The host's own `/metrics` then shows the monitor's metrics beside its own. A scrape reaches one
-    process: with several workers, give each a port of its own or push by OTLP. The multiprocess
-    mode of `prometheus_client` does not call collectors. A second call with the same monitor and
+    The host's `/metrics` then includes the monitor's metrics. A scrape reaches one process: with
+    several workers, give each its own port or push metrics over OTLP, because the multiprocess mode
+    of `prometheus_client` does not call collectors. A second call with the same monitor and
     registry returns the first collector, so that no series appears twice.
 
     Raises:

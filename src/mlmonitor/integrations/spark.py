@@ -1,6 +1,6 @@
-"""Profiles of Spark data frames: counted where the rows are, merged in a tree.
+"""Profiles of Spark data frames: executors count their partitions, and merge profiles in a tree.
 
-Executors need mlmonitor beside pyarrow; nothing but profiles travels between them.
+Executors need mlmonitor and pyarrow; only profiles are sent between them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -71,27 +71,27 @@ def profile(  # noqa: PLR0913 - all but the rows by keyword
     at: float | None = None,
     config: Config | None = None,
 ) -> Profile | dict[Any, Profile]:
-    """Count the rows of a Spark data frame in one pass, by its partitions.
+    """Count the rows of a Spark data frame in one pass over its partitions.
 
-    Promise: the counts are those of `Profile.of` on all rows, for every partitioning; quantiles
-        keep the error of their digests.
-    Price: an executor holds some thousand rows, and a profile a group. One shuffle of profiles,
-        about 3 KiB a numeric field and partition.
+    Promise: the counts are those of `Profile.of` on all rows, whatever the partitioning; quantiles
+        are as accurate as their digests.
+    Price: the memory of an executor holds some thousand rows, and one profile per group. One
+        shuffle of profiles, about 3 KiB per numeric field and partition.
 
     Args:
-        df: as it is; columns that are neither the reference's nor in `by` count as unknown.
-        reference: or the path of its file, on the driver.
-        by: columns whose values split the rows into at most 1,000 groups; the profile of each is
-            returned under its key. A list gives tuples; a name alone, single values.
-        prediction: the column of the predictions, if it has another name than in training.
+        df: the rows; columns that are neither in the reference nor in `by` count as unknown.
+        reference: the reference, or the path of its file, which is read on the driver.
+        by: columns whose values split the rows into at most 1,000 groups. A dict with one profile
+            per group is returned: its keys are single values for a name, tuples for a list.
+        prediction: the column of the predictions, if its name differs from that in training.
         segments: the features that split the rows, as in `Monitor`.
         ignore: columns to leave out.
-        at: when the rows were predicted, in seconds since 1970; if not given, now.
+        at: when the rows were predicted, in seconds since 1970; by default now.
         config: as in `Profile.of`.
 
     Raises:
         ConfigError: an argument is wrong, or the frame has no column of the reference.
-        SchemaError: rows cannot be read as rows, or `by` has too many values.
+        SchemaError: the rows cannot be read, or `by` gives too many groups.
     """
     plan = CountingPlan.resolve(
         reference, prediction=prediction, segments=segments, ignore=ignore, at=at, config=config
@@ -132,14 +132,14 @@ def _merge_batches(batches: Iterable[Any], *, by: tuple[str, ...]) -> Iterator[A
 def _note_types(
     batches: Iterable[Any], by: tuple[str, ...], types: dict[str, Any]
 ) -> Iterator[Any]:
-    """Pass batches on, and keep the arrow types of the keys, which the output must have."""
+    """Yield the batches, and store the arrow types of the key columns in `types` for the output."""
     for batch in batches:
         types.update({name: batch.schema.field(name).type for name in by})
         yield batch
 
 
 def _join_batches(batches: Iterable[Any]) -> Iterator[Any]:
-    """Join small batches to tables, whose texts are encoded once."""
+    """Concatenate small batches to tables, so that texts are dictionary-encoded less often."""
     import pyarrow as pa
 
     waiting: list[Any] = []
@@ -155,7 +155,7 @@ def _join_batches(batches: Iterable[Any]) -> Iterator[Any]:
 
 
 def _write_parts(parts: Iterable[PartCounts], types: dict[str, Any], shard: int) -> Iterator[Any]:
-    """Yield an arrow batch for each part, with its key; an error has none."""
+    """Yield one arrow batch of one row per part; the key of an error is null."""
     import pyarrow as pa
 
     for part in parts:
@@ -170,7 +170,7 @@ def _write_parts(parts: Iterable[PartCounts], types: dict[str, Any], shard: int)
 
 
 def _read_parts(rows: Any, by: tuple[str, ...]) -> Iterator[PartCounts]:
-    """Yield the parts of an arrow batch or table."""
+    """Yield the parts in an arrow batch or table."""
     keys = [rows.column(name).to_pylist() for name in by]
     for place in range(rows.num_rows):
         counts, error = rows.column(_COUNTS)[place].as_py(), rows.column(_ERROR)[place].as_py()

@@ -1,4 +1,4 @@
-"""Event files of Parquet, read by Spark: joined and sorted there, and replayed on the driver."""
+"""Event files in Parquet: Spark joins and sorts them, and the driver replays them."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
@@ -21,9 +21,10 @@ __all__ = ["EventFiles", "backtest_events", "evaluate_events"]
 
 
 class EventFiles(ModelFiles):
-    """The predictions of a model's version in a folder of `Files(format="parquet")`.
+    """The predictions of one model version in a folder written by `Files(format="parquet")`.
 
-    until: exclusive. Any folder that Spark can read will do, such as one in an object store.
+    since, until: the period, without its end. The folder may be any that Spark can read, such as
+    one in an object store.
     """
 
     @classmethod
@@ -37,7 +38,7 @@ class EventFiles(ModelFiles):
         since: date | datetime | None = None,
         until: date | datetime | None = None,
     ) -> Self:
-        """Return a model of a folder, by default with all its predictions.
+        """Find a model in a folder; the period is by default that of all its predictions.
 
         Raises:
             ConfigError: the folder has no such model, or the period is empty.
@@ -52,9 +53,9 @@ class EventFiles(ModelFiles):
     def read(
         self, connection: "SparkSession", *, chunk_rows: int = CHUNK_ROWS
     ) -> Iterator[list[StoredRow]]:
-        """Yield the predictions with the first label of each, the oldest first.
+        """Yield predictions, the oldest first, each with its first label, in chunks.
 
-        Memory on the driver: a partition of the sorted predictions, and the next one.
+        Memory on the driver: two partitions of the sorted predictions.
         """
         joined = self._join(connection).orderBy("at", "event_id")
         chunk: list[StoredRow] = []
@@ -67,7 +68,7 @@ class EventFiles(ModelFiles):
             yield chunk
 
     def withheld(self, connection: "SparkSession") -> list[str]:
-        """Return the features whose values were never sent, for privacy."""
+        """Return the features whose values were never sent as events, for privacy."""
         entries = self._read(connection, "reference")
         if entries is None:
             return []
@@ -100,10 +101,10 @@ class EventFiles(ModelFiles):
 
 
 def evaluate_events(spark: "SparkSession", events: EventFiles, monitor: Monitor) -> Status:
-    """Report the predictions of a period with their labels to a monitor; return its status.
+    """Record the labelled predictions of a period in a monitor; return its status.
 
-    Spark joins and sorts them; the driver computes performance, cohorts and the verdict, in the
-    order of their times, and exports what the monitor exports, under the names of a service.
+    Spark joins and sorts predictions and labels. The driver computes performance, cohorts and the
+    verdict in the order of prediction times, and the monitor exports them like those of a service.
     """
     return report_outcomes(spark, events, monitor)
 
@@ -114,18 +115,18 @@ def backtest_events(
     reference: Reference,
     settings: Mapping[str, Config],
 ) -> dict[str, BacktestResult]:
-    """Compare the predictions of a period with a reference, once for each setting, in one pass.
+    """Compare the predictions of a period with a reference under each setting, in one pass.
 
     Evidence depends on the order of rows, so Spark sorts them and the driver replays them.
 
     Raises:
-        ConfigError: there is no setting, or the reference has no field that the events hold.
+        ConfigError: `settings` is empty, or events and reference have no field in common.
     """
     return backtest(spark, events, reference, settings)
 
 
 def _read_files(spark: "SparkSession", folder: str, schema: str) -> "DataFrame | None":
-    """Read the complete files of one schema; None if there are none."""
+    """Read the completely written files of one event schema; None if there are none."""
     from pyspark.errors import AnalysisException
 
     try:

@@ -1,7 +1,7 @@
 """For WSGI services, such as those of Flask and Django: mount the live page.
 
-WSGI has no event for the end of a server. Servers that exit as Python programs do, such as
-gunicorn and uWSGI, deliver the last window without a hook: docs/guides/processes.md.
+WSGI has no shutdown event. Servers that exit normally, such as gunicorn and uWSGI, deliver the
+last window without a hook (see docs/guides/processes.md).
 """
 
 from collections.abc import Callable, Collection
@@ -19,10 +19,10 @@ __all__ = ["django_view", "flask_view", "page"]
 def page(*monitors: Monitor, allowed_hosts: Collection[str] = ()) -> "WsgiPage":
     """Build the live page of some monitors, as a WSGI app to mount.
 
-    Promise: as `mlmonitor.integrations.asgi.page`. All who reach the mount can read it: a mount
-        beside the app, as by Werkzeug's `DispatcherMiddleware`, is not behind the authentication of
-        the app; the views below can be.
-    Price: one reading every three seconds while somebody looks, in a thread of the server.
+    Promise: as `mlmonitor.integrations.asgi.page`. Everyone who can reach the mount can read the
+        page. An app mounted with Werkzeug's `DispatcherMiddleware` is not behind your app's
+        authentication: use `flask_view` or `django_view` for that.
+    Price: one reading every three seconds while the page is open, in a thread of the server.
 
     Args:
         monitors: in the order in which the page lists them.
@@ -41,7 +41,7 @@ def page(*monitors: Monitor, allowed_hosts: Collection[str] = ()) -> "WsgiPage":
 def flask_view(*monitors: Monitor, allowed_hosts: Collection[str] = ()) -> Callable[..., Any]:
     """Build the live page as a view of Flask, which a decorator can put behind a login.
 
-    Register it for the mount and all below: `app.add_url_rule("/monitor/", view_func=view)` and
+    Register it for the page and its assets: `app.add_url_rule("/monitor/", view_func=view)` and
     `app.add_url_rule("/monitor/<path:path>", view_func=view)`. Arguments, promise and price are
     those of `page`.
 

@@ -1,1 +1,1 @@
-"""Rows counted once, anywhere, merged, and compared with a reference later."""
+"""Profiles: rows are counted anywhere, counts are merged, and compared with a reference later."""

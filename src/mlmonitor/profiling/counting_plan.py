@@ -1,4 +1,4 @@
-"""Everything that decides how rows are counted, as one value that other processes can read."""
+"""The arguments of a count as one serialisable value, for other processes."""
 
 import json
 import logging
@@ -32,10 +32,10 @@ _NAMED = 5  # columns that an error lists
 
 @dataclass(frozen=True)
 class CountingPlan:
-    """How rows are counted: the same for all parts of one count, wherever they are.
+    """How rows are counted: the same for all parts of a count, in whatever process.
 
-    prediction: the column of the predictions, if it has another name than in training. at: when
-    the rows were predicted, which decides their season.
+    prediction: the column of the predictions, if its name differs from that in training. at: when
+    the rows were predicted, in seconds since 1970, which decides their season.
     """
 
     reference: Reference
@@ -56,7 +56,7 @@ class CountingPlan:
         at: float | None = None,
         config: Config | None = None,
     ) -> Self:
-        """Check the arguments of a count, in the process that asks for it.
+        """Check the arguments of a count, and build its plan.
 
         Raises:
             ConfigError: an argument is wrong.
@@ -75,13 +75,14 @@ class CountingPlan:
 
     @property
     def roles(self) -> ColumnRoles:
-        """Which columns are predictions, and which are left out."""
+        """The roles of the columns: which are features, predictions, or left out."""
         return ColumnRoles(self.counted, self.prediction)
 
     def check_columns(self, names: Collection[str], argument: str) -> None:
-        """Raise ConfigError unless these columns include those of the reference's model.
+        """Raise ConfigError unless `names` include all features and segments of the reference.
 
-        Further columns are counted as unknown. Predictions may be missing, as `split` finds none.
+        Other columns count as unknown. The predictions may be absent unless `prediction` names
+        them.
         """
         if self.prediction is not None and self.prediction not in names:
             hint = ask_similar(self.prediction, names)
@@ -101,7 +102,7 @@ class CountingPlan:
             )
 
     def check_chunks(self, chunks: Iterable[RowChunk]) -> Iterator[RowChunk]:
-        """Yield chunks of rows; raise ConfigError at the first that lacks a column."""
+        """Yield chunks of rows; raise ConfigError at the first chunk that lacks a column."""
         for chunk in chunks:
             names = find_names(chunk.features)
             if names is not None:
@@ -109,7 +110,7 @@ class CountingPlan:
             yield chunk
 
     def warn_of_missing(self, content: ProfileContent) -> None:
-        """Log that there were no rows, or that none of them has a prediction."""
+        """Log a warning if there were no rows, or if no row has a prediction."""
         if not content.rows:
             log.warning("profile: there are no rows to count: is the file or the frame empty?")
             return
@@ -136,12 +137,12 @@ class CountingPlan:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "CountingPlan":
-        """Read back `to_bytes`; the last plan of a process is kept, for its next part."""
+        """Read back `to_bytes`; the last plan is cached for the next part that a process counts."""
         return _read_plan(data)
 
 
 def _list_missing(missing: Sequence[str], others: Collection[str]) -> str:
-    """List missing columns, each with a similar one that there is."""
+    """List missing columns, each with the most similar of the other columns."""
     described = []
     for name in missing[:_NAMED]:
         similar = find_similar(name, others)
@@ -151,7 +152,7 @@ def _list_missing(missing: Sequence[str], others: Collection[str]) -> str:
 
 
 def resolve_time(at: object) -> float:
-    """Return a time in seconds since 1970, now if it is None; raise ConfigError if it is none."""
+    """Return a time in seconds since 1970, now for None; raise ConfigError if it is not a time."""
     if at is None:
         return time.time()
     seconds = read_times(at)
@@ -175,7 +176,7 @@ def _read_plan(data: bytes) -> CountingPlan:
 
 
 def resolve_reference(reference: Reference | str | PathLike[str]) -> Reference:
-    """Return the reference, from its file if a path was given; raise ConfigError without one."""
+    """Return the reference, loaded if it is a path; raise ConfigError for anything else."""
     resolved = options.resolve_reference(reference)
     if resolved is None:
         raise ConfigError("reference: expected a Reference (see Reference.fit) or its file's path")

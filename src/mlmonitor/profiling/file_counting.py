@@ -1,4 +1,4 @@
-"""Count the parts of a file, in this process or in several, with the same result."""
+"""Count the rows of a file part by part, in one process or several, with the same result."""
 
 import json
 import os
@@ -27,20 +27,20 @@ from mlmonitor.profiling.row_counting import RowCounting
 
 Counted = Callable[[int], None]
 _HERE = None
-"""Stands for this process among those that count."""
+"""Stands for this process in the queue of idle workers."""
 
 
 def count_file(
     plan: CountingPlan, path: str, file: SplitFile, *, workers: int | None
 ) -> ProfileContent:
-    """Count a file part by part, and merge the parts in their order, with a line of progress.
+    """Count a file part by part, and merge the parts in order, with a progress line.
 
-    Promise: the number of workers changes nothing in the result.
-    Price: this process counts, too, and so it has begun while the others start, which takes each
-        a second of CPU; a file of one part is counted here alone.
+    Promise: the result does not depend on the number of workers.
+    Price: each worker needs a second of CPU to start; this process already counts meanwhile. A file
+        of one part is counted in this process only.
 
     Raises:
-        ConfigError: `workers` is out of bounds.
+        ConfigError: `workers` is not None or a positive integer.
         MonitorError, OSError: a part cannot be counted.
     """
     size = min(_check_workers(workers), len(file.parts))
@@ -67,7 +67,7 @@ def count_file(
 
 
 def _has_interpreter() -> bool:
-    """Whether Python can be started again: a frozen program would start itself in its place."""
+    """Whether `sys.executable` starts Python; in a frozen program it would start the program."""
     return bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
@@ -94,12 +94,12 @@ def _count_part(
 
 
 class _WorkerPool:
-    """Processes of `part_worker`, each with a thread that asks and waits, and this process."""
+    """Counts parts in `part_worker` processes, each driven by a thread, and in this process."""
 
     def __init__(
         self, plan: CountingPlan, path: str, file: SplitFile, size: int, count_rows: Counted
     ) -> None:
-        # A process that ends may still ship a profile, but no longer load this module.
+        # Not importable at interpreter exit, when profiles may still be used.
         from concurrent.futures import ThreadPoolExecutor
 
         self._path, self._file, self._count_rows = path, file, count_rows
@@ -112,7 +112,7 @@ class _WorkerPool:
         content = self._plan.to_bytes()
         for process in self._processes:
             self._idle.put(process)
-            with suppress(BrokenPipeError):  # it has ended, which its first part reports
+            with suppress(BrokenPipeError):  # it has ended: `_count_in` raises for its first part
                 self._ask(process, ROWS, content)
         self._idle.put(_HERE)
         return self
@@ -139,7 +139,7 @@ class _WorkerPool:
 
     def _count_in(self, process: "subprocess.Popen[bytes]", part: FilePart) -> ProfileContent:
         request = json.dumps([os.path.abspath(self._path), self._file.names, part])  # noqa: PTH100
-        with suppress(BrokenPipeError):  # it has ended, so there is no answer either
+        with suppress(BrokenPipeError):  # it has ended, so `read_message` returns None
             self._ask(process, COUNTED, request.encode())
         while True:
             answer = None if process.stdout is None else read_message(process.stdout)  # type: ignore[arg-type]  # a binary pipe
@@ -162,7 +162,7 @@ class _WorkerPool:
 
 
 def _start_worker() -> "subprocess.Popen[bytes]":
-    """Start a worker that finds the modules that this process finds, with one thread each."""
+    """Start a worker with this process's import path, and with one thread for numeric libraries."""
     path = os.pathsep.join(entry for entry in sys.path if entry)
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     return subprocess.Popen(

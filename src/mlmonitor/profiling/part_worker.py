@@ -1,4 +1,4 @@
-"""A process that counts parts of a file: it reads requests from its input, and answers.
+"""A worker process that counts parts of a file: requests on standard input, answers on output.
 
 Unlike `multiprocessing`, it pickles nothing and does not import the main program again.
 """
@@ -15,7 +15,7 @@ from mlmonitor.profiling.counting_plan import CountingPlan
 from mlmonitor.profiling.row_counting import RowCounting
 
 ROWS, COUNTED, REFUSED = b"n", b"c", b"e"
-"""Kinds of messages: rows counted since the last one, counts of a part, and an error of ours."""
+"""Kinds of messages: rows counted since the last message, counts of a part, or an error."""
 
 _LENGTH_BYTES = 8
 
@@ -27,7 +27,7 @@ def write_message(stream: BinaryIO, kind: bytes, data: bytes) -> None:
 
 
 def read_message(stream: BinaryIO) -> tuple[bytes, bytes] | None:
-    """Read the kind and the content of one message; None at the end of the stream."""
+    """Read one message: return its kind and its content, or None at the end of the stream."""
     head = stream.read(1 + _LENGTH_BYTES)
     if len(head) <= _LENGTH_BYTES:
         return None
@@ -37,19 +37,19 @@ def read_message(stream: BinaryIO) -> tuple[bytes, bytes] | None:
 
 
 def encode_error(error: Exception) -> bytes:
-    """Encode an error by its type and message, which hold no value."""
+    """Encode an error of this library by its type and its message, which never holds values."""
     return json.dumps([type(error).__name__, str(error)]).encode()
 
 
 def decode_error(data: bytes) -> Exception:
-    """Return an error of the same type and message, an OSError if it is none of ours."""
+    """Return an error of the same type and message, or an OSError if the type is not ours."""
     name, text = json.loads(data)
     kind: type[Exception] = getattr(errors, name, OSError)
     return kind(text)
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer until the input ends; the first message is the plan, each later one names a part."""
+    """Count parts until the input ends. The first message is the plan; each other names a part."""
     first = read_message(requests)
     if first is None:
         return
@@ -71,9 +71,9 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def main() -> None:
-    """Serve standard input and output; what else prints, prints to standard error.
+    """Serve requests on standard input and output; other prints go to standard error.
 
-    An interrupt from the keyboard is left to the program that asked, which then ends this one.
+    Ctrl-C is ignored: the parent process handles it and ends this process.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers, sys.stdout = sys.stdout.buffer, sys.stderr

@@ -1,4 +1,4 @@
-"""Count partitions of a distributed frame, and merge what was counted."""
+"""Count partitions of a distributed frame, and merge their counts."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ By = str | Sequence[str] | None
 
 
 class PartCounts(NamedTuple):
-    """What a partition counted of one group: the bytes of a profile, or an error of ours."""
+    """One group's counts in a partition, as the bytes of a profile; or an error instead."""
 
     key: Key
     counts: bytes | None
@@ -36,10 +36,10 @@ def check_by(by: By, names: Sequence[str]) -> tuple[str, ...]:
 def count_partition(
     tables: Iterable[Any], plan: bytes, by: tuple[str, ...]
 ) -> Iterator[PartCounts]:
-    """Yield what a partition holds of each group; nothing of an empty one.
+    """Yield the counts of each group in a partition; nothing for an empty partition.
 
-    Memory: one table, and a profile a group. An error of ours is yielded alone, for the process
-    that asked to raise it.
+    An error of this library is yielded instead of all counts, to be raised by `collect_profiles`.
+    Memory: one table, and one profile per group.
     """
     counting = GroupedCounting(CountingPlan.from_bytes(plan), by)
     try:
@@ -53,9 +53,9 @@ def count_partition(
 
 
 def merge_partitions(parts: Iterable[PartCounts]) -> Iterator[PartCounts]:
-    """Yield the merged counts of each group; an error is passed on alone.
+    """Yield the merged counts of each group; an error is yielded instead of all counts.
 
-    Memory: a profile a group, and one more.
+    Memory: one profile per group, and one more.
     """
     merged: dict[Key, ProfileContent] = {}
     for part in parts:
@@ -74,7 +74,7 @@ def merge_partitions(parts: Iterable[PartCounts]) -> Iterator[PartCounts]:
 
 
 def collect_profiles(parts: Iterable[PartCounts], by: By) -> Any:
-    """Return the profile of all rows, or with `by` one for each key, in the order of the keys.
+    """Return the profile of all rows or, with `by`, a dict of profiles sorted by key.
 
     Raises:
         SchemaError: a partition could not be counted.
@@ -92,5 +92,5 @@ def collect_profiles(parts: Iterable[PartCounts], by: By) -> Any:
 
 
 def _rank_value(value: Any) -> tuple[Any, ...]:
-    """Values are ordered within their type only, and None is the last."""
+    """Return a sort key that groups values by type, because types may not compare; None is last."""
     return (True,) if value is None else (False, type(value).__name__, value)

@@ -1,4 +1,4 @@
-"""Rounds of counted rows beside a reference: the snapshot that statuses and reports read."""
+"""Compare rounds of counted rows with a reference: the snapshot for statuses and reports."""
 
 import os
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ def compare_rounds(  # noqa: PLR0913 - all but the rows by keyword
     config: Config | None,
     with_history: bool = False,
 ) -> ModelSnapshot:
-    """Evaluate rounds in their order; return the model at `now`, whose window is the last round.
+    """Evaluate rounds in order; return a snapshot at `now` whose window is the last round.
 
-    identity: its name and version. with_history: whether populations hold the rounds one by one,
-    for pages and reports.
+    identity: the model's name and version. with_history: whether the snapshot's history has one
+    slice per round, for pages and reports.
 
     Raises:
         ConfigError: an argument is wrong.

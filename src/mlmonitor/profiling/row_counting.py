@@ -1,4 +1,4 @@
-"""Count rows with the code of a service, at one moment and in one window."""
+"""Count rows by the code that a service runs, as if all were predicted at one moment."""
 
 import time
 from collections import OrderedDict
@@ -29,10 +29,10 @@ _BUFFER_ROWS = 4 * 16_384  # four entries: see HostCapture
 _ALL_ROWS = Span(None, None, 2)
 
 MOST_GROUPS = 1_000
-"""Groups of one count, each of constant size."""
+"""The limit of groups of one count; each takes constant memory."""
 
 MOST_ACTIVE = 64
-"""Groups whose rows can be counted without setting up for them again."""
+"""The number of groups that stay ready to count; a row of another group has to set it up."""
 
 
 class ChunkReader:
@@ -56,7 +56,7 @@ class ChunkReader:
         """Yield the rows of a chunk, some thousand at a time.
 
         Raises:
-            SchemaError: they cannot be read as rows.
+            SchemaError: the rows cannot be read.
         """
         batch = RecordedBatch(chunk.features, chunk.predictions)
         for entry in self._capture.build_entries(batch, "value", ()):
@@ -93,21 +93,21 @@ class RowCounting:
         """Count the rows of a chunk.
 
         Raises:
-            SchemaError: they cannot be read as rows.
+            SchemaError: the rows cannot be read.
         """
         for rows in self._reader.read(chunk):
             self._comparing.update(rows, None, now=self._now)
 
     def content(self) -> ProfileContent:
-        """Copy what was counted."""
+        """Return a copy of the counts."""
         return ProfileContent.copy_from(self._comparing, self._now)
 
 
 class GroupedCounting:
-    """The counts of rows by the values of some columns, in one pass over all of them.
+    """The counts of rows, grouped by the values of some columns, in one pass.
 
-    Price: about 3 KiB a numeric field and group, and 20 KiB for each of the `MOST_ACTIVE` groups
-    that were seen last.
+    Price: per numeric field, about 3 KiB for each group, and 20 KiB for each of the `MOST_ACTIVE`
+    groups seen last.
     """
 
     def __init__(self, plan: CountingPlan, by: tuple[str, ...]) -> None:
@@ -122,7 +122,7 @@ class GroupedCounting:
         """Count the rows of a pandas frame or an arrow table.
 
         Raises:
-            SchemaError: they cannot be read as rows, or are of too many groups.
+            SchemaError: the rows cannot be read, or belong to too many groups.
         """
         groups = find_keys(rows, self._by)
         if len(self._counted.keys() | {group.key for group in groups}) > MOST_GROUPS:
@@ -135,7 +135,7 @@ class GroupedCounting:
             self._activate(key).update(self._roles.split(own))
 
     def _activate(self, key: Key) -> RowCounting:
-        """Return where rows of a group are counted; another group may make room for it."""
+        """Return the counting of a group; set aside the least recent group if there are too many."""
         if key in self._active:
             self._active.move_to_end(key)
             return self._active[key]
@@ -166,10 +166,10 @@ class GroupedCounting:
 def count_chunks(
     plan: CountingPlan, chunks: Iterable[RowChunk], total: int | None
 ) -> ProfileContent:
-    """Count all chunks, with a line of progress.
+    """Count all chunks, with a progress line. total: the number of rows, if known.
 
     Raises:
-        SchemaError: they cannot be read as rows.
+        SchemaError: the rows cannot be read.
     """
     counting = RowCounting(plan)
     with ProgressLine("counting rows", total) as line:

@@ -1,4 +1,4 @@
-"""Rows counted once, anywhere, and compared with a reference later: `Profile`."""
+"""`Profile`: rows counted once, anywhere, to be merged and compared with a reference later."""
 
 import os
 from collections.abc import Sequence
@@ -24,13 +24,13 @@ from mlmonitor.status.status import Status
 
 
 class Profile:
-    """The counts, moments and quantiles of rows over a reference's bins, to be merged and kept.
+    """The counts, moments and quantiles of rows over a reference's bins, to be merged and stored.
 
-    Promise: merging profiles in any order and partitioning gives the counts of all rows at once,
-        and those of a service that recorded them. Quantiles keep the error of their digests.
-    Price: constant memory, as a window's, for any number of rows; time as for `Monitor.record`.
+    Promise: merging profiles, whatever the order and the partitioning, gives the counts of a
+        service that recorded all rows. Quantiles are as accurate as their digests.
+    Price: constant memory, as for a window, for any number of rows; time as for `Monitor.record`.
 
-    `Profile()` is the empty profile, which changes nothing that it is merged with.
+    `Profile()` is the empty profile: merging it changes nothing.
     """
 
     __slots__ = ("_content",)
@@ -50,24 +50,24 @@ class Profile:
         at: float | None = None,
         config: Config | None = None,
     ) -> Self:
-        """Count rows: a frame, columns by name, an array, rows, or an iterator of any of them.
+        """Count rows: a frame, columns by name, an array, a list of rows, or an iterator of these.
 
         Readers and datasets of pyarrow, and readers of pandas, are read chunk by chunk. Columns
         that are predictions or actuals in the reference are not counted as features.
 
         Args:
             features: the rows; a chunk of an iterator may be a pair of features and predictions.
-            predictions: one a row, or columns of several outputs, if `features` lacks them.
-            reference: or the path of its file.
+            predictions: one per row, or columns of several outputs, if `features` lacks them.
+            reference: the reference, or the path of its file.
             segments: the features that split the rows, as in `Monitor`.
             ignore: columns to leave out.
-            at: when the rows were predicted, in seconds since 1970, which decides their season. If
-                not given, now.
+            at: when the rows were predicted, in seconds since 1970, which decides their season; by
+                default now.
             config: `outlier_deviations` and `heavy_hitters` must be those of all merged profiles.
 
         Raises:
             ConfigError: an argument is wrong.
-            SchemaError: rows cannot be read as rows.
+                SchemaError: the rows cannot be read.
         """
         plan = CountingPlan.resolve(
             reference, segments=segments, ignore=ignore, at=at, config=config
@@ -90,24 +90,24 @@ class Profile:
         config: Config | None = None,
         workers: int | None = None,
     ) -> Self:
-        """Count the rows of a Parquet or CSV file in constant memory, with a line of progress.
+        """Count the rows of a Parquet or CSV file in constant memory, with a progress line.
 
         Promise: the bytes of the profile do not depend on `workers`.
 
         Args:
-            path: of a file that ends in .parquet or .csv.
-            reference: or the path of its file.
-            prediction: the column of the predictions, if it has another name than in training.
+            path: the file, which ends in .parquet or .csv.
+            reference: the reference, or the path of its file.
+            prediction: the column of the predictions, if its name differs from that in training.
             segments: the features that split the rows, as in `Monitor`.
             ignore: columns to leave out.
             at: as in `of`.
             config: as in `of`.
-            workers: processes that count parts of the file; if not given, one a core. Parquet is
+            workers: processes that count parts of the file; by default one per core. Parquet is
                 split between row groups; a file of fewer than 262,144 rows is not split.
 
         Raises:
             ConfigError: an argument is wrong, or the file has no column of the reference.
-            FormatError: the file is not what its ending says.
+            FormatError: the file's contents do not match its ending.
             OSError: the file cannot be read.
         """
         plan = CountingPlan.resolve(
@@ -141,11 +141,11 @@ class Profile:
         return None if self._content is None else self._content.last_at
 
     def merge(self, other: Self) -> Self:
-        """Add what `other` has counted; return this profile, so that calls chain.
+        """Add the counts of `other` to this profile, and return this profile, so that calls chain.
 
         Raises:
             ConfigError: `other` is not a profile.
-            IncompatibleSketch: they belong to different references or segments; nothing is added.
+            IncompatibleSketch: the profiles differ in reference or segments; nothing is added.
         """
         read_content(other)
         if other._content is None:
@@ -161,22 +161,22 @@ class Profile:
         """Serialise the profile, with a version and a checksum.
 
         Values that could identify a person are left out: the quantiles of ids, and new categories
-        that a status would not name. Price: about 3 KiB a numeric field.
+        that a status would not name. Price: about 3 KiB per numeric field.
         """
         return pack_empty() if self._content is None else self._content.to_bytes()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Read back `to_bytes`, of this release or an earlier one; nothing is unpickled.
+        """Read the result of `to_bytes`, of this release or an earlier one; nothing is unpickled.
 
         Raises:
-            FormatError: these are not the bytes of a profile, or they are damaged; it says where.
+            FormatError: the bytes are not a profile, or are damaged; the message says where.
         """
         content = ProfileContent.from_bytes(data)
         return cls() if content is None else cls._wrap(content)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write `to_bytes` to a file, which a concurrent reader never sees half written.
+        """Write `to_bytes` to a file atomically: a reader never sees a partly written file.
 
         Raises:
             OSError: the file cannot be written.
@@ -207,13 +207,13 @@ class Profile:
     ) -> Status:
         """Compare with a reference, as a service that recorded these rows in one window would.
 
-        earlier: profiles of earlier rows, the oldest first, which are evidence but not in the
-        window. Evaluated in order, they show a late change sooner than all rows at once.
-        at: when the alerts of this profile are said to have started, in seconds since 1970; if not
-        given, now. Those of earlier ones start at the time of their newest rows.
+        earlier: profiles of earlier rows, the oldest first. They add evidence but are not in the
+        window. A late change is found sooner if earlier rows have profiles of their own.
+        at: the start time of this profile's alerts, in seconds since 1970; by default now. Alerts
+        of earlier profiles start at the time of their newest rows.
 
-        The rows of a profile are evaluated at once, so e-values may differ from a service's. What
-        needs single rows is missing: labels, latencies, rules, groups, estimated performance.
+        The rows of a profile are evaluated together, so e-values may differ from a service's. What
+        needs single rows is missing: labels, latencies, rules, groups and estimated performance.
 
         Raises:
             ConfigError: an argument is wrong.
@@ -242,11 +242,11 @@ class Profile:
         at: float | None = None,
         config: Config | None = None,
     ) -> Path:
-        """Write what `status` says as the report that `Monitor.report` writes; return its path.
+        """Write `status` as a report, in the form of `Monitor.report`; return its path.
 
-        `.html` gives one self-contained file for people, `.json` one for machines. Fields are
-        drawn over the rounds, those of `earlier` and this one, by the time of their newest rows.
-        Price: 15 to 25 ms and 25 kB a field.
+        A path in `.html` gives one self-contained file for people, `.json` one for programs. Charts
+        show each profile, those in `earlier` and this one, at the time of its newest rows.
+        Price: 15 to 25 ms and 25 kB per field.
 
         Raises:
             ConfigError: an argument is wrong, or the path has another ending.
@@ -279,7 +279,7 @@ class Profile:
         return f"Profile({counted(self.rows)} rows)"
 
     def _repr_html_(self) -> str:
-        """The profile as HTML, for notebooks."""
+        """Return the profile as HTML, for notebooks."""
         root = new_fragment("Profile", f": {counted(self.rows)} rows")
         if self._content is not None and self._content.segments:
             add_text(root, f"{len(self._content.segments)} segments")
@@ -287,12 +287,12 @@ class Profile:
 
 
 def wrap_content(content: ProfileContent) -> Profile:
-    """Return the profile of what was counted elsewhere."""
+    """Return a profile with these counts."""
     return Profile._wrap(content)  # noqa: SLF001 - of this module
 
 
 def read_content(profile: object) -> ProfileContent | None:
-    """Return what a profile has counted, None for the empty one; ConfigError if it is none."""
+    """Return a profile's counts, None if it is empty; raise ConfigError if it is not a profile."""
     if not isinstance(profile, Profile):
         kind = describe_kind(profile)
         raise ConfigError(f"profile: expected a Profile, as of Profile.load(path), got {kind}")
