@@ -20,7 +20,7 @@ Sketch = Callable[[np.ndarray], tuple[int, Quantiles]]
 
 
 def streams() -> dict[str, np.ndarray]:
-    """What is measured: symmetric, heavy of tail, counts, and mostly zero."""
+    """Return the measured values by kind: symmetric, heavy-tailed, counts, and mostly zero."""
     rng = np.random.default_rng(5)
     return {
         "normal": rng.normal(size=ROWS),
@@ -31,7 +31,7 @@ def streams() -> dict[str, np.ndarray]:
 
 
 def ours(cells: int) -> Sketch:
-    """Our digest with this many cells."""
+    """Return our digest with this many cells."""
 
     def sketch(values: np.ndarray) -> tuple[int, Quantiles]:
         digest = TDigest(1, cells=cells)
@@ -43,7 +43,7 @@ def ours(cells: int) -> Sketch:
 
 
 def fast(compression: int) -> Sketch:
-    """Fastdigest."""
+    """Return fastdigest's t-digest."""
 
     def sketch(values: np.ndarray) -> tuple[int, Quantiles]:
         import fastdigest
@@ -57,7 +57,7 @@ def fast(compression: int) -> Sketch:
 
 
 def crick(compression: int) -> Sketch:
-    """Crick."""
+    """Return crick's t-digest."""
 
     def sketch(values: np.ndarray) -> tuple[int, Quantiles]:
         from crick import TDigest as Crick
@@ -71,7 +71,7 @@ def crick(compression: int) -> Sketch:
 
 
 def kll(k: int) -> Sketch:
-    """Apache DataSketches' KLL."""
+    """Return the KLL sketch of Apache DataSketches."""
 
     def sketch(values: np.ndarray) -> tuple[int, Quantiles]:
         from datasketches import kll_doubles_sketch
@@ -85,7 +85,7 @@ def kll(k: int) -> Sketch:
 
 
 def datasketches(k: int) -> Sketch:
-    """Apache DataSketches' t-digest. Its `get_rank` is far closer than its `get_quantile`."""
+    """Return Apache DataSketches' t-digest, whose `get_rank` is better than `get_quantile`."""
 
     def sketch(values: np.ndarray) -> tuple[int, Quantiles]:
         from datasketches import tdigest_double
@@ -99,7 +99,7 @@ def datasketches(k: int) -> Sketch:
 
 
 def dd(accuracy: float) -> Sketch:
-    """DataDog's sketch: its promise is about values, not ranks."""
+    """Return DataDog's sketch, which bounds the error of values, not of ranks."""
 
     def sketch(values: np.ndarray) -> tuple[int, Quantiles]:
         from ddsketch import DDSketch
@@ -126,7 +126,7 @@ SKETCHES: dict[
 
 
 def rank_errors(values: np.ndarray, quantiles: Quantiles, expected: np.ndarray) -> float:
-    """The largest distance between a rank and where its quantile stands among the values."""
+    """Return the largest error of a quantile's rank among the values, from 0 to 1."""
     ordered = np.sort(values)
     estimates = np.array(quantiles(expected), np.float64)
     low = ordered.searchsorted(estimates, side="left") / ordered.size
@@ -135,7 +135,7 @@ def rank_errors(values: np.ndarray, quantiles: Quantiles, expected: np.ndarray) 
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
-    """Every figure of this benchmark."""
+    """Yield all figures of this benchmark; a quick run measures less."""
     for kind, values in streams().items():
         if is_quick and kind != "normal":
             continue

@@ -8,7 +8,7 @@ from harness import Figure, main
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
-    """How many models alerted without drift, and how many rows a shift took."""
+    """Yield how many models alerted without drift, and after how many rows a shift was found."""
     streams = 3 if is_quick else 10
     ours = next(iter(false_alerts.all_ours(streams).values()))
     assert isinstance(ours, dict)

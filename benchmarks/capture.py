@@ -27,17 +27,17 @@ THREADS = 8
 
 
 def nothing(_features: object) -> float:
-    """A model that costs nothing, so that only the watching is seen."""
+    """A model that does nothing, so that only the cost of watching is measured."""
     return 0.5
 
 
 async def nothing_async(_features: object) -> float:
-    """The same, as a coroutine function."""
+    """`nothing` as a coroutine function."""
     return 0.5
 
 
 def run(coroutine: Any) -> None:
-    """Step a coroutine that never waits: no loop's time is measured."""
+    """Run a coroutine that never waits without an event loop, whose time would count, too."""
     try:
         coroutine.send(None)
     except StopIteration:
@@ -45,7 +45,7 @@ def run(coroutine: Any) -> None:
 
 
 def threads(call: Callable[[], object], calls: int) -> float:
-    """Nanoseconds a call, when eight threads make them."""
+    """Return nanoseconds per call when eight threads call at once."""
     start = threading.Barrier(THREADS + 1)
     done = threading.Barrier(THREADS + 1)
 
@@ -68,7 +68,7 @@ def threads(call: Callable[[], object], calls: int) -> float:
 
 
 def peers(fields: int) -> dict[str, Callable[[], object]]:
-    """What one would otherwise add to a call: a clock read twice, one instrument, one a feature."""
+    """Return the baselines: two clock reads, one instrument, and one instrument per feature."""
     prometheus = Histogram("duration", "seconds", registry=CollectorRegistry())
     meter = MeterProvider([InMemoryMetricReader()]).get_meter("bench")
     counter, duration = meter.create_counter("calls"), meter.create_histogram("duration")
@@ -99,7 +99,7 @@ def peers(fields: int) -> dict[str, Callable[[], object]]:
 
 
 def ways(monitor: Monitor, fields: int, shape: str) -> dict[str, tuple[Callable[[], object], str]]:
-    """Every way of watching one row, with the bare way whose cost is taken off."""
+    """Return all ways of watching a row, each with the name of the way whose cost is subtracted."""
     row = shapes.rows(shape, np.random.default_rng(0).normal(size=(1, fields)))[0]
     watched, watched_async = monitor.watch(nothing), monitor.watch(nothing_async)
 
@@ -128,7 +128,7 @@ def ways(monitor: Monitor, fields: int, shape: str) -> dict[str, tuple[Callable[
 
 
 def timed(monitor: Monitor, call: Callable[[], object], calls: int) -> Way:
-    """One round of a way. The line is emptied every `BLOCK` calls, as a worker would."""
+    """Return a function that times a round of calls, without the drains of the buffer in between."""
 
     def way() -> float:
         took = 0.0
@@ -141,7 +141,7 @@ def timed(monitor: Monitor, call: Callable[[], object], calls: int) -> Way:
 
 
 def added(timings: dict[str, Timing], subtract: dict[str, str], of: str = "") -> Iterator[Figure]:
-    """What each way adds to its bare way, beside the baseline."""
+    """Yield what each way costs beyond its bare way, compared with the baseline."""
     for name, less in subtract.items():
         if not less:
             continue
@@ -152,7 +152,7 @@ def added(timings: dict[str, Timing], subtract: dict[str, str], of: str = "") ->
 
 
 def of_shape(fields: int, shape: str, *, rounds: int, calls: int) -> Iterator[Figure]:
-    """All ways of watching one shape."""
+    """Yield the figures for all ways of watching rows of one shape."""
     with shapes.monitor(fields) as monitor:
         variants = ways(monitor, fields, shape)
         baseline = peers(1)[BASELINE]
@@ -164,7 +164,7 @@ def of_shape(fields: int, shape: str, *, rounds: int, calls: int) -> Iterator[Fi
 
 
 def special(*, rounds: int, calls: int) -> Iterator[Figure]:
-    """Switched off, full, and eight threads at once."""
+    """Yield the figures for a monitor switched off, a full buffer, and eight threads at once."""
     row = shapes.rows("dict", np.random.default_rng(0).normal(size=(1, 20)))[0]
     baseline = peers(1)[BASELINE]
     with (
@@ -204,7 +204,7 @@ def special(*, rounds: int, calls: int) -> Iterator[Figure]:
 
 
 def traced(*, rounds: int, calls: int) -> Iterator[Figure]:
-    """A host that traces: outside of any span, and in one, whose ids go along."""
+    """Yield the figures for a tracing host: outside a span, and in one, whose ids are recorded."""
     row = shapes.rows("dict", np.random.default_rng(0).normal(size=(1, 20)))[0]
     baseline, tracer = peers(1)[BASELINE], TracerProvider().get_tracer("bench")
     span_source = host_span_source()
@@ -229,7 +229,7 @@ def traced(*, rounds: int, calls: int) -> Iterator[Figure]:
 
 
 def of_peers(*, rounds: int, calls: int) -> Iterator[Figure]:
-    """The baselines beside each other."""
+    """Yield the figures for the baselines themselves."""
     peer_calls = peers(20)
     timings = in_turns(
         {name: lambda call=call: nanoseconds(call, calls) for name, call in peer_calls.items()},  # type: ignore[misc]
@@ -240,7 +240,7 @@ def of_peers(*, rounds: int, calls: int) -> Iterator[Figure]:
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
-    """Every figure of this benchmark."""
+    """Yield all figures of this benchmark; a quick run measures less."""
     rounds, calls = (5, 3_000) if is_quick else (9, 10_000)
     for fields in (20,) if is_quick else shapes.FIELDS:
         for shape in ("dict", "ndarray") if is_quick else shapes.SHAPES:

@@ -1,8 +1,8 @@
-"""What a value costs by the kind of its column, and a data frame of one row.
+"""What one value costs by the kind of its column, and what a data frame of one row costs.
 
-Of columns, all CPU of `record` and of the worker: that of twenty columns of one kind beside one of
-floats, less that of the floats alone, a value. Beside texts `pandas.factorize` does the one step
-that nobody can do without. Of frames, all CPU of a watched call and its part of the worker's.
+For columns: the CPU of `record` and of the worker per value, for twenty columns of one kind and one
+of floats, minus that of the floats alone. The baseline for texts is `pandas.factorize`, a step that
+no implementation can avoid. For frames: the CPU of a watched call, including the worker's part.
 """
 
 import gc
@@ -58,7 +58,7 @@ OTHERS: dict[str, Any] = {
 
 
 def monitor_of(features: dict[str, Any] | pd.DataFrame) -> Monitor:
-    """A monitor of these features, whose worker is driven by hand."""
+    """Return a monitor of these features whose worker runs only when `shapes.drain` is called."""
     reference = Reference.fit(features, predictions=_RNG.normal(size=ROWS))
     resting = {"poll_interval_seconds": 3_600.0, "export_interval_seconds": 86_400.0}
     config = Config(**{"buffer_rows": 10_000_000, **resting})
@@ -66,7 +66,7 @@ def monitor_of(features: dict[str, Any] | pd.DataFrame) -> Monitor:
 
 
 def recorded(features: dict[str, Any]) -> Way:
-    """A round of `record` and its drain: nanoseconds."""
+    """Return a function that times one `record` and its drain, in nanoseconds."""
     monitor, predictions = monitor_of(features), _RNG.normal(size=ROWS)
 
     def once() -> float:
@@ -80,7 +80,7 @@ def recorded(features: dict[str, Any]) -> Way:
 
 
 def factorized() -> float:
-    """A round of `pandas.factorize`: nanoseconds a value."""
+    """Time one `pandas.factorize`; return nanoseconds per value."""
     objects = TEXTS["texts, objects of numpy"]
     started = time.process_time_ns()
     pd.factorize(objects)
@@ -88,7 +88,7 @@ def factorized() -> float:
 
 
 def columns(*, rounds: int) -> Iterator[Figure]:
-    """Every kind of column, in turns."""
+    """Yield the cost of each kind of column."""
     base = {"base": _RNG.normal(size=ROWS)}
     ways: dict[str, Way] = {"alone": recorded(base), FACTORIZE: factorized, PACE: measure_pace}
     for kind, column in (CODED | TEXTS | OTHERS).items():
@@ -108,7 +108,7 @@ def columns(*, rounds: int) -> Iterator[Figure]:
 
 
 def watched(monitor: Monitor, frames: list[pd.DataFrame]) -> Callable[[], float]:
-    """A round of watched calls with frames and their drain: nanoseconds a call."""
+    """Return a function that times watched calls with frames and their drain, in ns per call."""
     predict = monitor.watch(lambda _: 0.5)
 
     def once() -> float:
@@ -123,7 +123,7 @@ def watched(monitor: Monitor, frames: list[pd.DataFrame]) -> Callable[[], float]
 
 
 def one_row_frames(*, rounds: int) -> Iterator[Figure]:
-    """Frames of one row: of floats, and of several types."""
+    """Yield the cost of frames of one row: all floats, and of four types."""
     floats = _RNG.normal(size=(FRAMES, COLUMNS))
     mixed = pd.DataFrame(_RNG.normal(size=(ROWS, COLUMNS - 3)), columns=shapes.names(COLUMNS - 3))
     mixed = mixed.assign(text=_TEXTS, integer=_INTEGERS, truth=_TRUTHS)
@@ -142,7 +142,7 @@ def one_row_frames(*, rounds: int) -> Iterator[Figure]:
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
-    """Every figure of this benchmark."""
+    """Yield all figures of this benchmark; a quick run measures less."""
     yield from columns(rounds=3 if is_quick else 9)
     yield from one_row_frames(rounds=3 if is_quick else 9)
 

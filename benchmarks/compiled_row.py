@@ -1,9 +1,9 @@
-"""What a small compiled part would buy: a row of 20 floats packed by the caller, read as blocks.
+"""What a small compiled extension would save: rows of 20 floats packed in C by the caller.
 
-Builds `compiled_row.c` with the machine's C compiler and compares three ways in turns: the package
-as it is; rows packed by compiled code, and counted by the package; packed rows whose statistics
-are compiled as well, which stands for the least that any such part could cost. Prints the CPU of a
-row and the tail of a serving thread; docs/row_cost.md shows both and says what was decided.
+Builds `compiled_row.c` with the machine's C compiler and compares three variants in turns: the
+package as it is; rows packed by compiled code and counted by the package; and packed rows whose
+statistics are compiled, too, as a lower bound for any extension. Prints the CPU of a row and the
+tail latency of a serving thread; docs/row_cost.md shows both and the decision.
 
     python benchmarks/compiled_row.py [--rounds 40] [--rate 2000] [--seconds 4]
 """
@@ -37,7 +37,7 @@ Predict = Callable[[Any], Any]
 
 
 def build() -> Any:
-    """The compiled module."""
+    """Compile `compiled_row.c`, import it, and return the module."""
     folder = Path(tempfile.mkdtemp(prefix="mlmonitor-compiled-"))
     library = folder / "compiled_row.so"
     source = Path(__file__).with_suffix(".c")
@@ -53,7 +53,7 @@ def build() -> Any:
 
 
 class PackedRows:
-    """A monitor whose worker reads rows that compiled code has packed."""
+    """Feeds a monitor with rows that compiled code has packed."""
 
     def __init__(self, compiled: Any, monitor: Monitor, *, with_statistics: bool) -> None:
         self._compiled, self._with_statistics = compiled, with_statistics
@@ -65,12 +65,12 @@ class PackedRows:
         self._summary = np.empty((FIELDS + 1, EDGES + 202))
 
     def watch(self, function: Predict) -> Predict:
-        """The function, whose rows are packed."""
+        """Return the function wrapped so that its rows are packed."""
         watched: Predict = self._compiled.Watched(function, self._packer)
         return watched
 
     def absorb(self, now: float) -> None:
-        """Count the rows that wait, a block at a time."""
+        """Count the waiting rows, block by block."""
         calls, service = self._state.calls, self._state.service
         while rows := self._packer.drain_into(self._block):
             seconds = self._block[-1, :rows].copy()
@@ -92,13 +92,13 @@ class PackedRows:
 
 
 def spread(ratios: np.ndarray) -> str:
-    """The median, and the interval of the middle eight tenths."""
+    """Format the median and the range from the 10% to the 90% quantile."""
     low, middle, high = np.quantile(ratios, [0.1, 0.5, 0.9])
     return f"{middle:5.2f} [{low:.2f}, {high:.2f}]"
 
 
 def cpu(compiled: Any, rounds: int) -> None:
-    """Print the CPU of a row, host and worker, in turns."""
+    """Print the CPU per row of each variant, in the calling thread and in the worker."""
     rows = shapes.rows("dict", np.random.default_rng(0).normal(size=(ROWS, FIELDS)))
     ways: dict[str, tuple[Predict, Callable[[], None]]] = {}
     for name in (PYTHON, PACKED, COMPILED):
@@ -131,7 +131,7 @@ def cpu(compiled: Any, rounds: int) -> None:
 
 
 def tails(compiled: Any, rounds: int, rate: int, seconds: float) -> None:
-    """Print the tail of a serving thread, beside that of an unmonitored one, in turns."""
+    """Print the tail latency of a serving thread for each variant, relative to no monitoring."""
     tail.RATE = rate
     with sink_elsewhere() as url:
         ways: dict[str, Predict] = {"unmonitored": tail.model}
@@ -170,7 +170,7 @@ def tails(compiled: Any, rounds: int, rate: int, seconds: float) -> None:
 
 
 def main() -> None:
-    """Measure both."""
+    """Print CPU and tail latency."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--rate", type=int, default=tail.RATE)

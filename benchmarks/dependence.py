@@ -1,9 +1,9 @@
-"""False alerts of rows that depend on each other, and rows until a change is found.
+"""False alerts on rows that depend on each other, and rows until a change is found.
 
 Each model compares 20,000 rows of five features, evaluated every 500 rows, with a reference of
 20,000 rows of the same kind (40 days of 500 rows, or 20 of 1,000), as a monitor's worker does.
-Streams are those of `mlmonitor.testing.streams`, and one field is lognormal; an alert is one of
-drift or of quality. Intervals are Clopper and Pearson's, 95%.
+Streams are those of `mlmonitor.testing.streams`, with one field made lognormal; drift and quality
+alerts count. Intervals are Clopper and Pearson's, 95%.
 
     python benchmarks/dependence.py --models 10        # about three minutes
     python benchmarks/dependence.py --models 200       # about an hour
@@ -30,13 +30,13 @@ from mlmonitor.testing import streams
 REFERENCE_ROWS, ROWS, STEP = 20_000, 20_000, 500
 PAGE = Path(__file__).parents[1] / "docs" / "dependence.md"
 OPTIONS = ComparisonOptions(Span(3_600.0, None, 60), Significance(0.01, 1, 0.005, 30, 0.001), 16)
-"""Those of a monitor's default configuration."""
+"""The options of a monitor's default configuration."""
 
 NEVER = np.iinfo(np.int64).max
 
 
 class Kind(NamedTuple):
-    """A kind of stream: `make(rows, seed=)`; how its dependence is declared to the reference."""
+    """A kind of stream, drawn by `make(rows, seed=)`. declared: `groups`, `times` or nothing."""
 
     name: str
     make: Callable[..., streams.Stream]
@@ -46,7 +46,7 @@ class Kind(NamedTuple):
 
 
 def kinds() -> list[Kind]:
-    """All kinds of rows without drift."""
+    """Return all kinds of streams without drift."""
     rows = [Kind("independent", streams.independent)]
     for size in (2, 5, 20, 100):
         groups = partial(streams.grouped, size=size)
@@ -84,7 +84,7 @@ def kinds() -> list[Kind]:
 
 
 def fit(stream: streams.Stream, kind: Kind, seed: int) -> Reference:
-    """The reference of these rows, with their groups or times as `kind` says."""
+    """Fit a reference to these rows, with their groups or times if `kind` declares them."""
     if kind.is_shuffled:
         stream = stream.shuffled(seed=seed)
     options: dict[str, Any] = {"thresholds": "asymptotic"}
@@ -99,7 +99,10 @@ def fit(stream: streams.Stream, kind: Kind, seed: int) -> Reference:
 def first_alert(
     reference: Reference, stream: streams.Stream, *, field: str | None = None, after: int = 0
 ) -> int:
-    """The rows after which an alert fires, of `field` or any, `after` this many; else `NEVER`."""
+    """Return the row at which the first alert fires, `NEVER` if none does.
+
+    field: only alerts of this field count, if given. after: only alerts after this many rows count.
+    """
     population = Comparing.begin(reference, OPTIONS, Declared(), now=stream.times[0]).population
     values = np.stack([stream.columns[field.name] for field in population.plan.schema.numeric[:-1]])
     values = np.vstack([values, np.zeros(stream.rows)])  # the predictions are last
@@ -118,7 +121,7 @@ def first_alert(
 
 
 def alert_of(kind: Kind, model: int, change: Callable[[streams.Stream], streams.Stream]) -> int:
-    """The first alert of one model, of rows that are changed from the first on."""
+    """Return the row of the first alert of one model, whose stream is changed from the start."""
     streams_of_model = (
         heavy(kind.make(rows, seed=2 * model + place))
         for place, rows in enumerate((REFERENCE_ROWS, ROWS))
@@ -129,17 +132,17 @@ def alert_of(kind: Kind, model: int, change: Callable[[streams.Stream], streams.
 
 
 def heavy(stream: streams.Stream) -> streams.Stream:
-    """The same rows with a lognormal field, of sigma 2, among the normal ones."""
+    """Return the rows with one field made lognormal, with a sigma of 2."""
     return stream.with_column("x1", np.exp(2 * stream.columns["x1"]))
 
 
 def keep(stream: streams.Stream) -> streams.Stream:
-    """No change."""
+    """Return the stream unchanged."""
     return stream
 
 
 def false_alerts(models: int) -> list[str]:
-    """The lines of the table of false alerts."""
+    """Return the lines of the table of false alerts."""
     lines = [
         "| rows | given to `Reference.fit` | models that alert | 95% interval |",
         "|---|---|--:|--:|",
@@ -159,7 +162,7 @@ def false_alerts(models: int) -> list[str]:
 
 
 def _unit_error(stream: streams.Stream) -> streams.Stream:
-    """Two percent of a field in another unit; `alert_of` makes the field lognormal."""
+    """Multiply two percent of the lognormal field, as an error in the unit does."""
     return streams.scale(stream, "x1", 100.0, share=0.02)
 
 
@@ -176,7 +179,7 @@ CHANGES: dict[str, Callable[[streams.Stream], streams.Stream]] = {
 
 
 def power(models: int) -> list[str]:
-    """The lines of the table of rows until a change is found."""
+    """Return the lines of the table of rows until a change is found."""
     of_power = ("independent", "groups of 5, in runs", "autoregressive, 0.9")
     chosen = [k for k in kinds() if k.name in of_power and k.declared in ("", "groups")]
     heads = [k.name + (", declared" if k.declared else "") for k in chosen]
@@ -195,7 +198,7 @@ def power(models: int) -> list[str]:
 
 
 def main() -> None:
-    """Measure, print, and write the page."""
+    """Measure, print the tables, and write docs/dependence.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=8)
     parser.add_argument("--write", action="store_true", help="write docs/dependence.md")

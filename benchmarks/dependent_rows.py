@@ -1,4 +1,4 @@
-"""False alerts and delays on rows that depend on each other: ours beside our peers.
+"""False alerts and delays on rows that depend on each other, for us and for our peers.
 
 The streams of `dependence.py`, five normal features, and a reference of 20,000 rows: 20,000 rows
 without a change, then 10,000 in which one field moves by half a standard deviation. A model has a
@@ -61,21 +61,21 @@ KINDS = (
 
 
 class Model(NamedTuple):
-    """The rows of a model: those of its reference, and those that it serves."""
+    """The rows of a model: its reference, and the rows it predicts later."""
 
     reference: streams.Stream
     served: streams.Stream
 
     @classmethod
     def build(cls, kind: Kind, number: int) -> "Model":
-        """Draw the rows of one model; the first field shifts after `ROWS` of them."""
+        """Draw the rows of one model; the first field shifts after `ROWS` served rows."""
         reference = kind.make(REFERENCE_ROWS, seed=2 * number)
         served = kind.make(ROWS + SHIFTED_ROWS, seed=2 * number + 1)
         served = streams.shift(served, "x0", SHIFT, start=ROWS)
         return cls(reference, served)
 
     def save(self, path: Path) -> None:
-        """Write the numbers for the peers."""
+        """Write the rows to a file for the peers' script."""
         reference, served = (
             np.stack(list(stream.columns.values()), axis=1)
             for stream in (self.reference, self.served)
@@ -88,7 +88,7 @@ Flags = tuple[bool, int | None]
 
 
 def watch(kind: Kind, model: Model, number: int) -> Flags:
-    """The flags of ours, evaluated every `dependence.STEP` rows."""
+    """Return the flags of mlmonitor, evaluated every `dependence.STEP` rows."""
     reference = dependence.fit(model.reference, kind, number)
     is_false = dependence.first_alert(reference, model.served.part(0, ROWS)) < NEVER
     shifted = dependence.first_alert(reference, model.served, field="x0", after=ROWS)
@@ -96,7 +96,7 @@ def watch(kind: Kind, model: Model, number: int) -> Flags:
 
 
 def compare_windows(model: Model, level: float) -> Flags:
-    """The flags of a Kolmogorov-Smirnov test of each window."""
+    """Return the flags of a Kolmogorov-Smirnov test at this level for each window and field."""
 
     def is_flagged(name: str, start: int) -> bool:
         window = model.served.columns[name][start : start + WINDOW]
@@ -111,7 +111,7 @@ def compare_windows(model: Model, level: float) -> Flags:
 
 
 def measure_ours(kind: Kind, models: list[Model]) -> dict[str, list[Flags]]:
-    """The flags of monitors that run in this environment, by their names."""
+    """Return the flags of all monitors that run in this environment, by name."""
     fields, windows = len(models[0].reference.columns), ROWS // WINDOW
     plain = kind._replace(declared="", season=None)
     flags = {"mlmonitor": [watch(plain, model, number) for number, model in enumerate(models)]}
@@ -125,7 +125,7 @@ def measure_ours(kind: Kind, models: list[Model]) -> dict[str, list[Flags]]:
 
 
 def measure(kind: Kind, models: int, peers: str, slow_models: int) -> dict[str, list[Flags]]:
-    """The flags of all monitors on rows of one kind; the peers' run beside ours."""
+    """Return the flags of all monitors on rows of one kind; the peers run at the same time."""
     built = [Model.build(kind, number) for number in range(models)]
     with tempfile.TemporaryDirectory() as folder:
         for number, model in enumerate(built):
@@ -140,7 +140,7 @@ def measure(kind: Kind, models: int, peers: str, slow_models: int) -> dict[str, 
 
 
 def summarise(flags: list[Flags]) -> dict[str, Any]:
-    """Counts of models, and the median delay among those that found the shift."""
+    """Count models, false alerts and detected shifts, and take the median delay of the latter."""
     delays = [delay for _, delay in flags if delay is not None]
     return {
         "models": len(flags),
@@ -151,7 +151,7 @@ def summarise(flags: list[Flags]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure each kind of rows, and write the page."""
+    """Measure each kind of rows, and write results and page after each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=20)
     parser.add_argument("--slow-models", type=int, default=5, help="of Evidently and KSWIN")

@@ -1,6 +1,6 @@
 """The peers' side of `dependent_rows.py`; runs in their environment.
 
-The folder has a file a model: its reference, and the rows that it serves, of which field 0 shifts.
+The folder has one file per model, with its reference and its served rows, of which field 0 shifts.
 """
 
 import argparse
@@ -17,9 +17,9 @@ import peer_monitors
 
 
 class Peer(NamedTuple):
-    """A monitor: how it is made of a reference, and whether it is slow.
+    """A monitor. make: creates it from a reference. is_slow: runs on fewer models.
 
-    has_memory: whether its flags depend on the rows before; a monitor of windows forgets them.
+    has_memory: whether its flags depend on earlier rows, and not just on the current window.
     """
 
     make: Callable[[np.ndarray], peer_monitors.Monitor]
@@ -42,7 +42,7 @@ PEERS = {
 
 
 def find_flags(peer: Peer, model: Any) -> tuple[bool, int | None]:
-    """Whether any clean row is flagged, and the rows from the shift to the next flag of field 0."""
+    """Return whether a clean row is flagged, and the rows from the shift to field 0's next flag."""
     monitor, rows, shift_at = peer.make(model["reference"]), model["rows"], int(model["shift_at"])
     first = 0 if peer.has_memory else shift_at
     after = (
@@ -55,7 +55,7 @@ def find_flags(peer: Peer, model: Any) -> tuple[bool, int | None]:
 
 
 def main() -> None:
-    """Show the models of a folder to each peer in turn."""
+    """Run each peer on the models of a folder, and write the flags there as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--slow-models", type=int, default=5)

@@ -1,4 +1,4 @@
-"""What derived fields cost in the worker, a row: `python benchmarks/derived.py`."""
+"""What derived fields cost the worker per row: `python benchmarks/derived.py`."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ BLOCK = 512
 
 
 def nanoseconds_a_row(work: Callable[[], object], *, repeats: int = 15) -> float:
-    """Of the fastest of some runs over one block, on all cores together."""
+    """Return the CPU nanoseconds per row of the fastest of some runs over one block."""
     work()
     costs = []
     for _ in range(repeats):
@@ -24,7 +24,7 @@ def nanoseconds_a_row(work: Callable[[], object], *, repeats: int = 15) -> float
 
 
 def main() -> None:
-    """Print a line for each."""
+    """Print one line for each derived field and size."""
     rng = np.random.default_rng(0)
     for fields in (20, 100, 200):
         values = rng.normal(size=(fields, BLOCK))

@@ -1,4 +1,4 @@
-"""Streams whose truth is known, the same for us and for our peers. numpy alone."""
+"""Streams with known drift, the same for us and for our peers; needs only numpy."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ SHIFT = 0.34
 
 
 def rows(seed: int, count: int) -> NDArray[np.float64]:
-    """`[count, fields]`: a quarter each normal, lognormal, counts, and mostly zero."""
+    """Draw `[count, fields]`: normal, lognormal, counts and mostly zero, a quarter each."""
     rng = np.random.default_rng(seed)
     quarter = FIELDS // 4
     normal = rng.normal(size=(count, quarter))
@@ -23,17 +23,17 @@ def rows(seed: int, count: int) -> NDArray[np.float64]:
 
 
 def reference() -> NDArray[np.float64]:
-    """What the model was trained on."""
+    """Return the training rows."""
     return rows(0, REFERENCE_ROWS)
 
 
 def calm(stream: int) -> NDArray[np.float64]:
-    """A stream that never drifts."""
+    """Return a stream without drift."""
     return rows(1_000 + stream, ROWS)
 
 
 def shifted(stream: int) -> NDArray[np.float64]:
-    """A stream of which the first field shifts half-way."""
+    """Return a stream whose first field shifts at row `SHIFT_AT`, half-way."""
     values = rows(2_000 + stream, ROWS)
     values[SHIFT_AT:, 0] += SHIFT
     return values

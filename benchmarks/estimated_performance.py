@@ -1,8 +1,9 @@
-"""Performance without labels: ours beside NannyML's CBPE and what the labels gave.
+"""Performance estimated without labels, by us and by NannyML's CBPE, against the realised one.
 
-On the synthetic car loans that NannyML's package contains: 50,000 rows of reference, 50,000 later
-ones in chunks of 5,000, whose targets are in a file of their own. Both estimate ROC AUC, accuracy
-and F1 without them. NannyML runs in an environment of its own. Writes the documentation's page.
+The data are the synthetic car loans in NannyML's package: 50,000 reference rows, and 50,000 later
+rows in chunks of 5,000, whose targets are in a separate file. Both libraries estimate ROC AUC,
+accuracy and F1 without these targets. NannyML runs in its own environment. Writes a page of the
+documentation.
 """
 
 import argparse
@@ -30,7 +31,7 @@ PAGE = HERE.parent / "docs" / "estimated_performance.md"
 
 
 class Loans(NamedTuple):
-    """The reference, the later rows, and the targets of these."""
+    """The reference rows, the later rows, and the targets of the later rows."""
 
     reference: pd.DataFrame
     later: pd.DataFrame
@@ -47,12 +48,12 @@ class Loans(NamedTuple):
 
 
 def features(rows: pd.DataFrame) -> pd.DataFrame:
-    """The columns that the model was given."""
+    """Return the columns that are the model's features."""
     return rows[[name for name in rows.columns if name not in NOT_FEATURES]]
 
 
 def predictions(rows: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The class, and the probability of the positive one."""
+    """Return the predicted class, and the probability of the positive class."""
     return {"label": rows["y_pred"].to_numpy(), "score": rows["y_pred_proba"].to_numpy()}
 
 
@@ -96,7 +97,7 @@ def estimate_ours(loans: Loans) -> dict[str, Any]:
 
 
 def realise(loans: Loans) -> dict[str, list[float]]:
-    """Compute the measures from the targets, chunk by chunk, by scikit-learn."""
+    """Compute the realised measures of each chunk from the targets, with scikit-learn."""
     realised: dict[str, list[float]] = {name: [] for name in MEASURES}
     for start in range(0, len(loans.later), CHUNK_ROWS):
         part = loans.later.iloc[start : start + CHUNK_ROWS]
@@ -108,7 +109,7 @@ def realise(loans: Loans) -> dict[str, list[float]]:
 
 
 def mean_gap(estimated: list[float], realised: list[float]) -> float:
-    """The mean absolute difference over the chunks."""
+    """Return the mean absolute difference over the chunks."""
     return float(np.mean(np.abs(np.array(estimated) - np.array(realised))))
 
 
@@ -176,7 +177,7 @@ _PRICE = """
 
 
 def main() -> None:
-    """Run both sides, keep the figures, and write the page."""
+    """Run both libraries, store the figures as JSON, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", default=sys.executable, help="a Python that has NannyML")
     peers = parser.parse_args().peers

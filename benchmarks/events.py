@@ -1,8 +1,8 @@
-"""What an event log adds to a row: to the host's call, and to the worker, up to the client's queue.
+"""What an event log adds to the cost of a row, up to the queue of the Kafka client.
 
-The baseline is what nobody can save who writes such a log by hand: `orjson.dumps` of a dictionary
-that is there already, and `Producer.produce`. The broker is the client's own mock; its threads are
-not counted, as they run beside the worker, without Python's lock.
+The added CPU is measured in the host's call and in the worker. The baseline is the least that a
+hand-written log costs: `orjson.dumps` of an existing dictionary, and `Producer.produce`. The broker
+is the client's own mock; the client's threads are not counted, because they run without the GIL.
 """
 
 import gc
@@ -26,7 +26,7 @@ FIELDS = 20
 
 
 def make_monitor(*, logs_events: bool, categorical: int = 0) -> Monitor:
-    """A monitor whose worker rests, with an event log or without."""
+    """Return a monitor whose worker does not run, with or without an event log."""
     events = Kafka("mock:1", options=MOCK, buffer_bytes=1 << 30) if logs_events else None
     return Monitor(
         "bench",
@@ -40,7 +40,7 @@ def make_monitor(*, logs_events: bool, categorical: int = 0) -> Monitor:
 
 
 def make_rows(categorical: int) -> list[Any]:
-    """Rows as a service has them."""
+    """Return rows as dictionaries of numbers, with this many categorical features added."""
     rng = np.random.default_rng(0)
     rows = shapes.rows("dict", rng.normal(size=(ROWS, FIELDS)))
     columns = [shapes.categories(rng, ROWS) for _ in range(categorical)]
@@ -51,7 +51,7 @@ def make_rows(categorical: int) -> list[Any]:
 
 
 def by_hand() -> Way:
-    """The least that an event log can cost."""
+    """Return a function that times the baseline, a hand-written event log, in ns per row."""
     producer = Producer({"bootstrap.servers": "mock:1", **MOCK, "linger.ms": 50})
     contents = [
         {
@@ -78,7 +78,7 @@ def by_hand() -> Way:
 
 
 def rounds_of(monitor: Monitor, rows: list[Any]) -> tuple[Way, Way]:
-    """Two ways that take turns: the host's calls, and the worker's drain of them."""
+    """Return two functions to time alternately: the host's calls, and the worker's drain."""
     watched = monitor.watch(lambda _: 0.5)
     gc.collect()
     gc.freeze()
@@ -100,7 +100,7 @@ def rounds_of(monitor: Monitor, rows: list[Any]) -> tuple[Way, Way]:
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what `main` calls
-    """CPU a row with an event log, less that without one."""
+    """Yield the CPU per row with an event log minus that without."""
     for name, categorical in (("20 floats", 0), ("20 floats, 5 categories", 5)):
         rows = make_rows(categorical)
         plain = rounds_of(make_monitor(logs_events=False, categorical=categorical), rows)

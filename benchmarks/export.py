@@ -27,7 +27,7 @@ OTEL = f"the OTel SDK's encoder, {OTEL_POINTS:,} counter points"
 
 
 class Watchdog:
-    """A thread that wakes every millisecond and notes how late it was: who held the interpreter."""
+    """A thread that wakes every millisecond and records its delay: how long the GIL was held."""
 
     def __init__(self) -> None:
         self.late_ns: list[int] = []
@@ -50,7 +50,7 @@ class Watchdog:
 
 
 def otel_encoder(rounds: int) -> Timing:
-    """Milliseconds the SDK's own encoder takes for as many points as 200 fields used to make."""
+    """Time the OpenTelemetry SDK's own encoder on `OTEL_POINTS` points, in milliseconds."""
     reader = InMemoryMetricReader()
     counter = MeterProvider([reader]).get_meter("bench").create_counter("values")
     for at in range(OTEL_POINTS):
@@ -65,7 +65,7 @@ def otel_encoder(rounds: int) -> Timing:
 
 
 def filled(fields: int, sink: Sink) -> Monitor:
-    """A monitor of this many fields that has seen some rows."""
+    """Return a monitor of this many fields that has counted some rows."""
     config = Config(poll_interval_seconds=3_600.0, export_interval_seconds=86_400.0)
     monitor = Monitor(
         "bench",
@@ -80,7 +80,7 @@ def filled(fields: int, sink: Sink) -> Monitor:
 
 
 def ticks(fields: int, rounds: int, encoder: Timing) -> Iterator[Figure]:
-    """Some exports of one monitor. Of the process's CPU the sink's part is small."""
+    """Yield CPU, bytes and longest GIL hold of an export; the CPU includes the sink's."""
     with Sink() as sink, filled(fields, sink) as monitor:
         monitor.flush(timeout_seconds=60.0)
         sent, took, late = sink.body_bytes, [], []
@@ -98,7 +98,7 @@ def ticks(fields: int, rounds: int, encoder: Timing) -> Iterator[Figure]:
 
 
 def tick(fields: int, rounds: int, encoder: Timing) -> Iterator[Figure]:
-    """One export without its network: compared, described and encoded, beside the same points."""
+    """Yield the CPU of one export without its network: comparing, describing and encoding."""
     with Sink() as sink, filled(fields, sink) as monitor:
         monitor.flush(timeout_seconds=60.0)  # attributes are encoded once
         line = monitor._worker.pipeline  # noqa: SLF001 - its parts are timed
@@ -126,7 +126,7 @@ def tick(fields: int, rounds: int, encoder: Timing) -> Iterator[Figure]:
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
-    """Every figure of this benchmark."""
+    """Yield all figures of this benchmark; a quick run measures less."""
     encoder = otel_encoder(3 if is_quick else 7)
     yield Figure(OTEL, encoder.best, "ms", spread=round(encoder.spread, 3))
     for fields in (20, 200) if is_quick else (20, 200, 1_000):

@@ -1,8 +1,8 @@
-"""What one export costs of 200 numeric fields, beside OpenTelemetry's encoder on the same points.
+"""The cost of one export of 200 numeric fields by step, and OpenTelemetry's on the same points.
 
-Described: the aggregates as families. Encoded: as requests, gzip aside, for a destination of totals
-and for one of deltas. Compared: the window against the reference, which every export asks for.
-All of a tick: the evidence evaluated, the model's snapshot built and described.
+The steps are: compare the window with the reference; describe the aggregates as metric families;
+and encode them as requests, without gzip, for a cumulative and for a delta destination. A whole
+tick evaluates the evidence, and builds and describes the model's snapshot.
 """
 
 import platform
@@ -28,7 +28,7 @@ FIELDS, ROWS, ROUNDS = 200, 2_000, 15
 
 
 def milliseconds(call: Callable[[], object]) -> float:
-    """The best of several rounds."""
+    """Return the milliseconds of the best of several rounds."""
     took = []
     for _ in range(ROUNDS):
         started = time.perf_counter()
@@ -38,12 +38,12 @@ def milliseconds(call: Callable[[], object]) -> float:
 
 
 def compare(state: ModelState, now: float) -> list[PopulationSnapshot]:
-    """Every population beside the reference."""
+    """Compare every population with the reference."""
     return [population.snapshot(now=now) for population in state.populations]
 
 
 def describe(populations: list[PopulationSnapshot], cache: SnapshotCache) -> list[Family]:
-    """Families of every population."""
+    """Return the metric families of every population."""
     cache.begin_snapshot()
     identity = (("model.name", "m"), ("model.version", ""))
     each_one = (
@@ -54,13 +54,13 @@ def describe(populations: list[PopulationSnapshot], cache: SnapshotCache) -> lis
 
 
 def encode(sender: Sender, profile: BackendProfile, snapshot: object) -> int:
-    """All requests of a snapshot; their size."""
+    """Encode all requests of a snapshot; return their size in bytes."""
     outgoing = sender.prepare(snapshot)  # type: ignore[arg-type]  # a snapshot
     return sum(len(outgoing.body(part)) for part in outgoing.parts(profile.limits))
 
 
 def by_opentelemetry(points: list[Point]) -> float:
-    """Milliseconds for the same points, once."""
+    """Return the milliseconds that OpenTelemetry's encoder takes for these points, once."""
     from support.export_strategies import by_the_sdk
 
     started = time.perf_counter()
@@ -69,7 +69,7 @@ def by_opentelemetry(points: list[Point]) -> float:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the steps and the baseline."""
     rng = np.random.default_rng(0)
     columns = {f"f{at}": rng.normal(size=ROWS) for at in range(FIELDS)}
     reference = Reference.fit(columns, predictions=rng.normal(size=ROWS))

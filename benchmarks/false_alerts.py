@@ -1,8 +1,8 @@
-"""How often monitors cry wolf, and how fast they find a shift: ours beside our peers.
+"""How often monitors alert without drift, and how fast they find a shift: ours and our peers'.
 
-The same streams for all, from `drift_streams.py`: 20 fields that never drift, and such of which one
-shifts half-way by a PSI of 0.11. Ours runs as in a service, through `Monitor`, looked at every
-50 rows. The peers run with their defaults, in an environment of their own (`make bench-peers`).
+All run on the streams of `drift_streams.py`: 20 fields that never drift, or of which one shifts
+half-way by a PSI of 0.11. Ours runs as in a service, through `Monitor`, evaluated every 50 rows.
+The peers run with their defaults, in an environment of their own (`make bench-peers`).
 """
 
 import argparse
@@ -23,7 +23,7 @@ SECONDS_A_LOOK = 5.0
 
 
 def ours(reference: Reference, values: np.ndarray) -> dict[str, int]:
-    """The row at which each field's alert was first raised."""
+    """Return the row at which each field's first alert fired."""
     clock, raised = ManualClock(), {}
     config = Config(
         check_rows=LOOK_ROWS, check_interval_seconds=0, export_interval_seconds=86_400.0
@@ -39,7 +39,7 @@ def ours(reference: Reference, values: np.ndarray) -> dict[str, int]:
 
 
 def all_ours(streams: int) -> dict[str, object]:
-    """False alerts over calm streams, and delays over shifted ones."""
+    """Return our false alerts on streams without drift, and our delays on shifted streams."""
     reference = Reference.fit(
         drift_streams.reference(), names=NAMES, predictions=np.zeros(drift_streams.REFERENCE_ROWS)
     )
@@ -65,7 +65,7 @@ def all_ours(streams: int) -> dict[str, object]:
 
 
 def print_table(by_way: dict[str, dict[str, float | None]]) -> None:
-    """One line a monitor."""
+    """Print one line per monitor."""
     heads = "fields alerted", "alerts", "models alerted", "shifts found", "median delay"
     print(f"{'20 fields, 20,000 rows without drift':48}" + "".join(f"{h:>16}" for h in heads))
     for name, results in by_way.items():
@@ -81,7 +81,7 @@ def print_table(by_way: dict[str, dict[str, float | None]]) -> None:
 
 
 def main() -> None:
-    """Measure, print, and keep as JSON."""
+    """Measure, print the table, and store the results as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, default=10)
     parser.add_argument("--peers", help="the Python of an environment that holds the peers")

@@ -16,10 +16,10 @@ import peer_monitors
 
 
 class Peer(NamedTuple):
-    """A monitor: what it flags, of how many fields, and after how many rows it looks.
+    """A monitor. flags: yields its flags. fields: how many it checks. check_rows: rows per check.
 
-    calm_rows: how many rows without drift it is shown of each stream: fewer if it takes a second a
-    look. has_memory: whether what it says of a shift depends on the rows before it.
+    calm_rows: how many rows of each stream without drift it gets; fewer for a monitor that needs a
+    second per check. has_memory: whether its flags depend on earlier rows.
     """
 
     flags: peer_monitors.Monitor
@@ -30,7 +30,7 @@ class Peer(NamedTuple):
 
 
 def measured(peer: Peer, streams: int) -> dict[str, object]:
-    """What a monitor does on calm streams, and on shifted ones."""
+    """Count a monitor's false alerts on streams without drift and its delays on shifted streams."""
     alerted, alerts, models, loud = 0, 0, 0, 0
     delays = []
     skipped = 0 if peer.has_memory else drift_streams.SHIFT_AT
@@ -62,7 +62,7 @@ def measured(peer: Peer, streams: int) -> dict[str, object]:
 
 
 def main() -> None:
-    """Measure each in turn."""
+    """Measure each peer, and print the results as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, default=10)
     streams = parser.parse_args().streams

@@ -1,6 +1,6 @@
-"""How features are best stored: jsonb, an array or typed columns, by binary COPY into PostgreSQL.
+"""How best to store features in PostgreSQL: jsonb, an array or typed columns, by binary COPY.
 
-Prints a table; docs/guides/event_store.md shows it and says what was decided.
+Prints a table; docs/guides/event_store.md shows it and the decision.
 """
 
 import json
@@ -34,7 +34,7 @@ AVERAGES = {
 
 
 def encode_features(way: str, numbers: Sequence[float]) -> list[bytes]:
-    """The features of one row, as the columns of a way have them."""
+    """Encode the features of one row for COPY, as one or several columns."""
     if way == "jsonb":
         return [b"\x01" + json.dumps(dict(zip(FEATURES, numbers, strict=True))).encode()]
     if way == "double precision[]":
@@ -44,7 +44,7 @@ def encode_features(way: str, numbers: Sequence[float]) -> list[bytes]:
 
 
 def encode_rows(way: str) -> bytes:
-    """All rows as the input of a COPY."""
+    """Encode all rows as the input of a binary COPY."""
     rng = np.random.default_rng(1)
     parts = [HEAD]
     for place, numbers in enumerate(rng.normal(0, 100, (ROWS, len(FEATURES))).tolist()):
@@ -58,7 +58,7 @@ def encode_rows(way: str) -> bytes:
 
 
 def main() -> int:
-    """Measure every way, the best of three rounds."""
+    """Measure each way to store features: the best of three rounds."""
     folder = Path(tempfile.mkdtemp(prefix="mlmonitor-columns-"))
     database = Database(folder)
     try:

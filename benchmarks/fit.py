@@ -1,7 +1,7 @@
-"""What `Reference.fit` costs: 100,000 rows of 40 mixed columns, the first fit of a process.
+"""What the first `Reference.fit` of a process costs: 100,000 rows of 40 mixed columns.
 
-CPU of a fresh process each time, imports aside: thresholds of counts seen before are remembered,
-and would make every later fit look cheaper than the one that a training job pays for.
+Each fit runs in a fresh process, without counting imports, because thresholds are cached: a later
+fit would be cheaper than the single fit of a training job.
 """
 
 import subprocess
@@ -38,14 +38,14 @@ print(time.process_time() - started)
 
 
 def seconds_of(thresholds: str) -> float:
-    """CPU seconds of one fit in a process of its own."""
+    """Return the CPU seconds of one fit in a process of its own."""
     code = _FIT.format(rows=ROWS, thresholds=thresholds)
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return float(done.stdout)
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
-    """Every figure of this benchmark."""
+    """Yield all figures of this benchmark; a quick run measures less."""
     timings = in_turns(
         {
             PACE: measure_pace,

@@ -1,10 +1,11 @@
-"""Rows of a service until drift is found by one process, by 32 alone, and by 32 together.
+"""Rows until drift is found by one process, by 32 processes separately, and by their merged counts.
 
-Models of 20 fields, of which one shifts, with a reference of 5,000 rows: counts over ten equal bins
-of a normal field, after 0 or 10,000 clean rows. One process evaluates every 250 rows of the
-service; of 32, each sees one row in 32. Merged counts are evaluated as profiles are (`mlmonitor
-fleet --by`), every 500 rows, or by the recording rules of Prometheus, since the start and over
-windows of 8,000 and 64,000 rows in place of an hour and a day. Intervals are Clopper and Pearson's.
+One of a model's 20 fields shifts, after 0 or 10,000 clean rows: a normal field in ten bins of equal
+probability, with a reference of 5,000 rows. One process evaluates every 250 rows of the service;
+each of 32 processes gets one row in 32. Merged counts are evaluated every 500 rows, either as
+profiles (`mlmonitor fleet --by`) or by Prometheus' recording rules, since the start and over
+windows of 8,000 and 64,000 rows, which stand for an hour and a day. Intervals are Clopper and
+Pearson's.
 
     python benchmarks/fleet_evidence.py        # about a minute
 """
@@ -31,7 +32,7 @@ NEVER = np.iinfo(np.int64).max
 
 
 class Scenario(NamedTuple):
-    """Models of a benchmark, the shift of one field in sd, and the rows before and after it."""
+    """The number of models, one field's shift in standard deviations, rows before and after it."""
 
     models: int
     shift: float
@@ -40,14 +41,14 @@ class Scenario(NamedTuple):
 
 
 def shares(shift: float) -> Floats:
-    """Of ten bins that are equal without a shift."""
+    """Return the probabilities of ten bins, which are equal for a shift of 0."""
     edges = stats.norm.ppf(np.arange(1, BINS) / BINS)
     cumulative = np.concatenate([[0.0], stats.norm.cdf(edges - shift), [1.0]])
     return np.diff(cumulative)
 
 
 class Watch:
-    """The e-process of a monitor, for many independent streams."""
+    """The e-processes of a monitor for many independent streams at once."""
 
     def __init__(self, reference: Counts) -> None:
         self._reference = reference
@@ -65,7 +66,7 @@ class Watch:
 
 
 class RuleWatch:
-    """The recording rules of a fleet."""
+    """The evidence that Prometheus' recording rules compute for a fleet."""
 
     def __init__(self, reference: Counts) -> None:
         self._reference, self._totals = reference, [np.zeros_like(reference)]
@@ -88,7 +89,7 @@ class RuleWatch:
 
 
 def detect(scenario: Scenario, kind: str, seed: int = 0) -> Counts:
-    """Rows of the service after the change until each model is found."""
+    """Return, for each model, the service's rows from the change to its detection, or `NEVER`."""
     rng = np.random.default_rng(seed)
     before, after = shares(0.0), shares(scenario.shift)
     trained = rng.multinomial(REFERENCE_ROWS, before, scenario.models)

@@ -35,7 +35,7 @@ _HISTOGRAM_EXTRAS = 3  # besides its bounds: the bucket to infinity, the sum and
 
 
 class Choice(NamedTuple):
-    """What is exported: bins of a field, segments, and the limit on series a numeric field."""
+    """What is exported: bins per field, segments, and the limit of series per numeric field."""
 
     name: str
     bins: int = 10
@@ -43,7 +43,7 @@ class Choice(NamedTuple):
     series_a_field: int | None = None
 
     def max_series(self, fields: int) -> int:
-        """The limit that a process gets."""
+        """Return `Config.max_series` for a process with this many fields."""
         limit = self.series_a_field
         return ALL_DETAIL if limit is None else (fields + 1) * limit + _PLAIN_SERIES
 
@@ -59,14 +59,14 @@ CHOICES = (
 
 
 def columns(fields: int, rows: int, seed: int) -> dict[str, Any]:
-    """Normal numbers, and a column that splits them into segments."""
+    """Draw normal columns, and a column `line` that splits the rows into segments."""
     rng = np.random.default_rng(seed)
     values = zip(shapes.names(fields), rng.normal(size=(fields, rows)), strict=True)
     return {**dict(values), "line": rng.choice(SEGMENTS, rows)}
 
 
 def fit(choice: Choice, fields: int) -> Reference:
-    """The reference that all processes of a choice share."""
+    """Fit the reference that all processes share for a choice."""
     features = columns(fields, 2_000, 1)
     if not choice.segments:
         del features["line"]
@@ -80,7 +80,7 @@ def fit(choice: Choice, fields: int) -> Reference:
 
 
 def run_process(folder: Path, url: str, fields: int, seed: int) -> None:
-    """One process of the fleet: every choice in turn; prints what each cost."""
+    """Run one process of the fleet: make each choice in turn, and print its cost as JSON."""
     for place, choice in enumerate(CHOICES):
         reference = Reference.load(folder / f"{place}.json")
         config = Config(
@@ -118,13 +118,13 @@ class Exports:
         self._received: list[tuple[int, bytes]] = []
 
     def add(self, path: str, body: bytes) -> None:
-        """Keep one request."""
+        """Store one request; its path names the choice."""
         self._received.append((int(path.split("/")[1]), body))
 
     def sum_last(self, place: int, ends: list[int]) -> tuple[int, int]:
-        """Series, as Prometheus counts them, and compressed bytes of one full export a process.
+        """Sum Prometheus' series and the compressed bytes over one full export of each process.
 
-        ends: how many requests had arrived when each process ended.
+        place: the index of the choice. ends: the number of requests when each process ended.
         """
         series = wire_bytes = 0
         for first, last in zip([0, *ends[:-1]], ends, strict=True):
@@ -143,7 +143,7 @@ class Exports:
 
 
 def read_points(body: bytes) -> tuple[int, int]:
-    """Series of one request, and its time."""
+    """Return the number of Prometheus' series in one request, and its time in nanoseconds."""
     request = ExportMetricsServiceRequest.FromString(gzip.decompress(body))
     count = newest = 0
     for resource in request.resource_metrics:
@@ -158,7 +158,7 @@ def read_points(body: bytes) -> tuple[int, int]:
 
 
 def merge_profiles(folder: Path, count: int) -> Iterator[Figure]:
-    """As `mlmonitor fleet` reads and merges them, without the files of 1,000 processes."""
+    """Yield the cost of merging `count` profiles as `mlmonitor fleet` does, without their files."""
     files = [(folder / f"0-{seed}.profile").read_bytes() for seed in range(PROCESSES)]
     yield Figure("profile of a process", np.mean([len(file) for file in files]), "bytes")
     compressed = [len(gzip.compress(file, 6)) for file in files]
@@ -179,7 +179,7 @@ def merge_profiles(folder: Path, count: int) -> Iterator[Figure]:
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
-    """Every figure of this benchmark."""
+    """Yield all figures of this benchmark; a quick run measures less."""
     fields = 20 if is_quick else 200
     exports, costs, ends = Exports(), [], []
     with tempfile.TemporaryDirectory() as name, Sink(exports.add) as sink:
@@ -208,7 +208,7 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harn
 def choice_figures(
     choice: Choice, fields: int, costs: list[dict[str, float]], sums: tuple[int, int]
 ) -> Iterator[Figure]:
-    """Of one process, and of the fleet at its backend."""
+    """Yield the figures of one choice: for one process, and for the fleet at its backend."""
     series, wire_bytes = sums[0] / PROCESSES, sums[1] / PROCESSES
     counted = series_count(
         numeric=fields + 1,

@@ -1,8 +1,8 @@
-"""How often harmful drift is alerted although there is none, and after how many labels it is found.
+"""False alerts of harmful drift, and the labels until it is found.
 
-Writes `docs/harmful_drift.md`. Every stream is a month of labels, looked at every day, beside a
+Writes `docs/harmful_drift.md`. Every stream is a month of labels, evaluated every day against a
 reference of its own. The evidence and its threshold are those of a monitor with `alpha=0.01`, for
-one of the measures of a task; nothing is tuned to these laws.
+one measure of a task; nothing is tuned to these distributions.
 """
 
 import math
@@ -21,14 +21,14 @@ PAGE = Path(__file__).parents[1] / "docs" / "harmful_drift.md"
 ALPHA = 0.01
 TOLERANCE = 0.02
 DAYS, LABELS_A_DAY = 30, 100
-MONTHS = 500  # of each law
+MONTHS = 500  # per law
 THRESHOLD = Significance(ALPHA, fields=1, tolerance=0.0).performance_threshold
 
 Draw = Callable[[np.random.Generator, int], Floats]
 
 
 class Law(NamedTuple):
-    """Losses of a model: how they are drawn, and the measure that they belong to."""
+    """A distribution of losses, and the performance measure that is their mean."""
 
     name: str
     measure: str
@@ -50,7 +50,7 @@ LAWS = (
 def begin(
     law: Law, rng: np.random.Generator, rows: int, tolerance: float
 ) -> tuple[LossBins, RiskProcess]:
-    """The evidence beside a reference of this many rows."""
+    """Begin the evidence against a reference of this many rows; return it with its loss bins."""
     losses = law.draw(rng, rows)
     bins = LossBins.fit(law.measure, losses)
     counts = bins.count_losses(losses)[:-1].astype(np.int64)
@@ -58,7 +58,7 @@ def begin(
 
 
 def highest_evidence(law: Law, rng: np.random.Generator, rows: int, tolerance: float) -> float:
-    """The largest evidence of a month without a change, looked at every day."""
+    """Return the largest log e-value of a month without a change, evaluated every day."""
     bins, process = begin(law, rng, rows, tolerance)
     totals, highest = np.zeros(len(bins.values) + 1), -np.inf
     for _ in range(DAYS):
@@ -68,7 +68,7 @@ def highest_evidence(law: Law, rng: np.random.Generator, rows: int, tolerance: f
 
 
 def delay(law: Law, change: Draw, rng: np.random.Generator, rows: int, most: int) -> float:
-    """Labels after a change until its alert, after a month without one; infinite beyond `most`."""
+    """Return the labels between a change, after a calm month, and its alert; inf beyond `most`."""
     bins, process = begin(law, rng, rows, TOLERANCE)
     totals = np.zeros(len(bins.values) + 1)
     for _ in range(DAYS):
@@ -83,7 +83,7 @@ def delay(law: Law, change: Draw, rng: np.random.Generator, rows: int, most: int
 
 
 def calm_rows() -> list[str]:
-    """Months without a change in which the evidence ever passed."""
+    """Return table rows: months without a change in which a threshold was passed."""
     lines = []
     for number, law in enumerate(LAWS):
         counts = []
@@ -98,17 +98,17 @@ def calm_rows() -> list[str]:
 
 
 def grown(factor: float) -> Draw:
-    """Absolute errors that are this many times as large."""
+    """Return a draw of absolute errors that are this many times as large."""
     return lambda rng, n: factor * rng.exponential(1, n)
 
 
 def wrong(share: float) -> Draw:
-    """Classes of which this share is wrong."""
+    """Return a draw of classification errors with this share of wrong classes."""
     return lambda rng, n: (rng.random(n) < share).astype(float)
 
 
 def delay_rows() -> list[str]:
-    """Labels until a change is found."""
+    """Return table rows: labels until each change is found."""
     errors, classes = LAWS[0], LAWS[3]
     changes = (
         ("MAE up by a tenth", errors, grown(1.1), 20_000, 60_000),
@@ -163,7 +163,7 @@ A reference that is too small to know its own mean to a few percent never shows 
 
 
 def main() -> None:
-    """Measure, and write the page."""
+    """Measure, and write docs/harmful_drift.md."""
     page = PAGE_TEXT.format(
         days=DAYS,
         labels=LABELS_A_DAY,

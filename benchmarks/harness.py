@@ -1,12 +1,12 @@
-"""How everything here is measured: in turns, the best of several rounds, as a ratio.
+"""How all benchmarks measure: alternately, the best of several rounds, as a ratio to a baseline.
 
-Two ways of doing something are timed one after the other, round by round, so that what disturbs the
-machine disturbs both. The best round of each counts; the spread says how far the others were off.
-A figure is ours over its baseline. `budgets.toml` says how large some of them may be.
+The code under test and its baseline are timed alternately, round by round, so that disturbances of
+the machine affect both. The best round of each counts; the spread shows how much worse the median
+round was. `budgets.toml` bounds some of the ratios.
 
-A budget in seconds means nothing on another machine. Those here were set on a machine on which one
-`Histogram.observe` of prometheus_client takes 833 ns; elsewhere they are multiplied by the pace: by
-how many times as long one takes there, measured beside what is judged.
+A budget in seconds depends on the machine. Budgets here were set on a machine on which one
+`Histogram.observe` of prometheus_client takes 833 ns. On other machines they are multiplied by the
+pace: the time of one `Histogram.observe` there divided by 833 ns.
 """
 
 import argparse
@@ -27,36 +27,36 @@ RESULTS = HERE / "results"
 QUICK_RESULTS = ROOT / "build" / "bench-quick"
 
 OBSERVE_NANOSECONDS = 833.0
-"""One `Histogram.observe` on the machine on which budgets in time were set."""
+"""The time of one `Histogram.observe` on the machine on which budgets in seconds were set."""
 
 Way = Callable[[], float]
-"""One round: what it cost, in the unit of its benchmark."""
+"""Runs one round; returns its cost in the unit of its benchmark."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """What several rounds of one way cost."""
+    """The costs of several rounds of one way."""
 
     rounds: tuple[float, ...]
 
     @property
     def best(self) -> float:
-        """The round that was disturbed least."""
+        """The lowest cost: that of the round that was disturbed least."""
         return min(self.rounds)
 
     @property
     def spread(self) -> float:
-        """The middle round over the best: 1 on a machine that does nothing else."""
+        """The median cost divided by the lowest: about 1 on an idle machine."""
         ordered = sorted(self.rounds)
         return ordered[len(ordered) // 2] / ordered[0] if ordered[0] > 0 else 1.0
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One thing measured.
+    """One measured figure.
 
-    value: ours, in `unit`. baseline: what it is compared with, in the same unit, and `against` its
-    name. budget: the most that the ratio may be, if that was promised.
+    value: our cost, in `unit`. baseline: the cost it is compared with, in the same unit. against:
+    the name of the baseline. budget: the largest ratio that is promised, if any.
     """
 
     name: str
@@ -70,12 +70,12 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """Ours over the baseline."""
+        """Our cost divided by the baseline; None without a baseline."""
         return None if self.baseline is None else self.value / self.baseline
 
     @property
     def excess(self) -> float:
-        """How far the ratio is beyond its budget: at most 1 where it is kept."""
+        """The ratio divided by its budget: at most 1 if the budget is kept; 0 without a budget."""
         if self.budget is None or self.ratio is None:
             return 0.0
         return self.ratio / self.budget if self.budget else float("inf")
@@ -91,7 +91,7 @@ class Figure:
 
 
 def in_turns(ways: Mapping[str, Way], *, rounds: int) -> dict[str, Timing]:
-    """Every way once a round, for some rounds. The first round of all is thrown away."""
+    """Run all ways alternately, once per round; discard the first round."""
     costs_by_name: dict[str, list[float]] = {name: [] for name in ways}
     for at in range(rounds + 1):
         for name, way in ways.items():
@@ -104,7 +104,7 @@ def in_turns(ways: Mapping[str, Way], *, rounds: int) -> dict[str, Timing]:
 def nanoseconds(
     call: Callable[[], object], calls: int, clock: Callable[[], int] | None = None
 ) -> float:
-    """Nanoseconds a call, over many. Garbage is left alone meanwhile, as `timeit` does."""
+    """Return nanoseconds per call over many calls, with garbage collection off as in `timeit`."""
     tell = clock or time.perf_counter_ns
     gc.disable()
     started = tell()
@@ -116,7 +116,7 @@ def nanoseconds(
 
 
 def measure_pace(*, rounds: int = 40) -> float:
-    """How many times as long as where budgets in time were set one observation takes here, now."""
+    """Return how many times slower this machine is now than the one on which budgets were set."""
     from prometheus_client import CollectorRegistry, Histogram
 
     observe = partial(Histogram("pace", "pace", registry=CollectorRegistry()).observe, 0.004)
@@ -124,12 +124,12 @@ def measure_pace(*, rounds: int = 40) -> float:
 
 
 def allow(time: float, unit: str, *, pace: float) -> tuple[float, str]:
-    """A budget in time at the pace of this machine, and its name: two arguments of a `Figure`."""
+    """Return a budget in time, scaled to this machine, and its name, as a `Figure` needs them."""
     return time * pace, f"{time:g} {unit}, at this machine's pace"
 
 
 def machine() -> dict[str, object]:
-    """What was measured on: no name of a host."""
+    """Describe the machine, without its host name."""
     import numpy as np
 
     model = platform.processor() or platform.machine()
@@ -147,9 +147,9 @@ def machine() -> dict[str, object]:
 
 
 def budgets(benchmark: str, *, is_quick: bool = False) -> dict[str, float]:
-    """The promises about one benchmark: figure to the most its ratio may be.
+    """Return the budgets of one benchmark: the largest allowed ratio by figure.
 
-    A quick run guards what has been reached where that is not yet what was promised.
+    In a quick run, a budget that has not been reached yet is replaced by the best ratio so far.
     """
     with (HERE / "budgets.toml").open("rb") as file:
         entries = tomllib.load(file).get(benchmark, {})
@@ -158,7 +158,7 @@ def budgets(benchmark: str, *, is_quick: bool = False) -> dict[str, float]:
 
 
 def checked(benchmark: str, figures: Iterable[Figure], *, is_quick: bool = False) -> list[Figure]:
-    """The figures with their budgets; a promise that nothing was measured for is an error."""
+    """Add budgets to the figures; exit if a figure that has a budget was not measured."""
     promised = budgets(benchmark, is_quick=is_quick)
     figures = [
         Figure(**{**asdict(figure), "budget": promised.pop(figure.name, None)})
@@ -171,7 +171,7 @@ def checked(benchmark: str, figures: Iterable[Figure], *, is_quick: bool = False
 
 
 def keep(benchmark: str, figures: Sequence[Figure], *, is_quick: bool) -> Path:
-    """Write the figures as JSON."""
+    """Write the figures as JSON; return the path."""
     folder = QUICK_RESULTS if is_quick else RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{benchmark}.json"
@@ -182,14 +182,14 @@ def keep(benchmark: str, figures: Sequence[Figure], *, is_quick: bool) -> Path:
 
 
 def kept(benchmark: str, *, is_quick: bool = False) -> list[Figure]:
-    """The figures that were written last."""
+    """Read the figures that `keep` wrote last."""
     path = (QUICK_RESULTS if is_quick else RESULTS) / f"{benchmark}.json"
     records = json.loads(path.read_text())["figures"]
     return [Figure(**{k: v for k, v in record.items() if k != "ratio"}) for record in records]
 
 
 def main(benchmark: str, measure: Callable[[bool], Iterable[Figure]], about: str) -> int:
-    """Measure, print, keep; 1 where a budget is exceeded, but 0 in a quick run."""
+    """Measure, print and store figures; return 1 if a full run exceeds a budget, else 0."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--quick", action="store_true", help="fewer rounds; no budget is judged")
     options = parser.parse_args()

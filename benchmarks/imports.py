@@ -25,7 +25,7 @@ _ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTE
 
 
 def run(code: str) -> tuple[float, int]:
-    """Milliseconds a fresh interpreter takes for `code`, and how many modules it holds then."""
+    """Run `code` in a fresh interpreter; return milliseconds and the number of loaded modules."""
     command = [sys.executable, "-c", _TIMED.format(code=code)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=_ENVIRONMENT)
     took, modules = done.stdout.split()
@@ -33,7 +33,7 @@ def run(code: str) -> tuple[float, int]:
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
-    """Every figure of this benchmark."""
+    """Yield all figures of this benchmark; a quick run measures less."""
     ways = {
         "import mlmonitor": "import mlmonitor",
         "from mlmonitor import Monitor": "from mlmonitor import Monitor",

@@ -26,7 +26,7 @@ BUDGET_BYTES = 64 << 20
 
 
 def seconds_of(predicted: Any, actual: Any, reference: Reference, *, rounds: int) -> Timing:
-    """CPU of labelling every prediction in one call."""
+    """Time the labelling of all predictions in one call, in CPU seconds."""
     costs = []
     ids = [f"{at:032x}" for at in range(LABELS)]
     features = {"x": np.random.default_rng(1).normal(size=LABELS)}
@@ -45,7 +45,7 @@ def seconds_of(predicted: Any, actual: Any, reference: Reference, *, rounds: int
 
 
 def bytes_of_a_million() -> int:
-    """What the process grows by while a million predictions are remembered."""
+    """Return by how much the process grows while a million predictions are stored."""
     pending = Pending(WAITING, PredictionKeeper.COLUMNS)
     before = resident_bytes()
     for start in range(0, WAITING, 10_000):
@@ -57,7 +57,7 @@ def bytes_of_a_million() -> int:
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
-    """Every figure of this benchmark."""
+    """Yield all figures of this benchmark; a quick run measures less."""
     rng, rounds = np.random.default_rng(0), 2 if is_quick else 5
     numbers = rng.lognormal(8, 1, LABELS)
     truth = numbers * rng.lognormal(0, 0.1, LABELS)

@@ -1,7 +1,7 @@
-"""What the live page and the report cost: CPU of a refresh of 200 fields, of a report of 100.
+"""What the live page and the report cost: CPU of a refresh with 200 fields, a report with 100.
 
-A refresh reads the model, draws every part and compresses the snapshot, as for the first of any
-number of readers. Calm fields are folded, as they are until a reader unfolds them.
+A refresh reads the model, draws all parts and compresses the snapshot, which further viewers then
+share. Fields that have not changed are folded away, as by default.
 """
 
 import sys
@@ -26,7 +26,7 @@ BUDGET_REPORT_BYTES = 5_000_000
 
 
 def make_monitor(fields: int) -> Monitor:
-    """A model of which a tenth of the features has drifted, with 60 full slices."""
+    """Return a monitor with a full window in which a tenth of the features has drifted."""
     rng = np.random.default_rng(0)
 
     def draw(shift: float) -> dict[str, np.ndarray]:
@@ -46,7 +46,7 @@ def make_monitor(fields: int) -> Monitor:
 
 
 def time_rounds(call: Callable[[], object], rounds: int) -> Timing:
-    """CPU seconds of several calls, after one that is not counted."""
+    """Time several calls in CPU seconds, after one that is not counted."""
     call()
     costs = []
     for _ in range(rounds):
@@ -57,13 +57,13 @@ def time_rounds(call: Callable[[], object], rounds: int) -> Timing:
 
 
 def refresh(monitor: Monitor, options: ViewOptions) -> int:
-    """One refresh; return the size of its compressed snapshot."""
+    """Refresh the page once; return the size of the compressed snapshot in bytes."""
     source = PageSource(monitor._read_page)  # noqa: SLF001 - as the page reads it
     return len(source.render(options, [source.headline()], 0).compressed)
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
-    """Every figure of this benchmark."""
+    """Yield all figures of this benchmark; a quick run measures less."""
     rounds = 3 if is_quick else 15
     with make_monitor(200) as monitor:
         for name, options in (

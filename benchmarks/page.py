@@ -1,6 +1,6 @@
-"""Write docs/benchmarks.md, its figures, and README's table of costs, from the results.
+"""Write docs/benchmarks.md, its figures, and README's table of costs, from stored results.
 
-`make bench` ends with it. Nothing is measured here.
+`make bench` runs this last. Nothing is measured here.
 """
 
 import json
@@ -49,7 +49,7 @@ COSTS = (
 
 
 def results() -> dict[str, list[Figure]]:
-    """What every benchmark measured last."""
+    """Return the figures that each benchmark stored last."""
     return {path.stem: kept(path.stem) for path in sorted(RESULTS.glob("*.json")) if _is_ours(path)}
 
 
@@ -58,12 +58,12 @@ def _is_ours(path: Path) -> bool:
 
 
 def find(by_benchmark: dict[str, list[Figure]], benchmark: str, name: str) -> Figure | None:
-    """One figure by its name."""
+    """Return one figure by its name, or None."""
     return next((figure for figure in by_benchmark.get(benchmark, []) if figure.name == name), None)
 
 
 def bars(path: str, title: str, unit: str, entries: list[tuple[str, float, bool]]) -> None:
-    """Costs beside each other, on a logarithmic scale."""
+    """Draw costs as bars on a logarithmic scale. entries: name, value, whether it is ours."""
     entries = sorted(entries, key=lambda entry: -entry[1])
     figure, axes = plt.subplots(figsize=(7.5, 0.36 * len(entries) + 1.1))
     axes.barh(
@@ -89,7 +89,7 @@ def _saved(figure: Any, axes: Any, path: str) -> None:
 
 
 def call_costs(by_benchmark: dict[str, list[Figure]]) -> None:
-    """What a call costs in the calling thread."""
+    """Draw what one call costs the calling thread."""
     expected = {"Histogram.observe": "prometheus_client Histogram.observe"}
     entries = []
     for figure in by_benchmark["capture"]:
@@ -101,7 +101,7 @@ def call_costs(by_benchmark: dict[str, list[Figure]]) -> None:
 
 
 def value_costs(by_benchmark: dict[str, list[Figure]]) -> None:
-    """What a value costs in the worker."""
+    """Draw what one value costs the worker."""
     entries = []
     for rows in (512, 1_024, 4_096):
         figure = find(by_benchmark, "worker", f"aggregates, block {rows} x 20")
@@ -119,7 +119,7 @@ def value_costs(by_benchmark: dict[str, list[Figure]]) -> None:
 
 
 def accuracy(by_benchmark: dict[str, list[Figure]]) -> None:
-    """Error against memory, a panel a stream."""
+    """Draw the error of quantiles against memory, one panel per stream."""
     streams = list(dict.fromkeys(str(entry.more["stream"]) for entry in by_benchmark["accuracy"]))
     figure, panels = plt.subplots(
         1, len(streams), figsize=(3.1 * len(streams), 3.4), sharey=True, squeeze=False
@@ -151,7 +151,7 @@ def accuracy(by_benchmark: dict[str, list[Figure]]) -> None:
 
 
 def tails(by_benchmark: dict[str, list[Figure]]) -> None:
-    """Quantiles of latency, with and without."""
+    """Draw latency quantiles with and without monitoring."""
     kinds = [
         k
         for k in ("serving thread", "asyncio loop", "FastAPI app")
@@ -175,7 +175,7 @@ def tails(by_benchmark: dict[str, list[Figure]]) -> None:
 
 
 def table(figures: list[Figure]) -> list[str]:
-    """One benchmark's figures as Markdown."""
+    """Return one benchmark's figures as a Markdown table."""
     lines = ["| | ours | | ratio | of | budget |", "|---|--:|---|--:|---|--:|"]
     for entry in figures:
         ratio = "" if entry.ratio is None else _short(entry.ratio)
@@ -188,13 +188,13 @@ def table(figures: list[Figure]) -> list[str]:
 
 
 def describe_benchmark(benchmark: str) -> str:
-    """What a benchmark says of itself."""
+    """Return the module docstring of a benchmark."""
     text = (HERE / f"{benchmark}.py").read_text()
     return text.split('"""')[1].strip()
 
 
 def budgets_table(by_benchmark: dict[str, list[Figure]]) -> list[str]:
-    """Every promise, and whether it was kept."""
+    """Return a table of all budgets with the measured ratios."""
     with (HERE / "budgets.toml").open("rb") as file:
         promises = tomllib.load(file)
     lines = ["| promise | baseline | at most | measured |", "|---|---|--:|--:|"]
@@ -211,7 +211,7 @@ def budgets_table(by_benchmark: dict[str, list[Figure]]) -> list[str]:
 
 
 def page(by_benchmark: dict[str, list[Figure]]) -> str:
-    """The whole of docs/benchmarks.md."""
+    """Return the text of docs/benchmarks.md."""
     host = json.loads((RESULTS / "capture.json").read_text())["machine"]
     pictures = {"capture": "calls", "worker": "values", "accuracy": "accuracy", "tail": "tail"}
     lines = [
@@ -233,7 +233,7 @@ def page(by_benchmark: dict[str, list[Figure]]) -> str:
 
 
 def costs(by_benchmark: dict[str, list[Figure]]) -> str:
-    """README's table."""
+    """Return README's table of costs."""
     lines = ["| what | costs | that is |", "|---|--:|---|"]
     for benchmark, name, what in COSTS:
         figure = find(by_benchmark, benchmark, name)
@@ -244,7 +244,7 @@ def costs(by_benchmark: dict[str, list[Figure]]) -> str:
 
 
 def main() -> None:
-    """Write the page, the figures, and the table."""
+    """Write the figures, the page, and README's table."""
     by_benchmark = results()
     for draw in (call_costs, value_costs, accuracy, tails):
         draw(by_benchmark)

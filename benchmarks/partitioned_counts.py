@@ -1,12 +1,11 @@
-"""The same rows through Spark in four partitions and in one, Dask, `Profile` and `record`.
+"""Count the same rows with Spark in four partitions and in one, Dask, `Profile` and `record`.
 
     .venv-spark/bin/python benchmarks/partitioned_counts.py --folder /tmp [--rows 10000000]
 
-writes a Parquet file of 20 columns by a seed, counts it in six ways, and fails unless all counts
-are equal bit for bit and the quantiles lie within the error of a digest. It holds a row group of
-rows at most, and prints the largest resident memory of each way, that of Spark's virtual machine
-and of all workers included. Needs the extras `spark` and `dask`; `make spark` makes the
-environment.
+writes a Parquet file of 20 seeded columns, counts it in six ways, and fails unless all counts are
+identical and the quantiles are within the error of a digest. It holds at most one row group in
+memory. It prints the peak resident memory of each way, including Spark's JVM and all workers. Needs
+the extras `spark` and `dask`; `make spark` creates the environment.
 """
 
 import argparse
@@ -34,7 +33,7 @@ COUNTS = ("rows", "bins", "categories", "quality", "outliers", "seasons")
 
 
 def draw_columns(rng: np.random.Generator, rows: int) -> dict[str, Any]:
-    """Twenty columns; a tenth of the first is missing."""
+    """Draw twenty columns; a tenth of the first column is missing."""
     columns: dict[str, Any] = {f"x{n}": rng.normal(0, 1, rows) for n in range(FLOATS)}
     columns["x0"][rng.random(rows) < 0.1] = np.nan
     for place in range(TEXTS):
@@ -44,14 +43,14 @@ def draw_columns(rng: np.random.Generator, rows: int) -> dict[str, Any]:
 
 
 def draw_with_new(rng: np.random.Generator, rows: int) -> dict[str, Any]:
-    """Columns with some rows of a new category."""
+    """Draw columns in which some rows have a new category."""
     columns = draw_columns(rng, rows)
     columns["c4"][:7] = "new"
     return columns
 
 
 def hash_counts(profile: Profile) -> str:
-    """A hash of all counts, without sums of numbers, which are rounded by their order."""
+    """Hash all counts, but not sums of floats, whose rounding depends on their order."""
     content = read_content(profile)
     assert content is not None
     digest = hashlib.sha256()
@@ -63,7 +62,7 @@ def hash_counts(profile: Profile) -> str:
 
 
 def find_ranks(profile: Profile, sorted_sample: np.ndarray) -> np.ndarray:
-    """The ranks, in a sorted sample of `x1`, of the quantiles that a profile gives."""
+    """Return the ranks of a profile's quantiles in a sorted sample of `x1`."""
     content = read_content(profile)
     assert content is not None
     quantiles = content.populations[0].digests.quantile(SHARES)
@@ -72,7 +71,7 @@ def find_ranks(profile: Profile, sorted_sample: np.ndarray) -> np.ndarray:
 
 
 def start_spark() -> Any:
-    """A session with two tasks at a time."""
+    """Start a Spark session that runs two tasks at a time."""
     from pyspark.sql import SparkSession
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
@@ -85,7 +84,7 @@ def start_spark() -> Any:
 
 
 def record(path: Path, reference: Reference) -> Profile:
-    """The rows in a service's `record`, some thousand at a time."""
+    """Record the rows as a service does, some thousand at a time."""
     import pyarrow.parquet as pq
 
     config = Config(window_seconds=1e9)
@@ -96,7 +95,7 @@ def record(path: Path, reference: Reference) -> Profile:
 
 
 def list_ways(path: Path, reference: Reference) -> dict[str, Callable[[], Profile]]:
-    """The ways to count the file without Spark, by name."""
+    """Return the ways to count the file without Spark, by name."""
     import dask.dataframe as dd
 
     return {
@@ -112,7 +111,7 @@ def list_ways(path: Path, reference: Reference) -> dict[str, Callable[[], Profil
 def list_spark_ways(
     spark: Any, path: Path, reference: Reference
 ) -> dict[str, Callable[[], Profile]]:
-    """The ways to count the file by Spark, whose workers have started and imported."""
+    """Return the ways to count the file with Spark, after its workers have started."""
     frame = spark.read.parquet(str(path))
     spark_profiles.profile(frame.limit(1_000), reference)
     return {
@@ -122,7 +121,7 @@ def list_spark_ways(
 
 
 def count(name: str, way: Callable[[], Profile], rows: int, sample: np.ndarray) -> str:
-    """Count in one way, print what it took, check its quantiles, and hash its counts."""
+    """Count in one way, print its cost, check the quantiles, and return a hash of the counts."""
     started_at = time.perf_counter()
     with PeakMemory() as memory:
         profile = way()
@@ -140,7 +139,7 @@ def count(name: str, way: Callable[[], Profile], rows: int, sample: np.ndarray) 
 
 
 def main() -> None:
-    """Count in every way, and compare."""
+    """Count in every way, and compare the counts."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, required=True)

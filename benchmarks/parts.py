@@ -1,12 +1,12 @@
-"""Where the CPU of a row of 20 floats goes: in the calling thread, and in the worker step by step.
+"""Where the CPU of a row of 20 floats goes: in the calling thread, and in each step of the worker.
 
-Each step's own time, without that of the steps inside it, over 4,096 rows between two drains as in
-`worker.py`. The bare operations are what no monitor in Python and numpy can avoid: copy a
-dict, read a clock twice, append a tuple; take the values out of the dicts and make an array of
-them; sort it; free it all. They are half of what 1/160 of whylogs allows. No other step
-offers much: the calling thread and reading are Python calls per row, digests and bins some hundred
-numpy calls for 1,536 rows. Halving the whole takes a compiled wrapper and reader of a few hundred
-lines, which take two thirds of it.
+Each step's time excludes the steps inside it; 4,096 rows are recorded before each drain, as in
+`worker.py`. The bare operations are those that no monitor in Python and numpy can avoid: copy a
+dict, read a clock twice, append a tuple; extract the values of the dicts into an array; sort it;
+free everything. They take half of the budget, 1/160 of whylogs' cost. No other step can save much:
+the calling thread and reading need a few Python calls per row; digests and bins need about a
+hundred numpy calls per 1,536 rows. Halving the total would take a compiled wrapper and reader of a
+few hundred lines, because two thirds of the time are spent there.
 """
 
 import gc
@@ -54,14 +54,14 @@ STEPS: tuple[tuple[str, Any, str], ...] = (
 
 
 class Ledger:
-    """Time of each step, less that of the steps inside it."""
+    """The time spent in each step, without the steps inside it."""
 
     def __init__(self) -> None:
         self.spent: Counter[str] = Counter()
         self._inside: list[int] = []
 
     def watch_steps(self) -> None:
-        """Time every step from now on, in any thread."""
+        """Patch all steps to be timed from now on, in any thread."""
         for label, owner, name in STEPS:
             step = getattr(owner, name)
             if inspect.isgeneratorfunction(step):  # else only its beginning would be timed
@@ -69,7 +69,7 @@ class Ledger:
             setattr(owner, name, self.timed(label, step))
 
     def timed(self, label: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, whose time is booked under the label."""
+        """Return the function wrapped so that its time is added to `label`."""
 
         def step(*args: Any, **kwargs: Any) -> Any:
             started = time.perf_counter_ns()
@@ -86,7 +86,7 @@ class Ledger:
 
 
 def bare() -> Callable[[list[dict[str, float]]], int]:
-    """Nanoseconds of the bare operations, over some rows."""
+    """Return a function that times the bare operations on some rows, in nanoseconds."""
     clock, get = time.perf_counter_ns, itemgetter(*shapes.names(20))
 
     def once(rows: list[dict[str, float]]) -> int:
@@ -108,7 +108,7 @@ def bare() -> Callable[[list[dict[str, float]]], int]:
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
-    """Every figure of this benchmark: of each step the round that was disturbed least."""
+    """Yield the time of each step, from its least disturbed round."""
     ledger = Ledger()
     ledger.watch_steps()
     drain = ledger.timed(REST, shapes.drain)

@@ -1,7 +1,7 @@
-"""Drift monitors of our peers with their defaults; runs in their environment.
+"""Our peers' drift monitors with their defaults; runs in their environment.
 
-Each is a function of a stream that yields its flags: the place of a field, and the row after which
-it was flagged.
+A monitor is a function of a stream `[rows, fields]` that yields its flags: pairs of a field's index
+and the number of rows after which the field was flagged.
 """
 
 import os
@@ -19,12 +19,12 @@ Monitor = Callable[[np.ndarray], Flags]
 
 
 def frame(values: np.ndarray) -> pd.DataFrame:
-    """`[rows, fields]` as the peers read it."""
+    """Convert `[rows, fields]` to a data frame, which the peers need."""
     return pd.DataFrame(values, columns=[f"f{place}" for place in range(values.shape[1])])
 
 
 def evidently(reference: np.ndarray, window: int) -> Monitor:
-    """Its drift preset, window by window: thresholds depend on the reference's size alone."""
+    """Run Evidently's drift preset on each window; its tests depend on the reference's size."""
     from evidently import Report
     from evidently.presets import DataDriftPreset
 
@@ -48,7 +48,7 @@ def evidently(reference: np.ndarray, window: int) -> Monitor:
 
 
 def nannyml(reference: np.ndarray, chunk: int) -> Monitor:
-    """Its univariate calculator: Jensen-Shannon beyond three standard deviations."""
+    """Run NannyML's univariate calculator: Jensen-Shannon beyond three standard deviations."""
     import nannyml as nml
 
     trained = frame(reference)
@@ -68,7 +68,7 @@ def nannyml(reference: np.ndarray, chunk: int) -> Monitor:
 
 
 def river(name: str, fields: int) -> Monitor:
-    """One of its detectors, value by value, for the first `fields`."""
+    """Run one of river's detectors, value by value, on each of the first `fields` fields."""
     from river import drift
 
     def flags(values: np.ndarray) -> Flags:

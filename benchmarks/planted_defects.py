@@ -1,7 +1,7 @@
 """Twenty planted defects: rows until an incident opens, how many open, and their titles.
 
 Each defect is planted in the same stream of claims in four ways: in all rows of a new process,
-after 1,000 and after 10,000 rows without it, and in three of ten rows of a new process. Rows are
+after 1,000 and after 10,000 clean rows, and in three of ten rows of a new process. Rows are
 recorded in blocks of 50, and the stream ends 1,000 rows after the first incident, or after 5,000
 rows with the defect.
 
@@ -34,9 +34,9 @@ CONFIG = Config(
 
 
 class Defect(NamedTuple):
-    """A defect, how it is planted, and what a title must hold to name it.
+    """A defect, how it is planted, and what an incident's title must contain to name it.
 
-    fields: all of them must be named. kind: a pattern of the kind of defect.
+    fields: the fields that the title must name. kind: a regular expression for the kind of defect.
     """
 
     name: str
@@ -71,27 +71,27 @@ def draw(seed: int, rows: int) -> Stream:
 
 
 def map_names(field: str, change: Callable[[str], str]) -> Callable[[Stream], Stream]:
-    """Return a defect that changes every name of a field."""
+    """Return a defect that applies `change` to every category of a field."""
     return lambda stream: stream.with_column(
         field, np.array([change(name) for name in stream.columns[field]], object)
     )
 
 
 def fill_missing(stream: Stream) -> Stream:
-    """Code missing incomes as -999."""
+    """Encode missing incomes as -999."""
     income = stream.columns["income"]
     return stream.with_column("income", np.where(np.isnan(income), -999.0, income))
 
 
 def scale_segment(stream: Stream) -> Stream:
-    """Grow the amounts of one line of business alone."""
+    """Scale the amounts of one line of business."""
     amount = stream.columns["amount"]
     is_theft = stream.columns["line"] == "theft"
     return stream.with_column("amount", np.where(is_theft, 3.0 * amount, amount))
 
 
 def shift_names(stream: Stream) -> Stream:
-    """Give each region the name of the next one."""
+    """Give each region the name of the next region."""
     following = dict(zip(REGIONS, (*REGIONS[1:], REGIONS[0]), strict=True))
     return map_names("region", following.__getitem__)(stream)
 
@@ -172,7 +172,7 @@ DEFECTS = (
 
 
 class Result(NamedTuple):
-    """The rows until the first incident, and the incidents as they stood at the end."""
+    """The rows until the first incident (None without), and the state of incidents at the end."""
 
     rows: int | None
     incidents: tuple[Incident, ...]
@@ -205,7 +205,7 @@ def observe(reference: Reference, stream: Stream) -> Result:
 
 
 def append(stream: Stream, later: Stream) -> Stream:
-    """Return the rows of one stream after those of another."""
+    """Return the rows of `stream` followed by those of `later`."""
     columns = {
         name: np.concatenate([values.astype(later.columns[name].dtype), later.columns[name]])
         for name, values in stream.columns.items()
@@ -230,7 +230,7 @@ def plant_part(defect: Defect, stream: Stream, *, share: float, seed: int) -> St
 
 
 def is_named(defect: Defect, result: Result) -> bool:
-    """Whether one title names every field and the kind of the defect."""
+    """Whether the title of one incident names all fields and the kind of the defect."""
     return any(
         re.search(defect.kind, incident.title)
         and all(re.search(rf"\b{field}\b", incident.title) for field in defect.fields)
@@ -271,7 +271,7 @@ incidents open in {rows:,} rows.
 
 
 def fit() -> Reference:
-    """Fit the reference that all streams are compared with."""
+    """Fit the reference with which all streams are compared."""
     training = draw(0, REFERENCE_ROWS)
     features = {name: values for name, values in training.columns.items() if name != "decision"}
     return Reference.fit(
@@ -283,7 +283,7 @@ def fit() -> Reference:
 
 
 def measure(reference: Reference, way: str) -> tuple[str, str]:
-    """Return the line of the summary and the section of one way to plant all defects."""
+    """Plant all defects in one way; return its line of the summary and its section."""
     results = [observe(reference, WAYS[way](d, n)) for n, d in enumerate(DEFECTS)]
     named = [is_named(d, result) for d, result in zip(DEFECTS, results, strict=True)]
     lines = []

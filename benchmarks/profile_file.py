@@ -1,15 +1,15 @@
-"""A Parquet file of 5,000,000 x 40 mixed columns into a profile: CPU beside reading it, and memory.
+"""Profile a Parquet file of 5,000,000 rows and 40 mixed columns: CPU against reading it, memory.
 
     python benchmarks/profile_file.py --folder /tmp [--rows 5000000]
         [--peers PYTHON] [--peer-rows 200000]
 
-writes the file once, by a seed, and benchmarks/results/profile_file.json, of which
-docs/figures/profile_memory.py draws the memory. Each run is a process of its own, whose resident
-memory, that of its workers included, is read ten times a second.
+writes the seeded file once, and benchmarks/results/profile_file.json, whose memory curves
+docs/figures/profile_memory.py draws. Each run is a process of its own, whose resident memory,
+including that of its workers, is read ten times a second.
 
-The peers get a smaller file of the same columns, which we profile beside them. whylogs tracks it
-16,384 rows at a time, Evidently compares all of it with our training data in its drift preset.
-PYTHON is an interpreter of Python 3.11 with benchmarks/profile_peers.txt.
+The peers get a smaller file of the same columns, which we profile, too. whylogs tracks it 16,384
+rows at a time; Evidently compares the whole file with our training data by its drift preset. PYTHON
+is an interpreter of Python 3.11 with the packages of benchmarks/profile_peers.txt.
 """
 
 import argparse
@@ -61,7 +61,7 @@ Report([DataDriftPreset()]).run(current, training).dict()
 
 
 def draw_columns(rng: np.random.Generator, rows: int) -> dict[str, Any]:
-    """Forty columns of five types; a twentieth of the first floats is missing."""
+    """Draw forty columns of five types; a twentieth of the first floats is missing."""
     floats = rng.normal(0, 1, (FLOATS, rows))
     floats[:4][rng.random((4, rows)) < 0.05] = np.nan
     columns: dict[str, Any] = {f"x{place}": column for place, column in enumerate(floats)}
@@ -81,7 +81,7 @@ def draw_columns(rng: np.random.Generator, rows: int) -> dict[str, Any]:
 def write_file(
     path: Path, rows: int, draw: Callable[[np.random.Generator, int], dict[str, Any]]
 ) -> None:
-    """Write a file of drawn columns, a row group at a time, by a fixed seed."""
+    """Write a file of drawn columns, one row group at a time, with a fixed seed."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -96,7 +96,7 @@ def write_file(
 
 
 def run(code: str, *arguments: object, python: str = sys.executable) -> dict[str, Any]:
-    """Run a script; return its seconds of CPU and time, and its memory over time."""
+    """Run a script; return its CPU and wall-clock seconds, and its memory over time."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started_at = time.perf_counter()
     memory = []
@@ -118,7 +118,7 @@ def run(code: str, *arguments: object, python: str = sys.executable) -> dict[str
 
 
 def show(runs: dict[str, Any], base: str) -> None:
-    """Print CPU, time and memory of each run, and its CPU in terms of that of another."""
+    """Print CPU, time and memory of each run, and its CPU relative to the run `base`."""
     for name, figures in runs.items():
         cpu, peak = figures["cpu_seconds"], figures["peak_bytes"] / 2**20
         ratio = cpu / runs[base]["cpu_seconds"]
@@ -130,7 +130,7 @@ def show(runs: dict[str, Any], base: str) -> None:
 
 
 def measure_peers(options: argparse.Namespace, reference: Path) -> dict[str, Any]:
-    """Profile a smaller file beside the peers."""
+    """Profile a smaller file with mlmonitor and with the peers."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -147,7 +147,7 @@ def measure_peers(options: argparse.Namespace, reference: Path) -> dict[str, Any
 
 
 def main() -> None:
-    """Measure, print and keep the figures."""
+    """Measure, print and store the figures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--peer-rows", type=int, default=200_000)

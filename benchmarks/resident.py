@@ -9,12 +9,12 @@ SECONDS = 0.1
 
 
 def resident_bytes(pid: int) -> int:
-    """The resident memory of a process and its children; 0 once it has ended."""
+    """Return the resident bytes of a process and its children; 0 if it has ended."""
     total = 0
     try:
         pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
         total += int(pages) * os.sysconf("SC_PAGE_SIZE")
-        for task in Path(f"/proc/{pid}/task").iterdir():  # a child belongs to the thread it is of
+        for task in Path(f"/proc/{pid}/task").iterdir():  # children are listed per thread
             children = (task / "children").read_text(encoding="ascii").split()
             total += sum(resident_bytes(int(child)) for child in children)
     except OSError:
@@ -23,7 +23,7 @@ def resident_bytes(pid: int) -> int:
 
 
 class PeakMemory:
-    """The largest resident memory of this process and its children, while the block runs."""
+    """Measures the peak resident memory of this process and its children within a `with` block."""
 
     def __init__(self) -> None:
         self.peak_bytes = 0

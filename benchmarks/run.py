@@ -1,7 +1,7 @@
 """All benchmarks, each in a process of its own: `make bench`, or `make bench-quick`.
 
-The quick run fails only where a benchmark does not run. It prints which budgets were exceeded, and
-does not judge: its machine may be busy with other things.
+The quick run fails only if a benchmark does not run. It prints which budgets were exceeded but
+does not fail for them, because its machine may be busy with other things.
 """
 
 import argparse
@@ -30,7 +30,7 @@ BENCHMARKS: tuple[str, ...] = (
     "tail",
     "alerts",
 )
-# Not the tails: they are those of the machine, unless it does nothing else.
+# Without `tail`: on a busy machine, the slowest requests measure the machine.
 QUICK = (
     "capture",
     "worker",
@@ -48,13 +48,13 @@ QUICK = (
 
 
 def succeeds(name: str, *, is_quick: bool) -> bool:
-    """Run one benchmark; False where it failed or, unless it is quick, exceeded a budget."""
+    """Run one benchmark; return False if it failed or, unless it is quick, exceeded a budget."""
     command = [sys.executable, str(HERE / f"{name}.py"), *(["--quick"] if is_quick else [])]
     return subprocess.run(command, check=False).returncode == 0
 
 
 def main() -> int:
-    """Run those asked for, or all; 1 where one of them failed."""
+    """Run the named benchmarks, or all; return 1 if any failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], default=[])

@@ -20,7 +20,7 @@ CPU = time.process_time_ns
 
 
 def row_cost(monitors: list[Monitor], fields: int) -> float:
-    """CPU a row and model, ns, of a batch into each."""
+    """Record a batch in each monitor; return CPU nanoseconds per row and model."""
     values = np.random.default_rng(0).normal(size=(fields, ROWS))
     columns = dict(zip(shapes.names(fields), values, strict=True))
     predictions = np.zeros(ROWS)
@@ -32,7 +32,7 @@ def row_cost(monitors: list[Monitor], fields: int) -> float:
 
 
 def series(what: str, costs: dict[int, float], *, per_unit: bool) -> Iterator[Figure]:
-    """A cost at each size, and the slope."""
+    """Yield the cost at each size, and the slope."""
     for size, cost in costs.items():
         yield Figure(f"row, {size} {what}", cost, "ns", more={"what": what, "size": size})
     (least, first), (most, last) = min(costs.items()), max(costs.items())
@@ -41,7 +41,7 @@ def series(what: str, costs: dict[int, float], *, per_unit: bool) -> Iterator[Fi
 
 
 def over_fields(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
-    """More fields, the same rows."""
+    """Yield the cost of a row by number of fields."""
     monitors = {size: shapes.monitor(size) for size in sizes}
     timings = in_turns(
         {str(n): lambda n=n: row_cost([monitors[n]], n) for n in sizes},  # type: ignore[misc]
@@ -51,7 +51,7 @@ def over_fields(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
 
 
 def over_panes(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
-    """More panes, the same rows."""
+    """Yield the cost of a row by number of window slices."""
     monitors = {size: shapes.monitor(20, window_slices=size) for size in sizes}
     timings = in_turns(
         {str(n): lambda n=n: row_cost([monitors[n]], 20) for n in sizes},  # type: ignore[misc]
@@ -61,7 +61,7 @@ def over_panes(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
 
 
 def over_models(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
-    """More models in one process, the same rows each."""
+    """Yield the cost of a row by number of models in the process, each of which gets all rows."""
     monitors = [shapes.monitor(20) for _ in range(max(sizes))]
     timings = in_turns(
         {str(n): lambda n=n: row_cost(monitors[:n], 20) for n in sizes},  # type: ignore[misc]
@@ -71,7 +71,7 @@ def over_models(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
 
 
 def over_segments(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
-    """More segments, the same rows; nothing where monitors know no segments."""
+    """Yield the cost of a row by number of segments; nothing for versions without segments."""
     if "segments" not in inspect.signature(Monitor).parameters:
         print("segments: this version of mlmonitor has none, so they are not measured")
         return
@@ -94,14 +94,14 @@ def over_segments(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
 
 
 def segmented(size: int) -> Iterator[tuple[str, object]]:
-    """Twenty numbers, and a category of this many names that splits the rows into segments."""
+    """Yield twenty numeric columns, and a column `line` that splits the rows into segments."""
     rng = np.random.default_rng(0)
     yield from zip(shapes.names(20), rng.normal(size=(20, ROWS)), strict=True)
     yield "line", [f"line {at % size}" for at in range(ROWS)]
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
-    """Every figure of this benchmark."""
+    """Yield all figures of this benchmark; a quick run measures less."""
     rounds = 3 if is_quick else 7
     yield from over_fields(rounds, (5, 100) if is_quick else (5, 20, 100, 400, 1_000))
     yield from over_panes(rounds, (6, 60) if is_quick else (6, 60, 600))

@@ -1,4 +1,4 @@
-"""The same row in every shape a service may have it in, and a monitor that knows its fields."""
+"""The same rows as dicts, tuples, arrays, pydantic models and frames, and a monitor for them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,18 +15,18 @@ _RESTING = {"poll_interval_seconds": 3_600.0, "export_interval_seconds": 86_400.
 
 
 def names(fields: int) -> list[str]:
-    """Field names."""
+    """Return the names of this many fields."""
     return [f"f{at}" for at in range(fields)]
 
 
 def model_of(fields: int) -> type[BaseModel]:
-    """A pydantic model of this many floats."""
+    """Create a pydantic model of this many floats."""
     columns: dict[str, Any] = dict.fromkeys(names(fields), (float, ...))
     return create_model("Row", **columns)
 
 
 def rows(shape: str, values: np.ndarray) -> list[Any]:
-    """One object a row of `values`."""
+    """Return one object of this shape per row of `values`."""
     named = names(values.shape[1])
     as_dict: Callable[[Sequence[float]], dict[str, float]] = lambda row: dict(  # noqa: E731
         zip(named, row, strict=True)
@@ -46,7 +46,7 @@ def rows(shape: str, values: np.ndarray) -> list[Any]:
 
 
 def reference(fields: int, *, categorical: int = 0) -> Reference:
-    """Of normal features, after them categories of 30 names; a prediction of one number."""
+    """Fit a reference of normal features, categorical features of 30 names, and one prediction."""
     rng = np.random.default_rng(1)
     columns: dict[str, Any] = dict(
         zip(names(fields), rng.normal(size=(fields, 2_000)), strict=True)
@@ -57,7 +57,7 @@ def reference(fields: int, *, categorical: int = 0) -> Reference:
 
 
 def categories(rng: np.random.Generator, rows: int) -> list[str]:
-    """Thirty names of falling frequency."""
+    """Draw rows of thirty category names with falling frequencies."""
     weights = 1 / np.arange(1, 31)
     listed: list[str] = rng.choice(
         [f"category {at}" for at in range(30)], rows, p=weights / weights.sum()
@@ -66,14 +66,14 @@ def categories(rng: np.random.Generator, rows: int) -> list[str]:
 
 
 def monitor(fields: int, *, categorical: int = 0, **options: Any) -> Monitor:
-    """A monitor whose worker rests unless columns otherwise, so that it can be driven by hand."""
+    """Return a monitor whose worker does not run by itself, so that `drain` can do its work."""
     config = Config(**{"buffer_rows": 10_000_000, **_RESTING, **options})
     fitted = reference(fields, categorical=categorical)
     return Monitor("bench", reference=fitted, exporters=[], config=config)
 
 
 def drain(monitor: Monitor) -> None:
-    """The worker's part, in this thread: waiting rows are read, block by block."""
+    """Do the worker's part in this thread: count the waiting rows, block by block."""
     pipeline = monitor._worker.pipeline  # noqa: SLF001 - to time it apart from its thread
     now = monitor._clock()  # noqa: SLF001 - as the worker would
     while pipeline.absorb(now):

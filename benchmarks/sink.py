@@ -1,4 +1,4 @@
-"""A local HTTP server that takes OTLP and keeps nothing but its size, or hands it on."""
+"""A local HTTP server that accepts OTLP and counts its bytes, or passes requests on."""
 
 import subprocess
 import sys
@@ -11,9 +11,9 @@ from typing import Self
 
 
 class Sink:
-    """A context manager: where `url` is, and how many bytes came.
+    """A server while the context is open, at `url`; counts requests and their bytes.
 
-    on_request: is called with the path and the body of every request.
+    on_request: called with the path and the body of every request.
     """
 
     def __init__(self, on_request: Callable[[str, bytes], object] | None = None) -> None:
@@ -37,7 +37,7 @@ class Sink:
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Stay silent."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -59,7 +59,7 @@ class Sink:
 
 @contextmanager
 def sink_elsewhere() -> Iterator[str]:
-    """The URL of a sink in a process of its own, as a collector is."""
+    """Start a sink in a process of its own, like a real collector; yield its URL."""
     command = [sys.executable, __file__]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

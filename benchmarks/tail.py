@@ -34,7 +34,7 @@ UNMONITORED = "the same, unmonitored"
 
 
 def model(features: dict[str, float]) -> float:
-    """A model that computes for some 60 us in Python, as a small one does."""
+    """A model that computes in Python for about 60 us."""
     until = time.perf_counter_ns() + WORK_NS
     total = 0.0
     while time.perf_counter_ns() < until:
@@ -43,7 +43,7 @@ def model(features: dict[str, float]) -> float:
 
 
 def served(predict: Callable[[Any], float], seconds: float) -> np.ndarray:
-    """Latencies, in ns, of requests that are due at a fixed rate, in one thread."""
+    """Return the latencies in ns of requests at a fixed rate in one thread."""
     rows = shapes.rows("dict", np.random.default_rng(0).normal(size=(64, FIELDS)))
     count, gap = int(RATE * seconds), 1_000_000_000 // RATE
     took = np.empty(count)
@@ -61,7 +61,7 @@ def served(predict: Callable[[Any], float], seconds: float) -> np.ndarray:
 
 
 async def served_async(predict: Callable[[Any], Any], seconds: float) -> np.ndarray:
-    """The same in a loop: every request is a task of its own."""
+    """Return the latencies in ns of requests at a fixed rate, each a task of an event loop."""
     rows = shapes.rows("dict", np.random.default_rng(0).normal(size=(64, FIELDS)))
     count, gap = int(RATE * seconds), 1_000_000_000 // RATE
     took = np.empty(count)
@@ -84,14 +84,14 @@ async def served_async(predict: Callable[[Any], Any], seconds: float) -> np.ndar
 
 
 def busy_monitor(url: str) -> Monitor:
-    """A monitor that exports every second, ten times as often as most."""
+    """Return a monitor that exports every second, ten times as often as by default."""
     exporter = Otlp.collector(url)
     config = Config(export_interval_seconds=1.0)
     return Monitor("bench", reference=shapes.reference(FIELDS), exporters=[exporter], config=config)
 
 
 def in_turns(ways: dict[str, Callable[[], np.ndarray]], turns: int) -> dict[str, list[np.ndarray]]:
-    """Latencies of each way, a turn each; the first turn is thrown away."""
+    """Run all ways in turns; return the latencies of each turn but the first."""
     latencies: dict[str, list[np.ndarray]] = {name: [] for name in ways}
     for at in range(turns + 1):
         for name in [*ways] if at % 2 else [*reversed(ways)]:
@@ -102,7 +102,7 @@ def in_turns(ways: dict[str, Callable[[], np.ndarray]], turns: int) -> dict[str,
 
 
 def figures(what: str, latencies: dict[str, list[np.ndarray]]) -> Iterator[Figure]:
-    """Each quantile of ours beside theirs: the worse end of the ratios of the turns."""
+    """Yield each latency quantile with monitoring, from the 90% quantile of the turns' ratios."""
     for name, q in QUANTILES.items():
         ours, theirs = (
             np.array([np.quantile(turn, q) for turn in latencies[way]]) / 1e3
@@ -115,7 +115,7 @@ def figures(what: str, latencies: dict[str, list[np.ndarray]]) -> Iterator[Figur
 
 
 def in_process(*, turns: int, seconds: float) -> Iterator[Figure]:
-    """The serving thread, and the loop."""
+    """Yield the figures of the serving thread and of the event loop."""
     with sink_elsewhere() as url, busy_monitor(url) as monitor:
         watched = monitor.watch(model)
 
@@ -163,7 +163,7 @@ def answer(features: dict[str, float]) -> float:
 
 
 def app(watched: bool, seconds: float, url: str) -> np.ndarray:  # noqa: FBT001 - one of two
-    """Latencies of a FastAPI app in a process of its own, asked at a fixed rate."""
+    """Return the latencies in ns of a FastAPI app in its own process, requested at a fixed rate."""
     code = APP.format(here=str(Path(__file__).parent), watched=watched, url=url)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -178,7 +178,7 @@ def app(watched: bool, seconds: float, url: str) -> np.ndarray:  # noqa: FBT001 
 
 
 def asked(url: str, count: int) -> np.ndarray:
-    """Latencies of this many requests, in ns, the first half second's left out."""
+    """Return the latencies in ns of this many requests, without the first half second's."""
     import httpx
 
     body = json.dumps(dict.fromkeys(shapes.names(FIELDS), 0.5))
@@ -200,7 +200,7 @@ def asked(url: str, count: int) -> np.ndarray:
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
-    """Every figure of this benchmark."""
+    """Yield all figures of this benchmark; a quick run measures less."""
     turns, seconds = (2, 1.5) if is_quick else (10, 2.0)
     yield from in_process(turns=turns, seconds=seconds)
     if not is_quick:

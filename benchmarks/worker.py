@@ -29,7 +29,7 @@ SPAN = Span(3_600.0, None, 60)
 def per_row(
     shape: str, fields: int, *, rows: int, missing: float = 0.0
 ) -> Callable[[], tuple[float, float]]:
-    """A round of this many calls and their drain: CPU of the host's part, and of the worker's."""
+    """Return a function that times calls and their drain: CPU ns per row in host and worker."""
     values = np.random.default_rng(0).normal(size=(rows, fields))
     values[np.random.default_rng(1).random(values.shape) < missing] = np.nan
     if missing and shape == "dict":
@@ -42,7 +42,7 @@ def per_row(
     monitor = shapes.monitor(fields)
     watched = monitor.watch(lambda _: 0.5)
     gc.collect()
-    gc.freeze()  # what this process holds already is not what a row has to pay for
+    gc.freeze()  # so that collections do not scan older objects
 
     def once() -> tuple[float, float]:
         started = time.process_time_ns()
@@ -57,7 +57,7 @@ def per_row(
 
 
 def whylogs_row(fields: int, *, rows: int) -> Way:
-    """A round of whylogs' profile, a row at a time."""
+    """Return a function that times whylogs' profile, row by row, in ns per row."""
     logging.getLogger("whylogs").setLevel(logging.CRITICAL)
     from whylogs.core import DatasetProfile
 
@@ -74,8 +74,8 @@ def whylogs_row(fields: int, *, rows: int) -> Way:
 
 
 def rows_figures(*, is_quick: bool) -> Iterator[Figure]:
-    """CPU a row for every shape, the worker's alone and with the host's part."""
-    rounds, rows = 3 if is_quick else 5, 4_096  # what comes between two drains of a busy service
+    """Yield the CPU per row for each shape: the worker's alone, and with the host's."""
+    rounds, rows = 3 if is_quick else 5, 4_096  # as between two drains of a busy service
     against = in_turns({WHYLOGS: whylogs_row(20, rows=100)}, rounds=rounds)[WHYLOGS].best
     fields = (20,) if is_quick else shapes.FIELDS
     cases = [("dict", n, 0.0) for n in fields]
@@ -93,7 +93,7 @@ def rows_figures(*, is_quick: bool) -> Iterator[Figure]:
 
 
 def blocks(fields: int, rows: int, missing: float, count: int = 8) -> list[Block]:
-    """Different blocks of normal values, some missing."""
+    """Draw blocks of normal values, of which a share is missing."""
     rng = np.random.default_rng(2)
     parts = []
     for _ in range(count):
@@ -107,19 +107,19 @@ def blocks(fields: int, rows: int, missing: float, count: int = 8) -> list[Block
 
 
 def over(items: list[Any], step: Callable[[Any], object], values: int) -> Way:
-    """A round over different blocks: nanoseconds a value."""
+    """Return a function that times `step` over all items, in ns per value."""
     return lambda: nanoseconds(lambda: [step(one) for one in items], 3, CPU) / (values * len(items))
 
 
 def window_of(fields: int, *, categorical: int = 0) -> Window:
-    """A window as a model's features have."""
+    """Return an empty window like that of a model's features."""
     reference = shapes.reference(fields, categorical=categorical)
     plan = reference.plan((Role.FEATURE,), deviations=3.0)
     return Window(plan, SPAN, hitters=16, now=0.0)
 
 
 def numeric(fields: int, rows: int, missing: float, *, is_quick: bool) -> Iterator[Figure]:
-    """Everything in the aggregates, beside fastdigest and beside sorting, per value."""
+    """Yield the cost of all aggregates per value, compared with fastdigest and with sorting."""
     import fastdigest
 
     block_list = blocks(fields, rows, missing)
@@ -148,7 +148,7 @@ def numeric(fields: int, rows: int, missing: float, *, is_quick: bool) -> Iterat
 
 
 def categorical(fields: int, rows: int, *, rounds: int) -> Iterator[Figure]:
-    """Categories, per value, beside a plain count of them in Python."""
+    """Yield the cost of categories per value, compared with `collections.Counter`."""
     from collections import Counter
 
     rng = np.random.default_rng(3)
@@ -173,7 +173,7 @@ def categorical(fields: int, rows: int, *, rounds: int) -> Iterator[Figure]:
 
 
 def batch(*, rounds: int) -> Iterator[Figure]:
-    """`record` of columns, the whole way into the aggregates, per value."""
+    """Yield the cost per value of `record` with columns, including the worker's aggregates."""
     rows, fields = 4_096, 20
     values = np.random.default_rng(4).normal(size=(fields, rows))
     columns = dict(zip(shapes.names(fields), values, strict=True))
@@ -191,7 +191,7 @@ def batch(*, rounds: int) -> Iterator[Figure]:
 
 
 def of_peers(*, rounds: int) -> Iterator[Figure]:
-    """Other sketches, beside np.sort: in blocks where they take blocks, else a value at a time."""
+    """Yield the cost of other sketches, compared with np.sort; in blocks if they accept blocks."""
     import datasketches
     from crick import TDigest as Crick
     from ddsketch import DDSketch
@@ -227,7 +227,7 @@ def of_peers(*, rounds: int) -> Iterator[Figure]:
 
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
-    """Every figure of this benchmark."""
+    """Yield all figures of this benchmark; a quick run measures less."""
     yield from rows_figures(is_quick=is_quick)
     sizes = [(20, 512, 0.0), (20, 4_096, 0.0)]
     if not is_quick:

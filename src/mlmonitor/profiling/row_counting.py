@@ -135,7 +135,7 @@ class GroupedCounting:
             self._activate(key).update(self._roles.split(own))
 
     def _activate(self, key: Key) -> RowCounting:
-        """Return the counting of a group; set aside the least recent group if there are too many."""
+        """Return the counting of a group; set aside another group if there are too many."""
         if key in self._active:
             self._active.move_to_end(key)
             return self._active[key]
