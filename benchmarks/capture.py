@@ -128,7 +128,7 @@ def ways(monitor: Monitor, fields: int, shape: str) -> dict[str, tuple[Callable[
 
 
 def timed(monitor: Monitor, call: Callable[[], object], calls: int) -> Way:
-    """Return a function that times a round of calls, without the drains of the buffer in between."""
+    """Return a function that times a round of calls, without the drains in between."""
 
     def way() -> float:
         took = 0.0
