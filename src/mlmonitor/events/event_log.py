@@ -53,7 +53,7 @@ class EventLog:
     """Builds events and puts them into the sink of this process.
 
     Promise: the sink is opened at the first event, so that it belongs to the process that sends,
-        after any fork. No call of the monitored program waits. An internal error is counted, not
+        after any fork. No call of the application waits. An internal error is counted, not
         raised. Every event is counted as delivered, dropped, refused or waiting; an event that
         arrives after `close` is dropped.
     """

@@ -30,7 +30,7 @@ _DEFAULTS: Mapping[str, Any] = {
 class Kafka:
     """Send every prediction, label and alert to a topic, as JSON or Avro (extra `kafka`).
 
-    Promise: calls of the monitored program are not slowed: the worker builds events from blocks of
+    Promise: calls of the application are not slowed down: the worker builds events from blocks of
         rows. Each event is delivered once; events of one prediction stay in order, in one
         partition. Memory is bounded: during an outage of the broker, events beyond `buffer_bytes`
         are dropped and counted in `status().events`.

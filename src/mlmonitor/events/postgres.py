@@ -16,7 +16,7 @@ class Postgres:
     `mlmonitor store init` creates the tables. A separate thread writes events by binary COPY and
     merges them by their ids, so that a batch whose outcome is unknown can be sent again.
 
-    Promise: no call of the monitored program waits, each event is stored once, `buffer_bytes`
+    Promise: no call of the application waits, each event is stored once, `buffer_bytes`
         bounds the memory, and every event that is dropped or refused is counted.
     Price: time of the worker for each row, as for `Kafka` (`benchmarks/events.py`); one thread and
         one connection per process.

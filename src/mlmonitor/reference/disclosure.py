@@ -92,9 +92,9 @@ def is_number_id_like(ordered: Floats) -> bool:
 def is_sequential(ordered: Floats) -> bool:
     """Whether sorted numbers are serial numbers, assigned one after the other.
 
-    They must be integers of which at most 1% repeat, in a range so narrow that independent draws
-    would repeat at least ten times as often. The number of repeats expected by chance is computed
-    for the uniform distribution, which has the fewest.
+    Serial numbers are integers of which at most 1% repeat, in a range so narrow that independent
+    draws would repeat at least ten times as often. The number of repeats expected by chance is
+    computed for the uniform distribution, which has the fewest.
     Source: the birthday problem.
     """
     if ordered.size < ID_ROWS or not (np.abs(ordered) <= _LARGEST_EXACT).all():

@@ -1,4 +1,4 @@
-"""Fit a reference to stored predictions, for a model whose training had none."""
+"""Fit a reference to stored predictions, for a model that was trained without a reference."""
 
 from collections.abc import Iterator, Sequence
 from itertools import tee

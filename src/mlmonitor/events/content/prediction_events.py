@@ -141,7 +141,7 @@ class PredictionEvents:
     ) -> list[str]:
         """Return the prediction id of each row; a call without an id gets that of its event.
 
-        The monitored program gets the same id if it reads the id of such a call later.
+        The application gets the same id if it reads the id of such a call later.
         places: the index of each row in its call, or None if each call has one row.
         """
         if any(given):

@@ -30,8 +30,8 @@ class Continuity:
         A destination that refused the wrong timestamps keeps its series.
     Price: the counters and histograms of the last snapshot stored, 8 bytes a number.
 
-    is_delta: whether the destination receives deltas. New series then begin even if the wrong
-        timestamps were refused, because the old series would not send the refused deltas again.
+    is_delta: whether the destination receives deltas. If so, new series begin even if the wrong
+        timestamps were refused: the old series would never send the refused deltas again.
     """
 
     def __init__(self, *, is_delta: bool) -> None:

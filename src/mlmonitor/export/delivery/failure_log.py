@@ -11,8 +11,8 @@ _REASONS_KEPT = 64
 class FailureLog:
     """Logs a reason the 1st, 2nd, 4th, 8th ... time that it occurs since the last success.
 
-    The host's log handler may export our record, fail, and so report a failure while the first
-    report is still being logged. A report made in the same thread during a report is dropped.
+    A log handler may export our record, fail, and so cause another report while the first one is
+    still being logged. A report that is made in the same thread during a report is dropped.
     """
 
     _logging = threading.local()

@@ -1,1 +1,1 @@
-"""Exports through the OpenTelemetry SDK: one of its exporters, or the host's own provider."""
+"""Exports through the OpenTelemetry SDK: by one of its exporters, or the application's provider."""

@@ -1,4 +1,4 @@
-"""Snapshots as asynchronous instruments of the host's meter provider."""
+"""Show snapshots as asynchronous instruments of the application's meter provider."""
 
 import os
 import threading
@@ -60,7 +60,7 @@ class Instruments:
 
 
 class ProviderSender:
-    """Shows the newest snapshot to the readers of the host's provider.
+    """Shows the newest snapshot to the readers of the application's provider.
 
     Promise: a reader sees the totals of the newest snapshot; a forked child does not show the
         totals of its parent. Price: one snapshot as Python objects.
@@ -98,7 +98,7 @@ class ProviderSender:
         return by_metric.get(metric, []) if pid == os.getpid() else []
 
     def close(self, *, timeout_seconds: float) -> None:
-        """Do nothing: the provider belongs to the host, and may still read the last totals."""
+        """Do nothing: the provider is the application's, and may still read the last totals."""
 
 
 def _flatten(

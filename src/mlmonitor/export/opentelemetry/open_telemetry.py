@@ -11,13 +11,13 @@ _EXPECTED = "OpenTelemetry: expected one of a MetricExporter or meter_provider="
 
 
 class OpenTelemetry:
-    """Exports through the host's OpenTelemetry SDK.
+    """Exports through the application's OpenTelemetry SDK.
 
     `OpenTelemetry(exporter)` sends through any `MetricExporter` of the SDK, such as OTLP, console,
     Azure Monitor, Google Cloud or in memory. The exporter's preferences choose totals or deltas,
     and explicit or exponential histograms.
     `OpenTelemetry(meter_provider=provider)` shows the same figures as asynchronous instruments of
-    the host's own provider, whose readers collect and export them.
+    the application's own provider, whose readers collect and export them.
 
     Promise: with an exporter, a failed export loses nothing: totals are sent again, and a delta is
         the difference from the last success. If an exporter reports a failure although its backend
@@ -27,7 +27,7 @@ class OpenTelemetry:
 
     Args:
         exporter: owned by this monitor, which shuts it down when it closes.
-        meter_provider: owned by the host. Close the monitor before shutting it down.
+        meter_provider: owned by the application. Close the monitor before shutting it down.
 
     Raises:
         ConfigError: neither or both arguments are given, or one has the wrong type.

@@ -21,8 +21,8 @@ class ResourceFigures:
     """CPU, memory and garbage collection of the current process, and the GPUs of its machine.
 
     Promise: names, units and values are those of `opentelemetry-instrumentation-system-metrics`.
-        A forked child reports its own figures. If the host uses the same instrumentation, its use
-        is not disturbed.
+        A forked child reports its own figures. If the application uses the same instrumentation,
+        its use is not disturbed.
     Price: about a millisecond at each export.
 
     Raises:

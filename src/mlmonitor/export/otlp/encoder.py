@@ -67,7 +67,7 @@ class Sender:
         return outgoing
 
     def _encode_exemplars(self, family: Family, kind: str) -> dict[int, bytes]:
-        """Encode the exemplars of a family that have not been acknowledged yet, by row."""
+        """Encode those exemplars of a family that are not acknowledged yet; return them by row."""
         encoded: dict[int, bytes] = {}
         if self._profile.keeps_exemplars:
             for row, exemplar in family.exemplars:

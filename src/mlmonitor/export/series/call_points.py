@@ -43,7 +43,7 @@ def error_points(sums: ErrorSums, identity: Attributes) -> Iterator[Point]:
 
 
 def _convert_latencies(total: FieldProfile) -> HistogramValue:
-    """Convert latencies to a histogram; its sum is None once a value was negative."""
+    """Convert latencies to a histogram; its sum is None if any value was negative."""
     moments = total.moments
     has_values = bool(moments.count[0] > 0)
     whole, smallest = float(total.sums[0]), float(moments.min[0])

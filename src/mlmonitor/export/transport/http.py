@@ -33,7 +33,7 @@ class HttpTransport:
     """Posts requests to one URL and reads the answers; a server's failure is not raised.
 
     Promise: `post` returns within `timeout_seconds`, unless DNS is slow. Nothing is sent to another
-        host than that of the URL. The monitored program's own instrumentation records no span or
+        host than that of the URL. The application's own instrumentation records no span or
         metric of the request, and `.netrc` is not read. Connections are closed after each export:
         if an idle one had died, it would be unknown whether a request was stored.
     """

@@ -97,7 +97,7 @@ def _has_equal_types(value: object) -> bool:
 
 
 def _merge_shared(columns: Sequence[Cells]) -> Iterator[Any]:
-    """Join adjacent columns that have one value for all rows, given as `bytes`."""
+    """Concatenate adjacent columns that are `bytes`, which stand for one value in all rows."""
     for is_shared, group in groupby(columns, lambda cells: isinstance(cells, bytes)):
         if is_shared:
             yield repeat(b"".join(group))  # type: ignore[arg-type]  # all are bytes

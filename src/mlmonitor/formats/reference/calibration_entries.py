@@ -33,7 +33,8 @@ class OutcomeMap(_CalibrationPart):
     """The outcomes of the training rows in each bin of an output.
 
     `outcome` is the class whose rows `sums` counts, or the error of which `sums` and `squares` hold
-    the sum and the sum of squares. If features have effects, they are added to a bin's `offsets`.
+    the sum and the sum of squares. `offsets` holds one number per bin, to which the effects of
+    features are added; it is empty without effects.
     """
 
     outcome: Name

@@ -105,7 +105,7 @@ class FieldReference(BaseModel):
 
     @property
     def is_advancing(self) -> bool:
-        """Whether the values are times or numbers that advance, so later ones exceed the range."""
+        """Whether the values are times or numbers that advance beyond the range of training."""
         return False
 
     @property
@@ -154,7 +154,7 @@ class NumericReference(FieldReference):
 
     @property
     def is_advancing(self) -> bool:
-        """Whether the values are times or numbers that advance, so later ones exceed the range."""
+        """Whether the values are times or numbers that advance beyond the range of training."""
         return self.sequential or (self.id_like and self.kind == "datetime")
 
     @property

@@ -25,8 +25,8 @@ class FieldDifference:
 
     change: `added`, `removed`, `kind` if the kinds differ, `moved` if the PSI exceeds the
     tolerance, or `same`.
-    psi: the PSI of the second reference against the first, over the bins of the first; None if they
-    cannot be compared.
+    psi: the PSI of the second reference against the first, over the bins of the first; None if the
+    field cannot be compared.
     mean, stddev, missing: pairs of the values in the first and second reference; `missing` is the
     share of missing values.
     """

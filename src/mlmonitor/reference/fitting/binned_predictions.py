@@ -1,4 +1,4 @@
-"""Mean predictions by bin of each feature, by which a shift of predictions is decomposed."""
+"""Mean predictions by bin of each feature, for decomposing a shift of the predictions."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple

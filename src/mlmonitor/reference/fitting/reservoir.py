@@ -28,7 +28,7 @@ class Reservoir:
         """Replaced slots, and the rows of the chunk that replace them, in order."""
 
     def next_chunk(self, rows: int) -> None:
-        """Draw the slots of the next `rows` rows; all fields of the chunk then use these slots."""
+        """Draw which of the next `rows` rows are sampled, and into which slots, for all fields."""
         limit = self.seen + rows if self.limit is None else self.limit
         self.fresh = min(limit - self.kept, rows)
         late = np.arange(self.fresh, rows)

@@ -32,8 +32,8 @@ class Derived(NamedTuple):
 class SampleHalves:
     """A uniform sample of at most `limit` rows, split in two halves.
 
-    A derivation is learned from one half, and its fields are fitted on the other. Rows that were
-    used for learning would look more typical than live rows, as they helped to define the centre.
+    A derivation is learned from one half, and its fields are fitted on the other. Rows from which a
+    centre was learned would be closer to it than live rows are.
     """
 
     def __init__(self, limit: int, rng: "Generator", strata: Stratification) -> None:

@@ -17,7 +17,7 @@ def add_tail_edges(edges: Floats, ordered: Floats, *, tolerance: float) -> Float
     A tail is heavy if the 99.5% quantile is more than six times as far from the median as the 90%
     quantile. A few values with wrong units would hide in the outermost bin of equal mass, which is
     very wide. Beyond the new edge are 25 rows, or 0.5% of the rows if that is more. If all values
-    have the same sign, an edge is added near zero too, for values divided by a factor.
+    have the same sign, an edge near zero is added too, for values that are too small by a factor.
     Promise: the edges of values without heavy tails are unchanged.
     """
     if not edges.size or ordered.size < 100 * _LEAST_ROWS:
