@@ -19,16 +19,21 @@ def add_command(commands: Any) -> None:
     parser.add_argument("data", nargs="+", help="rows to count: .parquet or .csv")
     parser.add_argument("--reference", required=True, metavar="FILE")
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help="profile to write")
-    parser.add_argument("--prediction", help="column of the predictions, if not as in training")
+    parser.add_argument(
+        "--prediction", help="column of the predictions, if not named as at training"
+    )
     parser.add_argument("--ignore", action="append", default=[], metavar="COLUMN")
     parser.add_argument(
         "--segments", action="store_true", help="count by the segments of the reference, too"
     )
     parser.add_argument(
-        "--at", type=float, metavar="SECONDS", help="when the rows were predicted, since 1970"
+        "--at",
+        type=float,
+        metavar="SECONDS",
+        help="when the rows were predicted, in seconds since 1970",
     )
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="processes that count; by default one a core"
+        "--workers", type=int, metavar="N", help="processes that count; by default one per core"
     )
     parser.set_defaults(run=_run)
 

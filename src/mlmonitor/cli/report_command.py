@@ -40,8 +40,10 @@ def add_command(commands: Any) -> None:
     add_fail_on(parser)
     parser.add_argument("--model", default="model", help="name of the model in the report")
     parser.add_argument("--version", dest="model_version", default="", help="its version")
-    parser.add_argument("--prediction", help="column of the predictions, if not as in training")
-    parser.add_argument("--actual", help="column of the actual values, if not as in training")
+    parser.add_argument(
+        "--prediction", help="column of the predictions, if not named as at training"
+    )
+    parser.add_argument("--actual", help="column of the actual values, if not named as at training")
     parser.add_argument("--quiet", action="store_true", help="print only errors")
     parser.set_defaults(run=_run)
 

@@ -76,7 +76,7 @@ def read_timeout(environ: Mapping[str, str], *names: str, warn: Warn = warn_once
         if milliseconds == 0:
             return INDEFINITE_SECONDS
         if milliseconds < _FEW_MILLISECONDS:
-            warn(f"{name} is read in milliseconds, and this is less than {_FEW_MILLISECONDS}")
+            warn(f"{name} is read in milliseconds, and its value is below {_FEW_MILLISECONDS}")
         return milliseconds / 1_000
     return None
 

@@ -144,7 +144,7 @@ class _WorkerPool:
         while True:
             answer = None if process.stdout is None else read_message(process.stdout)  # type: ignore[arg-type]  # a binary pipe
             if answer is None:
-                raise MonitorError("a process that counted a part of the file ended before its end")
+                raise MonitorError("a process that counted part of the file ended early")
             kind, data = answer
             if kind == REFUSED:
                 raise decode_error(data)

@@ -153,7 +153,7 @@ def rule_lines(violations: Mapping[str, int], unmatched_rules: Sequence[str]) ->
     lines = [f"rules broken: {join_counts(broken, most=NAMED)}"] if broken else []
     if unmatched_rules:
         names = [truncate(name, NAME_COLUMNS) for name in unmatched_rules]
-        lines.append(f"rules that fit no field: {join_names(names)}")
+        lines.append(f"rules for unknown fields: {join_names(names)}")
     return lines
 
 

@@ -423,7 +423,7 @@ def closed_monitor() -> Monitor:
 
 
 STATES: dict[str, tuple[Callable[[], Monitor], str]] = {
-    "waiting": (lambda: Monitor("m", exporters=[]), "Nothing was predicted yet"),
+    "waiting": (lambda: Monitor("m", exporters=[]), "No predictions yet"),
     "disabled": (
         lambda: Monitor("m", exporters=[], config=Config(enabled=False)),
         "Monitoring is switched off",

@@ -135,7 +135,7 @@ def test_a_report_is_made_in_every_state(tmp_path: Path) -> None:
     """Switched off, without a row, and closed."""
     models = {
         "switched off": Monitor("m", exporters=[], config=Config(enabled=False)),
-        "Nothing was predicted yet": Monitor("m", exporters=[]),
+        "No predictions yet": Monitor("m", exporters=[]),
         "No predictions in this window": Monitor("m", reference=claims_reference(), exporters=[]),
     }
     for sentence, monitor in models.items():

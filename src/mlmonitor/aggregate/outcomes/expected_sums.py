@@ -41,7 +41,7 @@ class ExpectedSums:
     def merge(self, other: Self) -> None:
         """Merge in `other`; raise IncompatibleSketch unless groups and bins agree."""
         if self.table.shape != other.table.shape or len(self.confusion) != len(other.confusion):
-            raise IncompatibleSketch("expected outcomes of different calibrations")
+            raise IncompatibleSketch("expected outcomes of different calibrations cannot be merged")
         self.table += other.table
         self.confusion += other.confusion
 
@@ -69,7 +69,9 @@ class ExpectedSums:
             for name, ndim in (("table", 3), ("confusion", 2))
         )
         demand(table.shape[0] == 3, "table: expected rows, expected outcomes and variances")
-        demand(confusion.shape[0] == confusion.shape[1], "confusion: expected a square")
+        demand(
+            confusion.shape[0] == confusion.shape[1], "confusion: expected as many rows as columns"
+        )
         demand((table[[0, 2]] >= 0).all(), "table: expected counts of zero or more")
         sums = cls(table.shape[1], table.shape[2], len(confusion))
         sums.table, sums.confusion = table, confusion

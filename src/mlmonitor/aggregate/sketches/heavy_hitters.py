@@ -50,7 +50,7 @@ class HeavyHitters:
     def merge(self, other: Self) -> None:
         """Merge in `other`; raise IncompatibleSketch unless sizes agree."""
         if other.size != self.size:
-            raise IncompatibleSketch(f"{other.size} heavy hitters into {self.size}")
+            raise IncompatibleSketch(f"{other.size} and {self.size} heavy hitters cannot be merged")
         self._join(other._counts, floor=other._find_floor())
         self.total += other.total
 

@@ -83,7 +83,9 @@ class Moments:
     def merge(self, other: Self) -> None:
         """Merge in `other`; raise IncompatibleSketch unless the fields agree."""
         if len(other.count) != len(self.count):
-            raise IncompatibleSketch(f"moments of {len(other.count)} fields into {len(self.count)}")
+            raise IncompatibleSketch(
+                f"moments of {len(other.count)} and of {len(self.count)} fields cannot be merged"
+            )
         count = self.count + other.count
         n = np.maximum(count, 1)
         exponent = np.maximum(self.exponent, other.exponent)

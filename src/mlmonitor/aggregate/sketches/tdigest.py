@@ -77,7 +77,9 @@ class TDigest:
     def merge(self, other: Self) -> None:
         """Merge in `other`; raise IncompatibleSketch if fields or cells differ."""
         if other.means.shape != self.means.shape:
-            raise IncompatibleSketch(f"digest {other.means.shape} into {self.means.shape}")
+            raise IncompatibleSketch(
+                f"digests of shapes {other.means.shape} and {self.means.shape} cannot be merged"
+            )
         if not other.weights.any():
             return
         if self.weights.any():

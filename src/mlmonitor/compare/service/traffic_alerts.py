@@ -162,8 +162,8 @@ def _build_alert(count: int, usual: _Usual | None, change: Change | None, now: f
         state="firing",
         rows=count,
         started_at=now,
-        reason=f"predictions a second: {short(least / seconds)} to {short(most / seconds)} at this "
-        f"time of {when}, {short(value)} now",
+        reason=f"predictions per second: {short(least / seconds)} to {short(most / seconds)} at "
+        f"this time of {when}, {short(value)} now",
     )
 
 

@@ -31,7 +31,7 @@ class FailureLog:
         self._logging.is_open = True
         try:
             log.warning(
-                "export to %s, time %d: %d points %s: %s",
+                "export to %s, failure %d of this kind: %d points %s: %s",
                 self._name,
                 times,
                 points,

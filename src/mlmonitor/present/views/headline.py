@@ -85,9 +85,9 @@ def _describe_idle(status: Status) -> tuple[str, str] | None:
         return "Off", "Monitoring is switched off by its configuration or by the environment."
     if status.state == "learning":
         left = f"{status.learned_rows:,} of {amount(status.baseline_rows, 'row')}"
-        return "Learning", f"What is normal is learned from the first rows: {left} so far."
+        return "Learning", f"The first rows become the reference: {left} so far."
     if status.state == "waiting":
-        return "Waiting", "Nothing was predicted yet; the page fills with the first calls."
+        return "Waiting", "No predictions yet; the page fills with the first calls."
     is_silent = not status.alerts and not status.incidents
     if status.window_rows == 0 and is_silent:
         return "Quiet", "No predictions in this window."

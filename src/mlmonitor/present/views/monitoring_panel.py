@@ -114,7 +114,7 @@ def _list_facts(status: Status) -> list[Fact]:
         names = _join(status.unknown_fields)
         facts.append(Fact("fields that the reference does not know", names))
     for caption, loose in (
-        ("rules that fit no field", status.unmatched_rules),
+        ("rules for unknown fields", status.unmatched_rules),
         ("ignored fields that never arrived", status.unused_ignores),
     ):
         if loose:

@@ -99,7 +99,7 @@ def _draw_drift(
         worst[has_any] = np.nanmax(parts[has_any], axis=1)
     whole = reading.slices(population)
     slices = Slices(drift.starts, whole.end, drift.rows, whole.marks)
-    lines = [ChartLine(np.ones(len(ratios)), "limit", "limit of chance")]
+    lines = [ChartLine(np.ones(len(ratios)), "limit", "threshold without drift")]
     if has_any.any():
         lines.append(ChartLine(worst, "second", "feature that drifts most"))
     if place is not None:

@@ -144,7 +144,7 @@ def test_rows_that_a_reference_is_learned_from_are_held_to_the_rules() -> None:
         status = monitor.status()
     assert status.violations == {"age minimum": 1, "age nullable": 1}
     assert status.unmatched_rules == ("line", "nowhere")
-    assert "rules that fit no field: line, nowhere" in str(status)
+    assert "rules for unknown fields: line, nowhere" in str(status)
 
 
 WRONG: list[tuple[Any, str]] = [

@@ -19,7 +19,7 @@ def test_each_reason_is_logged_the_first_second_fourth_eighth_time(
         failures.report("down", points=5, outcome="failed")
         failures.report("full", points=1, outcome="rejected")
     messages = [record.getMessage() for record in caplog.records]
-    assert messages[0] == "export to c, time 1: 5 points failed: down"
+    assert messages[0] == "export to c, failure 1 of this kind: 5 points failed: down"
     assert (
         sum("down" in message for message in messages)
         == sum("full" in message for message in messages)
@@ -27,7 +27,7 @@ def test_each_reason_is_logged_the_first_second_fourth_eighth_time(
     )
     failures.reset()
     failures.report("down", points=5, outcome="failed")
-    assert caplog.records[-1].getMessage().startswith("export to c, time 1:")
+    assert caplog.records[-1].getMessage().startswith("export to c, failure 1 of this kind:")
 
 
 def test_reasons_that_change_all_the_time_take_no_memory() -> None:
