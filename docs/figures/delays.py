@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "false_alerts.json"
 TILTS, STREAMS, LOOK_ROWS, MOST_ROWS = np.geomspace(0.15, 1.2, 10), 60, 50, 12_000
+LINE_POINTS = 9
 
 
 def psi_of(law: np.ndarray) -> float:
@@ -37,9 +38,15 @@ def delays(law: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return delays_by_stream
 
 
+def is_close(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether the labels of two points would lie on each other."""
+    return abs(one[0] - other[0]) < 5 and abs(np.log10(one[1] / other[1])) < 0.05
+
+
 def beside_peers(axes: Axes) -> None:
     """Each monitor a point: how fast it found one shift, and how often there was none."""
     measured = json.loads(RESULTS.read_text())
+    labelled: list[tuple[float, float]] = []
     for name, results in measured.items():
         is_ours = name.startswith("mlmonitor")
         delay, false = (
@@ -50,10 +57,12 @@ def beside_peers(axes: Axes) -> None:
             continue
         axes.plot(false, delay, "o" if is_ours else "x", color=BLUE if is_ours else ORANGE)
         is_right = false > 50
+        close = [place for place in labelled if is_close(place, (false, delay))]
+        labelled.append((false, delay))
         axes.annotate(
             "ours" if is_ours else name.replace(" rows", "").replace(", on the first field", ""),
             (false, delay),
-            (-6 if is_right else 6, 3),
+            (-6 if is_right else 6, 3 + LINE_POINTS * len(close)),
             textcoords="offset points",
             ha="right" if is_right else "left",
             fontsize=7.5,
