@@ -7,7 +7,7 @@ from typing import Any, Self
 from mlmonitor.formats.events import VERSION, clean_text
 
 Content = dict[str, Any]
-"""An event with the types of JSON; `schema` is its first key."""
+"""An event as a dictionary for JSON; `schema` is its first key."""
 
 BLOCK_EVENTS = 256
 """Events built and encoded in one step; few, so that other threads wait at most 1 ms."""

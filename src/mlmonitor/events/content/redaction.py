@@ -22,7 +22,7 @@ Hash = Callable[[str], str]
 
 
 class Disclosure(Enum):
-    """How much of a field is sent."""
+    """The form in which the values of a field are sent."""
 
     VALUES = "values"
     NAMES = "names"

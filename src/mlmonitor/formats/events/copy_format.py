@@ -145,7 +145,7 @@ _EMPTY_OBJECT, _EMPTY_ARRAY = pack_length(3) + b"\x01{}", pack_length(3) + b"\x0
 def encode_copy(schema: StagingSchema, events: Sequence[Mapping[str, Any]]) -> bytes:
     """Encode events for `COPY ... FROM STDIN (FORMAT binary)`.
 
-    events: validated events with the types of JSON. An absent field gets its default.
+    events: validated events, as dictionaries from JSON. An absent field gets its default.
 
     Raises:
         MissingExtra: orjson is not installed.

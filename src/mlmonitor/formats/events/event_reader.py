@@ -51,7 +51,7 @@ def check_event(content: object) -> Event:
 
 
 def decode_events(messages: Sequence[bytes]) -> list[dict[str, Any] | FormatError]:
-    """Read events one by one; return each with the types of JSON, or the error that refuses it."""
+    """Parse and validate events; return each as a dictionary, or as an error if it is invalid."""
     return [_decode_one(data) for data in messages]
 
 
@@ -66,7 +66,7 @@ def _decode_one(data: bytes) -> dict[str, Any] | FormatError:
 
 
 def dump_event(event: Event) -> dict[str, Any]:
-    """Convert an event to the types of JSON, without fields that have their default."""
+    """Convert an event to a dictionary for JSON, without fields that have their default."""
     content: dict[str, Any] = event.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     name: str = event.schema_name
     return {"schema": name, "schema_version": event.schema_version} | content

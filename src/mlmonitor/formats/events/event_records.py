@@ -197,7 +197,7 @@ def read_records(messages: Sequence[bytes]) -> list[Any]:
 
 
 def read_content(record: Any) -> Fields | None:
-    """Convert a label or figure to the types of JSON; None if its model must validate it."""
+    """Convert a label or figure to a dictionary for JSON; None if its model must validate it."""
     types = build_record_types()
     content = {"schema": types.schemas[type(record)], **types.name_values(record)}
     if not _match_uuid(content["event_id"]):

@@ -87,7 +87,7 @@ class PredictionBlock:
 
     @classmethod
     def from_contents(cls, contents: Sequence[Mapping[str, Any]]) -> Self:
-        """Build a block of validated events with the types of JSON."""
+        """Build a block of validated events, which are dictionaries as in JSON."""
         given: dict[str, list[Any]] = {
             name: [content.get(name, _DEFAULTS.get(name)) for content in contents]
             for name in RecordColumns._fields

@@ -27,7 +27,7 @@ class AvroDecoder:
             raise ConfigError("schema registry: expected an http or https URL")
 
     def decode(self, data: bytes) -> dict[str, Any] | FormatError:
-        """Return one event with the types of JSON, or the error that refuses it.
+        """Decode one event to a dictionary as in JSON; return an error if the message is invalid.
 
         Raises:
             OSError: the registry cannot be reached, so the message cannot be decoded now.

@@ -64,7 +64,7 @@ class Message(NamedTuple):
 
 
 class DeadLetter(NamedTuple):
-    """A message that could not be loaded, and the reason, which contains no value of it."""
+    """A message that could not be loaded, and the reason, which quotes no value of the message."""
 
     message: Message
     reason: str
