@@ -10,7 +10,7 @@ from mlmonitor.records import Floats
 from mlmonitor.reference.personal_values import is_personal
 
 LEAST_ROWS = 5
-"""A category of fewer rows may be one person's: its name stays in the process."""
+"""A category with fewer rows may identify a person: its name does not leave the process."""
 
 MOST_CLOSED = 50
 CLOSED_SHARE = 0.99

@@ -25,7 +25,7 @@ log: logging.Logger = logging.getLogger("mlmonitor")
 MOST_BINS = 1_000
 
 UNREADABLE_SHARE = 0.01
-"""Of the values of a column; fewer that cannot be read are usual."""
+"""A column is logged if more than this share of its values cannot be read."""
 
 SeasonName = Literal["hour_of_day", "hour_of_week", "auto"]
 

@@ -85,7 +85,7 @@ class Reference(NotebookReference):
 
         The guide is docs/guides/references.md. Data in memory is used completely; from chunks and
         Spark or Dask frames, a uniform sample of 100,000 rows is drawn for the bins.
-        Price: a few seconds of CPU for 100,000 rows of 40 columns, fewer with asymptotic thresholds
+        Price: a few seconds of CPU for 100,000 rows of 40 columns, less with asymptotic thresholds
             (`benchmarks/fit.py`).
 
         Args:
@@ -96,7 +96,7 @@ class Reference(NotebookReference):
             classes: names of the classes, in order; actuals must be among them.
             actuals: the true values, in the same forms as `predictions`.
             names: names of an array's columns.
-            schema: kinds by column, which are not inferred then; required for text and embeddings.
+            schema: kinds by column, instead of inferred ones; required for text and embeddings.
             fields: declarations as for `Monitor`; `public=True` stores names of rare categories.
             trained_at: when the model was trained; a naive time counts as UTC.
             importances: importance by feature, as the model reports it.
@@ -108,8 +108,9 @@ class Reference(NotebookReference):
             attributions: columns by feature, an array, SHAP's `Explanation`, or a function.
             anomaly_score: whether live rows get a score of their distance from the training rows,
                 or the features to use for it.
-            segments: features whose values split the rows; each segment costs as much as all rows.
-            max_segments: how many segments are stored, the largest; the others become one.
+            segments: features whose values split the rows into segments; each segment needs as
+                much memory as all rows together.
+            max_segments: the most segments to store, the largest first; all others become one.
             groups: the group of each row, or the name of its column, which is not a feature then.
             times: when each row was observed, in the forms of `actuals`: datetimes, ISO 8601 texts
                 or seconds since 1970; naive times count as UTC.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from mlmonitor.errors import ConfigError
 
 StoredRow = dict[str, Any]
-"""A prediction as an event has it, with `at` in seconds since 1970 and, if known, its `actual`."""
+"""The fields of a prediction event; `at`: its time in seconds since 1970; `actual`: if known."""
 
 CHUNK_ROWS = 5_000
 

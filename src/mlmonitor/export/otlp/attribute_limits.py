@@ -5,7 +5,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 KEY_LIMIT, VALUE_LIMIT = 100, 255
-"""Characters of a dimension's key and value that Dynatrace keeps; other backends keep more."""
+"""The most characters of a dimension's key and value in Dynatrace; other backends allow more."""
 
 _MARK = "~"
 _HASH_BYTES = 6

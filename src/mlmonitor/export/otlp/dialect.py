@@ -60,4 +60,4 @@ def build_resource(
 
 
 _OWN_DIMENSIONS = 16
-"""Reserved for a point's own attributes, and for the scope's name and version."""
+"""Dimensions reserved for a point's own attributes and for the scope's name and version."""

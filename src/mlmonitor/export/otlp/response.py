@@ -58,7 +58,7 @@ def read_answer(
     """Read an HTTP answer; `headers` have names in lower case."""
     if 200 <= status < 300:
         if headers.get("content-type", "").lower().startswith("text/html"):
-            return Answer("stored", 0, f"status {status}: {_PAGE}")  # a gateway may answer so
+            return Answer("stored", 0, f"status {status}: {_PAGE}")  # perhaps of a gateway
         return _read_success(body, secrets)
     words = _read_refusal(headers, body)
     reason = f"status {status}"

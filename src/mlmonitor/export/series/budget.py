@@ -55,7 +55,7 @@ def series_count(  # noqa: PLR0913 - all by keyword
     of_numeric += _count_quality_series(shares=4)
     of_categorical += _count_quality_series(shares=3)
     of_kpi = own + _HISTOGRAM_EXTRAS
-    explained, new_fields = 2 * (numeric + categorical), 1  # only of all rows together
+    explained, new_fields = 2 * (numeric + categorical), 1  # not by segment
     compared = 1 + segments + int(segments > 0 and has_compared_rest)
     fields = compared * (numeric * of_numeric + categorical * of_categorical)
     if segments and not has_compared_rest:

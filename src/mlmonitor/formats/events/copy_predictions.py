@@ -33,7 +33,7 @@ _START = np.dtype(
 """The first columns of a row, which are never null and so have one size in all rows."""
 _STARTING = ("schema_version", "event_id", "time")
 _FEW = 4
-"""A column that has this many rows for each of its values is written value by value."""
+"""If a column has this many rows per distinct value, each distinct value is encoded once."""
 
 Cells = bytes | Sequence[bytes]
 """The cells of a column: one that all rows share, or one for each row."""

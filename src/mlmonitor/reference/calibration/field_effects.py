@@ -62,7 +62,7 @@ ERROR_LINK = Link(lambda offset: np.exp(np.clip(offset, -700, 700)), np.square, 
 
 
 SCORE = ""
-"""The name of the score among the candidates: its own effect may change with the features'."""
+"""The score's name among the candidates: with features, the score's effect may change, too."""
 
 
 class FittedEffects(NamedTuple):

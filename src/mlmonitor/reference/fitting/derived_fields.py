@@ -29,7 +29,7 @@ from mlmonitor.reference.thresholds import FieldOptions
 from mlmonitor.reference.training_data import Chunk, Columns
 
 ROWS = 20_000
-"""Whole rows are scored on a uniform sample of at most this many rows."""
+"""The anomaly score is fitted on a uniform sample of at most this many rows."""
 
 ANOMALOUS_SHARE = 0.01
 

@@ -20,7 +20,7 @@ from mlmonitor.formats.events import (
 from mlmonitor.store.load.avro import AvroDecoder
 
 Content = dict[str, Any]
-"""An event as JSON has it."""
+"""An event as a dictionary from JSON."""
 
 SCHEMAS: tuple[StagingSchema, ...] = (
     "reference",

@@ -23,7 +23,7 @@ from mlmonitor.store.load.offsets import advance_offsets, claim_offsets
 from mlmonitor.store.load.rollups import PlanCache, Version, roll_up
 
 _DATA_CLASSES = ("21", "22", "23", "54")
-"""Errors that the data itself causes: trying the same batch again would not help."""
+"""SQLSTATE classes of errors that the data causes: trying the batch again would not help."""
 _REPLAYED_BATCHES = 20
 _PARTITIONED: tuple[StagingSchema, ...] = ("label", "kpi")
 
