@@ -17,16 +17,16 @@ class RecheckTimes:
         self._due_at, self._wait_seconds = inf, inf
 
     def start(self, now: float) -> None:
-        """Start the series again after a batch was stored; a check that is due sooner stays."""
+        """Restart the series after a batch was stored; an earlier scheduled check stays."""
         self._wait_seconds = _FIRST_SECONDS
         self._due_at = min(self._due_at, now + self._wait_seconds)
 
     def seconds_left(self, now: float) -> float | None:
-        """Return the seconds until the next check; None if no check is due."""
+        """Return the seconds until the next check; None if no check is scheduled."""
         return None if self._due_at == inf else max(self._due_at - now, 0.0)
 
     def advance(self, now: float) -> None:
-        """Schedule the next check, after one was made."""
+        """Schedule the next check of the series, after a check was made."""
         self._wait_seconds *= _FACTOR
         is_over = self._wait_seconds > _LAST_SECONDS
         self._due_at = inf if is_over else now + self._wait_seconds
