@@ -255,9 +255,7 @@ class Loader:
             self._writer.match_missed(self._connect())
         except Exception as error:  # noqa: BLE001 - the next check finds the same labels
             self._disconnect()
-            log.info(
-                "labels that missed their prediction were not matched: %s", explain_refusal(error)
-            )
+            log.info("labels could not be matched again: %s", explain_refusal(error))
         self._rechecks.advance(self._now())
 
     def _write_patiently(self, batch: EventBatch) -> None:
