@@ -89,7 +89,7 @@ class Kernel:
 
     Promise: the inner product of two vectors' features is `exp(-|x - y|^2 / 2 bandwidth^2)`, with
         a standard error of at most `1 / sqrt(features)`; it is exactly 1 for a vector and itself.
-    Price: `dimensions * features / 2` multiplications a row. The frequencies come from a random
+    Price: `dimensions * features / 2` multiplications a row. The frequencies are drawn by a random
         generator whose output is the same in every release of numpy, so a reference always gives
         the same values.
     Source: Rahimi and Recht, "Random features for large-scale kernel machines", NeurIPS 2007.

@@ -42,7 +42,7 @@ class Privacy(NamedTuple):
 
 
 class PopulationContent:
-    """The counts and sketches of one population; counts stay exact, whatever the order of merging.
+    """The counts and sketches of one population; counts stay exact for any order of merging.
 
     plan: the fingerprint of the layout, which both sides of a merge must share. added: the arrays
     that merging adds, by their names in `FieldProfile`.

@@ -19,7 +19,7 @@ class RowChunk(NamedTuple):
 
 
 class ColumnRoles:
-    """Tells which columns are predictions or actuals, by their names in the reference.
+    """Decides which columns are predictions or actuals, by their names in the reference.
 
     prediction: the column of the predictions, if its name differs from that in training.
     """
@@ -54,7 +54,7 @@ def read_chunks(data: Any, predictions: Any, roles: ColumnRoles) -> Iterator[Row
     A chunk is a frame, columns, an array, or a pair of features and predictions.
 
     Raises:
-        ConfigError: `data` is not a source of rows, or comes in chunks although `predictions` are
+        ConfigError: `data` is not a source of rows, or arrives in chunks although `predictions` are
             given.
     """
     if _is_whole(data):

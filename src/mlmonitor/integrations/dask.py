@@ -71,7 +71,7 @@ def profile(  # noqa: PLR0913 - all but the rows by keyword
 ) -> Profile | dict[Any, Profile]:
     """Count the rows of a Dask data frame in one pass over its partitions.
 
-    Promise: the counts are those of `Profile.of` on all rows, whatever the partitioning; quantiles
+    Promise: the counts are those of `Profile.of` on all rows, for any partitioning; quantiles
         are as accurate as their digests.
     Price: the memory of a worker holds one partition, and one profile per group.
 

@@ -73,7 +73,7 @@ def profile(  # noqa: PLR0913 - all but the rows by keyword
 ) -> Profile | dict[Any, Profile]:
     """Count the rows of a Spark data frame in one pass over its partitions.
 
-    Promise: the counts are those of `Profile.of` on all rows, whatever the partitioning; quantiles
+    Promise: the counts are those of `Profile.of` on all rows, for any partitioning; quantiles
         are as accurate as their digests.
     Price: the memory of an executor holds some thousand rows, and one profile per group. One
         shuffle of profiles, about 3 KiB per numeric field and partition.

@@ -9,12 +9,12 @@ NAME_CHARACTERS = 400
 
 
 def field_id(role: Role, name: str) -> str:
-    """Return an identifier of a field that is safe in URLs and HTML, whatever the name."""
+    """Return an identifier of a field that is safe in URLs and HTML for any name."""
     return f"f-{_hash_text(role.value + chr(0) + name)}"
 
 
 def segment_id(name: str) -> str:
-    """Return an identifier of a segment that is safe in URLs and HTML, whatever the name."""
+    """Return an identifier of a segment that is safe in URLs and HTML for any name."""
     return f"s-{_hash_text(name)}"
 
 

@@ -32,7 +32,7 @@ _NAMED = 5  # columns that an error lists
 
 @dataclass(frozen=True)
 class CountingPlan:
-    """How rows are counted: the same for all parts of a count, in whatever process.
+    """How rows are counted: the same for all parts of a count, in any process.
 
     prediction: the column of the predictions, if its name differs from that in training. at: when
     the rows were predicted, in seconds since 1970, which decides their season.

@@ -26,7 +26,7 @@ from mlmonitor.status.status import Status
 class Profile:
     """The counts, moments and quantiles of rows over a reference's bins, to be merged and stored.
 
-    Promise: merging profiles, whatever the order and the partitioning, gives the counts of a
+    Promise: merging profiles, for any order and partitioning, gives the counts of a
         service that recorded all rows. Quantiles are as accurate as their digests.
     Price: constant memory, as for a window, for any number of rows; time as for `Monitor.record`.
 

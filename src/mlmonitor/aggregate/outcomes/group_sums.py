@@ -13,7 +13,7 @@ _NOISE_ERRORS = 3.0  # exceeded by chance in one of a thousand sketches
 
 
 class GroupSums:
-    """The design effect on sums of rows that come in independent groups.
+    """The design effect on sums of rows in independent groups.
 
     Each group adds the terms of its rows to one of `WIDTH` counters, with a random sign. For a
     weighted sum of the terms, the squared counters add up, in expectation, to the squared totals of
