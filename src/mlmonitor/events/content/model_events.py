@@ -150,7 +150,7 @@ def reference_events(
 
 
 def _describe_task(reference: Reference) -> tuple[str | None, str | None]:
-    """Return the task, and the positive class of a binary task; None if training shows neither."""
+    """Return the task, and the positive class of a binary task; each is None if unknown."""
     actuals = [field for field in reference.fields if field.role is Role.ACTUAL]
     if not actuals:
         return None, None

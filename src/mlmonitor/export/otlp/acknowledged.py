@@ -86,7 +86,7 @@ class AcknowledgedTotals:
         self._owners: dict[str, dict[Attributes, tuple[Account, int]]] = {}
 
     def delta(self, family: Family, *, first_ns: int) -> Delta:
-        """Compute the delta of a counter or histogram."""
+        """Compute the delta of a counter or histogram; new series count from `first_ns`."""
         account = self._find_account(family, first_ns)
         values = family.values
         new: Floats | Counts | Histograms

@@ -1,4 +1,4 @@
-"""Ids of events: a replayed event has the same id, so that it can be recognised."""
+"""Ids of events: a replayed event keeps its id, so that it can be recognised."""
 
 import hashlib
 import json

@@ -218,7 +218,7 @@ class GroupConsumer:
         self.active_at = time.monotonic()
 
     def _report(self, error: Any) -> None:
-        """Log each kind of error once; while brokers are unavailable, the loader is not idle."""
+        """Log each kind of error once; an outage of the brokers does not count as idle time."""
         self.last_error = error.name()
         errors = self._kafka.KafkaError
         if error.code() in (errors._TRANSPORT, errors._ALL_BROKERS_DOWN, errors._RESOLVE):  # noqa: SLF001 - their only names

@@ -59,7 +59,7 @@ class ReferencePlan:
         self.widths: list[Any] = [named[field]["width"] for field in self.plan.schema.fields]
 
     def profile(self, block: PredictionBlock, rows: Sequence[int]) -> FieldProfile:
-        """Aggregate some rows of a block."""
+        """Return counts and moments of each field over these rows of a block."""
         features: Sequence[Mapping[str, Any]] = [block.features[row] for row in rows]
         if self.has_derived or any(block.columns.invalid):
             features = [self._add_derived(block, row) for row in rows]
