@@ -155,7 +155,7 @@ class Delivery:
 
 
 def _list_problems(delivered: Delivered) -> list[tuple[int, str]]:
-    """Return the points and the name of each outcome other than success that has points."""
+    """Return the number of points and the name of each unsuccessful outcome that occurred."""
     counts = ((getattr(delivered, outcome), outcome) for outcome in OUTCOMES[1:])
     return [(points, outcome) for points, outcome in counts if points]
 
