@@ -1,4 +1,4 @@
-"""A nightly scoring job that is watched: rows arrive in chunks, nothing is lost, the exit says so.
+"""A monitored nightly scoring job: rows are scored in chunks, and none is lost.
 
     python examples/batch_job/job.py --rows 200000 --collector http://localhost:4318
 
@@ -22,7 +22,7 @@ CHUNK_ROWS = 20_000
 
 
 def policies(rows: int, rng: np.random.Generator, *, inflation: float = 1.0) -> pd.DataFrame:
-    """Insurance policies with the claim that each will cause."""
+    """Draw insurance policies, with the amount of the claim that each of them will cause."""
     line = rng.choice(["motor", "home", "travel"], rows, p=[0.6, 0.3, 0.1])
     sum_insured = inflation * rng.lognormal(10, 0.5, rows)
     vehicle_age = rng.gamma(2.0, 4.0, rows)
@@ -38,7 +38,7 @@ def policies(rows: int, rng: np.random.Generator, *, inflation: float = 1.0) -> 
 
 
 def train(rng: np.random.Generator) -> tuple[HistGradientBoostingRegressor, Reference]:
-    """A model, and a reference made of rows that the model was not fitted on."""
+    """Fit a model, and a reference on rows that the model was not fitted on."""
     past = policies(20_000, rng)
     fitted_on, held_out = past[:10_000], past[10_000:]
     model = HistGradientBoostingRegressor(categorical_features="from_dtype", random_state=0)
@@ -52,13 +52,13 @@ def train(rng: np.random.Generator) -> tuple[HistGradientBoostingRegressor, Refe
 
 
 def tonight(rows: int, rng: np.random.Generator) -> Iterator[pd.DataFrame]:
-    """The rows to score, as a database cursor or a Parquet reader would return them."""
+    """Yield the rows to score in chunks, as a database cursor or a Parquet reader would."""
     for start in range(0, rows, CHUNK_ROWS):
         yield policies(min(CHUNK_ROWS, rows - start), rng, inflation=1.25)[FEATURES]
 
 
 def score(rows: int, collector: str | None) -> bool:
-    """Score and record all rows; whether the monitor delivered all of it."""
+    """Score and record all rows; return whether the monitor has delivered all of them."""
     rng = np.random.default_rng(20_260_501)
     model, reference = train(rng)
     exporters = None if collector is None else [Otlp.collector(collector)]
@@ -73,7 +73,7 @@ def score(rows: int, collector: str | None) -> bool:
 
 
 def main() -> int:
-    """The command line."""
+    """Run the job with the options of the command line; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--collector", metavar="URL")

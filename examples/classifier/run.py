@@ -1,8 +1,8 @@
-"""A classifier under watch: probabilities, labels by id, and a miscalibrated instrument.
+"""A monitored classifier: probabilities, labels by id, and drift from a miscalibrated instrument.
 
-Run it with `python examples/classifier/run.py`, where the extra `demo` is installed; it takes about
-five seconds and sends nothing. The exit status is 0 if every label found its prediction and alerts
-fire only after the shift.
+Run it with `python examples/classifier/run.py`; it needs the extra `demo`, takes about five seconds
+and sends nothing. The exit status is 0 if every label was matched to its prediction and alerts
+fired only after the shift.
 """
 
 import sys
@@ -28,18 +28,18 @@ Floats = NDArray[np.float64]
 
 
 class Cases(NamedTuple):
-    """Measurements of tumours, `[cases, features]`, and what each turned out to be."""
+    """Measurements of tumours, `[cases, features]`, and their diagnoses."""
 
     measurements: Floats
     diagnoses: NDArray[np.str_]
 
     def columns(self) -> dict[str, Floats]:
-        """The measurements by name."""
+        """Return the measurements by feature name."""
         return dict(zip(FEATURES, self.measurements.T, strict=True))
 
 
 def load() -> tuple[Cases, Cases]:
-    """Two random halves of the data that scikit-learn carries: to learn from, and held out."""
+    """Split scikit-learn's breast cancer data at random into training and held-out cases."""
     data = load_breast_cancer()
     columns = [data.feature_names.tolist().index(name) for name in FEATURES]
     order = np.random.default_rng(0).permutation(len(data.target))
@@ -52,7 +52,7 @@ def load() -> tuple[Cases, Cases]:
 
 
 def fit_reference(model: Pipeline, held_out: Cases) -> Reference:
-    """What the service is compared with: the model's answers to cases it has not learned from."""
+    """Fit a reference on held-out cases and the model's predictions for them."""
     return Reference.fit(
         held_out.columns(),
         predictions=model.predict_proba(held_out.measurements),
@@ -65,7 +65,7 @@ def fit_reference(model: Pipeline, held_out: Cases) -> Reference:
 def serve(
     monitor: Monitor, model: Pipeline, cases: Cases, *, names: Sequence[str], prefix: str
 ) -> None:
-    """Answer one request a case; the diagnoses arrive once all are answered."""
+    """Answer one request per case; then label all predictions with the diagnoses."""
 
     @monitor.watch(output="probabilities", names=names, id_from="request_id")
     def predict(features: dict[str, float], request_id: str) -> Floats:  # noqa: ARG001 - an id for labels
@@ -75,12 +75,12 @@ def serve(
     ids = [f"{prefix}-{number}" for number in range(len(cases.diagnoses))]
     for request_id, row in zip(ids, cases.measurements.tolist(), strict=True):
         predict(dict(zip(FEATURES, row, strict=True)), request_id)
-    monitor.status()  # a label that overtakes its prediction waits for it
+    monitor.status()  # counts the predictions; labels could also wait for them
     monitor.label(ids, cases.diagnoses.tolist())
 
 
 def main() -> int:
-    """Serve calm traffic, then shifted traffic, and print what the monitor reports of each."""
+    """Serve traffic without drift, then with drift, and print the monitor's status after each."""
     training, held_out = load()
     model = make_pipeline(StandardScaler(), LogisticRegression())
     model.fit(training.measurements, training.diagnoses)

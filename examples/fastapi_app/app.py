@@ -1,8 +1,8 @@
-"""The claim severity service, watched from inside.
+"""The claim severity service, with monitoring.
 
-Three things make it monitored: the `Monitor` in `serve`, the `with monitor.observe(...)` around the
-prediction, and the middleware that closes the monitor at the end, since uvicorn never runs `atexit`
-functions when it is asked to stop. The live page is mounted at /monitor.
+Monitoring needs three things: the `Monitor` in `serve`, the `with monitor.observe(...)` around the
+prediction, and the middleware that closes the monitor at shutdown, because uvicorn runs no `atexit`
+functions when a signal stops it. The live page is mounted at /monitor.
 """
 
 import os
@@ -33,14 +33,14 @@ class ClaimIn(BaseModel):
 
 
 class PredictionOut(BaseModel):
-    """The expected severity, and the id under which the actual one can be reported."""
+    """The predicted severity, and the id with which the actual severity can be reported."""
 
     id: str
     severity: float
 
 
 class LabelIn(BaseModel):
-    """What a claim cost in the end."""
+    """The actual cost of a claim."""
 
     id: str
     actual: float = Field(ge=0)
@@ -49,7 +49,7 @@ class LabelIn(BaseModel):
 class Settings(BaseModel):
     """Where metrics and events go; `from_environment` reads `CLAIMS_*` variables.
 
-    brokers: of Kafka, for the event log; none if empty.
+    brokers: Kafka's brokers, for the event log; if empty, there is no event log.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,7 +62,7 @@ class Settings(BaseModel):
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
-        """The settings that the environment names; the only place that reads it."""
+        """Read the settings from the environment."""
         prefix = "CLAIMS_"
         options = {
             key.removeprefix(prefix).lower(): value
@@ -73,7 +73,7 @@ class Settings(BaseModel):
 
 
 def create_app(model: SeverityModel, monitor: Monitor) -> FastAPI:
-    """The service around a model and its monitor; it closes the monitor when it ends."""
+    """Build the service for a model and its monitor; the service closes the monitor at shutdown."""
     app = FastAPI(title="Claim severity")
     app.add_middleware(MonitorMiddleware, monitor=monitor)
     app.mount("/monitor", page(monitor))
@@ -102,7 +102,7 @@ def create_app(model: SeverityModel, monitor: Monitor) -> FastAPI:
 
 
 def serve() -> FastAPI:
-    """The service as uvicorn starts it: trains, saves the reference, and watches from then on."""
+    """Build the service for uvicorn: train the model, save the reference, and start the monitor."""
     settings = Settings.from_environment(os.environ)
     model, reference = train()
     reference.save(settings.reference)

@@ -1,8 +1,8 @@
-"""The claims: read from where `chainladder` keeps them, and cut into an early and a later part.
+"""The claims data of the package `chainladder`, split into early and later claims.
 
-`prism.csv` holds 34,244 closed claims on home and motor policies with the dates on which each
-happened, was reported and was closed. A claim's features are what is known when it is reported; its
-severity, what was paid in the end, is known when it is closed.
+`prism.csv` holds 34,244 closed claims on home and motor policies, with the dates of accident,
+report and closure. A claim's features are known when it is reported. Its severity, the amount paid,
+is known only when the claim is closed.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ Features = dict[str, str | float]
 
 
 class Claim(NamedTuple):
-    """One claim of the replay: what is known when it is reported, and what comes out."""
+    """One claim: the features known at its report, and the severity known at its closure."""
 
     reported: date
     closed: date
@@ -39,19 +39,19 @@ class Claim(NamedTuple):
 
 
 class Inflation(NamedTuple):
-    """Prices that rise, and policies that are renewed with limits that rise less.
+    """An inflation of losses, and a smaller rise of the limits of renewed policies.
 
-    losses: what a loss costs, as a multiple of what it did cost. limits: the same of limits.
+    losses, limits: the factors by which they are multiplied.
     """
 
     losses: float = 1.75
     limits: float = 1.25
 
     def applied(self, claim: Claim) -> Claim:
-        """The claim as these prices would have made it.
+        """Return the claim with inflation.
 
-        The deductible stays, so it takes a smaller part; the limit still caps the loss. A loss that
-        the limit had already capped is known only as that limit, which is what prices act on here.
+        The deductible does not change, and the limit still caps the payment. If the limit had
+        already capped a loss, the true loss is unknown: the capped amount is inflated instead.
         """
         limit, deductible = float(claim.features["limit"]), float(claim.features["deductible"])
         raised = limit * self.limits
@@ -62,10 +62,10 @@ class Inflation(NamedTuple):
 
 
 def prism_path() -> Path:
-    """Where the installed `chainladder` keeps the file, found without importing the package.
+    """Find the file in the installed package `chainladder`, without importing the package.
 
     Raises:
-        FileNotFoundError: the package is not installed, or no longer carries the file.
+        FileNotFoundError: the package is not installed, or no longer contains the file.
     """
     spec = find_spec("chainladder")
     for folder in (spec.submodule_search_locations or []) if spec is not None else []:
@@ -76,7 +76,7 @@ def prism_path() -> Path:
 
 
 def load(path: Path) -> pd.DataFrame:
-    """One row a claim in the order of reports: its dates, its features and its severity."""
+    """Read the claims in the order of their reports: dates, features and severity."""
     raw = pd.read_csv(path)
     accident = pd.to_datetime(raw["AccidentDate"], format="%Y-%m-%d")
     reported = pd.to_datetime(raw["ReportDate"], format="%m/%d/%Y")
@@ -97,16 +97,16 @@ def load(path: Path) -> pd.DataFrame:
 
 
 def early(claims: pd.DataFrame) -> pd.DataFrame:
-    """What a model can be trained on that goes live with the later years: closed by then."""
+    """Return the training claims: early claims that were closed before the service goes live."""
     was_reported = (claims["reported"] >= EARLY[0]) & (claims["reported"] < EARLY[1])
     return claims[was_reported & (claims["closed"] < LIVE[0])]
 
 
 def live(claims: pd.DataFrame) -> list[Claim]:
-    """The later years' claims, those first that were open already.
+    """Return the claims of the later years, including those still open when the service goes live.
 
-    A service that goes live scores the open claims too. Without them the first labels would be
-    those of the claims that close fastest, which are no sample of all.
+    A new service scores open claims, too. Without them, the first labels would all be from claims
+    that close fast, which are not representative.
     """
     rows = claims[(claims["reported"] < LIVE[1]) & (claims["closed"] >= LIVE[0])]
     return list(_each(rows))

@@ -1,4 +1,4 @@
-"""One run of the demo: start the servers, play the claims, stop the servers, tell what was seen."""
+"""One run of the demo: start the servers, replay the claims, stop the servers, print results."""
 
 import math
 import sys
@@ -34,7 +34,7 @@ WINDOW_DAYS = 365
 
 
 class Outcome(NamedTuple):
-    """How much the client sent, and what the monitor reported at the end of each period."""
+    """The numbers that the client sent, and the monitor's status at the end of each period."""
 
     predictions: int
     labels: int
@@ -42,10 +42,10 @@ class Outcome(NamedTuple):
 
 
 def replay_seconds(environ: Mapping[str, str]) -> float:
-    """The part of `DEMO_SECONDS` that is left for the replay.
+    """Return the part of `DEMO_SECONDS` that is left for the replay.
 
     Raises:
-        ValueError: the variable is no number above 0.
+        ValueError: the variable is not a number above 0.
     """
     try:
         total = float(environ.get("DEMO_SECONDS", "60"))
@@ -59,7 +59,7 @@ def replay_seconds(environ: Mapping[str, str]) -> float:
 def play(
     client: httpx.Client, live: list[claims.Claim], store: EventStore, *, day_seconds: float
 ) -> Outcome:
-    """Send everything, and ask the monitor at both ends of either window."""
+    """Replay all events, and read the monitor's status at the start and end of both windows."""
     replay, progress = Replay(client, live), report.Progress(sys.stdout)
     events = agenda(live)
     snapshots: dict[date, Snapshot] = {}
@@ -68,8 +68,8 @@ def play(
         if since == claims.SHIFT_DATE:
             progress.clear()
             print(f"           inflation begins with claims reported from {since} on")
-        # Claims that are open already come at once. After the last report nothing is left but
-        # closures, and no reason to wait for them.
+        # Claims that are already open are sent at once, and so are the closures after the last
+        # report.
         pace = day_seconds if claims.LIVE[0] <= since < claims.LIVE[1] else 0.0
         for event in replay.play(events, since=since, until=until, day_seconds=pace):
             done = (replay.predictions + replay.labels) / len(events)
@@ -87,12 +87,12 @@ def play(
 
 
 def status(client: httpx.Client) -> Snapshot:
-    """What the monitor of the service reports now."""
+    """Read the current status of the service's monitor."""
     return Snapshot.model_validate(client.get("/status.json").raise_for_status().json())
 
 
 def run(folder: Path, *, environ: Mapping[str, str]) -> int:
-    """The whole demo, with its files in `folder`; the exit status."""
+    """Run the whole demo, with its files in `folder`; return the exit status."""
     try:
         is_served = environ.get("DEMO_SERVE", "") not in ("", "0")
         return _run(folder, seconds=replay_seconds(environ), is_served=is_served)
@@ -136,7 +136,7 @@ def _run(folder: Path, *, seconds: float, is_served: bool) -> int:
 
 
 def announce(otlp: str, brokers: str, address: str) -> None:
-    """Say what runs where."""
+    """Print the addresses of all servers."""
     print(f"event log  noida-db {version('noida-db')} at {brokers}, loaded into PostgreSQL 18")
     print(f"collector  rotel {version('rotel')}, OTLP/HTTP at {otlp}")
     print(f"service    claim severity, trained on early claims, at {address}")
@@ -146,7 +146,7 @@ def announce(otlp: str, brokers: str, address: str) -> None:
 def keep_serving(client: httpx.Client, live: list[claims.Claim], *, day_seconds: float) -> int:
     """Send the claims of the last year again and again, until Ctrl-C; return how many.
 
-    In a thread, so that Ctrl-C interrupts no request: every claim that was sent is counted.
+    A thread sends them, so that Ctrl-C does not interrupt a request, and every claim is counted.
     """
     print(f"page       still at {client.base_url}/monitor/: Ctrl-C ends it")
     since, until = AFTER
@@ -173,7 +173,7 @@ def keep_serving(client: httpx.Client, live: list[claims.Claim], *, day_seconds:
 
 
 def wait_for(received: Received, predictions: int) -> None:
-    """Give the collector time to pass on the last export."""
+    """Wait until the collector has passed on all predictions, or for `ARRIVAL_SECONDS`."""
     deadline = time.monotonic() + ARRIVAL_SECONDS
     while received.total("mlmonitor.predictions") < predictions and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -186,7 +186,7 @@ def tell(
     inflation: claims.Inflation,
     judged: str,
 ) -> int:
-    """Print what was seen, judged and received; the exit status, 0 if nothing is missing."""
+    """Print statuses, verdicts and receipts; return the exit status, 0 if nothing is missing."""
     (before_opens, before), (after_opens, after) = (
         (outcome.snapshots[since], outcome.snapshots[until]) for since, until in (BEFORE, AFTER)
     )

@@ -1,4 +1,4 @@
-"""The event log's way in the demo: a broker, a database and the loader between them."""
+"""The event log of the demo: a broker, a database, and the loader between them."""
 
 import os
 import shutil
@@ -30,14 +30,14 @@ class EventStore:
         self._connection = psycopg.connect(url, autocommit=True)
 
     def count(self, table: str = "prediction") -> int:
-        """The number of rows of one of the store's tables."""
+        """Return the number of rows in a table of the store."""
         row = self._connection.execute(
             sql.SQL("select count(*) from mlmonitor.{}").format(sql.Identifier(table))
         ).fetchone()
         return 0 if row is None else int(row[0])
 
     def wait_for(self, predictions: int, labels: int) -> dict[str, int]:
-        """Give the loader time to write what is on its way; return the rows of each table."""
+        """Wait for this many stored rows, at most ten seconds; return the rows by table."""
         deadline = time.monotonic() + _ANSWER_SECONDS
         while time.monotonic() < deadline:
             if self.count() >= predictions and self.count("label") >= labels:
@@ -46,13 +46,13 @@ class EventStore:
         return {table: self.count(table) for table in _TABLES}
 
     def close(self) -> None:
-        """Leave the database."""
+        """Close the connection."""
         self._connection.close()
 
 
 @contextmanager
 def start(folder: Path) -> Iterator[tuple[str, EventStore]]:
-    """Run all three until the end of the block; yield the broker's address, and the store."""
+    """Run broker, database and loader; yield the broker's address and the store."""
     service, brokers = broker(folder)
     with (
         service,
@@ -64,7 +64,7 @@ def start(folder: Path) -> Iterator[tuple[str, EventStore]]:
 
 
 def broker(folder: Path) -> tuple[services.Service, str]:
-    """noida-db from PyPI, which speaks Kafka's protocol, and its address.
+    """Return noida-db from PyPI, a broker that speaks Kafka's protocol, and its address.
 
     Raises:
         FileNotFoundError: the package is not installed.
@@ -86,7 +86,7 @@ def broker(folder: Path) -> tuple[services.Service, str]:
 
 
 def _has_topic(address: str) -> bool:
-    """Whether the broker answers; its topic is created by the way."""
+    """Create the topic; return whether the broker has answered."""
     client = AdminClient({"bootstrap.servers": address, "log_level": 0})
     with suppress(Exception):
         created = client.create_topics([NewTopic(TOPIC, PARTITIONS, 1)], operation_timeout=2)
@@ -97,9 +97,9 @@ def _has_topic(address: str) -> bool:
 
 @contextmanager
 def database() -> Iterator[str]:
-    """PostgreSQL from PyPI with the event store's tables; yields its address.
+    """Run PostgreSQL from PyPI with the event store's tables; yield its address.
 
-    Its folder is its own, because it runs as another user where the demo runs as root.
+    It has a folder of its own, because it runs as another user if the demo runs as root.
     """
     folder = Path(tempfile.mkdtemp(prefix="mlmonitor-store-"))
     folder.chmod(0o755)
@@ -122,7 +122,7 @@ def database() -> Iterator[str]:
 
 
 def loader(folder: Path, brokers: str, url: str) -> services.Service:
-    """`mlmonitor load` in a process of its own."""
+    """Return `mlmonitor load` as a service that can be started."""
     port = services.free_port()
     start = [sys.executable, "-m", "mlmonitor", "load", "--brokers", brokers, "--topic", TOPIC]
     return services.Service(

@@ -1,4 +1,4 @@
-"""The client: claims in the order of their reports, and their outcomes on the days they closed."""
+"""The client: it sends claims in the order of their reports, and labels on the days they close."""
 
 import math
 import time
@@ -12,11 +12,11 @@ from claims import SHIFT_DATE, Claim, Inflation
 
 
 class ReplayError(Exception):
-    """The service answered in a way that no client should have to expect."""
+    """The service gave an unexpected answer."""
 
 
 class Event(NamedTuple):
-    """Something that happens to one claim on one day. Reports sort before closures."""
+    """The report or the closure of a claim. On the same day, reports sort before closures."""
 
     day: date
     is_closure: bool
@@ -24,12 +24,12 @@ class Event(NamedTuple):
 
 
 def shifted(claims: Sequence[Claim], inflation: Inflation) -> list[Claim]:
-    """The claims, with inflation for those reported from `SHIFT_DATE` on."""
+    """Return the claims, with inflation for those reported from `SHIFT_DATE` on."""
     return [inflation.applied(claim) if claim.reported >= SHIFT_DATE else claim for claim in claims]
 
 
 def agenda(claims: Sequence[Claim]) -> list[Event]:
-    """Every report and every closure once, by day."""
+    """Return the report and the closure of every claim, sorted by day."""
     reports = [Event(claim.reported, is_closure=False, claim=at) for at, claim in enumerate(claims)]
     closures = [Event(claim.closed, is_closure=True, claim=at) for at, claim in enumerate(claims)]
     return sorted(reports + closures)
@@ -59,13 +59,14 @@ class Replay:
     def play(
         self, events: Sequence[Event], *, since: date, until: date, day_seconds: float
     ) -> Iterator[Event]:
-        """Send what happens from `since` to before `until`, when it is due; yield it once sent.
+        """Send the events from `since` to the day before `until`; yield each event once it is sent.
 
-        A service that is too slow makes it late, never incomplete. The schedule begins with the
-        call, so that being late in one period does not hurry the next.
+        Each event is sent when it is due. If the service is too slow, events are sent late, but all
+        are sent. The schedule begins with this call, so that a delay does not carry over to the
+        next period.
 
         Raises:
-            ReplayError: a reply was not what it should be.
+            ReplayError: a reply was not as expected.
             httpx.HTTPError: the service could not be reached.
         """
         start = self._clock()

@@ -1,4 +1,4 @@
-"""What the demo prints: one line of progress while it runs, tables when it is over."""
+"""The output of the demo: a progress line while it runs, and tables at the end."""
 
 import textwrap
 import time
@@ -14,7 +14,7 @@ _SPARSE_SECONDS = 10.0
 
 
 class Progress:
-    """One line that rewrites itself on a terminal; elsewhere, a line now and then."""
+    """A line that is rewritten on a terminal; elsewhere, a new line every ten seconds."""
 
     def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream, self._clock = stream, clock
@@ -25,7 +25,7 @@ class Progress:
     def show(
         self, share: float, *, day: date, predictions: int, labels: int, stored: Callable[[], int]
     ) -> None:
-        """Print how far the replay is, unless that was a moment ago; `stored` counts rows."""
+        """Print the progress, unless it was printed a moment ago; `stored` counts stored rows."""
         if self._clock() < self._next:
             return
         self._next = self._clock() + self._pause
@@ -36,7 +36,7 @@ class Progress:
         self._write(f"\r\033[K{line}" if self._is_terminal else f"{line}\n")
 
     def clear(self) -> None:
-        """Make room for other output."""
+        """Erase the line before other output."""
         if self._is_terminal:
             self._write("\r\033[K")
 
@@ -46,7 +46,7 @@ class Progress:
 
 
 def comparison(before: Snapshot, after: Snapshot) -> str:
-    """The fields of two windows side by side."""
+    """Return a table of the fields in two windows, side by side."""
     head = ["field", "role", "mean", "psi", "chance", "mean", "psi", "chance", ""]
     earlier = {(field.role, field.name): field for field in before.fields}
     rows = [_field_row(earlier.get((field.role, field.name)), field) for field in after.fields]
@@ -58,7 +58,7 @@ def comparison(before: Snapshot, after: Snapshot) -> str:
 
 
 def alerts(snapshot: Snapshot) -> str:
-    """What the monitor raised an alert for, and what explains the mean prediction."""
+    """List the alerts, and the mix effects that explain the shift of the mean prediction."""
     mix = ", ".join(f"{name} {by:+,.0f}" for name, by in snapshot.mix.items())
     lines = list(snapshot.alerts) or ["none"]
     lines += [f"(the mean prediction moves by the mix of {mix})"] if mix else []
@@ -69,14 +69,14 @@ def alerts(snapshot: Snapshot) -> str:
 
 
 def errors(before: ErrorSnapshot | None, after: ErrorSnapshot | None) -> str:
-    """Errors of the predictions whose labels came in during two windows."""
+    """Return a table of the errors of predictions whose labels arrived in two windows."""
     head = ["labels that came in", "matched", "MAE", "bias"]
     rows = [_error_row("before", before), _error_row("after", after)]
     return table(head, rows, left=1)
 
 
 def receipt(received: Received) -> str:
-    """What came out at the far end of the collector."""
+    """List the requests, points and metrics that the collector has forwarded."""
     names = textwrap.fill(
         ", ".join(sorted(name.removeprefix("mlmonitor.") for name in received.names)),
         width=88,
@@ -91,9 +91,9 @@ def receipt(received: Received) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int) -> str:
-    """Aligned columns under a rule; the first `left` of them to the left, the others to the right.
+    """Return aligned columns; the first `left` columns are left-aligned, the others right-aligned.
 
-    A last column without a heading is for remarks, and stands to the left as well.
+    A last column without a heading holds remarks and is left-aligned, too.
     """
     every = [head, *rows]
     widths = [max(len(row[at]) for row in every) for at in range(len(head))]

@@ -1,8 +1,8 @@
-"""The demo: a collector, a watched service and a replay of real claims, in about a minute.
+"""The demo: a collector, a monitored service and a replay of real claims, in about a minute.
 
 Run it with `make demo`, or `python examples/fastapi_app/run.py`. `DEMO_SECONDS` sets how long it
-takes (60). The exit status is 0 if all that the client sent arrived behind the collector, and 130
-after Ctrl-C.
+takes (60 by default). The exit status is 0 if everything that the client sent has passed the
+collector, and 130 after Ctrl-C.
 """
 
 import os
@@ -20,7 +20,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
-    """Run the demo in a folder of its own, and leave nothing behind however it ends."""
+    """Run the demo in a temporary folder, and clean up however it ends."""
     # Said aloud, because a shell starts background jobs with the signal ignored.
     for number in _ENDING:
         signal.signal(number, _interrupt)

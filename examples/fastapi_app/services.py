@@ -1,4 +1,4 @@
-"""Child processes of the demo: started on free local ports, awaited, and always ended."""
+"""The demo's child processes: started on free local ports, awaited until ready, always stopped."""
 
 import os
 import signal
@@ -20,11 +20,11 @@ STOP_SECONDS = 6.0
 
 
 class ServiceFailed(Exception):
-    """A process ended, or did not get ready in time; the message holds the end of its log."""
+    """A process ended or was not ready in time; the message quotes the end of its log."""
 
 
 def free_port() -> int:
-    """A TCP port of this host that nobody listens on at the moment."""
+    """Return a TCP port of this host that is currently free."""
     with socket.create_server((HOST, 0)) as probe:
         return int(probe.getsockname()[1])
 
@@ -32,8 +32,8 @@ def free_port() -> int:
 class Child:
     """One child process, whose output goes to a log.
 
-    It runs in a session of its own: Ctrl-C in the terminal reaches the demo alone, which then ends
-    its children in order.
+    It runs in its own session, so that Ctrl-C in the terminal reaches only the demo, which then
+    stops its children in order.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Child:
         self.stop()
 
     def stop(self) -> None:
-        """Ask the process to end, and end it if it does not. Stopping twice does nothing."""
+        """Terminate the process, and kill it if it does not end. A second call does nothing."""
         process = self._process
         if process is None:
             return
@@ -79,14 +79,14 @@ class Child:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        self._process = None  # not before: interrupted while it waits, it has to be called again
+        self._process = None  # only now: after an interrupted wait, `stop` has to work again
 
     def _last_lines(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-20:])
 
 
 class Service(Child):
-    """A child process as a context manager: ready at entry, gone at exit."""
+    """A child process as a context manager: ready on entry, stopped on exit."""
 
     def __init__(
         self,
@@ -120,17 +120,17 @@ class Service(Child):
 
 
 class Script(Child):
-    """A child process that prints something and ends; as a context manager it is gone at exit."""
+    """A child process that prints something and ends; the context manager stops it on exit."""
 
     def __enter__(self) -> Self:
         self.start()
         return self
 
     def read(self) -> str:
-        """Wait for its end; return what it printed.
+        """Wait until the process ends; return its output.
 
         Raises:
-            ServiceFailed: it failed, or took too long.
+            ServiceFailed: the process failed, or took too long.
         """
         if self._process is None:
             raise ServiceFailed(f"{self._name} is not running")
@@ -144,9 +144,9 @@ class Script(Child):
 
 
 def collector(folder: Path, *, forward_to: str) -> tuple[Service, str]:
-    """Rotel, an OpenTelemetry collector from PyPI, and its OTLP/HTTP address.
+    """Return rotel, an OpenTelemetry collector from PyPI, and its OTLP/HTTP address.
 
-    It takes metrics and forwards them, batched, by OTLP/HTTP to `forward_to`.
+    It forwards metrics in batches over OTLP/HTTP to `forward_to`.
 
     Raises:
         FileNotFoundError: the package is not installed.
@@ -174,7 +174,7 @@ def collector(folder: Path, *, forward_to: str) -> tuple[Service, str]:
 
 
 def app(folder: Path, *, environ: Mapping[str, str]) -> tuple[Service, str]:
-    """The claim severity service under uvicorn, and its address."""
+    """Return the claim severity service under uvicorn, and its address."""
     port = free_port()
     address = f"http://{HOST}:{port}"
     here = Path(__file__).parent
@@ -185,14 +185,14 @@ def app(folder: Path, *, environ: Mapping[str, str]) -> tuple[Service, str]:
         command,
         log=folder / "app.log",
         is_ready=lambda: answers(f"{address}/status"),
-        # One claim at a time leaves nothing for more threads to share.
+        # A single claim gives several threads nothing to share.
         environ={"OMP_NUM_THREADS": "1", **environ},
     )
     return service, address
 
 
 def verdicts(folder: Path) -> Script:
-    """The verdicts on the claims' own calendar, which are worked out beside the replay."""
+    """Return the script that computes the verdicts while the replay runs."""
     command = [sys.executable, str(Path(__file__).with_name("verdicts.py"))]
     environ = {"OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
     return Script("the verdicts", command, log=folder / "verdicts.log", environ=environ)

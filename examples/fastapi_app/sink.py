@@ -1,4 +1,4 @@
-"""The other end: an OTLP/HTTP receiver that counts what the collector passes on."""
+"""An OTLP/HTTP receiver that counts what the collector forwards."""
 
 import gzip
 import threading
@@ -20,7 +20,7 @@ Attributes = tuple[tuple[str, str], ...]
 
 
 class Counted(NamedTuple):
-    """One point of a counter, and the series it belongs to."""
+    """One point of a counter, and the series that it belongs to."""
 
     series: tuple[str, Attributes]
     attributes: Attributes
@@ -30,7 +30,7 @@ class Counted(NamedTuple):
 
 
 class Received:
-    """What has come in so far: requests, points, names, and the totals of counters."""
+    """What has been received so far: requests, points, metric names, and totals of counters."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -40,7 +40,7 @@ class Received:
         self._lock = threading.Lock()
 
     def take(self, request: ExportMetricsServiceRequest) -> None:
-        """Count one request of any temporality."""
+        """Count one request, cumulative or delta."""
         with self._lock:
             self.requests += 1
             for instance, metric in _metrics(request):
@@ -55,12 +55,12 @@ class Received:
         newest = self._newest.get(key)
         if newest is not None and point.is_delta:
             point = point._replace(value=newest.value + point.value)
-        # A batch that was sent again may bring an older total after a newer one.
+        # A batch that is sent again may contain an older total than the newest received.
         if newest is None or point.is_delta or point.time_unix_ns >= newest.time_unix_ns:
             self._newest[key] = point
 
     def total(self, name: str, **attributes: str) -> int:
-        """A counter's sum over all series and instances that have these attributes."""
+        """Return a counter's sum over all series and processes with these attributes."""
         expected = attributes.items()
         with self._lock:
             return round(
@@ -82,7 +82,7 @@ class Sink:
 
     @property
     def address(self) -> str:
-        """Where OTLP/HTTP is taken, without the signal's path."""
+        """The base URL for OTLP/HTTP, without the path of the signal."""
         return f"http://{HOST}:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
@@ -102,7 +102,7 @@ class Sink:
 
 def _handler(received: Received) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        """Takes `POST /v1/metrics` in protobuf, keeping the connection."""
+        """Handles `POST /v1/metrics` in protobuf, and keeps connections open."""
 
         protocol_version = "HTTP/1.1"
 
@@ -123,7 +123,7 @@ def _handler(received: Received) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(answer)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
-            """Say nothing: the demo reports what arrived."""
+            """Log nothing: the demo reports what has arrived."""
 
     return Handler
 

@@ -1,4 +1,4 @@
-"""What the service reports of its monitor as JSON, and what the demo reads back from it."""
+"""The part of a monitor's status that the service returns as JSON and the demo reads."""
 
 from typing import Self
 
@@ -8,7 +8,7 @@ from mlmonitor import Status
 
 
 class FieldSnapshot(BaseModel):
-    """One field over the window; a number is None where there is nothing to tell."""
+    """One field over the window; None for a number that cannot be computed."""
 
     name: str
     role: str
@@ -43,7 +43,7 @@ class Snapshot(BaseModel):
 
     @classmethod
     def from_status(cls, status: Status) -> Self:
-        """The part of `status` that the demo shows."""
+        """Return the part of `status` that the demo shows."""
         performance = status.performance
         return cls(
             predictions=status.predictions,
@@ -62,9 +62,9 @@ class Snapshot(BaseModel):
         )
 
     def errors_since(self, earlier: Self) -> ErrorSnapshot | None:
-        """Errors of those labelled between two snapshots; None where there were none.
+        """Return the errors of predictions labelled since an earlier snapshot; None without any.
 
-        Means are turned back into sums, which can be subtracted. A backend does the same with the
+        Means are converted to sums, which can be subtracted. A backend does the same with the
         exported counters.
         """
         now, then = self.errors, earlier.errors or ErrorSnapshot(count=0, mae=0.0, bias=0.0)
@@ -79,6 +79,6 @@ class Snapshot(BaseModel):
 
 
 def _mix(status: Status) -> dict[str, float]:
-    """What each feature's changed mix does to the mean prediction, where it is beyond chance."""
+    """Return the significant effects of changed feature mixes on the mean prediction."""
     parts = () if status.why is None else status.why.contributions
     return {part.field: part.mix for part in parts if part.is_beyond_chance}

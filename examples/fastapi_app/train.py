@@ -1,6 +1,6 @@
-"""Train the claim severity model, and freeze what its training data looked like.
+"""Train the claim severity model, and fit the reference of its training data.
 
-Run it alone to look at the reference: `python examples/fastapi_app/train.py claims.reference.json`.
+To write the reference only, run `python examples/fastapi_app/train.py claims.reference.json`.
 """
 
 import sys
@@ -21,10 +21,10 @@ Floats = NDArray[np.float64]
 
 
 class SeverityModel:
-    """Predicts what a claim will cost, as a share of its policy's limit times that limit.
+    """Predicts the cost of a claim as a share of its policy's limit, multiplied by the limit.
 
-    A tree cannot predict more than it has seen. The share is what trees are good at; the limit then
-    carries the prediction along when policies grow.
+    Trees cannot predict values beyond those of the training data. They predict the share, which
+    does not grow; the limit scales the prediction when policies grow.
     """
 
     def __init__(self) -> None:
@@ -35,23 +35,23 @@ class SeverityModel:
         )
 
     def fit(self, rows: pd.DataFrame) -> Self:
-        """Learn from closed claims."""
+        """Fit the model on closed claims."""
         for name in claims.CATEGORICAL:
             self._codes[name] = {value: at for at, value in enumerate(sorted(set(rows[name])))}
         self._trees.fit(self._matrix(rows), rows[claims.TARGET] / rows["limit"])
         return self
 
     def predict(self, columns: Columns) -> Floats:
-        """The expected severity of each claim; an unknown category has a code of its own."""
+        """Predict the severity of each claim; unknown categories share a code of their own."""
         shares: Floats = self._trees.predict(self._matrix(columns))
         return shares * np.asarray(columns["limit"], np.float64)
 
     def predict_one(self, features: claims.Features) -> float:
-        """The expected severity of one claim."""
+        """Predict the severity of one claim."""
         return float(self.predict({name: [value] for name, value in features.items()})[0])
 
     def importances(self, rows: pd.DataFrame) -> dict[str, float]:
-        """How much worse predictions get when a watched feature is shuffled, as shares of the sum.
+        """Return permutation importances of the monitored features, which sum to 1.
 
         Source: Breiman, "Random forests", 2001, section 10; with squared errors.
         """
@@ -77,18 +77,18 @@ class SeverityModel:
 
 
 class Trained(NamedTuple):
-    """A model, and the reference that goes with it."""
+    """A model and its reference."""
 
     model: SeverityModel
     reference: Reference
 
 
 def train() -> Trained:
-    """Fit the model on the early claims; summarise those it was not fitted on."""
+    """Fit the model on two thirds of the early claims, and the reference on the others."""
     rows = claims.early(claims.load(claims.prism_path()))
-    # Every third claim is held out, for the reference. On the claims it has learned a model errs
-    # less, and spreads its predictions further, than on any claim it will meet: a reference made of
-    # them would report drift and decay on the first day.
+    # Every third claim is held out for the reference. On its training claims a model has smaller
+    # errors and more widely spread predictions than on new claims, so a reference fitted on them
+    # would cause alerts of drift and lower performance on the first day.
     is_held_out = np.arange(len(rows)) % 3 == 2
     model = SeverityModel().fit(rows[~is_held_out])
     held_out = rows[is_held_out]

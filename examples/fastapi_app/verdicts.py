@@ -1,8 +1,8 @@
-"""Three worlds and their verdicts: the claims on their own calendar, each labelled when it closed.
+"""Verdicts in three scenarios: the claims at their real dates, each labelled when it was closed.
 
-A claim closes months after it was scored, so what arrives in a quarter says little about the claims
-of that quarter. The demo runs this beside its replay; `python examples/fastapi_app/verdicts.py`
-runs it alone, in about ten seconds.
+A claim closes months after it was scored, so labels that arrive in a quarter say little about the
+claims of that quarter. The demo runs this during its replay; `python
+examples/fastapi_app/verdicts.py` runs it separately, in about ten seconds.
 """
 
 import textwrap
@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 
 class World(NamedTuple):
-    """Claims that follow the model's training, and what sets them apart from `SHIFT_DATE` on."""
+    """One scenario: the claims after the training, and a name for what changes at `SHIFT_DATE`."""
 
     name: str
     claims: Sequence[claims.Claim]
@@ -45,9 +45,10 @@ class Look(NamedTuple):
 
 
 class Course(NamedTuple):
-    """The claims of a world as the monitor met them, with all that it reported, oldest first.
+    """The claims of a scenario in the order of scoring, and all that the monitor reported.
 
-    scored, closed: seconds since 1970. errors: absolute, of the outcomes that are known in the end.
+    scored, closed: seconds since 1970. errors: absolute errors of the claims' final costs. looks:
+    the monitor's reports, the oldest first.
     """
 
     world: World
@@ -58,7 +59,7 @@ class Course(NamedTuple):
 
 
 def worlds(rows: Sequence[claims.Claim]) -> tuple[World, World, World]:
-    """The same claims as they were, with inflation, and with a third of the home claims left."""
+    """Return three scenarios: claims unchanged, with inflation, and without 70% of home claims."""
     inflation, rng = claims.Inflation(), np.random.default_rng(0)
     fewer = [
         row
@@ -82,7 +83,7 @@ def follow(
     *,
     cohort_seconds: float = QUARTER_SECONDS,
 ) -> Course:
-    """Score a world's claims month by month, label those that closed, and ask for the verdict."""
+    """Month by month, score a scenario's claims, label closed claims, and read the verdict."""
     rows = world.claims
     columns = {name: np.array([row.features[name] for row in rows]) for name in claims.FEATURES}
     predicted = model.predict(columns)
@@ -118,12 +119,12 @@ def follow(
 
 
 def seconds_of(day: date) -> float:
-    """Seconds since 1970 at the start of a day."""
+    """Return the start of a day in seconds since 1970."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
 
 
 def verdict_table(courses: Sequence[Course]) -> str:
-    """The last verdict in each world, since when it holds, and its reasons."""
+    """List the last verdict in each scenario, since when it holds, and its reasons."""
     parts = []
     for course in courses:
         verdict = course.looks[-1].verdict
@@ -137,9 +138,9 @@ def verdict_table(courses: Sequence[Course]) -> str:
 
 
 class Quarter(NamedTuple):
-    """What was known of one quarter on some day, and what its claims cost in the end.
+    """One quarter: its cohort as known on some day, and its mean absolute errors.
 
-    arrived: the mean absolute error of the labels that arrived in it.
+    arrived: over labels that arrived in the quarter. in_the_end: over all claims scored in it.
     """
 
     cohort: Cohort
@@ -148,12 +149,12 @@ class Quarter(NamedTuple):
 
     @property
     def middle(self) -> date:
-        """A day in it: the ends of cohorts are not those of the calendar's quarters."""
+        """The middle day, which tells the calendar quarter; cohorts do not end with quarters."""
         return (self.cohort.start + (self.cohort.end - self.cohort.start) / 2).date()
 
 
 def quarters(course: Course, look: Look) -> list[Quarter]:
-    """The whole quarters up to a day, from the year of the shift on."""
+    """Return the complete quarters known at a look, from the year of the shift on."""
     is_known = course.closed < seconds_of(look.day)
     listed = []
     for cohort in look.cohorts:
@@ -170,7 +171,7 @@ def quarters(course: Course, look: Look) -> list[Quarter]:
 
 
 def quarter_table(listed: Sequence[Quarter]) -> str:
-    """The errors by arrival of the labels, beside those by the time of scoring."""
+    """Return a table of errors by quarter of the label's arrival and by quarter of scoring."""
     head = ["", "arrived", "scored", "mature", "so far", "projected", "(95%)", "in the end", ""]
     return report.table(head, [_row(quarter) for quarter in listed], left=1)
 
@@ -195,7 +196,7 @@ def _row(quarter: Quarter) -> list[str]:
 
 
 def tell(courses: Sequence[Course]) -> str:
-    """All that the demo prints about verdicts."""
+    """Return everything that the demo prints about verdicts."""
     inflated = courses[1]
     look = next((x for x in inflated.looks if x.verdict.action == "retrain"), inflated.looks[-1])
     listed = quarters(inflated, look)
@@ -219,7 +220,7 @@ def tell(courses: Sequence[Course]) -> str:
 
 
 def _conclusion(listed: Sequence[Quarter], trained: float) -> str:
-    """What either way of counting shows, in words."""
+    """Summarise what the errors by arrival and by scoring show."""
     limit = TOLERATED * trained
     late = [quarter for quarter in listed if quarter.middle >= claims.SHIFT_DATE]
     beyond = sum(quarter.arrived > limit for quarter in late)
@@ -243,7 +244,7 @@ def _conclusion(listed: Sequence[Quarter], trained: float) -> str:
 
 
 def main() -> None:
-    """Follow all worlds, and print what was seen."""
+    """Run all scenarios, and print the results."""
     model, reference = train()
     every = claims.live(claims.load(claims.prism_path()))
     print(tell([follow(world, model, reference) for world in worlds(every)]))

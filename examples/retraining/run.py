@@ -1,8 +1,8 @@
 """A model that is retrained when the verdict says so, without a restart of its service.
 
-Run it with `python examples/retraining/run.py`, where the extra `demo` is installed; it takes about
-three seconds and sends nothing. Prices of repairs rise after day 20. The exit status is 0 if the
-verdict was to keep the model before, to retrain it after, and to keep the new one.
+Run it with `python examples/retraining/run.py`; it needs the extra `demo`, takes about three
+seconds and sends nothing. Prices of repairs rise after day 20. The exit status is 0 if the verdict
+was to keep the model before day 20, to retrain it afterwards, and to keep the new model.
 """
 
 import sys
@@ -26,21 +26,21 @@ KEPT_DAYS = 6
 
 
 class Claims(NamedTuple):
-    """What is known when claims are reported, and what each cost in the end."""
+    """Claims: the features known at their reports, and their final costs."""
 
     features: dict[str, Floats]
     costs: Floats
 
 
 class Fitted(NamedTuple):
-    """A model, and what its service is compared with."""
+    """A model and its reference."""
 
     model: LinearRegression
     reference: Reference
 
 
 def report(day: int, rng: np.random.Generator) -> Claims:
-    """The claims of one day. After the change, labour costs more and parts cost less."""
+    """Draw the claims of one day. After the change, labour costs more and parts cost less."""
     hours, parts = rng.gamma(4.0, 2.0, CLAIMS_A_DAY), rng.gamma(3.0, 100.0, CLAIMS_A_DAY)
     rate, price = (60.0, 1.0) if day < CHANGE else (110.0, 0.5)
     costs = rate * hours + price * parts + rng.normal(0, 40, CLAIMS_A_DAY)
@@ -48,7 +48,7 @@ def report(day: int, rng: np.random.Generator) -> Claims:
 
 
 def train(claims: list[Claims], *, day: int) -> Fitted:
-    """Fit on most of the claims; the others, which the model has not seen, are the reference."""
+    """Fit a model on two thirds of the claims, and a reference on the others."""
     matrix = np.concatenate([np.column_stack([*c.features.values()]) for c in claims])
     costs = np.concatenate([c.costs for c in claims])
     is_held_out = np.arange(len(costs)) % 3 == 0
@@ -65,10 +65,11 @@ def train(claims: list[Claims], *, day: int) -> Fitted:
 
 
 class Service:
-    """Scores claims, learns their costs two days later, and retrains when it is told to.
+    """Scores claims, labels them two days later, and retrains on request.
 
-    `on_verdict` runs in the monitor's worker, so it only leaves a note; training happens outside.
-    In a company the note starts a pipeline, and the service calls `adopt` once that has succeeded.
+    `on_verdict` runs in the monitor's worker, so it only queues the verdict; training happens
+    outside. In production, a verdict would start a pipeline, and the service would call `adopt`
+    after the pipeline has succeeded.
     """
 
     def __init__(self) -> None:
@@ -89,7 +90,7 @@ class Service:
         self.open: deque[tuple[int, list[str], Claims]] = deque()
 
     def run_day(self, day: int) -> None:
-        """Score the claims of a day, and label those that were closed today."""
+        """Score the claims of a day, and label the claims that were closed on it."""
         self.now = FIRST_DAY + day * 86_400
         claims = report(day, self.rng)
         ids = [f"{day}-{number}" for number in range(CLAIMS_A_DAY)]
@@ -103,7 +104,7 @@ class Service:
         self.monitor.flush()  # a running service exports every minute by itself
 
     def retrain(self, day: int) -> None:
-        """Fit a new model on the newest labelled claims, and hand it over."""
+        """Fit a new model on the newest labelled claims, and put it into use."""
         new = train([*self.recent], day=day)
         self.version += 1
         self.monitor.adopt(new.reference, version=str(self.version))
@@ -111,7 +112,7 @@ class Service:
 
 
 def main() -> int:
-    """Run forty days; print every change of the verdict, and what was done."""
+    """Run forty days; print every verdict and every retraining."""
     service, actions = Service(), []
     retrain_on: int | None = None
     for day in range(DAYS):

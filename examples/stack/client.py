@@ -1,6 +1,6 @@
-"""Replay the claims against the service of the stack: a day of them every few seconds.
+"""Replay the claims against the stack's service, one day of claims every few seconds.
 
-Half of the way prices rise: drift begins, and the dashboards show when and why.
+Half-way through, prices rise and drift begins; the dashboards show when and why.
 """
 
 import os
@@ -16,7 +16,7 @@ REPORT_SECONDS = 60.0
 
 
 def main() -> None:
-    """Play everything once, and print how far it is every minute."""
+    """Replay all claims once, and print the progress every minute."""
     service = os.environ.get("STACK_SERVICE", "http://127.0.0.1:8000")
     day_seconds = float(os.environ.get("STACK_DAY_SECONDS", "2"))
     since, until = claims.LIVE

@@ -1,4 +1,4 @@
-"""Make the user by which Grafana reads the event store: what is summed up, nothing else."""
+"""Create the database user with which Grafana reads the event store's aggregates, and only them."""
 
 import os
 
@@ -9,7 +9,7 @@ USER = "grafana"
 
 
 def main() -> None:
-    """Create the user if it is not there, and set its password."""
+    """Create the user if it does not exist, and set its password."""
     password = os.environ["GRAFANA_DATABASE_PASSWORD"]
     with psycopg.connect(os.environ["MLMONITOR_DATABASE"], autocommit=True) as connection:
         user = sql.Identifier(USER)
