@@ -1,1 +1,1 @@
-"""What several folders of tests share: streams, strategies, receivers and processes to start."""
+"""Helpers that several folders of tests share: streams, strategies, receivers and processes."""

@@ -1,4 +1,4 @@
-"""From the shipped rules to a webhook: Prometheus and Alertmanager, real and on this machine."""
+"""Run the shipped rules in a real Prometheus, with an Alertmanager that calls a webhook."""
 
 import json
 import re
@@ -27,23 +27,23 @@ _ANSWERS = 100_000  # more than any test waits for: Alertmanager expects a 200
 
 
 class Inbox(NamedTuple):
-    """A webhook that keeps the alerts that it receives."""
+    """A webhook that stores the alerts that it receives."""
 
     server: HookServer
 
     @property
     def alerts(self) -> list[dict[str, Any]]:
-        """All alerts so far; Alertmanager repeats those of a group with each new one."""
+        """All alerts so far; with a new alert, Alertmanager repeats the others of its group."""
         return [
             alert for hook in list(self.server.hooks) for alert in json.loads(hook.body)["alerts"]
         ]
 
     def named(self, name: str) -> list[dict[str, Any]]:
-        """The alerts of one name."""
+        """Return the alerts with this name."""
         return [alert for alert in self.alerts if alert["labels"]["alertname"] == name]
 
     def wait_for(self, name: str, *, seconds: float, **labels: str) -> list[dict[str, Any]]:
-        """The alerts of one name, awaited until one has these labels or the time is over."""
+        """Wait for an alert with this name and these labels; return all alerts with the name."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if any(alert["labels"].items() >= labels.items() for alert in self.named(name)):
@@ -92,10 +92,10 @@ def run_with_alertmanager(folder: Path, inbox: Inbox) -> Iterator[Prometheus]:
 def start_rules(
     prometheus: Prometheus, folder: Path, *, minute_seconds: float, with_windows: bool
 ) -> None:
-    """Evaluate the shipped rules from now on, a minute of theirs in this many seconds.
+    """Evaluate the shipped rules from now on, accelerated: one minute takes `minute_seconds`.
 
-    with_windows: the stretches of time that expressions look back at are shortened, too, as for
-    samples that arrive at that pace; otherwise only intervals and waiting times are.
+    with_windows: also shorten the ranges in expressions, for samples that arrive at that pace;
+    otherwise only the rules' intervals and `for` durations are shortened.
     """
     prefixes = r"for: |interval: |\[|offset " if with_windows else "for: |interval: "
     pattern = re.compile(rf"({prefixes})(\d+)([mhd])\b")

@@ -1,4 +1,4 @@
-"""Real servers as `make components` built them, and what tests ask of them."""
+"""Real servers, built by `make components`, and queries to them."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ CONFIGURATIONS = Path(__file__).parents[2] / "examples" / "collectors"
 
 
 def program(name: str) -> Path:
-    """A built program. That it is missing is a failure: whoever runs these tests wants it."""
+    """Return the path of a built program; fail the test, rather than skip it, if it is missing."""
     path = components.program(name)
     if path is None:
         pytest.fail(f"{name} is not built: make components")
@@ -32,7 +32,7 @@ _LONG_SECONDS = 30
 
 @contextmanager
 def running(command: list[str | Path], port: int, log: Path, **variables: str) -> Iterator[None]:
-    """A server until the end of the block."""
+    """Run a server within the block, once it listens on the port."""
     with log.open("wb") as file:
         process = subprocess.Popen(
             command, stdout=file, stderr=file, env={"PATH": "/usr/bin:/bin"} | variables
@@ -46,17 +46,17 @@ def running(command: list[str | Path], port: int, log: Path, **variables: str) -
 
 
 class Prometheus(NamedTuple):
-    """A running Prometheus: the base of its OTLP endpoint, and queries."""
+    """A running Prometheus."""
 
     port: int
 
     @property
     def otlp(self) -> str:
-        """What `/v1/metrics` is added to."""
+        """The base URL for OTLP, to which exporters add `/v1/metrics`."""
         return f"http://127.0.0.1:{self.port}/api/v1/otlp"
 
     def query(self, promql: str) -> list[dict[str, Any]]:
-        """The samples of an instant query."""
+        """Return the samples of an instant query."""
         query = urllib.parse.urlencode({"query": promql})
         url = f"http://127.0.0.1:{self.port}/api/v1/query?{query}"
         with urllib.request.urlopen(url, timeout=60) as answer:
@@ -64,23 +64,23 @@ class Prometheus(NamedTuple):
         return result
 
     def number(self, promql: str) -> float:
-        """The value of a query that has one sample; 0 while it has none."""
+        """Return the value of a query with at most one sample; 0 without a sample."""
         samples = self.query(promql)
         assert len(samples) <= 1, samples
         return float(samples[0]["value"][1]) if samples else 0.0
 
     def wait_for_number(self, promql: str, value: float) -> None:
-        """Wait, at most a minute, until that is the value."""
+        """Wait, at most a minute, until the query has this value; assert that it does."""
         deadline = time.monotonic() + 60
         while self.number(promql) != value and time.monotonic() < deadline:
             time.sleep(0.1)
         assert self.number(promql) == value
 
     def wait_for_rules(self, *, rounds: int = 2, longest: float = _LONG_SECONDS) -> None:
-        """Wait until all rules have been evaluated with what is stored now.
+        """Wait until all rules have been evaluated on the samples stored now.
 
-        rounds: two, where rules of one group read what another one records. longest: groups that
-        are evaluated in longer intervals, in seconds, are not waited for.
+        rounds: evaluations to wait for; two if rules of one group read what another group records.
+        longest: ignore groups with an interval of this many seconds or more.
         """
         for _ in range(rounds):
             stored_at, deadline = time.time(), time.monotonic() + 60
@@ -89,7 +89,7 @@ class Prometheus(NamedTuple):
             assert self._evaluated_at(longest) >= stored_at
 
     def _evaluated_at(self, longest: float) -> float:
-        """When the evaluation of rules began of which the last one is the longest ago."""
+        """Return the time of the last evaluation of the group that was evaluated longest ago."""
         with urllib.request.urlopen(
             f"http://127.0.0.1:{self.port}/api/v1/rules", timeout=60
         ) as answer:
@@ -103,7 +103,7 @@ class Prometheus(NamedTuple):
 
 @contextmanager
 def run_prometheus(folder: Path, *options: str) -> Iterator[Prometheus]:
-    """Run Prometheus with an OTLP receiver, as the `prometheus.yml` of a folder says."""
+    """Run Prometheus with an OTLP receiver, configured by `prometheus.yml` in the folder."""
     port = free_port()
     command: list[str | Path] = [
         program("prometheus"),

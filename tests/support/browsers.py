@@ -1,4 +1,4 @@
-"""A real browser: Chromium of the system, driven by Playwright from PyPI."""
+"""A real browser: the system's Chromium, driven by Playwright."""
 
 import shutil
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ DESKTOP, PHONE = (1280, 900), (390, 844)
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """A browser without a window and without a network of its own."""
+    """Start a headless browser that makes no network requests by itself."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         try:
@@ -34,7 +34,7 @@ def open_browser() -> Iterator[Browser]:
 
 
 class Visit:
-    """One tab; `complaints` are errors of the console, of scripts, and requests elsewhere."""
+    """One tab. complaints: console messages, script errors, and requests to other origins."""
 
     def __init__(
         self,

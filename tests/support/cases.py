@@ -1,4 +1,4 @@
-"""Cases of a long test of which a few run every time."""
+"""Mark most cases of a long test as slow, so that a few run every time."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 
 def short_form(cases: Iterable[Any], *always: Any) -> list[Any]:
-    """All cases for `parametrize`: those of `always` as they are, the others marked `slow`."""
+    """Return all cases for `parametrize`; those not in `always` are marked `slow`."""
     return [
         case if any(case is one or case == one for one in always) else slow_case(case)
         for case in cases
@@ -15,11 +15,11 @@ def short_form(cases: Iterable[Any], *always: Any) -> list[Any]:
 
 
 def slow_case(case: Any) -> Any:
-    """One case that only `make test-slow` runs; a tuple is its several arguments."""
+    """Mark a case to run only in `make test-slow`; a tuple holds several arguments."""
     values = case if isinstance(case, tuple) else (case,)
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def name_typed(value: object) -> str:
-    """A value as the name of a case, with its type: numpy 1 shows its scalars as Python's."""
+    """Name a case by its value and type, because numpy 1 prints its scalars like Python's."""
     return f"{type(value).__name__} {value!r}"

@@ -1,4 +1,4 @@
-"""Three days of claims in event files, of which two are labelled; some labels twice."""
+"""Event files with three days of claims, two of them labelled, and some labels sent twice."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ ERRORS = np.random.default_rng(5).normal(0, 300, ROWS)
 
 
 def write_claims(folder: Path) -> None:
-    """Write the predictions and the labels as a service does."""
+    """Write predictions and labels to event files, as a service does."""
     times = [(START + timedelta(seconds=86.4 * row)).timestamp() for row in range(ROWS)]
     ids = [f"claim-{row}" for row in range(ROWS)]
     with Monitor(

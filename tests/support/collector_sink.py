@@ -1,4 +1,4 @@
-"""What a collector passed on, decoded from the wire, and how to wait for a server."""
+"""Receive and decode what a collector forwards, and wait for servers."""
 
 import gzip
 import secrets
@@ -31,7 +31,7 @@ class Received(NamedTuple):
 
 
 class Sink(ThreadingHTTPServer):
-    """Takes what the collector forwards, and keeps every point."""
+    """A server that stores every point that the collector forwards."""
 
     daemon_threads = True
 
@@ -41,10 +41,10 @@ class Sink(ThreadingHTTPServer):
         self.port = self.server_address[1]
 
     def handle_error(self, *_args: object) -> None:
-        """Say nothing of a process that ended without a goodbye."""
+        """Ignore a process that ended without closing its connection."""
 
     def named(self, name: str, **attributes: str) -> list[Received]:
-        """All points of a metric with these attributes (dots as underscores), oldest first."""
+        """Return all points of a metric with these attributes, `_` for `.`, oldest first."""
         expected = {key.replace("_", "."): value for key, value in attributes.items()}
         return [
             received
@@ -53,13 +53,13 @@ class Sink(ThreadingHTTPServer):
         ]
 
     def total(self, name: str, **attributes: str) -> int:
-        """The sum of the newest values of all series that match, over all instances."""
+        """Return the sum of the newest values of all matching series of all processes."""
         return sum(point.as_int for point in self.newest(name, **attributes))
 
     def newest(self, name: str, **attributes: str) -> list[Any]:
-        """The newest point, by its own time, of each series that matches.
+        """Return the newest point of each matching series, by the time in the point.
 
-        A collector forwards requests side by side: the last to arrive need not be the last sent.
+        A collector forwards requests concurrently, so they may arrive in another order.
         """
         values: dict[Series, Any] = {}
         for received in self.named(name, **attributes):
@@ -71,7 +71,7 @@ class Sink(ThreadingHTTPServer):
         return list(values.values())
 
     def wait_for_total(self, name: str, total: int, **attributes: str) -> None:
-        """Wait, at most a minute, until what a collector still holds has arrived here."""
+        """Wait, at most a minute, until a counter has this total; assert that it has."""
         deadline = time.monotonic() + 60
         while self.total(name, **attributes) != total and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -80,7 +80,7 @@ class Sink(ThreadingHTTPServer):
 
 @contextmanager
 def running_sink() -> Iterator[Sink]:
-    """A sink that takes what comes, until it is left."""
+    """Run a sink within the block."""
     with Sink() as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server
@@ -112,11 +112,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer)
 
     def log_message(self, *_args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class Collector(NamedTuple):
-    """A running collector: its addresses, and where it passes things on to."""
+    """A running collector: its addresses, and the sink to which it forwards."""
 
     http_url: str
     grpc_url: str
@@ -124,9 +124,9 @@ class Collector(NamedTuple):
 
 
 def free_port() -> int:
-    """A port nobody listens on, below those that the kernel gives to connections by itself.
+    """Return a free port below the range of ephemeral ports.
 
-    Of those, another test's connection might take it before the program that is to listen there.
+    An ephemeral port could be taken by another test's connection before the program listens.
     """
     while True:
         port = secrets.choice(PORTS)
@@ -141,7 +141,7 @@ def free_port() -> int:
 def wait_for(
     port: int, *, seconds: float = 60.0, unless: Callable[[], bool] = lambda: False
 ) -> None:
-    """Wait until something listens on the port; give up early where it never will."""
+    """Wait until something listens on the port; fail after `seconds`, or once `unless()` holds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and not unless():
         with socket.socket() as probe:

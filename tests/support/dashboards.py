@@ -1,4 +1,4 @@
-"""What shipped dashboards and rules ask for, found in the files as a person gets them."""
+"""Extract the queries of the shipped dashboards and rules from their files."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -22,25 +22,25 @@ CHOICES: Mapping[str, str] = {
     "$field": ".*",
     "$measure": "psi",
 }
-"""What Grafana puts in the places of variables: everything, unless a test says otherwise."""
+"""The values of Grafana's variables in expressions: everything, unless a test says otherwise."""
 
 
 def substituted(expression: str, choices: Mapping[str, str] = CHOICES) -> str:
-    """An expression as Grafana sends it."""
+    """Replace Grafana's variables in an expression, as Grafana does before sending it."""
     for name, value in {**CHOICES, **choices}.items():
         expression = expression.replace(name, value)
     return expression
 
 
 def expressions(kind: str, naming: Naming) -> Iterator[tuple[str, str]]:
-    """Every PromQL expression of a kind of files, and where it is."""
+    """Yield where each PromQL expression in a kind of files is, and the expression."""
     for path, text in render_files(kind, naming=naming):
         for title, expression in file_expressions(path, text):
             yield f"{path}: {title}", substituted(expression)
 
 
 def file_expressions(path: PurePosixPath, text: str) -> Iterator[tuple[str, str]]:
-    """The expressions of one file with the titles of their panels or the names of their rules."""
+    """Yield the title of the panel, or the name of the rule, and each expression in a file."""
     if path.suffix == ".json":
         yield from _search(json.loads(text), path.stem)
     elif path.name.endswith(".rules.yml"):
@@ -69,7 +69,7 @@ def _search(value: Any, title: str) -> Iterator[tuple[str, str]]:
 
 
 def recorded_names() -> set[str]:
-    """The names that recording rules give."""
+    """Return the names of all series that recording rules compute."""
     return {
         rule["record"]
         for path, text in render_files("alerts", naming="prometheus")
@@ -81,7 +81,7 @@ def recorded_names() -> set[str]:
 
 
 def panels(board: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Panels with queries, of either schema, as a mapping with title and description."""
+    """Yield a dashboard's panels with queries, in either schema, with title and description."""
     if "spec" in board:
         for element in board["spec"]["elements"].values():
             yield element["spec"]

@@ -1,4 +1,4 @@
-"""An event log in memory: what would be sent, validated as every reader validates it."""
+"""An event log in memory, which validates events as readers do."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from mlmonitor.formats.events import parse_event
 
 
 class EventRecorder:
-    """A destination of events that keeps them; also the sink of its only process."""
+    """A destination of events that stores them; also the sink that it opens."""
 
     def __init__(self, **options: Any) -> None:
         defaults: dict[str, Any] = {
@@ -30,13 +30,13 @@ class EventRecorder:
         self.is_closed = False
 
     def open(self, source: EventSource) -> "EventRecorder":
-        """Be the sink of this process."""
+        """Return itself as the sink, and count the call."""
         del source
         self.opened += 1
         return self
 
     def put(self, events: Sequence[Mapping[str, Any]], *, waits: bool = False) -> None:
-        """Keep events of one schema, as bytes that every reader accepts."""
+        """Store events of one schema as bytes, after checking that readers accept them."""
         del waits
         assert len({event["schema"] for event in events}) == 1
         for event in events:
@@ -45,21 +45,21 @@ class EventRecorder:
             self.messages.append(message)
 
     def poll(self) -> None:
-        """Nothing is due."""
+        """Do nothing."""
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Everything is there."""
+        """Return True, because everything has been stored."""
         return timeout_seconds >= 0
 
     def close(self, timeout_seconds: float) -> None:
-        """Keep what is there."""
+        """Set `is_closed`."""
         self.is_closed = timeout_seconds >= 0
 
     def status(self) -> EventStatus:
-        """All are delivered."""
+        """Report all events as delivered."""
         return EventStatus("memory", delivered=len(self.messages))
 
     def select(self, schema: str) -> list[dict[str, Any]]:
-        """The events of one schema, in order."""
+        """Return the events of one schema, in order."""
         contents = [json.loads(message) for message in self.messages]
         return [content for content in contents if content["schema"] == schema]

@@ -1,4 +1,4 @@
-"""The modules of the demo, which is a folder of scripts and no package."""
+"""Import the modules of the demo, which is a folder of scripts and not a package."""
 
 import sys
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parents[2] / "examples" / "fastapi_app"
 
 @contextmanager
 def import_from_demo(*names: str) -> Iterator[list[ModuleType]]:
-    """Import modules of the demo by name; at the end they are forgotten, with all they imported."""
+    """Import modules of the demo by name; unload all of the demo's modules at the end."""
     sys.path.insert(0, str(FOLDER))
     try:
         yield [import_module(name) for name in names]

@@ -1,4 +1,4 @@
-"""Hypothesis strategies of points, and their way through OpenTelemetry's own encoder."""
+"""Hypothesis strategies of points, and OpenTelemetry's encoding of the same points."""
 
 from collections import defaultdict
 from typing import Any
@@ -30,7 +30,7 @@ names = st.dictionaries(texts.filter(bool), texts, max_size=4).map(
 
 @st.composite
 def histograms(draw: st.DrawFn) -> HistogramValue:
-    """Any bounds that ascend, any counts, and what may be told beside them."""
+    """Draw histograms: any ascending bounds, any counts, and sum, min and max or None."""
     bounds = tuple(sorted(draw(st.sets(finite, max_size=5))))
     some = st.lists(st.integers(0, 2**50), min_size=len(bounds) + 1, max_size=len(bounds) + 1)
     maybe_finite = st.none() | finite
@@ -74,7 +74,7 @@ points = st.lists(
 def by_the_sdk(
     points: list[Point], *, start_ns: int, time_ns: int, resource: Attributes, version: str
 ) -> ExportMetricsServiceRequest:
-    """The same points through OpenTelemetry's encoder."""
+    """Encode points by OpenTelemetry's encoder."""
     grouped: dict[MetricSpec, list[Point]] = defaultdict(list)
     for point in points:
         grouped[point.metric].append(point)
@@ -147,7 +147,7 @@ def _histogram(point: Point, start_ns: int, time_ns: int) -> sdk.HistogramDataPo
 
 
 def flat(request: ExportMetricsServiceRequest) -> dict[str, Any]:
-    """A request as metrics by name, each as its head and its points in an order of their own."""
+    """Return a request in a comparable form: by metric name, its head and its sorted points."""
     flattened: dict[str, Any] = {}
     for resource in request.resource_metrics:
         flattened["resource"] = sorted(map(str, resource.resource.attributes))

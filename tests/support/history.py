@@ -1,4 +1,4 @@
-"""Fifty minutes of two models, exported to a backend: what dashboards and rules are tried on."""
+"""Fifty minutes of two models, exported to a backend, to test dashboards and rules on."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ BUCKETS = [500.0, 1_500.0]
 
 
 class History(NamedTuple):
-    """The monitors, still open, at the end of their hour."""
+    """The monitors at the end of the simulated time, still open."""
 
     severity: tuple[Monitor, Monitor]
     """Two processes of one regression model."""
@@ -50,7 +50,7 @@ def _severity(claims: dict[str, Any]) -> Any:
 
 
 def _attributions(claims: dict[str, Any]) -> dict[str, Any]:
-    """The part of each feature in the predictions of `_severity`."""
+    """Return the contribution of each feature to the predictions of `_severity`."""
     return {
         "amount": 0.8 * (claims["amount"] - 1_200.0),
         "age": np.nan_to_num(2.0 * (claims["age"] - 45.0)),
@@ -59,19 +59,19 @@ def _attributions(claims: dict[str, Any]) -> dict[str, Any]:
 
 
 def _savings(rows: Mapping[str, Any]) -> Any:
-    """What a claim costs less than was asked for; less 300, so that some are below zero."""
+    """Return the amount minus the prediction, minus 300 so that some values are negative."""
     return rows["amount"] - rows["prediction"] - 300.0
 
 
 def _frauds(rng: np.random.Generator, rows: int) -> tuple[dict[str, Any], Any, list[str]]:
-    """Claims, the scores of both classes, and what each turned out to be."""
+    """Draw claims, the scores of both classes, and the actual classes."""
     scores = rng.beta(0.8, 1.6, rows)
     actual = np.where(rng.random(rows) < scores, "fraud", "honest")
     return _claims(rng, rows), np.column_stack([1 - scores, scores]), actual.tolist()
 
 
 def severity_reference() -> Reference:
-    """Of 4,000 claims before the drift."""
+    """Fit the reference of the severity model on 4,000 claims before the drift."""
     claims = _claims(np.random.default_rng(1), 4_000)
     return Reference.fit(
         claims,
@@ -87,7 +87,7 @@ def severity_reference() -> Reference:
 
 
 def fraud_reference() -> Reference:
-    """Of 4,000 claims and their scores."""
+    """Fit the reference of the fraud model on 4,000 claims and their scores."""
     claims, scores, actual = _frauds(np.random.default_rng(2), 4_000)
     return Reference.fit(
         claims,
@@ -146,7 +146,7 @@ def lived_through(
     drift_minute: int = DRIFT_MINUTE,
     is_clean: bool = False,
 ) -> Iterator[History]:
-    """Let the models live, a minute at a time, up to now; each minute is exported.
+    """Simulate the models minute by minute, up to now, and export after each minute.
 
     make_exporters: called once for each process. is_clean: no value is missing, no call fails.
     """
@@ -202,7 +202,7 @@ def lived_through(
 
 
 def _load(stack: ExitStack, exporter: Exporter) -> None:
-    """Two exports of a loader that has stored some events, as its own metrics describe it."""
+    """Export the metrics of a loader that has stored some events, twice."""
     counts = SimpleNamespace(loaded={"prediction": 90, "label": 9}, replayed=3, dead=1, batches=2)
     loader = SimpleNamespace(
         counts=counts, outages=0, lag=0, owned=4, committed_at=time.time() - 5.0

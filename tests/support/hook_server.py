@@ -1,4 +1,4 @@
-"""A real HTTP server that receives webhooks, and answers as it is told."""
+"""A real HTTP server that receives webhooks and gives scripted answers."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Hook(NamedTuple):
-    """One request, as it arrived."""
+    """One received request."""
 
     path: str
     headers: dict[str, str]
@@ -17,7 +17,7 @@ class Hook(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """An answer: its status and headers, after a while; status 0 closes the connection."""
+    """An answer: status, headers and a delay; status 0 closes the connection instead."""
 
     status: int = 204
     headers: dict[str, str] = {}  # noqa: RUF012 - never changed
@@ -25,7 +25,7 @@ class Reply(NamedTuple):
 
 
 class HookServer(ThreadingHTTPServer):
-    """Keeps every request; answers with the scripted replies in order, then with 204."""
+    """Stores every request; answers with the scripted replies in order, then with 204."""
 
     daemon_threads = True
 
@@ -36,16 +36,16 @@ class HookServer(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}/hooks/path-is-secret"
 
     def handle_error(self, *_args: object) -> None:
-        """Say nothing of a client that closed the connection."""
+        """Ignore a client that closed the connection."""
 
     def wait_for(self, count: int, *, seconds: float = 60.0) -> list[Hook]:
-        """The requests so far, once there are that many."""
+        """Wait until there are this many requests; return all requests."""
         wait_until(lambda: len(self.hooks) >= count, seconds=seconds)
         return list(self.hooks)
 
 
 def wait_until(is_true: Callable[[], object], *, seconds: float = 60.0) -> None:
-    """Wait for a condition; an assertion fails if it takes longer."""
+    """Wait until a condition holds; fail with an assertion after `seconds`."""
     ends_at = time.monotonic() + seconds
     while not is_true():
         assert time.monotonic() < ends_at, "it took too long"
@@ -72,12 +72,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def receive_hooks(*replies: Reply, tls: Any = None) -> Iterator[HookServer]:
-    """Run a server; `tls` is the context of its certificate, if it has one."""
+    """Run a server; `tls`, an `SSLContext` with its certificate, makes it HTTPS."""
     server = HookServer(replies)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)

@@ -1,4 +1,4 @@
-"""What a document of HTML must keep: every element closed, no script or handler within it."""
+"""Check HTML documents: all elements closed, ids unique, no active content."""
 
 from collections import Counter
 from html.parser import HTMLParser
@@ -7,7 +7,7 @@ VOID = {"meta", "link", "input", "br", "img", "hr"}
 
 
 class Document(HTMLParser):
-    """Reads a document; `problems` holds what is wrong, `text` all its text."""
+    """Parses a document; `problems` lists what is wrong, and `text` is all its text."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -24,11 +24,11 @@ class Document(HTMLParser):
 
     @property
     def text(self) -> str:
-        """All text, as a browser reads it."""
+        """All text, with character references resolved."""
         return " ".join(self._texts)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what opens."""
+        """Record an opening tag."""
         self.tags.append(tag)
         self.attributes += [(tag, name, value) for name, value in attrs]
         self.ids += [value or "" for name, value in attrs if name == "id"]
@@ -39,22 +39,22 @@ class Document(HTMLParser):
             self._open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """An element that closes itself."""
+        """Record a self-closing element."""
         self.handle_starttag(tag, attrs)
         if tag not in VOID:
             self._open.pop()
 
     def handle_endtag(self, tag: str) -> None:
-        """What closes must be what opened last."""
+        """Check that a closing tag matches the element opened last."""
         if not self._open or self._open.pop() != tag:
             self.problems.append(f"</{tag}> closes nothing at {self.getpos()}")
 
     def handle_data(self, data: str) -> None:
-        """Keep the text."""
+        """Record text."""
         self._texts.append(data)
 
     def find_active(self) -> list[str]:
-        """Attributes that would run code or fetch something."""
+        """Return attributes that would run code or load something from elsewhere."""
         active = []
         for tag, name, value in self.attributes:
             is_remote = name in ("src", "href") and (value or "").lower().startswith(

@@ -1,4 +1,4 @@
-"""Apache Kafka as a component: one node that is broker and controller."""
+"""Apache Kafka as a component: one node that is both broker and controller."""
 
 import subprocess
 import uuid
@@ -13,14 +13,14 @@ from support.collector_sink import free_port
 
 
 class ApacheKafka(KafkaBroker):
-    """A server of Apache Kafka, which takes longer to start than a program without a JVM."""
+    """An Apache Kafka server; its JVM makes it start more slowly than the other brokers."""
 
     start_seconds = 120.0
 
 
 @pytest.fixture
 def apache_kafka(tmp_path: Path) -> Iterator[ApacheKafka]:
-    """One node that is broker and controller."""
+    """Run one node that is both broker and controller."""
     server, storage = components.program("kafka"), components.program("kafka-storage")
     if server is None or storage is None:
         pytest.skip("Apache Kafka is not built: make components")

@@ -1,4 +1,4 @@
-"""What a monitor really holds, beside what it says."""
+"""Compare the memory that a monitor holds with its own figure."""
 
 import gc
 import tracemalloc
@@ -10,7 +10,7 @@ from mlmonitor import Monitor
 def held_bytes(
     new_monitor: Callable[[], Monitor], serve: Callable[[Monitor], object]
 ) -> tuple[int, int]:
-    """Bytes allocated since before there was a monitor, once it has served; and its own bound."""
+    """Return the bytes that a monitor has allocated after serving, and its `memory_bytes`."""
     gc.collect()
     tracemalloc.start()
     try:

@@ -1,4 +1,4 @@
-"""OTLP requests made by hand, and a client that is nobody's exporter."""
+"""Build OTLP requests by hand, and send them without any exporter."""
 
 import http.client
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ Attributes = Mapping[str, object] | Sequence[tuple[str, object]]
 
 
 def any_value(value: object) -> AnyValue:
-    """A Python value as OTLP's; None has no value there either."""
+    """Convert a Python value to OTLP's; None becomes an empty value."""
     if value is None:
         return AnyValue()
     if isinstance(value, list):
@@ -55,7 +55,7 @@ def any_value(value: object) -> AnyValue:
 
 
 def pairs(attributes: Attributes) -> list[KeyValue]:
-    """Attributes as OTLP's, in their order."""
+    """Convert attributes to OTLP's, in order."""
     items = attributes.items() if isinstance(attributes, Mapping) else attributes
     return [KeyValue(key=key, value=any_value(value)) for key, value in items]
 
@@ -68,7 +68,7 @@ def number(
     since: float | None = None,
     flags: int = 0,
 ) -> NumberDataPoint:
-    """A point of a sum or gauge; `at` and `since` in seconds after NOW."""
+    """Build a point of a sum or gauge; `at` and `since` are in seconds after NOW."""
     point = NumberDataPoint(attributes=pairs(attributes), flags=flags, **times(at, since))
     if isinstance(value, int):
         point.as_int = value
@@ -78,7 +78,7 @@ def number(
 
 
 def times(at: float, since: float | None) -> dict[str, int]:
-    """The two timestamps of a point."""
+    """Return the two timestamps of a point, as keyword arguments."""
     start = 0 if since is None else NOW_NS + round(since * SECOND)
     return {"time_unix_nano": NOW_NS + round(at * SECOND), "start_time_unix_nano": start}
 
@@ -92,7 +92,7 @@ def buckets(
     since: float | None = -60,
     **extent: float,
 ) -> HistogramDataPoint:
-    """A point of an explicit histogram; `sum`, `min` and `max` as named."""
+    """Build a point of an explicit histogram. extent: `sum`, `min` and `max`, if any."""
     return HistogramDataPoint(
         attributes=pairs(attributes),
         count=sum(counts),
@@ -113,7 +113,7 @@ def exponential(
     at: float = 0,
     **extent: float,
 ) -> ExponentialHistogramDataPoint:
-    """A point of an exponential histogram."""
+    """Build a point of an exponential histogram."""
     return ExponentialHistogramDataPoint(
         scale=scale,
         zero_count=zeros,
@@ -126,7 +126,7 @@ def exponential(
 
 
 def gauge(name: str, *points: NumberDataPoint, unit: str = "") -> Metric:
-    """A gauge."""
+    """Build a gauge of these points."""
     return Metric(name=name, unit=unit, gauge=Gauge(data_points=points))
 
 
@@ -137,13 +137,13 @@ def counter(
     is_monotonic: bool = True,
     unit: str = "",
 ) -> Metric:
-    """A sum, monotonic unless told otherwise."""
+    """Build a sum of these points, monotonic by default."""
     data = Sum(data_points=points, aggregation_temporality=temporality, is_monotonic=is_monotonic)
     return Metric(name=name, unit=unit, sum=data)
 
 
 def histogram(name: str, *points: HistogramDataPoint, temporality: int = DELTA) -> Metric:
-    """A histogram with explicit bounds."""
+    """Build a histogram with explicit bounds."""
     data = Histogram(data_points=points, aggregation_temporality=temporality)
     return Metric(name=name, histogram=data)
 
@@ -151,13 +151,13 @@ def histogram(name: str, *points: HistogramDataPoint, temporality: int = DELTA) 
 def exponential_histogram(
     name: str, *points: ExponentialHistogramDataPoint, temporality: int = DELTA
 ) -> Metric:
-    """An exponential histogram."""
+    """Build an exponential histogram."""
     data = ExponentialHistogram(data_points=points, aggregation_temporality=temporality)
     return Metric(name=name, exponential_histogram=data)
 
 
 def summary(name: str) -> Metric:
-    """A summary of three values."""
+    """Build a summary of three values."""
     point = SummaryDataPoint(
         count=3, sum=6.0, quantile_values=[{"quantile": 0.5, "value": 2.0}], **times(0, -60)
     )
@@ -167,7 +167,7 @@ def summary(name: str) -> Metric:
 def request(
     *metrics: Metric, resource: Attributes = (), scope: Attributes = ()
 ) -> ExportMetricsServiceRequest:
-    """A request of one process."""
+    """Build a request of one process."""
     message = ExportMetricsServiceRequest()
     resource_metrics = message.resource_metrics.add()
     resource_metrics.resource.attributes.extend(pairs(resource))
@@ -178,7 +178,7 @@ def request(
 
 
 class Reply(NamedTuple):
-    """What came back."""
+    """The reply to a request."""
 
     status: int
     body: bytes
@@ -186,12 +186,12 @@ class Reply(NamedTuple):
 
     @property
     def partial(self) -> Any:
-        """The partial success of a 200."""
+        """The partial success in the body of a 200."""
         return ExportMetricsServiceResponse.FromString(self.body).partial_success
 
     @property
     def message(self) -> str:
-        """The message of an error."""
+        """The message in the body of an error."""
         return str(Status.FromString(self.body).message)
 
 
@@ -203,7 +203,7 @@ def post(
     path: str | None = None,
     method: str = "POST",
 ) -> Reply:
-    """Send a request over a connection of its own, and read the answer."""
+    """Send a request over a new connection; return the reply."""
     connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=60)
     data = body if isinstance(body, bytes) else body.SerializeToString()
     url = receiver.metrics_url.removeprefix(receiver.url) if path is None else path
@@ -216,5 +216,5 @@ def post(
 
 
 def send(receiver: OtlpReceiver, *metrics: Metric, **source: Attributes) -> Reply:
-    """Send metrics as one request of one process."""
+    """Send metrics as one request of one process; return the reply."""
     return post(receiver, request(*metrics, **source))

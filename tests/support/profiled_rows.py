@@ -1,4 +1,4 @@
-"""Rows that are profiled in many ways, and what their status counts."""
+"""Rows for tests that profile them in different ways, and counts to compare."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ REFERENCE = claims_reference(segments=["line"])
 
 
 def draw(rows: int = ROWS) -> dict[str, Any]:
-    """Shifted claims with predictions, a few of them missing, new or unreadable."""
+    """Draw shifted claims with predictions; some values are missing, new or unreadable."""
     rng = np.random.default_rng(9)
     claims = draw_claims(rng, rows, is_shifted=True)
     claims["limit"][::50] = np.nan
@@ -27,7 +27,7 @@ FRAME = pd.DataFrame(COLUMNS)
 
 
 def counts(profile: Profile) -> dict[str, Any]:
-    """What a status counts, by field and segment."""
+    """Return the counts in a profile's status, by field and segment."""
     status = profile.status(REFERENCE, at=AT)
     groups = {"all": status.fields, **{n: s.fields for n, s in status.segments.items()}}
     fields = {

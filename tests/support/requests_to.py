@@ -1,4 +1,4 @@
-"""Requests to a service under test, at a fixed rate, each on a connection of its own."""
+"""Send requests to a service under test at a fixed rate, each on a new connection."""
 
 import socket
 import time
@@ -11,31 +11,31 @@ TIMEOUT_SECONDS = 60.0
 
 
 class Answer(NamedTuple):
-    """When an answer had arrived, in seconds since 1970, and which process gave it."""
+    """The time at which an answer had arrived, in seconds since 1970, and the process' id."""
 
     time: float
     process: int
 
 
 class Answers(NamedTuple):
-    """Every request's answer, and how many requests got none."""
+    """All answers, and the number of requests without an answer."""
 
     given: list[Answer]
     unanswered: int
 
     @property
     def total(self) -> int:
-        """All requests answered."""
+        """The number of answered requests."""
         return len(self.given)
 
     @property
     def processes(self) -> set[int]:
-        """Those who answered."""
+        """The ids of the processes that answered."""
         return {answer.process for answer in self.given}
 
 
 def ask(port: int, amount: int) -> int | None:
-    """Ask for one prediction; which process gave it, or None where none arrived whole."""
+    """Request one prediction; return the id of the answering process, None without an answer."""
     request = f"GET /?amount={amount} HTTP/1.1\r\nHost: service\r\nConnection: close\r\n\r\n"
     try:
         with socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS) as connection:
@@ -57,10 +57,9 @@ def ask_many(
     seconds: float = 120.0,
     amounts: Sequence[int] = range(100),
 ) -> Answers:
-    """Ask so many times, at most `rate` a second; late requests catch up.
+    """Send `requests` requests, at most `rate` per second; late requests catch up.
 
-    The amounts are taken in turn. It ends after `seconds`: with fewer requests where the machine is
-    too slow.
+    The amounts are used in turn. On a slow machine it ends after `seconds`, with fewer requests.
     """
     began = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""A small registry of schemas over HTTP: the part of Confluent's interface that clients use."""
+"""A small schema registry over HTTP, with the part of Confluent's API that clients use."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class SchemaRegistry(ThreadingHTTPServer):
-    """Keeps schemas by number; may require a user and a password.
+    """Stores schemas by id; can require a user and a password.
 
     Source: Confluent Schema Registry, API reference: POST /subjects/(subject)/versions,
     GET /schemas/ids/(id).
@@ -26,7 +26,7 @@ class SchemaRegistry(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def read_schema(self, number: int) -> dict[str, Any]:
-        """The schema of this number."""
+        """Return the schema with this id."""
         content: dict[str, Any] = json.loads(self.schemas[number - 1])
         return content
 
@@ -35,7 +35,7 @@ class _RegistryHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def do_POST(self) -> None:
         """Register a schema under a subject."""
@@ -53,7 +53,7 @@ class _RegistryHandler(BaseHTTPRequestHandler):
         return self._answer(200, {"id": number})
 
     def do_GET(self) -> None:
-        """Return the schema of a number."""
+        """Return the schema with the id in the path."""
         registry = self.server
         assert isinstance(registry, SchemaRegistry)
         number = int(self.path.rpartition("/")[2])
@@ -72,7 +72,7 @@ class _RegistryHandler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serve_registry(authorization: str | None = None) -> Iterator[SchemaRegistry]:
-    """A registry until the end of the block."""
+    """Run a registry within the block."""
     registry = SchemaRegistry(authorization)
     thread = threading.Thread(target=registry.serve_forever, args=(0.05,))
     thread.start()

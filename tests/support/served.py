@@ -1,4 +1,4 @@
-"""A service under test, started as it is in production."""
+"""Services under test, started as in production."""
 
 import os
 import signal
@@ -23,17 +23,17 @@ class Service(NamedTuple):
     log: Path
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Ask it to end; its exit code."""
+        """Send a signal to the service, and wait; return its exit code."""
         self.process.send_signal(number)
         return self.process.wait(60)
 
     def said(self) -> str:
-        """Its log so far."""
+        """Return the service's log so far."""
         return self.log.read_text(encoding="utf-8")
 
 
 class Starter:
-    """Starts services in a folder of their own, and ends those that are still there."""
+    """Starts services in a folder of their own, and kills those still running at the end."""
 
     def __init__(self, folder: Path, environment: Environment) -> None:
         self._folder, self._environment = folder, environment
@@ -58,7 +58,7 @@ class Starter:
         return service
 
     def end(self) -> None:
-        """Kill what is left of every service, its workers too."""
+        """Kill all services that still run, with their workers."""
         for service in self._started:
             if service.process.poll() is None:
                 os.killpg(service.process.pid, signal.SIGKILL)
@@ -66,7 +66,7 @@ class Starter:
 
 
 def service_environment(collector: str) -> Environment:
-    """What a service under test finds in its environment."""
+    """Return the environment variables of a service under test."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
     path = os.pathsep.join([str(SERVICES), *filter(None, [kept.get("PYTHONPATH", "")])])
     return kept | {"PYTHONPATH": path, "SERVICE_COLLECTOR": collector}

@@ -1,4 +1,4 @@
-"""Models that pages and reports are drawn of, in every state that has a design of its own."""
+"""Models for tests of pages and reports, in all states that look different."""
 
 import itertools
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ Columns = dict[str, Any]
 
 
 def draw_claims(rng: np.random.Generator, rows: int, *, is_shifted: bool = False) -> Columns:
-    """Claims; after the shift limits are higher, and most are of another line."""
+    """Draw claims; shifted claims have higher limits, and another line is the most frequent."""
     shares = (0.25, 0.25, 0.5) if is_shifted else (0.5, 0.3, 0.2)
     return {
         "limit": rng.lognormal(8, 0.6, rows) * (1.4 if is_shifted else 1.0),
@@ -39,12 +39,12 @@ def draw_claims(rng: np.random.Generator, rows: int, *, is_shifted: bool = False
 
 
 def predict(claims: Mapping[str, Any]) -> Any:
-    """What the model says of them."""
+    """Return the model's predictions for these claims."""
     return 0.4 * claims["limit"] + 20 * claims["customer_age"]
 
 
 def claims_reference(**options: Any) -> Reference:
-    """The claims that the model was trained on."""
+    """Fit the reference of the model on claims without a shift."""
     rng = np.random.default_rng(0)
     claims = draw_claims(rng, 4_000)
     actuals = predict(claims) + rng.normal(0, 200, 4_000)
@@ -59,7 +59,7 @@ def claims_reference(**options: Any) -> Reference:
 
 
 def shifted_monitor(*, minutes: int = 60, rows: int = 60, **options: Any) -> Monitor:
-    """An hour of claims with labels and a business figure; the last third is shifted."""
+    """Return a monitor after an hour of labelled claims, of which the last third is shifted."""
     rng, clock = np.random.default_rng(1), ManualClock(START)
     options.setdefault("reference", claims_reference())
     monitor = Monitor(
@@ -85,7 +85,7 @@ def shifted_monitor(*, minutes: int = 60, rows: int = 60, **options: Any) -> Mon
 
 
 def hostile_monitor() -> Monitor:
-    """A model whose every name tries to be more than text, and whose fields have drifted."""
+    """Return a monitor whose names all contain markup or code, and whose fields have drifted."""
     rng = np.random.default_rng(2)
 
     def draw(rows: int, shift: float) -> Columns:
@@ -109,7 +109,7 @@ def hostile_monitor() -> Monitor:
 
 
 def wide_monitor(fields: int, *, rows: int = 400) -> Monitor:
-    """A model of many features, of which a tenth has drifted."""
+    """Return a monitor of many features, of which a tenth has drifted."""
     rng = np.random.default_rng(3)
 
     def draw(count: int, shift: float) -> Columns:

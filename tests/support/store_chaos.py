@@ -1,4 +1,4 @@
-"""Crashes of loaders, brokers and databases, at seeded random moments, and the check afterwards."""
+"""Crash loaders, brokers and databases at seeded random moments, and check the store afterwards."""
 
 import contextlib
 import os
@@ -22,26 +22,26 @@ POISONED = 40
 
 
 class CrashingDatabase(Protocol):
-    """A server of PostgreSQL with an event store, which can be crashed and started again."""
+    """A PostgreSQL server with an event store, which can be crashed and restarted."""
 
     url: str
 
     def crash(self) -> None:
-        """Stop at once: what is not committed is lost."""
+        """Stop the server at once; uncommitted data is lost."""
 
     def start(self) -> None:
-        """Recover and go on."""
+        """Start the server, which recovers."""
 
 
 class Stage:
-    """A topic, a database, and loaders that come and go."""
+    """A topic, a database, and the loaders started so far."""
 
     def __init__(self, broker: KafkaBroker, database: CrashingDatabase, topic: str) -> None:
         self.broker, self.database, self.topic = broker, database, topic
         self.loaders: list[subprocess.Popen[bytes]] = []
 
     def start_loader(self, *, batch: int) -> subprocess.Popen[bytes]:
-        """Start an instance of the command."""
+        """Start `mlmonitor load` for the topic."""
         command = [sys.executable, "-m", "mlmonitor", "load", "--brokers", self.broker.address]
         command += ["--topic", self.topic, "--batch", str(batch), "--dead-letter-topic", ""]
         environment = {**os.environ, "MLMONITOR_DATABASE": self.database.url}
@@ -50,7 +50,7 @@ class Stage:
         return loader
 
     def progress(self) -> int:
-        """Messages that are loaded; what was known before, while the database is away."""
+        """Return the number of loaded messages; 0 while the database is down."""
         query = "select coalesce(sum(next_offset), 0) from mlmonitor.offsets"
         with contextlib.suppress(psycopg.OperationalError), connect(self.database.url) as opened:
             row = opened.execute(query).fetchone()
@@ -58,7 +58,7 @@ class Stage:
         return 0
 
     def wait_for(self, messages: int, *, seconds: float = 120.0) -> None:
-        """Wait until so many messages are loaded, by loaders that were killed or still run."""
+        """Wait until this many messages are loaded; fail if a loader has ended with an error."""
         deadline = time.monotonic() + seconds
         while (loaded := self.progress()) < messages:
             assert time.monotonic() < deadline, (loaded, messages)
@@ -66,14 +66,14 @@ class Stage:
             time.sleep(0.05)
 
     def close(self) -> None:
-        """Kill what is left."""
+        """Kill all loaders."""
         for loader in self.loaders:
             loader.kill()
             loader.wait(60)
 
 
 def plant(messages: list[Keyed], count: int, chance: random.Random) -> list[bytes]:
-    """Insert poison at random places; return it."""
+    """Insert unreadable messages at random positions; return their values."""
     planted = []
     for place in range(count):
         value = POISON[place % len(POISON)] + str(place).encode() * (place >= len(POISON))
@@ -85,7 +85,7 @@ def plant(messages: list[Keyed], count: int, chance: random.Random) -> list[byte
 def run_chaos(
     stage: Stage, messages: Sequence[Keyed], *, kills: int, batch: int, seed: int
 ) -> None:
-    """Load all messages, with a crash at each of some seeded random moments."""
+    """Load all messages, with crashes at `kills` seeded random moments."""
     chance = random.Random(seed)  # noqa: S311 - seeded on purpose
     total = len(messages)
     first = stage.start_loader(batch=batch)
@@ -94,7 +94,7 @@ def run_chaos(
         time.sleep(chance.uniform(0, 0.1))
         first.kill()
         first.wait(60)
-        # The broker never expires a killed member by itself; as it restarts, it forgets the group.
+        # The broker never expires a killed member; restarting the broker resets the group.
         stage.broker.stop(kills=True)
         if number % 3 == 0:
             stage.database.crash()
@@ -114,14 +114,14 @@ def run_chaos(
 
 
 class Stored(NamedTuple):
-    """Rows of the store: predictions, and messages that were not readable."""
+    """The number of stored predictions, and of unreadable messages."""
 
     predictions: int
     dead_letters: int
 
 
 def check_store(url: str, events: Sequence[dict[str, Any]], planted: Sequence[bytes]) -> Stored:
-    """Each event is there once, in its table and in the sums; dead letters are those planted."""
+    """Check that each event is stored and summed up once, and planted messages are dead letters."""
     with connect(url) as store:
 
         def number(query: str) -> Any:
@@ -155,7 +155,7 @@ def check_store(url: str, events: Sequence[dict[str, Any]], planted: Sequence[by
 def load_through_chaos(
     broker: KafkaBroker, database: CrashingDatabase, *, predictions: int, kills: int, batch: int
 ) -> Stored:
-    """Send events with poison among them, load them through crashes, and check the store."""
+    """Send events and unreadable messages, load them despite crashes, and check the store."""
     source = EventSource(11)
     events = [*source.reference(), *source.stream(predictions)]
     messages = keyed(events)

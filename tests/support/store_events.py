@@ -1,4 +1,4 @@
-"""Events of one model, as a service sends them, and their way into a topic."""
+"""Draw events of one model, as a service sends them, and send them to a topic."""
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ MODEL, VERSION = "claims", "7"
 
 
 def write_time(moment: datetime) -> str:
-    """A time as events have it."""
+    """Format a time as in events."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
@@ -32,7 +32,7 @@ class EventSource:
         self._ids = EventIds(f"instance-{seed}")
 
     def envelope(self, schema: str, moment: datetime) -> dict[str, Any]:
-        """The fields that all events have."""
+        """Return the fields that all events have."""
         event_id = self._ids.draw(1, int(moment.timestamp() * 1000))[0]
         return {
             "schema": schema,
@@ -45,7 +45,7 @@ class EventSource:
         }
 
     def prediction(self, moment: datetime, **changes: Any) -> dict[str, Any]:
-        """One prediction, whose id is that of its event."""
+        """Draw a prediction whose id equals the id of its event."""
         draw = self.random.gauss
         event = self.envelope("prediction", moment)
         features: dict[str, Any] = {name: draw(0, 100) for name in self.names}
@@ -60,19 +60,19 @@ class EventSource:
         return event | changes
 
     def label(self, prediction: dict[str, Any], moment: datetime, **changes: Any) -> dict[str, Any]:
-        """The actual of a prediction, off by ten or so."""
+        """Draw the label of a prediction, with an error of about ten."""
         actual = (prediction["prediction"] or 0.0) + self.random.gauss(0, 10)
         ids = {"prediction_id": prediction["prediction_id"], "actual": actual}
         return self.envelope("label", moment) | ids | changes
 
     def kpi(self, moment: datetime, value: float, name: str = "total_savings") -> dict[str, Any]:
-        """One business figure."""
+        """Draw an event of one business figure."""
         return self.envelope("kpi", moment) | {"name": name, "value": value, "unit": "EUR"}
 
     def stream(
         self, count: int, *, hours: float = 30.0, labelled: float = 0.2
     ) -> Iterator[dict[str, Any]]:
-        """Predictions over some hours, some with a label a moment later, and some figures."""
+        """Yield predictions over some hours, some with a label soon after, and business figures."""
         for place in range(count):
             moment = START + timedelta(hours=hours * place / count)
             prediction = self.prediction(moment)
@@ -83,7 +83,7 @@ class EventSource:
                 yield self.kpi(moment, self.random.uniform(0, 100))
 
     def reference(self, *, buckets: Sequence[float] = (0.0, 50.0)) -> list[dict[str, Any]]:
-        """The reference of the model, an event a field."""
+        """Return the events of the model's reference, one per field."""
         base: dict[str, Any] = {
             "reference_id": "0" * 31 + "1",
             "reference_rows": 1000,
@@ -132,14 +132,14 @@ class EventSource:
 
 
 def keyed(events: Iterable[dict[str, Any]]) -> list[Keyed]:
-    """Events as messages: those of one prediction have one key."""
+    """Return events as keyed messages; the events of one prediction share a key."""
     return [
         (str(event.get("prediction_id") or event["model"]), orjson.dumps(event)) for event in events
     ]
 
 
 def send(brokers: str, topic: str, messages: Iterable[Keyed]) -> int:
-    """Send messages and wait until the broker has all; return their number."""
+    """Send messages, and wait until the broker has all of them; return their number."""
     from confluent_kafka import Producer
 
     producer = Producer({"bootstrap.servers": brokers, "linger.ms": 20, "log_level": 0})

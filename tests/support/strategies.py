@@ -1,4 +1,4 @@
-"""What hypothesis draws: numbers as they come, blocks of them, names, and rows of raw values."""
+"""Hypothesis strategies for numbers, blocks of numbers, names, and rows of raw values."""
 
 import datetime as dt
 import math
@@ -32,19 +32,19 @@ class Colour(Enum):
 
 
 class Size(StrEnum):
-    """Members are text, and show themselves as their value."""
+    """An enumeration whose members are strings, and whose `str` is the value."""
 
     SMALL = "S"
 
 
 class Mood(str, Enum):  # noqa: UP042 - such classes exist, and show themselves as `Mood.GOOD`
-    """Members are text, but do not show themselves as their value."""
+    """An enumeration whose members are strings, but whose `str` is not the value."""
 
     GOOD = "good"
 
 
 class Grade(IntEnum):
-    """Members are numbers."""
+    """An enumeration whose members are numbers."""
 
     BEST = 1
 
@@ -84,11 +84,11 @@ RAW = st.one_of(
     st.builds(Opaque),
     st.just(dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC)),
 )
-"""Whatever a host may hand over as a category."""
+"""Any value that a host may pass as a category."""
 
 
 def blocks(fields: int, *, rows: st.SearchStrategy[int] | None = None) -> st.SearchStrategy[Floats]:
-    """Blocks `[fields, rows]` of finite numbers, some of them NaN; often none or one row."""
+    """Return a strategy of arrays `[fields, rows]`: finite numbers and NaN, often 0 or 1 rows."""
     lengths = st.one_of(st.integers(0, 2), st.integers(0, 40)) if rows is None else rows
     return lengths.flatmap(
         lambda length: hnp.arrays(
@@ -102,7 +102,7 @@ def blocks(fields: int, *, rows: st.SearchStrategy[int] | None = None) -> st.Sea
 
 @st.composite
 def row_blocks(draw: st.DrawFn, plan: Plan) -> Block:
-    """Blocks of rows for a plan; every NaN has been refused for being missing."""
+    """Draw blocks of rows for a plan; every NaN counts as a missing value."""
     numeric = draw(blocks(len(plan.schema.numeric)))
     rows = numeric.shape[1]
     categorical: list[Any] = [

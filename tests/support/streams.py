@@ -1,4 +1,4 @@
-"""Named streams that have broken sketches before; seeded, so that a failure can be repeated."""
+"""Named streams that have broken sketches before; they are seeded, so failures are repeatable."""
 
 from collections.abc import Callable
 
@@ -11,23 +11,23 @@ ROWS = 20_480
 
 
 def _zoom_in(rng: np.random.Generator, rows: int) -> Floats:
-    """Each value nearer to zero than the last, on changing sides: centroids are born inside out."""
+    """Return values of alternating sign that approach zero: new centroids fall between old ones."""
     return np.geomspace(1e6, 1e-6, rows) * np.where(np.arange(rows) % 2, -1.0, 1.0)
 
 
 def _step(rng: np.random.Generator, rows: int) -> Floats:
-    """Quiet for nine tenths, then somewhere else for good."""
+    """Draw values around 0 for nine tenths of the rows, then values around 100."""
     level = np.where(np.arange(rows) < rows * 9 // 10, 0.0, 100.0)
     return rng.normal(size=rows) + level
 
 
 def _two_humps(rng: np.random.Generator, rows: int) -> Floats:
-    """About zero and about a billion, in turn by chance: no value lies between."""
+    """Draw values around zero or around a billion at random, and none in between."""
     return rng.normal(size=rows) + 1e9 * rng.integers(0, 2, rows)
 
 
 def _zero_inflated(rng: np.random.Generator, rows: int) -> Floats:
-    """Nothing, seven times in ten."""
+    """Draw zeros for 70% of the rows, and lognormal values otherwise."""
     return np.where(rng.random(rows) < 0.7, 0.0, rng.lognormal(3.0, 1.0, rows))
 
 
@@ -50,9 +50,9 @@ STREAMS: dict[str, Callable[[np.random.Generator, int], Floats]] = {
     "small-integers": lambda rng, rows: rng.poisson(3.0, rows).astype(np.float64),
     "sine": lambda _, rows: np.sin(np.arange(rows) * 0.01),
 }
-"""What each stream is made of: a function of chance and of a number of rows."""
+"""The functions that draw the streams, from a random generator and a number of rows."""
 
 
 def stream(name: str, *, rows: int = ROWS) -> Floats:
-    """The stream of that name, the same in every run."""
+    """Return the stream of that name, the same in every run."""
     return STREAMS[name](np.random.default_rng(list(name.encode())), rows)
