@@ -1,4 +1,4 @@
-"""A board in Grafana's classic schema, by the official typed builders."""
+"""Write a board in Grafana's classic schema, with the official typed builders."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -31,7 +31,7 @@ _NAMES = {"prometheus": "datasource", "grafana-postgresql-datasource": "datasour
 
 
 def write_classic(board: Board) -> str:
-    """The JSON of the dashboard; takes file provisioning, the API and grafana.com."""
+    """Return a dashboard's JSON for file provisioning, the API and grafana.com."""
     builder = (
         dashboard.Dashboard(board.title)
         .uid(board.uid)
@@ -57,7 +57,7 @@ def write_classic(board: Board) -> str:
 def _add_row(
     builder: dashboard.Dashboard, board: Board, row: Row, numbers: Iterator[int]
 ) -> dashboard.Dashboard:
-    """Number rows and panels in order: links name them."""
+    """Add a row and its panels with ascending ids, because links refer to panels by id."""
     builder = builder.with_row(dashboard.Row(row.title).id(next(numbers)))
     for panel in row.panels:
         builder = builder.with_panel(_panel(board, panel).id(next(numbers)))
@@ -132,13 +132,13 @@ def _variable(board: Board, variable: Variable | Choice) -> object:
 
 
 def _sort(board: Board) -> models.VariableSort:
-    """SQL orders its own rows: the first is chosen until somebody chooses."""
+    """Return how a variable's values are sorted; values from SQL keep the order of the query."""
     is_ordered = board.source != "prometheus"
     return models.VariableSort.DISABLED if is_ordered else models.VariableSort.ALPHABETICAL_ASC
 
 
 def variable_query(board: Board, variable: Variable) -> str | dict[str, object]:
-    """The query of a variable as its data source reads it; 5 is a query as a person types it."""
+    """Return a variable's query in its data source's form; type 5 is a query typed as text."""
     if board.source == "prometheus":
         return {"qryType": 5, "query": variable.query, "refId": "variable"}
     return variable.query

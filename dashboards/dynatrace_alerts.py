@@ -1,4 +1,4 @@
-"""The alerts as anomaly detectors (DQL) and metric events (Classic), and the metrics' metadata."""
+"""Write the alerts as anomaly detectors (DQL) and metric events (Classic), and metric metadata."""
 
 import json
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ _F = (*_M, "field", "role")
 
 @dataclass(frozen=True)
 class Watch:
-    """How one alert is watched: the query, the limit, and how many minutes of the last ones."""
+    """How Dynatrace evaluates an alert: `violating` of `window` minutes must pass `limit`."""
 
     dql: str
     selector: str
     limit: float | None
-    """None: more than the baseline that Dynatrace learns."""
+    """None: the limit is the baseline that Dynatrace learns."""
     violating: int = 5
     window: int = 5
     is_below: bool = False
@@ -179,7 +179,7 @@ _WATCHED = tuple(rule for rule in ALERTS if rule.name in WATCHES)
 
 
 def _texts(rule: AlertRule, watch: Watch) -> tuple[str, str]:
-    """A title and a description of an event, with the dimensions that the query has."""
+    """Return an event's title, with placeholders for the query's dimensions, and description."""
     by = watch.dql.partition("by:{")[2].partition("}")[0].split(", ")
     who = " ".join(f"{{dims:{name}}}" for name in by)
     title = f"{rule.name}: {who}"
@@ -187,7 +187,7 @@ def _texts(rule: AlertRule, watch: Watch) -> tuple[str, str]:
 
 
 def _analyzer_input(watch: Watch) -> list[dict[str, str]]:
-    """Keys and values of the analyzer; every value is a text."""
+    """Return the analyzer's input as pairs of key and value; all values are strings."""
     fields = {
         "query": watch.dql,
         "alertCondition": "BELOW" if watch.is_below else "ABOVE",
@@ -218,7 +218,7 @@ def _event_properties(rule: AlertRule, watch: Watch) -> list[dict[str, str]]:
 
 
 def detector_settings(rule: AlertRule) -> dict[str, Any]:
-    """An object of the schema `builtin:davis.anomaly-detectors`."""
+    """Return a settings object of the schema `builtin:davis.anomaly-detectors`."""
     watch = WATCHES[rule.name]
     return {
         "enabled": True,
@@ -232,7 +232,7 @@ def detector_settings(rule: AlertRule) -> dict[str, Any]:
 
 
 def detector_resource(rule: AlertRule) -> dict[str, Any]:
-    """The same as a resource `dynatrace_davis_anomaly_detectors`."""
+    """Return `detector_settings` as a Terraform resource `dynatrace_davis_anomaly_detectors`."""
     watch = WATCHES[rule.name]
     return {
         "title": rule.name,
@@ -249,7 +249,7 @@ def detector_resource(rule: AlertRule) -> dict[str, Any]:
 
 
 def _event(rule: AlertRule) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """A metric event's query, model and template, by the names of the settings' schema."""
+    """Return query, model and template of a metric event, with the settings schema's names."""
     watch = WATCHES[rule.name]
     title, description = _texts(rule, watch)
     query = {"type": "METRIC_SELECTOR", "metricSelector": watch.selector}
@@ -272,7 +272,7 @@ def _event(rule: AlertRule) -> tuple[dict[str, Any], dict[str, Any], dict[str, A
 
 
 def event_settings(rule: AlertRule) -> dict[str, Any]:
-    """An object of the schema `builtin:anomaly-detection.metric-events`."""
+    """Return a settings object of the schema `builtin:anomaly-detection.metric-events`."""
     query, model, template = _event(rule)
     return {
         "enabled": True,
@@ -284,7 +284,7 @@ def event_settings(rule: AlertRule) -> dict[str, Any]:
 
 
 def event_resource(rule: AlertRule) -> dict[str, Any]:
-    """The same as a resource `dynatrace_metric_events`."""
+    """Return `event_settings` as a Terraform resource `dynatrace_metric_events`."""
     query, model, template = (
         {_snake(name): value for name, value in part.items()} for part in _event(rule)
     )
@@ -305,7 +305,7 @@ _UNITS = {"s": "Second", "By": "Byte", "1": "Ratio"}
 
 
 def metadata_resource(metric: catalog.MetricSpec) -> dict[str, Any]:
-    """Unit, name and description of a metric, as a resource `dynatrace_metric_metadata`."""
+    """Return a metric's metadata as a Terraform resource `dynatrace_metric_metadata`."""
     return {
         "metric_id": f"metric-{key(metric)}",
         "display_name": metric.name.replace(".", " ").removeprefix("mlmonitor "),
@@ -337,7 +337,7 @@ def _file(path: str) -> str:
 
 
 def terraform_files() -> dict[str, str]:
-    """Modules for SaaS (documents, detectors) and for Managed (classic), and metadata for both."""
+    """Return Terraform modules: documents and detectors for SaaS, classic for Managed, metadata."""
     documents = {
         document.name: {
             "type": "dashboard",
@@ -403,7 +403,7 @@ def _settings(schema: str) -> dict[str, Any]:
 
 
 def monaco_files() -> dict[str, str]:
-    """A manifest and two projects, `saas` and `managed`."""
+    """Return Monaco's manifest and two projects, `saas` and `managed`."""
     detectors, events = "builtin:davis.anomaly-detectors", "builtin:anomaly-detection.metric-events"
     files = {"manifest.yaml": yaml.safe_dump(_manifest(), sort_keys=False)}
     saas, managed = [], []
@@ -428,7 +428,7 @@ def monaco_files() -> dict[str, str]:
 
 
 def dynatrace_files() -> dict[str, str]:
-    """Everything for Dynatrace, by its path below `present/`."""
+    """Return all files for Dynatrace, by path below `present/`."""
     boards, alerts = "dashboards/dynatrace", "alerts/dynatrace"
     files = {}
     for document in DOCUMENTS:

@@ -1,7 +1,7 @@
-"""Dashboards of Dynatrace: documents with DQL tiles, and the classic ones that Managed has.
+"""Write Dynatrace dashboards: documents with DQL tiles, and classic dashboards for Managed.
 
 Formats: document-api and dashboard-component-variable of docs.dynatrace.com for documents, the
-Dashboards API of the configuration for classic ones. Only documented keys are written, because a
+configuration's Dashboards API for classic dashboards. Only documented keys are written, because a
 dashboard that fails the schema's validation does not load at all.
 """
 
@@ -23,13 +23,13 @@ _OF_FIELDS = "in(field, array($Field))"
 
 
 def key(metric: catalog.MetricSpec) -> str:
-    """A metric of the catalogue; writing fails if the catalogue no longer has it."""
+    """Return the template name of a metric's key; rendering fails if the catalogue lacks it."""
     return f"<key:{metric.name}>"
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture: its query in DQL and, for classic dashboards, as a metric selector."""
+    """A tile: its query in DQL and, for classic dashboards, as a metric selector."""
 
     title: str
     dql: str
@@ -41,7 +41,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Document:
-    """A dashboard, with a note that says what is good and what to do."""
+    """A dashboard, with a note on how to read it and what to do."""
 
     name: str
     title: str
@@ -51,7 +51,7 @@ class Document:
 
 
 def series(aggregations: str | dict[str, str], by: str, *filters: str, then: str = "") -> str:
-    """A `timeseries` command over the chosen models."""
+    """Return a DQL `timeseries` command over the selected models, followed by `then`."""
     if isinstance(aggregations, dict):
         named = ", ".join(f"{name} = {text}" for name, text in aggregations.items())
         aggregations = f"{{{named}}}" if len(aggregations) > 1 else named
@@ -61,7 +61,7 @@ def series(aggregations: str | dict[str, str], by: str, *filters: str, then: str
 
 
 def split(metric: catalog.MetricSpec, how: str, *dimensions: str, where: str = "") -> str:
-    """A classic metric selector."""
+    """Return a classic metric selector, split by dimensions and aggregated by `how`."""
     by = ",".join(f'"{name}"' for name in dimensions)
     condition = f":filter({where})" if where else ""
     return f"{key(metric)}{condition}:splitBy({by}):{how}"
@@ -373,7 +373,7 @@ DOCUMENTS: tuple[Document, ...] = (OVERVIEW, DRIFT, DATA, KPIS)
 
 
 def _variable(name: str, label: str, where: str = "") -> dict[str, Any]:
-    """A choice that a query fills; several may be chosen."""
+    """Return a variable whose values a query lists; several may be selected."""
     filters = f", filter:{{{where}}}" if where else ""
     metric = catalog.VALUES if label == "field" else catalog.PREDICTIONS
     query = f"timeseries count = sum({key(metric)}), by:{{{label}}}{filters}\n| fields {label}"
@@ -388,7 +388,7 @@ def _variable(name: str, label: str, where: str = "") -> dict[str, Any]:
 
 
 def write_document(document: Document) -> str:
-    """The content of a document of the type `dashboard`."""
+    """Return the content of a document of the type `dashboard`."""
     variables = [
         _variable("Model", "model.name"),
         _variable("Version", "model.version", "in(model.name, array($Model))"),
@@ -439,7 +439,7 @@ QUERIES_OF_SQL = Tile(
 
 
 def write_classic_board(document: Document) -> str:
-    """A dashboard of the configuration's Dashboards API."""
+    """Return a dashboard in the format of the configuration's Dashboards API."""
     tiles: list[dict[str, Any]] = [
         {
             "name": "Note",

@@ -1,4 +1,4 @@
-"""The JSON of a board, without what Grafana no longer knows."""
+"""Encode a board as JSON, without keys that Grafana no longer accepts."""
 
 import json
 from typing import Any
@@ -9,10 +9,10 @@ _INTERVAL_ONLY = ("auto", "auto_min", "auto_count")
 
 
 def encode_board(board: Any) -> str:
-    """Encode, and leave out defaults that the builders set and Grafana's own types refuse.
+    """Encode a board as JSON, and drop the builders' defaults that Grafana's own types refuse.
 
-    They are the footer of a table, which is an option of its fields since Grafana 12, and options
-    of an interval on every other variable.
+    These are the footer of tables, which is a field option since Grafana 12, and the options of
+    interval variables on all other variables.
     """
     document = _drop_refused(json.loads(JSONEncoder().encode(board)))
     return json.dumps(document, sort_keys=True, indent=1)

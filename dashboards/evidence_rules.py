@@ -1,4 +1,4 @@
-"""Recording rules of chance: what a fleet's PSI would be without drift, and the evidence of drift.
+"""Recording rules for significance: a fleet's PSI without drift, and the evidence of drift.
 
 The formulas are those of `mlmonitor.stats.evidence.psi_evidence`.
 """
@@ -19,7 +19,7 @@ DESIGN_EFFECT = Recording(
 
 
 def evidence_rules(suffix: str) -> list[Recording]:
-    """Noise, threshold, lower bound and evidence of the PSI with this suffix."""
+    """Return rules for noise, threshold, lower bound and evidence of the PSI with this suffix."""
     psi, counts = f"mlmonitor:field_psi{suffix}", f"mlmonitor:field_bin{suffix}:count"
     half = f"mlmonitor:field_bin{suffix}:half"
     noise, freedom = f"{psi}:noise", f"{psi}:freedom"

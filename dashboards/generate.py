@@ -23,7 +23,7 @@ METRIC_BOARDS: tuple[Board, ...] = (OVERVIEW, DRIFT, FIELD_BOARD, PERFORMANCE, K
 
 
 def shipped() -> dict[str, str]:
-    """Every generated file by its path below `present/`."""
+    """Return the text of every generated file, by path below `present/`."""
     texts = {}
     for board in METRIC_BOARDS:
         name = board.uid.removeprefix("mlmonitor-")
@@ -42,7 +42,7 @@ def shipped() -> dict[str, str]:
 
 
 def main() -> int:
-    """Write all of them, in place of those that were there; with --check only compare."""
+    """Replace all generated files; with --check, report stale files and return their number."""
     texts = shipped()
     folders = {PRESENT / Path(path).parent for path in texts}
     present = {path for folder in folders for path in folder.glob("*") if path.is_file()}
@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def write_example() -> None:
-    """Write the recording rules of the examples, in the names of Prometheus."""
+    """Write the recording rules of the examples, with Prometheus' names."""
     for path, text in render_files("alerts", naming="prometheus"):
         if path.name == EXAMPLE.name:
             EXAMPLE.write_text(text, encoding="utf-8")

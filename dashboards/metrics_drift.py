@@ -1,4 +1,4 @@
-"""Drift: what is no longer as it was trained, how surely, and what it does to predictions."""
+"""The drift dashboard: what has changed since training, its evidence, its effect on predictions."""
 
 from metrics_variables import field_variables
 from mlmonitor import catalog

@@ -1,4 +1,4 @@
-"""One field: its distribution beside the reference's, its quantiles, its quality, its bands."""
+"""The dashboard of one field: distribution and reference, quantiles, quality, anomaly bands."""
 
 from metrics_variables import field_variables
 from mlmonitor import catalog
@@ -23,7 +23,7 @@ _REFERENCE_BIN = highest(select(catalog.REFERENCE_BIN, _ONE), f"{FIELD}, bin, le
 
 
 def _in_order(shares: str) -> str:
-    """Bins under their upper edges or names, with a column that sorts."""
+    """Label bins by their upper edges or names, and add a label by which to sort them."""
     with_edge = f"({shares}) * on ({_KEYS}) group_left (le) (0 * {_REFERENCE_BIN} + 1)"
     padded = f'label_replace({with_edge}, "order", "0$1", "bin", "([0-9])")'
     long = f'label_replace({padded}, "order", "$1", "bin", "([0-9]{{2,}})")'

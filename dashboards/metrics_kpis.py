@@ -1,4 +1,4 @@
-"""KPIs: what the model does for the business, beside its predictions."""
+"""The KPI dashboard: business figures and predictions."""
 
 from metrics_variables import field_variables
 from mlmonitor import catalog
@@ -14,13 +14,13 @@ def _mean(chosen: str) -> str:
 
 
 def _sum(chosen: str) -> str:
-    """The mean of a row times the rows in the window: negative values add up too."""
+    """Return the sum of a figure as mean times rows, which is right for negative values, too."""
     rows = total(added(select(catalog.DISTRIBUTION, chosen, part="count")), FIELD)
     return f"{_mean(chosen)} * on ({FIELD}) {rows}"
 
 
 def _with_unit(figures: str) -> str:
-    """The unit of each figure as a label, for those that declare one."""
+    """Add the unit of each figure as a label, if the figure declares one."""
     units = highest(select(catalog.KPI_UNIT), f"{MODEL}, field, unit")
     joined = f"({figures}) * on ({MODEL}, field) group_left (unit) {units}"
     return f"({joined}) or on ({FIELD}) ({figures})"

@@ -1,4 +1,4 @@
-"""Overview: whether all is well, with the models and with their monitoring."""
+"""The overview dashboard: the state of the models and of their monitoring."""
 
 from metrics_variables import model_variables
 from mlmonitor import catalog
@@ -12,7 +12,7 @@ _LATENCY = total(rate(select(catalog.DURATION, part="bucket")), f"{MODEL}, le")
 
 
 def _latency(quantile: float) -> str:
-    """Of models with timed calls: recorded batches have no latency."""
+    """Return a latency quantile by model; models that only record batches have none."""
     timed = f"{total(rate(select(catalog.DURATION, part='count')))} > 0"
     return f"histogram_quantile({quantile}, {_LATENCY}) and on ({MODEL}) {timed}"
 

@@ -1,4 +1,4 @@
-"""Performance: how right the predictions are, where, how surely, and for whom it is known yet."""
+"""The performance dashboard: measures, buckets, confidence, and the maturity of labels."""
 
 from metrics_variables import model_variables
 from mlmonitor import catalog
@@ -14,7 +14,7 @@ _LABELLED = f"({total(added(select(catalog.LABELLED, _WHOLE)))} > 0)"
 
 
 def _quotient(metric: catalog.MetricSpec, matcher: str, by: str = MODEL) -> str:
-    """Sums over all processes, divided by the labelled predictions behind them, since the start."""
+    """Return a mean since the start: a sum divided by labelled predictions, over all processes."""
     return (
         f"{total(select(metric, matcher), by)}"
         f" / ({total(select(catalog.LABELLED, matcher), by)} > 0)"
@@ -32,7 +32,7 @@ def _plot_highest(  # noqa: PLR0913 - by keyword
     matcher: str = "",
     maximum: float | None = None,
 ) -> Panel:
-    """Draw a gauge of the process where it is highest, a line for each of some labels."""
+    """Return a panel with the highest value of a gauge over all processes, one line per `by`."""
     query = Query(highest(select(metric, matcher), by), f"{legend} {_LEGEND}")
     return Panel("timeseries", title, description, (query,), width=width, maximum=maximum)
 

@@ -1,4 +1,4 @@
-"""The choices at the head of the dashboards on metrics."""
+"""The variables at the top of the dashboards on metrics."""
 
 from mlmonitor.catalog import PREDICTIONS, VALUES
 from model import Choice, Variable
@@ -20,7 +20,7 @@ WINDOW = Choice("window", "Window", ("15m", "1h", "6h", "1d", "7d", "30d"), "1h"
 
 
 def model_variables(*, single: bool = False) -> tuple[Variable | Choice, ...]:
-    """An environment, models, versions, segments and a window."""
+    """Return variables for environment, models, versions, segments and window."""
     everything = None if single else ".*"
     return (
         Variable(
@@ -57,7 +57,7 @@ def model_variables(*, single: bool = False) -> tuple[Variable | Choice, ...]:
 
 
 def field_variables(*, single: bool = False) -> tuple[Variable | Choice, ...]:
-    """A role and its fields besides; a single one of everything where bands are drawn."""
+    """Return `model_variables`, and variables for role and fields. single: allow one value each."""
     everything = None if single else ".*"
     return (
         *model_variables(single=single),

@@ -1,4 +1,4 @@
-"""What a dashboard is, whatever schema it is written in."""
+"""Dashboards as data, independent of the schema in which they are written."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,13 +13,13 @@ class Query:
     text: str
     legend: str = ""
     instant: bool = False
-    """A table's rows now, not a line over time."""
+    """Query current values, for a table, instead of values over time."""
     exemplars: bool = False
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture: what it shows, and what to do about what it shows."""
+    """One panel. description: what it shows, and what to do about it."""
 
     kind: Kind
     title: str
@@ -31,16 +31,16 @@ class Panel:
     decimals: int | None = None
     maximum: float | None = None
     warn_above: float | None = None
-    """From here on it is red."""
+    """Values from here on are red."""
     warn_below: float | None = None
-    """Up to here it is red."""
+    """Values up to here are red."""
     band: tuple[str, str] | None = None
     """The names of a lower and an upper series, with the space between them filled."""
     dashed: tuple[str, ...] = ()
-    """Names of series that something else is compared with."""
+    """Names of the series with which others are compared."""
     stacked: bool = False
     order_by: str | None = None
-    """The column by which the rows of a table are in order."""
+    """The column by which the rows of a table are sorted."""
     columns: tuple[tuple[str, str], ...] = ()
     """Columns of a table and their titles; others are hidden. `Value #B` is the second query's."""
     matrix: tuple[str, str, str] | None = None
@@ -50,7 +50,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Row:
-    """Panels below one heading."""
+    """A row of panels with a heading."""
 
     title: str
     panels: tuple[Panel, ...]
@@ -58,20 +58,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Variable:
-    """A choice at the head of a dashboard, read from the data."""
+    """A variable at the top of a dashboard, whose values a query lists."""
 
     name: str
     label: str
     query: str
     multi: bool = True
     all_value: str | None = ".*"
-    """What the choice of all stands for; empty for all values; None where one has to be chosen."""
+    """The value of `All`: empty for a list of all values, None if there is no `All`."""
     regex: str = ""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A choice among given values."""
+    """A variable at the top of a dashboard with fixed values."""
 
     name: str
     label: str
@@ -81,7 +81,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Board:
-    """A dashboard."""
+    """A dashboard, as data."""
 
     uid: str
     title: str

@@ -1,11 +1,11 @@
-"""Recording rules of performance: measures of a whole fleet, from sums that add up."""
+"""Recording rules for performance: measures of a whole fleet, from additive sums."""
 
 from mlmonitor import catalog
 from rules import KEYS, Recording, total, whole
 
 SCORE_BINS = 20
 ERROR_COUNT = total(whole(catalog.LABELLED, 'field=""'))
-"""Labelled predictions by their own bins; those of declared fields count each row again."""
+"""Labelled predictions, counted once; `field=""` excludes counts by buckets of declared fields."""
 
 
 def _mean(metric: catalog.MetricSpec) -> str:
@@ -18,7 +18,7 @@ def _confusion(keys: str) -> str:
 
 
 def _right(keys: str) -> str:
-    """Predictions of the class that was true."""
+    """Return the number of correctly classified predictions."""
     cells = f"{KEYS}, actual, predicted"
     same = (
         f"label_replace(group by ({KEYS}, actual) ({whole(catalog.CONFUSION)}), "
@@ -33,7 +33,10 @@ def _by_class(vector: str, label: str) -> str:
 
 
 def _share_of(label: str) -> str:
-    """The right predictions of each class, as a share of those with it under a label."""
+    """Return, per class, the correct predictions divided by all with that class in `label`.
+
+    This is the recall for the label `actual`, and the precision for `predicted`.
+    """
     right = _by_class(_right(f"{KEYS}, {label}"), label)
     every = _by_class(_confusion(f"{KEYS}, {label}"), label)
     return f"sum by ({KEYS}, class) ({right})\n/ sum by ({KEYS}, class) ({every})"
@@ -48,7 +51,7 @@ def _scores(is_class: str, *bins: int) -> str:
 
 
 def _auc() -> str:
-    """Pairs of a positive and a negative row in order; those in one bin count half."""
+    """Return the ROC AUC: the share of correctly ordered pairs; ties within a bin count half."""
     pairs = []
     for place in range(SCORE_BINS):
         below = f"{_scores('false', place)} / 2"

@@ -1,4 +1,4 @@
-"""PromQL templates over several lines, as the parser of PyPI's promql-parser prints them."""
+"""Format PromQL templates over several lines, with PyPI's promql-parser."""
 
 import re
 
@@ -11,7 +11,7 @@ _WIDTH = 90
 
 
 def prettify(template: str) -> str:
-    """The same expression, with a line for each part where it is long."""
+    """Return the expression, broken into several lines if it is long."""
     tokens: list[str] = []
 
     def hide(match: re.Match[str]) -> str:

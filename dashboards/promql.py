@@ -1,4 +1,4 @@
-"""Pieces of PromQL: each sums counts over all processes before it forms a ratio.
+"""Building blocks of PromQL, which sum counts over all processes before they form ratios.
 
 Names are templates of `mlmonitor.present.dashboards.promql_names`.
 """
@@ -21,47 +21,48 @@ CHOSEN = (
     '<model.name>=~"$model",<model.version>=~"$version",segment=~"$segment",'
     '<deployment.environment.name>=~"$environment"'
 )
-"""The models that the variables of a dashboard choose."""
+"""Matchers for the models that are selected by the variables of a dashboard."""
 
 CHOSEN_FIELDS = 'role=~"$role",field=~"$field"'
 
 
 def select(metric: MetricSpec, *matchers: str, part: str = "", chosen: str = CHOSEN) -> str:
-    """Series of a metric, of the chosen models."""
+    """Return a selector for a metric, or a part of a histogram, of the selected models."""
     name = f"<{metric.name}|{part}>" if part else f"<{metric.name}>"
     return name + "{" + ",".join(text for text in (chosen, *matchers) if text) + "}"
 
 
 def total(vector: str, by: str = MODEL) -> str:
-    """The sum over all processes."""
+    """Sum a vector over all processes."""
     return f"sum by ({by}) ({vector})"
 
 
 def highest(vector: str, by: str = MODEL) -> str:
-    """The largest of all processes: for flags, and for what is the same in each."""
+    """Take the maximum over all processes, for flags and for values that all processes share."""
     return f"max by ({by}) ({vector})"
 
 
 def added(vector: str, window: str = "$window") -> str:
-    """What counters grew by."""
+    """Return the increase of counters over a window."""
     return f"increase({vector}[{window}])"
 
 
 def rate(vector: str) -> str:
-    """Events a second."""
+    """Return the rate of counters per second."""
     return f"rate({vector}[$__rate_interval])"
 
 
 def ratio(part: str, whole: str, by: str = MODEL, *, window: str = "$window") -> str:
-    """Of two counters: sums first, then the quotient. Without a part the quotient is 0."""
+    """Divide the increase of a counter by that of another; 0 if `part` has no series."""
     grown = total(added(whole, window), by)
     return f"({total(added(part, window), by)} or 0 * {grown}) / {grown}"
 
 
 def pooled(gauge: str, weight: str, by: str, *, on: str) -> str:
-    """The mean of a gauge over processes, each weighted by its rows.
+    """Average a gauge over processes, weighted by the rows of each process.
 
-    The weight is a sum by `on` and the process; with equal windows that is the mean of all rows.
+    `weight` is summed by `on` and process. If all windows are equal, the result is the mean of all
+    rows.
     """
     keys = f"{PROCESS}, <deployment.environment.name>, {on}, segment"
     rows = f"sum by ({keys}) ({weight})"
@@ -71,28 +72,28 @@ def pooled(gauge: str, weight: str, by: str, *, on: str) -> str:
 
 
 def field_mean(gauge: MetricSpec, *matchers: str, by: str = FIELD, window: str = "$window") -> str:
-    """A window's gauge of numeric fields over all processes, weighted by their values."""
+    """Average a gauge of numeric fields over processes, weighted by the number of values."""
     weight = added(select(DISTRIBUTION, *matchers, part="count"), window)
     return pooled(select(gauge, *matchers), weight, by, on=FIELD)
 
 
 def model_mean(gauge: MetricSpec, *matchers: str, by: str, window: str = "$window") -> str:
-    """A gauge of a model over all processes, weighted by their predictions."""
+    """Average a gauge of a model over processes, weighted by the number of predictions."""
     weight = added(select(PREDICTIONS, 'status="ok"'), window)
     return pooled(select(gauge, *matchers), weight, by, on=MODEL)
 
 
 def values(*matchers: str, chosen: str = CHOSEN) -> str:
-    """The counter of all values of fields."""
+    """Return a selector for the counter of all values of fields."""
     return select(VALUES, *matchers, chosen=chosen)
 
 
 def bin_counts(
     *matchers: str, keys: str = FIELD, window: str | None = "$window", chosen: str = CHOSEN
 ) -> str:
-    """Values in each bin of the reference: a bucket less the one before it; categories as counted.
+    """Return the counts in each bin of the reference: differences of buckets, or category counts.
 
-    Without a window: since the start of each process.
+    window: count the values since then; None counts since the start of each process.
     """
 
     def grown(vector: str) -> str:
@@ -113,7 +114,7 @@ def bin_counts(
 
 
 def reference_counts(*matchers: str, keys: str = FIELD, chosen: str = CHOSEN) -> str:
-    """Rows of the reference in each bin."""
+    """Return the reference's rows in each bin."""
     return (
         f"max by ({keys}, bin) ({select(REFERENCE_BIN, *matchers, chosen=chosen)})"
         f" * on ({keys}) group_left ()"
@@ -122,7 +123,7 @@ def reference_counts(*matchers: str, keys: str = FIELD, chosen: str = CHOSEN) ->
 
 
 def psi(live: str, reference: str, *, keys: str = FIELD) -> str:
-    """The population stability index of counts, half a count added where either side has any."""
+    """Return the PSI of two sets of counts; 0.5 is added in bins where either side has a count."""
     some = f"(({live}) + on ({keys}, bin) ({reference})) > 0"
     shares = []
     for counts in (live, reference):
@@ -138,7 +139,8 @@ def psi(live: str, reference: str, *, keys: str = FIELD) -> str:
 def psi_threshold(live: str, reference: str, *, keys: str = FIELD) -> str:
     """The 99% quantile of the PSI without drift, by the chi-square limit of Wilson and Hilferty.
 
-    PSI without drift is near (1/n + 1/m) chi-square of one degree less than there are bins.
+    PSI without drift is approximately (1/n + 1/m) times a chi-square variable with one degree of
+    freedom less than there are bins.
     """
     some = f"(({live}) + on ({keys}, bin) ({reference})) > 0"
     degrees = f"clamp_min(count by ({keys}) ({some}) - 1, 1)"

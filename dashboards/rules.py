@@ -1,4 +1,4 @@
-"""Recording and alerting rules: what is computed once a minute, and when somebody is called."""
+"""Recording rules, which are computed once a minute, and alerting rules, which notify somebody."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ WHOLE = 'segment=~"all|"'
 
 @dataclass(frozen=True)
 class Recording:
-    """A series that the rules below read."""
+    """A recording rule, whose series other rules read."""
 
     record: str
     expression: str
@@ -25,7 +25,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class AlertRule:
-    """When somebody is called, and what they read first."""
+    """An alerting rule: its condition, and the texts for the person who is notified."""
 
     name: str
     expression: str
@@ -36,13 +36,13 @@ class AlertRule:
 
     @property
     def summary_without_labels(self) -> str:
-        """The description as far as it speaks of no single series."""
+        """The sentences of the description without labels of a single series."""
         sentences = [text for text in self.description.split(". ") if "{{" not in text]
         return ". ".join(sentences).rstrip(".") + "." if sentences else f"{self.name}."
 
     @property
     def runbook(self) -> str:
-        """The page that says what to do."""
+        """The file name of the page that says what to do."""
         words = "".join(
             f"-{letter.lower()}" if letter.isupper() else letter for letter in self.name
         )
@@ -50,22 +50,22 @@ class AlertRule:
 
 
 def whole(metric: catalog.MetricSpec, *matchers: str, part: str = "") -> str:
-    """Series of a metric over all rows, of all models."""
+    """Return a selector for a metric over all rows, not by segment, of all models."""
     return select(metric, WHOLE, *matchers, part=part, chosen="")
 
 
 def total(vector: str, keys: str = KEYS) -> str:
-    """The sum over all processes of a model."""
+    """Sum a vector over all processes of a model."""
     return f"sum by ({keys}) ({vector})"
 
 
 def highest(vector: str, keys: str = KEYS) -> str:
-    """The largest of all processes of a model."""
+    """Take the maximum over all processes of a model."""
     return f"max by ({keys}) ({vector})"
 
 
 def grown(vector: str, window: str) -> str:
-    """What a counter of all processes grew by."""
+    """Return the increase of a counter over a window, summed over all processes."""
     return total(f"increase({vector}[{window}])")
 
 
@@ -160,7 +160,7 @@ _ALPHA = 0.01 / 3  # of each span: since the start, the last hour, the last day
 
 
 def _has_drifted(suffix: str, evaluations: int) -> str:
-    """Fields whose evidence passes, at any of so many evaluations of one of all fields."""
+    """Return fields whose evidence passes a threshold valid for all fields and evaluations."""
     evidence, low = f"mlmonitor:field_evidence{suffix}", f"mlmonitor:field_psi{suffix}:low"
     limit = f"log10(count by ({KEYS}) ({evidence})) + {math.log10(evaluations / _ALPHA):.2f}"
     return f"({evidence} > on ({KEYS}) group_left () ({limit})\nand {low} > {TOLERANCE})"

@@ -1,4 +1,4 @@
-"""A board in Grafana's schema v2, by the official typed builders."""
+"""Write a board in Grafana's schema v2, with the official typed builders."""
 
 from grafana_foundation_sdk.builders import (
     barchart,
@@ -26,7 +26,7 @@ _COLUMNS = 24
 
 
 def write_v2(board: Board) -> str:
-    """The JSON of the resource `dashboard.grafana.app/v2`."""
+    """Return the JSON of the resource `dashboard.grafana.app/v2`."""
     builder = (
         dashboardv2.Dashboard(board.title)
         .description(board.description)
@@ -66,7 +66,7 @@ def write_v2(board: Board) -> str:
 
 
 def _places(row: Row) -> list[tuple[int, int]]:
-    """Panels from left to right, in lines as high as their highest."""
+    """Place panels from left to right; a line is as high as its highest panel. Returns `(x, y)`."""
     places = []
     x = y = height = 0
     for panel in row.panels:
@@ -138,7 +138,7 @@ def _variable(board: Board, variable: Variable | Choice) -> object:
 
 
 def _sort(board: Board) -> models.VariableSort:
-    """SQL orders its own rows: the first is chosen until somebody chooses."""
+    """Return how a variable's values are sorted; values from SQL keep the order of the query."""
     is_ordered = board.source != "prometheus"
     return models.VariableSort.DISABLED if is_ordered else models.VariableSort.ALPHABETICAL_ASC
 
@@ -151,13 +151,13 @@ def _variable_query(board: Board, variable: Variable) -> object:
 
 
 class RawQuery:
-    """A query that the builders have no type for."""
+    """A query for which the builders have no type."""
 
     def __init__(self, group: str, spec: dict[str, object]) -> None:
         self._query = models.DataQueryKind(group=group, datasource=_source().build(), spec=spec)
 
     def build(self) -> models.DataQueryKind:
-        """The query as the schema has it."""
+        """Return the query in the schema's form."""
         return self._query
 
 

@@ -1,4 +1,4 @@
-"""The paper's figures on the event store's views, by Grafana's PostgreSQL data source."""
+"""Dashboards with the paper's figures, from the event store's views, for Grafana's PostgreSQL."""
 
 from model import Board, Choice, Panel, Query, Row, Variable
 

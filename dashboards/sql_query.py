@@ -1,4 +1,4 @@
-"""Queries of Grafana's PostgreSQL data source, which the builders have no type for."""
+"""Queries of Grafana's PostgreSQL data source, for which the builders have no type."""
 
 from grafana_foundation_sdk.cog import builder, variants
 from grafana_foundation_sdk.models import common, dashboardv2
@@ -7,7 +7,7 @@ SOURCE = "grafana-postgresql-datasource"
 
 
 def _spec(sql: str, *, is_table: bool) -> dict[str, object]:
-    """What the data source's editor stores."""
+    """Return a query in the form that the data source's editor stores."""
     return {
         "editorMode": "code",
         "format": "table" if is_table else "time_series",
@@ -23,7 +23,7 @@ class SqlTarget(variants.Dataquery):
         self._payload = payload
 
     def to_json(self) -> dict[str, object]:
-        """What is written."""
+        """Return the target as JSON."""
         return self._payload
 
 
@@ -38,7 +38,7 @@ class SqlQuery(builder.Builder[SqlTarget]):
         )
 
     def build(self) -> SqlTarget:
-        """The target."""
+        """Return the target."""
         return self._target
 
 
@@ -53,5 +53,5 @@ class SqlQueryV2(builder.Builder[dashboardv2.DataQueryKind]):
         )
 
     def build(self) -> dashboardv2.DataQueryKind:
-        """The query."""
+        """Return the query."""
         return self._query

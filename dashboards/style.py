@@ -1,4 +1,4 @@
-"""How panels look, the same in both schemas: their builders share the names of methods."""
+"""The look of panels in both schemas, whose builders have the same method names."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ RED, GREEN, GREY = "red", "green", "text"
 
 
 def style(builder: Any, panel: Panel, models: Any, builders: Any) -> Any:
-    """A panel's unit, limits, bands and colours; `models` and `builders` are one schema's."""
+    """Set a panel's unit, limits, bands and colours; `models` and `builders` are of one schema."""
     builder = builder.unit(panel.unit)
     if panel.decimals is not None:
         builder = builder.decimals(panel.decimals)
@@ -34,7 +34,7 @@ def style(builder: Any, panel: Panel, models: Any, builders: Any) -> Any:
 
 
 def _steps(panel: Panel, models: Any) -> list[Any]:
-    """Colours by value; without a limit everything has the colour of text or of its series."""
+    """Return colours by value; without a limit, the colour of text or of the series."""
     if panel.warn_above is not None:
         return [
             models.Threshold(value=None, color=GREEN),
@@ -97,7 +97,7 @@ def _overrides(panel: Panel) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
 
 
 def transformations(panel: Panel, *, has_time: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-    """How the answers of several queries become one table."""
+    """Yield the transformations that turn the results of several queries into one table."""
     if panel.matrix is not None:
         column, row, value = panel.matrix
         yield "groupingToMatrix", {"columnField": column, "rowField": row, "valueField": value}

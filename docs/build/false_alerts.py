@@ -59,13 +59,13 @@ do. The flag may be false: if nearly all models alert without drift, a short del
 
 
 def false_alerts_page() -> str:
-    """Return the page: independent rows, then those that depend on each other, if measured."""
+    """Return the page: independent rows, then dependent rows if they have been measured."""
     dependent = _RESULTS / "dependent_rows.json"
     return _tabulate_independent() + (_describe_dependent(dependent) if dependent.exists() else "")
 
 
 def _tabulate_independent() -> str:
-    """What ours and the peers' monitors do where nothing drifts, and where it does."""
+    """Return the table of all monitors on independent rows: false alerts and detected shifts."""
     measured: dict[str, dict[str, Any]] = json.loads(
         (_RESULTS / "false_alerts.json").read_text(encoding="utf-8")
     )
@@ -93,7 +93,7 @@ def _tabulate_independent() -> str:
 
 
 def _describe_dependent(path: Path) -> str:
-    """Two tables, a line a kind of rows and a column a monitor."""
+    """Return two tables, with one line per kind of dependent rows and one column per monitor."""
     measured: dict[str, dict[str, dict[str, Any]]] = json.loads(path.read_text(encoding="utf-8"))
     monitors = list(dict.fromkeys(name for own in measured.values() for name in own))
     declared = "mlmonitor, declared"

@@ -1,4 +1,4 @@
-"""Write the pages that are made of code and of results: `make docs`."""
+"""Write the pages that are generated from code and stored results: `make docs`."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from side_by_side import table
 
 
 def metrics_page() -> str:
-    """The table of all metrics."""
+    """Return the page with a table of all metrics."""
     lines = [
         "# Metrics",
         "",
@@ -62,7 +62,7 @@ where metrics are sent.
 
 
 def configuration_page() -> str:
-    """The table of all options."""
+    """Return the page with a table of all options."""
     lines = []
     for name, field in Config.model_fields.items():
         kind = field.annotation.__name__ if isinstance(field.annotation, type) else field.annotation
@@ -78,7 +78,7 @@ _SIGNS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than
 
 
 def _bound(rule: object) -> str:
-    """One bound of an option in words; nothing for a rule that is no bound."""
+    """Describe one validation rule of an option; empty if the rule is not a bound."""
     bounds = ((words, getattr(rule, sign, None)) for sign, words in _SIGNS.items())
     return ", ".join(f"{words} {value:,}" for words, value in bounds if value is not None)
 
@@ -87,14 +87,14 @@ BEGIN, END = "<!-- side_by_side.py writes this -->\n", "<!-- until here -->\n"
 
 
 def dynatrace_page(page: str) -> str:
-    """The guide to Dynatrace, with the comparison computed again."""
+    """Return the guide to Dynatrace with its comparison table recomputed."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}{table()}{END}{after}"
 
 
 def main() -> None:
-    """Write all pages."""
+    """Write all generated pages."""
     docs = Path(__file__).parents[1]
     (docs / "metrics.md").write_text(metrics_page(), encoding="utf-8")
     (docs / "configuration.md").write_text(configuration_page(), encoding="utf-8")

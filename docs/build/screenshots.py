@@ -1,8 +1,8 @@
-"""Screenshots of the live page and the report, of the demo's claims with their inflation shift.
+"""Take screenshots of the live page and the report with the demo's claims and their inflation.
 
-`python docs/build/screenshots.py`, where Chromium and the extra `test` are installed; 15 seconds.
-It replays the claims in memory, at their own dates, opens the page in Chromium, and writes PNG
-files to docs/screenshots.
+Run `python docs/build/screenshots.py` (15 seconds); it needs Chromium and the extra `test`. It
+replays the claims in memory at their real dates, opens the page in Chromium, and writes PNG files
+to docs/screenshots.
 """
 
 import shutil
@@ -34,7 +34,7 @@ MOST_BYTES = 300_000
 
 
 class Shot(NamedTuple):
-    """A picture of the page: what is opened, how wide, in which colours."""
+    """A screenshot: the field or section to show, the window's size, and the colour scheme."""
 
     name: str
     size: tuple[int, int] = DESKTOP
@@ -91,7 +91,7 @@ def record_day(model: SeverityModel, monitor: Monitor, day: list[tuple[int, clai
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """Chromium of the system."""
+    """Start the system's Chromium."""
     executable = shutil.which("chromium")
     if executable is None:
         raise SystemExit("Chromium is not installed: apt-get install chromium")
@@ -102,7 +102,7 @@ def open_browser() -> Iterator[Browser]:
 
 
 def take(browser: Browser, url: str, shot: Shot) -> None:
-    """Open the page and save what it shows."""
+    """Open the page and save a screenshot."""
     width, height = shot.size
     context = browser.new_context(
         viewport={"width": width, "height": height},
@@ -125,7 +125,7 @@ def take(browser: Browser, url: str, shot: Shot) -> None:
 
 
 def main() -> None:
-    """Replay, look, and save."""
+    """Replay the claims, and take all screenshots."""
     model, reference = train()
     clock = ManualClock(datetime(BEGIN.year, BEGIN.month, BEGIN.day, tzinfo=UTC).timestamp())
     config = Config(window_seconds=365 * DAY, cohort_seconds=60 * DAY)

@@ -1,6 +1,6 @@
-"""The same totals by OpenTelemetry's default exporter and by ours, before the strict receiver.
+"""Compare OpenTelemetry's default exporter with ours, both sending to the strict receiver.
 
-`make docs` writes what it prints into docs/guides/dynatrace.md.
+`make docs` writes the resulting table into docs/guides/dynatrace.md.
 """
 
 import logging
@@ -26,7 +26,7 @@ EXPLANATIONS = {
 
 @contextmanager
 def _silence(name: str) -> Iterator[None]:
-    """Keep a logger quiet inside the block, and no longer: tests run this, too."""
+    """Silence a logger within the block only, because tests run this, too."""
     log = logging.getLogger(name)
     level = log.level
     log.setLevel(logging.CRITICAL)
@@ -55,7 +55,7 @@ def by_the_sdk() -> OtlpReceiver:
 
 
 def by_us() -> OtlpReceiver:
-    """The same calls, watched."""
+    """Send the same calls through a monitor and our exporter."""
     clock = ManualClock(time.time())
     with OtlpReceiver("dynatrace", token=TOKEN) as receiver:
         exporters = [Otlp.dynatrace(receiver.url, token=TOKEN)]
@@ -77,7 +77,7 @@ def by_us() -> OtlpReceiver:
 
 
 def table() -> str:
-    """The results of both exporters as a Markdown table."""
+    """Return the results of both exporters as a Markdown table."""
     theirs, ours = by_the_sdk().ledger, by_us().ledger
     rows = [
         ("calls made, of which failed", f"{CALLS}, {FAILED}", f"{CALLS}, {FAILED}"),

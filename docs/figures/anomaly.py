@@ -1,6 +1,6 @@
-"""Draw docs/figures/anomaly.png: bands know nothing of a change that the score sees.
+"""Draw docs/figures/anomaly.png: the anomaly score detects a change that bands cannot show.
 
-`python docs/figures/anomaly.py`, with matplotlib installed.
+Run `python docs/figures/anomaly.py`; it needs matplotlib.
 """
 
 from pathlib import Path
@@ -19,14 +19,14 @@ CALM, CHANGED = 30, 30
 
 
 def rows(rng: np.random.Generator, count: int, slope: float) -> dict[str, Floats]:
-    """Two features, each normal for any slope."""
+    """Draw two features whose relation is `slope`; each alone has the same distribution always."""
     income = rng.normal(size=count)
     noise = rng.normal(size=count) * np.sqrt(1 - slope**2)
     return {"income": 40 + 8 * income, "limit": 12 + 3 * (slope * income + noise)}
 
 
 def watched(reference: Reference, rng: np.random.Generator) -> tuple[list[float], list[float]]:
-    """The evidence of the score, and the most of a single feature, after each hundred rows."""
+    """Return, for each 100 rows, the evidence of the score and the highest of a single feature."""
     config = Config(
         window_seconds=None,
         window_rows=500,
@@ -47,7 +47,7 @@ def watched(reference: Reference, rng: np.random.Generator) -> tuple[list[float]
 
 
 def main() -> None:
-    """Watch 3,000 rows as trained, then 3,000 whose features are related the other way round."""
+    """Monitor 3,000 rows as in training, then 3,000 rows with the opposite relation; draw both."""
     rng = np.random.default_rng(4)
     trained = rows(rng, 10_000, 0.8)
     reference = Reference.fit(trained, anomaly_score=True)

@@ -1,4 +1,4 @@
-"""Draw docs/figures/bins.png: where edges fall, and what a point mass does to them."""
+"""Draw docs/figures/bins.png: the edges of bins, with and without point masses."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,7 +10,7 @@ ROWS = 50_000
 
 
 def main() -> None:
-    """The share of each bin of a continuous field, of counts, and of one that is mostly zero."""
+    """Draw the shares of bins for a continuous field, counts, and a field that is mostly zero."""
     rng = np.random.default_rng(1)
     samples = {
         "continuous: tenths": rng.lognormal(0.0, 1.0, ROWS),

@@ -1,4 +1,4 @@
-"""Draw docs/figures/categories.png: counts of names in constant memory, beside the true ones."""
+"""Draw docs/figures/categories.png: counts of names in constant memory, and the true counts."""
 
 from collections import Counter
 
@@ -14,7 +14,7 @@ SIZE, BLOCKS, BLOCK_ROWS, NAMES = 50, 100, 1_000, 20_000
 
 
 def hitters(axes: Axes) -> None:
-    """What Space-Saving says of names as frequent as in speech, after 100 blocks of 1,000."""
+    """Draw Space-Saving's counts of Zipf-distributed names, after 100 blocks of 1,000 rows."""
     rng = np.random.default_rng(1)
     share = 1 / np.arange(1, NAMES + 1)
     sketch, true = HeavyHitters(SIZE), Counter[str]()
@@ -43,7 +43,7 @@ def hitters(axes: Axes) -> None:
 
 
 def distinct(axes: Axes) -> None:
-    """How far distinct counts are off, ten sketches of each size."""
+    """Draw the errors of estimated distinct counts, for ten sketches of each size."""
     sizes = np.unique(np.geomspace(10, 100_000, 13).astype(int))
     for size in sizes.tolist():
         estimates = []
@@ -62,7 +62,7 @@ def distinct(axes: Axes) -> None:
 
 
 def main() -> None:
-    """Both beside each other."""
+    """Draw both side by side."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
     hitters(left)
     distinct(right)

@@ -1,6 +1,7 @@
-"""Draw docs/figures/delays.png: rows until a shift is found, beside the peers that were measured.
+"""Draw docs/figures/delays.png: rows until a shift is found, for us and for our peers.
 
-The peers' are of benchmarks/results/false_alerts.json; ours at other shifts are simulated here.
+Our peers' delays are read from benchmarks/results/false_alerts.json; ours are simulated here for
+shifts of several sizes.
 """
 
 import json
@@ -18,12 +19,12 @@ LINE_POINTS = 9
 
 
 def psi_of(law: np.ndarray) -> float:
-    """From equal shares."""
+    """Return the PSI between these bin shares and ten equal shares."""
     return float(((law - 0.1) * np.log(law / 0.1)).sum())
 
 
 def delays(law: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Rows until each stream's field, one of twenty, alerts after 50,000 clean rows."""
+    """Return each stream's rows from a change, after 50,000 clean rows, to the field's alert."""
     evidence = new(STREAMS, rng, restart_rows=1_000)
     for _ in range(SHIFT_AT // 500):
         evidence.update(rng.multinomial(500, tilted(0.0), STREAMS))
@@ -44,7 +45,7 @@ def is_close(one: tuple[float, float], other: tuple[float, float]) -> bool:
 
 
 def beside_peers(axes: Axes) -> None:
-    """Each monitor a point: how fast it found one shift, and how often there was none."""
+    """Draw each monitor as a point: its delay for one shift against its false alerts."""
     measured = json.loads(RESULTS.read_text())
     labelled: list[tuple[float, float]] = []
     for name, results in measured.items():
@@ -72,7 +73,7 @@ def beside_peers(axes: Axes) -> None:
 
 
 def main() -> None:
-    """Ours against the size of the change; then one size beside the peers."""
+    """Draw our delays by the size of the change, and all monitors' delays for one size."""
     rng = np.random.default_rng(4)
     laws = [tilted(by) for by in TILTS]
     quantiles = np.array([np.quantile(delays(law, rng), [0.1, 0.5, 0.9]) for law in laws]).T

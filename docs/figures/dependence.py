@@ -1,4 +1,4 @@
-"""Draw docs/figures/dependence.png: design effects by the length of a block, and what they cost."""
+"""Draw docs/figures/dependence.png: design effects by block length, and tolerated changes."""
 
 from functools import partial
 
@@ -21,7 +21,7 @@ KINDS = {
 
 
 def main() -> None:
-    """Design effects on the left, tolerated changes on the right."""
+    """Draw design effects on the left and tolerated changes on the right."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5))
     for name, make in KINDS.items():
         values = make(ROWS, seed=1, fields=1).columns["x0"]

@@ -1,4 +1,4 @@
-"""Draw docs/figures/distances.png: the PSI of windows without any drift, by their size."""
+"""Draw docs/figures/distances.png: the PSI of windows without drift, by window size."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,7 +13,7 @@ WINDOWS, REFERENCE_ROWS = 4_000, 5_000
 
 
 def main() -> None:
-    """Median, nine in ten, the 99% point, the critical values and the rule of thumb."""
+    """Draw median, 90% range, 99% quantile, critical values and the rule of thumb."""
     rng = np.random.default_rng(1)
     shares = np.full(10, 0.1)
     reference = np.full((1, 10), REFERENCE_ROWS // 10)

@@ -13,13 +13,13 @@ ALPHA, FIELDS = 0.01, 20
 
 
 def tilted(by: float) -> np.ndarray:
-    """Equal shares, moved along the bins."""
+    """Return ten equal shares, tilted exponentially towards the higher bins."""
     tilted_shares = np.exp(by * np.linspace(-1, 1, BINS))
     return tilted_shares / tilted_shares.sum()
 
 
 def path(kind: EProcess, laws: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-    """The logarithm to base 10 of each stream's e-value, look by look."""
+    """Return log10 e-values `[checks, streams]`, with one law of bin shares per check."""
     values = []
     for law in laws:
         kind.update(rng.multinomial(LOOK_ROWS, law, len(kind.log_e())))
@@ -28,7 +28,7 @@ def path(kind: EProcess, laws: list[np.ndarray], rng: np.random.Generator) -> np
 
 
 def new(streams: int, rng: np.random.Generator, *, restart_rows: int) -> EProcess:
-    """Evidence against references that were drawn, as all others are; bins have an order."""
+    """Return evidence against randomly drawn references, for bins with an order."""
     reference = rng.multinomial(REFERENCE_ROWS, np.full(BINS, 0.1), streams)
     present = np.ones((streams, BINS), np.bool_)
     tilts = tilt_factors(reference, np.ones(streams, np.bool_))
@@ -36,7 +36,7 @@ def new(streams: int, rng: np.random.Generator, *, restart_rows: int) -> EProces
 
 
 def main() -> None:
-    """Streams without drift on the left; on the right restarts beside one running total."""
+    """Draw streams without drift on the left; evidence with and without restarts on the right."""
     rng = np.random.default_rng(3)
     looks = np.arange(1, ROWS // LOOK_ROWS + 1) * LOOK_ROWS
     calm = path(new(STREAMS, rng, restart_rows=1_000), [tilted(0.0)] * looks.size, rng)

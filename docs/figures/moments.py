@@ -1,4 +1,4 @@
-"""Draw docs/figures/moments.png: what rounding leaves of a standard deviation far from zero."""
+"""Draw docs/figures/moments.png: rounding errors of standard deviations far from zero."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,7 +11,7 @@ ROWS, BLOCK = 10_000, 500
 
 
 def errors(offset: float, values: np.ndarray) -> tuple[float, float]:
-    """The relative error of `Moments`, and that of the sums of values and squares."""
+    """Return the relative errors of `Moments`, and of a sum and a sum of squares."""
     moved = values + offset
     exact = float((moved.astype(np.longdouble) - np.longdouble(offset)).std())
     ours = Moments(1)
@@ -22,7 +22,7 @@ def errors(offset: float, values: np.ndarray) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Both errors against the offset."""
+    """Draw both errors against the mean of the values."""
     values = np.random.default_rng(1).normal(size=ROWS)
     largest = np.maximum([errors(offset, values) for offset in OFFSETS], 1e-17)
     figure, axes = plt.subplots(figsize=(6.5, 3.2))

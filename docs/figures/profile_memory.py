@@ -1,6 +1,6 @@
 """Draw docs/figures/profile_memory.png: resident memory while a large file is profiled.
 
-The memory was measured by benchmarks/profile_file.py, in benchmarks/results/profile_file.json.
+benchmarks/profile_file.py has measured the memory, in benchmarks/results/profile_file.json.
 """
 
 import json
@@ -14,7 +14,7 @@ MIB = 2**20
 
 
 def main() -> None:
-    """A line a run, over the share of its time, and the size of the file."""
+    """Draw one line per run, over the share of the run's time, and the size of the file."""
     measured = json.loads(RESULTS.read_text(encoding="utf-8"))
     figure, axes = plt.subplots(figsize=(7.4, 2.8))
     for (name, run), color in zip(measured["runs"].items(), (GREY, BLUE, ORANGE), strict=True):

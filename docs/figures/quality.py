@@ -1,4 +1,4 @@
-"""Draw `quality.png`: a share of missing values that triples, its limit by chance, its evidence."""
+"""Draw docs/figures/quality.png: a share of missing values that triples, and its evidence."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ SIZE, LOOKS, CHANGE = 100, 100, 50
 
 
 def main() -> None:
-    """Hundred looks at hundred rows each: 1% missing, then 3%."""
+    """Evaluate a hundred times a hundred rows, of which 1% and later 3% are missing."""
     rng = np.random.default_rng(8)
     counted = rng.binomial(REFERENCE, BEFORE)
     belief = np.array([[counted + 0.5, REFERENCE - counted + 0.5]])
@@ -38,7 +38,7 @@ def main() -> None:
 def draw(
     bad: np.ndarray, evidence: list[float], level: float, limit: float, raised_at: int
 ) -> None:
-    """Shares above, evidence below."""
+    """Draw the shares above and the evidence below."""
     figure, (above, below) = plt.subplots(
         2, 1, figsize=(8, 5), sharex=True, layout="constrained", height_ratios=(1.2, 1)
     )

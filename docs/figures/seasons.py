@@ -1,6 +1,6 @@
-"""Draw docs/figures/seasons.png: the evidence in traffic that breathes, with and without seasons.
+"""Draw docs/figures/seasons.png: evidence in traffic with a daily cycle, with and without seasons.
 
-`python docs/figures/seasons.py`; needs matplotlib.
+Run `python docs/figures/seasons.py`; it needs matplotlib.
 """
 
 from pathlib import Path
@@ -17,13 +17,13 @@ SLOPE = np.linspace(-1, 1, BINS)
 
 
 def law(hour: int, tilt: float) -> np.ndarray:
-    """Bin shares that lean one way by day, the other by night, and one way more after a shift."""
+    """Return bin shares that tilt up by day and down by night, and by `tilt` at all hours."""
     shares = np.exp((0.6 * np.sin(2 * np.pi * hour / 24) + tilt) * SLOPE)
     return shares / shares.sum()
 
 
 def stream() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Days, the share of the highest three bins, and both evidences, look by look."""
+    """Return, per check, the time in days, the share of the highest three bins, both evidences."""
     rng = np.random.default_rng(1)
     load = 1 + 0.8 * np.sin(2 * np.pi * (np.arange(SEASONS) - 6) / 24)
     rows = (TRAINING_ROWS * load / load.sum()).astype(int)
@@ -46,7 +46,7 @@ def stream() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def main() -> None:
-    """Draw them below each other."""
+    """Draw the shares above and both evidences below."""
     at, high, levels = stream()
     figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(8, 5), height_ratios=(2, 3))
     above.plot(at, high, ".", ms=3, color="0.4")

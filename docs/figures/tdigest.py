@@ -1,4 +1,4 @@
-"""Draw docs/figures/tdigest.png: how far quantiles are off, in ranks, beside what is promised."""
+"""Draw docs/figures/tdigest.png: rank errors of quantiles, and the promised bounds."""
 
 import sys
 from pathlib import Path
@@ -19,7 +19,7 @@ GAPPED = ("step", "two-humps")
 
 
 def rank_errors(name: str) -> np.ndarray:
-    """How far each quantile's rank is off after blocks of 512 rows."""
+    """Return the rank error of each quantile after blocks of 512 rows."""
     values = streams.stream(name, rows=ROWS)
     digest = TDigest(1)
     for start in range(0, ROWS, BLOCK):
@@ -30,7 +30,7 @@ def rank_errors(name: str) -> np.ndarray:
 
 
 def main() -> None:
-    """The largest and the median error over all streams but those with a gap, which stand out."""
+    """Draw the largest error over all streams without a gap, and the errors of two with a gap."""
     figure, axes = plt.subplots(figsize=(7, 3.8))
     by_stream = {name: rank_errors(name) for name in streams.STREAMS}
     others = np.array([errors for name, errors in by_stream.items() if name not in GAPPED])

@@ -1,6 +1,6 @@
-"""Draw docs/figures/text_and_embeddings.png: an embedding that is turned, and a new vocabulary.
+"""Draw docs/figures/text_and_embeddings.png: a rotated embedding, and new words in a text.
 
-`python docs/figures/text_and_embeddings.py`, with matplotlib installed.
+Run `python docs/figures/text_and_embeddings.py`; it needs matplotlib.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ OFTEN = 1 / np.arange(1, 3_001) / np.sum(1 / np.arange(1, 3_001))
 
 
 def rows(rng: np.random.Generator, count: int, turn: Floats, *, new: float) -> dict[str, Any]:
-    """Comments, of whose words a share is new, and vectors about a few topics."""
+    """Draw comments with a share of `new` words, and topic vectors rotated by `turn`."""
     topics = np.random.default_rng(1).normal(size=(4, DIMENSIONS))
     vectors = topics[rng.choice(4, count, p=[0.7, 0.1, 0.1, 0.1])]
     vectors = vectors + 0.7 * rng.normal(size=(count, DIMENSIONS))
@@ -35,7 +35,7 @@ def rows(rng: np.random.Generator, count: int, turn: Floats, *, new: float) -> d
 
 
 def watched(rng: np.random.Generator) -> dict[str, list[float]]:
-    """4,000 rows as trained, then 3,000 turned, in which one word in fifty is new."""
+    """Monitor 4,000 rows as in training, then 3,000 rotated rows with 2% new words."""
     same = np.eye(DIMENSIONS)
     turned = np.linalg.qr(rng.normal(size=(DIMENSIONS, DIMENSIONS)))[0]
     schema = {"vector": "embedding", "comment": "text"}
@@ -52,8 +52,8 @@ def watched(rng: np.random.Generator) -> dict[str, list[float]]:
     with Monitor("tickets", reference=reference, config=config, exporters=[exporter]) as monitor:
         for step in range(CALM + CHANGED):
             is_calm = step < CALM
-            told_rows = rows(rng, STEP, same if is_calm else turned, new=0.0 if is_calm else 0.02)
-            monitor.record({n: v[:-1] for n, v in told_rows.items()}, np.zeros(STEP - 1))
+            columns = rows(rng, STEP, same if is_calm else turned, new=0.0 if is_calm else 0.02)
+            monitor.record({n: v[:-1] for n, v in columns.items()}, np.zeros(STEP - 1))
             monitor.flush(timeout_seconds=30)
             labels = {"field": "vector.kernel_similarity", "measure": "mmd"}
             series["mmd"].append(exporter.value("mlmonitor.drift.score", labels))
@@ -66,7 +66,7 @@ def watched(rng: np.random.Generator) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    """Draw what was seen of them."""
+    """Draw the distances of the vectors and the shares of unknown words."""
     series = watched(np.random.default_rng(4))
     at = (STEP - 1) * np.arange(1, CALM + CHANGED + 1)
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")

@@ -1,4 +1,4 @@
-"""Draw `why.png`: what the changed mix of one feature makes of the mean prediction."""
+"""Draw docs/figures/why.png: how the changed mix of one feature moves the mean prediction."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ ROWS, WINDOWS, SIZE = 10_000, 40, 500
 
 
 def rows(rng: np.random.Generator, count: int, motor: float) -> tuple[np.ndarray, ...]:
-    """Age, mileage that depends on nothing, line, and a premium of all three."""
+    """Draw age, mileage and line, all independent, and a premium that depends on all three."""
     age, mileage = rng.normal(45, 12, count), rng.gamma(4, 3_000, count)
     line = np.where(rng.random(count) < motor, "motor", "home")
     premium = 200 + 2 * age + 0.004 * mileage + 150 * (line == "motor")
@@ -27,7 +27,7 @@ def rows(rng: np.random.Generator, count: int, motor: float) -> tuple[np.ndarray
 
 
 def main() -> None:
-    """Forty windows; from the twentieth, motor grows from 40 to 70% of the rows."""
+    """Decompose forty windows; from the twentieth on, motor grows from 40% to 70% of the rows."""
     rng = np.random.default_rng(5)
     age, mileage, line, premium = rows(rng, ROWS, 0.4)
     reference = Reference.fit(
@@ -57,7 +57,7 @@ def main() -> None:
 def draw(
     shifts: list[float], mixes: dict[str, list[float]], limits: dict[str, list[float]]
 ) -> None:
-    """The shift, the mixes, and the bands that chance keeps to."""
+    """Draw the shift, the mix effects, and their thresholds as bands."""
     figure, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
     x = np.arange(WINDOWS)
     axes.plot(x, shifts, color="black", lw=1.5, ls="--", label="shift of the mean prediction")
