@@ -24,11 +24,12 @@ class Challenge:
     call per model with the same ids. As a canary, each row is predicted by one of them. Labels
     arrive by id (`label`), or with the predictions (`record_outcomes`). `Monitor(challengers=...)`
     does the same for the rows that it watches, and exports the comparison.
+
     Promise: if the models do not differ, the probability of ever deciding for either is at most
         `alpha` for large numbers of labels, however often `status` is read. Memory is bounded: the
         newest `pending_predictions` wait for labels, and as many labels for predictions; evicted
-        predictions are counted. Mistakes in the data are counted and never raised. Price: some
-        numpy calls in the calling thread, for a row or a batch; thread-safe.
+        predictions are counted. Mistakes in the data are counted and never raised.
+    Price: some numpy calls in the calling thread, for a row or a batch; thread-safe.
 
     Args:
         name: the name of the comparison, such as `8 against 7`.
@@ -73,10 +74,12 @@ class Challenge:
         """Record predictions of one model, or of both for the same rows. Never raises.
 
         champion, challenger: one prediction or a column of them, or scores of several classes: a
-        matrix, a frame, or columns by class. ids: one per row. They match later labels with
-        predictions, and pair the models if these are recorded in different calls. groups: one per
-        row, such as the customer, if rows of a group depend on each other; rows of a group then
-        count as fewer labels. output, names: as in `Monitor.record`, for scores.
+            matrix, a frame, or columns by class.
+        ids: one per row. They match later labels with predictions, and pair the models if these are
+            recorded in different calls.
+        groups: one per row, such as the customer, if rows of a group depend on each other; rows of
+            a group then count as fewer labels.
+        output, names: as in `Monitor.record`, for scores.
         """
         with self._guard, self._lock:
             identities = None if ids is None else copy_ids(ids)

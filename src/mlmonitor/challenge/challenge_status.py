@@ -18,21 +18,27 @@ class ChallengeStatus:
     """Whether the challenger is better, and how sure that is.
 
     decision: `challenger` once its loss is lower by more than the margin, `champion` once that is
-    refuted, `undecided` before; a decision is never revised. decided_after: the number of labels at
-    the decision. loss: the name of the loss; None before the first prediction. difference: the
-    challenger's mean loss minus the champion's, with a confidence sequence. effective_labels: how
-    many independent labels the difference is worth, if rows have groups. log10_e_value: how
-    strongly all labels so far indicate that the challenger's loss is not lower by exactly the
-    margin. basis: of the difference, `paired` if both models predicted the same rows. champion,
-    challenger: their mean losses. score_difference: the challenger's mean prediction minus the
-    champion's; with `has_classes`, the share of rows for which they name different classes.
+        refuted, `undecided` before; a decision is never revised.
+    decided_after: the number of labels at the decision.
+    loss: the name of the loss; None before the first prediction.
+    difference: the challenger's mean loss minus the champion's, with a confidence sequence.
+    effective_labels: how many independent labels the difference is worth, if rows have groups.
+    log10_e_value: how strongly all labels so far indicate that the challenger's loss is not lower
+        by exactly the margin.
+    basis: of the difference, `paired` if both models predicted the same rows.
+    champion, challenger: their mean losses.
+    score_difference: the challenger's mean prediction minus the champion's; with `has_classes`, the
+        share of rows for which they name different classes.
     score_psi: the PSI between the predictions of both; None before 500 predictions of the champion,
-    unless they are classes. rows: predictions of the `champion`, of the `challenger`, and rows with
-    `both`. labels: by outcome, as `Status.labels`; `waiting` are labels whose prediction has not
-    arrived, `evicted` are predictions dropped without a label. unusable: predictions of each model
-    that have no loss: missing and unreadable ones, and labelled ones such as an impossible
-    probability. invalid: calls that could not be read. last_error: the error of the last such call,
-    or else that no prediction of a model has been usable so far.
+        unless they are classes.
+    rows: predictions of the `champion`, of the `challenger`, and rows with `both`.
+    labels: by outcome, as `Status.labels`; `waiting` are labels whose prediction has not arrived,
+        `evicted` are predictions dropped without a label.
+    unusable: predictions of each model that have no loss: missing and unreadable ones, and labelled
+        ones such as an impossible probability.
+    invalid: calls that could not be read.
+    last_error: the error of the last such call, or else that no prediction of a model has been
+        usable so far.
     """
 
     name: str

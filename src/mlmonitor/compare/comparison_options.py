@@ -13,10 +13,13 @@ from mlmonitor.config import Config
 class ComparisonOptions:
     """How the populations of a model are compared.
 
-    span: the span of their windows. hitters: the number of new category names kept. deviations:
-    half the width of a band, in standard deviations. groups: the column with the group of each row,
-    if declared. grouping: the declared groups, once the reference is known. cohort_seconds: the
-    length of a cohort of predictions. row_clock: the time of the newest rows.
+    span: the span of their windows.
+    hitters: the number of new category names kept.
+    deviations: half the width of a band, in standard deviations.
+    groups: the column with the group of each row, if declared.
+    grouping: the declared groups, once the reference is known.
+    cohort_seconds: the length of a cohort of predictions.
+    row_clock: the time of the newest rows.
     """
 
     span: Span

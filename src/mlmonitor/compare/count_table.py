@@ -79,8 +79,10 @@ def prior_counts(entries: Sequence[CountedEntry], plan: Plan) -> Floats:
     single prior count, in the last bin. The shares of its bins are then exactly Dirichlet for any
     distribution: they are sums of spacings of the ordered values, and `n` values have `n + 1`
     spacings.
+
     Numeric bins that are empty in the reference share half a count. Each point mass has such a bin
     on either side, and half a count for each would predict too many rows there in small windows.
+
     The number of categories with a single reference row estimates the rows of new categories (Good
     and Turing). Each category is therefore discounted, and new categories get the discounts.
     Held-out counts need no discount.

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 class EventStatus:
     """The events of an event log, counted by outcome.
 
-    delivered: accepted by the broker, the database or the disk. waiting: queued or on their way.
-    dropped: lost because there was no room or no time left. refused: too large, or rejected.
-    last_error: why events were last dropped, refused or delayed. by_schema: all events so far by
-    schema, such as `prediction`; they add up to the four counts.
+    delivered: accepted by the broker, the database or the disk.
+    waiting: queued or on their way.
+    dropped: lost because there was no room or no time left.
+    refused: too large, or rejected.
+    last_error: why events were last dropped, refused or delayed.
+    by_schema: all events so far by schema, such as `prediction`; they add up to the four counts.
     """
 
     sink: str

@@ -23,6 +23,7 @@ class SegmentPopulations:
     """One population per segment of a reference and one for the rest, all over one plan.
 
     The plan is that of all rows, without the kernels of vectors.
+
     Promise: every row of a block is in exactly one population, so their counts add up to those of
         all rows. The rest is compared if the reference has entries for it; otherwise it is only
         counted.

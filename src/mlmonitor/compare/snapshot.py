@@ -107,12 +107,16 @@ class SegmentSnapshot:
 class LabelsSnapshot:
     """Labels by outcome, the number that wait, and the performance from matched labels.
 
-    evicted: predictions dropped without a label. performance: None before the first matched label.
+    evicted: predictions dropped without a label.
+    performance: None before the first matched label.
     estimated: the performance of the window, without labels; None without a calibration or
-    predictions. risks: by measure. alerts: on risks and on estimates. selection: how labelled
-    predictions differ from those that never got a label; None with too few of either in mature
-    cohorts. fault: a fault of the labels, their join or the scores that explains the loss; None if
-    none is known.
+        predictions.
+    risks: by measure.
+    alerts: on risks and on estimates.
+    selection: how labelled predictions differ from those that never got a label; None with too few
+        of either in mature cohorts.
+    fault: a fault of the labels, their join or the scores that explains the loss; None if none is
+        known.
     """
 
     counts: Mapping[str, int]
@@ -143,15 +147,19 @@ class ModelSnapshot:
 
     Built once a tick; status, exported series, pages, reports and events read nothing else.
     Promise: immutable. Later rows change no number in it, and its arrays of counts are read-only.
-        Price: a copy of the totals and of the window's sum.
-    traffic: features and predictions; None before comparing begins. actuals: None until the first
-    label arrives if the reference has no actuals. kpis: one population per figure, in order of
-    arrival. kpi_failures: by figure, the blocks of rows for which it could not be computed.
-    segments: in the order of their codes, the rest last. unknown_fields: number of values by name,
-    for fields outside the reference. unused_ignores, unmatched_rules: options without effect.
-    group_hints: side effects of declared groups. absent_columns: by declared column that most rows
-    lack, the number of rows without a value. column_warning: advice about columns that every row
-    lacks. rows_at: the time of the newest rows, which is earlier than `time` in a replay.
+    Price: a copy of the totals and of the window's sum.
+
+    traffic: features and predictions; None before comparing begins.
+    actuals: None until the first label arrives if the reference has no actuals.
+    kpis: one population per figure, in order of arrival.
+    kpi_failures: by figure, the blocks of rows for which it could not be computed.
+    segments: in the order of their codes, the rest last.
+    unknown_fields: number of values by name, for fields outside the reference.
+    unused_ignores, unmatched_rules: options without effect.
+    group_hints: side effects of declared groups.
+    absent_columns: by declared column that most rows lack, the number of rows without a value.
+    column_warning: advice about columns that every row lacks.
+    rows_at: the time of the newest rows, which is earlier than `time` in a replay.
     """
 
     model: str

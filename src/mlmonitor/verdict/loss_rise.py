@@ -32,9 +32,11 @@ def measures_of(task: str) -> tuple[str, ...]:
 class VerdictLimits(NamedTuple):
     """The settings of a verdict.
 
-    tolerance: the relative rise of the loss that needs no action. min_labels: windows with fewer
-    labels are not judged. alpha: the probability of ever acting without a cause.
-    performance_maturity: as in `Config`. max_age_seconds: None for no limit.
+    tolerance: the relative rise of the loss that needs no action.
+    min_labels: windows with fewer labels are not judged.
+    alpha: the probability of ever acting without a cause.
+    performance_maturity: as in `Config`.
+    max_age_seconds: None for no limit.
     """
 
     tolerance: float = 0.1
@@ -56,9 +58,10 @@ class LossBaseline(NamedTuple):
 class LossRise(NamedTuple):
     """A measure over one window beside its baseline.
 
-    value, limit: of the measure itself. loss, baseline_loss: turned so that higher is worse.
-    is_high: whether the evidence for a loss beyond the limit suffices. is_recovered: whether the
-    newest labels are within half the tolerance again.
+    value, limit: of the measure itself.
+    loss, baseline_loss: turned so that higher is worse.
+    is_high: whether the evidence for a loss beyond the limit suffices.
+    is_recovered: whether the newest labels are within half the tolerance again.
     """
 
     window: LabelledWindow

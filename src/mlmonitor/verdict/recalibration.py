@@ -13,12 +13,15 @@ _SD_SHARE = 0.5
 class Recalibration(NamedTuple):
     """The regression of actuals on predictions.
 
-    loss: the current mean squared error. corrected_loss: the mean squared error around the
-    regression line. slope, intercept: of the line; 1 and 0 if nothing needs correcting. bias: the
-    mean of predicted minus actual. relative_bias: the bias divided by the mean actual, or by half
-    the actuals' standard deviation if that is larger. correlation: of predictions and actuals.
+    loss: the current mean squared error.
+    corrected_loss: the mean squared error around the regression line.
+    slope, intercept: of the line; 1 and 0 if nothing needs correcting.
+    bias: the mean of predicted minus actual.
+    relative_bias: the bias divided by the mean actual, or by half the actuals' standard deviation
+        if that is larger.
+    correlation: of predictions and actuals.
     statistic: of the score test of slope 1 and intercept 0, robust to unequal variances;
-    chi-squared with two degrees of freedom.
+        chi-squared with two degrees of freedom.
     """
 
     count: int  # type: ignore[assignment]  # hides tuple.count, which is not used

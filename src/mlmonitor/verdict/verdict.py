@@ -26,14 +26,17 @@ class VerdictReason:
     """One reason for a verdict, in words and as attributes.
 
     code: `risk` (the loss rose beyond the tolerance), `bounds` (a declared limit is exceeded),
-    `estimate` (the performance estimated while labels are missing), `calibration` (predictions are
-    off on average, or too extreme), `age` (the model is older than declared), `stable` (the loss
-    has not risen), `drift` (drift without known harm), `input` (a data fault that retraining would
-    learn), `few_labels` or `no_baseline`. measure, value, limit: the measure now, and the value
-    that it must not pass. baseline: the measure at training, or in the oldest cohorts. count: the
-    labelled predictions behind `value`. maturity: the share of their labels that have arrived.
-    log10_e_value: the evidence. predictions_since: the start of the oldest cohort behind `value`,
-    only given while its labels are still to arrive.
+        `estimate` (the performance estimated while labels are missing), `calibration` (predictions
+        are off on average, or too extreme), `age` (the model is older than declared), `stable` (the
+        loss has not risen), `drift` (drift without known harm), `input` (a data fault that
+        retraining would learn), `few_labels` or `no_baseline`.
+    measure, value, limit: the measure now, and the value that it must not pass.
+    baseline: the measure at training, or in the oldest cohorts.
+    count: the labelled predictions behind `value`.
+    maturity: the share of their labels that have arrived.
+    log10_e_value: the evidence.
+    predictions_since: the start of the oldest cohort behind `value`, only given while its labels
+        are still to arrive.
     """
 
     code: ReasonCode

@@ -49,25 +49,27 @@ class Alert:
     """A change of one field that is statistically significant and large enough to matter.
 
     measure: the name of what `value` measures. `psi`; the share of values that are `missing`,
-    `nonfinite`, `wrong_type`, `out_of_range` or `new_category`, that are equal (`constant`) or gone
-    (`vanished`); the share of rows with a `new_field`; or the share of values that break a declared
-    rule (`minimum`, `maximum`, `allowed`, `nullable`). For the role `performance` it is a measure
-    of performance, such as `mae` or `accuracy`.
+        `nonfinite`, `wrong_type`, `out_of_range` or `new_category`, that are equal (`constant`) or
+        gone (`vanished`); the share of rows with a `new_field`; or the share of values that break a
+        declared rule (`minimum`, `maximum`, `allowed`, `nullable`). For the role `performance` it
+        is a measure of performance, such as `mae` or `accuracy`.
     value: the measure when the alert fired, over the rows since the change began.
     current: the measure now, updated each tick while the alert is firing. It covers the rows since
-    the change began, or the window once the change is older than the window. For performance it
-    covers the newest labels, for the service the newest calls, and for new fields and broken rules
-    the rows of the last evaluation.
+        the change began, or the window once the change is older than the window. For performance it
+        covers the newest labels, for the service the newest calls, and for new fields and broken
+        rules the rows of the last evaluation.
     reason: what changed most, over the rows of `current`. Alerts that differ only in `current` and
-    `reason` are equal.
+        `reason` are equal.
     threshold: the critical value of the measure at this many rows; for `constant` and `vanished`,
-    the probability of such a run; for performance, the value that the tolerance allows.
+        the probability of such a run; for performance, the value that the tolerance allows.
     log10_e_value: the evidence when the alert fired; infinite for a broken rule.
     effective_rows: how many independent rows the `rows` are worth as evidence; None if that is not
-    computed for the measure. is_dependence_known: False if the reference has neither groups nor
-    times and shows no dependence, so that rows count as independent.
-    rows: the number of rows behind `value`. started_at: when the alert fired, in seconds since
-    1970: the time of the newest rows, if they were recorded with one (`at=`).
+        computed for the measure.
+    is_dependence_known: False if the reference has neither groups nor times and shows no
+        dependence, so that rows count as independent.
+    rows: the number of rows behind `value`.
+    started_at: when the alert fired, in seconds since 1970: the time of the newest rows, if they
+        were recorded with one (`at=`).
     """
 
     field: str

@@ -40,8 +40,10 @@ class AlertStates:
     ) -> Transitions:
         """Decide which alerts fire and which resolve at `now`, in seconds.
 
-        log_e: the evidence of each stream. effect: the lower bound of its effect. rows: the number
-        of rows behind both. has_recovered: whether enough of its newest rows show no change.
+        log_e: the evidence of each stream.
+        effect: the lower bound of its effect.
+        rows: the number of rows behind both.
+        has_recovered: whether enough of its newest rows show no change.
         """
         is_significant = (log_e >= self._threshold) & (effect > self._tolerance)
         fired = is_significant & (rows >= self._min_rows) & ~self.is_firing

@@ -24,10 +24,11 @@ NAMES = 64
 class Significance(NamedTuple):
     """The conditions under which a change fires an alert.
 
-    alpha: the probability that any stream ever fires without a change. fields: number of fields
-    that share it, over all populations of a model. tolerance: largest PSI that is ignored.
-    min_rows: fewer rows never fire. quality_tolerance: largest increase of the share of defective
-    values that is ignored.
+    alpha: the probability that any stream ever fires without a change.
+    fields: number of fields that share `alpha`, over all populations of a model.
+    tolerance: largest PSI that is ignored.
+    min_rows: fewer rows never fire.
+    quality_tolerance: largest increase of the share of defective values that is ignored.
     """
 
     alpha: float

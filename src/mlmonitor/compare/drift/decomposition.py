@@ -27,8 +27,9 @@ class Contribution:
     rest: the shift minus `mix`, caused by other predictions in the same bins and by other features.
     threshold: exceeded by the absolute value of `mix` once in a hundred windows without drift.
     is_extrapolated: whether `mix` opposes the shift, and most of it is due to values beyond the
-    range of the reference, whose predictions are unknown. part: the part of `mix` that is due to
-    the feature itself, if other features moved with it; None if unknown.
+        range of the reference, whose predictions are unknown.
+    part: the part of `mix` that is due to the feature itself, if other features moved with it; None
+        if unknown.
     """
 
     field: str
@@ -234,9 +235,10 @@ class ShiftDecomposition:
         """Mix effects of the features' counts `[features, bins]`, and the threshold of each.
 
         design_effects: of the counts, and of the reference. beyond: rows whose prediction the
-        reference says nothing about, which contribute nothing. The variance of an effect under the
-        multinomial distribution is `(1/n + 1/m)` times the variance of the bins' means, plus the
-        uncertainty of means from few reference rows.
+        reference says nothing about, which contribute nothing.
+
+        The variance of an effect under the multinomial distribution is `(1/n + 1/m)` times the
+        variance of the bins' means, plus the uncertainty of means from few reference rows.
         """
         n, m = counts.sum(axis=1), self._reference.sum(axis=1)
         p = self._reference / np.maximum(m, 1)[:, None]

@@ -26,10 +26,12 @@ class EstimatedPerformance(MeasuresByName):
     """Estimates for the predictions in the window, by name: `estimated["roc_auc"].value`.
 
     Immutable; each has the basis `estimated`, and the number of predictions as its `count`.
-    assumption: what has to hold, in words. fields: the features on which the calibration depends.
+
+    assumption: what has to hold, in words.
+    fields: the features on which the calibration depends.
     gap: by measure, the estimate beside the realised value, over the rows labelled since the start.
     refuted: the same for measures whose estimate is wrong, over the newest 1,000 to 2,000 labelled
-    rows; alerts and verdicts ignore these estimates.
+        rows; alerts and verdicts ignore these estimates.
     """
 
     def __init__(

@@ -10,8 +10,9 @@ from mlmonitor.compare.incidents.incident import Incident
 class Callbacks(NamedTuple):
     """Functions of the host.
 
-    on_alert: called for each alert that fires or resolves. on_incident: called for each incident
-    that opens or closes. on_verdict: called for each verdict whose action has changed.
+    on_alert: called for each alert that fires or resolves.
+    on_incident: called for each incident that opens or closes.
+    on_verdict: called for each verdict whose action has changed.
     on_challenge: called for each challenge that is decided.
     """
 

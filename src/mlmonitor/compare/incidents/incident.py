@@ -44,23 +44,32 @@ DATA_FAULTS: Final[frozenset[Cause]] = frozenset(
 class Incident:
     """Alerts that fired together, with their common cause if it is known.
 
-    cause: the values of a field, or a part of them, multiplied by one factor (`scaled`) or moved by
-    one amount (`shifted`), two features `swapped`, one value for part of the rows (`filled`), such
-    as -999 for missing, a category `renamed`, two that are `merged`, categories `exchanged`, names
-    that are `respelt` (spaces, case, '.0', truncated), values of the wrong type (`unreadable`), a
-    field without values (`lost`) or with a single one (`stuck`), rows that are `repeated`, the
-    `service` failing or slow, `inputs` that moved the prediction or moved from one category to
-    another, labels shifted by rows (`misaligned_labels`), in another unit (`scaled_labels`), with
-    the names of other classes (`exchanged_classes`) or as if shuffled (`unrelated_labels`),
-    `inverted_scores`, only the model's `performance` worse, only an `objective` broken, or
-    `unknown`.
+    cause: what has happened:
+        `scaled`, `shifted`: the values of a field, or a part of them, were multiplied by one factor
+            or moved by one amount.
+        `swapped`: two features have each other's values.
+        `filled`: part of the rows have one value, such as -999 for missing.
+        `renamed`, `merged`, `exchanged`: a category has a new name, two have become one, or several
+            have exchanged their names.
+        `respelt`: names have another spelling (spaces, case, '.0', truncated).
+        `unreadable`, `lost`, `stuck`: a field has values of the wrong type, no values, or a single
+            one.
+        `repeated`: rows are sent more than once.
+        `service`: calls fail or are slow, or traffic is gone or has grown.
+        `inputs`: features moved the prediction, or rows moved from one category to another.
+        `misaligned_labels`, `scaled_labels`, `exchanged_classes`, `unrelated_labels`: labels are
+            shifted by rows, in another unit, under the names of other classes, or as if shuffled.
+        `inverted_scores`: scores or classes are inverted, or predictions have the opposite sign.
+        `performance`, `objective`: only the performance is worse, or only an objective is broken.
+        `unknown`: none of these.
     title, cause, advice: at first from the window when the incident opened, later from the rows
-    since. They may change while it is open.
+        since. They may change while it is open.
     harm: whether labels of predictions made since show that a drift is `harmful` or `benign`;
-    `unknown` with too few of them. A data fault is never benign. harm_reason: the measure that
-    shows it.
-    members: all its alerts so far. started_at: when the first one fired, in seconds since 1970, by
-    the time of the rows if they carry one.
+        `unknown` with too few of them. A data fault is never benign.
+    harm_reason: the measure that shows it.
+    members: all its alerts so far.
+    started_at: when the first one fired, in seconds since 1970, by the time of the rows if they
+        carry one.
     """
 
     title: str

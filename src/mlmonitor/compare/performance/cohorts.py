@@ -33,14 +33,16 @@ NO_ESTIMATES: Final[EstimatesByPeriod] = MappingProxyType({})
 class Cohort(NamedTuple):
     """Predictions made between `start` and `end`, which is not included.
 
-    labelled: how many of the `predicted` have a label so far. maturity: the share of its final
-    labels that have arrived, estimated from earlier cohorts, but at least the labelled share; None
-    while no cohort is old enough. `labelled / predicted` stays below it if some predictions never
-    get a label. projected: each mean loss as expected once all labels have arrived, if later labels
-    change it as much as in earlier cohorts. Its interval accounts for the differences between these
-    cohorts, and is NaN with fewer than three of them. Selective labels, such as those of only
-    approved loans, are not corrected. estimated: measures of all its predictions without any label,
-    as in `status.estimated`; empty without a calibration in the reference.
+    labelled: how many of the `predicted` have a label so far.
+    maturity: the share of its final labels that have arrived, estimated from earlier cohorts, but
+        at least the labelled share; None while no cohort is old enough. `labelled / predicted`
+        stays below it if some predictions never get a label.
+    projected: each mean loss as expected once all labels have arrived, if later labels change it as
+        much as in earlier cohorts. Its interval accounts for the differences between these cohorts,
+        and is NaN with fewer than three of them. Selective labels, such as those of only approved
+        loans, are not corrected.
+    estimated: measures of all its predictions without any label, as in `status.estimated`; empty
+        without a calibration in the reference.
     """
 
     start: datetime

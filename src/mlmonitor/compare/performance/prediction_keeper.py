@@ -33,9 +33,11 @@ class PredictionKeeper:
 
     Columns: `predicted`, the prediction as a number; `class`, its code among `classes` if it is not
     a number; `segment`; a score for each further numeric output; the bucket of each declared field;
-    and the hash of the declared group. The first rows decide which outputs there are. buckets: the
-    edges between the buckets of each field. groups: the column with the group of each row. Price:
-    for each row, `COLUMNS`, 8 bytes for each score, 2 for each bucket, 8 for the group.
+    and the hash of the declared group. The first rows decide which outputs there are.
+
+    buckets: the edges between the buckets of each field. groups: the column with the group of each
+    row.
+    Price: for each row, `COLUMNS`, 8 bytes for each score, 2 for each bucket, 8 for the group.
     """
 
     COLUMNS: Mapping[str, str] = {"predicted": "f8", "class": "i4", "segment": "i2"}

@@ -20,6 +20,7 @@ class DeclaredColumns:
     """Counts the rows without a value in each column that an option or the reference names.
 
     Such a column need not be a feature of the reference, so only the rows reveal a misspelt name.
+
     groups: the column with the group of each row, as declared or in the reference.
     Price: a look-up for each declared column, and a pass over its values if they are a list, or
         until a column with buckets has had a number.

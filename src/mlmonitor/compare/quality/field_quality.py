@@ -39,10 +39,12 @@ class AlertKey(NamedTuple):
 class QualitySnapshot(NamedTuple):
     """Quality over one window.
 
-    shares: of defective values, `[defects]`. thresholds: the critical values of the shares.
-    is_firing: `[alert_keys]`. new_fields: the number of firing alerts on new names; None if names
-    are not watched. `defects` and `alert_keys` are the same objects in every snapshot of a
-    population.
+    shares: of defective values, `[defects]`.
+    thresholds: the critical values of the shares.
+    is_firing: `[alert_keys]`.
+    new_fields: the number of firing alerts on new names; None if names are not watched.
+
+    `defects` and `alert_keys` are the same objects in every snapshot of a population.
     """
 
     defects: tuple[Defect, ...]

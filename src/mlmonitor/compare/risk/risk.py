@@ -9,15 +9,19 @@ class Risk(NamedTuple):
     """A measure over the newest labels, with bounds that are valid at any time.
 
     Larger losses than `clip` count as `clip`, also in `reference`, so that a single extreme error
-    has little effect. Accuracy, recall, precision and Brier score have no losses beyond it. value:
-    over the `count` newest labels, at least 500 if there are that many; while the alert is firing,
-    over those since the change. low, high: a 95% confidence sequence of the measure. reference:
-    the measure at training, from the source in `basis`: the reference's own losses, the
-    `training_metrics` that it was given, or the first labels of this process. tolerance: relative
-    growth of the loss that is ignored. limit: the measure at which the tolerance ends.
-    log10_e_value: the evidence that the limit is exceeded. is_firing: whether its alert is firing.
+    has little effect. Accuracy, recall, precision and Brier score have no losses beyond it.
+
+    value: over the `count` newest labels, at least 500 if there are that many; while the alert is
+        firing, over those since the change.
+    low, high: a 95% confidence sequence of the measure.
+    reference: the measure at training, from the source in `basis`: the reference's own losses, the
+        `training_metrics` that it was given, or the first labels of this process.
+    tolerance: relative growth of the loss that is ignored.
+    limit: the measure at which the tolerance ends.
+    log10_e_value: the evidence that the limit is exceeded.
+    is_firing: whether its alert is firing.
     waiting: labels of cohorts that are not mature enough to count; see
-    `Config.performance_maturity`.
+        `Config.performance_maturity`.
     """
 
     measure: str

@@ -21,9 +21,11 @@ LATENCY_QUANTILES = (0.5, 0.95, 0.99)
 class CallsSnapshot:
     """Calls since the start, and the latency quantiles of the window, in seconds.
 
-    errors: failed rows by type of error. latency: a profile of one field. fine: the same latencies
-    in exponential buckets; None unless a destination needs them. alerts: on failures, latency and
-    traffic. is_firing: by measure.
+    errors: failed rows by type of error.
+    latency: a profile of one field.
+    fine: the same latencies in exponential buckets; None unless a destination needs them.
+    alerts: on failures, latency and traffic.
+    is_firing: by measure.
     """
 
     predictions: int

@@ -25,10 +25,11 @@ _FIRST_PREDICTIONS: Final = 500
 class LabelSelection(NamedTuple):
     """How the labelled predictions of mature cohorts differ from those that never got a label.
 
-    predicted, labelled: the rows of these cohorts. difference: the total variation distance between
-    labelled and unlabelled predictions, from 0 to 1. labelled_mean, unlabelled_mean: their mean
-    predictions; NaN for classes. is_selective: whether the difference exceeds chance and is large
-    enough to report.
+    predicted, labelled: the rows of these cohorts.
+    difference: the total variation distance between labelled and unlabelled predictions, from 0 to
+        1.
+    labelled_mean, unlabelled_mean: their mean predictions; NaN for classes.
+    is_selective: whether the difference exceeds chance and is large enough to report.
     """
 
     predicted: int

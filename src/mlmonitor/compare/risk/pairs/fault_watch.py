@@ -34,6 +34,7 @@ class LabelFaultWatch:
 
     A fault is remembered while the loss is tolerated again, because labels from before the repair
     still count in longer windows. It is refuted by pairs with a large loss that no fault explains.
+
     Labels unrelated to predictions are a fault only if no feature, prediction or actual has
     drifted, except by a drift that many pairs with a tolerated loss have shown to be harmless.
     Price: 80 bytes for each of 1,024 pairs; some milliseconds for new pairs with a large loss.
