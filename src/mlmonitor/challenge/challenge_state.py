@@ -273,7 +273,7 @@ class ChallengeState:
         return None
 
     def status(self, *, invalid: int = 0, last_error: str | None = None) -> ChallengeStatus:
-        """Return the comparison so far. invalid, last_error: of calls that could not be read."""
+        """Return the comparison so far; invalid, last_error: about calls that could not be read."""
         counts = {status.value: number for status, number in self._pending.counts.items()}
         waiting = {"waiting": len(self._early), "evicted": self._pending.evicted}
         return ChallengeStatus(

@@ -74,7 +74,7 @@ class LossComparison:
         self._decide()
 
     def _find_basis(self) -> PairBasis:
-        """Return `paired` if at least half of the challenger's losses belong to such pairs."""
+        """Return `paired` if most of the challenger's rows have losses of both models."""
         champion, challenger = (side.count for side in self._sides)
         if self._paired.count and 2 * self._paired.count >= challenger:  # it runs in shadow
             return "paired"
@@ -103,7 +103,7 @@ class LossComparison:
         return self.groups.effect(0, champion.mean), self.groups.effect(1, challenger.mean)
 
     def _decide(self) -> None:
-        """Decide if the confidence sequence excludes the margin, at most once.
+        """Decide once the confidence sequence excludes the margin; a decision is never revised.
 
         Without a difference, the probability of any decision is at most `alpha`.
         """

@@ -145,7 +145,7 @@ class PairLosses:
         return others if are_scores and 1 < len(others) <= MOST_SCORED_CLASSES else []
 
     def _name_scores(self, scores: Sequence[str]) -> list[str]:
-        """Return the class of each score: its own name, or else the declared class at its place."""
+        """Return the class of each score: its own name, or else the declared class at its index."""
         names = [name.removeprefix(_PREFIX) for name in scores]
         if not self._names or set(names) == set(self._names):
             return names
@@ -175,7 +175,7 @@ class PairLosses:
         return np.where(codes < 0, np.nan, codes)
 
     def read_actuals(self, actuals: Values) -> Floats:
-        """Return the actuals as numbers, codes of classes, or (with scores) places of classes."""
+        """Return the actuals as numbers, codes of classes, or indices of scored classes."""
         if self.has_codes:
             return self._encode(list(plain_values(actuals)))
         classes = len(self._classes.names)

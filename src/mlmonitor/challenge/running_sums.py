@@ -55,9 +55,9 @@ class RunningMean:
     def error_variance(self, spare: float = 0.0, effect: float = 1.0) -> float:
         """Return the variance of the mean; infinite below two independent values.
 
-        spare: the square of one more value, as if it was still to be seen. Otherwise a mean of
-        values that are all equal so far would count as exact. effect: the design effect, how many
-        rows count as one.
+        spare: the square of one additional, imagined value. Without it, a mean of values that are
+        all equal so far would count as exact. effect: the design effect, how many rows count as
+        one.
         """
         if self.count < 2 or self.count < _LEAST_WORTH * effect:
             return np.inf

@@ -46,7 +46,7 @@ class Baseline:
         return cls(entry_counts(entries, plan), season_counts(entries, plan))
 
     def select(self, fields: Counts) -> "Baseline":
-        """Return the counts of some fields, given their places."""
+        """Return the counts of some fields, given their indices."""
         return Baseline(self.counts[fields], self.by_season[fields])
 
     @property

@@ -158,7 +158,7 @@ def _without_zero_window(edges: list[float]) -> list[float]:
 
 
 def _name_edges(plan: NumericPlan, kind: Kind) -> list[str]:
-    """Edges as people write them: dates, with the time if two edges fall on one day."""
+    """Return edges as text: numbers or dates, with the time if two edges fall on one day."""
     edges = plan.edges.tolist()
     if kind is not Kind.DATETIME:
         return write_apart(_without_zero_window(edges))

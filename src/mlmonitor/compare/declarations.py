@@ -1,4 +1,4 @@
-"""What a user declares about rows, checked once against itself and the reference."""
+"""A user's declarations about rows, checked against each other and the reference."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -136,7 +136,11 @@ def check_groups(groups: object, reference: Reference | None) -> str | None:
 def check_segments(
     segments: Sequence[str], reference: Reference | None, config: Config
 ) -> tuple[str, ...]:
-    """Return the features that split the rows: those of the reference, in its order."""
+    """Return the features that define the segments, in the order of the reference.
+
+    Raises:
+        ConfigError: they are not those of the reference, or it has too many segments.
+    """
     requested = check_names("segments", segments)
     if not requested or reference is None:
         return requested
@@ -162,7 +166,11 @@ def merge_schema(
     reference: Reference | None,
     ignored: AbstractSet[str] = frozenset(),
 ) -> dict[str, Kind]:
-    """Merge the declared kinds into those of the reference, by name."""
+    """Merge the declared kinds into those of the reference, by name.
+
+    Raises:
+        ConfigError: the reference lacks a field, or has another kind for it.
+    """
     declared = kinds_of({} if schema is None else schema)
     if reference is None:
         return declared
@@ -193,7 +201,7 @@ def _check_unignored(fields: tuple[Field, ...], ignored: AbstractSet[str]) -> tu
 
 
 def check_buckets(buckets: Any) -> dict[str, tuple[float, ...]]:
-    """Check the buckets of each feature, and return the edges between them."""
+    """Return the edges between the buckets of each feature; raise ConfigError if any is wrong."""
     if buckets is None:
         return {}
     if not isinstance(buckets, Mapping):
@@ -210,7 +218,7 @@ def check_buckets(buckets: Any) -> dict[str, tuple[float, ...]]:
 
 
 def _check_edges(where: str, edges: Any) -> tuple[float, ...]:
-    """Return the edges between the buckets of one feature as ascending numbers."""
+    """Return the edges of one feature as ascending numbers; raise ConfigError if they are not."""
     expected = f"{where}: expected ascending numbers, {_EDGES}"
     values = edges.to_list() if hasattr(edges, "to_list") else edges  # a column of a frame
     if not isinstance(values, _COLLECTIONS) or np.ndim(values) != 1:
@@ -246,7 +254,7 @@ def _check_bucketed(buckets: Mapping[str, object], reference: Reference | None) 
 
 
 def check_metrics(metrics: Any) -> tuple[Metric, ...]:
-    """Return the user's measures, checked."""
+    """Return the user's measures; raise ConfigError if one cannot be used."""
     example = "such as [Metric('within_10_percent', function)]"
     if not isinstance(metrics, list | tuple):
         raise ConfigError(f"metrics: expected a list, {example}, got {describe_kind(metrics)}")
@@ -272,7 +280,7 @@ def check_metrics(metrics: Any) -> tuple[Metric, ...]:
 
 
 def check_objectives(objectives: Any, metrics: Sequence[Metric]) -> tuple[Objective, ...]:
-    """Return the declared objectives, checked."""
+    """Return the declared objectives; raise ConfigError if one cannot be used."""
     if not isinstance(objectives, Sequence) or not all(
         isinstance(objective, Objective) for objective in objectives
     ):

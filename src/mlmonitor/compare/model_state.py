@@ -105,8 +105,9 @@ class ModelState:
     def count(self, entries: Sequence[Entry], *, now: float, is_traced: bool = False) -> None:
         """Count calls without reading their rows; `ingest` adds the rows.
 
-        is_traced: whether any call may carry a trace context. All exemplars of one call of `count`
-        get the same time, later than before, which separates exported exemplars from new ones.
+        is_traced: whether any call may carry a trace context. All exemplars of these calls get the
+        same time, which is later than that of earlier calls, so that exports recognise new
+        exemplars.
         """
         self.service.count(entries, now=now)
         if is_traced:
@@ -212,7 +213,7 @@ class ModelState:
             self.ingest_outcomes(pairs, now=now)
 
     def retire(self, *, now: float) -> list[LabelEntry]:
-        """End the traffic; return the labels whose predictions are still to be recorded.
+        """Stop learning from rows; return the labels whose predictions are still to be recorded.
 
         Stored predictions keep waiting for their labels, even if no reference has been learned.
         """

@@ -168,7 +168,7 @@ def split_block(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
 
 
 def _order_reasons(block: Block, order: Codes) -> Reasons | None:
-    """Return reasons for refused values that a block only counts, assigned to rows in order."""
+    """Assign a block's counts of refused values to its rows; return the reasons in this order."""
     if not block.refused.any():
         return None
     reasons = np.zeros(block.numeric.shape, np.int8)

@@ -230,7 +230,10 @@ class Traffic:
         )
 
     def ingest(self, rows: Rows, codes: Codes | None = None, *, now: float) -> Block | None:
-        """Learn from rows until there is a reference; compare and return the others as a block."""
+        """Learn from rows until there is a reference; return the rows compared, as a block.
+
+        None if no rows were compared.
+        """
         block = self._ingest(rows, codes, now=now)
         self.declared_columns.update(rows.features)
         return block

@@ -69,7 +69,7 @@ def find_early_rise(
 
 
 def find_standing_rise(previous: Verdict | None, mature: Sequence[Cohort]) -> VerdictReason | None:
-    """Return the early rise of the previous verdict until newer cohorts are mature; None if none.
+    """Return the early rise of the previous verdict while newer cohorts are immature, or None.
 
     It stands until a cohort that began at or after the rise is mature. The estimated maturity of a
     cohort may fall when a new cohort begins, and older predictions cannot refute a rise among newer

@@ -1,1 +1,1 @@
-"""A new normal: the live window of a field becomes its baseline."""
+"""Accepts the live window of a field as its new baseline."""

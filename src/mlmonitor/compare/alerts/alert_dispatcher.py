@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class AlertDispatcher(Generic[T]):
-    """Calls `on_alert` or `on_incident` once with each change, in order.
+    """Calls a callback, such as `on_alert`, once for each alert or incident, in order.
 
     Promise: an exception of the callback is counted as an internal error, and no other alert is
         lost. `dispatch` and `add` may run in different threads: both change the queue atomically.

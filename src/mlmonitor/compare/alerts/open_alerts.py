@@ -11,7 +11,7 @@ from mlmonitor.records import Floats, Mask
 
 
 class Transitions(NamedTuple):
-    """Masks of the alerts that one evaluation fired and resolved, by place in the owner."""
+    """Masks of the alerts that one evaluation fired and resolved, by their index in the owner."""
 
     fired: Mask
     resolved: Mask
@@ -25,7 +25,7 @@ def _keep_reason(_place: int) -> None:
 
 
 class OpenAlerts:
-    """Firing alerts by their place in the owner: the index of a field, a stream or a rule."""
+    """Firing alerts by the index of their field, stream or rule in the owner."""
 
     __slots__ = ("_by_place",)
 
@@ -35,7 +35,7 @@ class OpenAlerts:
     def apply(self, transitions: Transitions, build: Callable[[int], Alert]) -> list[Alert]:
         """Open the alerts that fired and close those that resolved; return both, fired ones first.
 
-        build: builds the alert at a place; called only for alerts that fired.
+        build: builds the alert at an index; called only for alerts that fired.
         """
         fired = {place: build(place) for place in places(transitions.fired)}
         self._by_place |= fired
@@ -43,14 +43,14 @@ class OpenAlerts:
         return [*fired.values(), *(replace(alert, state="resolved") for alert in resolved)]
 
     def update(self, place: int, alert: Alert) -> Alert:
-        """Replace the alert at a place after a further change, but keep the time when it fired."""
+        """Replace the alert at an index after a further change, but keep the time when it fired."""
         fired = self._by_place[place]
         reason = f"{_AGAIN}{alert.reason}"
         self._by_place[place] = replace(alert, started_at=fired.started_at, reason=reason)
         return self._by_place[place]
 
     def continue_from(self, other: "OpenAlerts", kept: Mask) -> list[Alert]:
-        """Take over the alerts of `other` at the places in `kept`; return the rest as resolved."""
+        """Take over the alerts of `other` at the indices in `kept`; return the rest as resolved."""
         resolved = []
         for place, alert in other.items():
             if kept[place]:
@@ -60,9 +60,9 @@ class OpenAlerts:
         return resolved
 
     def refresh(self, current: Floats, explain: Callable[[int], str | None] = _keep_reason) -> None:
-        """Set `current` of each alert to the measure at its place; ignore NaN.
+        """Set `current` of each alert to the measure at its index; ignore NaN.
 
-        explain: returns the new reason of the alert at a place, or None to keep the present one.
+        explain: returns the new reason of the alert at an index, or None to keep the present one.
         """
         for place, alert in self._by_place.items():
             value = float(current[place])
@@ -73,7 +73,7 @@ class OpenAlerts:
                 self._by_place[place] = replace(alert, current=value, reason=text)
 
     def items(self) -> ItemsView[int, Alert]:
-        """Return the alerts with their places."""
+        """Return the alerts with their indices."""
         return self._by_place.items()
 
     def __len__(self) -> int:

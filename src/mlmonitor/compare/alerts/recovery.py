@@ -16,9 +16,9 @@ RECOVERY_FACTOR = 3
 class Recovery:
     """Splits each stream's rows into consecutive stretches, to see whether its alert may resolve.
 
-    A stretch is longer than the rows that fired the alert. shape: `[streams, bins]` of the counts.
-    bins: how many leading bins add up to the number of rows; all by default. Price: one table of
-    this shape.
+    A stretch has `RECOVERY_FACTOR` times the rows that fired the alert.
+    shape: `[streams, bins]` of the counts. bins: how many leading bins add up to the number of
+    rows; all by default. Price: one table of this shape.
     """
 
     __slots__ = ("_bins", "_checked", "_needed_rows")

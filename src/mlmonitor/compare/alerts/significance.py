@@ -1,4 +1,4 @@
-"""Thresholds that decide when a change fires an alert. The only place that divides `alpha`."""
+"""The evidence that alerts need. Only this module divides `alpha` among streams."""
 
 from typing import NamedTuple
 
@@ -24,11 +24,13 @@ NAMES = 64
 class Significance(NamedTuple):
     """The conditions under which a change fires an alert.
 
+    Thresholds are natural logarithms of e-values.
+
     alpha: the probability that any stream ever fires without a change.
-    fields: number of fields that share `alpha`, over all populations of a model.
-    tolerance: largest PSI that is ignored.
-    min_rows: fewer rows never fire.
-    quality_tolerance: largest increase of the share of defective values that is ignored.
+    fields: the number of fields that share `alpha`, over all populations of a model.
+    tolerance: the largest PSI that is ignored.
+    min_rows: changes shown by fewer rows never fire.
+    quality_tolerance: the largest increase of the share of defective values that is ignored.
     """
 
     alpha: float
@@ -39,26 +41,26 @@ class Significance(NamedTuple):
 
     @property
     def drift_threshold(self) -> float:
-        """The `log_e` at which drift fires; each field has one drift stream."""
+        """The evidence at which drift of a field fires an alert; there is one stream per field."""
         return self._compute_threshold(self.fields, DRIFT_PART)
 
     @property
     def quality_threshold(self) -> float:
-        """The `log_e` at which a quality stream fires."""
+        """The evidence at which one kind of defect in one field fires an alert."""
         return self._compute_threshold(STREAMS_PER_FIELD * self.fields + NAMES, QUALITY_PART)
 
     @property
     def service_threshold(self) -> float:
-        """The `log_e` at which a stream of the service fires."""
+        """The evidence at which failures, or latency, fire an alert."""
         return self._compute_threshold(SERVICE_STREAMS, SERVICE_PART)
 
     @property
     def performance_threshold(self) -> float:
-        """The `log_e` at which the risk of one measure fires."""
+        """The evidence at which the risk of one measure fires an alert."""
         return self._compute_threshold(PERFORMANCE_STREAMS, PERFORMANCE_PART)
 
     def objective_threshold(self, objectives: int) -> float:
-        """Return the `log_e` at which one of this many declared objectives fires."""
+        """Return the evidence at which one of this many declared objectives fires an alert."""
         return self._compute_threshold(objectives, OBJECTIVES_PART)
 
     def _compute_threshold(self, streams: int, part: float) -> float:

@@ -85,7 +85,7 @@ def find_lost_or_stuck(
 def find_unreadable(
     alerts: Sequence[Alert], population: Population | None, shown: ShownRows | None
 ) -> CommonCause | None:
-    """Name fields with many values that are texts instead of numbers, or are not finite."""
+    """Name fields with many values of the wrong type, or not finite; None if there are none."""
     for quality, (words, advice) in _UNREADABLE.items():
         wrong = [alert for alert in alerts if alert.measure == quality.value]
         share = _measure_invalid_share(wrong, quality, population, shown) if wrong else 0.0
@@ -101,7 +101,7 @@ def _measure_invalid_share(
     population: Population | None,
     shown: ShownRows | None,
 ) -> float:
-    """Return the largest share of invalid values since the change; if unknown, that in an alert."""
+    """Return the largest share of invalid values since the change, or else in the alerts."""
     if any(alert.measure == "vanished" for alert in alerts):
         return 1.0
     of_all = [alert for alert in alerts if alert.segment == ALL]

@@ -60,7 +60,7 @@ def _list_changed(
 def find_respelt(
     alerts: Sequence[Alert], population: Population, shown: ShownRows
 ) -> CommonCause | None:
-    """Detect new categories that are known ones in another spelling. The title quotes no name."""
+    """Detect new categories that are known ones in another spelling. The title has no names."""
     for changed in _list_changed(alerts, population, shown):
         entry, rows = changed.entry, int(changed.counts.sum())
         hitters = shown.shapes.hitters[changed.place].top()
@@ -74,7 +74,7 @@ def find_respelt(
 def find_renamed(
     alerts: Sequence[Alert], population: Population, shown: ShownRows
 ) -> CommonCause | None:
-    """Detect a category that is gone while new values have about its share; quote neither."""
+    """Detect a lost category whose share new values now have. The title has no names."""
     for changed in _list_changed(alerts, population, shown):
         if not changed.entry.is_closed:
             continue

@@ -1,8 +1,8 @@
 """Recognise merged and exchanged categories, from their counts in the window.
 
 A change is recognised only if it explains the counts and all other changes explain them clearly
-worse. Among these is that one category is rarer or more frequent, while the others keep their
-proportions.
+worse. One of these others is that a single category became rarer or more frequent, while the rest
+kept their proportions.
 """
 
 from collections.abc import Iterator
@@ -58,10 +58,10 @@ def are_merged(before: Floats, now: Counts) -> bool:
 def find_moved_share(before: Floats, now: Counts) -> MovedShare | None:
     """Return the share of rows that changed category, if one move explains all changes.
 
-    before, now: as for `are_merged`; the last place is that of new categories. None if another pair
-    of categories explains the changes as well, or one category that is rarer or more frequent by
-    itself. A move to a known category needs at least three others that stayed: of two or three
-    categories, one always grows by what another loses.
+    before, now: as for `are_merged`, followed by new categories. None if another pair of categories
+    explains the changes as well, or one category that is rarer or more frequent by itself. A move
+    to a known category needs at least three others that stayed: of two or three categories, one
+    always grows by what another loses.
     """
     rows = int(now.sum())
     if rows < _LEAST_COMPARED:
@@ -86,9 +86,9 @@ def find_moved_share(before: Floats, now: Counts) -> MovedShare | None:
 
 
 def are_exchanged(before: Floats, now: Counts) -> bool:
-    """Whether categories have exchanged their shares: another order fits, the original does not.
+    """Whether categories have exchanged their shares: another order of the shares fits better.
 
-    Only for at most six categories, in at least two hundred rows.
+    False for more than six categories or less than two hundred rows.
     """
     rows = int(now.sum())
     frequent = np.flatnonzero(before >= _LEAST_SHARE)
@@ -108,7 +108,7 @@ def are_exchanged(before: Floats, now: Counts) -> bool:
 
 
 def _list_scaled(before: Floats, shares: Floats) -> Iterator[Floats]:
-    """Yield, for each category, the shares if it alone had changed, the others in proportion."""
+    """Yield, for each category, the shares if only it changed and the rest kept proportions."""
     for place in range(before.size):
         yield _scale(before, place, float(shares[place]))
 
@@ -139,6 +139,6 @@ def _measure_misfit(expected: Floats, now: Counts) -> float:
 
 
 def _fits(misfit: float, shares: Floats) -> bool:
-    """Whether chance explains a misfit of the categories with these shares."""
+    """Whether chance explains a misfit; the shares give the degrees of freedom."""
     freedom = np.array([max(np.count_nonzero(shares) - 2.0, 1.0)])
     return misfit <= float(freedom[0] * chi_square_scale(freedom, _DEVIATIONS)[0])

@@ -1,4 +1,4 @@
-"""Search for the common cause of alerts in the alerts themselves and in the rows since."""
+"""Search for the common cause of alerts, in the alerts themselves and in the changed rows."""
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -43,10 +43,10 @@ def find_cause(
     *,
     is_sampled: bool = False,
 ) -> CommonCause:
-    """Return the first known cause that alerts show; otherwise one that names the changed fields.
+    """Return the first known cause of some alerts, or an unknown cause with the fields' names.
 
-    If one segment alone has changed, the cause is looked for in its own rows. is_sampled: whether
-    to look at the rows since the incident opened; otherwise at the window.
+    If only one segment has changed, its own rows are searched. is_sampled: whether to search the
+    rows since the incident opened; otherwise the window.
     """
     fault = None if find_fault is None else find_fault(alerts)
     if fault is not None:
@@ -64,7 +64,7 @@ def find_cause(
 
 
 def _find_in_rows(alerts: Sequence[Alert], traffic: Traffic, show: Show) -> CommonCause:
-    """Look for the cause in the rows of the only segment that has changed, or in all rows."""
+    """Search for the cause in the rows of the only segment that has changed, or in all rows."""
     population, segmentation = traffic.population, traffic.segmentation
     segments = () if segmentation is None else segmentation.split.populations
     lone = find_lone_segment(alerts, segments, show)
@@ -114,11 +114,10 @@ def _recognise_in(
 def _find_repeated(
     alerts: Sequence[Alert], traffic: Traffic, shown: ShownRows
 ) -> CommonCause | None:
-    """Detect rows that are copies, if more than in the reference and only distributions alert.
+    """Detect repeated rows: more copies than in the reference, while only distributions changed.
 
-    Values outside the reference's range may alert as well, because copies multiply these few
-    values. The count is a lower bound: a copy of a row that arrived before the shown rows counts as
-    new.
+    Few values are outside the reference's range, and copies multiply these as well. The number of
+    copies is a lower bound: a copy of a row that arrived before the shown rows counts as new.
     """
     reference, measures = traffic.reference, {alert.measure for alert in alerts}
     if reference is None or PSI not in measures or not measures <= _MULTIPLIED:
@@ -136,7 +135,7 @@ def _blame_inputs(
 ) -> CommonCause | None:
     """Detect a shift of the prediction together with features that have changed themselves.
 
-    Features that alert are named first, even those whose effect is unknown because the model
+    Features with an alert are named first, even those whose effect is unknown because the model
     extrapolated. Other features are named if they have drifted and explain a part. A feature
     without drift is not named, even if its effect is beyond chance.
     """

@@ -99,7 +99,7 @@ class ChangeSample:
         return ShownRows(profile, shapes, self.rows, self._count_copies(ordered))
 
     def _hash_features(self, block: Block, encoded: list[Encoded]) -> _Hashes:
-        """Hash the features of each row; all names that the reference does not list are alike."""
+        """Hash the features of each row; names that the reference does not list count as equal."""
         hashes = np.zeros(block.rows, np.uint64)
         schema = self._plan.schema
         numbers = zip(schema.numeric, block.numeric, strict=True)

@@ -33,8 +33,9 @@ def find_lone_segment(
 
     All alerts must be about one segment or the whole, and each other segment must have thirty rows
     and no difference beyond chance in the fields of the alerts. show: returns the rows of a
-    population to compare. Price: one call of it for each of at most 21 segments; nothing unless
-    exactly one segment has an alert.
+    population to compare.
+    Price: one call of `show` for each of at most 21 segments; nothing unless exactly one segment
+        has an alert.
     """
     names = {alert.segment for alert in alerts} - {ALL}
     compared = [population for population in segments if population.entries]
@@ -69,7 +70,7 @@ def standardise_difference(expected: Counts, now: Counts) -> float:
 
 
 def _measure_difference(alerts: Sequence[Alert], population: Population, shown: ShownRows) -> float:
-    """Return the largest difference of the alerts' fields; NaN if it is unknown."""
+    """Return the largest difference from the reference in these fields; NaN if unknown."""
     profile = shown.profile
     numeric = len(population.plan.schema.numeric)
     differences = [0.0]

@@ -47,7 +47,7 @@ class ChangeEffect:
     def judge(
         self, evidence: EvidenceProcess, log_e: Floats, change: ChangeSegment
     ) -> JudgedChange:
-        """Judge the fields whose evidence passes; the excess of the others is 0."""
+        """Judge the fields whose evidence reaches the threshold; the excess of all others is 0."""
         excess = np.zeros(len(log_e))
         places = np.flatnonzero(log_e >= self._threshold)
         if not places.size:
@@ -69,7 +69,7 @@ class ChangeEffect:
     ) -> tuple[Floats, Counts, Counts]:
         """Return the largest excess of each field, with the counts and seasons that show it.
 
-        passes: the restarts to judge, `[restarts, places]`, one or more of each field.
+        passes: a mask `[restarts, fields]` of the restarts to judge, at least one for each field.
         """
         best = np.full(places.size, -np.inf)
         counts, seasons = restarts.counts[0].copy(), restarts.seasons[0].copy()
@@ -88,7 +88,7 @@ class ChangeEffect:
         return best, counts, seasons
 
     def _compute_gains(self, fields: Counts, counts: Counts, seasons: Counts) -> Floats:
-        """The excess of some fields, given their places; -inf for too few rows."""
+        """The excess of some fields, given their indices; -inf if they have too few rows."""
         baseline, effective = self._baseline.select(fields), self._effective.select(fields)
         expected = effective.expected(baseline.for_rows(seasons))
         gains = self.excess_over(expected, effective.current(counts))

@@ -93,7 +93,7 @@ class ExplainedBy(NamedTuple):
 
 
 class ShiftDecomposition:
-    """Decomposes the shift of one prediction, from counts that are kept in any case.
+    """Decomposes the shift of one prediction, from counts that exist anyway.
 
     The mix effect of a feature is `sum (q - p) y` over its bins: `p` and `q` are the shares of a
     bin in the reference and now, `y` is the mean prediction of its reference rows. A bin without
@@ -101,7 +101,7 @@ class ShiftDecomposition:
     value beyond the reference's range counts in the outer bin. If such values make up most of an
     effect that opposes the shift, the model extrapolated, and the effect explains nothing.
     Promise: linear in the shares, so the effect over a fleet is the row-weighted mean of its parts.
-        Price: one product of `[fields, bins]` per snapshot; nothing while serving.
+    Price: one product of `[fields, bins]` per snapshot; nothing while serving.
     Source: Kitagawa, "Components of a difference between two rates", 1955; Oaxaca, 1973; on
         explaining drift of predictions, Shanbhag, Ghosh and Rubin, arXiv 2102.07862.
     """
@@ -109,7 +109,7 @@ class ShiftDecomposition:
     def __init__(
         self, plan: Plan, entries: Sequence[CountedEntry], prediction: str, place: int
     ) -> None:
-        """Decompose the shift of `prediction`, which is at `place` of the schema's fields."""
+        """Decompose the shift of `prediction`, which has the index `place` in the schema."""
         self._prediction, self._place = prediction, place
         explained = [
             (index, entry)
@@ -272,7 +272,7 @@ def _compute_deviations(entry: CountedEntry, rows: float) -> float:
 
 
 def _spread_over_bins(values: Sequence[float | None], bins: int) -> Floats:
-    """Return an array `[bins]` whose last place is that of missing values; None becomes NaN."""
+    """Return `[bins]` values, NaN where there is none; the last is that of missing values."""
     row = np.full(bins, np.nan)
     *of_bins, of_missing = values
     row[: len(of_bins)] = [np.nan if value is None else value for value in of_bins]

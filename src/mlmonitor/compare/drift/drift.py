@@ -98,13 +98,14 @@ class Drift:
         self.alerts: OpenAlerts = OpenAlerts()
 
     def skip(self, total: FieldProfile) -> None:
-        """Exclude everything so far, because rows that became the reference are no evidence."""
+        """Exclude everything so far, because rows that became the reference are not evidence."""
         self._seen, self._skipped = profile_counts(total), refused_counts(total)
 
     def continue_alerts(self, other: "Drift", total: FieldProfile, *, without: int) -> list[Alert]:
-        """Take over the firing alerts of all fields but `without`; return its alerts as resolved.
+        """Take over the firing alerts of all fields but one; return its alerts as resolved.
 
-        The others take as many rows to resolve as a new alert, because their evidence starts again.
+        without: the index of that field. The other alerts take as many rows to resolve as new ones,
+        because their evidence starts again.
         """
         kept = np.arange(len(self._is_unrepeated)) != without
         self.states.continue_from(other.states, kept)
@@ -187,7 +188,7 @@ class Drift:
             self._season = season
 
     def history(self, slices: History) -> DriftHistory:
-        """The PSI of parts of the window, and the threshold that each exceeds once in a hundred."""
+        """The PSI of each part of the window, with thresholds exceeded by one part in a hundred."""
         return compute_drift_history(
             slices,
             self._plan,
@@ -197,7 +198,7 @@ class Drift:
 
     @property
     def log10_e_value(self) -> Floats:
-        """The evidence of each field so far."""
+        """The log10 e-value of each field so far."""
         log10_e: Floats = self._evidence.log_e() / np.log(10)
         return log10_e
 
@@ -221,7 +222,7 @@ class Drift:
         return counts
 
     def _shows_nothing(self, since: Counts) -> Mask:
-        """Whether a stretch shows no drift, given its counts followed by its rows by season."""
+        """Return which fields show no drift in a stretch; since: `[fields, bins + seasons]`."""
         counts, seasons = np.hsplit(since, [self._seen.shape[1]])
         is_zero: Mask = self._bound_psi(counts, seasons) == 0
         return is_zero

@@ -9,7 +9,7 @@ from mlmonitor.records import Floats
 
 
 def mmd_of(plan: Plan, profile: FieldProfile) -> tuple[Floats, Floats]:
-    """The MMD of each field, and the threshold that it exceeds once in a hundred without drift.
+    """The MMD of each field, and the threshold that one window in a hundred exceeds by chance.
 
     Both are `[fields]`, NaN except for the kernel similarities of embeddings.
     """
@@ -29,7 +29,7 @@ def mmd_of(plan: Plan, profile: FieldProfile) -> tuple[Floats, Floats]:
 
 
 def mmd_threshold(kernel: KernelPlan, rows: int) -> float:
-    """The value that the MMD of this many rows exceeds once in a hundred; NaN if unknown."""
+    """The MMD that one window in a hundred with this many rows exceeds by chance; may be NaN."""
     if len(kernel.critical) != len(CRITICAL_ROWS):
         return float("nan")
     sizes = np.array(CRITICAL_ROWS, np.float64)

@@ -16,7 +16,7 @@ _NAME_LENGTH = 30
 
 
 def no_names(_place: int) -> str:
-    """Name nothing."""
+    """Return an empty text: the default if no categories are to be named."""
     return ""
 
 
@@ -36,6 +36,6 @@ def shown_hitters(hitters: HeavyHitters, entry: CountedEntry | None) -> list[Hit
 
 
 def join_new_names(hitters: list[Hitter]) -> str:
-    """Format the first names for the end of a clause: `, such as 'a', 'b'`."""
+    """Return the first three names as text to append: `, such as 'a', 'b'`; empty without any."""
     names = [repr(truncate(hitter.name, _NAME_LENGTH)) for hitter in hitters[:_NAMED]]
     return f", such as {', '.join(names)}" if names else ""

@@ -120,7 +120,7 @@ class EffectiveCounts:
         return self._is_known is None or bool(self._is_known[place])
 
     def select(self, fields: Counts) -> "EffectiveCounts":
-        """Return the effective counts of some fields, given their places."""
+        """Return the effective counts of some fields, given their indices."""
         is_known = None if self._is_known is None else self._is_known[fields]
         dependence = None if self.dependence is None else self.dependence.select(fields)
         return EffectiveCounts(dependence, is_known)

@@ -31,7 +31,7 @@ class _Settled(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A suspected change, to be confirmed by this many rows after `start`, and its evidence."""
+    """A suspected change: its evidence, and how many rows after `start` must confirm it."""
 
     start: Counts
     rows: int
@@ -43,8 +43,8 @@ class SecondChanges:
 
     After an alert, as many rows as fired it (at least a thousand) are collected as the reference of
     a new e-process. A further change counts only if it differs from these rows by more than the
-    tolerance, and if the rows after it also differ from the original reference: a return to that is
-    no further change.
+    tolerance, and if the rows after it also differ from the original reference: a return to the
+    reference is not a further change.
     Promise: one alert does not hide the next.
     Price: nothing until an alert fires; then `8 * bins * 15` bytes for each field with an alert.
     """
@@ -58,7 +58,7 @@ class SecondChanges:
         self._settled: list[_Settled] = []
         self._found: dict[int, _Found] = {}
         self._owner: dict[int, Counts] = {}
-        """By field, the places of the newest group that contains it."""
+        """By field, the indices of the newest group that contains it."""
         self._seen: Counts | None = None
 
     def begin(self, fired: Mask, total: Counts, rows: Counts) -> None:

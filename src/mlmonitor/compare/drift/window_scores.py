@@ -94,7 +94,7 @@ class WindowScores:
         return self._critical.psi_at(*worth)
 
     def exceed_chance(self, profile: FieldProfile, *, times: float) -> Mask:
-        """Whether the PSI of each field exceeds this many times its threshold."""
+        """Whether the PSI of each field is more than `times` its threshold."""
         counts, expected = profile_counts(profile), self._baseline.for_rows(season_rows(profile))
         is_beyond: Mask = psi(expected, counts) > times * self.psi_threshold(counts, expected)
         return is_beyond

@@ -32,7 +32,7 @@ def begin_estimate_alerts(
         return None
 
     def design_effect(rows: int) -> float:
-        """Return the design effect of the prediction whose rows depend most on each other."""
+        """Return the largest design effect of any prediction field, for this many rows."""
         population = traffic.population
         if population is None or population.dependence is None:
             return 1.0

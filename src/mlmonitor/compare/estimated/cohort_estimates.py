@@ -39,7 +39,7 @@ class CohortEstimates:
         self._estimates: dict[int, Mapping[str, Estimate]] = {}
 
     def split(self, times: Floats | None, *, now: float) -> Iterator[tuple[int, Counts | slice]]:
-        """Yield each period with the places of its rows.
+        """Yield each period with the indices of its rows.
 
         times: when each row was predicted, NaN where that is unknown; None if all were `now`.
         """
@@ -66,7 +66,7 @@ class CohortEstimates:
             self._sums[period] = sums.copy()
 
     def estimates(self) -> Mapping[int, Mapping[str, Estimate]]:
-        """Return the estimates by period: the number of the period since 1970."""
+        """Return the estimates by period, numbered from 1970 in units of `seconds`."""
         for period in self._sums.keys() - self._estimates.keys():
             estimates = self._compute(self._sums[period])
             self._estimates[period] = {

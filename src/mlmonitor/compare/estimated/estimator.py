@@ -33,7 +33,7 @@ DAY_SECONDS: Final = 86_400.0
 
 
 class _ScoredRows(NamedTuple):
-    """Rows with a score: their places, bins `[curves, rows]`, expected outcomes and decisions."""
+    """Rows with a score: their indices, bins `[curves, rows]`, expected outcomes and decisions."""
 
     places: Counts
     bins: Counts
@@ -220,7 +220,7 @@ class Estimator:
         return ExpectedSums(groups, max(curve.bins for curve in self._curves), classes)
 
     def _score(self, scores: Floats, predicted: Counts | None, block: Block | None) -> _ScoredRows:
-        """Return the rows whose scores are known, and whose predicted class is, if there is one."""
+        """Return the rows whose scores, and predicted classes if given, are known."""
         is_known = ~np.isnan(scores).any(axis=0)
         if predicted is not None:
             is_known &= predicted >= 0

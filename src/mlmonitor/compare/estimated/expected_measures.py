@@ -72,7 +72,7 @@ def estimate_binary(sums: ExpectedSums, uncertainty: Floats) -> dict[str, Estima
 
 
 def _derive_by_outcome(negative: float, positive: float, bins: Floats) -> Floats:
-    """The derivative with respect to the outcomes of rows predicted as negative and positive."""
+    """Return `[2, bins]`: the derivative for rows predicted as negative, then as positive."""
     return np.stack([negative * bins, positive * bins])
 
 

@@ -8,7 +8,7 @@ from mlmonitor.compare.incidents.incident import Incident
 
 
 class Callbacks(NamedTuple):
-    """Functions of the host.
+    """The host's callbacks.
 
     on_alert: called for each alert that fires or resolves.
     on_incident: called for each incident that opens or closes.

@@ -29,8 +29,8 @@ class Examination:
 
     When an incident opens, the window still holds rows from before the change: a factor seems too
     small, and a lost category still has rows. So the next rows are sampled, and the cause is
-    searched in them at each number of `LOOKS`. If it is still unknown, another sample begins once
-    twice as many rows have arrived.
+    searched in the first 64, 128, 256 and 512 of them (`LOOKS`). If it is still unknown, another
+    sample begins once twice as many rows have arrived.
     Price: nothing without an open incident; then a `ChangeSample` for each population, and a search
         for the cause at each look. The number of samples grows with the logarithm of the rows.
     """

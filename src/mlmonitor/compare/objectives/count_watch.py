@@ -22,7 +22,7 @@ class CountWatch:
         self._breach = Breach(NAN, NAN, 0, 0.0)
 
     def evaluate(self, *, now: float) -> tuple[bool, bool]:
-        """Compare the measure with its bounds; return whether the alert fired or resolved."""
+        """Compare the measure with its bounds; return if the alert fired, and if it resolved."""
         measured = self._measure(now)
         if measured is None or measured[1] < self._min_rows:
             return False, False
@@ -40,7 +40,7 @@ class CountWatch:
         return self._breach if measured is None else self._breach._replace(current=measured[0])
 
     def status(self, *, now: float) -> ObjectiveStatus:
-        """Return the measure now."""
+        """Return the current status of the objective; its value is NaN while it is unknown."""
         measured = self._measure(now)
         if measured is None:
             return ObjectiveStatus(self.objective, NAN, NAN, NAN, 0, 0.0, None)

@@ -83,9 +83,9 @@ class ObjectiveAlerts:
         return MeasureWatch(objective, threshold=self._limits.threshold)
 
     def _estimate_maturity(self, now: float) -> tuple[float, int] | None:
-        """Return the labelled share of the predictions that are old enough to have a label.
+        """Return the labelled share of predictions old enough to have a label, and their number.
 
-        A cohort in which every prediction has its label counts at any age.
+        Cohorts in which every prediction has its label count at any age. None without predictions.
         """
         shares, current = self._table.shares_by_age(now), np.floor(now / self._table.seconds)
         order = self._table.order()

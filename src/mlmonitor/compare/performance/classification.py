@@ -111,20 +111,20 @@ class _Part(NamedTuple):
         return cls(numerators * weights, weights)
 
     def of_columns(self) -> tuple[Floats, Floats]:
-        """Influence if a cell counts in its column's denominator."""
+        """Return ratios and influence if a cell counts in its column's denominator."""
         return self.values, (np.eye(len(self.values)) - self.values) * self.weights
 
     def of_rows(self) -> tuple[Floats, Floats]:
-        """Influence if a cell counts in its row's denominator."""
+        """Return ratios and influence if a cell counts in its row's denominator."""
         return self.values, ((np.eye(len(self.values)) - self.values) * self.weights).T
 
     def of_both(self) -> tuple[Floats, Floats]:
-        """Influence if a cell counts in both denominators, and a diagonal cell twice."""
+        """Return ratios and influence if a cell counts in both, and a diagonal cell twice."""
         pull = self.values * self.weights
         return self.values, np.diag(2 * self.weights) - pull[:, None] - pull
 
     def of_others(self) -> tuple[Floats, Floats]:
-        """Influence if a cell counts in every denominator except its row's."""
+        """Return ratios and influence if a cell counts in every denominator except its row's."""
         gain = (1 - self.values) * self.weights
         missed = np.where(np.eye(len(gain)) > 0, 0.0, self.weights)
         return self.values, gain.sum() - gain[:, None] - missed
@@ -178,8 +178,8 @@ def compute_roc_auc(counts: Counts) -> tuple[Estimate, float]:
 def compute_pr_auc(counts: Counts) -> tuple[Estimate, float]:
     """Return the average precision, and a bound on its binning error.
 
-    counts: `[2, bins]`, negatives before positives. Source: Boyd, Eng, Page, "Area under the
-    precision-recall curve" (2013), for the interval.
+    counts: `[2, bins]`, negatives before positives.
+    Source: Boyd, Eng, Page, "Area under the precision-recall curve" (2013), for the interval.
     """
     negative, positive = counts[:, ::-1].astype(np.float64)
     p, n = positive.sum(), negative.sum()
@@ -235,7 +235,8 @@ def compute_ece(counts: Counts, sums: Floats) -> Estimate:
     """The expected calibration error over ten bins of equal width.
 
     counts, sums: as for `compute_calibration`. The interval treats the sign of each bin's gap as
-    known. Source: Naeini, Cooper, Hauskrecht (2015).
+    known.
+    Source: Naeini, Cooper, Hauskrecht (2015).
     """
     n = float(counts.sum())
     if not n:

@@ -56,7 +56,7 @@ class Cohort(NamedTuple):
 
 
 class CohortTracker:
-    """The labelled outcomes of each cohort, in the places of `CohortTable`.
+    """The labelled outcomes of each cohort, with the indices of `CohortTable`.
 
     Price: one bucket of the task, without a histogram of scores, for each of 60 cohorts.
     """
@@ -68,7 +68,7 @@ class CohortTracker:
         self.triangle: DelayTriangle = DelayTriangle(len(self._measures))
 
     def update(self, block: OutcomeBlock, predicted_at: Floats, labelled_at: Floats) -> list[int]:
-        """Add pairs by their time of prediction; return the places of cohorts that they begin."""
+        """Add pairs by their time of prediction; return the indices of cohorts that they begin."""
         places, begun = self.table.places(predicted_at)
         self.reset(begun)
         self.table.count_labels(places, labelled_at)
@@ -80,7 +80,7 @@ class CohortTracker:
         return begun
 
     def reset(self, places: list[int]) -> None:
-        """Reset the sums at places that newer cohorts reuse."""
+        """Reset the sums at indices that newer cohorts reuse."""
         for place in places:
             self.outcomes.reset(place)
             self.triangle.reset(place)
@@ -128,7 +128,7 @@ class CohortTracker:
     def _make_projector(
         self, now: float, effects: GroupEffects | None
     ) -> Callable[[int, int], Mapping[str, Estimate]]:
-        """Return a function that projects the losses of a cohort, given its place and its age."""
+        """Return a function that projects the losses of a cohort, given its index and its age."""
         order = self.table.order()
         ages = self.table.ages(now, order)
         growth = [

@@ -93,8 +93,7 @@ class LabelledOutcomes:
         """Match labels with their predictions, and ingest the matches.
 
         A label that is missing or of the wrong kind is counted among the actuals, while its
-        prediction keeps waiting. Raises SchemaError and CallbackError as `_raise_faults`, after all
-        labels.
+        prediction keeps waiting. At the end, errors are raised as by `_raise_faults`.
         """
         self.pending.expire(now=now)
         for entry, is_last_try in self.pending.due(entries):
@@ -140,7 +139,7 @@ class LabelledOutcomes:
         self.pending.recount(reading, self._judge(pairs))
 
     def _match_rankings(self, entry: LabelEntry, *, is_last_try: bool, now: float) -> bool:
-        """Match rows of relevances with rows of scores; return whether the model is a ranking."""
+        """Match rows of relevances with rows of scores; return False if the model does not rank."""
         names = self._keeper.scores
         task = "ranking" if self.tracker is None else self.tracker.plan.task
         if self._inference.knows_actuals or task != "ranking" or not are_places(names):

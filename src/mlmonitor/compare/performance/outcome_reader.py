@@ -146,10 +146,10 @@ class OutcomeReader:
 
 
 def _list_class_values(plan: OutcomePlan) -> Column:
-    """Return the value of each class code that a custom metric receives; the last is no class.
+    """Return what a custom metric receives for each class code, with a missing value at the end.
 
-    Actuals that are 0 and 1, or False and True, are passed as numbers. As texts, `actual == 1`
-    would silently be False.
+    Actuals that are 0 and 1, or False and True, are passed as numbers, because `actual == 1` would
+    silently be False for texts.
     """
     if plan.has_numbers:
         return np.array([*map(ZERO_OR_ONE.__getitem__, plan.classes), np.nan, np.nan])

@@ -76,7 +76,7 @@ class Performance(MeasuresByName):
 
     @cached_property
     def _estimates(self) -> dict[str, Estimate]:
-        """Computed when first read, because most parts of a status are never read."""
+        """All measures, computed when first read, because most parts of a status are never read."""
         estimates = self._compute()
         return estimates if self._effects is None else self._effects.widen(estimates)
 

@@ -57,7 +57,7 @@ class PredictionKeeper:
         self.cohorts: CohortTable = CohortTable(cohort_seconds)
         self.selection: SelectionTable = SelectionTable(self.cohorts)
         self.new_cohorts: list[int] = []
-        """Places of cohorts that began since the list was last emptied."""
+        """Indices of cohorts that began since the list was last emptied."""
         self.groups: str | None = groups
         self._alone = 0  # rows without a group so far
         self._outputs: tuple[str, ...] | None = None

@@ -80,7 +80,10 @@ def match_rankings(
 
 
 def read_relevances(actuals: Values, items: int) -> tuple[Floats, Reading]:
-    """Read rows of relevances `[queries, items]`; rows of another length are unreadable."""
+    """Read rows of relevances `[queries, items]`; rows of another length are unreadable.
+
+    Returns the relevances, and how each row was read.
+    """
     relevances = np.full((len(actuals), items), np.nan)
     verdicts = np.full(len(actuals), IS_UNREADABLE, np.int8)
     for place, row in enumerate(actuals):

@@ -43,7 +43,8 @@ class OutcomeTracker:
 
     Parts are the buckets of the prediction and of declared fields, segments, and cohorts. edges:
     between the buckets of a numeric prediction. segments: their names. listeners: receive all
-    pairs. Price: `nbytes`, fixed from the start.
+    pairs.
+    Price: `nbytes`, fixed from the start.
     """
 
     def __init__(

@@ -41,7 +41,7 @@ class DeclaredColumns:
         ]
 
     def update(self, table: Table) -> None:
-        """Count rows; from the first rows that lack a column, find a name with similar spelling."""
+        """Count rows; if the first rows lack a column, look for a name with similar spelling."""
         for column in self._columns:
             column.update(table)
 

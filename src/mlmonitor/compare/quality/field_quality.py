@@ -118,7 +118,10 @@ class FieldQuality:
         self._runs.skip(total)
 
     def continue_alerts(self, other: "FieldQuality", *, without: int) -> list[Alert]:
-        """Take over the alerts of all fields but `without`; return its alerts as resolved."""
+        """Take over the firing alerts of all fields but one; return its alerts as resolved.
+
+        without: the index of that field.
+        """
         if self.alert_keys != other.alert_keys:  # the field has other defects than before
             return [replace(alert, state="resolved") for alert in other.open]
         kept = np.array([key.place != without for key in self.alert_keys], np.bool_)
@@ -211,7 +214,7 @@ class FieldQuality:
     def _make_builder(
         self, proportions: ProportionEvaluation, run: RunEvidence, now: float
     ) -> Callable[[int], Alert]:
-        """Return a function that builds the alert at a place of `alert_keys`."""
+        """Return a function that builds the alert at an index of `alert_keys`."""
         defects = len(self._defects)
         thresholds = (
             self.proportions.thresholds(proportions.rows)

@@ -63,7 +63,7 @@ class ProportionAlerts:
         self._counts: Counts = np.zeros(shape, np.int64)
 
     def continue_from(self, other: "ProportionAlerts", kept: Mask) -> None:
-        """Take over the firing alerts of `other` at the places in `kept`."""
+        """Take over the firing alerts of `other` at the indices in `kept`."""
         self.states.continue_from(other.states, kept)
 
     def evaluate(self, new: Counts, *, now: float) -> ProportionEvaluation:

@@ -18,7 +18,8 @@ class FurtherGrowth:
     """Compares later losses with the first losses after an alert has fired.
 
     Losses from before the alert are not used, because some precede the change and would make the
-    level too low. Price: nothing until an alert fires; then that of a `RiskProcess`.
+    level too low.
+    Price: nothing until an alert fires; then that of a `RiskProcess`.
     """
 
     def __init__(self, values: Floats, *, threshold: float, min_rows: int) -> None:

@@ -21,9 +21,9 @@ MOST_PERIODS = 120
 class LossIntake:
     """The losses of one measure; those of each cohort wait until it is mature.
 
-    Without a baseline from training, the first `BASELINE_LABELS` labels decide the bins, and the
-    first as many mature labels are the baseline. `stream` is None until there is a baseline. Price:
-    330 bytes for each cohort that waits.
+    Without a baseline from training, the first `BASELINE_LABELS` labels decide the bins, and as
+    many mature labels make the baseline. `stream` is None until there is a baseline.
+    Price: 330 bytes for each cohort that waits.
     """
 
     def __init__(self, measure: str, baseline: RiskBaseline | None, limits: RiskLimits) -> None:

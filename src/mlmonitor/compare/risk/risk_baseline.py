@@ -60,7 +60,7 @@ def find_baselines(reference: Reference | None) -> dict[str, RiskBaseline]:
 
 
 def _from_metric(measure: str, value: float) -> RiskBaseline | None:
-    """Return a baseline from a training metric, which counts as exact; None if not possible."""
+    """Return a baseline from a training metric, which counts as exact; None for other measures."""
     loss = to_measure(measure, value)
     is_share = measure in BOUNDED and 0 <= loss <= 1
     if not is_share and not (measure == "mae" and loss > 0):

@@ -25,7 +25,11 @@ _NOTHING = RiskEvidence(0.0, np.zeros(1, np.int64), 0.0)
 
 
 class RiskLimits(NamedTuple):
-    """The conditions of an alert: the `log_e` it needs, the tolerated growth, the fewest labels."""
+    """The conditions of an alert.
+
+    threshold: the natural logarithm of the e-value that it needs. tolerance: the relative growth of
+    the loss that is ignored. min_rows: the fewest labels.
+    """
 
     threshold: float
     tolerance: float
@@ -99,7 +103,7 @@ class RiskStream:
         return transitions
 
     def evaluate_further(self, *, design_effect: float = 1.0) -> bool:
-        """Whether the loss has grown further since the alert; then `evidence` is about that."""
+        """Whether the loss has grown further since the alert, as `evidence` then shows."""
         further = self._further.evaluate(design_effect=design_effect)
         if further is not None:
             self.evidence = further

@@ -46,7 +46,8 @@ class LatencyEvidence:
     edges do not depend on them, they are exchangeable with all that follow. A quantile has grown
     beyond its limit if the share of calls above the limit exceeds the share above the quantile, by
     a 90% lower bound. Calls whose latency depends on that of the calls before them, as in a queue,
-    count as fewer. Price: constant memory; a binary search of each duration among ten edges.
+    count as fewer.
+    Price: constant memory; a binary search of each duration among ten edges.
     """
 
     def __init__(self, first: Floats, held_out: Floats, *, threshold: float, min_rows: int) -> None:

@@ -121,10 +121,7 @@ class ServiceAlerts:
         return _Streams(FailureEvidence(baseline.has_failed, self._significance), latency)
 
     def evaluate(self, *, now: float) -> list[Alert]:
-        """Evaluate the calls since the last evaluation; return the alerts that changed.
-
-        Alerts change by firing, growing further or resolving.
-        """
+        """Evaluate new calls; return the alerts that fired, grew further or resolved."""
         if self._streams is None:
             return []
         self._count_waiting(self._streams)

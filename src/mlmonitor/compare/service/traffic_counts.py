@@ -16,7 +16,8 @@ COMPARED_SLOTS: Final = 6
 class TrafficCounts:
     """The number of predictions in each slot of five minutes of the last eight days.
 
-    Slots are in UTC; a slot without predictions counts zero. Price: 18 kB.
+    Slots are in UTC; a slot without predictions counts zero.
+    Price: 18 kB.
     """
 
     def __init__(self, *, now: float) -> None:

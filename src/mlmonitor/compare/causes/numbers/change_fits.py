@@ -38,8 +38,8 @@ class Fit(NamedTuple):
     """A change of a share of the values by one amount, and its misfit.
 
     outside: the misfit to later values outside the reference's range. Nearly all of these belong to
-    the changed part, so they show its shape. The ranks of all values hardly do if the part is
-    small. outside_rows: the number of these values.
+    the changed part and show its shape, even if the part is too small to show in the ranks of all
+    values. outside_rows: the number of these values.
     """
 
     amount: float

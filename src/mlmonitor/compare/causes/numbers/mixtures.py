@@ -19,7 +19,7 @@ FAR: Final = 0.9
 
 
 class Part(NamedTuple):
-    """A changed part of the values: the place of the change among the candidates, and its share."""
+    """A changed part of the values: the index of the change's candidate, and the share."""
 
     place: int
     share: float

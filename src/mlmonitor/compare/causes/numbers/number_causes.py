@@ -245,7 +245,10 @@ def _find_partly_stuck(features: Sequence[_ChangedFeature], shown: ShownRows) ->
 
 
 def _describe_share(share: float, shown: ShownRows) -> str:
-    """Describe a share of the rows as one of those since the change; empty if nearly all."""
+    """Describe the share of changed rows among those since the change; empty if nearly all.
+
+    share: the share of changed rows among the shown rows.
+    """
     rows = max(shown.profile.rows, 1)
     since = min(share * rows / max(min(shown.changed_rows, rows), 1), 1.0)
     return "" if since > _NEARLY_ALL else f"about {since:.0%} of rows"

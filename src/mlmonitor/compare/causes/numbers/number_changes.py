@@ -219,7 +219,7 @@ def _describe_either(best: _Candidate, rival: _Candidate) -> NumberChange | None
 
 
 def _would_show_half(quantiles: Quantiles, best: _Candidate) -> bool:
-    """Whether twice the change in half of the values would look different to these rows."""
+    """Whether the rows could distinguish this change from twice the change in half of them."""
     before, amount = quantiles.before, best.fit.amount
     if best.kind == "mirrored":
         return True

@@ -67,7 +67,7 @@ class SelectionTable:
         self._first: list[tuple[int, Counts, Floats]] = []
 
     def reset(self, places: list[int]) -> None:
-        """Clear the places that newer cohorts reuse."""
+        """Clear the indices that newer cohorts reuse."""
         self.counts[:, places] = 0
         self.sums[:, places] = 0.0
 
@@ -78,7 +78,7 @@ class SelectionTable:
         self._first = [part for part in self._first if part[0] == 0]
 
     def update(self, places: Counts, predicted: Column, classes: Column, *, is_label: bool) -> None:
-        """Add predictions, or labels, by the place of their cohort; -1 for no cohort."""
+        """Add predictions, or labels, by the index of their cohort; -1 for no cohort."""
         kind, is_class = int(is_label), classes >= 0
         self._count(kind, places, np.minimum(classes, _BINS - 1).astype(np.int64), is_class)
         is_number = ~is_class & np.isfinite(predicted)
@@ -145,8 +145,8 @@ class SelectionTable:
 def _within_cohorts(labelled: Counts, unlabelled: Counts) -> float:
     """Return the Mantel-Haenszel statistic, which adds up the differences within each cohort.
 
-    Cohorts may differ in their share of labels and in their mix of predictions. Source: Landis,
-    Heyman and Koch (1978), general association of a 2 x k table in strata.
+    Cohorts may differ in their share of labels and in their mix of predictions.
+    Source: Landis, Heyman and Koch (1978), general association of a 2 x k table in strata.
     """
     deviation, covariance = np.zeros(_BINS), np.zeros((_BINS, _BINS))
     for own, other in zip(labelled.astype(np.float64), unlabelled.astype(np.float64), strict=True):

@@ -40,7 +40,8 @@ class TaskInference:
 
     A reference with predictions and actuals decides at once. Otherwise the first `ENOUGH_PAIRS`
     pairs are stored and their majority decides, so that a stray text or a missing value among them
-    has no effect. Price: the stored columns of these pairs.
+    has no effect.
+    Price: the stored columns of these pairs.
     """
 
     def __init__(

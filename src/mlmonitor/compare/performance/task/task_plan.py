@@ -96,7 +96,7 @@ def infer_plan(
 def find_mismatch(actual: Field, scores: Sequence[str], evidence: Evidence) -> str | None:
     """Return why the types of actuals and predictions cannot be compared; None if they can.
 
-    Only for actuals that the reference does not have; otherwise their kind is declared there.
+    Not for models whose reference has actuals, because it declares their kind.
     """
     if actual.kind is Kind.DATETIME:
         return "label: expected numbers or classes, got times: pass durations in seconds"

@@ -92,7 +92,7 @@ class LabelFaultWatch:
         tolerated: Sequence[ToleratedLoss],
         added: int,
     ) -> None:
-        """Learn, from pairs with a tolerated loss, which faults and drifts are harmless."""
+        """Learn from pairs with a tolerated loss which faults and drifts do not matter."""
         for drift in self._sound_pairs:
             self._sound_pairs[drift] += added
         if windows:

@@ -105,9 +105,10 @@ def list_faults(
 def _is_beyond_chance(
     plan: OutcomePlan, block: OutcomeBlock, attempt: RepairAttempt, limit: ToleratedLoss
 ) -> bool:
-    """Whether undoing the fault restores the loss by more than chance would.
+    """Whether chance cannot have restored the loss.
 
-    Chance helps shifts, because several are tried, and partial repairs, because they choose pairs.
+    A shift must be clearly better than a random pairing, because several shifts are tried. After a
+    partial repair, the repaired pairs alone must have a small loss, because they were selected.
     """
     if attempt.repaired is not None:
         loss = _compute_mean_loss(plan, attempt.repaired, limit.measure)
