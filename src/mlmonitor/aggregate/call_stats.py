@@ -34,7 +34,7 @@ class TimedCalls(NamedTuple):
 
     @classmethod
     def empty(cls) -> Self:
-        """Return no calls."""
+        """Return an empty sequence of calls."""
         return cls(np.empty(0), np.empty(0, np.bool_))
 
     def append(self, other: Self) -> Self:
@@ -50,7 +50,7 @@ class TimedCalls(NamedTuple):
 class CallStats:
     """Predictions by status, errors by their type, and the latency of calls.
 
-    Promise: exact. Further types of errors beyond `ERROR_TYPES` share one count; long names
+    Promise: exact. Types of errors beyond the first `ERROR_TYPES` share one count; long names
     are truncated.
     """
 

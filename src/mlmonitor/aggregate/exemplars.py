@@ -1,4 +1,4 @@
-"""Exemplars: one measurement with its trace, for each bucket, band side and type of error."""
+"""Exemplars: one measurement with its trace, for each bucket, side of a band and type of error."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence

@@ -176,7 +176,7 @@ class FieldProfile:
 
     @property
     def nbytes(self) -> int:
-        """Memory held, which is constant."""
+        """Memory held, in bytes; it is constant."""
         counts = (getattr(self, name) for name in COUNTS)
         sums = self.sums.nbytes + self.kernels.nbytes
         total: int = self.moments.nbytes + sums + sum(array.nbytes for array in counts)

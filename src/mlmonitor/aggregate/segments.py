@@ -65,7 +65,7 @@ def segment_values(columns: Sequence[Values]) -> list[SegmentValues]:
 
 
 class SegmentEncoder:
-    """Encodes the segment of each row as its index in the reference; all others get the last code.
+    """Encodes the segment of each row as its index in the reference; other rows get the last code.
 
     Price: one dictionary look-up a row and segment field.
     """

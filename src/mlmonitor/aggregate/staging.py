@@ -6,7 +6,7 @@ from mlmonitor.records import Block, Counts, Floats
 
 
 class StagingBuffer:
-    """The numbers of at most `limit` rows, field by field.
+    """Buffers the numeric values of at most `limit` rows, field by field.
 
     Every block has a fixed cost, so sorting a thousand rows at once takes a third of the time of
     ten blocks of a hundred. Price: `8 * limit` bytes a field.
@@ -60,7 +60,7 @@ class StagingBuffer:
 
 
 def slice_block(block: Block, start: int, stop: int) -> Block:
-    """Return rows `start` to `stop` of a block; all its refused values are counted at row 0."""
+    """Return some rows of a block; a slice from row 0 has the refused counts of the whole block."""
     if start == 0 and stop == block.rows:
         return block
     refused = block.refused if start == 0 else np.zeros_like(block.refused)

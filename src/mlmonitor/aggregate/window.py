@@ -95,7 +95,7 @@ class Window:
         self._stage = StagingBuffer(len(self.plan.schema.numeric), rows)
 
     def count_only(self, block: Block) -> None:
-        """Count rows in the totals only, as rows that became the reference are not compared."""
+        """Count rows in the totals but not in the window, as is done with rows of the reference."""
         self._closed.update(block)
 
     def absorb(self, view: View, *, is_recent: bool = True) -> None:
@@ -116,7 +116,7 @@ class Window:
             self._low[numeric:], self._high[numeric:] = -np.inf, np.inf
 
     def advance(self, now: float) -> None:
-        """Open the slice that `now` falls in, and drop those that are too old."""
+        """Open the slice that `now` falls in, and drop slices that are too old."""
         if self._seconds is None:
             return
         length = self._seconds / self._panes_in_span

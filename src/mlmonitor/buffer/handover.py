@@ -43,8 +43,8 @@ class Handover(PerProcess):
         self.entries: deque[Entry] = deque()
         """A wrapper appends a single row here directly while there are fewer entries than `room`.
 
-        `room` is 0 while the host traces, so that every entry passes through `put` and gets its
-        origin there. A host that does not trace pays nothing for this.
+        `room` is 0 while the host records traces, so that every entry passes through `put`, which
+        attaches its trace. A host without traces pays nothing for this.
         """
         self.on_first: Callable[[], object] = bool
         """Called at the first entry of each process, in the host's thread."""

@@ -237,7 +237,7 @@ class Pending:
         return entry.rows(np.flatnonzero(has_prediction))
 
     def count_pairs(self, reading: Reading, is_gone: Mask, is_unreadable: Mask) -> None:
-        """Count actuals that arrived with their predictions, each once.
+        """Count actuals that arrived together with their predictions, by outcome.
 
         is_gone, is_unreadable: which predictions are missing or unreadable; their actuals count as
         missing or unreadable too.

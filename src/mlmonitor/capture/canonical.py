@@ -73,10 +73,10 @@ def truth_name(value: object) -> str | None:
 
 
 def number(value: object) -> float | None:
-    """The number of one value: NaN if it is missing, None if it is not a number.
+    """Convert one value to a float: NaN if it is missing, None if it is not a number.
 
-    A boolean becomes 0 or 1, a duration its length in seconds, and a number beyond the range of
-    floats infinite.
+    A boolean becomes 0 or 1, and a duration its length in seconds. A number beyond the range of
+    floats becomes infinite.
     """
     reduced = canonical(value)
     if isinstance(reduced, Duration):

@@ -51,7 +51,7 @@ def _name_float(value: float) -> str:
 
 
 def _name_instant(instant: Instant) -> str:
-    """ISO 8601 in UTC without a zone; a midnight is named as its date."""
+    """Return the time in UTC in ISO 8601, without a zone; a midnight is named by its date alone."""
     microseconds, nanoseconds = instant
     try:
         moment = EPOCH + timedelta(microseconds=microseconds)

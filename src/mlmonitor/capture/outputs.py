@@ -46,7 +46,7 @@ class Outputs:
     def named(cls, kind: OutputKind, names: Iterable[object], select: Select | None = None) -> Self:
         """Build the outputs that a user declares.
 
-        names: a sequence or an array of names, such as `model.classes_`, or a list of them.
+        names: a sequence of names, such as `model.classes_`, or a list of one sequence per output.
 
         Raises:
             ConfigError: `kind` is unknown, or the names are a single text or contain a duplicate.
@@ -65,8 +65,8 @@ def _is_several(names: object) -> bool:
 def output_names(kind: OutputKind, names: object) -> tuple[str, ...]:
     """Convert names to text; the name of a class equals the name of its label.
 
-    The class 1 has the same name as the label 1.0, for example. Names that are not those of classes
-    are converted by `str`.
+    The class 1 has the same name as the label 1.0, for example. Names of columns are converted by
+    `str`.
 
     Raises:
         ConfigError: `names` is a single value.

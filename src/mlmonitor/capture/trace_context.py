@@ -1,6 +1,6 @@
 """The trace that contains a call, as the host's OpenTelemetry reports it.
 
-`opentelemetry` is never imported here: a host that traces has imported it already.
+`opentelemetry` is never imported here: a host that records traces has already imported it.
 """
 
 import sys

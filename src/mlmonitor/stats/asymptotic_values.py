@@ -51,10 +51,9 @@ def asymptotic(counts: Counts, *, is_ordered: bool) -> dict[str, list[float]]:
 
     counts: those of the reference, `[bins]`, missing values last, see `possible_counts`. All
     distances but `ks` are sums over bins, in the limit weighted sums of chi-squares. Each is
-    approximated by a gamma
-    law with the same mean and variance. The moments are those of beta-binomial counts, which
-    include the reference's own noise. `ks` uses Kolmogorov's quantile, or the union bound over the
-    edges' normal tails if that is smaller.
+    approximated by a gamma law with the same mean and variance. The moments are those of
+    beta-binomial counts, which include the reference's own noise. `ks` uses Kolmogorov's quantile,
+    or the union bound over the edges' normal tails if that is smaller.
     Source: Haldane, "The mean and variance of chi-square", 1940, for moments in place of the limit;
     Satterthwaite, "An approximate distribution of estimates of variance components", 1946, for the
     gamma law; Smirnov, "Table for estimating the goodness of fit", 1948, for `ks`.
@@ -154,7 +153,7 @@ def _compute_gamma_points(term: Floats, count: Floats, weight: Floats, shares: F
 
 
 def _find_gamma_point(mean: Floats, variance: Floats) -> Floats:
-    """Return the 99% quantile of gamma laws; a standard deviation is at most four means."""
+    """Return the 99% quantile of gamma distributions; a deviation is at most four means."""
     freedom = np.maximum(2 * mean**2 / variance, _LEAST_FREEDOM)
     points: Floats = chi_square_point(freedom) * mean / freedom
     return points

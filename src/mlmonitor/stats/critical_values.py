@@ -21,9 +21,9 @@ class CriticalValues:
     """The critical values of distances of several fields, for windows of any number of rows.
 
     tables: for each field the simulated values by measure, at `CRITICAL_ROWS`; empty if there are
-    none. reference: counts `[fields, bins]`. entries: the fields themselves. `simulate_next` fills
-    missing tables step by step; until then asymptotic laws are used, which are inaccurate for small
-    windows.
+    none. reference: counts `[fields, bins]`. entries: those of the fields in the reference.
+    `simulate_next` fills missing tables step by step; until then asymptotic laws are used, which
+    are inaccurate for small windows.
     """
 
     def __init__(

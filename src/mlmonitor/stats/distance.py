@@ -18,9 +18,9 @@ Table = Counts | Floats
 def psi(reference: Table, current: Table) -> Floats:
     """Population stability index: the sum of `(q - p) ln(q / p)`, in nats, from 0 upwards.
 
-    Half a count is added to every bin, so that a bin that is empty on one side stays finite. Its
-    mean without drift is about `(1/n + 1/m)(bins - 1)`, not zero, so rules of thumb such as 0.2 do
-    not apply to small windows.
+    Half a count is added to every bin, so that a bin that is empty on one side stays finite. The
+    mean of PSI without drift is about `(1/n + 1/m)(bins - 1)`, not zero, so rules of thumb such as
+    0.2 do not apply to small windows.
     Source: Yurdakul and Naranjo, "Statistical properties of the population stability index", 2020.
     """
     present = (reference + current) > 0
@@ -30,7 +30,7 @@ def psi(reference: Table, current: Table) -> Floats:
 
 
 def chi_square_point(freedom: Floats) -> Floats:
-    """Return the 99% quantile of chi-square laws, after Wilson and Hilferty."""
+    """Return the 99% quantile of chi-square distributions, after Wilson and Hilferty."""
     spread = 2 / (9 * freedom)
     point: Floats = freedom * (1 - spread + ONE_IN_A_HUNDRED * np.sqrt(spread)) ** 3
     return point
@@ -82,11 +82,11 @@ def psi_debiased(reference: Table, current: Table) -> Floats:
 
 
 def psi_low(reference: Table, current: Table) -> Floats:
-    """A lower 90% confidence bound of the PSI between the laws from which rows are drawn.
+    """A lower 90% confidence bound of the PSI between the true distributions.
 
     PSI divided by `1/n + 1/m` is approximately a non-central chi-square. Its non-centrality is the
-    PSI of the laws, and the bound follows from its mean and variance (after Potgieter et al.,
-    arXiv 2307.11878).
+    PSI of these distributions, and the bound follows from its mean and variance (after Potgieter et
+    al., arXiv 2307.11878).
     """
     noise, freedom = _compute_noise(reference, current), _count_freedom(reference, current)
     beyond = psi(reference, current) / noise - freedom

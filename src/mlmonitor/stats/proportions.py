@@ -13,10 +13,10 @@ def critical_share(belief: Floats, rows: Counts) -> Floats:
     """Return the share of invalid values that at most 1% of windows with `rows` rows exceed.
 
     belief: `[streams, 2]`, prior counts of invalid and valid values, so the number of invalid
-    values follows a beta-binomial law. It is exact up to 64 invalid values; beyond, a beta law of
-    the same mean and variance is used. NaN without rows.
+    values is beta-binomial. The result is exact up to 64 invalid values; beyond, a beta
+    distribution of the same mean and variance is used. NaN without rows.
     Source: Paulson, "An approximate normalization of the analysis of variance distribution", 1942,
-        for the beta law; it uses Wilson and Hilferty's approximation.
+        for the beta distribution; it uses Wilson and Hilferty's approximation.
     """
     streams = np.array([*belief.T, rows])
     order = np.lexsort(streams)  # most streams are alike: each kind is computed once
@@ -41,7 +41,7 @@ def _find_critical_share(belief: Floats, rows: Floats) -> Floats:
 
 
 def _find_beta_point(invalid: Floats, valid: Floats) -> Floats:
-    """Return the 99% quantile of beta laws."""
+    """Return the 99% quantile of beta distributions."""
     a, b, z = 1 / (9 * valid), 1 / (9 * invalid), ONE_IN_A_HUNDRED
     below = (1 - a) ** 2 - a * z**2
     inside = (1 - a) ** 2 * b + (1 - b) ** 2 * a - a * b * z**2
@@ -51,7 +51,7 @@ def _find_beta_point(invalid: Floats, valid: Floats) -> Floats:
 
 
 def _find_exact_point(belief: Floats, n: Floats) -> tuple[Floats, Mask]:
-    """Return the 99% quantile of each beta-binomial law, and whether it is within `_EXACT`."""
+    """Return the 99% quantile of beta-binomial distributions, and whether it is below `_EXACT`."""
     invalid, valid = belief[:, 0], belief[:, 1]
     none = (
         log_gamma(valid + n)

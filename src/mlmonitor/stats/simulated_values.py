@@ -149,7 +149,8 @@ def _draw_ranks(size: int, draws: int, rng: "Generator") -> Floats:
 def _find_point(distances: Floats) -> float:
     """Return the 99% quantile, rounded up, so that a distance equal to it does not exceed it.
 
-    For a discrete distance, choose the value that is exceeded most nearly in 1%, at most in 1.5%.
+    For a discrete distance, choose the value whose probability of being exceeded is closest to 1%,
+    and at most 1.5%.
     """
     ordered, draws = np.sort(distances), distances.size
     point = float(ordered[math.ceil(QUANTILE * (draws - 1))])

@@ -99,7 +99,7 @@ class Worker(AggregateReads, FlushRequests):
             return self._thread
 
     def report(self, put: Callable[[Items], None], items: Items) -> None:
-        """Add labels or figures to their queue, and start the thread."""
+        """Add labels or figures to their queue, and start the thread if it is not running."""
         check_fork()
         put(items)
         self.ensure_started()

@@ -11,7 +11,7 @@ from mlmonitor.errors import IncompatibleSketch
 from mlmonitor.records import Counts, Floats
 
 Buckets = NDArray[np.int64]
-"""The bucket of each row; a row of a bucket below 0 counts in none."""
+"""The bucket of each row; a row with a negative bucket is not counted."""
 
 Range = slice | int | list[int]
 
@@ -78,10 +78,9 @@ class RegressionSums(PairSums):
     """Sums over pairs of numbers that give all regression measures and their intervals.
 
     table: float64 `[terms, buckets]`, in the order of `TERMS`. With e = predicted - actual and
-    d = actual - center: `n` counts pairs, `e2` sums e squared, `e2d` e squared times d,
-    `over2` sums the squares of positive errors, `a` sums |actual|, `ea`
-    |e| |actual|, `r` the ratio |e| / |actual| over the `nonzero` pairs whose actual is not zero,
-    and `r2` the square of that ratio.
+    d = actual - center: `n` counts pairs, `e2` sums e squared, `e2d` e squared times d, `over2` the
+    squares of positive errors, `a` |actual|, `ea` |e| |actual|, `r` the ratio |e| / |actual| over
+    the `nonzero` pairs whose actual is not zero, and `r2` the square of that ratio.
 
     Promise: merging is addition. A sum that overflows is infinite or NaN; no warning is issued.
     Price: 136 bytes a bucket.

@@ -13,8 +13,9 @@ _NONE = -(1 << 62)
 class CohortTable:
     """Counts by cohort: predictions made in the same period of `seconds`.
 
-    delays: int64 `[cohorts, delays]`, labels by cohort and by the number of periods until they
-    arrived; the last column also counts all later labels.
+    A cohort has a place, which is its index in the arrays. A new cohort takes the oldest place.
+    delays: int64 `[cohorts, delays]`, labels by cohort and by the number of periods after which
+    they arrived; the last column also counts all later labels.
 
     Promise: exact for the newest `MOST_COHORTS` periods; older rows are not counted.
     Price: 30 KB.
@@ -31,7 +32,7 @@ class CohortTable:
         self.delays: Counts = np.zeros((MOST_COHORTS, MOST_COHORTS), np.int64)
 
     def places(self, times: Floats) -> tuple[Counts, list[int]]:
-        """Return the place of each time's cohort, -1 if too old, and the places just reset."""
+        """Return the place of each time's cohort, -1 if too old, and places reset for new ones."""
         periods = np.floor(np.nan_to_num(times) / self.seconds).astype(np.int64)
         newest = max(int(self.periods.max()), int(periods.max(initial=_NONE)))
         begun = []
@@ -69,7 +70,7 @@ class CohortTable:
         return ordered
 
     def shares_by_age(self, now: float) -> Floats:
-        """Estimate the share of its labels that a cohort has after each period (chain ladder).
+        """Estimate the share of a cohort's labels that has arrived, by its age (chain ladder).
 
         Labels are assumed to grow from one age to the next by the factor observed in cohorts that
         are old enough. NaN for ages that no cohort has reached; after the oldest age no more labels

@@ -19,7 +19,7 @@ class DelayTriangle:
         self.sums: Floats = np.zeros((measures, MOST_COHORTS, MOST_COHORTS))
 
     def update(self, measure: int, losses: Floats, cohorts: Counts, delays: Counts) -> None:
-        """Add losses, except those that are not finite or belong to a cohort below 0."""
+        """Add losses, except those that are not finite or have the cohort -1, which is none."""
         is_counted = np.isfinite(losses) & (cohorts >= 0)
         cells = cohorts[is_counted] * MOST_COHORTS + delays[is_counted]
         shape, size = self.counts.shape[1:], MOST_COHORTS**2
@@ -46,7 +46,7 @@ class DelayTriangle:
         return growth
 
     def spread_by_age(self, measure: int, order: list[int], ages: Counts, age: int) -> float:
-        """Return the standard deviation of that growth from `age` among older cohorts.
+        """Return the standard deviation of the growth after `age` among older cohorts.
 
         The newest mean of an older cohort is taken as its final one. NaN with fewer than three
         older cohorts.

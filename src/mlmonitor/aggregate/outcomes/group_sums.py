@@ -13,7 +13,7 @@ _NOISE_ERRORS = 3.0  # exceeded by chance in one of a thousand sketches
 
 
 class GroupSums:
-    """The design effect on sums of rows in independent groups.
+    """Estimates the design effect on sums over rows in independent groups.
 
     Each group adds the terms of its rows to one of `WIDTH` counters, with a random sign. For a
     weighted sum of the terms, the squared counters add up, in expectation, to the squared totals of
@@ -73,7 +73,8 @@ class GroupSums:
         """Return the variance of a weighted sum of the terms, relative to independent rows.
 
         It is at least 1, and exactly 1 if it exceeds 1 only within the error of the sketch. If all
-        rows have the same value, it is the mean group size over rows. NaN if a sum overflowed.
+        rows have the same value, it is the mean group size, averaged over rows. NaN if a sum
+        overflowed.
         """
         with np.errstate(all="ignore"):
             parts = np.outer(weights, weights) * self.products
@@ -90,6 +91,6 @@ class GroupSums:
 
 
 def _without_noise(effect: float) -> float:
-    """Return 1 if `effect` exceeds 1 only within the error of the sketch."""
+    """Return `effect`, or 1 if it exceeds 1 only within the error of the sketch."""
     noise = 1 + _NOISE_ERRORS * float(np.sqrt(2 / GroupSums.WIDTH))
     return 1.0 if effect <= noise else effect

@@ -40,7 +40,7 @@ class OutcomePlan:
 
     @property
     def mean_names(self) -> tuple[str, ...]:
-        """Measures that are means of one value a row."""
+        """The names of measures that are means of one value per row."""
         own = tuple(metric.name for metric in self.metrics)
         if self.task == "ranking":
             return ("ndcg", "mrr", *own)

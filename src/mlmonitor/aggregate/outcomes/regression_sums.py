@@ -21,8 +21,8 @@ class ErrorMeans(NamedTuple):
 class ErrorSums:
     """The number of labelled predictions and the sums of their errors, by bucket of the prediction.
 
-    Promise: exact up to rounding, under any merging. A sum that overflows is infinite, or NaN if
-        errors of both signs overflow; no warning is issued.
+    Promise: exact up to rounding, in any order of merging. A sum that overflows is infinite, or NaN
+        if errors of both signs overflow; no warning is issued.
     Price: 32 bytes a bucket.
     """
 

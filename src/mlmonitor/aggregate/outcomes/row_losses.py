@@ -11,7 +11,7 @@ LOSS_BINS = 40
 """Bins of a loss that is a number; a loss that is 0 or 1 has two."""
 
 REVERSED = frozenset({"accuracy", "recall", "precision", "roc_auc", "ndcg", "mrr"})
-"""Measures of which more is better; the loss is one minus the measure."""
+"""Measures for which higher is better; the loss is one minus the measure."""
 
 BOUNDED = REVERSED | {"brier"}
 """Measures whose loss lies between 0 and 1."""
@@ -75,7 +75,7 @@ class LossBins(NamedTuple):
         return values
 
     def count_losses(self, losses: Floats) -> Floats:
-        """Return the counts of losses by bin, followed by their sum; NaN does not count."""
+        """Return the counts of losses by bin, then the sum of all losses; NaN does not count."""
         losses = losses[~np.isnan(losses)]
         size = 2 if self.measure in _ZERO_OR_ONE else LOSS_BINS
         totals = np.empty(size + 1)

@@ -11,7 +11,7 @@ from mlmonitor.records import Counts, Floats, Mask
 
 
 def _make_edges() -> Floats:
-    """Return edges 0.005 apart; near 0 and 1 they are closer, and odds grow by 5% an edge."""
+    """Return edges 0.005 apart, but closer near 0 and 1, where odds grow by 5% at each edge."""
     logits = np.arange(-16.0, -2.0, 0.05)
     low = 1.0 / (1.0 + np.exp(-logits))
     edges: Floats = np.unique(np.concatenate([np.arange(201) / 200, low, 1.0 - low]))
@@ -25,8 +25,8 @@ SCORE_EDGES: Floats = _make_edges()
 class ScoreHistogram:
     """Counts of scores by bin and outcome, and the sum of the scores in each bin.
 
-    counts: int64 `[buckets, classes, 2, bins]`; of the two outcomes, rows of other classes are
-    first. sums: float64 `[buckets, classes, bins]`.
+    counts: int64 `[buckets, classes, 2, bins]`; the first outcome counts rows of other
+    classes. sums: float64 `[buckets, classes, bins]`.
     Promise: exact; merging is addition. The order of scores within one bin is lost; `auc_error`
         of the classification measures bounds the effect on ROC AUC.
     Price: 24 bytes for each of 761 bins, in each class and bucket.
@@ -40,7 +40,7 @@ class ScoreHistogram:
         self.sums: Floats = np.zeros((buckets, classes, bins))
 
     def update(self, place: int, scores: Floats, is_class: Mask, buckets: Buckets) -> None:
-        """Add scores of one class, which is at `place`; scores outside 0 to 1 are left out."""
+        """Add scores of the class at index `place`; scores outside 0 to 1 are left out."""
         is_counted = (scores >= 0) & (scores <= 1) & (buckets >= 0)
         scores, is_class, buckets = scores[is_counted], is_class[is_counted], buckets[is_counted]
         bins = self.sums.shape[2]

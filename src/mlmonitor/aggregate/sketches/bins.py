@@ -123,7 +123,7 @@ def _bound_masses(
 
 
 def _place_cuts(counts: Counts, is_mass: np.ndarray, *, parts: int) -> Counts:
-    """Return the index of the last value in each of `parts` bins of equal mass, but the last one.
+    """Return the last value, by index, of each of `parts` bins of equal mass except the last bin.
 
     Point masses are left out.
     """

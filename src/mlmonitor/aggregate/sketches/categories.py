@@ -148,7 +148,7 @@ class Dictionary:
             return np.array(codes, np.int64)
 
     def _look_up_at_once(self, values: Sequence[object]) -> list[int] | None:
-        """Look up values of one plain type, or mixed with texts, at once; None for others."""
+        """Look up values at once if they share a plain type or the first is a text; else None."""
         memory = self._memories.get(type(values[0])) if len(values) else None
         if memory is None:
             return None

@@ -8,7 +8,7 @@ _FAR = 1e307  # four times this overflows
 
 
 def values_at(expected: Floats, ranks: Floats, values: Floats) -> Floats:
-    """Interpolate values at the `expected` ranks; the slopes of `np.interp` may overflow."""
+    """Interpolate values at the `expected` ranks, without the overflows of `np.interp`."""
     width = ranks.shape[1]
     upper = np.empty(expected.shape, np.intp)
     for field, (field_ranks, wanted) in enumerate(zip(ranks, expected, strict=True)):

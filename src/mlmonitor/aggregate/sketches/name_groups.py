@@ -23,7 +23,7 @@ def group_names(groups: int) -> list[str]:
 
 
 def count_groups(names: Collection[str]) -> int:
-    """Return the most groups of at least five names that these names fill; 0 if under two."""
+    """Return the largest number of groups that get at least five names each; 0 if below two."""
     for groups in range(min(MOST_GROUPS, len(names) // LEAST_NAMES), 1, -1):
         sizes = np.bincount([group_of(name, groups) for name in names], minlength=groups)
         if sizes.min() >= LEAST_NAMES:

@@ -65,7 +65,7 @@ def _set_times(call: Call, times: Any, rows: int) -> None:
     """Set the prediction times of the call.
 
     Raises:
-        SchemaError: there are several times but not one per row; the time is then set to unknown.
+        SchemaError: there are several times but not one per row; they then count as unknown.
     """
     if isinstance(call, TimedCall) and times is not None:
         call.times = times if times.size in (1, rows) else np.full(1, np.nan)

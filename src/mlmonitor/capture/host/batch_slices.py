@@ -63,7 +63,7 @@ def _fits(batch: RecordedBatch, rows: int) -> bool:
 
 
 def _has_rows(predictions: Any, rows: int) -> bool:
-    """Whether there is one prediction per row, in a single container or in that of each output."""
+    """Whether there is one prediction per row, in one container or in one container per output."""
     if isinstance(predictions, Mapping):
         return all(_measure_length(column) == rows for column in predictions.values())
     if _is_outputs(predictions, rows):

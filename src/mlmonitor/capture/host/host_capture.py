@@ -1,4 +1,4 @@
-"""The host's side of one monitor: functions, blocks and batches become entries."""
+"""The host's side of one monitor, which turns calls, `with` blocks and batches into entries."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any

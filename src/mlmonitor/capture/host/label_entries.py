@@ -61,8 +61,8 @@ def copy_labels(ids: object, actuals: Any, times: object = None) -> LabelEntry:
     """Copy the label of one id, or the labels of many ids in any container.
 
     Raises:
-        SchemaError: there is not one actual for each id, or there are several times but
-            not one for each label.
+        SchemaError: there is not one actual for each id, or there are several times but not one for
+            each label.
     """
     names = copy_ids(ids)
     if not _are_several(ids):
@@ -171,7 +171,7 @@ def join_entries(entries: Iterable[LabelEntry]) -> list[LabelEntry]:
 def _make_join_key(entry: LabelEntry) -> tuple[str, bool]:
     """Return what entries must share to be joined: the dtype's name, and whether there are times.
 
-    The dtype itself would not do, because numpy considers float64 equal to None.
+    The dtype itself cannot be compared, because numpy considers float64 equal to None.
     """
     name = str(entry.actuals.dtype) if isinstance(entry.actuals, np.ndarray) else ""
     return name, entry.times is not None

@@ -104,7 +104,8 @@ def pair_outcomes(entry: Entry, actuals: Values, predicted_at: Any) -> OutcomeEn
     """Pair an entry with the actuals of its rows, and with one time of prediction or one per row.
 
     Raises:
-        SchemaError: there is not one actual, or not one time, for each prediction.
+        SchemaError: there is not one actual for each prediction, or there are several times but not
+            one for each prediction.
     """
     rows = entry[2]
     values = actuals

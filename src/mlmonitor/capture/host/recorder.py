@@ -15,7 +15,7 @@ from mlmonitor.forks import PerProcess
 
 
 class Line(Protocol):
-    """The destination of records: `put` them, or append single rows to `entries` below `room`."""
+    """The destination of records: call `put`, or append a row while `len(entries) < room`."""
 
     entries: deque[Entry]
     room: int

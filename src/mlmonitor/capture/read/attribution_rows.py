@@ -1,4 +1,4 @@
-"""Attributions of rows as columns: mappings, sequences of mappings, and arrays."""
+"""Convert attributions, in any supported form, to one column per feature."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Normalise class values: equal numbers and booleans get the form that the model uses."""
+"""Normalise class values: booleans, 0 and 1 are converted to the form of the model's classes."""
 
 from collections.abc import Collection
 from typing import Any

@@ -40,7 +40,7 @@ def parse_floats(values: Values) -> tuple[Floats, Counts]:
 
 
 def parse_datetimes(values: Values) -> tuple[Floats, Counts]:
-    """Convert datetimes to seconds since 1970 (UTC), or NaN; count as `parse_floats` does.
+    """Convert datetimes to seconds since 1970 (UTC), or NaN; also count like `parse_floats`.
 
     A naive datetime counts as UTC, a date as its midnight; text in ISO 8601 is parsed.
     """

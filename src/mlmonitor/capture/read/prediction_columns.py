@@ -86,7 +86,7 @@ class PredictionColumns:
         return self._read_fields(prediction, rows) or {PREDICTION: [prediction] * rows}
 
     def _read_call(self, prediction: Any, rows: int) -> NamedColumns:
-        """Return the fields of one call; if it does not fit, every row has a wrong type."""
+        """Return the fields of one call; if it does not fit the rows, values have a wrong type."""
         fields = self._read_fields(prediction, rows)
         if not fields and rows > 1 and isinstance(prediction, list | np.ndarray):
             self.fault = self.fault or (
@@ -192,7 +192,7 @@ def _name_positions(width: int) -> Sequence[str]:
 
 
 def _read_mapping(prediction: Mapping[Any, Any], rows: int) -> NamedColumns:
-    """Read the columns of a mapping; one that does not fit becomes values of a wrong type."""
+    """Read the columns of a mapping; a column that does not fit gets values of a wrong type."""
     columns: NamedColumns = {}
     for key, value in prediction.items():
         if isinstance(value, np.ndarray) and value.size == rows and value.ndim <= 2:
@@ -226,7 +226,7 @@ def _read_frame(prediction: Any, rows: int) -> NamedColumns:
 
 
 def _mark_misfit(prediction: Any) -> Any:
-    """Return the value of each row if a result does not fit: of a wrong type, or None for None."""
+    """Return what each row gets if a result does not fit: None, or a value of a wrong type."""
     return [prediction] if prediction is not None and is_value(type(prediction)) else prediction
 
 

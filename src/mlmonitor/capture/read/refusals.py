@@ -11,7 +11,7 @@ from mlmonitor.records import REFUSED, Counts, Floats
 
 
 class RefusalReason(IntEnum):
-    """Why a value is not used. Counts have a column for each of `REFUSED`, in this order."""
+    """Why a value is not used. Arrays of counts have a column for each reason in `REFUSED`."""
 
     GIVEN = 0
     MISSING = 1

@@ -1,4 +1,4 @@
-"""Split rows: a reference is learned from the first, and the others are compared with it."""
+"""Split rows into those from which a reference is learned, and those compared with it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

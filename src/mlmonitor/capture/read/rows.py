@@ -53,7 +53,7 @@ def columns_of(entries: Sequence[Entry]) -> Columns:
 
 
 class RowOrigin(NamedTuple):
-    """The entries that rows were read from, the index of the first row in them, and the time."""
+    """The entries that rows were read from, the index of the first row, and when they were read."""
 
     entries: Sequence[Entry]
     first: int
@@ -118,7 +118,7 @@ def _make_run_key(entry: Entry) -> tuple[int, PayloadForm, object]:
 
 
 def read_rows(entries: Sequence[Entry]) -> Rows:
-    """Read one run of entries as rows. A batch of columns is a table of its own."""
+    """Read one run of entries as rows; a batch of columns must be the only entry of its run."""
     _, _, counts, payloads, predictions, _, errors, calls = columns_of(entries)
     shape, form, *_ = entries[0]
     if form in _BATCHES:
@@ -185,7 +185,7 @@ def _join_ids(own: str | None, of_call: Ids | None) -> Ids | None:
 def _split_id(
     call_id: str | Sequence[str | None] | None, rows: int, *, is_batch: bool
 ) -> Sequence[Ids | None]:
-    """Return an id for each row of a call; a single id of many rows is the prefix of theirs.
+    """Return an id for each row of a call; if several rows share one id, their index is appended.
 
     A batch of one row has the id both with and without its index, so that the caller need not know
     the number of rows.

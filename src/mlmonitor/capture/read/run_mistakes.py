@@ -30,7 +30,7 @@ _NO_FRAME = (
 
 
 class SilentMistake(SchemaError):
-    """A mistake that went unnoticed until now; it is reported unless an error preceded it."""
+    """A mistake that raised no error; it is reported only if no error was counted before it."""
 
 
 class RunMistakes:

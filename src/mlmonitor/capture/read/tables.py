@@ -31,7 +31,7 @@ class Table(Protocol):
         """The values of one column; None, or a column of None, if no row has it."""
 
     def holds_only(self, expected: int) -> bool:
-        """Whether rows have values under `expected` names only; valid once these have been read."""
+        """Whether rows have values under only `expected` names; valid once these were read."""
 
     def names(self) -> Mapping[str, int]:
         """Number of rows with a value under each name."""
@@ -72,7 +72,7 @@ class MappingTable:
             return [UNREADABLE if row is None else row.get(name) for row in self._rows]
 
     def holds_only(self, expected: int) -> bool:
-        """Whether rows that have all `expected` names have no more values than names."""
+        """Whether every row has all columns read so far, and on average `expected` values."""
         return self._is_even and sum(map(len, self._list_readable_rows())) == expected * self.rows
 
     def names(self) -> Mapping[str, int]:
@@ -133,7 +133,7 @@ class ColumnTable:
         return False
 
     def names(self) -> Mapping[str, int]:
-        """All columns, each with a value in every row."""
+        """Count every column as having a value in every row."""
         return dict.fromkeys(self._columns, self.rows)
 
 
@@ -162,7 +162,7 @@ class FrameRowsTable:
         return False
 
     def names(self) -> Mapping[str, int]:
-        """All columns, each with a value in every row."""
+        """Count every column as having a value in every row."""
         return dict.fromkeys(self._names, self.rows)
 
 

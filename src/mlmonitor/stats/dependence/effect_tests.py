@@ -57,9 +57,9 @@ class EffectTest:
 
 
 def chi_square_scale(freedom: Floats, deviations: float) -> Floats:
-    """Return a quantile of chi-square laws divided by their mean, after Wilson and Hilferty.
+    """Return a quantile of chi-square distributions over their mean, after Wilson and Hilferty.
 
-    deviations: the same quantile of the standard normal law.
+    deviations: the same quantile of the standard normal distribution.
     """
     spread = 2 / (9 * freedom)
     scale: Floats = np.maximum(1 - spread + deviations * np.sqrt(spread), 0.05) ** 3

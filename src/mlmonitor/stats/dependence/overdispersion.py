@@ -10,10 +10,10 @@ from mlmonitor.stats.dependence.bin_scores import score_directions
 from mlmonitor.stats.dependence.effect_tests import EffectEstimate, EffectTest
 
 FEWEST_BLOCKS = 10
-"""A design effect is measured on no fewer blocks."""
+"""The fewest blocks on which a design effect is measured."""
 
 FEWEST_DAYS = 7
-"""The design effect of days is measured on no fewer days."""
+"""The fewest days on which their design effect is measured."""
 
 _COMPARED_ROWS = 4  # the longest blocks whose rows are compared in pairs instead of counted
 _UNRESOLVED_SHARE = 0.5  # of the variance is between the longest blocks: they are too short
@@ -174,7 +174,7 @@ def _measure_day_effect(
     scores: Floats,
     expected: Floats | None,
 ) -> tuple[float, EffectEstimate]:
-    """Return the mean rows of a day, averaged over rows, and the design effects of days."""
+    """Return the mean day size in rows, averaged over rows, and the design effects of days."""
     day = np.unique(days, return_inverse=True)[1]
     sizes = np.bincount(day).astype(np.float64)
     counts = np.bincount(day * width + cells, minlength=sizes.size * width).reshape(-1, width)

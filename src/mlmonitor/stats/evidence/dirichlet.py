@@ -1,4 +1,4 @@
-"""Dirichlet laws of shares, and the pseudo-counts of their bins."""
+"""Dirichlet distributions of shares, and the pseudo-counts of their bins."""
 
 import numpy as np
 
@@ -27,7 +27,7 @@ def least_pseudo_counts(prior: Floats | None, present: Mask) -> Floats:
 
 
 def log_beta(a: Floats, present: Mask) -> Floats:
-    """Return the log normaliser of Dirichlet laws with parameters `a` on the last axis.
+    """Return the log normaliser of Dirichlet distributions with parameters `a` on the last axis.
 
     present: the parameters in use; all others are 0.
     """

@@ -7,14 +7,14 @@ from mlmonitor.stats.distance import Table, psi, sampling_noise
 from mlmonitor.stats.special import ONE_IN_TEN
 
 COMMON_SHARE = 0.1
-"""The share of each default bin, for which the tolerated PSI is converted to a relative change."""
+"""The share of a default bin, at which the tolerated PSI is converted to a relative change."""
 
 _ERROR = 0.1  # probability that a bound ever exceeds the true value
 _BEST_ROWS = 200.0  # rows at which the bound is narrowest
 
 
 def psi_lower_sequence(reference: Table, current: Table) -> Floats:
-    """Return a lower confidence bound of the PSI between the true laws, `[fields]`.
+    """Return a lower confidence bound of the PSI between the true distributions, `[fields]`.
 
     PSI divided by `1/n + 1/m` is approximately a non-central chi-square, whose root is nearly
     normal. The noise of the current rows is bounded at all times simultaneously, that of the
@@ -64,7 +64,7 @@ def _compute_squared_widths(n: Table, m: Table) -> Floats:
 
 
 def _find_uniform_boundary(rows: Table) -> Floats:
-    """Return the squared boundary that a standardised sum ever crosses with at most `_ERROR`."""
+    """Return the squared boundary that a standardised sum crosses with probability `_ERROR`."""
     growth: Floats = np.maximum(rows, 1.0) / _BEST_ROWS
     squared: Floats = (1 + 1 / growth) * (2 * np.log(1 / (2 * _ERROR)) + np.log1p(growth))
     return squared

@@ -9,7 +9,7 @@ class ChangeSegment(NamedTuple):
     """The rows since the restart with the most evidence, for each field.
 
     counts: `[fields, bins]`; rows: `[fields]`.
-    seasons: the rows by season, `[fields, seasons]`; no columns without seasons.
+    seasons: the rows by season, `[fields, seasons]`; `[fields, 0]` without seasons.
     """
 
     counts: Counts

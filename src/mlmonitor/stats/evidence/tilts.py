@@ -10,7 +10,7 @@ TILTS: Final = (-0.3, -0.12, 0.12, 0.3)
 """Shifts of ordered fields that have an alternative of their own, in standard deviations."""
 
 HEAVY_TILTS: Final = (-0.2, 0.2)
-"""The same for fields with a bin of few rows in a heavy tail."""
+"""Shifts for fields whose outermost bin is in a heavy tail and has few rows."""
 
 TAIL_FACTOR: Final = 2.5
 """The factor by which two more alternatives of such fields multiply their lowest or highest bin.

@@ -12,9 +12,8 @@ def log_evidence(distance: float, error: float, rows: float) -> float:
     """Return the log e-value of an estimate that is `distance` beyond its bound.
 
     distance: negative while the estimate is within its bound. error: the standard error.
-    The evidence
-    is that of Robbins' normal mixture; as the number of rows grows, the probability that it ever
-    exceeds `ln(1 / alpha)` while the bound holds tends to at most `alpha`.
+    The evidence is that of Robbins' normal mixture; as the number of rows grows, the probability
+    that it ever exceeds `ln(1 / alpha)` while the bound holds tends to at most `alpha`.
     Source: Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas, "Time-uniform central limit theory and
         asymptotic confidence sequences" (2024).
     """

@@ -45,7 +45,7 @@ class RiskProcess:
     `1 - c + c x / (m (1 + tolerance))`. The capital is divided among all `BETS`, and among restarts
     of the process. In the same way, the sample from training bets once against each candidate that
     is too high. The evidence is the smallest product of both over all candidates, which accounts
-    for the size of the sample. It is valid for every law of bounded losses.
+    for the size of the sample. It is valid for every distribution of bounded losses.
 
     Promise: while the mean of each loss, given the earlier ones, is at most `(1 + tolerance)` times
         the mean at training, the probability that `log_e` ever exceeds `ln(1 / alpha)` is at most
@@ -115,7 +115,7 @@ class RiskProcess:
             self._log_f = _log_against(self._values, reference, self._means)
 
     def newest(self, totals: Floats, rows: int) -> tuple[Counts, float]:
-        """Return the losses since the newest restart with at least `rows`, or since the start."""
+        """Return the losses since the newest restart with `rows` of them, or since the start."""
         used = np.flatnonzero(self._order[:, 0] >= 0)
         since = totals - self._starts[used]
         counts = since[:, :-1].sum(axis=1)

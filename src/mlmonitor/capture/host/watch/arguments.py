@@ -27,7 +27,7 @@ _NO_VALUES: Mapping[str, Any] = MappingProxyType({})  # one row without values; 
 
 
 def list_parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """Return the function's unbound parameters by name; empty if it has no signature."""
+    """Return the function's parameters, without bound ones, by name; empty without a signature."""
     try:
         by_name = inspect.signature(function).parameters
     except (TypeError, ValueError):  # some builtins have no signature
@@ -116,7 +116,8 @@ def is_first_argument(copy_features: FeatureCopier) -> bool:
 def find_only_parameter(function: Callable[..., Any]) -> str | None:
     """Return the name of the function's only parameter if it is required; otherwise None.
 
-    It is read from the code, because a decorator may copy the signature of another function.
+    The name is read from the code object, because a decorator may copy the signature of another
+    function.
     """
     bound = int(isinstance(function, MethodType))
     plain = function.__func__ if isinstance(function, MethodType) else function

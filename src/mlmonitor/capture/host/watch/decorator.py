@@ -105,7 +105,7 @@ def _wrap_methods(
 
 
 def evaluate_signature(wrapper: Any, function: Callable[..., Any]) -> None:
-    """Evaluate annotations that are text in the function's own module, unlike FastAPI below 0.124.
+    """Evaluate text annotations in the function's own module; FastAPI below 0.124 would not.
 
     `from __future__ import annotations` makes annotations texts, which old versions of FastAPI
     evaluate in the wrapper's module. If one cannot be evaluated here, all stay texts.
@@ -124,7 +124,7 @@ def wrap_function(
     shape: Shape,
     id_argument: str | None,
 ) -> Callable[P, R]:
-    """Wrap `function` so that each call leaves a record; a coroutine function stays one.
+    """Wrap a function or a coroutine function so that each call leaves a record.
 
     Raises:
         ConfigError: `function` is a generator, whose consumer decides when it predicts and whether

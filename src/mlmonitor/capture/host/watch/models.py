@@ -103,7 +103,7 @@ class _SessionReader:
                 yield name, values if values.ndim > 2 or _is_wide(values) else values.reshape(-1)
 
     def choose(self, args: Sequence[Any], kwargs: Mapping[str, Any], results: Any) -> Any:
-        """Return the output that is the prediction if it has a name, otherwise all results."""
+        """Return the output named by the option `prediction`, or all results without it."""
         if self._named is None:
             return results
         names = (args[0] if args else kwargs["output_names"]) or self._outputs

@@ -23,7 +23,7 @@ class Observation(OpenCall):
     """One prediction made inside a `with` or `async with` block.
 
     Set `value` to the prediction, and `attributions` to each feature's contribution to it, if they
-    are known. Read `id` in the block or after it, and pass it with the label of the prediction.
+    are known. Read `id` in the block or after it, and pass it to `label` with the actual.
     An exception passes through and is counted. A block that sets no value records a missing
     prediction; one that sets another attribute instead, such as `valeu`, counts an error as well.
     A monitor that is switched off records nothing; `value` and `id` work as usual.
@@ -128,7 +128,7 @@ def report_misspelt(block: Observation, recorder: Recorder) -> None:
 
 
 def make_silent_class(recorder: Recorder) -> type[Observation]:
-    """Make the class of the blocks of a monitor that is switched off."""
+    """Make the `Observation` class of a monitor that is switched off."""
 
     class Unrecorded(Observation):
         __slots__ = ()
@@ -139,7 +139,7 @@ def make_silent_class(recorder: Recorder) -> type[Observation]:
 
 
 def make_recording_class(recorder: Recorder) -> type[Observation]:  # noqa: C901 - two methods, each in one frame
-    """Make the class of the blocks of a monitor; each leaves a record when it ends."""
+    """Make the `Observation` class of a monitor; each block leaves a record when it ends."""
     clock, line, entries = recorder.clock, recorder.line, recorder.line.entries
     set_open, reset_open, mark = recorder.open_call.set, recorder.open_call.reset, process_mark
     plain_row, copiers = recorder.plain_row, recorder.copiers

@@ -58,7 +58,7 @@ class WatchedObject:
 
 
 class WatchedCallable(WatchedObject):
-    """A callable object, such as one of `lru_cache`, whose calls are watched."""
+    """A proxy that watches the calls of a callable object, such as a `lru_cache` function."""
 
     __slots__ = ()
 
@@ -67,7 +67,7 @@ class WatchedCallable(WatchedObject):
         return self._wrappers["__call__"](*args, **kwargs)
 
     def __get__(self, instance: Any, _owner: Any = None) -> Any:
-        """Bind to an instance like a function if the wrapped object does so."""
+        """Bind to an instance, as a method does, if the wrapped object would."""
         if instance is None or not hasattr(type(self.__wrapped__), "__get__"):
             return self
         return MethodType(self, instance)

@@ -30,7 +30,7 @@ from mlmonitor.forks import process_mark
 
 Opener = Callable[[Any, Any], tuple[Call, Copied]]
 Chooser = Callable[[Any, Any, Any], Any]
-"""Chooses the prediction by the arguments of a call, by position and by name, and its result."""
+"""Returns the prediction, given the positional and keyword arguments of a call and its result."""
 
 _NOTHING = object()
 _MAPPING, _FLOATS = PayloadForm.MAPPING, PayloadForm.FLOATS
@@ -101,7 +101,7 @@ def wrap_single_argument(
 
     otherwise: the wrapper to call if there are more arguments, or if features are passed by name.
     only: the name of the function's only parameter, if it has just one. Python itself then checks
-        that a call passes it, by position or by name, which saves an eighth of the price.
+        that a call passes it, by position or by name, which makes a call an eighth cheaper.
     """
     one = _wrap_features_only(function, recorder, shape)
     is_only = only is not None and rename_parameter(one, only)
