@@ -229,13 +229,13 @@ class Window:
         self._shapes[1].digests.update_sorted(ordered, valid)
 
     def _widen(self, ordered: Floats, valid: Counts) -> None:
-        """Widen the extremes of the fields that have values in a sorted block."""
+        """Update each field's smallest and largest value from a sorted block."""
         filled = np.flatnonzero(valid)
         self._low[filled] = np.minimum(self._low[filled], ordered[filled, 0])
         self._high[filled] = np.maximum(self._high[filled], ordered[filled, valid[filled] - 1])
 
     def _widen_names(self, categories: Sequence[Encoded]) -> None:
-        """Widen the extremes of categorical fields by the hashes of unlisted categories."""
+        """Update the extremes of categorical fields from the hashes of unlisted categories."""
         for field, encoded in enumerate(categories, start=len(self.plan.schema.numeric)):
             if encoded.other or encoded.new:
                 hashes = [hash(name) >> 11 for name in (*encoded.other, *encoded.new)]

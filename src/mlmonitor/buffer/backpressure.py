@@ -1,4 +1,4 @@
-"""Back-pressure for a batch job: while the buffer is full, its thread ingests waiting rows."""
+"""Back-pressure for batch jobs: while the buffer is full, the job itself ingests waiting rows."""
 
 import sys
 import time

@@ -138,7 +138,7 @@ class Handover(PerProcess):
         return is_added
 
     def _begin(self) -> bool:
-        """Open the queue, its room first; return whether this thread was the first to do so."""
+        """Open the queue, setting its room first; return whether this call opened it."""
         with self._lock:
             is_first = not (self._is_open or self._is_closed)
             if is_first:

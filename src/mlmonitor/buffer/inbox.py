@@ -120,7 +120,7 @@ class Inbox:
         self.challengers: Queue[ChallengerEntry] = Queue(limit_rows, size_of=_count_rows)
 
     def name_late(self, entry: Entry) -> None:
-        """Add a call that got its id after it was handed over; the worker may have read it."""
+        """Add a call that got its id after it was handed over, and possibly after it was read."""
         if self.late.is_open:  # otherwise no label can be reported for it, so nothing is lost
             self.late.put((entry,))
 

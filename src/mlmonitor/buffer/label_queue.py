@@ -47,7 +47,7 @@ class LabelQueue:
                 self.dropped += oldest
 
     def remove_first(self, count: int) -> list[LabelEntry]:
-        """Remove and return the oldest entries, as many as hold at most `count` labels."""
+        """Remove and return the oldest entries, which together hold at most `count` labels."""
         removed: list[LabelEntry] = []
         with self._lock:
             while self._entries and len(self._entries[0].ids) <= count:

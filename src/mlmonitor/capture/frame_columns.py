@@ -76,7 +76,7 @@ def _read_pandas(column: Any) -> Values:
 
 
 def _list_distinct(values: Any) -> list[object]:
-    """List an index or array whose values are distinct and so need no encoding as codes."""
+    """List an index or array whose values are distinct, without encoding them as codes."""
     if hasattr(values, "to_pylist"):
         is_text = str(values.type) in _ARROW_TEXTS
         return list(values.to_pylist() if is_text else plain_values(column_values(values)))

@@ -18,8 +18,8 @@ _FLOAT_BYTES = 8  # a frame of wider floats is not copied as an array
 def copy_frame_row(frame: Any) -> np.ndarray[Any, Any] | None:
     """Copy the values of a one-row frame, `[1, columns]`; None if a value might change.
 
-    Numeric columns of different types become floats, any other mixture Python objects; neither
-    changes the names and numbers that are read from the values.
+    Numeric columns of different types become floats; any other mixture becomes Python objects. The
+    names and numbers that are read from the values stay the same.
     Price: 3 us for columns of one type, 30 us for others.
     """
     values: np.ndarray[Any, Any] = frame.to_numpy(copy=True)

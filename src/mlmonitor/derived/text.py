@@ -122,7 +122,7 @@ def _find_places(word: str, hashes: int, mask: int) -> Iterable[int]:
 
 
 def frequent_words(texts: Iterable[object]) -> list[str]:
-    """Return the most frequent words, at most `MOST_WORDS`, that occur in `LEAST_TEXTS` texts."""
+    """Return up to `MOST_WORDS` of the most frequent words in at least `LEAST_TEXTS` texts."""
     text_counts: Counter[str] = Counter()
     for text in texts:
         if isinstance(text, str):

@@ -99,7 +99,7 @@ class Feedback:
         check_times("record_outcomes: predicted_at", given, times)
 
     def kpi(self, name: str, value: float) -> None:
-        """Report a business figure: the sum, count and distribution of its values are kept.
+        """Report a business figure: its sum, count and distribution are kept under `name`.
 
         Never raises: a value that is not a number is counted and named in `status().last_error`.
         """

@@ -51,7 +51,8 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
         bounded by `memory_bytes`, the buffer, and the rows a reference is learned from; every
         recorded row is counted, readable or not. One daemon thread exports; the first record
         starts it.
-    Price: in the calling thread, half the time of a Prometheus `Histogram.observe` (`make bench`).
+    Price: in the calling thread, about half the time of a Prometheus `Histogram.observe`
+        (`make bench`).
 
     Args:
         model: the model's name, on every metric.

@@ -188,7 +188,8 @@ class Recording:
     def prediction_id(self) -> str:
         """The id of the open watched call or block; created when it is first read.
 
-        Row `i` of a batch, from 0 on, has the id `<id>-<i>`. Read the id of a plain function in
+        Row `i` of a batch, counted from 0, has the id `<id>-<i>`. Read the id of a plain function
+        in
         the thread that runs it: a thread of a pool (`run_in_executor`) has a context of its own,
         so pass the id on. The id of a coroutine is also visible in its tasks and in
         `asyncio.to_thread`, which copy its context.

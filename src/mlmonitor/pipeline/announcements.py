@@ -114,7 +114,7 @@ class Announcements:
 
 
 def _make_notifiers(webhooks: "Sequence[Webhook]") -> "list[Notifier]":
-    """Make a sender for each webhook; its modules are imported only if there is a webhook."""
+    """Make a sender for each webhook; without webhooks, import nothing."""
     if not webhooks:
         return []
     with hold_forks():
@@ -137,7 +137,7 @@ def log_notices(events: "EventLog | None", notices: "Iterable[Notice]", *, now: 
 def open_log(
     events: "EventDestination | None", identity: "Identity", inbox: "Inbox", config: "Config"
 ) -> "EventLog | None":
-    """Make the event log; None, without importing its modules, if no events are sent."""
+    """Make the event log; if no events are sent, import nothing and return None."""
     if events is None:
         return None
     with hold_forks():

@@ -29,7 +29,7 @@ class Evaluate(Protocol):
     """A step that evaluates a model's evidence."""
 
     def __call__(self, now: float, *, rows: int, seconds: float) -> None:
-        """Evaluate the parts with `rows` new rows that were last evaluated `seconds` ago."""
+        """Evaluate parts with at least `rows` new rows, at least `seconds` after the last time."""
 
 
 class Drain:
@@ -122,7 +122,7 @@ class Drain:
                 self._inbox.calls.trace(source)
 
     def _rename(self, entry: Entry) -> Entry:
-        """Name positional features as the adopted reference does; equal shapes stay one object."""
+        """Name positional features as the adopted reference does; each shape is renamed once."""
         shape = entry[SHAPE]
         names = self._positions.get(shape.names)
         if names is None:

@@ -66,7 +66,7 @@ class ProcessCounts(NamedTuple):
         )
 
     def within(self, snapshot: ModelSnapshot, until: "ProcessCounts | None") -> ModelSnapshot:
-        """Return the snapshot with the counts since this moment, and only up to `until`."""
+        """Return the snapshot with its counts limited to those from this moment to `until`."""
         total = ProcessCounts.read(snapshot) if until is None else until
         health = replace(
             snapshot.health,
@@ -142,7 +142,7 @@ class ModelVersion:
         now: float,
         keeps_rows: bool = False,
     ) -> "ModelVersion":
-        """Begin a version from zero at `now`; an event log needs `keeps_rows`."""
+        """Begin a version at `now`, with all counts at zero; an event log needs `keeps_rows`."""
         describer = Describer(
             identity.attributes,
             has_segments=bool(identity.declared.segments),

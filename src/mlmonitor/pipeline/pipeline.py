@@ -121,7 +121,7 @@ class Pipeline:
 
     @property
     def traffic(self) -> Traffic:
-        """Features and predictions, and the reference they are compared with."""
+        """The features and predictions of the version in use, and their reference."""
         return self.state.traffic
 
     def tick(self, now: float) -> None:
@@ -148,7 +148,7 @@ class Pipeline:
         self._drain.catch_up(now)
 
     def _evaluate(self, now: float, *, rows: int = 0, seconds: float = 0.0) -> None:
-        """Evaluate the parts with `rows` new rows that were last evaluated `seconds` ago."""
+        """Evaluate parts with at least `rows` new rows, at least `seconds` after the last time."""
         changed: list[Alert] = []
         for due in self.state.due(rows=rows, seconds=seconds, now=now):
             with self._inbox.guard:
@@ -194,7 +194,7 @@ class Pipeline:
         return self._events is None or self._events.flush(timeout_seconds)
 
     def snapshot(self, now: float, *, wall: float | None = None) -> Snapshot:
-        """Return every series at `now`, with `wall`, the system time, or else `now` as timestamp.
+        """Return every series at `now`, stamped with the system time `wall` or, without it, `now`.
 
         The system time may be set back; each delivery makes the timestamps of its series increase.
         """
@@ -284,7 +284,8 @@ class Pipeline:
     def measure_memory(self) -> int:
         """Return the upper bound of memory in bytes, given the configuration and the reference.
 
-        It begins comparing, because the sketches to measure exist only from then on.
+        This begins the comparison with the reference, because the sketches to measure exist only
+        from then on.
         """
         self.state.begin_comparing(now=self._started_at)
         return sum(version.memory_bytes for version in (self._version, *self._earlier))

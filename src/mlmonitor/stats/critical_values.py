@@ -92,7 +92,7 @@ class CriticalValues:
         return thresholds
 
     def psi_at(self, current: Table, against: Table) -> Floats:
-        """Return the critical values of the PSI alone, for a tenth of the price of `at`."""
+        """Return the critical values of the PSI alone, in a tenth of the time of `at`."""
         then, now = _count_rows(_PSI, against), _count_rows(_PSI, current)
         point = _interpolate(self._tables[_PSI], now) * sampling_noise(then, now)
         if np.isnan(point).any():

@@ -128,7 +128,7 @@ def simulate_wasserstein(ordered: Floats, stddev: float | None) -> dict[str, lis
 
 @lru_cache(maxsize=len(CRITICAL_ROWS) + 1)
 def _choose_quantile_rows(size: int, stream: int, rows: int) -> NDArray[np.int32]:
-    """Return indices into `rows` sorted values of the quantiles of a window, `[draws, ranks]`."""
+    """Return the indices of random windows' quantiles in `rows` sorted values, `[draws, ranks]`."""
     return np.minimum((_draw_window_ranks(size, stream) * rows).astype(np.int32), rows - 1)
 
 

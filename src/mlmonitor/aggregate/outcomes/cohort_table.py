@@ -86,7 +86,7 @@ class CohortTable:
         return ages
 
     def delays_of(self, places: Counts, labelled_at: Floats) -> Counts:
-        """Return how many periods after its cohort each label arrived, up to the last column."""
+        """Return how many periods after its cohort each label arrived, capped at the last delay."""
         delays = np.floor(labelled_at / self.seconds).astype(np.int64) - self.periods[places]
         clipped: Counts = np.clip(delays, 0, MOST_COHORTS - 1)
         return clipped

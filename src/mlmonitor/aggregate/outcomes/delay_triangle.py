@@ -19,7 +19,7 @@ class DelayTriangle:
         self.sums: Floats = np.zeros((measures, MOST_COHORTS, MOST_COHORTS))
 
     def update(self, measure: int, losses: Floats, cohorts: Counts, delays: Counts) -> None:
-        """Add losses, except those that are not finite or have the cohort -1, which is none."""
+        """Add losses, except those that are not finite or belong to no cohort (-1)."""
         is_counted = np.isfinite(losses) & (cohorts >= 0)
         cells = cohorts[is_counted] * MOST_COHORTS + delays[is_counted]
         shape, size = self.counts.shape[1:], MOST_COHORTS**2

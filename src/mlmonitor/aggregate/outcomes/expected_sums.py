@@ -1,4 +1,4 @@
-"""Sums of expected outcomes: estimates of what labels that have not arrived will add up to."""
+"""Sums of expected outcomes, which estimate the sums over labels that have not arrived yet."""
 
 from typing import Self
 

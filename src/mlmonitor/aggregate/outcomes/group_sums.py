@@ -64,7 +64,7 @@ class GroupSums:
         return totals
 
     def mean_size(self) -> float:
-        """Return the mean group size over rows; 1 if the excess is within the sketch's error."""
+        """Return the mean group size, averaged over rows; 1 if not significantly above 1."""
         rows = float(self.products[0, 0])
         size = float(self.counters[0] @ self.counters[0]) / max(rows, 1.0)
         return min(_without_noise(size), max(rows, 1.0))

@@ -123,9 +123,9 @@ def _bound_masses(
 
 
 def _place_cuts(counts: Counts, is_mass: np.ndarray, *, parts: int) -> Counts:
-    """Return the last value, by index, of each of `parts` bins of equal mass except the last bin.
+    """Return the index of the last value of each bin, except that of the last bin.
 
-    Point masses are left out.
+    There are `parts` bins of equal mass; point masses are left out.
     """
     spread = np.flatnonzero(~is_mass)
     if spread.size == 0 or parts <= 1:

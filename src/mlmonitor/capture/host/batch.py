@@ -82,7 +82,7 @@ def _set_ids(call: Call, ids: Any, rows: int) -> None:
 
 
 def _copy_features(features: Any, predictions: Any, copiers: Copiers) -> Copied:
-    """Copy the rows.
+    """Copy the features of a batch, in any supported form.
 
     Raises:
         SchemaError: `features` is not a batch.
@@ -135,7 +135,7 @@ def _are_values(features: Sequence[object] | np.ndarray[Any, Any]) -> bool:
 
 
 def _has_as_many(predictions: Any, rows: int) -> bool:
-    """Whether `predictions` holds one entry for each of several rows."""
+    """Whether `predictions` holds one entry per row, for more than one row."""
     if isinstance(predictions, Mapping):
         return any(_has_as_many(column, rows) for column in predictions.values())
     return rows > 1 and hasattr(predictions, "__len__") and len(predictions) == rows

@@ -1,4 +1,4 @@
-"""Columns of any kind as floats or names, with a reason for each value that is neither."""
+"""Convert columns of any kind to floats or names, and count values that are neither by reason."""
 
 from collections.abc import Callable, Sequence
 from math import isinf, isnan, nan
@@ -40,7 +40,7 @@ def parse_floats(values: Values) -> tuple[Floats, Counts]:
 
 
 def parse_datetimes(values: Values) -> tuple[Floats, Counts]:
-    """Convert datetimes to seconds since 1970 (UTC), or NaN; also count like `parse_floats`.
+    """Convert datetimes to seconds since 1970 (UTC), or NaN; return counts like `parse_floats`.
 
     A naive datetime counts as UTC, a date as its midnight; text in ISO 8601 is parsed.
     """
@@ -187,7 +187,7 @@ Read = Callable[[object], float | None]
 
 
 def _parse_each(values: Sequence[object], read: Read) -> tuple[Floats, Counts]:
-    """Parse the values one by one, with every check."""
+    """Parse the values one by one, and count the refused values by reason."""
     numbers = np.full(len(values), np.nan)
     refused = np.zeros(3, np.int64)
     for row, value in enumerate(values):

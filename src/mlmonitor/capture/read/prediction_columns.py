@@ -86,7 +86,7 @@ class PredictionColumns:
         return self._read_fields(prediction, rows) or {PREDICTION: [prediction] * rows}
 
     def _read_call(self, prediction: Any, rows: int) -> NamedColumns:
-        """Return the fields of one call; if it does not fit the rows, values have a wrong type."""
+        """Return the fields of one call, or values of a wrong type if it does not fit the rows."""
         fields = self._read_fields(prediction, rows)
         if not fields and rows > 1 and isinstance(prediction, list | np.ndarray):
             self.fault = self.fault or (

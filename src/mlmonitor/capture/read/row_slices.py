@@ -41,12 +41,12 @@ class _TableSlice:
         self._whole, self._start, self._stop = whole, start, stop
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
-        """These rows of the whole table's matrix."""
+        """Return the rows of this slice from the whole table's matrix."""
         matrix = self._whole.matrix(names)
         return None if matrix is None else matrix[self._start : self._stop]
 
     def column(self, name: str) -> Values | None:
-        """These rows of the whole table's column."""
+        """Return the rows of this slice from the whole table's column."""
         values = self._whole.column(name)
         return None if values is None else values[self._start : self._stop]
 

@@ -39,7 +39,7 @@ class Run(list[Entry]):
 
     @property
     def columns(self) -> Columns:
-        """See `columns_of`."""
+        """The entries transposed, see `columns_of`."""
         try:
             return self._columns
         except AttributeError:

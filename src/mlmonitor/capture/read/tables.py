@@ -31,7 +31,7 @@ class Table(Protocol):
         """The values of one column; None, or a column of None, if no row has it."""
 
     def holds_only(self, expected: int) -> bool:
-        """Whether rows have values under only `expected` names; valid once these were read."""
+        """Whether rows hold no values beyond `expected` columns, all of which were read before."""
 
     def names(self) -> Mapping[str, int]:
         """Number of rows with a value under each name."""
@@ -52,7 +52,7 @@ class MappingTable:
         self._is_readable = False  # set once no row can be None
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
-        """All values at once, if they are plain numbers."""
+        """Convert all values at once; None unless all of them are plain numbers."""
         try:
             values = [*map(itemgetter(*names), self._rows)]  # type: ignore[arg-type]  # see below
         except (KeyError, TypeError):  # a row of None has no items
@@ -72,7 +72,7 @@ class MappingTable:
             return [UNREADABLE if row is None else row.get(name) for row in self._rows]
 
     def holds_only(self, expected: int) -> bool:
-        """Whether every row has all columns read so far, and on average `expected` values."""
+        """Whether rows hold nothing but the columns read so far, by comparing numbers of values."""
         return self._is_even and sum(map(len, self._list_readable_rows())) == expected * self.rows
 
     def names(self) -> Mapping[str, int]:
@@ -146,7 +146,7 @@ class FrameRowsTable:
         self._table = MatrixTable(values, names)
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
-        """The columns in the order of `names`, if all columns are numbers."""
+        """Return the columns in the order of `names`; None unless all columns are numbers."""
         return self._table.matrix(names)
 
     def column(self, name: str) -> Values | None:

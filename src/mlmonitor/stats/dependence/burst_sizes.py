@@ -54,7 +54,10 @@ class BurstSizes:
         return max(self._squares / self._events, 1.0) if self._events else 1.0
 
     def design_effects(self) -> DesignEffects:
-        """Return design effects: fixed for past calls, growing with new bursts for later ones."""
+        """Return the design effects of calls, for use by an e-process.
+
+        The effect of past calls is fixed; the effect of later calls changes as bursts end.
+        """
         alone = np.ones(1)
         return DesignEffects(
             alone,

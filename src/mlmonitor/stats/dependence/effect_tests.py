@@ -28,8 +28,8 @@ class EffectTest:
     An effect is significant if it exceeds `known_effect`, that of declared groups, by 2.3 standard
     deviations, or by 3 if groups are declared. One in ten fields of independent rows has such an
     effect by chance. The caller should therefore use the effects only if `is_evident`: if one is so
-    large that it occurs by chance in at most one of twenty models with `fields` fields. It is True
-    from the start if another field of the same rows has an evident effect.
+    large that it occurs by chance in at most one of twenty models with `fields` fields.
+    `is_evident` is True from the start if another field of the same rows has an evident effect.
     """
 
     __slots__ = ("_deviations", "_fields", "_known_effect", "is_evident")

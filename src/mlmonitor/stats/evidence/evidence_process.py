@@ -25,7 +25,7 @@ class Evaluation(NamedTuple):
 
 
 class RestartSegments(NamedTuple):
-    """The rows since each restart of some fields, and the logarithm of its e-value times its stake.
+    """The rows since each restart of some fields, and the log of the e-value times the stake.
 
     log_e: `[restarts, fields]`; minus infinity for a restart that was dropped. counts: `[restarts,
     fields, bins]`. seasons: `[restarts, fields, seasons]`.

@@ -115,7 +115,10 @@ class RiskProcess:
             self._log_f = _log_against(self._values, reference, self._means)
 
     def newest(self, totals: Floats, rows: int) -> tuple[Counts, float]:
-        """Return the losses since the newest restart with `rows` of them, or since the start."""
+        """Return the losses since the newest restart that at least `rows` losses follow.
+
+        If there is none, return the losses since the oldest restart.
+        """
         used = np.flatnonzero(self._order[:, 0] >= 0)
         since = totals - self._starts[used]
         counts = since[:, :-1].sum(axis=1)
@@ -164,7 +167,8 @@ def confidence_bounds(
 ) -> tuple[float, float]:
     """Return a confidence sequence for the mean of a bounded loss; it is valid at any time.
 
-    values: those of the bins, from 0 to 1. error: the probability that the mean is ever outside.
+    values: those of the bins, from 0 to 1. error: the probability that the mean is ever outside the
+    bounds.
     Source: Waudby-Smith, Ramdas (2024), with a mixture of bets.
     """
     n = float(counts.sum())

@@ -108,7 +108,7 @@ def evaluate_signature(wrapper: Any, function: Callable[..., Any]) -> None:
     """Evaluate text annotations in the function's own module; FastAPI below 0.124 would not.
 
     `from __future__ import annotations` makes annotations texts, which old versions of FastAPI
-    evaluate in the wrapper's module. If one cannot be evaluated here, all stay texts.
+    evaluate in the wrapper's module. If one of them cannot be evaluated here, none is.
     """
     annotations = getattr(function, "__annotations__", {})
     if any(isinstance(annotation, str) for annotation in annotations.values()):

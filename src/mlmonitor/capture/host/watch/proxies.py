@@ -1,4 +1,4 @@
-"""Proxies for watched objects that are more than functions: their attributes stay available."""
+"""Proxies for watched objects whose attributes must stay available: callables and models."""
 
 import copy
 import copyreg
@@ -67,7 +67,7 @@ class WatchedCallable(WatchedObject):
         return self._wrappers["__call__"](*args, **kwargs)
 
     def __get__(self, instance: Any, _owner: Any = None) -> Any:
-        """Bind to an instance, as a method does, if the wrapped object would."""
+        """Bind to an instance, like a method, if the wrapped object is a descriptor."""
         if instance is None or not hasattr(type(self.__wrapped__), "__get__"):
             return self
         return MethodType(self, instance)

@@ -121,7 +121,7 @@ def wrap_single_argument(
 
 
 def rename_parameter(function: Any, parameter: str) -> bool:
-    """Rename the wrapper's parameter so that callers can pass it by name; False if impossible."""
+    """Rename the wrapper's parameter so that callers can pass it by name; False if it is taken."""
     code = _get_code(function)
     others = {*code.co_varnames[1:], *code.co_freevars, *code.co_cellvars}
     if parameter in others:
