@@ -162,7 +162,7 @@ class Window:
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes held once every slice is in use; a view and staged rows never coexist."""
+        """Most memory held, in bytes: all slices in use, and a view or staged rows, never both."""
         profile, shapes = self._closed.nbytes + _PROFILE_BYTES, self._shapes[0].nbytes
         shapes += _SHAPES_BYTES + _FIELD_BYTES * len(self.plan.schema.categorical)
         panes = self._panes.nbytes + _PROFILE_BYTES

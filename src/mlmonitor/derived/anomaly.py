@@ -19,7 +19,7 @@ STEPS = 12
 
 
 class Scaling(NamedTuple):
-    """The trimmed mean and standard deviation of each feature."""
+    """The mean and standard deviation of each feature, of values clipped at quantiles."""
 
     centre: Floats
     scale: Floats

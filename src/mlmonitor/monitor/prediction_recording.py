@@ -189,9 +189,8 @@ class Recording:
         """The id of the open watched call or block; created when it is first read.
 
         Row `i` of a batch, counted from 0, has the id `<id>-<i>`. Read the id of a plain function
-        in
-        the thread that runs it: a thread of a pool (`run_in_executor`) has a context of its own,
-        so pass the id on. The id of a coroutine is also visible in its tasks and in
+        in the thread that runs it: a thread of a pool (`run_in_executor`) has a context of its
+        own, so pass the id on. The id of a coroutine is also visible in its tasks and in
         `asyncio.to_thread`, which copy its context.
 
         Raises:

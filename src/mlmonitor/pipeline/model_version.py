@@ -204,7 +204,7 @@ class ModelVersion:
         return [] if self.challenges is None else self.challenges.drain_decided()
 
     def describe(self, snapshot: ModelSnapshot) -> list[Family]:
-        """Describe this version's snapshot as series, each counter from zero."""
+        """Describe this version's snapshot as series; counters start at zero with the version."""
         own = self.before.within(snapshot, self.after)
         challenges = {} if self.challenges is None else self.challenges.statuses()
         families = self.describer.describe(own, self.judged.verdict, challenges)

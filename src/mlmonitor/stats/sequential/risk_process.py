@@ -1,4 +1,4 @@
-"""An e-process for the mean of a bounded loss, against a sample of losses from training."""
+"""An e-process for the mean of a bounded loss, compared with a sample of losses from training."""
 
 from typing import Final, NamedTuple
 
