@@ -60,7 +60,7 @@ def alert_lines(alerts: Sequence[Alert]) -> list[str]:
     """List firing alerts, each with its value when it fired, its current value and its reason."""
     if not alerts:
         return []
-    lines = [f"{amount(len(alerts), 'alert')} firing; now: the rows since each change"]
+    lines = [f"{amount(len(alerts), 'alert')} firing; 'now' covers the rows since each change"]
     for alert in alerts[:NAMED]:
         since = f"since {moment(alert.started_at)} UTC"
         lines += [f"  {alert_title(alert)}", f"    {since}; {alert.reason}"]
@@ -83,9 +83,9 @@ def alert_title(alert: Alert) -> str:
     if alert.measure in SELF_EXPLANATORY:
         return title
     if alert.has_limit:
-        then = f"{short(alert.value)} over {amount(alert.rows, 'row')} then"
+        then = f"{short(alert.value)} over {amount(alert.rows, 'row')} when it fired"
         return f"{title} {then}, {short(alert.current)} now; limit {short(alert.threshold)}"
-    then = f"{alert.value:.3f} over {amount(alert.rows, 'row')}{alert.worth} then"
+    then = f"{alert.value:.3f} over {amount(alert.rows, 'row')}{alert.worth} when it fired"
     return f"{title} {then}, {alert.current:.3f} now; threshold {alert.threshold:.3f}"
 
 

@@ -94,7 +94,7 @@ def test_runs_and_rules_are_printed_without_a_threshold(
     rows["town"][:12] = [None] * 12
     texts = found(reference, rows, fields=(Field("town", nullable=False),))
     assert str(texts["age", "constant"]) == (
-        "feature age: constant; the last 400 values are equal; the reference's vary"
+        "feature age: constant; the last 400 values are equal; those of the reference vary"
     )
     assert str(texts["town", "nullable"]) == (
         "feature town: nullable; 12 of 400 values missing, which breaks nullable=False"

@@ -143,8 +143,10 @@ def test_without_alerts_the_status_says_how_many_fields_were_compared() -> None:
 def test_an_alert_says_what_it_was_then_and_what_it_is_now() -> None:
     """An alert of yesterday does not read as if it were today's."""
     text = str(replace(WATCHING, alerts=(firing(), firing(measure="new_category"))))
-    assert "2 alerts firing; now: the rows since each change\n" in text
-    assert "  feature age: psi 0.412 over 500 rows then, 0.031 now; threshold 0.100\n" in text
+    assert "2 alerts firing; 'now' covers the rows since each change\n" in text
+    assert (
+        "  feature age: psi 0.412 over 500 rows when it fired, 0.031 now; threshold 0.100\n" in text
+    )
     assert "    since 2026-09-21 14:13:20 UTC; above 60: 10% before, 30% now\n" in text
     assert "correct it upstream, or fit a new reference" in text
     assert "no alerts" not in text

@@ -276,7 +276,7 @@ class FieldQuality:
             threshold=float(np.exp(run.log_chance[stream])),
             log10_e_value=float(run.log_e[stream] / np.log(10)),
             rows=rows,
-            reason=f"the last {rows:,} values are equal; the reference's vary"
+            reason=f"the last {rows:,} values are equal; those of the reference vary"
             if is_constant
             else f"none of the last {rows:,} rows has a value",
         )

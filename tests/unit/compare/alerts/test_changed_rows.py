@@ -53,4 +53,4 @@ def test_a_standing_alert_shows_what_is_happening_and_not_the_mean_of_the_window
     assert f"{percent(missing.current)} now" in missing.reason
     assert drift.current > 0.7
     assert status.field("x").psi < 0.3
-    assert "now: the rows since each change" in str(status)
+    assert "'now' covers the rows since each change" in str(status)
