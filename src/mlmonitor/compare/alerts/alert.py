@@ -119,7 +119,7 @@ class Alert:
         advice = "" if self.is_dependence_known else f"; {DEPENDENCE_ADVICE}"
         return (
             f"{who}{where}: {self.measure} {self.value:.3f} over {self.rows:,} rows"
-            f"{self.worth}, {self.threshold:.3f} without drift; {self.reason}{advice}"
+            f"{self.worth}, threshold {self.threshold:.3f}; {self.reason}{advice}"
         )
 
     def _repr_html_(self) -> str:
