@@ -74,9 +74,14 @@ class LossComparison:
         self._decide()
 
     def _find_basis(self) -> PairBasis:
-        """Return `paired` if most of the challenger's rows have losses of both models."""
+        """Return `paired` if most of the challenger's rows have losses of both models.
+
+        Otherwise `unpaired`, or `none` if a model has no losses.
+        """
         champion, challenger = (side.count for side in self._sides)
-        if self._paired.count and 2 * self._paired.count >= challenger:  # it runs in shadow
+        if (
+            self._paired.count and 2 * self._paired.count >= challenger
+        ):  # the challenger is in shadow
             return "paired"
         return "unpaired" if champion and challenger else "none"
 

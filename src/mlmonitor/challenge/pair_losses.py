@@ -111,7 +111,7 @@ class PairLosses:
         return outputs.get(self._positions.get(name, "")) if column is None else column
 
     def _choose(self, outputs: OutputColumns) -> None:
-        """Choose the outputs, and the loss if none is declared."""
+        """Choose the outputs, and the loss if none is declared; raise SchemaError if unclear."""
         scores = self._list_scores(outputs)
         numeric = [name for name, values in outputs.items() if _is_numeric(values)]
         are_labels = not numeric or _are_labels(outputs[numeric[0]], self._names)
@@ -145,7 +145,11 @@ class PairLosses:
         return others if are_scores and 1 < len(others) <= MOST_SCORED_CLASSES else []
 
     def _name_scores(self, scores: Sequence[str]) -> list[str]:
-        """Return the class of each score: its own name, or else the declared class at its index."""
+        """Return the class of each score: its own name, or else the declared class at its index.
+
+        Raises:
+            SchemaError: there are not as many scores as declared classes.
+        """
         names = [name.removeprefix(_PREFIX) for name in scores]
         if not self._names or set(names) == set(self._names):
             return names

@@ -168,7 +168,10 @@ def split_block(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
 
 
 def _order_reasons(block: Block, order: Codes) -> Reasons | None:
-    """Assign a block's counts of refused values to its rows; return the reasons in this order."""
+    """Assign a block's counts of refused values to its rows; return the reasons in this order.
+
+    None if no value was refused.
+    """
     if not block.refused.any():
         return None
     reasons = np.zeros(block.numeric.shape, np.int8)

@@ -278,7 +278,7 @@ class Traffic:
 
     @property
     def unused_ignores(self) -> tuple[str, ...]:
-        """Ignored names that neither the reference nor any row had, with a similar name."""
+        """Ignored names that neither the reference nor any row had, each with a similar name."""
         if self.comparing is None:
             return ()
         reader = self.comparing.reader

@@ -54,7 +54,7 @@ def find_early_rise(
         baseline = find_baseline(partly, windows[0], reference, limits) if windows else None
         if baseline is None or baseline.measure not in _ADDITIVE:
             return None
-        if min(map(maturity_of, partly)) >= MATURE:  # judged as they are
+        if min(map(maturity_of, partly)) >= MATURE:  # mature cohorts need no assumption
             continue
         if _is_low(windows[0], baseline, limits):  # then older windows do not matter
             continue

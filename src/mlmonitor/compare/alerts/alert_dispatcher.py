@@ -38,7 +38,7 @@ class AlertDispatcher(Generic[T]):
 
 
 def _call(on_alert: Callable[[T], object], alert: T, name: str) -> None:
-    """Call the callback; report an exception by its type."""
+    """Call the callback; raise CallbackError with the type of its exception."""
     try:
         on_alert(alert)
     except Exception as error:

@@ -16,7 +16,8 @@ RECOVERY_FACTOR = 3
 class Recovery:
     """Splits each stream's rows into consecutive stretches, to see whether its alert may resolve.
 
-    A stretch has `RECOVERY_FACTOR` times the rows that fired the alert.
+    A stretch has `RECOVERY_FACTOR` times the rows that fired the alert, and at least
+    `RECOVERY_ROWS`.
     shape: `[streams, bins]` of the counts. bins: how many leading bins add up to the number of
     rows; all by default. Price: one table of this shape.
     """

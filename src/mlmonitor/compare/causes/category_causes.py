@@ -1,4 +1,7 @@
-"""The common cause of alerts on categories, from the counts and names of the rows that show it."""
+"""The common cause of alerts on categories, from the counts and names of the rows that show it.
+
+Each function returns None if it does not recognise its cause.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

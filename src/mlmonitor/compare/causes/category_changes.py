@@ -15,7 +15,7 @@ from mlmonitor.records import Counts, Floats
 from mlmonitor.stats.dependence.effect_tests import chi_square_scale
 
 _LEAST_SHARE = 0.02  # share of the reference's rows of a category that can be seen to be gone
-_LEAST_ROWS = 10  # the rows that it was expected to have
+_LEAST_ROWS = 10  # expected rows of such a category
 _LEAST_COMPARED = 100
 _LEAST_EXCHANGED = 200
 _MOST_ROWS = 1_000  # more would show the reference's sampling noise and minor other changes

@@ -25,7 +25,7 @@ from mlmonitor.compare.traffic import Traffic
 from mlmonitor.formatting import signed
 from mlmonitor.records import Quality, Role
 
-_LEAST_COPIED = 0.1  # of the rows, besides those of the reference
+_LEAST_COPIED = 0.1  # share of copied rows beyond that in the reference
 _MULTIPLIED = {PSI, Quality.OUT_OF_RANGE.value}  # measures that copies of rows change
 _DRIFTED = 2.0  # times the PSI threshold: exceeded by one window in 3,700, even with two bins
 
@@ -96,7 +96,7 @@ def _show_sample(population: Population) -> ShownRows:
 def _recognise_in(
     alerts: Sequence[Alert], population: Population, shown: ShownRows
 ) -> CommonCause | None:
-    """Return the first cause that the rows of a population show."""
+    """Return the first cause that the rows of a population show; None if they show none."""
     for recognise in (
         find_respelt,
         find_renamed,
@@ -117,7 +117,8 @@ def _find_repeated(
     """Detect repeated rows: more copies than in the reference, while only distributions changed.
 
     Few values are outside the reference's range, and copies multiply these as well. The number of
-    copies is a lower bound: a copy of a row that arrived before the shown rows counts as new.
+    copies is a lower bound: a copy of a row that arrived before the shown rows counts as new. None
+    if rows are not repeated.
     """
     reference, measures = traffic.reference, {alert.measure for alert in alerts}
     if reference is None or PSI not in measures or not measures <= _MULTIPLIED:
@@ -137,7 +138,7 @@ def _blame_inputs(
 
     Features with an alert are named first, even those whose effect is unknown because the model
     extrapolated. Other features are named if they have drifted and explain a part. A feature
-    without drift is not named, even if its effect is beyond chance.
+    without drift is not named, even if its effect is beyond chance. None without features to name.
     """
     decomposition, drift = population.decomposition, population.drift
     shift = None if decomposition is None else decomposition.explain(shown.profile)

@@ -125,7 +125,7 @@ class SecondChanges:
             suspected = self._found.pop(place)
             if beyond[place] > 0:
                 changes.append(SecondChange(place, suspected.log_e, counts[place]))
-            else:  # the field has returned to the reference, which is no further change
+            else:  # the field has returned to the reference, which is not a further change
                 self._waiting[place] = total[place].copy(), _LEAST_ROWS
         return changes
 

@@ -62,7 +62,7 @@ class EstimatedPerformance(MeasuresByName):
 
     @property
     def refutation(self) -> str | None:
-        """Which estimates the labels refute, and by how much; None if there are none."""
+        """Which estimates the labels refute, and by how much; None if they refute none."""
         gaps = [
             f"{measure} {short(gap.realised)} where {short(gap.estimated)} was estimated"
             for measure, gap in list(self.refuted.items())[:_MOST_REFUTED]

@@ -58,13 +58,16 @@ class LabelStretches:
             self._labels[place] += block.rows
 
     def measure(self, measure: str, place: int) -> Estimate | None:
-        """Return a measure over the newest two stretches of one length; `place` is its index."""
+        """Return a measure over the newest two stretches of a length, given its index, or None."""
         tables = self._under_way[place].copy()
         tables.merge(self._complete[place])
         return self.estimate(measure, tables)
 
     def estimate(self, measure: str, tables: OutcomeTables) -> Estimate | None:
-        """Return a measure over a stretch; its interval accounts for dependence within groups."""
+        """Return a measure over a stretch; None without labels that have the measure.
+
+        The interval accounts for dependence within groups.
+        """
         effects = None if self._effects is None else self._effects.copy()
         return Performance(tables, effects=effects).get(measure)
 

@@ -174,7 +174,7 @@ class CohortTracker:
 
 
 def _estimate_maturity(share: float, predicted: int, labelled: int) -> float | None:
-    """Return the estimated share, or the labelled share if that is larger.
+    """Return the estimated share, or the labelled share if that is larger; None for NaN.
 
     There are at most as many labels as predictions, so the labelled share is a lower bound.
     """

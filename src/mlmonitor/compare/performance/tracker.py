@@ -157,7 +157,10 @@ class OutcomeTracker:
         return self._cohorts.cohorts(now=now, effects=self._copy_effects(), estimated=estimated)
 
     def selection(self, *, now: float) -> LabelSelection | None:
-        """Return how labelled predictions of mature cohorts differ from unlabelled ones."""
+        """Return how labelled predictions of mature cohorts differ from unlabelled ones.
+
+        None if there are too few of either.
+        """
         return self._keeper.selection.judge(now=now)
 
     def raise_failures(self) -> None:

@@ -56,7 +56,7 @@ def _check_rules(field: object) -> Field:
 
 
 def _check_options(field: object) -> Field:
-    """Check the type of each option of a field, and that its role has values to check."""
+    """Check the types of a field's options and its role; raise ConfigError if one is wrong."""
     example = "expected Field objects, as Field('age', minimum=0)"
     if not isinstance(field, Field):
         raise ConfigError(f"fields: {example}, got {describe_kind(field)}")
@@ -76,7 +76,11 @@ def _check_options(field: object) -> Field:
 
 
 def _read_allowed(where: str, allowed: Any) -> tuple[object, ...]:
-    """Read allowed values from any collection: a list, a set, an array, a column or an enum."""
+    """Return the values of any collection, such as a list, an array, a column or an enum.
+
+    Raises:
+        ConfigError: it is not a collection, is empty, or has values without a category name.
+    """
     if isinstance(allowed, np.ndarray) or package_of(type(allowed)) is not None:
         allowed = plain_values(column_values(allowed))
     is_several = isinstance(allowed, Collection | EnumType)
@@ -90,7 +94,7 @@ def _read_allowed(where: str, allowed: Any) -> tuple[object, ...]:
 
 
 def _check_bounds(where: str, field: Field) -> None:
-    """Check that bounds are numbers or times, and that the lower is not above the upper."""
+    """Raise ConfigError unless bounds are numbers or times, the lower not above the upper."""
     bounds = {}
     for name in ("minimum", "maximum"):
         value = getattr(field, name)

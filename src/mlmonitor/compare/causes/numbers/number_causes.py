@@ -1,4 +1,7 @@
-"""The common cause of alerts on numeric features, from the quantiles of the changed rows."""
+"""The common cause of alerts on numeric features, from the quantiles of the changed rows.
+
+Each function returns None if it does not recognise its cause.
+"""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -104,7 +107,7 @@ def _find_filled(features: Sequence[_ChangedFeature], shown: ShownRows) -> Commo
     quantiles: dict[int, Floats] = {}  # of all fields, by the number of steps
     for place, entry, valid, _ in features:
         rows = int(shown.profile.quality[place].sum())
-        steps = min(2 * valid // LEAST_ROWS, 200)  # two of them are five rows
+        steps = min(2 * valid // LEAST_ROWS, 200)  # two steps are `LEAST_ROWS` rows
         if entry.min is None or entry.max is None or steps < 4:
             continue
         ranks = np.linspace(0, 1, steps + 1)
@@ -115,7 +118,8 @@ def _find_filled(features: Sequence[_ChangedFeature], shown: ShownRows) -> Commo
         if value is None:
             continue
         filled = float(np.mean(now == value)) * valid / rows
-        absent = entry.missing / max(entry.rows, 1) - (1 - valid / rows)  # that were expected
+        # The share of values that were missing in the reference and no longer are.
+        absent = entry.missing / max(entry.rows, 1) - (1 - valid / rows)
         is_recoded = absent > 0 and abs(absent - filled) <= _SAME_SHARE * filled
         what = "missing values coded as" if is_recoded else "part of the values filled with"
         title = f"{entry.name}: {what} {short(value)}"

@@ -1,4 +1,4 @@
-"""Describes how the values of a numeric field changed, only as far as the rows show it."""
+"""Describes how the values of a numeric field changed, or returns None if rows do not show it."""
 
 from typing import Final, Literal, NamedTuple
 

@@ -23,7 +23,7 @@ _LEVELS: Final = ("scaled", "shifted")
 """Causes that more pairs may distinguish."""
 
 _REFUTING: Final = 64
-"""The number of pairs since a fault was last found that refute it, if it is not found in them."""
+"""The number of pairs since a fault was last found whose unexplained loss refutes it."""
 
 _PROVING: Final = 256
 """The number of pairs with a tolerated loss that show that a drift is harmless."""
