@@ -101,7 +101,7 @@ class Vocabulary:
 
 
 class _WordCache(dict[str, bool]):
-    """Caches for recent words whether the vocabulary contains them."""
+    """Caches whether the vocabulary contains each of the most recent words."""
 
     def __init__(self, bits: bytes, hashes: int) -> None:
         super().__init__()

@@ -102,7 +102,7 @@ def _accept(pipeline: "Pipeline", field: str, role: Role, *, now: float) -> None
 
 
 def _check_vectors(before: Declared, after: Declared) -> None:
-    """Raise ConfigError unless the same fields hold vectors, which are copied differently."""
+    """Raise ConfigError unless the same fields hold vectors, whose copiers are made only once."""
     vectors = [
         {name for name, kind in declared.schema.items() if kind is Kind.EMBEDDING}
         for declared in (before, after)

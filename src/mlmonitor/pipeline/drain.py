@@ -29,7 +29,7 @@ class Evaluate(Protocol):
     """A step that evaluates a model's evidence."""
 
     def __call__(self, now: float, *, rows: int, seconds: float) -> None:
-        """Evaluate parts with at least `rows` new rows, at least `seconds` after the last time."""
+        """Evaluate parts with at least `rows` new rows, last evaluated at least `seconds` ago."""
 
 
 class Drain:

@@ -148,7 +148,7 @@ class Pipeline:
         self._drain.catch_up(now)
 
     def _evaluate(self, now: float, *, rows: int = 0, seconds: float = 0.0) -> None:
-        """Evaluate parts with at least `rows` new rows, at least `seconds` after the last time."""
+        """Evaluate parts with at least `rows` new rows, last evaluated at least `seconds` ago."""
         changed: list[Alert] = []
         for due in self.state.due(rows=rows, seconds=seconds, now=now):
             with self._inbox.guard:

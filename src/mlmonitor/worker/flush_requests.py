@@ -15,7 +15,7 @@ class FlushRequests:
         self._limit_seconds = 2.0  # how long the newest request waits
 
     def _request_flush(self, timeout_seconds: float) -> int:
-        """Request an export within this time from the worker's thread; return its number."""
+        """Ask the worker's thread for an export within this time; return the request's number."""
         with self._wake:
             self._limit_seconds = timeout_seconds
             self._requested += 1

@@ -32,7 +32,7 @@ class CohortTable:
         self.delays: Counts = np.zeros((MOST_COHORTS, MOST_COHORTS), np.int64)
 
     def places(self, times: Floats) -> tuple[Counts, list[int]]:
-        """Return the place of each time's cohort, -1 if too old, and places reset for new ones."""
+        """Return the place of each time's cohort, -1 if too old, and the places of new cohorts."""
         periods = np.floor(np.nan_to_num(times) / self.seconds).astype(np.int64)
         newest = max(int(self.periods.max()), int(periods.max(initial=_NONE)))
         begun = []

@@ -253,7 +253,7 @@ ROW_COPIERS: Copiers = Copiers()
 
 
 class _Values(dict[type, bool]):
-    """Caches for each type whether its objects are values."""
+    """Caches whether the objects of each type are single values."""
 
     def __missing__(self, kind: type) -> bool:
         if len(self) >= _TYPES_KEPT:

@@ -51,7 +51,7 @@ class _TableSlice:
         return None if values is None else values[self._start : self._stop]
 
     def holds_only(self, expected: int) -> bool:
-        """Whether the whole table holds only the expected values."""
+        """Whether the whole table holds no values beyond `expected` columns, see `Table`."""
         return self._whole.holds_only(expected)
 
     def names(self) -> Mapping[str, int]:

@@ -23,7 +23,7 @@ _GENERATORS = (GeneratorType, AsyncGeneratorType)
 
 
 class _Deferrals(dict[type, Deferral]):
-    """Caches for each type how its results are deferred; None for most."""
+    """Caches how results of each type are deferred; None for most types."""
 
     def __missing__(self, kind: type) -> Deferral:
         if len(self) >= _MAX_TYPES:
