@@ -31,7 +31,7 @@ def streams() -> dict[str, np.ndarray]:
 
 
 def ours(cells: int) -> Sketch:
-    """Return our digest with this many cells."""
+    """Return a function that summarises values in our t-digest, with this many cells."""
 
     def sketch(values: np.ndarray) -> tuple[int, Quantiles]:
         digest = TDigest(1, cells=cells)
@@ -43,7 +43,7 @@ def ours(cells: int) -> Sketch:
 
 
 def fast(compression: int) -> Sketch:
-    """Return fastdigest's t-digest."""
+    """Return a function that summarises values in fastdigest's t-digest."""
 
     def sketch(values: np.ndarray) -> tuple[int, Quantiles]:
         import fastdigest
@@ -57,7 +57,7 @@ def fast(compression: int) -> Sketch:
 
 
 def crick(compression: int) -> Sketch:
-    """Return crick's t-digest."""
+    """Return a function that summarises values in crick's t-digest."""
 
     def sketch(values: np.ndarray) -> tuple[int, Quantiles]:
         from crick import TDigest as Crick
@@ -71,7 +71,7 @@ def crick(compression: int) -> Sketch:
 
 
 def kll(k: int) -> Sketch:
-    """Return the KLL sketch of Apache DataSketches."""
+    """Return a function that summarises values in Apache DataSketches' KLL sketch."""
 
     def sketch(values: np.ndarray) -> tuple[int, Quantiles]:
         from datasketches import kll_doubles_sketch
@@ -85,7 +85,10 @@ def kll(k: int) -> Sketch:
 
 
 def datasketches(k: int) -> Sketch:
-    """Return Apache DataSketches' t-digest, whose `get_rank` is better than `get_quantile`."""
+    """Return a function that summarises values in Apache DataSketches' t-digest.
+
+    Its `get_rank` is far more accurate than its `get_quantile`.
+    """
 
     def sketch(values: np.ndarray) -> tuple[int, Quantiles]:
         from datasketches import tdigest_double
@@ -99,7 +102,7 @@ def datasketches(k: int) -> Sketch:
 
 
 def dd(accuracy: float) -> Sketch:
-    """Return DataDog's sketch, which bounds the error of values, not of ranks."""
+    """Return a function that summarises values in DDSketch, whose promise is not about ranks."""
 
     def sketch(values: np.ndarray) -> tuple[int, Quantiles]:
         from ddsketch import DDSketch
@@ -126,7 +129,7 @@ SKETCHES: dict[
 
 
 def rank_errors(values: np.ndarray, quantiles: Quantiles, expected: np.ndarray) -> float:
-    """Return the largest error of a quantile's rank among the values, from 0 to 1."""
+    """Return the largest error of a quantile, as a difference of ranks from 0 to 1."""
     ordered = np.sort(values)
     estimates = np.array(quantiles(expected), np.float64)
     low = ordered.searchsorted(estimates, side="left") / ordered.size

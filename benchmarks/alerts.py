@@ -1,4 +1,4 @@
-"""False alerts and delays of ours as figures; `false_alerts.py` compares them with other tools."""
+"""mlmonitor's false alerts and delays; `false_alerts.py` compares them with other tools'."""
 
 import sys
 from collections.abc import Iterator

@@ -1,13 +1,13 @@
-"""False alerts and delays on rows that depend on each other, for us and for our peers.
+"""False alerts and delays of mlmonitor and other tools on rows that depend on each other.
 
-The streams of `dependence.py`, five normal features, and a reference of 20,000 rows: 20,000 rows
-without a change, then 10,000 in which one field moves by half a standard deviation. A model has a
-false alert if any field is flagged in the former. Peers run with their defaults, in an environment
-of their own; the Kolmogorov-Smirnov test compares each 1,000 rows with the reference. Intervals are
-Clopper and Pearson's, 95%. After each kind of rows the results and the page docs/false_alerts.md
-are written, so that an interrupted run keeps what it measured.
+Streams are those of `dependence.py`, with five normal features and a reference of 20,000 rows. A
+model serves 20,000 rows without a change, then 10,000 rows in which one field moves by half a
+standard deviation. A flag of any field before the change is a false alert. Other tools run with
+their defaults, in an environment of their own; the Kolmogorov-Smirnov test compares each 1,000 rows
+with the reference. Intervals are 95% intervals of Clopper and Pearson. Results and the page
+docs/false_alerts.md are written after each kind of rows, so an interrupted run loses little.
 
-    make bench-dependent        # 20 models a kind, 5 for slow peers
+    make bench-dependent        # 20 models per kind of rows, 5 for slow tools
 """
 
 import argparse
@@ -75,7 +75,7 @@ class Model(NamedTuple):
         return cls(reference, served)
 
     def save(self, path: Path) -> None:
-        """Write the rows to a file for the peers' script."""
+        """Write the rows to a file for the script of the other tools."""
         reference, served = (
             np.stack(list(stream.columns.values()), axis=1)
             for stream in (self.reference, self.served)
@@ -125,7 +125,7 @@ def measure_ours(kind: Kind, models: list[Model]) -> dict[str, list[Flags]]:
 
 
 def measure(kind: Kind, models: int, peers: str, slow_models: int) -> dict[str, list[Flags]]:
-    """Return the flags of all monitors on rows of one kind; the peers run at the same time."""
+    """Return the flags of all monitors on rows of one kind; other tools run at the same time."""
     built = [Model.build(kind, number) for number in range(models)]
     with tempfile.TemporaryDirectory() as folder:
         for number, model in enumerate(built):

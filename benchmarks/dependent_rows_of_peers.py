@@ -1,6 +1,7 @@
-"""The peers' side of `dependent_rows.py`; runs in their environment.
+"""Run other tools for `dependent_rows.py`, in their own environment.
 
-The folder has one file per model, with its reference and its served rows, of which field 0 shifts.
+The folder has one file per model, with the rows of its reference and the rows it serves, in which
+field 0 shifts.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Streams with known drift, the same for us and for our peers; needs only numpy."""
+"""Streams with known drift, the same for mlmonitor and other tools; needs only numpy."""
 
 import numpy as np
 from numpy.typing import NDArray

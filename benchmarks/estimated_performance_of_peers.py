@@ -1,4 +1,4 @@
-"""NannyML's side of `estimated_performance.py`; runs in its environment and prints JSON."""
+"""Run NannyML for `estimated_performance.py`, in its own environment, and print JSON."""
 
 import json
 import os

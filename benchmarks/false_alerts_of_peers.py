@@ -1,7 +1,7 @@
-"""The peers' side of `false_alerts.py`; runs in their environment and prints JSON.
+"""Run other tools for `false_alerts.py`, in their own environment, and print JSON.
 
-Each runs with its defaults. A field that is flagged in any window has alerted; a shift is found by
-the first flag after it, true or not.
+Each tool runs with its defaults. A field that is flagged in any window counts as alerted. The first
+flag after a shift counts as its detection, even if it is a false alert.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""False alerts of harmful drift, and the labels until it is found.
+"""False alerts about harmful drift, a rise of the loss, and labels until a real rise is found.
 
 Writes `docs/harmful_drift.md`. Every stream is a month of labels, evaluated every day against a
 reference of its own. The evidence and its threshold are those of a monitor with `alpha=0.01`, for

@@ -1,4 +1,4 @@
-"""Our peers' drift monitors with their defaults; runs in their environment.
+"""Drift monitors of other tools with their defaults; runs in their environment.
 
 A monitor is a function of a stream `[rows, fields]` that yields its flags: pairs of a field's index
 and the number of rows after which the field was flagged.
@@ -19,7 +19,7 @@ Monitor = Callable[[np.ndarray], Flags]
 
 
 def frame(values: np.ndarray) -> pd.DataFrame:
-    """Convert `[rows, fields]` to a data frame, which the peers need."""
+    """Convert `[rows, fields]` to a data frame, which the other tools need."""
     return pd.DataFrame(values, columns=[f"f{place}" for place in range(values.shape[1])])
 
 

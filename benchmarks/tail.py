@@ -84,7 +84,7 @@ async def served_async(predict: Callable[[Any], Any], seconds: float) -> np.ndar
 
 
 def busy_monitor(url: str) -> Monitor:
-    """Return a monitor that exports every second, ten times as often as by default."""
+    """Return a monitor that exports every second, 60 times as often as by default."""
     exporter = Otlp.collector(url)
     config = Config(export_interval_seconds=1.0)
     return Monitor("bench", reference=shapes.reference(FIELDS), exporters=[exporter], config=config)
@@ -178,7 +178,7 @@ def app(watched: bool, seconds: float, url: str) -> np.ndarray:  # noqa: FBT001 
 
 
 def asked(url: str, count: int) -> np.ndarray:
-    """Return the latencies in ns of this many requests, without the first half second's."""
+    """Send requests at a fixed rate; return latencies in ns, without the first half second."""
     import httpx
 
     body = json.dumps(dict.fromkeys(shapes.names(FIELDS), 0.5))

@@ -51,7 +51,7 @@ def _scores(is_class: str, *bins: int) -> str:
 
 
 def _auc() -> str:
-    """Return the ROC AUC: the share of correctly ordered pairs; ties within a bin count half."""
+    """Return the ROC AUC from binned scores; a positive and a negative in one bin count half."""
     pairs = []
     for place in range(SCORE_BINS):
         below = f"{_scores('false', place)} / 2"

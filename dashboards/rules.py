@@ -50,7 +50,7 @@ class AlertRule:
 
 
 def whole(metric: catalog.MetricSpec, *matchers: str, part: str = "") -> str:
-    """Return a selector for a metric over all rows, not by segment, of all models."""
+    """Return a selector for a metric of all models, without the series of single segments."""
     return select(metric, WHOLE, *matchers, part=part, chosen="")
 
 

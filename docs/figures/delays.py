@@ -1,7 +1,7 @@
-"""Draw docs/figures/delays.png: rows until a shift is found, for us and for our peers.
+"""Draw docs/figures/delays.png: rows until mlmonitor and other tools find a shift.
 
-Our peers' delays are read from benchmarks/results/false_alerts.json; ours are simulated here for
-shifts of several sizes.
+Delays of other tools are read from benchmarks/results/false_alerts.json. Ours are simulated here
+for shifts of several sizes.
 """
 
 import json

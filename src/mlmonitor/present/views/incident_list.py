@@ -104,6 +104,6 @@ def _make_key(alert: Alert) -> tuple[str, str, str, str]:
 
 
 def _refresh(members: Sequence[Alert], firing: Sequence[Alert]) -> list[Alert]:
-    """Replace the members of an incident that are still firing by their current state."""
+    """Return an incident's members; those still firing are returned in their current state."""
     now = {_make_key(alert): alert for alert in firing}
     return [now.get(_make_key(alert), alert) for alert in members]

@@ -56,7 +56,7 @@ def plus(one: Distribution, other: Distribution) -> Distribution:
 
 
 def total(value: Distribution) -> HistogramTotal:
-    """Return an explicit or exponential histogram with explicit bounds."""
+    """Convert a histogram of either kind to one with explicit bounds."""
     if isinstance(value, Explicit):
         extent = (value.count, value.sum, value.min, value.max)
         return HistogramTotal(value.bounds, value.counts, *extent)
