@@ -248,7 +248,7 @@ def _read_options(environ: Mapping[str, str]) -> dict[str, object]:
 
 
 def _read_standard(environ: Mapping[str, str], warn: Warn) -> dict[str, object]:
-    """Read the options set by standard OpenTelemetry variables; `warn` of invalid values."""
+    """Read options from standard OpenTelemetry variables; an invalid value only gives a warning."""
     seconds = read_duration(environ, _INTERVAL, least=0.1, most=86_400, warn=warn)
     word = read_choice(environ, _FILTER, choices=tuple(_FILTERS), warn=warn)
     options: dict[str, object] = {}

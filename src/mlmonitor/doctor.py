@@ -45,7 +45,7 @@ class Check(NamedTuple):
 def try_destination(exporter: OtlpExporter, *, now: float | None = None) -> Iterator[Check]:
     """Send one point of each kind to the destination, and yield its answer to each.
 
-    Each kind is a separate request, so a refusal concerns one kind alone. Failures of the
+    Each kind is a separate request, so a refusal concerns only one kind. Failures of the
     destination are yielded, not raised. now: the time of the points, in seconds since 1970.
     """
     then = time.time() if now is None else now

@@ -59,12 +59,12 @@ def zero_if_rounding(number: float | None, *, scale: float | None) -> float | No
 
 
 def share(count: int, total: int) -> str:
-    """Format a share of `total` in percent, never rounded to 0% or 100%."""
+    """Format a share of `total` in percent; only nothing is 0%, and only `total` itself is 100%."""
     return percent(count / total)
 
 
 def percent(fraction: float) -> str:
-    """Format a fraction from 0 to 1 in percent, never rounded to 0% or 100%."""
+    """Format a fraction from 0 to 1 in percent; only 0 becomes 0%, and only 1 becomes 100%."""
     hundredths = 100 * fraction
     if 0 < hundredths < 0.1:
         return "<0.1%"
@@ -100,7 +100,7 @@ def duration(seconds: float) -> str:
 
 
 def day(seconds: float | None) -> str:
-    """Format a time in seconds since 1970 as a date, or a dash if there is none."""
+    """Format a time in seconds since 1970 as a date; a dash for None."""
     if seconds is None or not math.isfinite(seconds):
         return "-"
     try:
@@ -110,7 +110,7 @@ def day(seconds: float | None) -> str:
 
 
 def moment(seconds: float) -> str:
-    """Format a time in seconds since 1970; beyond the years 1 to 9999 as a number."""
+    """Format a time in seconds since 1970 as a UTC date and time, like `2026-01-31 12:00:00`."""
     try:
         date = (_EPOCH + timedelta(seconds=seconds)).replace(microsecond=0, tzinfo=None)
     except OverflowError:
@@ -151,7 +151,7 @@ def _count_columns(character: str) -> int:
 
 
 def table(rows: Sequence[Sequence[str]], *, left: Collection[int]) -> list[str]:
-    """Return aligned lines with a rule below the first; `left` columns are left-aligned."""
+    """Return aligned lines with a rule below the first. left: indices of left-aligned columns."""
     widths = [max(map(wide, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:

@@ -47,7 +47,7 @@ def start_slicing(pause_length: PauseLength) -> None:
 def yield_gil() -> None:
     """Release the GIL if this thread is a worker whose slice is over.
 
-    Price: 0.1 us if it is not.
+    Price: 0.1 us within a slice.
     """
     if _slice.since_ns is not None and time.perf_counter_ns() - _slice.since_ns > SLICE_NS:
         seconds = _slice.pause_length()

@@ -72,9 +72,9 @@ class Field(NamedTuple):
     """One monitored field and the rules for its values. `role` and `name` identify it.
 
     To declare rules, give a monitor `fields=[Field("age", minimum=0, nullable=False)]`: values that
-    break one are counted, and raise an alert.
+    break one are counted, and fire an alert.
 
-    minimum, maximum: inclusive bounds; datetimes for a field of times.
+    minimum, maximum: inclusive bounds; datetimes for a datetime field.
     allowed: the values a category may have. nullable: whether values may be missing. public:
     whether a category of fewer than five rows may be named outside the process. kind: optional
     for a declared field, because the reference has it.
@@ -91,7 +91,7 @@ class Field(NamedTuple):
 
     @property
     def is_numeric(self) -> bool:
-        """Whether values are read as floats; the others are read as categories."""
+        """Whether values are read as floats, and not as categories."""
         return self.kind in (Kind.NUMERIC, Kind.DATETIME)
 
 
@@ -238,7 +238,7 @@ class Declared:
 
 
 class Schema:
-    """The fields of one population, numeric ones first: the order of every array's first axis."""
+    """The fields of one population, numeric fields first. Arrays have this order on axis 0."""
 
     __slots__ = ("categorical", "fields", "numeric")
 
@@ -256,7 +256,8 @@ class Block:
     """A block of parsed rows: the input of every sketch.
 
     numeric: float64 `[numeric fields, rows]`; NaN where there is no finite number.
-    refused: int64 `[numeric fields, 3]`: counts of values missing, not finite, of a wrong type.
+    refused: int64 `[numeric fields, 3]`: counts of missing values, of values that are not finite,
+        and of values of a wrong type.
     categorical: a sequence of `rows` raw values for each categorical field.
     reasons: int8 `[numeric fields, rows]`: 1 + the index in `REFUSED` of each refused value, 0 for
         accepted values; None if no value is refused, or if the block will not be split.

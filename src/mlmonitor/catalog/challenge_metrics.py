@@ -1,4 +1,4 @@
-"""Metrics of challengers beside the version in use."""
+"""Metrics that compare challengers with the version in use."""
 
 from mlmonitor.catalog.metric_spec import MetricSpec
 

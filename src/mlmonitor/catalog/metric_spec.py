@@ -16,7 +16,7 @@ class MetricSpec(NamedTuple):
 
     @property
     def prometheus(self) -> str:
-        """The name a PromQL query must use where the translator adds unit and type suffixes."""
+        """The metric's name in PromQL, if the translator adds suffixes for unit and type."""
         units = {"s": "_seconds", "By": "_bytes"}
         if self.kind == "gauge":
             units["1"] = "_ratio"

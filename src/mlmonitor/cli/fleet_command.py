@@ -104,7 +104,7 @@ def _find_fleet(options: argparse.Namespace) -> FleetFiles | StoredFleet:
 
 
 def _serve(fleet: FleetFiles | StoredFleet, port: int) -> None:
-    """Serve the page until Ctrl-C; each refresh shows profiles that have changed since."""
+    """Serve the page until Ctrl-C; a refresh reads the counts again if they have changed."""
     server = start_server([PageSource(fleet.read)], host="127.0.0.1", port=port, allowed_hosts=())
     print(f"serving {server.url} until Ctrl-C", flush=True)
     with suppress(KeyboardInterrupt):

@@ -84,7 +84,7 @@ def read_timeout(environ: Mapping[str, str], *names: str, warn: Warn = warn_once
 def read_duration(
     environ: Mapping[str, str], *names: str, least: float, most: float, warn: Warn = warn_once
 ) -> float | None:
-    """Read a duration in whole milliseconds as seconds; ignore it beyond `least` or `most`."""
+    """Read a duration in whole milliseconds as seconds; ignore it outside `least` to `most`."""
     for name, milliseconds in _iterate_milliseconds(environ, names, warn):
         if least <= milliseconds / 1_000 <= most:
             return milliseconds / 1_000

@@ -62,7 +62,7 @@ def read_watch_settings(environ: Mapping[str, str]) -> WatchSettings | None:
 
 
 def _parse_names(text: str) -> str | tuple[str, ...] | None:
-    """Return the one name, a tuple of several comma-separated names, or None for an empty text."""
+    """Return a single name, a tuple of comma-separated names, or None for an empty text."""
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if len(names) < 2:
         return names[0] if names else None

@@ -41,7 +41,7 @@ class DataFile(NamedTuple):
 
 
 class SplitFile(NamedTuple):
-    """A file split into parts that can be read separately; the same file is always split alike."""
+    """A file split into parts that can be read separately, always in the same way."""
 
     rows: int
     names: tuple[str, ...]
@@ -55,7 +55,7 @@ def open_data_file(
     argument: str = "current",
     as_tables: bool = False,
 ) -> DataFile:
-    """Open a Parquet or CSV file, as its name's ending says.
+    """Open a Parquet or CSV file, according to the ending of its name.
 
     kinds: how the values of a CSV file are read, by column. argument: the name of the file in
     errors. as_tables: whether the chunks of a Parquet file are pyarrow tables with

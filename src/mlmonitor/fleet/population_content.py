@@ -75,7 +75,7 @@ class PopulationContent:
 
     @property
     def rows(self) -> int:
-        """Rows counted."""
+        """The number of counted rows."""
         return int(self.added["rows"][0])
 
     def copy(self) -> Self:
@@ -110,7 +110,7 @@ class PopulationContent:
             raise IncompatibleSketch("profiles whose arrays differ in shape cannot be merged")
 
     def view(self, plan: Plan) -> View:
-        """Return the counts over a reference's plan.
+        """Return the counts as a view over the bins of a reference's plan.
 
         Raises:
             FormatError: an array does not fit the plan.

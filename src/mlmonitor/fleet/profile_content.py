@@ -59,7 +59,7 @@ class ProfileContent:
 
     @property
     def rows(self) -> int:
-        """Rows counted."""
+        """The number of counted rows."""
         return self.populations[0].rows
 
     def copy(self) -> Self:

@@ -86,7 +86,7 @@ class RowCounting:
 
     @property
     def rows(self) -> int:
-        """Rows counted."""
+        """The number of counted rows."""
         return self._comparing.population.unevaluated_rows
 
     def update(self, chunk: RowChunk) -> None:

@@ -132,7 +132,7 @@ class Profile:
 
     @property
     def rows(self) -> int:
-        """Rows counted."""
+        """The number of counted rows."""
         return 0 if self._content is None else self._content.rows
 
     @property

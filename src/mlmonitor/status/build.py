@@ -20,7 +20,7 @@ _SEARCHED = {
 
 _NOTABLE = 0.75  # the same without groups: the estimated design effect is often above 1 by chance
 _INDEPENDENT = 0.95
-"""Dependence is not reported if rows count as more than this share of independent rows."""
+"""Dependence is not reported if rows are worth more than this share of independent rows."""
 
 
 def build_status(snapshot: ModelSnapshot, verdict: Verdict | None = None) -> Status:
@@ -113,14 +113,14 @@ def _describe_season(season: SeasonInfo | None, search: str | None) -> str | Non
 
 
 def _describe_dependence(snapshot: ModelSnapshot) -> str | None:
-    """Describe how much dependent rows count, and any problems with declared groups, or None."""
+    """Describe what dependent rows are worth, and problems with declared groups, if any."""
     worth = None if snapshot.traffic is None else _describe_worth(snapshot.traffic)
     texts = [*([] if worth is None else [worth]), *snapshot.group_hints]
     return "; ".join(texts) or None
 
 
 def _describe_worth(traffic: PopulationSnapshot) -> str | None:
-    """Say as how many independent rows 1,000 rows of the window count; None if about 1,000."""
+    """Say how many independent rows 1,000 rows of the window are worth; None if about 1,000."""
     rows = traffic.view.profile.quality.sum(axis=1)
     limit = _INDEPENDENT if traffic.has_groups else _NOTABLE
     worth = {

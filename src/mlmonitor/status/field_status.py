@@ -58,7 +58,7 @@ class FieldStatus:
     scores, thresholds: by measure (`psi`, `psi_debiased`, `js`, `hellinger`, `tv`, `ks`,
     `wasserstein`, `chi2`), the distance of the window from the reference, and the value that it
     exceeds once in a hundred windows without drift; `psi` and `jensen_shannon` are shortcuts.
-    effective_rows: as how many independent rows the window's rows count.
+    effective_rows: how many independent rows the window's rows are worth as evidence.
     mmd: for the kernel similarity of an embedding, the maximum mean discrepancy of its vectors.
     """
 

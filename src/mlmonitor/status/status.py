@@ -91,7 +91,7 @@ class Status:
     absent_columns: for columns named by an option such as `groups` that more than half of the rows
     lack, the number of rows without a value.
     reference_warning: a sign that the reference belongs to another model.
-    dependence: as how many independent rows 1,000 rows count; None if rows are independent.
+    dependence: how many independent rows 1,000 rows are worth; None if rows are independent.
     season: the hours that rows are compared with now, if the reference has seasons.
     """
 

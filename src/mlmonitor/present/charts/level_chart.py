@@ -47,7 +47,7 @@ def _draw_mean(population: PopulationSnapshot, place: int, slices: Slices) -> Ti
 
 
 def independent_share(population: PopulationSnapshot, place: int) -> float:
-    """Return how many independent rows one row counts as: 1 unless rows depend on each other."""
+    """Return how many independent rows one row is worth: 1 unless rows depend on each other."""
     rows = int(population.view.profile.quality[place].sum())
     effective = float(population.effective_rows[place])
     return min(effective / rows, 1.0) if rows and np.isfinite(effective) else 1.0

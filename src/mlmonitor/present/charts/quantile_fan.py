@@ -22,7 +22,7 @@ _MOST_UNKNOWN = 0.02  # share of values in bins without training values: quantil
 
 
 def draw_fan(population: PopulationSnapshot, place: int, slices: Slices) -> TimeChart | None:
-    """Draw the ranges of the middle 50% and 90% of each slice's values, or None.
+    """Draw the ranges of the middle 50% and 90% of each slice's values; None with too few bins.
 
     The quantiles are estimated from counts in the reference's bins: within a bin, values are
     assumed to be distributed as at training.
@@ -67,7 +67,7 @@ def _draw_training_band(entry: NumericReference, size: int) -> list[ChartLine]:
 def _draw_deviations(
     parts: History, place: int, entry: NumericReference, slices: Slices, title: str
 ) -> TimeChart:
-    """Draw mean and standard deviation, if many values are in bins that were empty at training."""
+    """Draw mean and standard deviation instead, if many values' bins were empty at training."""
     has_values = parts.valid[:, place] > 0
     mean = np.where(has_values, parts.mean[:, place], np.nan)
     spread = np.where(has_values, parts.stddev[:, place], np.nan)

@@ -45,7 +45,7 @@ class Readout:
 
 @dataclass(frozen=True, slots=True)
 class DataTable:
-    """The numbers behind a chart."""
+    """The numbers of a chart as a table, for readers who cannot see the chart."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]

@@ -62,7 +62,10 @@ class PageSource:
     def render(
         self, options: ViewOptions, headlines: Sequence[Headline], place: int
     ) -> RenderedPage:
-        """Return the page of the newest reading; it lists the `headlines` of all models."""
+        """Return the page of the newest reading.
+
+        headlines: of all models, which the page lists. place: the index of this model among them.
+        """
         reading, pages = self._refresh()
         page = pages.get(options)
         if page is None:

@@ -32,8 +32,9 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class FieldRow:
-    """The row of one field. state: `alert`, `moved`, `calm` or `uncompared`.
+    """The row of one field.
 
+    state: `alert`, `moved` (drift without an alert), `calm` or `uncompared`.
     score, threshold: the PSI and its threshold as text; empty if not compared. invalid: the share
     of invalid values. is_invalid: whether an alert on invalid values is firing.
     """

@@ -19,7 +19,7 @@ class Headline:
     """The state of a model in one line.
 
     tone: `calm`, `alert` or `idle`. word: the verdict. sentence: its main reason. reasons: further
-    reasons and warnings. facts: the line below.
+    reasons and warnings. facts: numbers for the line below.
     """
 
     model: str

@@ -21,7 +21,7 @@ from mlmonitor.present.views.view_options import ModelReading, ViewOptions
 
 @dataclass(frozen=True, slots=True)
 class ModelPage:
-    """The parts in the order in which they are read; None for a part without content."""
+    """The parts of a page, from top to bottom; None for a part without content."""
 
     headline: Headline
     incidents: tuple[IncidentItem, ...]

@@ -58,7 +58,7 @@ class GrpcServer:
                 self._held = bound(self.port)
 
     def close(self) -> None:
-        """Release the port as well."""
+        """Stop, and release the port."""
         with self._lock:
             self._stop()
             self._release()

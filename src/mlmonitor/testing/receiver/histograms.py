@@ -69,7 +69,7 @@ def total(value: Distribution) -> HistogramTotal:
 def _list_edges(value: Exponential) -> Iterator[tuple[float, int]]:
     """Yield ascending upper bounds, each with the count between the previous bound and itself.
 
-    A negative bucket is `[-base^(i+1), -base^i)`; only the side of its closed end differs.
+    Positive buckets include their upper bound, negative buckets their lower bound.
     """
     base = 2.0 ** (2.0**-value.scale)
     offset, counts = value.negative
@@ -84,7 +84,7 @@ def _list_edges(value: Exponential) -> Iterator[tuple[float, int]]:
 
 
 def _count_buckets(value: Exponential, scale: int, side: str) -> "Counter[int]":
-    """Return one side's counts by bucket index at `scale`, which is the histogram's or lower."""
+    """Return one side's counts by bucket index, after reducing the histogram to `scale`."""
     offset, counts = getattr(value, side)
     by_index: Counter[int] = Counter()
     for index, count in enumerate(counts, offset):
@@ -107,7 +107,7 @@ def _pick_reported(
     has_one: bool,
     has_other: bool,
 ) -> float | None:
-    """Return the extreme of two histograms, ignoring empty ones; None if one is not reported."""
+    """Return the extreme that `pick` selects, or None if a non-empty histogram reports none."""
     if not has_one or not has_other:
         return other if has_other else one
     return None if one is None or other is None else pick(one, other)

@@ -52,7 +52,7 @@ class HttpServer:
                 self._held = bound(self.port)
 
     def close(self) -> None:
-        """Release the port as well."""
+        """Stop, and release the port."""
         with self._lock:
             self._stop()
             if self._held is not None:

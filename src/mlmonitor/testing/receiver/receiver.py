@@ -51,7 +51,7 @@ class OtlpReceiver:
                 yield receiver
 
     profile: the backend whose rules apply. `collector` accepts all valid OTLP.
-    protocol: `grpc` is for the collector alone and needs the extra `grpc`.
+    protocol: `grpc` is only for the collector and needs the extra `grpc`.
     token: the token that Dynatrace requires as `Authorization`; None requires none. It is never
         shown.
     tenant: the tenant that Mimir requires as `X-Scope-OrgID`; None requires none.

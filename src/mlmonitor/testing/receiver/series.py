@@ -97,7 +97,7 @@ class ReceivedSeries:
         return [] if self._stream is None else self._stream.amounts()
 
     def notes(self) -> Counter[str]:
-        """Return the oddities of its points."""
+        """Return the number of oddities of its points, by kind."""
         return self._notes if self._stream is None else self._stream.notes()
 
     def matches(self, name: str, expected: Mapping[str, object]) -> bool:

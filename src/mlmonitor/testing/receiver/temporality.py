@@ -75,11 +75,11 @@ class CumulativeStream:
         run.time_ns, run.value = time_ns, value
 
     def amounts(self) -> list[Amount]:
-        """What adds up to the total."""
+        """Return the amounts that add up to the total."""
         return [part for run in self._runs.values() for part in (*run.before, run.value)]
 
     def notes(self) -> Counter[str]:
-        """Return the oddities of the points."""
+        """Return the number of oddities of the points, by kind."""
         return self.warnings
 
 
@@ -101,11 +101,11 @@ class DeltaStream:
             self.warnings[NO_START] += 1
 
     def amounts(self) -> list[Amount]:
-        """What adds up to the total."""
+        """Return the amounts that add up to the total."""
         return list(self._amounts)
 
     def notes(self) -> Counter[str]:
-        """Return the oddities of the points, except gaps that were filled later."""
+        """Return the number of oddities by kind; gaps that were filled later do not count."""
         return self.warnings + Counter({GAP: len(self._starts) - 1})
 
     def _cover(self, start: int, end: int) -> None:

@@ -69,7 +69,7 @@ class Backend(Protocol):
     """The largest uncompressed size of a request."""
 
     def refusal(self, head: Head) -> Refusal | None:
-        """Return a refusal if the headers alone are a reason for one."""
+        """Return a refusal if the headers alone justify it, before the body is read."""
 
     def judge(self, payload: Payload, *, now: float) -> Judgement:
         """Judge a request and store its accepted points."""

@@ -3,7 +3,7 @@
 Sources, all on docs.dynatrace.com: "About OTLP metrics ingest" (types, limits, names),
 "OpenTelemetry metrics ingest API" (statuses), "OTLP API endpoints" (protobuf over HTTP only), and
 for the names of reasons the community article "Why are my OpenTelemetry metrics not ingested?".
-Names of reasons that no source gives are ours, and marked as such below.
+Reasons that no source names have names of our own, which are marked below.
 """
 
 import hmac
@@ -83,7 +83,7 @@ def key_fault(name: str) -> str | None:
 
 
 def value_fault(value: Value, *, is_managed: bool) -> str | None:
-    """Return why a value is refused: it, a histogram's sum or its buckets are invalid."""
+    """Return why a number, or a histogram's sum or buckets, is refused; None if accepted."""
     if isinstance(value, int | float):
         return None if math.isfinite(value) else VALUE_INVALID
     if not isinstance(value, Explicit | Exponential):

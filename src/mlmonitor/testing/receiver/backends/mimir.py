@@ -1,7 +1,7 @@
 """Mimir with its default limits: it stores valid points and reports the others.
 
 Source: grafana/mimir `pkg/distributor/otel.go` (statuses, partial success), `pkg/util/validation/
-limits.go` (limits). Names are translated without suffixes, which is its default.
+limits.go` (limits). Names are translated without suffixes, which is Mimir's default.
 """
 
 from typing import NamedTuple

@@ -1,8 +1,8 @@
 """Prometheus' names for metrics and labels that arrive over OTLP.
 
 Source: prometheus/otlptranslator (`metric_namer.go`, `unit_namer.go`, `label_namer.go`) in the
-strategies `UnderscoreEscapingWithSuffixes`, the default of Prometheus, and
-`UnderscoreEscapingWithoutSuffixes`, that of Mimir; docs of `otlp:` in Prometheus' configuration.
+strategies `UnderscoreEscapingWithSuffixes`, Prometheus' default, and
+`UnderscoreEscapingWithoutSuffixes`, Mimir's default; docs of `otlp:` in Prometheus' configuration.
 """
 
 import re

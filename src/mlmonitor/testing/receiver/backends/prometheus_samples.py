@@ -85,7 +85,7 @@ class SampleHead:
         self.size: int = 0
 
     def batch(self) -> "SampleHead":
-        """Return an overlay: a head with the samples of this one, which it does not change."""
+        """Return an overlay: a head that reads this head's samples but does not change them."""
         head = SampleHead()
         head.newest = self.newest.new_child()
         head.newest_ms, head.size = self.newest_ms, self.size
