@@ -1,7 +1,7 @@
-"""What watching costs the calling thread, against one Prometheus `Histogram.observe`, in one run.
+"""What watching a call costs the calling thread, compared with a Prometheus `Histogram.observe`.
 
 Every way of watching takes turns with the bare call, whose time is subtracted, and with the
-baselines. The worker rests meanwhile: `worker.py` measures what it costs.
+baselines. The worker does not run meanwhile: `worker.py` measures its cost.
 """
 
 import sys
@@ -37,7 +37,7 @@ async def nothing_async(_features: object) -> float:
 
 
 def run(coroutine: Any) -> None:
-    """Run a coroutine that never waits without an event loop, whose time would count, too."""
+    """Run a coroutine that never waits, without the cost of an event loop."""
     try:
         coroutine.send(None)
     except StopIteration:

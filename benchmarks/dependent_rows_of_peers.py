@@ -56,7 +56,7 @@ def find_flags(peer: Peer, model: Any) -> tuple[bool, int | None]:
 
 
 def main() -> None:
-    """Run each peer on the models of a folder, and write the flags there as JSON."""
+    """Run each tool on the models of a folder, and write the flags there as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--slow-models", type=int, default=5)

@@ -1,9 +1,9 @@
-"""Performance estimated without labels, by us and by NannyML's CBPE, against the realised one.
+"""Performance estimated without labels, by mlmonitor and NannyML, and the realised performance.
 
 The data are the synthetic car loans in NannyML's package: 50,000 reference rows, and 50,000 later
 rows in chunks of 5,000, whose targets are in a separate file. Both libraries estimate ROC AUC,
-accuracy and F1 without these targets. NannyML runs in its own environment. Writes a page of the
-documentation.
+accuracy and F1 without these targets, NannyML by CBPE. NannyML runs in its own environment. Writes
+a page of the documentation.
 """
 
 import argparse

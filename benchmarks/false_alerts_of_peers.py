@@ -62,7 +62,7 @@ def measured(peer: Peer, streams: int) -> dict[str, object]:
 
 
 def main() -> None:
-    """Measure each peer, and print the results as JSON."""
+    """Measure each tool, and print the results as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, default=10)
     streams = parser.parse_args().streams

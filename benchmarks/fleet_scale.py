@@ -1,8 +1,8 @@
 """What a fleet costs: 1,000 processes of 200 numeric fields, in each process and at the backend.
 
-Three real processes export every choice of bins, detail and segments to a sink in this
-process, and save their profiles. Only series and bytes are multiplied, because each process has its
-own. Profiles are read and merged 1,000 times, those of the three processes in turn.
+Three real processes export every choice of bins, detail and segments to a sink in this process, and
+save their profiles. Series and bytes are extrapolated to 1,000 processes. 1,000 profiles are read
+and merged, cycling through the three.
 """
 
 import gzip

@@ -1,6 +1,6 @@
-"""Memory of a field, as rows pass, and of saved bytes; compared with what the monitor reports.
+"""The memory of a field and of its serialised form, and the growth over millions of rows.
 
-The resident memory of the process is read while millions of rows pass.
+The process' resident memory is compared with the figure that the monitor reports.
 """
 
 import gc

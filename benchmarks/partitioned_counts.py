@@ -84,7 +84,7 @@ def start_spark() -> Any:
 
 
 def record(path: Path, reference: Reference) -> Profile:
-    """Record the rows as a service does, some thousand at a time."""
+    """Record the rows as a service does, a few thousand at a time."""
     import pyarrow.parquet as pq
 
     config = Config(window_seconds=1e9)

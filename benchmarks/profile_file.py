@@ -130,7 +130,7 @@ def show(runs: dict[str, Any], base: str) -> None:
 
 
 def measure_peers(options: argparse.Namespace, reference: Path) -> dict[str, Any]:
-    """Profile a smaller file with mlmonitor and with the peers."""
+    """Profile a smaller file with mlmonitor and with other tools."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,7 +1,7 @@
-"""Whether the cost stays linear: against fields, slices of a window, and models in one process.
+"""Whether the cost of a row grows linearly with fields, window slices, models and segments.
 
-The slope is the cost per field or model at the largest size, divided by that at the smallest: 1
-is linear, more is worse.
+The slope is the cost per field or model at the largest size, divided by that at the smallest size:
+1 is linear, more is worse.
 """
 
 import inspect

@@ -1,11 +1,10 @@
 """What a service's slowest requests take at a fixed rate, with and without monitoring.
 
-A serving thread, and an asyncio loop, answer 2,000 requests a second. Each request is due at a time
-that does not depend on the others, and its latency counts from then: a stall is seen by every
-request it delays. With monitoring, the worker aggregates and exports meanwhile. There are ten
-turns with and ten without; each is first in half of them. A figure is conservative: the ratio that
-one turn in ten exceeds, times the median of the unmonitored turns. The FastAPI app runs in a
-process of its own.
+A serving thread and an asyncio loop answer 2,000 requests a second. Each request is due at a fixed
+time and its latency counts from then, so a stall shows in every request that it delays. With
+monitoring, the worker aggregates and exports meanwhile. There are ten turns, each with and without
+monitoring, in alternating order. A figure is conservative: the median of the unmonitored turns,
+times the ratio that one turn in ten exceeds. The FastAPI app runs in a process of its own.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""What the worker costs: CPU per row as calls hand them over, and per value in whole blocks.
+"""What the worker costs: CPU per row of single calls, and CPU per value in whole blocks.
 
 It is compared with other tools: whylogs' profile per row, fastdigest's t-digest per block, and the
-sort that every sketch of this kind needs. All figures are CPU time, because on a busy machine a
-clock would measure the other programs.
+sort that every sketch of this kind needs. All figures are CPU times, because on a busy machine
+wall-clock time would include other programs.
 """
 
 import gc

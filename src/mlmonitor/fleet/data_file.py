@@ -1,4 +1,4 @@
-"""Read a Parquet or CSV file in chunks of some thousand rows, as a whole or in separate parts."""
+"""Read a Parquet or CSV file in chunks of thousands of rows, as a whole or in separate parts."""
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -75,7 +75,7 @@ def open_data_file(
 
 
 def split_data_file(path: str | PathLike[str], *, argument: str = "data") -> SplitFile:
-    """Split a file into parts of some hundred thousand rows.
+    """Split a file into parts of a few hundred thousand rows.
 
     Parquet is split between row groups. A CSV file is scanned once, because quoted line breaks
     make it impossible to find the start of a row otherwise.

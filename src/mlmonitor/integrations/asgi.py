@@ -95,7 +95,7 @@ class _Lifespan:
         await self._send_message({"type": "lifespan.shutdown.complete"})
 
     def _close_at_the_end(self) -> None:
-        """Close if the server has requested the shutdown; after a failed start it may try again."""
+        """Close if the server has requested the shutdown, but not after a failed start."""
         if self._received == "lifespan.shutdown":
             self._close()
 

@@ -1,10 +1,10 @@
-"""Hooks for Celery: call `connect()` in the module that creates the app.
+"""Hooks for Celery: `connect()`, to be called in the module that creates the app.
 
 Pool processes of `prefork` end with `os._exit`, which skips Python's exit hooks, after the signal
 `worker_process_shutdown`. On that signal, sent on a warm shutdown and at `--max-tasks-per-child`,
 the hook closes all monitors. A monitor connects by itself if its process has imported
-`celery.signals` before the first record; call `connect()` only if something other than Celery runs
-tasks under billiard. The pools `solo` and `threads` exit normally and need no hook.
+`celery.signals` before the first record, so `connect()` is needed only if something other than
+Celery runs tasks under billiard. The pools `solo` and `threads` exit normally and need no hook.
 """
 
 from mlmonitor.forks import check_fork

@@ -152,7 +152,8 @@ def _find_owner(module: ModuleType, attribute: str) -> tuple[Any, str]:
 def _replace(owner: Any, name: str, wrap: Callable[[Any], Any]) -> Callable[[], object]:
     """Replace an attribute by its wrapped form; return a function that restores it.
 
-    Static and class methods stay so. An inherited attribute is replaced in this class only.
+    Static methods and class methods keep their kind. An inherited attribute is replaced in this
+    class only.
     """
     is_own = name in vars(owner)
     value = inspect.getattr_static(owner, name) if inspect.isclass(owner) else getattr(owner, name)

@@ -75,7 +75,7 @@ def profile(  # noqa: PLR0913 - all but the rows by keyword
 
     Promise: the counts are those of `Profile.of` on all rows, for any partitioning; quantiles
         are as accurate as their digests.
-    Price: the memory of an executor holds some thousand rows, and one profile per group. One
+    Price: the memory of an executor holds a few thousand rows, and one profile per group. One
         shuffle of profiles, about 3 KiB per numeric field and partition.
 
     Args:

@@ -53,7 +53,7 @@ class ChunkReader:
         self._capture = HostCapture(recorder, options.list_features(plan.counted), bounded)
 
     def read(self, chunk: RowChunk) -> Iterator[Rows]:
-        """Yield the rows of a chunk, some thousand at a time.
+        """Yield the rows of a chunk, a few thousand at a time.
 
         Raises:
             SchemaError: the rows cannot be read.

@@ -67,7 +67,7 @@ class Profile:
 
         Raises:
             ConfigError: an argument is wrong.
-                SchemaError: the rows cannot be read.
+            SchemaError: the rows cannot be read.
         """
         plan = CountingPlan.resolve(
             reference, segments=segments, ignore=ignore, at=at, config=config
