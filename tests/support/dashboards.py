@@ -33,14 +33,14 @@ def substituted(expression: str, choices: Mapping[str, str] = CHOICES) -> str:
 
 
 def expressions(kind: str, naming: Naming) -> Iterator[tuple[str, str]]:
-    """Yield where each PromQL expression in a kind of files is, and the expression."""
+    """Yield the location and the text of each PromQL expression in the files of one kind."""
     for path, text in render_files(kind, naming=naming):
         for title, expression in file_expressions(path, text):
             yield f"{path}: {title}", substituted(expression)
 
 
 def file_expressions(path: PurePosixPath, text: str) -> Iterator[tuple[str, str]]:
-    """Yield the title of the panel, or the name of the rule, and each expression in a file."""
+    """Yield pairs of a title, of the panel or rule, and a PromQL expression in one file."""
     if path.suffix == ".json":
         yield from _search(json.loads(text), path.stem)
     elif path.name.endswith(".rules.yml"):
