@@ -99,7 +99,7 @@ def drift_reason(alerts: Sequence[Alert], *, judged_until: float | None) -> Verd
 
 
 def _join_first(texts: Sequence[str]) -> str:
-    """Join the first texts, and the number of the others."""
+    """Join the first three texts, followed by how many more there are."""
     others = [f"{len(texts) - _NAMED} more"] if len(texts) > _NAMED else []
     *most, last = [*texts[:_NAMED], *others]
     return f"{', '.join(most)} and {last}" if most else last

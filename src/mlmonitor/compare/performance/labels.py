@@ -285,7 +285,7 @@ class LabelledOutcomes:
             )
 
     def _begin_tracking(self, plan: OutcomePlan | None) -> None:
-        """Start the measures of a task without pairs; None if nothing can be compared."""
+        """Start the measures of a task, with no pairs; plan: None if nothing can be compared."""
         self.tracker = None
         if plan is not None:
             self.tracker = OutcomeTracker(

@@ -105,7 +105,7 @@ def list_faults(
 def _is_beyond_chance(
     plan: OutcomePlan, block: OutcomeBlock, attempt: RepairAttempt, limit: ToleratedLoss
 ) -> bool:
-    """Whether chance cannot have restored the loss.
+    """Whether undoing the fault restored the loss by more than chance.
 
     A shift must be clearly better than a random pairing, because several shifts are tried. After a
     partial repair, the repaired pairs alone must have a small loss, because they were selected.
