@@ -131,7 +131,7 @@ class FieldExemplars:
 
     @property
     def bins(self) -> Exemplars:
-        """The exemplars of bins, each with the index of its numeric field; oldest first."""
+        """The exemplars of bins, with the index of their field; oldest first in each field."""
         by_field = [(place[0], exemplar) for place, exemplar in self._bins.items()]
         return tuple(sorted(by_field, key=lambda pair: (pair[0], pair[1].time_ns)))
 

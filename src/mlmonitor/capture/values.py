@@ -12,7 +12,7 @@ EXACT_INTEGERS: Final = 2.0**53
 
 
 class Unreadable(tuple[()]):
-    """Stands for a value, row or column that cannot be read: it counts as a wrong type."""
+    """Stands for a value, row or column that cannot be read: it counts as having a wrong type."""
 
     __slots__ = ()
 

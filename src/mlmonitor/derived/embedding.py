@@ -35,8 +35,8 @@ class Vectors(NamedTuple):
 def vectors(values: Values, dimensions: int) -> Vectors:
     """Read a column of vectors, given as arrays or lists of numbers.
 
-    A value that is not a vector of length `dimensions` counts as a wrong type. A vector that
-    contains NaN or infinity, or whose norm overflows, counts as not finite.
+    A value that is not a vector of length `dimensions` counts as having a wrong type. A
+    vector that contains NaN or infinity, or whose norm overflows, counts as not finite.
     """
     matrix = np.zeros((len(values), dimensions))
     is_valid = np.zeros(len(values), np.bool_)

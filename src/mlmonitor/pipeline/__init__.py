@@ -1,1 +1,1 @@
-"""The stages of monitoring joined, from the queues to exports and announcements."""
+"""The monitoring stages joined into a pipeline, from the queues to exports and announcements."""

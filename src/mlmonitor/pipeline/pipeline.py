@@ -265,7 +265,7 @@ class Pipeline:
         log.warning("%s: closed with losses: %s", self._identity.model, losses)
 
     def log_late(self) -> None:
-        """Log that rows, labels or figures arrived after the end."""
+        """Log that rows, labels or figures arrived after the monitor was closed."""
         log.warning("%s: %s", self._identity.model, LATE)
 
     def limit_sends(self, timeout_seconds: float) -> None:

@@ -160,7 +160,7 @@ def _find_gamma_point(mean: Floats, variance: Floats) -> Floats:
 
 
 def _find_kolmogorov_point(shares: Floats) -> float:
-    """Return Kolmogorov's 99% quantile, or the union bound if few edges make it smaller.
+    """Return the smaller of Kolmogorov's 99% quantile and the union bound over the edges.
 
     It is in units of the root of `sampling_noise`. shares: the shares of rows below each edge.
     Bisection solves the union bound.

@@ -75,7 +75,7 @@ def _find_exact_point(belief: Floats, n: Floats) -> tuple[Floats, Mask]:
 def growth_lower_bound(belief: Floats, invalid: Counts | Floats, rows: Counts | Floats) -> Floats:
     """Return a lower 90% confidence bound of the growth of a share of invalid values.
 
-    It uses the variances of both shares, and adds half a count to the newer share. The bound is
+    It uses the variances of both shares; half a count is added to the newer count. The bound is
     negative if the share may not have grown, and -1 without rows.
     """
     n = rows + 1.0

@@ -31,5 +31,5 @@ class ProcessClock:
 
 
 def read_wall(clock: Clock) -> float:
-    """Read the system time of a `ProcessClock`; any other clock has only one time."""
+    """Read the system time of a `ProcessClock`, or the only time of any other clock."""
     return clock.wall() if isinstance(clock, ProcessClock) else clock()
