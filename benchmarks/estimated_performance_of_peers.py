@@ -7,7 +7,7 @@ import time
 import warnings
 from pathlib import Path
 
-os.environ |= {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}  # it phones home
+os.environ |= {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}  # no telemetry
 warnings.simplefilter("ignore")
 
 import nannyml  # noqa: E402 - the variables come first

@@ -133,7 +133,7 @@ class Exports:
                 for at, body in self._received[first:last]
                 if at == place
             ]
-            newest = sorted({when for _, _, when in requests})[-2]  # the last is that of its end
+            newest = sorted({when for _, _, when in requests})[-2]  # the last is at exit
             series += sum(count for _, count, when in requests if when == newest)
             wire_bytes += sum(size for size, _, when in requests if when == newest)
         return series, wire_bytes

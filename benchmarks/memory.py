@@ -64,7 +64,7 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harn
     rows = 500_000 if is_quick else 10_000_000
     rng = np.random.default_rng(0)
     with shapes.monitor(FIELDS) as monitor:
-        feed(monitor, 200_000, rng)  # caches, and what numpy keeps in hand
+        feed(monitor, 200_000, rng)  # fill caches and numpy's memory pools first
         before = resident_bytes()
         bound = monitor.memory_bytes
         feed(monitor, rows, rng)

@@ -152,7 +152,7 @@ def main() -> None:
     sample = np.sort(draw_columns(np.random.default_rng(1), 200_000)["x1"])
     ways = list_ways(path, reference)
     hashes = {name: count(name, way, options.rows, sample) for name, way in ways.items()}
-    spark = start_spark()  # last, so that its virtual machine is in no other figure of memory
+    spark = start_spark()  # last, so that its JVM does not count in the other memory figures
     ways = list_spark_ways(spark, path, reference)
     hashes |= {name: count(name, way, options.rows, sample) for name, way in ways.items()}
     spark.stop()

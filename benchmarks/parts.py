@@ -118,7 +118,7 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harn
     for _ in range(5 if is_quick else 15):
         rows = shapes.rows("dict", rng.normal(size=(ROWS, 20)))
         gc.collect()
-        gc.freeze()  # what this process holds already is not what a row has to pay for
+        gc.freeze()  # so that collections do not scan older objects
         ledger.spent.clear()
         started = time.perf_counter_ns()
         for row in rows:

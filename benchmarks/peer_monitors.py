@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 
-os.environ |= {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}  # they phone home
+os.environ |= {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}  # no telemetry
 warnings.simplefilter("ignore")
 
 import numpy as np  # noqa: E402 - the variables come first

@@ -174,7 +174,7 @@ WATCHES: dict[str, Watch] = {
     ),
 }
 
-# Without logarithms of a ratio by bin there is no evidence of a fleet's counts in DQL.
+# DQL cannot compute logarithms per bin, so there is no evidence of a fleet's counts.
 _WATCHED = tuple(rule for rule in ALERTS if rule.name in WATCHES)
 
 

@@ -435,7 +435,7 @@ QUERIES_OF_SQL = Tile(
     'custom.db.query:splitBy("query_name"):sort(value(auto,descending)):limit(100)',
     width=24,
 )
-"""Figure 7: the metric of the Custom DB Queries extension, which is none of the catalogue."""
+"""The metric of the Custom DB Queries extension (figure 7), which is not in the catalogue."""
 
 
 def write_classic_board(document: Document) -> str:

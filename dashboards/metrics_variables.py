@@ -49,7 +49,7 @@ def model_variables(*, single: bool = False) -> tuple[Variable | Choice, ...]:
             "segment",
             "Segment",
             _labels("segment", select(VALUES, 'segment!="all"', chosen=_VERSION)),
-            all_value="all|",  # the whole, whether the model has segments or not
+            all_value="all|",  # all rows, whether or not the model has segments
             regex=_LAST_LABEL,
         ),
         WINDOW,

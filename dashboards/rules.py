@@ -11,7 +11,7 @@ KEYS = f"{MODEL}, {ENVIRONMENT}"
 FIELD_KEYS = f"{KEYS}, field, role"
 BIN_KEYS = f"{FIELD_KEYS}, bin"
 WHOLE = 'segment=~"all|"'
-"""The whole: `all` where a model has segments, no such label where it has none."""
+"""Matches series over all rows: segment `all`, or no segment label for models without segments."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +124,10 @@ SINCE_START: tuple[Recording, ...] = (REFERENCE, *_family("", None))
 LAST_HOUR: tuple[Recording, ...] = tuple(_family("_1h", "1h"))
 LAST_DAY: tuple[Recording, ...] = tuple(_family("_1d", "1d"))
 DAY_MINUTES = 5
-"""Minutes between evaluations of the rules of the last day."""
+"""Minutes between evaluations of the rules over the last day."""
 
 TOLERANCE = 0.005
-"""The PSI that a change may have, as `Config.drift_tolerance` by default."""
+"""The PSI up to which a change is tolerated, like the default of `Config.drift_tolerance`."""
 
 _FIELD_TEXT = (
     'Field {{ index $labels "field" }} ({{ index $labels "role" }}) of '

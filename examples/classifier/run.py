@@ -22,7 +22,7 @@ from mlmonitor.testing import InMemoryExporter
 FEATURES = ("mean radius", "mean texture", "mean smoothness", "mean concavity")
 CALM, SHIFTED = 1_000, 500
 TOO_LARGE = 1.15
-"""What the miscalibrated instrument makes of every radius."""
+"""The factor by which the miscalibrated instrument changes every radius."""
 
 Floats = NDArray[np.float64]
 

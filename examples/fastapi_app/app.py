@@ -78,7 +78,7 @@ def create_app(model: SeverityModel, monitor: Monitor) -> FastAPI:
     app.add_middleware(MonitorMiddleware, monitor=monitor)
     app.mount("/monitor", page(monitor))
 
-    # Not `def`: a prediction takes less time than handing it to a thread and back.
+    # `async def`, because a prediction takes less time than a switch to another thread.
     @app.post("/predict")
     async def predict(claim: ClaimIn) -> PredictionOut:
         features = claim.model_dump()

@@ -16,12 +16,12 @@ import pandas as pd
 CATEGORICAL = ("line", "accident_weekday")
 NUMERIC = ("limit", "deductible", "report_lag_days", "accident_month")
 FEATURES = CATEGORICAL + NUMERIC
-SEASONAL = "accident_month"  # follows the calendar: by the month it is always unlike a whole year
+SEASONAL = "accident_month"  # follows the calendar: one month always differs from a whole year
 WATCHED = tuple(name for name in FEATURES if name != SEASONAL)
 TARGET = "severity"
 
-# Home claims take two years to be reported: before 2010 the book holds hardly any, and a model
-# trained on it would meet another mix of lines in every later year.
+# Home claims are reported up to two years late, so there are hardly any before 2010: a model
+# trained on earlier years would see another mix of lines in every later year.
 EARLY = (date(2010, 1, 1), date(2013, 7, 1))
 LIVE = (date(2014, 7, 1), date(2017, 1, 1))
 SHIFT_DATE = date(2015, 10, 1)

@@ -27,7 +27,7 @@ LEAST_REPLAY_SECONDS = 3.0
 CLAIMS_A_SECOND = 260
 ARRIVAL_SECONDS = 5.0
 
-# Either window is a year, all seasons in it: the one up to the shift, and the last one.
+# Both windows are a whole year with all seasons: the year up to the shift, and the last year.
 BEFORE = (date(2014, 10, 1), claims.SHIFT_DATE)
 AFTER = (date(2016, 1, 1), claims.LIVE[1])
 WINDOW_DAYS = 365
@@ -123,7 +123,7 @@ def _run(folder: Path, *, seconds: float, is_served: bool) -> int:
             outcome = play(client, live, store, day_seconds=day_seconds)
             sent = keep_serving(client, live, day_seconds=day_seconds) if is_served else 0
             outcome = outcome._replace(predictions=outcome.predictions + sent)
-        app.stop()  # its last export is on its way when it is gone
+        app.stop()  # sends its last export before it ends
         wait_for(sink.received, outcome.predictions)
         stored, judged = store.wait_for(outcome.predictions, outcome.labels), verdicts.read()
         collector.stop()

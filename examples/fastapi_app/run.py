@@ -21,15 +21,15 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def main() -> int:
     """Run the demo in a temporary folder, and clean up however it ends."""
-    # Said aloud, because a shell starts background jobs with the signal ignored.
+    # Set explicitly, because a shell starts background jobs with SIGINT ignored.
     for number in _ENDING:
         signal.signal(number, _interrupt)
-    # Whoever reads a pipe wants lines as they come, and no proxy leads to this very host.
+    # Readers of a pipe should get each line at once, and requests to this host need no proxy.
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
     try:
-        import demo  # takes a second, in which Ctrl-C is as welcome as later
+        import demo  # inside `try`: it takes a second, in which Ctrl-C should work, too
 
         with tempfile.TemporaryDirectory(prefix="mlmonitor-demo-") as folder:
             return demo.run(Path(folder), environ=os.environ)
@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    # Once is enough: a second Ctrl-C must not cut short the end of the children.
+    # A second Ctrl-C must not interrupt the stopping of the children.
     for number in _ENDING:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

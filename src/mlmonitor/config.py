@@ -19,7 +19,7 @@ _INTERVAL = "OTEL_METRIC_EXPORT_INTERVAL"
 _FILTER = "OTEL_METRICS_EXEMPLAR_FILTER"
 _FILTERS = {"always_off": False, "trace_based": True, "always_on": True}
 _NO_OPTION = re.compile("|".join(["(SERVICE_HOST|SERVICE_PORT|PORT)(_.*)?", *WATCH_VARIABLES]))
-"""Variables that Kubernetes sets beside a service called mlmonitor, and the instrumentor's."""
+"""`MLMONITOR_*` variables of Kubernetes for a service called mlmonitor, and the instrumentor's."""
 
 
 class Config(BaseModel):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import BuiltinFunctionType
 
 SLICE_NS = 250_000
-"""How long the worker runs before it pauses at the end of the current piece of work."""
+"""After this time, the worker pauses at the end of the current piece of work."""
 
 PAUSE_SECONDS = 1e-3
 HURRIED_SECONDS = 20e-6

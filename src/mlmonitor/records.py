@@ -23,7 +23,7 @@ class Role(StrEnum):
     ACTUAL = "actual"
     KPI = "kpi"
     DERIVED = "derived"  # computed from others: a text's length, a row's distance
-    ATTRIBUTION = "attribution"  # the part of a feature in a prediction
+    ATTRIBUTION = "attribution"  # the contribution of a feature to a prediction
     SERVICE = "service"  # the calls themselves: their failures and latency
     PERFORMANCE = "performance"  # predictions compared with their actuals
 
@@ -47,7 +47,7 @@ SOURCES = (Kind.TEXT, Kind.EMBEDDING)
 """Kinds that are monitored only through derived fields."""
 
 MOST_DIMENSIONS = 4_096
-"""A longer vector is refused."""
+"""Longer vectors are refused."""
 
 SEASONS = {"hour_of_day": 24, "hour_of_week": 168}
 """The cycles that traffic may follow, with their number of seasons."""

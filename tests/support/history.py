@@ -19,10 +19,10 @@ MINUTES = 50
 """Shorter than the window, so that a window holds every row."""
 
 DRIFT_MINUTE = 20
-"""From here on, amounts are half as large again."""
+"""From this minute on, amounts are 1.5 times as large."""
 
 ROWS = 60
-"""A minute, of each process."""
+"""Rows per minute and process."""
 
 BUCKETS = [500.0, 1_500.0]
 

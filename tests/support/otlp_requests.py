@@ -26,7 +26,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from mlmonitor.testing import OtlpReceiver
 
 NOW = 1_700_000_000
-"""What the receivers' clocks say in tests, in seconds."""
+"""The time of the receivers' clocks in tests, in seconds since 1970."""
 SECOND = 1_000_000_000
 NOW_NS = NOW * SECOND
 UNSPECIFIED, DELTA, CUMULATIVE = 0, 1, 2

@@ -63,7 +63,7 @@ NAMES = st.one_of(
 )
 
 COUNTED = st.dictionaries(NAMES, st.integers(1, 1_000), max_size=30)
-"""Names with how often each was met."""
+"""Names with their counts."""
 
 RAW = st.one_of(
     st.none(),

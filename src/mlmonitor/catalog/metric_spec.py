@@ -25,10 +25,10 @@ class MetricSpec(NamedTuple):
 
 
 IDENTITY = ("model.name", "model.version")
-"""On every point, because backends drop resource attributes or hide them from queries."""
+"""Attributes of every point; backends drop resource attributes or hide them from queries."""
 
 SEGMENT = "segment"
-"""Also on every point if segments are declared; `all` stands for the whole."""
+"""An attribute of every point if segments are declared; `all` stands for all rows."""
 
 FIELD = ("field", "role")
-"""On every point about one field."""
+"""Attributes of every point about one field."""

@@ -52,7 +52,7 @@ INSTRUMENTED: tuple[MetricSpec, ...] = (
         "Objects that the garbage collector could not free",
     ),
 )
-"""Measured by OpenTelemetry's instrumentation of system metrics."""
+"""Metrics that OpenTelemetry's instrumentation of system metrics measures."""
 
 UTILIZATION: MetricSpec = INSTRUMENTED[1]
 

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 from mlmonitor.formatting import truncate
 
 NAME_COLUMNS = 200
-"""A longer text in a cell is cut."""
+"""Longer texts in a cell are truncated."""
 
 
 def new_fragment(title: str, facts: str) -> ET.Element:

@@ -11,7 +11,7 @@ from mlmonitor.formatting import counted
 Item = TypeVar("Item")
 
 QUIET_SECONDS = 1.0
-"""Work that is done by then shows nothing."""
+"""The line does not appear for work that ends within this time."""
 
 _PAUSE_SECONDS = 0.1
 _BAR = 24

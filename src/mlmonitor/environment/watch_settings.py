@@ -9,7 +9,7 @@ from mlmonitor.errors import ConfigError
 WATCH_VARIABLES = frozenset(
     {"WATCH", "MODEL", "VERSION", "REFERENCE", "FEATURES", "PREDICTION", "ID_FROM"}
 )
-"""`MLMONITOR_<name>` for these is read here; all others are options of `Config`."""
+"""The names in `MLMONITOR_<name>` that are read here; all other names are options of `Config`."""
 
 
 class WatchSettings(NamedTuple):

@@ -84,7 +84,7 @@ def collector(monitor: Monitor, registry: "CollectorRegistry | None" = None) -> 
 _COLLECTORS: "WeakKeyDictionary[Any, WeakValueDictionary[int, MonitorCollector]]" = (
     WeakKeyDictionary()
 )
-"""The collectors of each registry by the id of their monitor, which lives as long as they do."""
+"""The collectors of each registry, by the `id` of their monitor, which they keep alive."""
 
 
 def _add_samples(family: Any, name: str, point: Point) -> None:

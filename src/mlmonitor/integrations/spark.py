@@ -28,7 +28,7 @@ __all__ = ["profile"]
 
 _COUNTS, _ERROR, _SHARD = "__mlmonitor_counts__", "__mlmonitor_error__", "__mlmonitor_shard__"
 _SHARDS = 16
-"""Tasks that merge the profiles of all partitions, before the driver merges theirs."""
+"""Tasks that merge the profiles of the partitions; the driver merges the tasks' results."""
 _TABLE_ROWS = 4 * 16_384
 
 

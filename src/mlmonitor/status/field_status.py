@@ -20,7 +20,7 @@ MOVED_PSI = 0.1
 """A field has moved if its PSI exceeds this value and its threshold."""
 
 _POINTS = {q: round(q * (QUANTILE_POINTS - 1)) for q in STATUS_QUANTILES}
-"""Where the quantiles of a status stand among those of a reference."""
+"""The index of each quantile of a status among the quantiles of a reference."""
 
 _SHOWN_HITTERS = 5
 

@@ -12,7 +12,7 @@ from mlmonitor.status.lines import join_names
 _MISSING = QUALITIES.index(Quality.MISSING)
 _FEW = 0.2  # of the reference's fields
 _NAME = 40
-_MANY_LABELS = 10  # a few may be of another service
+_MANY_LABELS = 10  # a few may belong to another service
 
 
 def find_warnings(snapshot: ModelSnapshot) -> dict[str, str]:

@@ -162,7 +162,7 @@ def draw_time_chart(
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     axis = value_axis(low, high, has_zero=has_zero)
     x = slices.middles
-    # The open slice may have hardly any row yet.
+    # The newest slice may have hardly any rows yet.
     size = len(x) if is_filled[-1:].all() else len(x) - 1
     areas = [
         Stroke(

@@ -31,7 +31,7 @@ LABELS: Final = tuple(
         }
     )
 )
-"""The labels whose names have dots, and so differ from backend to backend."""
+"""The labels whose names contain dots, which backends translate differently."""
 
 METRIC_TOKEN: Final = re.compile(r"<(mlmonitor\.[a-z0-9_.]+)(?:\|(bucket|sum|count))?>\{")
 _KEY_TOKEN = re.compile(r"<key:(mlmonitor\.[a-z0-9_.]+)>")

@@ -18,11 +18,11 @@ KINDS: Final = {
     "dynatrace": ((("dashboards", "dynatrace"), "."), (("alerts", "dynatrace"), ".")),
     "alerts": ((("alerts", "prometheus"), "."), (("alerts", "grafana"), "grafana")),
 }
-"""What can be written: folders of the package, each with its place in the folder written."""
+"""The kinds of files: folders of the package, each with its path below the target folder."""
 
 
 RUNBOOKS: Final = "docs/runbooks"
-"""Where the pages are that alerts link to, unless a team says where it serves them."""
+"""The default base URL of the pages that alerts link to."""
 
 
 def write_files(

@@ -16,7 +16,7 @@ from mlmonitor.present.views.model_page import build_model_page
 from mlmonitor.present.views.view_options import SORTS, ModelReading, ViewOptions
 
 REFRESH_SECONDS = 3.0
-_FRESH = 0.6  # of the pause between two refreshes: a reader always gets a new one
+_FRESH = 0.6  # of the refresh interval, so that each refresh of a viewer gets a new reading
 _KEPT = 32  # pages kept per reading
 _SCHEMA = 1
 _COMPRESSION = 2

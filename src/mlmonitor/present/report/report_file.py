@@ -24,7 +24,7 @@ from mlmonitor.present.views.view_options import ModelReading, ViewOptions
 from mlmonitor.records import QUALITIES, Floats, Quality
 
 SCHEMA = 1
-"""The version of the JSON report; a field is added without a new version, never removed."""
+"""The version of the JSON report. Fields may be added without a new version, but not removed."""
 
 _SUFFIXES = (".html", ".json")
 

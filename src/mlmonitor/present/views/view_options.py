@@ -73,7 +73,7 @@ class ModelReading:
 
     def _list_marks(self, start: float, end: float) -> tuple[Mark, ...]:
         span = end - start
-        if span < BATCH_SECONDS:  # the axis counts rows, and incidents have a time only
+        if span < BATCH_SECONDS:  # the axis counts rows, but incidents only have a time
             return ()
         return tuple(
             Mark(round((incident.started_at - start) / span * WIDTH), incident.title)

@@ -169,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.intake.missed(fault)
         self.close_connection = True
         if isinstance(fault, Down):
-            # A separate thread, as it closes this connection and waits for the server's loop.
+            # In a thread, because it closes this connection and waits for the server's loop.
             threading.Thread(target=self.server.down, daemon=True).start()
             self.server.is_ending.wait(_IDLE_SECONDS)
 

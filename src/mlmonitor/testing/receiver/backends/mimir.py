@@ -30,7 +30,7 @@ from mlmonitor.testing.receiver.backends.prometheus_samples import (
 from mlmonitor.testing.receiver.decoding import Payload, WirePoint
 
 MOST_BYTES = 100 * 1024 * 1024
-"""Assumed: the limit on the size of an OTLP request is not confirmed."""
+"""An assumption: the limit on the size of an OTLP request is not confirmed."""
 MOST_LABELS = 30
 LONGEST_LABEL_NAME = 1_024
 LONGEST_LABEL_VALUE = 2_048

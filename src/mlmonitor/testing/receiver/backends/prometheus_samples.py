@@ -16,9 +16,9 @@ from mlmonitor.testing.receiver.decoding import Explicit, Exponential, Summary, 
 Identity = tuple[tuple[str, str], ...]
 
 AHEAD_MS = 10 * 60 * 1000
-"""Distance ahead of the server's clock; later timestamps are refused (`maxAheadTime`)."""
+"""Timestamps further ahead of the server's clock are refused (`maxAheadTime`)."""
 BEHIND_MS = 60 * 60 * 1000
-"""Distance behind the newest sample; older ones are refused: half of the head's two hours."""
+"""Samples further behind the newest sample are refused: half of the head's two hours."""
 
 OUT_OF_ORDER = "out of order sample"
 DUPLICATE = "duplicate sample for timestamp"
