@@ -76,10 +76,7 @@ class Matches(NamedTuple):
 
 
 class Recalled(NamedTuple):
-    """Stored predictions of some ids.
-
-    rows: the index of each prediction's id. columns: stored values; `actual` identifies its label.
-    """
+    """Stored predictions, and the index of each one's id; column `actual` identifies its label."""
 
     rows: Positions
     is_labelled: Mask
@@ -239,8 +236,7 @@ class Pending:
     def count_pairs(self, reading: Reading, is_gone: Mask, is_unreadable: Mask) -> None:
         """Count actuals that arrived together with their predictions, by outcome.
 
-        is_gone, is_unreadable: which predictions are missing or unreadable; their actuals count as
-        missing or unreadable too.
+        is_gone, is_unreadable: which predictions are missing or unreadable; so are their actuals.
         """
         verdicts = np.where(is_unreadable, IS_UNREADABLE, reading.verdicts)
         verdicts = np.where(is_gone, IS_MISSING, verdicts)

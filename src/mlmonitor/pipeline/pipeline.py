@@ -178,8 +178,7 @@ class Pipeline:
     def settle(self, now: float) -> None:
         """Count the labels that still wait for a prediction or a reference, which will not arrive.
 
-        Without a reference, labels are matched and counted, but only predictions and actuals that
-        were reported together add to performance.
+        Without a reference, labels are counted, but only `record_outcomes` adds to performance.
         """
         self._is_ending = True
         self._drain.settle(now)
@@ -284,8 +283,7 @@ class Pipeline:
     def measure_memory(self) -> int:
         """Return the upper bound of memory in bytes, given the configuration and the reference.
 
-        This begins the comparison with the reference, because the sketches to measure exist only
-        from then on.
+        This starts comparing, because the sketches to measure exist only from then on.
         """
         self.state.begin_comparing(now=self._started_at)
         return sum(version.memory_bytes for version in (self._version, *self._earlier))
