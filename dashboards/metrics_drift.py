@@ -40,18 +40,18 @@ def _averages(role: str, title: str, description: str) -> Panel:
 
 
 _AVERAGES = Row(
-    "Averages beside the training's",
+    "Averages, live and at training",
     (
         _averages(
             "prediction",
             "Predictions: training average and live average",
             "Good: the lines stay close. A live average that moves away means that the model sees "
-            "other rows, or that it answers differently: the panels below say which.",
+            "different rows, or that it predicts differently: the panels below say which.",
         ),
         _averages(
             "feature",
             "Features: training average and live average",
-            "Of the numeric features chosen above; over all processes, weighted by their rows.",
+            "The numeric features selected above, over all processes, weighted by their rows.",
         ),
     ),
 )
@@ -63,9 +63,9 @@ _FLEET = Row(
             "timeseries",
             "Population stability index, by field",
             "The PSI of all processes' rows in the window, from summed counts, against the "
-            "reference. Good: below its threshold, which is what chance alone exceeds once in a "
-            "hundred windows, and below 0.1, which is what matters in practice. Select a field in "
-            "the table to see what has changed in it.",
+            "reference. Good: below its threshold, which one window in a hundred exceeds by "
+            "chance, and below 0.1, the size that matters in practice. Select a field in the "
+            "table to see what has changed in it.",
             (Query(psi(*_COUNTS), _LEGEND),),
             decimals=3,
             warn_above=0.1,
@@ -74,8 +74,8 @@ _FLEET = Row(
             "table",
             "Fields",
             "PSI of the window and its 99% threshold without drift, over all processes; the "
-            "evidence and alert of the process that has most. An alert needs both: evidence that "
-            "chance does not explain, and a distance that matters.",
+            "evidence and alert of the process with the most evidence. An alert needs both: "
+            "evidence of a change, and a distance beyond the tolerance.",
             (
                 Query(psi(*_COUNTS), instant=True),
                 Query(psi_threshold(*_COUNTS), instant=True),
@@ -104,7 +104,7 @@ _SCORES = Row(
         Panel(
             "timeseries",
             "Scores",
-            "The chosen measure of the window, in the process where it is highest. Compare it "
+            "The selected measure of the window, in the process where it is highest. Compare it "
             "with the threshold beside it: small windows have large scores by chance.",
             (
                 Query(
@@ -120,7 +120,7 @@ _SCORES = Row(
         Panel(
             "timeseries",
             "Thresholds",
-            "What the score exceeds once in a hundred windows of this size without any drift.",
+            "Without drift, one window in a hundred of this size exceeds this value.",
             (
                 Query(
                     highest(
@@ -136,8 +136,8 @@ _SCORES = Row(
         Panel(
             "timeseries",
             "Evidence",
-            "Logarithm to base 10 of the e-value: 4 means that chance gives this much once in "
-            "10,000 models. It may be looked at any time without false alerts by repetition.",
+            "Logarithm to base 10 of the e-value: 4 means that chance produces this value in one "
+            "of 10,000 models. It may be read at any time: repetition causes no false alerts.",
             (Query(highest(select(catalog.DRIFT_EVIDENCE, CHOSEN_FIELDS), FIELD), _LEGEND),),
             decimals=1,
             width=8,
@@ -145,8 +145,8 @@ _SCORES = Row(
         Panel(
             "timeseries",
             "Rows that count as evidence",
-            "Independent rows that the windows of all processes are worth, by field. Far fewer "
-            "than the rows predicted means that rows depend on each other: declare their groups.",
+            "Independent rows that the windows of all processes are worth, by field. If they are "
+            "far fewer than the predicted rows, rows depend on each other: declare their groups.",
             (
                 Query(
                     f"sum by ({FIELD}) ({select(catalog.EFFECTIVE_ROWS, CHOSEN_FIELDS)})", _LEGEND
@@ -180,8 +180,8 @@ _WHY = Row(
             "timeseries",
             "Contribution of each feature to the shift of the mean prediction",
             "In units of the prediction: what the changed mix of this feature alone adds to the "
-            "mean prediction. A large one names the cause; retraining helps only where the "
-            "relation to the actual changed, not where the mix did.",
+            "mean prediction. A large one names the cause. Retraining helps only if the relation "
+            "to the actual changed, not if only the mix did.",
             (
                 Query(
                     _contribution(catalog.DRIFT_CONTRIBUTION),
@@ -192,7 +192,8 @@ _WHY = Row(
         Panel(
             "table",
             "Contributions and their thresholds",
-            "A contribution below its threshold is what chance gives once in a hundred windows.",
+            "Without drift, one window in a hundred exceeds the threshold. Contributions below it "
+            "may be chance.",
             (
                 Query(_contribution(catalog.DRIFT_CONTRIBUTION), instant=True),
                 Query(_contribution(catalog.DRIFT_CONTRIBUTION_THRESHOLD), instant=True),
@@ -217,7 +218,7 @@ _ATTRIBUTION = Row(
             "timeseries",
             "Mean absolute attribution of each feature",
             "Of the window, and at training. A feature that gains much weight has changed, or the "
-            "model leans on it where it did not before. Processes are weighted by predictions.",
+            "model relies on it more than before. Processes are weighted by predictions.",
             (
                 Query(
                     model_mean(catalog.ATTRIBUTION, 'field=~"$field"', by=f"{MODEL}, field, basis"),
@@ -230,7 +231,7 @@ _ATTRIBUTION = Row(
             "timeseries",
             "Agreement with the ranking at training",
             "NDCG of the features' ranking by attribution: 1 if it is as at training. Good: near "
-            "1. A fall means that predictions are made of other features than they were.",
+            "1. A fall means that the model relies on other features than before.",
             (
                 Query(
                     model_mean(catalog.ATTRIBUTION_NDCG, by=MODEL),

@@ -45,7 +45,7 @@ _DISTRIBUTION = Row(
             "barchart",
             "Live and trained shares of each bin",
             "Over all processes in the window. Good: bars of equal height. The bin with the "
-            "largest gap is what adds most to the drift; __other__ has categories that may not be "
+            "largest gap adds most to the drift; __other__ holds categories that may not be "
             "shown.",
             (
                 Query(_in_order(_SHARES), instant=True),
@@ -72,7 +72,7 @@ _DISTRIBUTION = Row(
         Panel(
             "timeseries",
             "Shares of the bins over time",
-            "A bin that grows takes from the others: look when it began.",
+            "If one bin grows, others shrink: see when it began.",
             (Query(_SHARES, "bin {{bin}}"),),
             unit="percentunit",
             stacked=True,
@@ -89,7 +89,7 @@ _QUANTILES = Row(
             "timeseries",
             "Live mean in the trained band",
             "The band is the trained mean plus and minus k standard deviations. Single values "
-            "often leave it where a distribution has long tails; a mean that does so has moved.",
+            "often leave it if the distribution has long tails; a mean outside of it has moved.",
             (
                 Query(highest(select(catalog.REFERENCE_LOWER, _ONE), "role"), "lower"),
                 Query(highest(select(catalog.REFERENCE_UPPER, _ONE), "role"), "upper"),
@@ -105,8 +105,8 @@ _QUANTILES = Row(
         Panel(
             "timeseries",
             "Quantiles",
-            "Of the window, each process weighted by its rows: exact for one process, close for "
-            "processes that see alike rows.",
+            "Of the window, each process weighted by its rows: exact for one process, approximate "
+            "for several that see similar rows.",
             (Query(field_mean(catalog.QUANTILE, _ONE, by="role, quantile"), "p{{quantile}}"),),
             width=12,
         ),
@@ -128,7 +128,7 @@ _QUANTILES = Row(
         Panel(
             "timeseries",
             "Values outside the band",
-            "Share of all values, below and above. Good: near what the training data had.",
+            "Share of all values, below and above. Good: near the share at training.",
             (
                 Query(
                     f"{total(added(select(catalog.OUTLIERS, _ONE)), f'{FIELD}, side')}"
@@ -142,7 +142,7 @@ _QUANTILES = Row(
         Panel(
             "timeseries",
             "Standard deviation beside the trained one",
-            "Good: close. A spread that shrinks to nothing is a constant column.",
+            "Good: close together. A deviation that shrinks to zero means a constant column.",
             (
                 Query(highest(select(catalog.REFERENCE_STDDEV, _ONE), "role"), "trained"),
                 Query(field_mean(catalog.STDDEV, _ONE, by="role"), "live"),
@@ -152,7 +152,8 @@ _QUANTILES = Row(
         Panel(
             "timeseries",
             "Distinct categories",
-            "Of a categorical field, in the process with most. A jump: new names, free text.",
+            "For a categorical field, in the process with most. A jump means new names or free "
+            "text.",
             (Query(highest(select(catalog.DISTINCT, _ONE), f"{MODEL}, role"), "distinct"),),
             decimals=0,
             width=8,
@@ -182,8 +183,8 @@ _QUALITY = Row(
         Panel(
             "timeseries",
             "Defects and their thresholds",
-            "Shares of defects in the process with most, and what chance exceeds once in a "
-            "hundred windows. Above it, ask who fills this column.",
+            "Shares of defects in the process with most, and the threshold that one window in a "
+            "hundred exceeds by chance. If a share is above it, ask who fills this column.",
             (
                 Query(
                     highest(select(catalog.QUALITY_SHARE, _ONE), "role, reason"),
@@ -213,8 +214,8 @@ _QUALITY = Row(
         ),
         Panel(
             "timeseries",
-            "Values against declared rules",
-            "Counted in the window. Good: none; a broken rule is never chance.",
+            "Values that break declared rules",
+            "Counted in the window. Good: none; a broken rule is never due to chance.",
             (
                 Query(
                     total(added(select(catalog.VIOLATIONS, _ONE)), "role, constraint"),

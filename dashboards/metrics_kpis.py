@@ -32,7 +32,7 @@ _FIGURES = Row(
         Panel(
             "stat",
             "Total in the window",
-            "Sum of each business figure over all processes and the chosen window.",
+            "Sum of each business figure over all processes and the selected window.",
             (Query(_with_unit(_sum(_KPI)), _LEGEND),),
             width=12,
             height=6,
@@ -73,7 +73,7 @@ _MODEL = Row(
         Panel(
             "timeseries",
             "Chosen fields",
-            "Means of the fields chosen above: claimed amounts, market values.",
+            "Means of the fields selected above: claimed amounts, market values.",
             (Query(_mean('role=~"$role",field=~"$field"'), "{{role}} " + _LEGEND),),
         ),
     ),
@@ -82,7 +82,7 @@ _MODEL = Row(
 KPIS = Board(
     "mlmonitor-kpis",
     "mlmonitor: KPIs",
-    "Business figures of the predictions, and the fields they are made of.",
+    "Business figures of the predictions, and the fields behind them.",
     (_FIGURES, _MODEL),
     variables=field_variables(),
     since="now-24h",

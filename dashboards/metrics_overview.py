@@ -23,8 +23,8 @@ _WELL = Row(
         Panel(
             "stat",
             "Predictions a second",
-            "Rows predicted, over all processes. A fall to zero means that the service is not "
-            "asked, or that it no longer reports: look at the heartbeat below.",
+            "Rows predicted, over all processes. A fall to zero means that the service gets no "
+            "calls, or that it no longer reports: see the heartbeat below.",
             (Query(total(rate(_ALL)), _MODEL_LEGEND),),
             unit="reqps",
             width=4,
@@ -33,8 +33,8 @@ _WELL = Row(
         Panel(
             "stat",
             "Failed calls",
-            "Share of calls that raised an exception. Good: the share of the days before. If it "
-            "grows, see which exception below and read the service's log.",
+            "Share of calls that raised an exception. Good: as on the days before. If it grows, "
+            "see which exception below and read the service's log.",
             (Query(ratio(_FAILED, _ALL), _MODEL_LEGEND),),
             unit="percentunit",
             warn_above=0.01,
@@ -44,7 +44,7 @@ _WELL = Row(
         Panel(
             "stat",
             "Latency, 99th percentile",
-            "Of calls in all processes, from summed buckets. Good: within your objective.",
+            "For calls in all processes, from summed buckets. Good: within your objective.",
             (Query(_latency(0.99), _MODEL_LEGEND),),
             unit="s",
             width=4,
@@ -85,9 +85,9 @@ _WELL = Row(
         Panel(
             "stat",
             "Labelled share",
-            "Predictions of the cohorts kept that have their actual by now. It grows with time: "
-            "compare it with last week's at the same age. If it stands still, the labels do not "
-            "arrive, and performance is not known.",
+            "Share of the predictions in stored cohorts that have a label by now. It grows with "
+            "time: compare it with last week's at the same age. If it stops growing, labels do "
+            "not arrive, and performance is unknown.",
             (
                 Query(
                     total(select(catalog.COHORT_LABELLED))
@@ -109,7 +109,7 @@ _TRAFFIC = Row(
         Panel(
             "timeseries",
             "Predictions",
-            "Rows predicted a second, by version. During a roll-out both versions answer.",
+            "Rows predicted per second, by version. During a roll-out both versions answer.",
             (Query(total(rate(_ALL)), _MODEL_LEGEND),),
             unit="reqps",
             stacked=True,
@@ -117,7 +117,7 @@ _TRAFFIC = Row(
         Panel(
             "timeseries",
             "Failed calls, by exception",
-            "Calls that raised an exception, a second. The name is that of the exception's class.",
+            "Calls per second that raised an exception, by the class of the exception.",
             (
                 Query(
                     total(rate(_FAILED), f"{MODEL}, <error.type>"),
@@ -140,8 +140,8 @@ _TRAFFIC = Row(
         Panel(
             "timeseries",
             "Failures or latency grew",
-            "1 while the share of failed calls or the latency is beyond what the reference days "
-            "explain. Good: 0.",
+            "1 while the share of failed calls or the latency has grown since the first 1,000 "
+            "calls of a process. Good: 0.",
             (
                 Query(
                     highest(select(catalog.SERVICE_ALERT), f"{MODEL}, measure"),
@@ -160,8 +160,8 @@ _CHANGES = Row(
             "table",
             "Verdict",
             "What mature labels, calibration, age and the quality of the data advise. Good: keep. "
-            "Recalibrate mends a steady bias or scores that promise too much; retrain where the "
-            "relation to the actual has changed. The reason says which figures speak for it.",
+            "Recalibrating corrects a steady bias or scores that promise too much; retrain if "
+            "the relation to the actual has changed. The reason says why.",
             (
                 Query(
                     highest(select(catalog.VERDICT), f"{MODEL}, action, reason") + " == 1",
@@ -253,8 +253,8 @@ _HEALTH = Row(
         Panel(
             "timeseries",
             "Points sent, by outcome",
-            "What became of the points of earlier exports. Good: all accepted. Rejected ones are "
-            "refused for what they are; failed ones could not be delivered.",
+            "Outcomes of the points of earlier exports. Good: all accepted. The destination "
+            "refused the rejected ones; failed ones could not be delivered.",
             (
                 Query(
                     total(added(select(catalog.EXPORT_POINTS)), "destination, outcome"),
@@ -268,7 +268,7 @@ _HEALTH = Row(
             "timeseries",
             "Events, by outcome",
             "Events of the event log in the window. Good: all delivered. Dropped ones found no "
-            "room or no time: look at the broker; refused ones are too large or not permitted.",
+            "room or time: check the broker. Refused ones are too large or not permitted.",
             (Query(total(added(select(catalog.EVENTS)), "sink, outcome"), "{{sink}} {{outcome}}"),),
             decimals=0,
             width=8,
@@ -317,8 +317,8 @@ _TRAINED = Row(
         Panel(
             "table",
             "Training",
-            "What is known of each version's training: the version that it replaced, rows, and how "
-            "long it took. Good: the newest version answers; see *Predictions*.",
+            "How each version was trained: the version that it replaced, the number of rows, and "
+            "the duration. Good: the newest version answers; see *Predictions*.",
             (
                 Query(
                     highest(select(catalog.TRAINING_PARENT), f"{MODEL}, <parent.version>"),
@@ -355,8 +355,9 @@ _LOADER = Row(
         Panel(
             "timeseries",
             "Events not read yet",
-            "Of the partitions that each loader owns. Good: near 0. If it grows for long, loaders "
-            "are too few or the database is too slow: start another loader with the same group.",
+            "For the partitions that each loader owns. Good: near 0. If it keeps growing, there "
+            "are too few loaders or the database is too slow: start another loader with the same "
+            "group.",
             (Query(highest(_loader(catalog.LOADER_LAG), PROCESS), _PROCESS_LEGEND),),
             decimals=0,
             width=8,
@@ -364,8 +365,8 @@ _LOADER = Row(
         Panel(
             "timeseries",
             "Time since the last commit",
-            "Good: seconds while there are events. If it grows with the lag, the database does not "
-            "answer: the log of the loader names the error.",
+            "Good: a few seconds while events arrive. If it grows with the lag, the database does "
+            "not answer: the loader's log names the error.",
             (Query(highest(_loader(catalog.LOADER_COMMIT_AGE), PROCESS), _PROCESS_LEGEND),),
             unit="s",
             width=8,
@@ -373,7 +374,7 @@ _LOADER = Row(
         Panel(
             "timeseries",
             "Partitions owned",
-            "By each loader. Good: all partitions are owned, evenly.",
+            "By loader. Good: all partitions are owned, evenly distributed.",
             (Query(highest(_loader(catalog.LOADER_PARTITIONS), PROCESS), _PROCESS_LEGEND),),
             decimals=0,
             width=8,
@@ -381,8 +382,8 @@ _LOADER = Row(
         Panel(
             "timeseries",
             "Events loaded, by schema and outcome",
-            "In the window. Replayed ones were there before: they do no harm. Dead letters could "
-            "not be read: `mlmonitor store status` counts them by reason.",
+            "In the window. Replayed ones were already stored, which does no harm. Dead letters "
+            "could not be read: `mlmonitor store status` counts them by reason.",
             (
                 Query(
                     total(added(_loader(catalog.LOADER_EVENTS)), "schema, outcome"),

@@ -43,8 +43,9 @@ _ERRORS = Row(
         Panel(
             "timeseries",
             "Mean absolute error",
-            "Of predictions whose label arrived in the window: summed errors of all processes by "
-            "their count. Good: within your objective, and near the training's.",
+            "For predictions whose label arrived in the window: the summed errors of all "
+            "processes, divided by their count. Good: within your objective, and near the error "
+            "at training.",
             (
                 Query(
                     f"{total(added(select(catalog.ERROR_ABSOLUTE, _WHOLE)))} / {_LABELLED}", _LEGEND
@@ -55,7 +56,7 @@ _ERRORS = Row(
         Panel(
             "timeseries",
             "Root mean squared error",
-            "As the mean absolute error, but large errors weigh more: it grows first where a few "
+            "Like the mean absolute error, but large errors weigh more: it grows first if a few "
             "predictions are far off.",
             (
                 Query(
@@ -68,8 +69,8 @@ _ERRORS = Row(
         Panel(
             "timeseries",
             "Bias",
-            "Mean of predicted minus actual, since the processes' start. Good: near 0. Above it "
-            "the model predicts too much. A steady bias is mended by recalibration.",
+            "Mean of predicted minus actual, since the processes' start. Good: near 0. Above 0 "
+            "the model predicts too much. Recalibration corrects a steady bias.",
             (Query(_quotient(catalog.ERROR_SIGNED, _WHOLE), _LEGEND),),
             width=8,
         ),
@@ -78,8 +79,8 @@ _ERRORS = Row(
             "Measures: realised, estimated, and at training",
             "Every measure of the task: realised over all labelled predictions, estimated over "
             "the window's predictions without labels, and at training; processes weighted by "
-            "predictions. An estimate that leaves the training's value is a warning before the "
-            "labels arrive; it is blind to a changed relation between features and actual.",
+            "predictions. An estimate that departs from the value at training is a warning before "
+            "labels arrive; it does not see a changed relation between features and actual.",
             (
                 Query(
                     model_mean(catalog.PERFORMANCE, by=f"{MODEL}, measure, basis"),
@@ -98,7 +99,7 @@ _RISK = Row(
             catalog.OBJECTIVE,
             "Declared objectives",
             "The measure over the newest rows with its confidence sequence, and the declared "
-            "minimum and maximum. Of the process where it is highest. Good: within its bounds.",
+            "minimum and maximum. For the process where it is highest. Good: within its bounds.",
             by=f"{MODEL}, measure, statistic",
             legend="{{measure}} {{statistic}}",
             width=16,
@@ -115,9 +116,9 @@ _RISK = Row(
         _plot_highest(
             catalog.PERFORMANCE_RISK,
             "Measures over the newest labels, and the limit that alerts",
-            "The current value with the low and high end of its confidence sequence, which holds "
-            "at any time, the value at training, and the limit. Of the process where it is "
-            "highest. Good: the whole interval on the good side of the limit.",
+            "The current value with the low and high end of its confidence sequence, which is "
+            "valid at any time, the value at training, and the limit. For the process where it is "
+            "highest. Good: the whole interval is on the good side of the limit.",
             by=f"{MODEL}, measure, statistic",
             legend="{{measure}} {{statistic}}",
             width=16,
@@ -143,9 +144,9 @@ _CHALLENGERS = Row(
         _plot_highest(
             catalog.CHALLENGE_DIFFERENCE,
             "Loss of the challenger minus that of the champion",
-            "The mean difference with its confidence sequence, which holds at any time, and the "
-            "limit. The challenger wins once the whole interval is below the limit, the champion "
-            "once it is above. Of the process where it is highest.",
+            "The mean difference with its confidence sequence, which is valid at any time, and "
+            "the limit. The challenger wins once the whole interval is below the limit, the "
+            "champion once it is above. For the process where it is highest.",
             by=f"{_CHALLENGER}, statistic",
             legend="{{challenger}} {{statistic}}",
             width=12,
@@ -165,7 +166,7 @@ _CHALLENGERS = Row(
             catalog.CHALLENGE_EVIDENCE,
             "Evidence of a difference",
             "Logarithm to base 10 of the e-value. With an alpha of 0.05 a challenge is decided at "
-            "1.3. Of the process where it is highest.",
+            "1.3. For the process where it is highest.",
             by=_CHALLENGER,
             legend="{{challenger}}",
             width=6,
@@ -173,8 +174,8 @@ _CHALLENGERS = Row(
         Panel(
             "timeseries",
             "Mean losses",
-            "Of the champion and of the challenger, each over its labelled predictions; processes "
-            "weighted by predictions. Good: the lower one is the model in use.",
+            "For the champion and the challenger, each over its labelled predictions; processes "
+            "weighted by predictions. Good: the model in use has the lower loss.",
             (
                 Query(
                     model_mean(catalog.CHALLENGE_LOSS, by=f"{_CHALLENGER}, side"),
@@ -187,7 +188,8 @@ _CHALLENGERS = Row(
             catalog.CHALLENGE_SCORES,
             "How predictions differ",
             "With or without labels: the mean difference or the share of rows with another class, "
-            "its interval, and the PSI of the distributions. Of the process where it is highest.",
+            "its interval, and the PSI of the distributions. For the process where it is "
+            "highest.",
             by=f"{_CHALLENGER}, statistic",
             legend="{{challenger}} {{statistic}}",
             width=8,
@@ -195,9 +197,9 @@ _CHALLENGERS = Row(
         Panel(
             "timeseries",
             "Predictions and labels of challenges",
-            "A second, by model and by outcome. Good: as many rows with both as of the challenger "
-            "in shadow. Evicted predictions never got a label: raise the challenger's "
-            "pending_predictions.",
+            "Per second, by model and by outcome. Good: in shadow, as many rows with both "
+            "predictions as predictions of the challenger. Evicted predictions never got a label: "
+            "raise the challenger's pending_predictions.",
             (
                 Query(
                     total(rate(select(catalog.CHALLENGE_PREDICTIONS)), f"{_CHALLENGER}, side"),
@@ -221,7 +223,7 @@ _BY = Row(
             "barchart",
             "Predicted against actual, by bucket",
             "Mean prediction and mean actual of labelled predictions in each declared bucket. "
-            "Good: equal. A bucket in which they part names the rows that the model gets wrong.",
+            "Good: equal. A bucket in which they differ names the rows that the model gets wrong.",
             (
                 Query(
                     f"({total(select(catalog.ACTUAL, _BUCKETS), _BY_BUCKET)}"
@@ -237,7 +239,8 @@ _BY = Row(
             "table",
             "Errors by bucket",
             "Mean absolute error and bias, in declared buckets and, with an empty field, in bins "
-            "of the prediction. Few labels make large errors by chance: look at the count.",
+            "of the prediction. With few labels, errors may be large by chance: look at the "
+            "count.",
             (
                 Query(total(select(catalog.LABELLED), _BY_BUCKET), instant=True),
                 Query(_quotient(catalog.ERROR_ABSOLUTE, "", _BY_BUCKET), instant=True),
@@ -316,7 +319,8 @@ _COHORTS = Row(
             "table",
             "Cohorts and their labels",
             "Predictions by the period they were made in, and those labelled by now. Good: old "
-            "cohorts near 100%. A measure of a young cohort speaks for the few that are known.",
+            "cohorts near 100%. A measure of a young cohort covers only its few labelled "
+            "predictions.",
             (
                 Query(total(select(catalog.COHORT_PREDICTIONS), f"{MODEL}, cohort"), instant=True),
                 Query(total(select(catalog.COHORT_LABELLED), f"{MODEL}, cohort"), instant=True),
@@ -339,7 +343,7 @@ _COHORTS = Row(
         Panel(
             "timeseries",
             "Labels received",
-            "Labels a second, by outcome. Late ones arrived after their prediction was forgotten: "
+            "Labels per second, by outcome. Late ones arrived after their prediction was evicted: "
             "raise Config.pending_predictions. Unknown ones name no prediction of this service.",
             (
                 Query(
@@ -353,7 +357,7 @@ _COHORTS = Row(
             "timeseries",
             "Maturity of old cohorts",
             "Labelled share of cohorts that have almost all labels they will get. Good: steady. "
-            "If it falls, labels are lost on their way.",
+            "If it falls, labels are getting lost.",
             (Query(model_mean(catalog.MATURITY, by=MODEL), _LEGEND),),
             unit="percentunit",
             maximum=1,
@@ -366,7 +370,7 @@ _COHORTS = Row(
 PERFORMANCE = Board(
     "mlmonitor-performance",
     "mlmonitor: performance",
-    "Errors of the whole and by bucket, challengers, classes and calibration, cohorts and labels.",
+    "Errors overall and by bucket, challengers, classes and calibration, cohorts and labels.",
     (_ERRORS, _RISK, _CHALLENGERS, _BY, _CLASSES, _COHORTS),
     variables=model_variables(),
     since="now-24h",

@@ -64,8 +64,8 @@ _DRIFT_ROWS = (
             Panel(
                 "timeseries",
                 "Training average and prediction average",
-                "Good: the lines stay close. If they part, see whether a feature drifts with the "
-                "prediction: then the rows have changed, and not the model.",
+                "Good: the lines stay close. If they diverge, see whether a feature drifts with "
+                "the prediction: then the rows have changed, not the model.",
                 (
                     Query(
                         f"select p.time, {_NAME} as metric, v.value\n"
@@ -80,7 +80,7 @@ _DRIFT_ROWS = (
                 "timeseries",
                 "Prediction drift and feature drift",
                 "Population stability index of the prediction, the mean of the features', and the "
-                "largest of them. Good: below 0.1. Small spans have a larger PSI by chance.",
+                "largest of them. Good: below 0.1. Short spans have a larger PSI by chance.",
                 (
                     Query(
                         f"select p.time, {_NAME} as metric, v.value\n"
@@ -118,8 +118,8 @@ _DRIFT_ROWS = (
             Panel(
                 "table",
                 "Newest drift of each field",
-                "The last span with rows: PSI as it is and less what chance adds, and the "
-                "distances beside it. The debiased PSI is near 0 without drift.",
+                "The last span with rows: the PSI, the PSI without the part that chance adds "
+                "(debiased), and other distances. The debiased PSI is near 0 without drift.",
                 (
                     Query(
                         "select distinct on (d.model, d.model_version, d.role, d.field)\n"
@@ -143,7 +143,7 @@ _DRIFT_ROWS = (
                 "table",
                 "Data in the range chosen",
                 "Counts, mean and extremes of every field, and its defects. Compare with the "
-                "reference beside it: the same field should look alike.",
+                "reference beside it: the same field should look similar.",
                 (
                     Query(
                         "select s.model, s.model_version as version, s.role, s.field,\n"
@@ -162,8 +162,8 @@ _DRIFT_ROWS = (
             Panel(
                 "table",
                 "Reference",
-                "What the model was trained on: the yardstick of everything above. If it is old, "
-                "see whether a newer one was never activated.",
+                "The data that the model was trained on, with which everything above is compared. "
+                "If it is old, see whether a newer reference was never activated.",
                 (
                     Query(
                         "select r.model, r.model_version as version, r.role, r.field, r.rows,"
@@ -187,7 +187,7 @@ _DRIFT_ROWS = (
         (
             Panel(
                 "table",
-                "Alerts in the range chosen",
+                "Alerts in the selected range",
                 "Newest first. Empty is good. The reason says what has changed, and by how much.",
                 (
                     Query(
@@ -201,7 +201,7 @@ _DRIFT_ROWS = (
             ),
             Panel(
                 "table",
-                "Verdicts in the range chosen",
+                "Verdicts in the selected range",
                 "What the monitor advised, newest first. Good: keep.",
                 (
                     Query(
@@ -253,7 +253,8 @@ _KPI_ROWS = (
             Panel(
                 "timeseries",
                 "Fields: mean by span",
-                "The fields chosen above, such as the claimed amount, and the model's prediction.",
+                "The fields selected above, such as the claimed amount, and the model's "
+                "prediction.",
                 (
                     Query(
                         "select s.time, concat_ws(' ', s.model, s.model_version, s.role, s.field)"
@@ -269,7 +270,7 @@ _KPI_ROWS = (
                 "timeseries",
                 "Predictions and failures",
                 "Rows predicted in each span, and calls that failed. A gap means that the service "
-                "was not asked or its events did not arrive.",
+                "got no calls, or that its events did not arrive.",
                 (
                     Query(
                         "select t.time, concat_ws(' ', t.model, t.model_version, v.name)"
@@ -306,9 +307,9 @@ _PERFORMANCE_ROWS = (
             Panel(
                 "barchart",
                 "Predicted against actual, by bucket",
-                "Mean prediction and mean actual of labelled predictions made in the range chosen. "
-                "Good: equal. A bucket in which they part names the rows that the model gets "
-                "wrong.",
+                "Mean prediction and mean actual of labelled predictions made in the selected "
+                "range. Good: equal. A bucket in which they differ names the rows that the model "
+                "gets wrong.",
                 (
                     Query(
                         "select b.bucket,\n"
@@ -324,7 +325,7 @@ _PERFORMANCE_ROWS = (
             Panel(
                 "table",
                 "Errors by bucket",
-                "Few labels make large errors by chance: look at their number first.",
+                "With few labels, errors may be large by chance: look at their number first.",
                 (
                     Query(
                         "select b.model, b.model_version as version, b.bucket,"
@@ -350,8 +351,8 @@ _PERFORMANCE_ROWS = (
             Panel(
                 "timeseries",
                 "Errors by day of prediction",
-                "Of all labelled predictions of each day. The newest days know few labels yet: see "
-                "their maturity beside it.",
+                "Over all labelled predictions of each day. The newest days have few labels yet: "
+                "see their maturity beside it.",
                 (
                     Query(
                         "select c.time, concat_ws(' ', c.model, c.model_version, v.name)"
@@ -366,9 +367,9 @@ _PERFORMANCE_ROWS = (
             ),
             Panel(
                 "timeseries",
-                "Labels: arrived, and expected by now",
+                "Labels that arrived, and that are expected by now",
                 "The labelled share of each day's predictions, and the share of its labels that "
-                "such a day has by now as earlier days go. Good: both rise with age.",
+                "earlier days had at the same age. Good: both rise with age.",
                 (
                     Query(
                         "select c.time, concat_ws(' ', c.model, c.model_version, v.name)"
@@ -392,7 +393,8 @@ def _band(role: str, title: str, of_field: str) -> Panel:
         "timeseries",
         title,
         "The mean of each span inside the trained mean plus and minus one standard deviation. "
-        "Good: inside. A mean that leaves the band has moved by more than single values vary.",
+        "Good: inside. A mean that leaves the band has moved by more than the usual spread of "
+        "single values.",
         (
             Query(
                 "select a.time, v.name as metric, v.value\n"
@@ -417,7 +419,7 @@ _ANOMALY_ROWS = (
                 "timeseries",
                 "Values outside the service's band, by field",
                 "Share of values beyond the mean plus and minus k standard deviations. Good: "
-                "steady, near what training had. A jump names the field to look at.",
+                "steady, near the share at training. A jump names the field to look at.",
                 (
                     Query(
                         "select a.time, concat_ws(' ', a.role, a.field) as metric,"
@@ -462,7 +464,7 @@ def _board(name: str, title: str, about: str, rows: tuple[Row, ...], *more: Vari
 
 
 SQL_BOARDS: tuple[Board, ...] = (
-    _board("drift", "drift", "Predictions and data beside the training.", _DRIFT_ROWS),
+    _board("drift", "drift", "Predictions and data, compared with training.", _DRIFT_ROWS),
     _board("kpis", "KPIs", "Business figures by day.", _KPI_ROWS),
     _board(
         "performance",
