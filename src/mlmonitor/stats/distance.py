@@ -84,9 +84,9 @@ def psi_debiased(reference: Table, current: Table) -> Floats:
 def psi_low(reference: Table, current: Table) -> Floats:
     """A lower 90% confidence bound of the PSI between the true distributions.
 
-    PSI divided by `1/n + 1/m` is approximately a non-central chi-square. Its non-centrality is the
-    PSI of these distributions, and the bound follows from its mean and variance (after Potgieter et
-    al., arXiv 2307.11878).
+    PSI divided by `1/n + 1/m` is approximately a non-central chi-square, whose non-centrality is
+    the true PSI divided by the same. The bound follows from its mean and variance (after Potgieter
+    et al., arXiv 2307.11878).
     """
     noise, freedom = _compute_noise(reference, current), _count_freedom(reference, current)
     beyond = psi(reference, current) / noise - freedom
