@@ -47,13 +47,13 @@ class Progress:
 
 def comparison(before: Snapshot, after: Snapshot) -> str:
     """Return a table of the fields in two windows, side by side."""
-    head = ["field", "role", "mean", "psi", "chance", "mean", "psi", "chance", ""]
+    head = ["field", "role", "mean", "psi", "threshold", "mean", "psi", "threshold", ""]
     earlier = {(field.role, field.name): field for field in before.fields}
     rows = [_field_row(earlier.get((field.role, field.name)), field) for field in after.fields]
     shown = table(head, rows, left=2)
     line = shown.partition("\n")[0]
-    left, right = (at("chance") + len("chance") for at in (line.index, line.rindex))
-    legend = "  chance: what PSI passes once in a hundred windows of this size without any drift"
+    left, right = (at("threshold") + len("threshold") for at in (line.index, line.rindex))
+    legend = "  threshold: one window in a hundred of this size exceeds it without drift"
     return f"{'before':>{left}}{'after':>{right - left}}\n{shown}\n{legend}"
 
 
@@ -70,7 +70,7 @@ def alerts(snapshot: Snapshot) -> str:
 
 def errors(before: ErrorSnapshot | None, after: ErrorSnapshot | None) -> str:
     """Return a table of the errors of predictions whose labels arrived in two windows."""
-    head = ["labels that came in", "matched", "MAE", "bias"]
+    head = ["labels that arrived", "matched", "MAE", "bias"]
     rows = [_error_row("before", before), _error_row("after", after)]
     return table(head, rows, left=1)
 

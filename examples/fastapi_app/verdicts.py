@@ -206,15 +206,15 @@ def tell(courses: Sequence[Course]) -> str:
         if reason.baseline is not None
     )
     return (
-        "Does the model still work? The claims once more, on their own calendar: scored when they "
-        "were\n"
-        "reported, labelled when they closed, months later. Three worlds that differ from "
-        f"{claims.SHIFT_DATE} on,\nand the verdicts on {inflated.looks[-1].day}:\n\n"
+        "Does the model still work? The claims are replayed by their own calendar: scored when "
+        "they\n"
+        "were reported, labelled when they closed, months later. Three scenarios, which differ "
+        f"from\n{claims.SHIFT_DATE} on, and their verdicts on {inflated.looks[-1].day}:\n\n"
         f"{verdict_table(courses)}\n\n"
-        f"The losses that rose, as known on {look.day}: mean absolute error of the labels that "
-        "arrived in\na quarter, and of the claims that were scored in it\n\n"
+        f"With inflation, as known on {look.day}: mean absolute error of the labels that arrived "
+        "in\na quarter, and of the claims that were scored in it\n\n"
         f"{quarter_table(listed)}\n"
-        "  in the end: not known then; what the claims of the quarter turned out to cost\n\n"
+        "  in the end: with the final cost of all claims of the quarter, not known then\n\n"
         f"{_conclusion(listed, trained)}"
     )
 
@@ -236,7 +236,7 @@ def _conclusion(listed: Sequence[Quarter], trained: float) -> str:
         f"{beyond} of {len(late)} quarters since the inflation are beyond that, in the end "
         f"{sum(quarter.in_the_end > limit for quarter in late)}: labels of older claims keep "
         "arriving, and small claims close first. The projection allows for that: its interval "
-        f"holds what came out in {covered} of {len(intervals)} quarters.",
+        f"contains the final error in {covered} of {len(intervals)} quarters.",
         width=96,
         initial_indent="  ",
         subsequent_indent="  ",
