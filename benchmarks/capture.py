@@ -27,7 +27,7 @@ THREADS = 8
 
 
 def nothing(_features: object) -> float:
-    """A model that does nothing, so that only the cost of watching is measured."""
+    """Do nothing, as a model of which only the cost of watching is measured."""
     return 0.5
 
 

@@ -50,7 +50,7 @@ LAWS = (
 def begin(
     law: Law, rng: np.random.Generator, rows: int, tolerance: float
 ) -> tuple[LossBins, RiskProcess]:
-    """Begin the evidence against a reference of this many rows; return it with its loss bins."""
+    """Draw a reference of this many rows; return its loss bins and a new risk process."""
     losses = law.draw(rng, rows)
     bins = LossBins.fit(law.measure, losses)
     counts = bins.count_losses(losses)[:-1].astype(np.int64)
@@ -98,12 +98,12 @@ def calm_rows() -> list[str]:
 
 
 def grown(factor: float) -> Draw:
-    """Return a draw of absolute errors that are this many times as large."""
+    """Return a function that draws absolute errors, multiplied by `factor`."""
     return lambda rng, n: factor * rng.exponential(1, n)
 
 
 def wrong(share: float) -> Draw:
-    """Return a draw of classification errors with this share of wrong classes."""
+    """Return a function that draws 1 for this share of rows, as wrong classes, and 0 otherwise."""
     return lambda rng, n: (rng.random(n) < share).astype(float)
 
 

@@ -24,7 +24,7 @@ def frame(values: np.ndarray) -> pd.DataFrame:
 
 
 def evidently(reference: np.ndarray, window: int) -> Monitor:
-    """Run Evidently's drift preset on each window; its tests depend on the reference's size."""
+    """Return a monitor that runs Evidently's drift preset on each window of this many rows."""
     from evidently import Report
     from evidently.presets import DataDriftPreset
 
@@ -48,7 +48,10 @@ def evidently(reference: np.ndarray, window: int) -> Monitor:
 
 
 def nannyml(reference: np.ndarray, chunk: int) -> Monitor:
-    """Run NannyML's univariate calculator: Jensen-Shannon beyond three standard deviations."""
+    """Return a monitor that runs NannyML's univariate calculator on each chunk of this many rows.
+
+    A field is flagged if its Jensen-Shannon distance is beyond three standard deviations.
+    """
     import nannyml as nml
 
     trained = frame(reference)
@@ -68,7 +71,7 @@ def nannyml(reference: np.ndarray, chunk: int) -> Monitor:
 
 
 def river(name: str, fields: int) -> Monitor:
-    """Run one of river's detectors, value by value, on each of the first `fields` fields."""
+    """Return a monitor that runs one of river's detectors on each of the first `fields` fields."""
     from river import drift
 
     def flags(values: np.ndarray) -> Flags:

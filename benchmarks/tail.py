@@ -33,7 +33,7 @@ UNMONITORED = "the same, unmonitored"
 
 
 def model(features: dict[str, float]) -> float:
-    """A model that computes in Python for about 60 us."""
+    """Compute in Python for about 60 us, like a small model."""
     until = time.perf_counter_ns() + WORK_NS
     total = 0.0
     while time.perf_counter_ns() < until:

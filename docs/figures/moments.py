@@ -11,7 +11,7 @@ ROWS, BLOCK = 10_000, 500
 
 
 def errors(offset: float, values: np.ndarray) -> tuple[float, float]:
-    """Return the relative errors of `Moments`, and of a sum and a sum of squares."""
+    """Return the relative errors of the standard deviation by `Moments` and by sums of squares."""
     moved = values + offset
     exact = float((moved.astype(np.longdouble) - np.longdouble(offset)).std())
     ours = Moments(1)

@@ -1,4 +1,4 @@
-"""One field over the window, as people and programs read it."""
+"""The status of one field over the window."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,1 +1,1 @@
-"""Business figures and attributions of a status."""
+"""Business figures and attributions in a status."""

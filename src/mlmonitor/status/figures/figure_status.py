@@ -1,4 +1,4 @@
-"""Business figures and attributions, as people and programs read them."""
+"""The status of business figures and of attributions, as data and as lines of text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

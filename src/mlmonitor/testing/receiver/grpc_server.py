@@ -22,7 +22,7 @@ _STOP_SECONDS = 5
 
 
 class GrpcServer:
-    """Listens while it is up; keeps its port while it is down."""
+    """A server that can be taken down, and brought up again on the same port."""
 
     def __init__(self, intake: RequestHandler) -> None:
         self._grpc = import_extra("grpc", extra="grpc")

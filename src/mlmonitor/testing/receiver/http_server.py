@@ -22,7 +22,7 @@ _IDLE_SECONDS = 60
 
 
 class HttpServer:
-    """Listens while it is up; the first `up` chooses the port, which is kept while it is down."""
+    """A server that can be taken down, and brought up again on the port of the first `up`."""
 
     def __init__(self, intake: RequestHandler) -> None:
         self._intake = intake

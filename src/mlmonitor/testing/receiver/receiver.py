@@ -19,7 +19,7 @@ from mlmonitor.testing.receiver.request_handler import RequestHandler
 
 
 class Server(Protocol):
-    """Passes requests to the handler while it is up; its port stays reserved while it is down."""
+    """A server for one transport, which can be taken down and brought up on the same port."""
 
     port: int
 
