@@ -119,7 +119,7 @@ KINDS = {
 
 
 def main() -> None:
-    """Print both tables."""
+    """Measure all scenarios, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=50)
     models = parser.parse_args().models

@@ -62,7 +62,7 @@ def distinct(axes: Axes) -> None:
 
 
 def main() -> None:
-    """Draw both side by side."""
+    """Draw the counts of names on the left and distinct counts on the right."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
     hitters(left)
     distinct(right)

@@ -30,7 +30,7 @@ class Privacy(NamedTuple):
 
     @classmethod
     def find(cls, population: Population) -> "Privacy":
-        """Read both from the reference's entries for a population."""
+        """Find these fields in the reference's entries for a population."""
         numeric, entries = len(population.plan.schema.numeric), population.entries
         return cls(
             np.array([entry.is_id_like for entry in entries[:numeric]], np.bool_),

@@ -68,7 +68,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class Down:
-    """Close the connection without reading it, and refuse all others until `receiver.up()`."""
+    """Close the connection without reading the request; refuse others until `receiver.up()`."""
 
 
 Fault = Refuse | PartialSuccess | Garbage | Redirect | Slow | Drop | Down
