@@ -114,7 +114,7 @@ def mean_gap(estimated: list[float], realised: list[float]) -> float:
 
 
 def write_page(results: dict[str, Any]) -> str:
-    """Write the comparison as Markdown."""
+    """Return the comparison as a page in Markdown."""
     ours, theirs, realised = results["ours"], results["nannyml"], results["realised"]
     lines = _INTRODUCTION.format(version=theirs["version"]).splitlines()
     for name in MEASURES:

@@ -83,7 +83,7 @@ def delay(law: Law, change: Draw, rng: np.random.Generator, rows: int, most: int
 
 
 def calm_rows() -> list[str]:
-    """Return table rows: months without a change in which a threshold was passed."""
+    """Return table rows that count months without a change in which a threshold was passed."""
     lines = []
     for number, law in enumerate(LAWS):
         counts = []
@@ -108,7 +108,7 @@ def wrong(share: float) -> Draw:
 
 
 def delay_rows() -> list[str]:
-    """Return table rows: labels until each change is found."""
+    """Return table rows with the number of labels until each change is found."""
     errors, classes = LAWS[0], LAWS[3]
     changes = (
         ("MAE up by a tenth", errors, grown(1.1), 20_000, 60_000),

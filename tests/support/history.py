@@ -1,4 +1,4 @@
-"""Fifty minutes of two models, exported to a backend, to test dashboards and rules on."""
+"""Simulate fifty minutes of two models and export them, to test dashboards and rules."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""`mlmonitor profile`: count the rows of files over a reference's bins."""
+"""`mlmonitor profile`: count the rows of files in the bins of a reference."""
 
 import argparse
 from typing import Any

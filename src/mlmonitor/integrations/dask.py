@@ -78,8 +78,9 @@ def profile(  # noqa: PLR0913 - all but the rows by keyword
     Args:
         df: a frame of `dask.dataframe`; the scheduler in use computes it.
         reference: the reference, or the path of its file, which is read in this process.
-        by: columns whose values split the rows into at most 1,000 groups. A dict with one profile
-            per group is returned: its keys are single values for a name, tuples for a list.
+        by: a column name, or a list of names, whose values split the rows into at most 1,000
+            groups. Then a dict of one profile per group is returned, keyed by the value of the
+            column, or by a tuple of values for a list.
         prediction: the column of the predictions, if its name differs from that in training.
         segments: the features that split the rows, as in `Monitor`.
         ignore: columns to leave out.

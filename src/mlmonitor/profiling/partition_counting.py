@@ -11,7 +11,7 @@ from mlmonitor.profiling.row_counting import GroupedCounting
 from mlmonitor.profiling.row_profile import Profile, wrap_content
 
 By = str | Sequence[str] | None
-"""Columns that rows are split by; a name alone gives keys that are not tuples."""
+"""The columns that rows are split by: a name, or several names, which give tuples as keys."""
 
 
 class PartCounts(NamedTuple):

@@ -99,7 +99,7 @@ def _compute_shares(quantiles: Floats, edges: Floats) -> Floats | None:
 
 
 def _build_categorical_shape(population: PopulationSnapshot, position: int) -> FieldShape | None:
-    """Compute the shape of the most frequent categories, all other known ones, and new ones."""
+    """Compute shares of the most frequent categories, other known categories, and new ones."""
     dictionary = population.plan.dictionaries[position]
     place = len(population.plan.schema.numeric) + position
     entry = population.entries[place] if population.entries else None
