@@ -1,8 +1,8 @@
 """How often mlmonitor and other tools alert without drift, and how fast they find a shift.
 
-All run on the streams of `drift_streams.py`: 20 fields that never drift, or of which one shifts
-half-way by a PSI of 0.11. mlmonitor runs as in a service, in a `Monitor` evaluated every 50 rows.
-The other tools run with their defaults, in an environment of their own (`make bench-peers`).
+All run on the streams of `drift_streams.py`: 20 fields that never drift, or 20 fields, one of which
+shifts half-way by a PSI of 0.11. mlmonitor runs as in a service, in a `Monitor` evaluated every 50
+rows. The other tools run with their defaults, in an environment of their own (`make bench-peers`).
 """
 
 import argparse

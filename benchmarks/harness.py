@@ -124,7 +124,7 @@ def measure_pace(*, rounds: int = 40) -> float:
 
 
 def allow(time: float, unit: str, *, pace: float) -> tuple[float, str]:
-    """Return a budget in time, scaled to this machine, and its name, as a `Figure` needs them."""
+    """Return a budget in time, scaled by this machine's pace, and a text that describes it."""
     return time * pace, f"{time:g} {unit}, at this machine's pace"
 
 

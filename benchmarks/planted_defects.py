@@ -172,7 +172,7 @@ DEFECTS = (
 
 
 class Result(NamedTuple):
-    """The rows until the first incident, None without one, and the incidents at the end."""
+    """The rows until the first incident (None if there is none), and the incidents at the end."""
 
     rows: int | None
     incidents: tuple[Incident, ...]

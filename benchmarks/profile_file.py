@@ -1,4 +1,4 @@
-"""Profile a Parquet file of 5,000,000 rows and 40 mixed columns: CPU against reading it, memory.
+"""What profiling a Parquet file of 5,000,000 rows and 40 mixed columns costs in CPU and memory.
 
     python benchmarks/profile_file.py --folder /tmp [--rows 5000000]
         [--peers PYTHON] [--peer-rows 200000]

@@ -61,7 +61,7 @@ def over_panes(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
 
 
 def over_models(rounds: int, sizes: tuple[int, ...]) -> Iterator[Figure]:
-    """Yield the cost of a row by number of models in the process, each of which gets all rows."""
+    """Yield the cost of a row by the number of models in the process; each gets all rows."""
     monitors = [shapes.monitor(20) for _ in range(max(sizes))]
     timings = in_turns(
         {str(n): lambda n=n: row_cost(monitors[:n], 20) for n in sizes},  # type: ignore[misc]

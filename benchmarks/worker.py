@@ -93,7 +93,7 @@ def rows_figures(*, is_quick: bool) -> Iterator[Figure]:
 
 
 def blocks(fields: int, rows: int, missing: float, count: int = 8) -> list[Block]:
-    """Draw blocks of normal values, of which a share is missing."""
+    """Draw blocks of normal values; a share of the values is missing."""
     rng = np.random.default_rng(2)
     parts = []
     for _ in range(count):

@@ -26,7 +26,7 @@ def rows(rng: np.random.Generator, count: int, slope: float) -> dict[str, Floats
 
 
 def watched(reference: Reference, rng: np.random.Generator) -> tuple[list[float], list[float]]:
-    """Return, for each 100 rows, the evidence of the score and the highest of a single feature."""
+    """Return, per 100 rows, the evidence of the score, and the higher one of the two features."""
     config = Config(
         window_seconds=None,
         window_rows=500,

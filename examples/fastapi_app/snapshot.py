@@ -62,7 +62,7 @@ class Snapshot(BaseModel):
         )
 
     def errors_since(self, earlier: Self) -> ErrorSnapshot | None:
-        """Return the errors of predictions labelled since an earlier snapshot; None without any.
+        """Return the errors of predictions labelled since an earlier snapshot; None if none were.
 
         Means are converted to sums, which can be subtracted. A backend does the same with the
         exported counters.

@@ -59,7 +59,7 @@ def claims_reference(**options: Any) -> Reference:
 
 
 def shifted_monitor(*, minutes: int = 60, rows: int = 60, **options: Any) -> Monitor:
-    """Return a monitor after an hour of labelled claims, of which the last third is shifted."""
+    """Return a monitor after an hour of labelled claims; the last third of them is shifted."""
     rng, clock = np.random.default_rng(1), ManualClock(START)
     options.setdefault("reference", claims_reference())
     monitor = Monitor(
@@ -109,7 +109,7 @@ def hostile_monitor() -> Monitor:
 
 
 def wide_monitor(fields: int, *, rows: int = 400) -> Monitor:
-    """Return a monitor of many features, of which a tenth has drifted."""
+    """Return a monitor of many features; a tenth of them has drifted."""
     rng = np.random.default_rng(3)
 
     def draw(count: int, shift: float) -> Columns:

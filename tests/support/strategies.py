@@ -32,13 +32,13 @@ class Colour(Enum):
 
 
 class Size(StrEnum):
-    """An enumeration whose members are strings, and whose `str` is the value."""
+    """An enumeration of strings; `str` of a member returns its value."""
 
     SMALL = "S"
 
 
 class Mood(str, Enum):  # noqa: UP042 - such classes exist, and show themselves as `Mood.GOOD`
-    """An enumeration whose members are strings, but whose `str` is not the value."""
+    """An enumeration of strings; `str` of a member does not return its value."""
 
     GOOD = "good"
 

@@ -108,7 +108,7 @@ def resource_from_environment(
 
 
 def token_from_environment(name: str) -> Secret | None:
-    """Read the token in the variable of that name, if there is one."""
+    """Return the token in the variable of that name, or None if it is unset or empty."""
     value = os.environ.get(name, "").strip()
     return Secret(value) if value else None
 

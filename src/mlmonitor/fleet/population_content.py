@@ -164,7 +164,7 @@ class PopulationContent:
 
     @classmethod
     def from_state(cls, state: State) -> Self:
-        """Read back a `state`; raise FormatError for arrays that contradict each other."""
+        """Read a saved `state`; raise FormatError for arrays that contradict each other."""
         counts = within("counts", state)
         added: dict[str, Array] = {"rows": part(counts, "rows", np.int64, shape=(1,))}
         for name in (*COUNTS, *_SUMS):

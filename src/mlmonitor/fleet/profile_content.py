@@ -128,7 +128,7 @@ class ProfileContent:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self | None:
-        """Read back `to_bytes`; return None for the bytes of an empty profile.
+        """Read what `to_bytes` returned; return None for the bytes of an empty profile.
 
         Raises:
             FormatError: the bytes are not a profile, or are damaged; the message says where.

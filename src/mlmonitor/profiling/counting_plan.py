@@ -137,7 +137,7 @@ class CountingPlan:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "CountingPlan":
-        """Read back `to_bytes`; the last plan is cached for the next part that a process counts."""
+        """Read what `to_bytes` returned; a process caches the last plan that it has read."""
         return _read_plan(data)
 
 

@@ -88,7 +88,7 @@ def _write_cautions(status: Status) -> list[str]:
 
 
 def _write_verdict(status: Status) -> list[str]:
-    """Write the verdict; `keep` only if there are labels to support it."""
+    """Write the verdict; without performance from labels, leave out the verdict `keep`."""
     has_grounds = status.verdict is not None and status.verdict.action != "keep"
     return verdict_lines(status.verdict) if has_grounds or status.performance is not None else []
 

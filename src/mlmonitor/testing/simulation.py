@@ -143,7 +143,7 @@ def simulate(  # noqa: PLR0913 - all but two by keyword
     config: Config | None = None,
     seed: int = 0,
 ) -> Simulated:
-    """Simulate a monitor on rows drawn from a reference, of which one field changes midway.
+    """Simulate a monitor on rows drawn from a reference, while one field changes midway.
 
     Fields are drawn independently of each other from the bins and quantiles of the reference; if
     the reference has seasons, from the bins of the row's season. If a field's rows depend on each

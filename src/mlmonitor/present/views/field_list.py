@@ -158,7 +158,7 @@ def _rank_candidate(candidate: ListedField) -> tuple[float, float, str]:
 
 
 def _compute_ratio(status: FieldStatus) -> float:
-    """Return the PSI divided by its threshold; 0 without one."""
+    """Return the PSI divided by its threshold; 0 if either is unknown."""
     return (status.psi or 0.0) / max(status.psi_threshold or np.inf, 1e-12)
 
 
