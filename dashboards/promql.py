@@ -61,8 +61,8 @@ def ratio(part: str, whole: str, by: str = MODEL, *, window: str = "$window") ->
 def pooled(gauge: str, weight: str, by: str, *, on: str) -> str:
     """Average a gauge over processes, weighted by the rows of each process.
 
-    `weight` is summed by `on` and process. If all windows are equal, the result is the mean of all
-    rows.
+    `weight` is summed by `on` and process. If `gauge` and `weight` cover the same time in all
+    processes, the result is the mean over all rows.
     """
     keys = f"{PROCESS}, <deployment.environment.name>, {on}, segment"
     rows = f"sum by ({keys}) ({weight})"

@@ -28,7 +28,7 @@ def path(kind: EProcess, laws: list[np.ndarray], rng: np.random.Generator) -> np
 
 
 def new(streams: int, rng: np.random.Generator, *, restart_rows: int) -> EProcess:
-    """Return evidence against randomly drawn references, for bins with an order."""
+    """Return evidence for many streams, each with its own random reference of ordered bins."""
     reference = rng.multinomial(REFERENCE_ROWS, np.full(BINS, 0.1), streams)
     present = np.ones((streams, BINS), np.bool_)
     tilts = tilt_factors(reference, np.ones(streams, np.bool_))

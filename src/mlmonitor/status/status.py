@@ -64,8 +64,9 @@ class NotificationStatus:
 class Status:
     """Everything that the process knows about a model; `print` it, or read its attributes.
 
-    predictions, errors, labels, dropped (rows and figures without room, or after `close`) and
-    internal_errors count from the start of this process; everything else covers the window.
+    predictions, errors, labels, dropped (rows and figures that found no room, or came after
+    `close`) and internal_errors count from the start of this process; everything else covers the
+    window.
     learned_rows: rows so far, of `baseline_rows`, while a reference is learned from the service.
     trained_at, training, training_metrics: when, how long and on how many rows the model was
     trained, the version it replaced, and its measures at training, as given to the reference.
@@ -88,8 +89,8 @@ class Status:
     violations: values that broke each declared rule since the start.
     unmatched_rules: declared fields that a learned reference lacks, or has with another kind.
     unused_ignores: ignored names that neither the reference nor any row had.
-    absent_columns: for columns named by an option such as `groups` that more than half of the rows
-    lack, the number of rows without a value.
+    absent_columns: columns that an option such as `groups` names, but more than half of the rows
+    lack; each with the number of rows without a value.
     reference_warning: a sign that the reference belongs to another model.
     dependence: how many independent rows 1,000 rows are worth; None if rows are independent.
     season: the hours that rows are compared with now, if the reference has seasons.
