@@ -86,8 +86,9 @@ spark:
 	$(MAKE) .venv-spark/.spark-test VENV=.venv-spark
 	$(SUBJECT) .venv-spark/bin/python -m pytest -m integration tests/spark
 
+# A file stays in one process: its servers are started once.
 integration: $(VENV)/.test components debian
-	$(PYTEST) -m integration
+	$(PYTEST) -m integration -n $(JOBS) --dist loadfile
 
 check: $(VENV)/.check
 	$(BIN)/ruff format --check .
