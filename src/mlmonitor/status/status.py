@@ -64,7 +64,7 @@ class NotificationStatus:
 class Status:
     """Everything that the process knows about a model; `print` it, or read its attributes.
 
-    predictions, errors, labels, dropped (rows and figures that found no room, or came after
+    predictions, errors, labels, dropped (rows and figures that found no room, or arrived after
     `close`) and internal_errors count from the start of this process; everything else covers the
     window.
     learned_rows: rows so far, of `baseline_rows`, while a reference is learned from the service.

@@ -47,7 +47,7 @@ class DriftReasons:
             reason = f"{name}{named * (most == new)}: {_compare_shares(before[most], now[most])}"
             if not named or most == new or parts[new] < _NAMED_PART * parts.sum():
                 return reason
-            return f"{reason}; new values{named}: {percent(now[new])} now"
+            return f"{reason}; new values{named}: {percent(float(now[new]))} now"
         shares = self._refused_shares[place]
         mix = shares / max(shares.sum(), np.finfo(float).tiny)
         earlier, current = before[most] * mix, now[most] * _mix_refused(refused, counts[-1], mix)
