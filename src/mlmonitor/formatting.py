@@ -59,7 +59,7 @@ def zero_if_rounding(number: float | None, *, scale: float | None) -> float | No
 
 
 def share(count: int, total: int) -> str:
-    """Format a share of `total` in percent; only nothing is 0%, and only `total` itself is 100%."""
+    """Format a share of `total` in percent; only a count of 0 is 0%, and only `total` is 100%."""
     return percent(count / total)
 
 

@@ -32,9 +32,9 @@ _MARKS = str.maketrans({"\\": "\\\\", ",": "\\,", "=": "\\="})
 def segment_name(fields: Sequence[str], values: SegmentValues | None) -> str:
     """Return the name of a segment: the value of a single field, else `line=motor,region=north`.
 
-    Promise: names are unique, and differ from the names of all rows, of the rest and of a missing
-        value, because a backslash escapes ambiguous characters. A name of more than 200 characters
-        is truncated and ends with its hash, like a category.
+    Promise: names are unique. A backslash escapes ambiguous characters, so no segment has the
+        reserved name of all rows, of the rest or of a missing value. A name of more than 200
+        characters is truncated and ends with its hash, like a category.
     values: the value of each field; None for the rest.
     """
     if values is None:

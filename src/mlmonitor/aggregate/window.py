@@ -169,9 +169,9 @@ class Window:
         return panes + 2 * (profile + shapes) + max(profile + shapes, self._stage.nbytes)
 
     def _skip_outrun(self, block: Block) -> int:
-        """Count the first rows of a block only in the totals if its later rows fill the window.
+        """Count in the totals the first rows of a block whose later rows alone fill the window.
 
-        Return the number of these first rows.
+        These rows never enter the window. Return their number.
         """
         if self._pane_rows is None:
             return 0

@@ -76,7 +76,7 @@ class Matches(NamedTuple):
 
 
 class Recalled(NamedTuple):
-    """Stored predictions, and the index of each one's id; column `actual` identifies its label."""
+    """Stored predictions. rows: the index of each prediction's id among the requested ids."""
 
     rows: Positions
     is_labelled: Mask

@@ -23,9 +23,9 @@ class ChallengeStatus:
     loss: the name of the loss; None before the first prediction.
     difference: the challenger's mean loss minus the champion's, with a confidence sequence.
     effective_labels: how many independent labels the difference is worth, if rows have groups.
-    log10_e_value: how strongly all labels so far indicate that the challenger's loss is not lower
-        by exactly the margin.
-    basis: of the difference, `paired` if both models predicted the same rows.
+    log10_e_value: the evidence, from all labels so far, against the hypothesis that the
+        challenger's loss is lower by exactly the margin.
+    basis: `paired` if the difference is over rows that both models predicted.
     champion, challenger: their mean losses.
     score_difference: the challenger's mean prediction minus the champion's; with `has_classes`, the
         share of rows for which they name different classes.

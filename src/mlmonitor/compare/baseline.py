@@ -33,7 +33,7 @@ def season_counts(entries: Sequence[CountedEntry], plan: Plan) -> Counts:
 class Baseline:
     """The reference's counts of some fields, for comparison with rows of certain seasons.
 
-    counts: of the whole, `[fields, bins]`. by_season: `[fields, seasons, bins]`.
+    counts: over all seasons, `[fields, bins]`. by_season: `[fields, seasons, bins]`.
     """
 
     def __init__(self, counts: Counts, by_season: Counts) -> None:
@@ -59,7 +59,7 @@ class Baseline:
 
         The shares are those of the seasons, weighted by `rows`. The counts add up to the size of
         one sample from this mixture that would be equally uncertain. A season without reference
-        rows gets the shares of the whole, as if from one row.
+        rows gets the shares over all seasons, with the weight of one row.
         """
         if not self.has_seasons:
             return self.counts

@@ -21,7 +21,7 @@ class RowColumns(Mapping[str, Any]):
     """The columns of some rows by name: features, and `prediction` or `prediction.<output>`.
 
     A column of numbers is a float64 array, NaN where there is none; any other column is an array of
-    objects. If a prediction and a feature have the same name, it refers to the prediction.
+    objects. A name that a prediction and a feature share refers to the prediction.
     """
 
     def __init__(

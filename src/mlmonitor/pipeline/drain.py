@@ -236,7 +236,7 @@ class Drain:
             yield_gil()
 
     def settle(self, now: float) -> None:
-        """Count labels and outcomes that wait for a prediction or reference; none will arrive."""
+        """Count the labels and outcomes that still wait, because nothing more will arrive."""
         if self._events is not None:
             with self._inbox.guard:
                 self._events.settle(self._inbox, self._state, now=now)

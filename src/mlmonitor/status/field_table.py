@@ -118,7 +118,7 @@ def _show_numbers(
 
 
 def invalid_lines(fields: Sequence[FieldStatus], *, most: int) -> list[str]:
-    """Return lines about invalid values in at most `most` fields, those with most of them first."""
+    """Return lines about invalid values in at most `most` fields, the worst field first."""
     invalid = sorted(filter(invalid_count, fields), key=invalid_count, reverse=True)
     lines = []
     for field in invalid[:most]:

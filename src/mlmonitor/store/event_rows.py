@@ -52,7 +52,7 @@ def add_derived(
 
 
 def unread_value(reason: str) -> object:
-    """Return a value that readers refuse for the reason that the stored value was refused for."""
+    """Return a value that a reader will refuse for this reason."""
     return np.inf if reason == "nonfinite" else UNREADABLE
 
 

@@ -155,7 +155,7 @@ def _build_profile(
 
 
 def _add_field(profile: FieldProfile, place: int, row: Mapping[str, Any]) -> None:
-    """Set the counts and moments of the field at index `place` from a row."""
+    """Set the counts and moments of the field at index `place` to those of a database row."""
     numeric, bins = len(profile.bins), row["bins"][:-1]  # last: missing or refused
     profile.quality[place] = row["quality"]
     if place >= numeric:

@@ -173,7 +173,7 @@ def _run(
     sizes: tuple[int, int],
     config: Config,
 ) -> int | None:
-    """Return the row of the first alert, which after the change must be the changed field's."""
+    """Return the row of the first alert; after the change, only the changed field's count."""
     clean, rows = sizes
     total, step = clean + rows, max((clean + rows) // _CHECKS, 1)
     checks = np.arange(total) // step

@@ -41,7 +41,7 @@ _ASSUMPTIONS = (
 def find_early_rise(
     cohorts: Sequence[Cohort], reference: ReferenceInfo | None, limits: VerdictLimits
 ) -> VerdictReason | None:
-    """Return why the loss has risen even before all labels have arrived; None if it may not have.
+    """Return why the loss has risen even before all labels have arrived; None otherwise.
 
     The first labels of a cohort are not a random sample. Cohorts with at least 80% of their labels
     are judged as if the missing labels had the baseline's loss. Cohorts with at least 50% are

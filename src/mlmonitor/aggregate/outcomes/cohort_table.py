@@ -13,7 +13,8 @@ _NONE = -(1 << 62)
 class CohortTable:
     """Counts by cohort: predictions made in the same period of `seconds`.
 
-    A cohort has a place, which is its index in the arrays. A new cohort takes the oldest place.
+    A cohort has a place, which is its index in the arrays. A new cohort reuses the place of the
+    oldest one.
     delays: int64 `[cohorts, delays]`, labels by cohort and by the number of periods after which
     they arrived; the last column also counts all later labels.
 

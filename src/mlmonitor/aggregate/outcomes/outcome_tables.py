@@ -61,7 +61,7 @@ class OutcomeTables:
             self.means.update(name, block.means[name], buckets)
 
     def _calibrate(self, block: OutcomeBlock, labelled_buckets: Buckets) -> None:
-        """Add the scores and outcomes of each class; for two classes, one class is enough."""
+        """Add the scores and outcomes of each class, but of only one class if there are two."""
         for place, scores in enumerate(block.scores):
             code = self.plan.positive if self.plan.task == "binary" else place
             is_class = (block.actual_class == code).astype(np.float64)

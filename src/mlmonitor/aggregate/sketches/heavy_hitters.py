@@ -118,7 +118,7 @@ class HeavyHitters:
         self._counts = joined
 
     def _find_floor(self) -> int:
-        """Return the most times that a name that is not stored can have occurred."""
+        """Return the largest possible count of a name that is not stored."""
         if len(self._counts) < self.size:
             return 0
         return min(count for count, _ in self._counts.values())

@@ -36,8 +36,8 @@ class SilentMistake(SchemaError):
 class RunMistakes:
     """Detects mistakes in runs of calls.
 
-    A mistake of the whole program, such as a function without a result, is reported until one call
-    shows otherwise, because a model may abstain at times.
+    A mistake of the whole program, such as a function that returns nothing, is reported only until
+    one call has a result: a model may return None for some rows.
     Price: two look-ups a run; a scan of its results until one of them has a value.
     """
 

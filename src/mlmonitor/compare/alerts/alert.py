@@ -91,7 +91,7 @@ class Alert:
     def basis(self) -> Literal["realised", "estimated", "projected"]:
         """Whether the value was realised with labels, estimated, or projected.
 
-        `estimated` is without labels, `projected` is from some of the labels.
+        An estimated value uses no labels, a projected value only those that have arrived.
         """
         if self.role is not Role.PERFORMANCE:
             return "realised"

@@ -33,7 +33,7 @@ _UNREADABLE: Final = {
 
 
 def blame_performance(alerts: Sequence[Alert]) -> CommonCause | None:
-    """Name the worse measure if all alerts are about performance or objectives, or None."""
+    """Name the measure that got worse; None if any alert is not about performance."""
     worse = [alert for alert in alerts if alert.field in (PERFORMANCE_FIELD, PROJECTED_FIELD)]
     expected = [alert for alert in alerts if alert.field == ESTIMATED_FIELD]
     broken = [alert for alert in alerts if alert.field == OBJECTIVE_FIELD]

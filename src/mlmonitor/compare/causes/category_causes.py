@@ -77,7 +77,7 @@ def find_respelt(
 def find_renamed(
     alerts: Sequence[Alert], population: Population, shown: ShownRows
 ) -> CommonCause | None:
-    """Detect a lost category whose share new values now have. The title has no names."""
+    """Detect a lost category whose share has moved to new values. The title has no names."""
     for changed in _list_changed(alerts, population, shown):
         if not changed.entry.is_closed:
             continue

@@ -1,8 +1,8 @@
 """Recognise merged and exchanged categories, from their counts in the window.
 
 A change is recognised only if it explains the counts and all other changes explain them clearly
-worse. One of these others is that a single category became rarer or more frequent, while the rest
-kept their proportions.
+worse. One of these alternatives is that a single category became rarer or more frequent, while the
+rest kept their proportions.
 """
 
 from collections.abc import Iterator
@@ -58,8 +58,8 @@ def are_merged(before: Floats, now: Counts) -> bool:
 def find_moved_share(before: Floats, now: Counts) -> MovedShare | None:
     """Return the share of rows that changed category, if one move explains all changes.
 
-    before, now: as for `are_merged`, followed by new categories. None if another pair of categories
-    explains the changes as well, or one category that is rarer or more frequent by itself. A move
+    before, now: as for `are_merged`, followed by new categories. None if a move between another
+    pair of categories, or a change of one category alone, explains the counts equally well. A move
     to a known category needs at least three others that stayed: of two or three categories, one
     always grows by what another loses.
     """

@@ -87,7 +87,7 @@ class ChangeSample:
         self._profile.rows = stop
 
     def shown(self) -> ShownRows:
-        """Return the rows kept so far, in the form that a window returns."""
+        """Return the rows kept so far, with the same statistics as a window."""
         ordered = np.sort(self._numbers[:, : self.rows], axis=1)
         valid = valid_counts(ordered)
         profile, shapes = FieldProfile(self._plan), Shapes(self._plan, self._hitters)

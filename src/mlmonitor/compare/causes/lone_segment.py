@@ -1,4 +1,4 @@
-"""Find the one segment that changed, while all others are as they were."""
+"""Find the only segment that has changed."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -31,9 +31,9 @@ def find_lone_segment(
 ) -> Population | None:
     """Return the segment that alone differs from its reference, or None.
 
-    All alerts must be about one segment or the whole, and each other segment must have thirty rows
-    and no difference beyond chance in the fields of the alerts. show: returns the rows of a
-    population to compare.
+    All alerts must be about this segment or about all rows. Each other segment must have at least
+    thirty rows and no significant difference in the fields of the alerts. show: returns the rows of
+    a population to compare.
     Price: one call of `show` for each of at most 21 segments; nothing unless exactly one segment
         has an alert.
     """

@@ -51,7 +51,8 @@ class ActualPopulation:
     def begin(self, infer_kind: Callable[[], Kind], *, now: float) -> Population:
         """Build the population from the reference, or else for the inferred kind of actuals.
 
-        All sums start at zero; a second call is only made if the kind turns out to be another.
+        All sums start at zero; it is called again only if the actuals turn out to be of another
+        kind.
         """
         entries = list_entries(self._reference, Role.ACTUAL)
         if entries and self._reference is not None:

@@ -89,7 +89,7 @@ def compute_multiclass(matrix: Counts | Floats) -> dict[str, Estimate]:
 
 
 def _without_unknown(matrix: Counts | Floats) -> Floats:
-    """Leave out rows whose two classes are both unknown: they may be equal or not."""
+    """Leave out rows whose actual and predicted class are both unknown, because they may differ."""
     counts = matrix.astype(np.float64)
     counts[-1, -1] = 0.0
     return counts

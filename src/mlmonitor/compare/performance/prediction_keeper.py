@@ -101,12 +101,12 @@ class PredictionKeeper:
             self.selection.update(places, columns["predicted"], columns["class"], is_label=False)
 
     def count_labels(self, predicted_at: Floats, columns: Mapping[str, Column]) -> None:
-        """Count predictions that have got a label, by cohort and value."""
+        """Count predictions that have received a label, by cohort and value."""
         places = self._places(predicted_at)
         self.selection.update(places, columns["predicted"], columns["class"], is_label=True)
 
     def reset_labels(self) -> None:
-        """Forget all labels, because the same labels will be counted again."""
+        """Set the counts of labels to zero, before all labels so far are counted again."""
         self.cohorts.reset_labels()
         self.selection.reset_labels()
 

@@ -164,7 +164,7 @@ class OutcomeTracker:
         return self._keeper.selection.judge(now=now)
 
     def raise_failures(self) -> None:
-        """Raise the errors of custom metrics since the last call, and once that of predictions.
+        """Raise the new errors of custom metrics, and the error of the predictions once.
 
         Raises:
             CallbackError: custom metrics failed; the message names them.

@@ -39,12 +39,12 @@ class LossesSince:
         self._totals: dict[float, dict[str, Floats]] = {}
 
     def watch(self, times: Collection[float]) -> None:
-        """Watch these times, in seconds since 1970, and forget all others."""
+        """Sum the losses since each of these times, in seconds since 1970; drop all other times."""
         kept = sorted(times)[:MOST_TIMES]
         self._totals = {time: self._totals.get(time, {}) for time in kept}
 
     def reset(self) -> None:
-        """Forget the losses, but keep watching the times."""
+        """Set all sums to zero, but keep the times."""
         self._totals = {time: {} for time in self._totals}
 
     def ingest(

@@ -32,9 +32,9 @@ class FieldEffect(_CalibrationPart):
 class OutcomeMap(_CalibrationPart):
     """The outcomes of the training rows in each bin of an output.
 
-    `outcome` is the class whose rows `sums` counts, or the error of which `sums` and `squares` hold
-    the sum and the sum of squares. `offsets` holds one number per bin, to which the effects of
-    features are added; it is empty without effects.
+    `outcome` names a class or an error. For a class, `sums` counts its rows; for an error, `sums`
+    and `squares` hold its sum and its sum of squares. `offsets` holds one number per bin, to which
+    the effects of features are added; it is empty without effects.
     """
 
     outcome: Name

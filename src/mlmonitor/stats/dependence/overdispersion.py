@@ -120,7 +120,7 @@ class _BlockTable:
         return float(_sum_squares(self._counts - self._wanted) @ self._weights)
 
     def _compare_rows(self) -> float:
-        """Do the same for short blocks by comparing rows, because most of their counts are zero."""
+        """Return the sum of `join_pairs` by comparing pairs of rows: faster for short blocks."""
         length = self._length
         cells = self._cells[: self._cells.size // length * length]
         squares = float(self._weights[cells].sum())

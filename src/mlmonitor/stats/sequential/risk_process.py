@@ -167,8 +167,8 @@ def confidence_bounds(
 ) -> tuple[float, float]:
     """Return a confidence sequence for the mean of a bounded loss; it is valid at any time.
 
-    values: those of the bins, from 0 to 1. error: the probability that the mean is ever outside the
-    bounds.
+    values: the loss of each bin, from 0 to 1. error: the probability that the mean is ever outside
+    the bounds.
     Source: Waudby-Smith, Ramdas (2024), with a mixture of bets.
     """
     n = float(counts.sum())

@@ -103,7 +103,7 @@ def join_rows(rows: float, reference_rows: float) -> float:
 
 
 def fit_whole(quantiles: Quantiles, rank: RankChange, amounts: Floats, step: float) -> Fit:
-    """Return the amount that changes all values best, and its misfit.
+    """Return the best-fitting amount for a change of all values, and its misfit.
 
     amounts: the first guesses. step: the distance between two guesses; if negative, relative to the
     amount.
@@ -119,7 +119,7 @@ def fit_whole(quantiles: Quantiles, rank: RankChange, amounts: Floats, step: flo
 
 
 def fit_part(quantiles: Quantiles, rank: RankChange, amounts: Floats, step: float) -> Fit:
-    """Return the amount that changes a share of the values best, with the share and the misfit.
+    """Return the best-fitting amount and share for a change of some values, and their misfit.
 
     amounts, step: as for `fit_whole`; a step of 0 tries only the given amounts.
     """

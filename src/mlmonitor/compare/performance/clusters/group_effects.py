@@ -59,7 +59,7 @@ class GroupEffects:
         return {n: rows if np.isnan(e) else max(float(e), 1.0) for n, e in effects.items()}
 
     def widen(self, estimates: Mapping[str, Estimate]) -> dict[str, Estimate]:
-        """Return the estimates, of all rows or of some, with cluster-robust intervals."""
+        """Return the estimates with cluster-robust intervals; they may cover only some rows."""
         return {
             name: self._widen(name, e, self._find_effect(name)) for name, e in estimates.items()
         }

@@ -96,7 +96,7 @@ def infer_plan(
 def find_mismatch(actual: Field, scores: Sequence[str], evidence: Evidence) -> str | None:
     """Return why the types of actuals and predictions cannot be compared; None if they can.
 
-    Not for models whose reference has actuals, because it declares their kind.
+    Do not call this if the reference has actuals, because it then declares their kind.
     """
     if actual.kind is Kind.DATETIME:
         return "label: expected numbers or classes, got times: pass durations in seconds"
@@ -136,7 +136,7 @@ def _find_actual(entries: dict[tuple[Role, str], CountedEntry]) -> CountedEntry 
 
 
 def _is_zero_or_one(entry: CountedEntry | None) -> bool:
-    """Whether all values were 0 or 1: only then the variance is mean (1 - mean)."""
+    """Whether all values were 0 or 1: only then is the variance `mean * (1 - mean)`."""
     if not isinstance(entry, NumericReference) or entry.mean is None or entry.stddev is None:
         return False
     if entry.min != 0 or entry.max != 1:
@@ -189,7 +189,7 @@ def _find_center(entries: dict[tuple[Role, str], CountedEntry], evidence: Eviden
 def _list_classes(
     entries: dict[tuple[Role, str], CountedEntry], scores: Sequence[str], evidence: Evidence
 ) -> tuple[str, ...]:
-    """Return all known classes: of training, of scores, and of the first labels."""
+    """Return all known classes: those of training, of the scores, and of the first labels."""
     if len(scores) > 1 and not all(name.isdigit() for name in scores):
         return tuple(scores)
     names: dict[str, None] = {}

@@ -28,7 +28,7 @@ class Association(NamedTuple):
 
     @property
     def high(self) -> float:
-        """An upper bound that the true value exceeds once in a thousand samples."""
+        """An upper bound of the true value, which is exceeded once in a thousand samples."""
         return self.value + _ERRORS * self.error
 
 

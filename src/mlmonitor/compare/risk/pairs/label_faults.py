@@ -128,8 +128,8 @@ def are_unrelated(
 ) -> bool:
     """Whether labels may be independent of predictions, and less than half as related as before.
 
-    Halves and quarters of the pairs must show no association either, because one whose sign has
-    changed in between is zero on average.
+    Halves and quarters of the pairs must show no association either, because an association whose
+    sign changes in between is zero on average.
     """
     association = measure_association(plan, block) if block.rows >= _ASSOCIATED else None
     if association is None or not association.may_be_none:
@@ -191,7 +191,8 @@ def _invert(plan: OutcomePlan, block: OutcomeBlock) -> OutcomeBlock:
 def _try_exchange(plan: OutcomePlan, block: OutcomeBlock) -> Iterator[RepairAttempt]:
     """Rename each class of the labels to the class that is predicted most often for it.
 
-    A class that is never predicted keeps its name, or gets the one that is left.
+    A class that is never predicted keeps its name in the first attempt, and takes part in the
+    second.
     """
     table = count_classes(plan, block)
     own = np.arange(len(table))
