@@ -44,11 +44,16 @@ def add_derived(
     *,
     with_derived: bool,
 ) -> Mapping[str, Any]:
-    """Merge features, derived fields, and for fields in `invalid` the result of `unread_value`."""
-    if not (invalid or (derived and with_derived)):
-        return features
-    unreadable = {name: unread_value(reason) for name, reason in invalid.items()}
-    return {**features, **derived, **unreadable}
+    """Return the features, and if asked the derived fields; refused values are replaced.
+
+    `invalid` also names derived fields and outputs, so it adds no field: it only explains a value
+    that is None, see `unread_value`.
+    """
+    fields = {**features, **derived} if with_derived and derived else features
+    refused = [name for name in invalid if name in fields and fields[name] is None]
+    if not refused:
+        return fields
+    return {**fields, **{name: unread_value(invalid[name]) for name in refused}}
 
 
 def unread_value(reason: str) -> object:
@@ -66,9 +71,7 @@ def read_outputs(block: PredictionBlock, name: str, rows: Sequence[int]) -> Valu
     return [
         ABSENT
         if columns.status[row] == "error"
-        else unread_value(columns.invalid[row][name])
-        if name in columns.invalid[row]
-        else values[row]
+        else _explain(values[row], name, columns.invalid[row])
         for row in rows
     ]
 
@@ -80,9 +83,11 @@ def _read_output(events: Sequence[Event], name: str) -> Values:
 
 def output_value(event: Event, name: str) -> Any:
     """Return one output of a prediction; an invalid value is replaced, see `unread_value`."""
-    invalid = event.get("invalid")
-    if invalid and name in invalid:
-        return unread_value(invalid[name])
+    return _explain(_find_output(event, name), name, event.get("invalid") or {})
+
+
+def _find_output(event: Event, name: str) -> Any:
+    """Return one output of a prediction as it is stored."""
     if name == PREDICTION:
         return event.get("prediction")
     scores = event.get("scores")
@@ -90,3 +95,8 @@ def output_value(event: Event, name: str) -> Any:
         return scores[name]
     outputs = event.get("outputs")
     return outputs.get(name) if outputs else None
+
+
+def _explain(value: Any, name: str, invalid: Mapping[str, str]) -> Any:
+    """Return a stored value, or if it is None because it was refused, see `unread_value`."""
+    return unread_value(invalid[name]) if value is None and name in invalid else value
