@@ -359,6 +359,27 @@ def test_rankings_are_pairs_of_rows(scores: Any, relevances: Any) -> None:
     assert 0.8 < performance["ndcg"].value < 0.9
 
 
+@pytest.mark.parametrize(
+    ("scores", "relevances"),
+    [
+        ([[0.9, 0.1, 0.5], [0.2, 0.8]], [[0, 1], [0, 1]]),
+        ([[0.9, 0.1, 0.5], [0.2, 0.8]], [[0, 1, 1], [0, 1, 1]]),
+        ([[0.9, 0.1, 0.5], [0.2, 0.8]], [[0, None, 1], [0, 1]]),
+        (np.array([[0.9, np.nan], [0.2, 0.8]]), np.array([[0.0, 1.0], [0.0, 1.0]])),
+    ],
+    ids=["fewer", "more", "none", "no score"],
+)
+def test_a_query_without_a_relevance_for_each_score_is_refused(
+    scores: Any, relevances: Any
+) -> None:
+    """Its measure would be that of some of its items; the message says what to pass."""
+    with made() as monitor:
+        monitor.record_outcomes(scores, relevances)
+        status = monitor.status()
+    assert status.performance is None
+    assert "pass 0 for an item that is not relevant" in (status.last_error or "")
+
+
 def test_a_mistake_in_pairs_is_named_and_raises_nothing() -> None:
     """Both numbers are reported."""
     with made() as monitor:

@@ -10,7 +10,12 @@ from mlmonitor.capture.host.copiers import is_value
 from mlmonitor.capture.host.label_entries import read_times
 from mlmonitor.capture.values import Values
 from mlmonitor.errors import SchemaError
-from mlmonitor.records import Floats
+from mlmonitor.records import Floats, Mask
+
+LEAVE_OUT_ITEMS = (
+    "pass 0 for an item that is not relevant, and leave out an item whose score or relevance is "
+    "unknown"
+)
 
 
 class OutcomeEntry(NamedTuple):
@@ -49,15 +54,26 @@ def copy_rankings(scores: Any, relevances: Any, predicted_at: Any) -> RankingEnt
     Raises:
         SchemaError: there is not one relevance for each score.
     """
-    own, others = (_pad(rows) for rows in (scores, relevances))
-    if own.shape != others.shape or (np.isnan(own) != np.isnan(others)).all(axis=1).any():
+    own, others = _pad(scores), _pad(relevances)
+    if len(own) != len(others):
         raise SchemaError(
-            f"record_outcomes: expected a relevance for each score, got {others.shape[0]} rows of "
-            f"relevances and {own.shape[0]} of scores, up to {others.shape[1]} and {own.shape[1]} "
-            "long"
+            f"record_outcomes: expected a row of relevances for each row of scores, got "
+            f"{len(others):,} of relevances and {len(own):,} of scores"
+        )
+    own, others = (_widen(rows, max(own.shape[1], others.shape[1])) for rows in (own, others))
+    incomplete = int(np.count_nonzero(~mark_complete(own, others)))
+    if incomplete:
+        raise SchemaError(
+            f"record_outcomes: expected a relevance for each score, got more or fewer in "
+            f"{incomplete:,} of {len(own):,} queries: {LEAVE_OUT_ITEMS}"
         )
     times = np.full(1, np.nan) if predicted_at is None else read_times(predicted_at)
     return RankingEntry(own, others, np.broadcast_to(times, len(own)))
+
+
+def mark_complete(scores: Floats, relevances: Floats) -> Mask:
+    """Return which rows have a relevance for each score, and no other; both are NaN elsewhere."""
+    return np.asarray((np.isnan(scores) == np.isnan(relevances)).all(axis=1), np.bool_)
 
 
 def _pad(rows: Any) -> Floats:
@@ -68,6 +84,10 @@ def _pad(rows: Any) -> Floats:
     for place, column in enumerate(columns):
         padded[place, : len(column)] = column
     return padded
+
+
+def _widen(rows: Floats, items: int) -> Floats:
+    return np.pad(rows, ((0, 0), (0, items - rows.shape[1])), constant_values=np.nan)
 
 
 def check_columns(predictions: Any, actuals: Any) -> None:

@@ -147,8 +147,7 @@ class LabelledOutcomes:
                 self._mismatch = self._mismatch or ROWS_OF_ACTUALS
             return False
         matched = match_rankings(self.pending, names, entry, is_last_try=is_last_try, now=now)
-        if matched.has_unreadable:
-            self._mismatch = self._mismatch or ROWS_OF_ACTUALS
+        self._mismatch = self._mismatch or matched.mistake
         if len(matched.scores):
             self._add_rankings(matched.scores, matched.relevances, matched.times)
         return True

@@ -9,6 +9,7 @@ from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock
 from mlmonitor.buffer.pending import IS_MISSING, IS_UNREADABLE, SAYS_SOMETHING, Pending, Reading
 from mlmonitor.capture.canonical import is_missing
 from mlmonitor.capture.host.label_entries import LabelEntry
+from mlmonitor.capture.host.outcome_entries import LEAVE_OUT_ITEMS, mark_complete
 from mlmonitor.capture.outputs import PREDICTION
 from mlmonitor.capture.values import Values
 from mlmonitor.compare.performance.prediction_keeper import SCORE
@@ -23,6 +24,9 @@ ROWS_OF_ACTUALS = (
     "record_outcomes(scores, relevances)"
 )
 
+INCOMPLETE_ROWS = (
+    f"label: expected a relevance for each score of a ranking, got more or fewer: {LEAVE_OUT_ITEMS}"
+)
 
 SINGLE_ACTUALS = (
     "label: expected a row of relevances for each query, as before, got single actuals: use "
@@ -52,13 +56,13 @@ class MatchedRankings(NamedTuple):
     """Rankings whose relevances are known.
 
     scores, relevances: `[queries, items]`. times: `[2, queries]`, predicted and labelled.
-    has_unreadable: whether other rows could not be read.
+    mistake: why other rows could not be read; None if there were none.
     """
 
     scores: Floats
     relevances: Floats
     times: Floats
-    has_unreadable: bool
+    mistake: str | None
 
 
 def match_rankings(
@@ -66,17 +70,25 @@ def match_rankings(
 ) -> MatchedRankings:
     """Match rows of relevances with the stored scores; `names` are those of the scores."""
     relevances, reading = read_relevances(entry.actuals, len(names))
-    has_unreadable = bool((reading.verdicts == IS_UNREADABLE).any())
+    mistake = ROWS_OF_ACTUALS if (reading.verdicts == IS_UNREADABLE).any() else None
     matches = pending.match(entry, lambda _: reading, is_last_try=is_last_try)
     rows = matches.rows[matches.is_read]
     if not rows.size:
         nothing = np.empty((0, len(names)))
-        return MatchedRankings(nothing, nothing, np.empty((2, 0)), has_unreadable)
+        return MatchedRankings(nothing, nothing, np.empty((2, 0)), mistake)
     kept = [matches.columns[f"{SCORE}{PREDICTION}.{name}"] for name in names]
     scores = np.stack(kept, axis=1)[matches.is_read]
     labelled_at = entry.observed_at(now)
     times = np.stack([matches.columns["predicted_at"][matches.is_read], labelled_at[rows]])
-    return MatchedRankings(scores, relevances[rows], times, has_unreadable)
+    is_complete = mark_complete(scores, relevances[rows])
+    if not is_complete.all():
+        mistake = mistake or INCOMPLETE_ROWS
+        verdicts = np.where(is_complete, SAYS_SOMETHING, IS_UNREADABLE).astype(np.int8)
+        pending.recount(reading.verdicts[rows], verdicts)
+    kept_rows = rows[is_complete]
+    return MatchedRankings(
+        scores[is_complete], relevances[kept_rows], times[:, is_complete], mistake
+    )
 
 
 def read_relevances(actuals: Values, items: int) -> tuple[Floats, Reading]:

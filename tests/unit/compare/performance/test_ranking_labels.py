@@ -132,3 +132,32 @@ def test_rows_for_scores_that_are_named_by_class_are_no_rankings() -> None:
     assert status.labels["unreadable"] == QUERIES
     assert status.performance is None
     assert "expected one actual for each prediction" in str(status.last_error)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_ranking_with_a_missing_relevance_is_unreadable_and_named(missing: float | None) -> None:
+    """Its measure would be that of the other items alone; the other rankings count."""
+    scores, relevances, ids = draw()
+    rows: list[list[Any]] = relevances.tolist()
+    rows[3][1] = missing
+
+    status = label_rankings(scores, (ids, rows))
+
+    assert status.performance is not None
+    assert status.performance.count == QUERIES - 1
+    assert status.labels["unreadable"] == 1
+    assert status.labels["matched"] == QUERIES - 1
+    assert "a relevance for each score" in str(status.last_error)
+
+
+def test_rankings_that_are_padded_alike_are_complete() -> None:
+    """A query of fewer items has neither a score nor a relevance at the end of its row."""
+    scores, relevances, ids = draw()
+    padded = relevances.astype(float)
+    scores[::2, -1] = padded[::2, -1] = np.nan
+
+    status = label_rankings(scores, (ids, padded))
+
+    assert status.labels["matched"] == QUERIES
+    assert status.performance is not None
+    assert status.performance.count == QUERIES
