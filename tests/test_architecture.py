@@ -93,7 +93,7 @@ def twice(places: dict[str, list[str]]) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_a_module_fits_in_one_view_of_the_mind(path: Path) -> None:
+def test_no_module_has_more_than_300_lines(path: Path) -> None:
     """No module is longer than the budget, or has a name that means nothing."""
     lines = path.read_text(encoding="utf-8").count("\n")
     assert lines <= MODULE_LINES or name_of(path) in LEFT["long modules"], lines
@@ -121,7 +121,7 @@ def test_a_folder_holds_a_dozen_modules_at_most() -> None:
     } == {}
 
 
-def test_a_name_of_a_module_is_there_once() -> None:
+def test_module_names_are_unique_in_the_package() -> None:
     """No two modules share a file name, so that a name in a traceback says where it is."""
     places = defaultdict(list)
     for path in modules():
@@ -130,7 +130,7 @@ def test_a_name_of_a_module_is_there_once() -> None:
     assert twice(places) == {}
 
 
-def test_a_name_of_a_class_is_there_once() -> None:
+def test_class_names_are_unique_in_the_package() -> None:
     """One name, one meaning, in the whole package."""
     places = defaultdict(list)
     for path in modules():
@@ -140,7 +140,7 @@ def test_a_name_of_a_class_is_there_once() -> None:
     assert twice(places) == {}
 
 
-def test_no_method_has_a_retired_name() -> None:
+def test_no_method_has_a_name_that_the_project_no_longer_uses() -> None:
     """A verb has one meaning: update, merge, ingest, drain, evaluate or reset."""
     retired = {
         f"{name_of(path)}: {method.name}"
@@ -173,7 +173,7 @@ def bound_name(node: ast.AST) -> str:
 
 
 @pytest.mark.parametrize("folder", ["src", "tests", "benchmarks", "docs", "examples"])
-def test_a_local_says_what_it_holds(folder: str) -> None:
+def test_no_local_variable_has_a_meaningless_name(folder: str) -> None:
     """`found` may be anything: an alert, a count, a path."""
     paths = sorted((ROOT / folder).rglob("*.py"))
     assert paths
@@ -181,7 +181,7 @@ def test_a_local_says_what_it_holds(folder: str) -> None:
     assert {path: names for path, names in vague.items() if names} == {}
 
 
-def test_no_file_of_the_package_holds_the_marks_of_a_merge() -> None:
+def test_no_file_contains_conflict_markers_of_a_merge() -> None:
     """A template, a style sheet or a rule with them would still be read, and shown."""
     paths = [path for path in SOURCE.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert len(paths) > 100
@@ -198,7 +198,7 @@ def test_docstrings_are_free_of_retired_words(path: Path) -> None:
     assert words == []
 
 
-def test_imports_point_left() -> None:
+def test_no_layer_imports_a_layer_above_it() -> None:
     """The layers contract holds, exhaustively."""
     lint = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
     if lint is None:

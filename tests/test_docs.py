@@ -90,7 +90,7 @@ def test_the_examples_of_the_live_page_run(tmp_path: Path, monkeypatch: pytest.M
     assert {path.name for path in tmp_path.iterdir()} == {"report.html", "report.json"}
 
 
-def test_the_page_of_false_alerts_is_what_was_measured(generate: ModuleType) -> None:
+def test_the_page_about_false_alerts_shows_the_measured_rates(generate: ModuleType) -> None:
     """Neither would it here: the table is that of the results."""
     page = (DOCS / "false_alerts.md").read_text(encoding="utf-8")
     assert page == generate.false_alerts_page()

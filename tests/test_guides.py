@@ -56,7 +56,7 @@ def test_the_guide_to_the_doctor_shows_what_is_printed(
     assert statuses == [0, 1, 2, 0]
 
 
-def test_every_query_over_a_fleet_selects_the_whole_and_not_each_segment_beside_it() -> None:
+def test_every_fleet_query_excludes_segments_so_that_no_row_counts_twice() -> None:
     """A model with segments exports each count for the whole as well, under `segment="all"`."""
     root = GUIDE.parents[2]
     rules = (root / "examples" / "collectors" / "fleet.rules.yml").read_text(encoding="utf-8")

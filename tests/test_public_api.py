@@ -25,7 +25,7 @@ def visible(module: types.ModuleType) -> set[str]:
     }
 
 
-def test_the_public_surface_is_what_all_says() -> None:
+def test_the_public_names_are_those_in_all() -> None:
     """Every visible name of the package is in `__all__`, which is sorted; all of them are told."""
     assert visible(mlmonitor) <= set(mlmonitor.__all__)
     assert set(mlmonitor.__all__) <= set(dir(mlmonitor))
@@ -77,7 +77,7 @@ def list_rooms(modules: set[str]) -> set[str]:
     return {name.split(".")[1] for name in modules if "." in name}
 
 
-def test_importing_monitor_loads_the_part_that_records_alone() -> None:
+def test_importing_monitor_imports_only_the_part_that_records() -> None:
     """Whatever compares and exports is imported when a monitor is created."""
     modules = list_loaded("from mlmonitor import Monitor")
     assert len(modules) <= 75
@@ -85,7 +85,7 @@ def test_importing_monitor_loads_the_part_that_records_alone() -> None:
     assert list_rooms(modules) == rooms | {"forks", "monitor", "records", "worker"}
 
 
-def test_a_plain_monitor_loads_no_room_that_it_has_not_asked_for(tmp_path: Path) -> None:
+def test_a_plain_monitor_imports_no_package_that_it_does_not_need(tmp_path: Path) -> None:
     """It sends no events, calls no webhook, and fits nothing: its reference is a file."""
     path = tmp_path / "reference.json"
     mlmonitor.Reference.fit({"x": [1.0, 2.0, 3.0]}, thresholds="asymptotic").save(path)
@@ -102,7 +102,7 @@ def test_a_plain_monitor_loads_no_room_that_it_has_not_asked_for(tmp_path: Path)
     assert not [name for name in modules if name.startswith(prefixes)]
 
 
-def test_the_package_under_test_is_the_one_meant() -> None:
+def test_the_tests_import_the_package_of_this_tree() -> None:
     """When a wheel is tested, it is the wheel that is imported, and it says that it is typed."""
     package = Path(mlmonitor.__file__).parent
     wheel = os.environ.get("TESTED_WHEEL")

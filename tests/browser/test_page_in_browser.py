@@ -221,7 +221,7 @@ def test_hostile_names_are_shown_as_text(visit: Open) -> None:
         assert page.evaluate("document.images.length") == 0
 
 
-def test_the_policy_stops_what_is_injected(shifted: Monitor, visit: Open) -> None:
+def test_the_content_security_policy_blocks_injected_scripts(shifted: Monitor, visit: Open) -> None:
     """Even if a script or a style were inserted, it would not run."""
     tab = visit(shifted.serve(port=0).url)
     ran = tab.page.evaluate(

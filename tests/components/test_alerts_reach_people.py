@@ -39,7 +39,7 @@ def test_a_drift_reaches_a_person_with_its_runbook(
         assert "<no value>" not in json.dumps(alert["annotations"]), alert
 
 
-def test_nobody_is_called_while_all_is_well(
+def test_no_one_is_notified_while_nothing_is_wrong(
     alerting_prometheus: Prometheus, inbox: Inbox, tmp_path: Path
 ) -> None:
     """The same hour without its drift, its missing values and its failures."""

@@ -134,7 +134,7 @@ class Watch(NamedTuple):
         return active, firing
 
 
-def test_inflation_of_claims_calls_in_time_and_the_clean_half_calls_nobody(
+def test_inflation_of_claims_alerts_in_time_and_the_unchanged_half_does_not(
     alerting_prometheus: Prometheus, inbox: Inbox, tmp_path: Path, verdicts: Any
 ) -> None:
     """Fifteen months of claims as they were, then losses and limits that rose."""

@@ -71,7 +71,7 @@ def test_psi_in_promql_is_psi_of_the_pooled_rows(prometheus: Prometheus, serve: 
     check(prometheus)
 
 
-def test_it_is_the_same_through_a_collector_and_dynatrace_gets_deltas(
+def test_psi_through_a_collector_is_the_same_and_dynatrace_gets_deltas(
     prometheus: Prometheus, dynatrace: OtlpReceiver, collector: str, serve: Starter
 ) -> None:
     """One cumulative stream in; what either backend adds up is what was answered."""
@@ -98,7 +98,7 @@ def check_deltas(dynatrace: OtlpReceiver) -> None:
     assert not ledger.refused
 
 
-def test_the_example_configurations_are_what_their_programs_take() -> None:
+def test_the_example_configurations_are_accepted_by_their_programs() -> None:
     """As promtool and the Collector themselves judge them."""
     rules = f"--config={CONFIGURATIONS}/otelcol.yaml"
     variables = {"MIMIR_URL": "http://m", "DYNATRACE_URL": "http://d", "DYNATRACE_TOKEN": "t"}

@@ -82,7 +82,7 @@ def test_every_row_put_by_eight_threads_is_added_or_counted(rows: int, limit: in
         assert mine == sorted(mine)
 
 
-def test_no_row_is_dropped_while_the_first_one_opens_the_line() -> None:
+def test_no_row_is_dropped_while_the_first_one_opens_the_queue() -> None:
     """Threads that all come first find room, and one of them starts the worker."""
     shape = Shape((), Outputs())
     for _ in range(300):
@@ -131,7 +131,7 @@ def test_calls_of_eight_threads_are_all_counted_while_the_worker_runs(
         assert (status.internal_errors, status.dropped) == (0, 0)
 
 
-def test_status_knows_what_was_recorded_before_it_though_a_drain_is_under_way(
+def test_status_includes_rows_recorded_before_the_call_even_during_a_drain(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
     """A worker between two blocks of its drain hides nothing that was recorded since it began."""
@@ -171,7 +171,7 @@ def test_ids_of_threads_and_tasks_are_never_mixed_up(reference: Reference) -> No
     assert len({before for before, _ in seen}) == THREADS * 50 == matched
 
 
-def test_a_host_is_not_kept_waiting_by_a_busy_line(
+def test_a_busy_queue_does_not_delay_the_host(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
     """While another thread holds the aggregates, a thousand calls go through."""

@@ -86,7 +86,7 @@ class Stuck(InMemoryExporter):
         return super().send(snapshot)
 
 
-def test_a_stuck_destination_holds_up_nobody() -> None:
+def test_a_stuck_destination_does_not_delay_the_others() -> None:
     """While a send hangs, calls, status and their counts go on, and flush and close give up."""
     exporter = Stuck()
     monitor = Monitor("m", exporters=[exporter], config=QUIET)
@@ -101,7 +101,7 @@ def test_a_stuck_destination_holds_up_nobody() -> None:
     exporter.released.set()
 
 
-def test_a_service_that_never_pauses_is_exported_all_the_same(exporter: InMemoryExporter) -> None:
+def test_a_service_that_never_pauses_is_still_exported(exporter: InMemoryExporter) -> None:
     """With calls coming without end, status and flush return, labels match, drops are counted."""
     config = Config(export_interval_seconds=3_600, buffer_rows=2_000)
     reference = fit_reference({"a": [0.0, 1.0]}, predictions=[0.0, 1.0])
@@ -150,7 +150,7 @@ def test_an_exporter_that_exits_does_not_end_the_worker() -> None:
         assert started.count("mlmonitor") == 1
 
 
-def test_a_destination_that_hangs_at_the_end_takes_no_time_from_the_others(
+def test_a_destination_that_hangs_at_exit_takes_no_time_from_the_others(
     exporter: InMemoryExporter,
 ) -> None:
     """All monitors of a process are closed at once: each has the whole time."""
@@ -237,7 +237,7 @@ def test_every_flush_covers_all_rows_recorded_before_it(exporter: InMemoryExport
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_forked_child_counts_from_zero_under_a_name_of_its_own(sink: Sink) -> None:
+def test_a_forked_child_counts_from_zero_with_its_own_instance_id(sink: Sink) -> None:
     """Parent and child report what each of them did; the sum is what happened."""
     exporter = Otlp.collector(f"http://127.0.0.1:{sink.port}")
     monitor = Monitor("m", exporters=[exporter], config=QUIET)

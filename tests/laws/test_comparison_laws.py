@@ -68,7 +68,7 @@ def assert_sensible_quality(quality: QualitySnapshot | None) -> None:
 
 @pytest.mark.parametrize("now", [*EDGES, NO_ROWS])
 @pytest.mark.parametrize("then", EDGES)
-def test_every_edge_has_a_sensible_answer(then: str, now: str) -> None:
+def test_every_edge_case_has_a_sensible_result(then: str, now: str) -> None:
     """No warning; every score and every limit a number, or unknown for want of rows or of order."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -105,7 +105,7 @@ def test_counts_beyond_32_bits_overflow_nothing(measure: str) -> None:
         assert many == pytest.approx(few, rel=0.05)
 
 
-def test_looks_at_counts_beyond_32_bits_stay_finite() -> None:
+def test_evaluations_of_counts_beyond_32_bits_stay_finite() -> None:
     """So do evidence, critical values and shares."""
     subject = population_of(EDGES["half missing"], EDGES["half missing"])
     total = subject.window.total()
@@ -121,7 +121,7 @@ def test_looks_at_counts_beyond_32_bits_stay_finite() -> None:
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-def test_eight_workers_counts_say_what_their_pooled_rows_say(
+def test_counts_of_eight_workers_give_the_evidence_of_their_pooled_rows(
     measure: str, rng: np.random.Generator
 ) -> None:
     """Counts that are added up give the distance of the rows, to twelve digits."""

@@ -83,7 +83,9 @@ def assert_same(actual: FieldProfile, expected: FieldProfile) -> None:
 
 
 @given(st.integers(0, 99), st.lists(st.integers(0, 30), max_size=4), st.integers(0, 30))
-def test_kernel_sums_do_not_depend_on_the_cut(seed: int, cuts: list[int], rows: int) -> None:
+def test_kernel_sums_do_not_depend_on_how_rows_are_split(
+    seed: int, cuts: list[int], rows: int
+) -> None:
     """However a block is parted, its profile is the same, in whatever order it is merged."""
     whole = block(seed, rows)
     at = sorted({0, rows, *(min(cut, rows) for cut in cuts)})
@@ -100,7 +102,9 @@ def test_kernel_sums_do_not_depend_on_the_cut(seed: int, cuts: list[int], rows: 
 
 
 @given(st.integers(0, 99), st.integers(0, 20))
-def test_the_empty_profile_changes_nothing_and_bytes_keep_all(seed: int, rows: int) -> None:
+def test_merging_an_empty_profile_changes_nothing_and_bytes_keep_everything(
+    seed: int, rows: int
+) -> None:
     """It is the identity of `merge`; what is read is what was written."""
     expected = FieldProfile(plan())
     expected.update(block(seed, rows))
@@ -128,7 +132,7 @@ def test_a_window_of_rows_holds_the_sums_of_its_rows(seed: int, rows: int, lengt
 
 
 @given(st.integers(0, 99), st.integers(0, 12))
-def test_a_row_is_derived_the_same_alone_or_in_a_batch(seed: int, rows: int) -> None:
+def test_derived_values_of_a_row_are_the_same_alone_or_in_a_batch(seed: int, rows: int) -> None:
     """Row by row as dicts, or all at once as columns."""
     by_columns = columns(seed, rows)
     single = [

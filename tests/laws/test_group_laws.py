@@ -33,7 +33,9 @@ def test_merging_is_adding_all_rows_in_any_order(one: list[int], other: list[int
 
 
 @given(GROUPS, GROUPS)
-def test_a_difference_holds_the_later_rows(one: list[int], other: list[int]) -> None:
+def test_subtracting_an_earlier_copy_leaves_the_later_rows(
+    one: list[int], other: list[int]
+) -> None:
     """What came before is taken away exactly."""
     sizes = sketch(one)
     earlier = sizes.copy()
@@ -42,7 +44,7 @@ def test_a_difference_holds_the_later_rows(one: list[int], other: list[int]) -> 
 
 
 @given(GROUPS)
-def test_a_state_is_read_back(groups: list[int]) -> None:
+def test_a_saved_state_is_read_back_unchanged(groups: list[int]) -> None:
     """As every sketch."""
     sizes = sketch(groups)
     assert_equal(GroupSizes.from_state(sizes.state()), sizes)
@@ -57,7 +59,7 @@ def test_equal_numbers_are_one_group_whatever_their_type(groups: list[int]) -> N
 
 
 @given(GROUPS, st.integers(0, 5))
-def test_rows_without_a_group_are_alone(groups: list[int], alone: int) -> None:
+def test_each_row_without_a_group_is_a_group_of_its_own(groups: list[int], alone: int) -> None:
     """None and NaN are groups of one."""
     hashes, count = hash_groups([*groups, *[None] * alone])
     assert (hashes.size, count) == (len(groups), alone)
@@ -74,7 +76,9 @@ def test_the_estimated_mean_group_size_is_within_a_sixth(size: int, *, is_named:
     assert sizes.mean_size() == pytest.approx(size, rel=0.17)
 
 
-def test_recent_rows_have_smaller_groups_than_all(rng: np.random.Generator) -> None:
+def test_the_mean_group_size_of_recent_rows_is_smaller_than_that_of_all_rows(
+    rng: np.random.Generator,
+) -> None:
     """A thousand customers who return: groups grow with the number of rows that are compared."""
     groups = RecentGroups(1.0)
     for _ in range(80):

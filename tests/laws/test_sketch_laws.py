@@ -323,7 +323,7 @@ def test_where_a_stream_is_cut_does_not_matter(subject: Subject, data: st.DataOb
 
 @every_sketch
 @given(st.data())
-def test_merging_leaves_the_other_alone(subject: Subject, data: st.DataObject) -> None:
+def test_merging_does_not_change_the_other_sketch(subject: Subject, data: st.DataObject) -> None:
     """What was merged in is as it was, even after the whole has gone on."""
     a, b = data.draw(subject.drawn), data.draw(subject.drawn)
     whole, other = subject.empty(), subject.of(a)
@@ -335,7 +335,9 @@ def test_merging_leaves_the_other_alone(subject: Subject, data: st.DataObject) -
 
 @every_sketch
 @given(st.data())
-def test_bytes_hold_all_there_is_to_know(subject: Subject, data: st.DataObject) -> None:
+def test_a_sketch_survives_serialisation_without_loss(
+    subject: Subject, data: st.DataObject
+) -> None:
     """A sketch read back writes the same bytes, and goes on as if nothing had happened."""
     a, b = data.draw(subject.drawn), data.draw(subject.drawn)
     sketch = subject.of(a)
@@ -370,7 +372,9 @@ def test_damaged_bytes_are_refused(subject: Subject, data: st.DataObject) -> Non
 
 @every_sketch
 @given(st.data())
-def test_a_state_is_refused_or_works(subject: Subject, data: st.DataObject) -> None:
+def test_any_state_is_refused_or_gives_a_working_sketch(
+    subject: Subject, data: st.DataObject
+) -> None:
     """Arrays of the right form with any numbers are refused as FormatError, or can be used."""
     state = dict(subject.of(data.draw(subject.drawn)).state())
     name = data.draw(st.sampled_from(sorted(state)))
@@ -401,7 +405,7 @@ def test_a_missing_or_misshapen_part_is_refused(subject: Subject) -> None:
 
 
 @every_sketch
-def test_another_kind_or_version_is_refused(subject: Subject) -> None:
+def test_bytes_of_another_kind_or_version_are_refused(subject: Subject) -> None:
     """Bytes of another kind, or of a newer release, are told apart from damaged ones."""
     saved = pack(subject.name, subject.empty().state())
     with pytest.raises(FormatError, match="something else"):
@@ -411,7 +415,7 @@ def test_another_kind_or_version_is_refused(subject: Subject) -> None:
 
 
 @every_sketch
-def test_sketches_that_do_not_fit_are_not_merged(subject: Subject) -> None:
+def test_sketches_of_different_shape_are_not_merged(subject: Subject) -> None:
     """Another shape or configuration raises IncompatibleSketch, and changes nothing."""
     sketch = subject.empty()
     before = pack("x", sketch.state())
@@ -449,7 +453,7 @@ def test_memory_does_not_grow_with_the_data(subject: Subject, rng: np.random.Gen
 
 @pytest.mark.parametrize("subject", SUBJECTS[:2] + SUBJECTS[5:7], ids=lambda subject: subject.name)
 @given(st.data())
-def test_nan_says_nothing(subject: Subject, data: st.DataObject) -> None:
+def test_nan_is_ignored(subject: Subject, data: st.DataObject) -> None:
     """Rows of NaN, at the end or alone, change nothing; a block of none but NaN is as none."""
     block = data.draw(subject.drawn)
     holes = np.full((2, data.draw(st.integers(1, 300))), np.nan)
@@ -473,7 +477,7 @@ def test_every_value_of_a_profile_has_one_quality(block: Block) -> None:
 
 
 @pytest.mark.parametrize("name", streams.STREAMS)
-def test_named_streams_are_cut_at_will(name: str) -> None:
+def test_named_streams_may_be_split_anywhere(name: str) -> None:
     """On every named stream, sketches of 64 shards merged say what a sketch of all says."""
     values = np.tile(streams.stream(name), (2, 1))
     shards = np.array_split(values, 64, axis=1)

@@ -156,7 +156,7 @@ def some(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
 
 @pytest.mark.parametrize("form", [*ANY, *TYPED])
 @pytest.mark.parametrize("kind", ["integers", "floats", "texts", "truths"])
-def test_numbers_texts_and_truths_are_the_same_in_every_form(form: str, kind: str) -> None:
+def test_numbers_texts_and_booleans_are_the_same_in_every_form(form: str, kind: str) -> None:
     """64-bit integers stay exact beside gaps; a gap turns no truth into a number."""
     drawn = {"integers": INTEGERS, "floats": FLOATS, "texts": TEXTS, "truths": st.booleans()}
 
@@ -227,7 +227,7 @@ def test_equal_numbers_of_any_type_are_one_category(value: int) -> None:
 
 
 @given(SINGLES.filter(lambda value: not value.is_integer()))
-def test_a_single_and_its_shortest_decimal_are_one_category(value: float) -> None:
+def test_a_float32_and_its_shortest_decimal_are_one_category(value: float) -> None:
     """0.1 of 32 bits, the same widened to 64, and the float 0.1 have one name."""
     single = np.float32(value)
     assert len({category_name(form) for form in (single, float(single))}) == 1

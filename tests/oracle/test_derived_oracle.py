@@ -47,7 +47,7 @@ def gaussian(x: Floats, y: Floats, bandwidth: float) -> Floats:
     return kernel
 
 
-def test_products_of_features_are_the_kernel(rng: np.random.Generator) -> None:
+def test_inner_products_of_random_features_estimate_the_kernel(rng: np.random.Generator) -> None:
     """Each within five standard errors, their mean within one; a vector with itself exactly."""
     x = rng.normal(size=(40, 16))
     features = Kernel(dimensions=16, bandwidth=4.0, seed=1, features=2_048).features(x)

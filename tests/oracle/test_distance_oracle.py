@@ -75,7 +75,7 @@ def test_jensen_shannon_is_the_distance_of_scipy(tables: tuple[Table, Table]) ->
 
 
 @pytest.mark.parametrize("bins", [2, 3, 10, 20, 52])
-def test_the_laws_for_many_rows_are_those_of_the_chi_square(bins: int) -> None:
+def test_critical_values_for_many_rows_are_those_of_the_chi_square(bins: int) -> None:
     """PSI's and chi-square's are the 99% points of the chi-square they follow, within 2%."""
     reference, current = np.full((1, bins), 1_000), np.full((1, bins), 50)
     threshold, point = by_law(reference, current), chi2.ppf(0.99, bins - 1)
@@ -85,7 +85,9 @@ def test_the_laws_for_many_rows_are_those_of_the_chi_square(bins: int) -> None:
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-def test_chance_alone_rarely_passes_the_laws(measure: str, rng: np.random.Generator) -> None:
+def test_chance_alone_rarely_exceeds_the_asymptotic_critical_values(
+    measure: str, rng: np.random.Generator
+) -> None:
     """Of 4,000 windows of 500 rows without drift 0.2 to 2% pass; of Kolmogorov's bound, fewer."""
     shares = np.full(10, 0.1)
     reference, current = (
@@ -96,7 +98,7 @@ def test_chance_alone_rarely_passes_the_laws(measure: str, rng: np.random.Genera
     assert (0.0 if measure in ORDERED else 0.002) <= passed < 0.02
 
 
-def test_hellinger_total_variation_and_chi_square_are_the_textbooks(
+def test_hellinger_total_variation_and_chi_square_equal_their_definitions(
     rng: np.random.Generator,
 ) -> None:
     """Hellinger and total variation by their definitions, chi-square as scipy's of two samples."""
@@ -131,7 +133,7 @@ def test_kolmogorov_smirnov_is_nan_if_all_values_are_missing() -> None:
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.1, 1.0, 5.0])
-def test_wasserstein_is_that_of_scipy_but_for_the_outermost(
+def test_wasserstein_equals_scipys_except_for_the_outermost_quantiles(
     shift: float, rng: np.random.Generator
 ) -> None:
     """In standard deviations, within 1% and 0.03 of scipy's, for a law that moved or widened."""

@@ -40,7 +40,9 @@ def naive_log_e(reference: np.ndarray, rows: list[int], every: int) -> float:
 
 
 @pytest.mark.parametrize("bins", [2, 5])
-def test_the_process_is_the_bet_it_is_said_to_be(bins: int, rng: np.random.Generator) -> None:
+def test_the_e_process_equals_the_documented_likelihood_ratio(
+    bins: int, rng: np.random.Generator
+) -> None:
     """Counts in blocks give what the rows give one after another, restarts included."""
     reference = rng.integers(0, 60, (1, bins))
     rows = rng.integers(0, bins, 330)
@@ -52,7 +54,7 @@ def test_the_process_is_the_bet_it_is_said_to_be(bins: int, rng: np.random.Gener
     assert evidence.log_e()[0] == pytest.approx(expected, rel=1e-9)
 
 
-def test_leaving_restarts_out_only_lowers_the_evidence(rng: np.random.Generator) -> None:
+def test_dropping_restarts_only_lowers_the_evidence(rng: np.random.Generator) -> None:
     """With sixty restarts and eight of them kept, it is never above the bet on all."""
     reference = rng.integers(20, 60, (1, 3))
     rows = np.append(rng.integers(0, 3, 400), rng.integers(0, 2, 200))

@@ -44,7 +44,7 @@ def of_blocks(values: streams.Floats, parts: int) -> Moments:
 
 @pytest.mark.parametrize("parts", [1, 64])
 @pytest.mark.parametrize("name", streams.STREAMS)
-def test_moments_of_named_streams_are_exact_but_for_rounding(name: str, parts: int) -> None:
+def test_moments_of_named_streams_are_exact_up_to_rounding(name: str, parts: int) -> None:
     """Mean and deviation agree with rational arithmetic, merged from one block or from 64."""
     values = streams.stream(name, rows=ROWS)
     mean, variance = exact(values)
@@ -70,7 +70,9 @@ def test_moments_of_named_streams_are_exact_but_for_rounding(name: str, parts: i
     ],
 )
 @pytest.mark.parametrize("parts", [1, 2])
-def test_the_deviation_keeps_its_digits(values: list[float], expected: float, parts: int) -> None:
+def test_the_standard_deviation_keeps_its_digits(
+    values: list[float], expected: float, parts: int
+) -> None:
     """1e9 ± 1 deviates by 1, and numbers near the ends of the range by what they do."""
     assert of_blocks(np.array(values), parts).stddev[0] == pytest.approx(expected, rel=1e-12, abs=0)
 
@@ -95,7 +97,7 @@ def test_moments_agree_with_rational_arithmetic(drawn: list[float], parts: int) 
     assert (moments.min[0], moments.max[0]) == (values.min(), values.max())
 
 
-def test_scipy_says_the_same(rng: np.random.Generator) -> None:
+def test_moments_equal_those_of_scipy(rng: np.random.Generator) -> None:
     """Count, extremes, mean and variance of a described sample."""
     values = rng.gamma(2.0, size=(3, 500))
     moments, expected = Moments.from_block(values), stats.describe(values, axis=1, ddof=0)

@@ -121,7 +121,7 @@ def test_a_calibration_curve_equals_one_by_numpy(processes: int) -> None:
         assert part.low < part.share < part.high
 
 
-def test_another_threshold_decides_as_numpy_would() -> None:
+def test_the_outcome_of_another_threshold_equals_numpys() -> None:
     """Counts, precision and gain at edges of bins."""
     rng = np.random.default_rng(5)
     score = rng.random(ROWS)

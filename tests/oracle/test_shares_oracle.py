@@ -12,7 +12,7 @@ beliefs = st.tuples(st.floats(0.5, 500.0), st.floats(10.0, 100_000.0))
 
 
 @given(beliefs, st.integers(1, 100_000))
-def test_the_critical_share_is_passed_once_in_a_hundred(
+def test_the_critical_share_is_exceeded_once_in_a_hundred_windows(
     belief: tuple[float, float], rows: int
 ) -> None:
     """Exactly the 99% point up to 64 bad values; beyond, passed in 0.5 to 2% of windows."""
@@ -46,7 +46,7 @@ def test_without_rows_there_is_no_critical_share() -> None:
 
 
 @given(st.floats(0.001, 0.5), st.integers(100, 100_000))
-def test_the_bound_of_growth_is_below_what_was_seen(share: float, rows: int) -> None:
+def test_the_lower_bound_of_growth_is_below_the_observed_growth(share: float, rows: int) -> None:
     """It never claims more than the difference of the shares, and nothing where there is none."""
     belief = np.array([[share * 10_000, (1 - share) * 10_000]])
     for factor in (1.0, 1.5):

@@ -70,7 +70,7 @@ every_stream = pytest.mark.parametrize("name", streams.STREAMS)
 
 @every_way
 @every_stream
-def test_quantiles_keep_the_promise(name: str, way: Way) -> None:
+def test_rank_errors_of_quantiles_are_within_the_promised_bound(name: str, way: Way) -> None:
     """Below 0.5% in the middle and 0.05% at the outer 0.1%; the extremes are exact."""
     values = streams.stream(name, rows=ROWS)
     digest = way(values)
@@ -83,7 +83,7 @@ def test_quantiles_keep_the_promise(name: str, way: Way) -> None:
 
 @every_way
 @every_stream
-def test_every_quantile_is_near(name: str, way: Way) -> None:
+def test_every_quantile_is_close_to_the_exact_one(name: str, way: Way) -> None:
     """Of 2,001 quantiles none is off by 0.5%, but next to a gap, and there by three cells."""
     values = streams.stream(name, rows=ROWS)
     errors = rank_errors(values, DENSE, way(values).quantile(DENSE)[0])
@@ -93,7 +93,7 @@ def test_every_quantile_is_near(name: str, way: Way) -> None:
 
 @every_way
 @every_stream
-def test_ranks_are_as_near_as_quantiles(name: str, way: Way) -> None:
+def test_ranks_are_as_accurate_as_quantiles(name: str, way: Way) -> None:
     """`cdf` at 300 of the values lies between the shares below and up to it, within the promise."""
     values = streams.stream(name, rows=ROWS)
     probes = np.sort(values)[:: ROWS // 300]
@@ -117,7 +117,7 @@ def test_repeated_values_are_exact(name: str, way: Way) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 10, TDigest.CELLS // 4])
-def test_few_values_are_all_kept(rows: int, rng: np.random.Generator) -> None:
+def test_a_few_values_are_stored_exactly(rows: int, rng: np.random.Generator) -> None:
     """While each value has a cell of its own, quantiles are numpy's `inverted_cdf`."""
     values = rng.normal(size=rows)
     q = (np.arange(rows) + 0.5) / rows

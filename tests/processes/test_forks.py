@@ -68,7 +68,7 @@ def run(body: str, environment: Environment, folder: Path, *, first: str = "") -
     return done.stdout
 
 
-def test_a_fork_before_the_first_record(
+def test_a_child_forked_before_the_first_record_counts_its_own_rows(
     sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
     """Parent and child both count what they did, and the parent has not lent the child anything."""
@@ -76,7 +76,7 @@ def test_a_fork_before_the_first_record(
     assert Ended(sink).by_instance == [3, 5]
 
 
-def test_a_fork_after_records_and_exports(
+def test_a_child_forked_after_records_and_exports_counts_its_own_rows(
     sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
     """What the parent had counted, exported or not, stays the parent's; the child starts later."""
@@ -98,7 +98,9 @@ def test_a_child_that_records_nothing_exports_nothing(
     assert Ended(sink).by_instance == [6]
 
 
-def test_a_child_of_a_child(sink: Sink, environment: Environment, tmp_path: Path) -> None:
+def test_a_grandchild_counts_its_own_rows(
+    sink: Sink, environment: Environment, tmp_path: Path
+) -> None:
     """Every generation is an instance of its own."""
     body = "many(1); fork(lambda: (many(2), fork(lambda: (many(3), fork(lambda: many(4))))))"
     run(FORK_AND_WAIT + body, environment, tmp_path)
@@ -114,7 +116,7 @@ def test_a_child_that_skips_its_end_delivers_what_it_closed(
     assert Ended(sink).by_instance == [3]
 
 
-def test_a_fork_while_every_lock_is_held(
+def test_a_fork_while_every_lock_is_held_does_not_deadlock(
     sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
     """A child whose parent's threads were inside the monitor records, tells and delivers."""
@@ -153,7 +155,9 @@ thread.join()
 
 
 @pytest.mark.slow
-def test_forks_of_a_busy_service(sink: Sink, environment: Environment, tmp_path: Path) -> None:
+def test_children_of_a_busy_service_lose_no_row(
+    sink: Sink, environment: Environment, tmp_path: Path
+) -> None:
     """Twelve forks at any moment of a service that records and exports lose and double nothing."""
     body = """
 counts, over = [], threading.Event()
@@ -182,7 +186,7 @@ print(sum(counts))
 
 
 @pytest.mark.parametrize("method", ["fork", FORKSERVER, "spawn"])
-def test_processes_of_multiprocessing(
+def test_rows_of_multiprocessing_children_all_arrive(
     method: str, sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
     """They run no `atexit` function; their finalizers deliver, however they were started."""
@@ -203,7 +207,7 @@ def main():
 
 
 @pytest.mark.parametrize("method", ["fork", FORKSERVER, SPAWN])
-def test_pools_of_processes(
+def test_rows_of_process_pools_all_arrive(
     method: str, sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
     """Workers of a pool that is closed, and of an executor that is shut down, deliver as well."""
@@ -235,7 +239,7 @@ sys.meta_path.insert(0, Slow())
 """
 
 
-def test_a_fork_in_the_middle_of_an_import(
+def test_a_fork_in_the_middle_of_an_import_does_not_hang(
     sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
     """A fork waits until the worker has imported its clients: else the child never could."""
@@ -260,7 +264,9 @@ PATCHES = {
 
 
 @pytest.mark.parametrize("order", PATCHES)
-def test_greenlets(order: str, sink: Sink, environment: Environment, tmp_path: Path) -> None:
+def test_rows_recorded_in_greenlets_all_arrive(
+    order: str, sink: Sink, environment: Environment, tmp_path: Path
+) -> None:
     """Patched by gevent before or after our import, greenlets that switch at will are counted."""
     body = """
 import gevent

@@ -159,7 +159,7 @@ def test_a_fork_mark_is_false_in_a_child_until_it_is_set_there(make: Callable[[]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux wipes pages")
-def test_on_linux_the_check_is_no_system_call() -> None:
+def test_on_linux_checking_for_a_fork_makes_no_system_call() -> None:
     """The process's own mark lies in a page that the kernel wipes."""
     assert not isinstance(process_mark, PidMark)
     check_fork()

@@ -22,7 +22,7 @@ print(sorted(set(sys.modules) - before))
 """
 
 
-def test_the_worker_finds_everything_imported(
+def test_the_worker_imports_nothing_itself(
     sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
     """From the first record to a delivered export, no module is added to those of the set-up."""

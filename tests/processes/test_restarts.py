@@ -121,9 +121,7 @@ def exports(sink: Sink, process: int) -> list[Received]:
 
 
 @pytest.mark.slow
-def test_a_killed_worker_loses_what_it_answered_since_its_last_export(
-    serve: Starter, sink: Sink
-) -> None:
+def test_a_killed_worker_loses_only_rows_since_its_last_export(serve: Starter, sink: Sink) -> None:
     """At most that; and no other process loses anything."""
     variables = {"SERVICE_EXPORT_SECONDS": str(EXPORT_SECONDS), "SERVICE_TELLS_PROCESS": "1"}
     service = serve(*GUNICORN, "-w", "3", "wsgi", **variables)

@@ -75,7 +75,7 @@ def instances(sink: Sink) -> set[str]:
 
 
 @pytest.mark.parametrize("command", cases(WSGI))
-def test_what_gunicorn_answered_is_what_arrives(
+def test_every_request_that_gunicorn_answered_is_exported(
     command: tuple[str, ...], serve: Starter, sink: Sink
 ) -> None:
     """Each worker is an instance of its own, and only workers that answered report."""
@@ -88,7 +88,7 @@ def test_what_gunicorn_answered_is_what_arrives(
 
 
 @pytest.mark.parametrize("kind", ["sync", pytest.param("gevent", marks=pytest.mark.slow)])
-def test_what_a_preloaded_service_does_at_import_is_counted_once(
+def test_rows_that_a_preloaded_service_records_at_import_are_counted_once(
     kind: str, serve: Starter, sink: Sink
 ) -> None:
     """Ten predictions made before the fork are the master's, however many workers it has."""
@@ -100,7 +100,7 @@ def test_what_a_preloaded_service_does_at_import_is_counted_once(
 
 
 @pytest.mark.parametrize("command", cases(ASGI))
-def test_what_uvicorn_answered_is_what_arrives(
+def test_every_request_that_uvicorn_answered_is_exported(
     command: tuple[str, ...], serve: Starter, sink: Sink
 ) -> None:
     """With the middleware, TERM loses nothing, nor what the app's own lifespan did at its ends."""
@@ -115,7 +115,7 @@ def test_what_uvicorn_answered_is_what_arrives(
 
 
 @pytest.mark.parametrize("command", cases(BARE))
-def test_an_app_that_knows_no_lifespan_loses_nothing_either(
+def test_an_app_without_lifespan_support_loses_no_row(
     command: tuple[str, ...], serve: Starter, sink: Sink
 ) -> None:
     """The middleware answers the server in its place."""
@@ -126,7 +126,7 @@ def test_an_app_that_knows_no_lifespan_loses_nothing_either(
     assert sink.total("mlmonitor.predictions", status="ok") == REQUESTS, service.said()
 
 
-def test_uvicorn_without_the_middleware_is_why_it_is_there(serve: Starter, sink: Sink) -> None:
+def test_uvicorn_without_the_middleware_loses_its_last_window(serve: Starter, sink: Sink) -> None:
     """Told to stop with TERM, uvicorn ends by that signal: no `atexit` function runs."""
     service = serve(*UVICORN, "--interface", "wsgi", "wsgi:application")
     assert ask_many(service.port, REQUESTS).unanswered == 0
@@ -162,7 +162,7 @@ def deaf() -> Iterator[str]:
     [WSGI["sync, preloaded"], WSGI["gthread"], WSGI["gevent"], *list(ASGI.values())[:4]],
     ids=["sync", "gthread", "gevent", *list(ASGI)[:4]],
 )
-def test_no_server_waits_for_a_deaf_collector(
+def test_no_server_is_delayed_by_an_unresponsive_collector(
     command: tuple[str, ...], serve: Starter, deaf: str
 ) -> None:
     """An export may take ten minutes here; the end of the service does not."""

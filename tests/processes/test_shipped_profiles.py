@@ -50,7 +50,7 @@ def wait_for(has_happened: Callable[[], bool], seconds: float = 120.0) -> bool:
     return has_happened()
 
 
-def test_three_processes_ship_what_the_command_merges_into_one_status(
+def test_profiles_of_three_processes_are_merged_into_one_status_by_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two ship at their end, and one every 50 ms until it is killed; no row is lost or doubled."""

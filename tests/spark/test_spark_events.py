@@ -47,7 +47,7 @@ def test_performance_is_that_of_the_labelled_predictions(spark: Any, folder: Pat
     assert sum(predicted.values()) == ROWS
 
 
-def test_a_period_is_read_alone(spark: Any, folder: Path) -> None:
+def test_only_events_of_the_period_are_read(spark: Any, folder: Path) -> None:
     """In the order of times, its end not included."""
     days = {"since": START + timedelta(days=1), "until": START + timedelta(days=2)}
     events = EventFiles.find(spark, str(folder), "claims", "7", **days)
@@ -70,7 +70,9 @@ def test_a_backtest_finds_the_change_that_the_events_hold(spark: Any, folder: Pa
 
 
 @pytest.mark.parametrize("model", ["claims", "other"])
-def test_what_is_not_in_the_folder_is_refused(spark: Any, folder: Path, model: str) -> None:
+def test_a_model_or_version_that_is_not_in_the_folder_is_refused(
+    spark: Any, folder: Path, model: str
+) -> None:
     """Another version, another model, another folder."""
     for place in (folder, folder / "none"):
         with pytest.raises(ConfigError, match="there are no predictions"):

@@ -54,7 +54,7 @@ def test_skewed_and_empty_partitions_count_the_same(claims: Any) -> None:
     assert counts(merged) == counts(WHOLE)
 
 
-def test_rows_by_day_and_line_are_those_of_each_group(claims: Any) -> None:
+def test_profiles_by_day_and_line_hold_the_rows_of_each_group(claims: Any) -> None:
     """In one pass; a day is no feature, a line is one."""
     frame = claims.drop("place").repartition(5)
     by_key = profile(frame, REFERENCE, by=["day", "line"], at=AT)
@@ -66,7 +66,7 @@ def test_rows_by_day_and_line_are_those_of_each_group(claims: Any) -> None:
         assert counts(own) == counts(Profile.of(rows, reference=REFERENCE, at=AT))
 
 
-def test_one_column_gives_its_values_as_keys(spark: Any) -> None:
+def test_profiles_by_one_column_are_keyed_by_its_values(spark: Any) -> None:
     """Integers of 32 bits and rows without a key, too."""
     frame = spark.createDataFrame(
         pa.table({**COLUMNS, "shop": pa.array([None, 1, 2, 2] * (ROWS // 4), pa.int32())})
@@ -101,7 +101,7 @@ def test_arguments_that_do_not_fit_are_refused_before_any_work(
         profile(claims, REFERENCE, **options)
 
 
-def test_a_fit_of_partitions_is_the_fit_of_their_rows_at_once(claims: Any) -> None:
+def test_a_fit_of_partitions_equals_a_fit_of_all_rows(claims: Any) -> None:
     """In the order of partitions; columns are named where a frame would give them."""
     frame = claims.drop("day", "place")
     fitted = Reference.fit(frame, predictions="prediction", thresholds="asymptotic")

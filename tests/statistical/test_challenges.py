@@ -29,7 +29,7 @@ def draw_heavy_tails(rng: np.random.Generator, rows: int) -> tuple[Floats, Float
     return rng.standard_t(4, rows), rng.standard_t(4, rows)
 
 
-def test_equal_models_are_hardly_ever_decided_on_rows_of_groups() -> None:
+def test_challenges_of_equal_models_on_grouped_rows_are_rarely_decided() -> None:
     """Ten rows of a customer have one loss each; counted as independent, most would be decided."""
     rng = np.random.default_rng(13)
     decided = {True: 0, False: 0}
@@ -71,7 +71,7 @@ def count_decisions(draw: Draw, *, streams: int, looks: int, rows: int, is_canar
 @pytest.mark.slow
 @pytest.mark.parametrize("is_canary", [False, True], ids=["shadow", "canary"])
 @pytest.mark.parametrize("draw", [draw_numbers, draw_rare_errors, draw_heavy_tails])
-def test_equal_models_are_hardly_ever_decided_however_often_it_is_asked(
+def test_challenges_of_equal_models_are_rarely_decided_however_often_status_is_read(
     draw: Draw, *, is_canary: bool
 ) -> None:
     """At most alpha of the streams, over 9,000 labels and 60 readings each."""
@@ -79,7 +79,7 @@ def test_equal_models_are_hardly_ever_decided_however_often_it_is_asked(
     assert decided <= binom.ppf(0.999, 150, ALPHA)
 
 
-def test_few_streams_of_equal_models_are_decided() -> None:
+def test_few_challenges_of_equal_models_are_decided() -> None:
     """The short form: 40 streams of 2,000 labels, in shadow."""
     decided = count_decisions(draw_numbers, streams=40, looks=20, rows=100, is_canary=False)
     assert decided <= binom.ppf(0.999, 40, ALPHA)

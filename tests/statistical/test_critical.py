@@ -115,7 +115,7 @@ def passing(
 
 
 @pytest.mark.parametrize("law", short_form([*LAWS, "categorical"], "continuous"))
-def test_one_window_in_a_hundred_passes(law: str, rng: np.random.Generator) -> None:
+def test_one_window_in_a_hundred_exceeds_its_threshold(law: str, rng: np.random.Generator) -> None:
     """Without drift 0.3 to 2% of windows pass, for every measure of counts and every size."""
     passed: Counter[tuple[int, str]] = Counter()
     for _ in range(REFERENCES):

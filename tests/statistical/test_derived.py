@@ -135,7 +135,7 @@ def test_a_change_of_correlation_alone_is_found_by_the_score(
 
 
 @pytest.mark.slow
-def test_vectors_of_the_same_length_that_are_turned_are_found() -> None:
+def test_rotated_vectors_of_the_same_norm_are_detected() -> None:
     """The norm knows nothing of it; the cosine and the kernel similarity do, within 500 rows."""
     for seed in range(5):
         rng = np.random.default_rng(seed)
@@ -174,6 +174,6 @@ def test_one_window_in_a_hundred_has_an_mmd_beyond_chance(draw: Draw, size: int)
 
 
 @pytest.mark.slow
-def test_a_turned_window_has_an_mmd_beyond_chance() -> None:
+def test_a_window_of_rotated_vectors_has_an_mmd_beyond_chance() -> None:
     """All windows of 100 rows are found out."""
     assert windows_beyond(turned, clusters, 100, 20) == 160

@@ -234,7 +234,7 @@ def test_a_change_after_fifty_thousand_clean_rows_is_found_soon(
     assert np.count_nonzero(waits <= rows) >= binom.ppf(0.001, waits.size, 0.5)
 
 
-def test_the_evidence_ends_up_small_where_nothing_happens(rng: np.random.Generator) -> None:
+def test_without_a_change_the_evidence_ends_up_small(rng: np.random.Generator) -> None:
     """On average an e-value under the null is at most one."""
     streams = 2_000
     shares = np.full(BINS, 0.1)
@@ -246,7 +246,9 @@ def test_the_evidence_ends_up_small_where_nothing_happens(rng: np.random.Generat
     assert e_values.mean() <= 1 + 4 * spread
 
 
-def test_the_loudest_stretch_begins_where_the_change_is(rng: np.random.Generator) -> None:
+def test_the_restart_with_the_most_evidence_is_close_to_the_change(
+    rng: np.random.Generator,
+) -> None:
     """Of 20,000 rows of which the last 2,000 changed, the stretch holds about those."""
     shares = np.full(BINS, 0.1)
     evidence = EProcess(rng.multinomial(5_000, shares, 1), np.ones((1, BINS), np.bool_))
@@ -257,7 +259,7 @@ def test_the_loudest_stretch_begins_where_the_change_is(rng: np.random.Generator
     assert 1_000 <= evidence.evaluate().change.rows[0] <= 4_000
 
 
-def test_forgetting_a_field_leaves_the_others(rng: np.random.Generator) -> None:
+def test_resetting_a_field_does_not_change_the_others(rng: np.random.Generator) -> None:
     """A forgotten field is as new; its neighbour keeps its evidence."""
     shares = np.full(BINS, 0.1)
     evidence = EProcess(rng.multinomial(5_000, shares, 2), np.ones((2, BINS), np.bool_))

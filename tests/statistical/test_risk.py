@@ -28,7 +28,7 @@ def draw(rng: np.random.Generator, law: str, rows: int) -> tuple[str, Floats]:
 
 
 @pytest.mark.parametrize("law", ["heavy", "exponential", "0.01", "0.3"])
-def test_months_without_a_change_hardly_ever_have_evidence_of_one(law: str) -> None:
+def test_months_without_a_change_rarely_give_evidence_of_one(law: str) -> None:
     """Looked at every day, without any tolerance, beside a reference of their own."""
     rng = np.random.default_rng(17)
     passed = 0
@@ -74,7 +74,7 @@ def test_rows_of_groups_give_evidence_of_a_change_unless_they_count_as_fewer_row
     assert (passed <= binom.ppf(0.999, months, ALPHA)) == holds, passed
 
 
-def test_expected_losses_hardly_ever_pass_without_a_change() -> None:
+def test_expected_losses_rarely_exceed_the_threshold_without_a_change() -> None:
     """A calibration of twenty bins, fitted to a sample of its own each month; no tolerance."""
     rng = np.random.default_rng(19)
     passed, bins = 0, LossBins("accuracy", 1.0)

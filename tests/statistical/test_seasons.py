@@ -53,7 +53,7 @@ def references(laws: Floats, rows: int, rng: np.random.Generator) -> Counts:
 @pytest.mark.parametrize(
     ("seasons", "rows"), [(24, 200), (24, 5_000), (168, 1_000), (168, 5_000), (168, 50_000)]
 )
-def test_seasonal_traffic_rarely_alerts_where_the_plain_evidence_nearly_always_does(
+def test_seasonal_traffic_rarely_alerts_although_it_nearly_always_would_without_seasons(
     seasons: int, rows: int, rng: np.random.Generator
 ) -> None:
     """At most one stream in ten in a week, looked at every 100 rows; few rows an hour, and many."""

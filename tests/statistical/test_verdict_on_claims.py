@@ -44,7 +44,7 @@ def inflated(verdicts: Any, trained: Any, worlds: Any) -> Any:
     [(0, "keep"), (1, "retrain"), (2, "keep")],
     ids=["unchanged", "inflated", "fewer homes"],
 )
-def test_inflation_leads_to_retraining_and_a_benign_mix_to_keeping(
+def test_inflation_leads_to_retraining_and_a_benign_shift_of_the_mix_does_not(
     verdicts: Any, trained: Any, worlds: Any, world: int, action: str
 ) -> None:
     """Although claims take more than a year to close, so that few cohorts are ever mature."""

@@ -89,7 +89,7 @@ def test_events_of_all_schemas_arrive_in_their_tables(store: Connection, load: A
 
 
 @pytest.mark.slow
-def test_a_topic_that_is_loaded_by_another_group_adds_nothing(
+def test_loading_a_topic_again_as_another_group_adds_no_event(
     store: Connection, load: Any, kafka_broker: KafkaBroker
 ) -> None:
     """Offsets are those of a group; events are known by their ids."""
@@ -254,7 +254,9 @@ def test_names_and_values_that_look_like_sql_are_data(store: Connection, load: A
 
 
 @pytest.mark.slow
-def test_extreme_numbers_are_stored_and_never_stop_the_sums(store: Connection, load: Any) -> None:
+def test_extreme_numbers_are_stored_and_do_not_break_the_rollups(
+    store: Connection, load: Any
+) -> None:
     """Sums of squares of the largest floats would overflow in the database."""
     source = EventSource()
     extremes = [1.7e308, -1.7e308, 5e-324, 1e300, -0.0, 2.0**53]
@@ -275,7 +277,7 @@ def test_extreme_numbers_are_stored_and_never_stop_the_sums(store: Connection, l
 
 
 @pytest.mark.slow
-def test_a_newer_version_of_a_schema_is_read_and_its_unknown_fields_are_left(
+def test_an_event_of_a_newer_schema_version_is_read_without_its_unknown_fields(
     store: Connection, load: Any
 ) -> None:
     """Within a schema's name, versions only add optional fields."""
@@ -510,7 +512,7 @@ def test_two_loaders_share_a_topic_and_one_leaves(
 
 
 @pytest.mark.slow
-def test_a_user_with_the_loader_s_role_alone_can_load(
+def test_a_user_with_only_the_loader_role_can_load(
     store: Connection, kafka_broker: KafkaBroker, database_url: str
 ) -> None:
     """All that loading does, with no right beyond the role: rows, days, rollups, outcomes."""
@@ -540,7 +542,7 @@ def test_a_user_with_the_loader_s_role_alone_can_load(
 
 
 @pytest.mark.slow
-def test_a_loader_stops_soon_while_its_database_is_away(
+def test_a_loader_stops_quickly_while_its_database_is_unavailable(
     store: Connection, kafka_broker: KafkaBroker, database_url: str
 ) -> None:
     """What it has read is read again by the next one."""

@@ -71,7 +71,7 @@ def test_a_label_that_missed_its_prediction_is_joined_however_long_that_takes_to
     assert sums.fetchone() == (1,)
 
 
-def test_two_processes_that_look_at_once_join_a_label_once(
+def test_two_concurrent_checks_for_missed_labels_join_a_label_once(
     store: Connection, other: Connection
 ) -> None:
     """The second leaves it to the first."""
@@ -82,7 +82,7 @@ def test_two_processes_that_look_at_once_join_a_label_once(
     assert count(store, "outcome") == 1
 
 
-def test_a_user_with_the_loader_s_role_alone_may_look(
+def test_a_user_with_only_the_loader_role_may_check_for_missed_labels(
     store: Connection, other: Connection, database_url: str
 ) -> None:
     """Which writes outcomes and sums, and removes the label that waits."""
@@ -161,7 +161,7 @@ def write_elsewhere(database_url: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("act", [retain, evaluate, load_other_files, write_elsewhere])
-def test_whatever_works_on_the_store_next_joins_missed_labels(
+def test_the_next_command_on_the_store_joins_missed_labels(
     store: Connection,
     other: Connection,
     database_url: str,
@@ -174,7 +174,7 @@ def test_whatever_works_on_the_store_next_joins_missed_labels(
     assert (count(store, "outcome"), count(store, "waiting_label")) == (1, 0)
 
 
-def test_looks_become_rarer_after_a_batch_and_end() -> None:
+def test_checks_for_missed_labels_become_rarer_after_a_batch_and_then_end() -> None:
     """Each next batch begins again, and delays no look that is due."""
     times = RecheckTimes()
     assert times.seconds_left(0.0) is None

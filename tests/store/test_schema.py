@@ -164,7 +164,7 @@ def test_the_reader_sees_views_and_no_single_row(as_role: Any) -> None:
     )
 
 
-def test_the_loader_adds_rows_and_days_and_removes_nothing(as_role: Any) -> None:
+def test_the_loader_role_may_add_rows_and_partitions_but_remove_nothing(as_role: Any) -> None:
     """It can make a partition through a function, and no table by itself."""
     role = "mlmonitor_loader"
     assert as_role(role, "select mlmonitor.create_partition('prediction', current_date)") == ""
@@ -182,7 +182,7 @@ def test_the_loader_adds_rows_and_days_and_removes_nothing(as_role: Any) -> None
 
 
 @pytest.mark.parametrize("parent", ["offsets", "prediction; drop schema mlmonitor", "x' or '1"])
-def test_a_partition_is_made_of_known_tables_only(store: Connection, parent: str) -> None:
+def test_partitions_are_created_for_known_tables_only(store: Connection, parent: str) -> None:
     """The function runs with its owner's rights, so it does not trust its arguments."""
     with pytest.raises(psycopg.errors.UndefinedTable):
         store.execute("select mlmonitor.create_partition(%s, current_date)", (parent,))
@@ -243,7 +243,7 @@ def is_waiting(connection: Connection, other: Connection) -> bool:
     return connection.execute(query, (other.info.backend_pid,)).fetchone() == (True,)
 
 
-def test_two_stores_made_at_once_may_both_make_a_role_of_their_server(
+def test_two_stores_of_one_server_can_be_created_at_once_with_the_same_roles(
     database_url: str, postgres_server: PostgresDatabase
 ) -> None:
     """In two databases, which have no lock in common."""
@@ -264,7 +264,7 @@ def test_two_stores_made_at_once_may_both_make_a_role_of_their_server(
         second.execute(f"drop role {role}")
 
 
-def test_a_store_that_was_made_meanwhile_is_found(database_url: str) -> None:
+def test_a_store_that_was_created_concurrently_is_used(database_url: str) -> None:
     """By a process that had looked before, and then waited for the one that made it."""
     with (
         connect(database_url) as watching,
@@ -319,7 +319,7 @@ def test_the_commands_make_show_and_prune_a_store(
     assert f"version {LATEST}, this library needs {LATEST}" in capsys.readouterr().out
 
 
-def test_a_password_is_never_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_message_contains_the_database_password(capsys: pytest.CaptureFixture[str]) -> None:
     """Neither of an address that is malformed, nor of a server that cannot be reached."""
     for url in ("postgresql://me:hunter2-secret@127.0.0.1:1/x", "postgres//me:hunter2-secret@"):
         assert main(["store", "status", "--database", url]) == 2

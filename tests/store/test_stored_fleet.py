@@ -137,7 +137,7 @@ def pick_fields(status: dict[str, Any]) -> dict[str, list[Any]]:
 
 
 @pytest.mark.slow
-def test_processes_find_together_from_the_store_what_one_with_all_rows_would(
+def test_the_status_from_the_store_equals_that_of_one_process_with_all_rows(
     store: Connection,
     reference: Reference,
     command: list[str],
@@ -156,7 +156,7 @@ def test_processes_find_together_from_the_store_what_one_with_all_rows_would(
     assert pick_fields(fleet) == pick_fields(judge(reference, range(PROCESSES)).to_dict())
 
 
-def test_a_reference_whose_bins_the_store_does_not_sum_up_over_is_refused(
+def test_a_reference_without_stored_rollups_over_its_bins_is_refused(
     store: Connection, command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its counts could not be compared."""

@@ -28,7 +28,7 @@ def stats() -> CallStats:
     return CallStats(Span(60.0, None, 6), now=0.0)
 
 
-def test_predictions_are_rows_and_latency_is_calls() -> None:
+def test_predictions_count_rows_and_latency_counts_calls() -> None:
     """A batch of ten is ten predictions and one duration."""
     calls = stats()
     calls.update([a_call(rows=10), a_call(), a_call(seconds=None)], now=1.0)
@@ -63,7 +63,7 @@ def test_names_of_errors_are_cut() -> None:
 
 
 @pytest.mark.parametrize("at", range(len(LATENCY_BOUNDS_SECONDS)))
-def test_a_duration_on_a_bound_is_below_it(at: int) -> None:
+def test_a_duration_equal_to_a_bound_counts_in_the_lower_bucket(at: int) -> None:
     """The histogram is Prometheus' `le`: a bound belongs to the bucket that it closes."""
     calls = stats()
     bound = LATENCY_BOUNDS_SECONDS[at]
@@ -80,7 +80,7 @@ def test_the_sum_of_durations_is_in_seconds() -> None:
     assert calls.latency.total().moments.sum[0] == pytest.approx(1.0)
 
 
-def test_latency_is_forgotten_in_quiet_times() -> None:
+def test_old_latencies_leave_the_window_even_without_new_calls() -> None:
     """Calls without a duration, or none at all, let the window move on."""
     calls = stats()
     calls.update([a_call()], now=0.0)

@@ -142,7 +142,7 @@ def test_a_latency_falls_into_the_bucket_that_counts_it() -> None:
     assert LATENCY_BOUNDS_SECONDS[place - 1] < one.value <= LATENCY_BOUNDS_SECONDS[place]
 
 
-def test_only_calls_of_one_row_stand_for_their_row() -> None:
+def test_only_calls_of_one_row_give_field_exemplars() -> None:
     """Rows are counted from the first that is compared; a reference was learned from the others."""
     run = [traced(), traced(rows=3), (*traced(),), traced(span=5), traced(rows=0), traced(span=6)]
     assert rows_with_origin(run, 7) == ([0, 5, 6], [(1, 1), (1, 5), (1, 6)])

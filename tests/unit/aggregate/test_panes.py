@@ -38,7 +38,7 @@ def pane(seed: int, rows: int) -> FieldProfile:
 
 
 @given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 30)), max_size=20), st.integers(0, 9))
-def test_the_last_panes_merged_are_what_they_are_one_by_one(
+def test_merging_the_ring_equals_merging_its_panes_one_by_one(
     drawn: list[tuple[int, int]], size: int
 ) -> None:
     """Every count exactly, moments but for rounding, and what was pushed out leaves no trace."""

@@ -32,7 +32,7 @@ def test_numeric_fields_come_first() -> None:
     assert plan.edges.tolist() == [[np.inf, np.inf], [1.0, 2.0]]
 
 
-def test_a_field_without_a_plan_is_open() -> None:
+def test_a_numeric_field_without_a_plan_has_one_bin_for_all_values() -> None:
     """One bin, everything in range and in band; a dictionary that calls everything new."""
     plan = Plan.build([X, C], {}, {})
     assert plan.probes.tolist() == [[-np.inf, np.inf, -np.inf, np.inf]]
@@ -40,13 +40,13 @@ def test_a_field_without_a_plan_is_open() -> None:
     assert plan.widest_dictionary == 2
 
 
-def test_a_plan_of_nothing_is_a_plan() -> None:
+def test_a_plan_without_fields_is_valid() -> None:
     """No fields: empty tables of the right shape."""
     plan = Plan.build([], {}, {})
     assert (plan.edges.shape, plan.probes.shape, plan.widest_dictionary) == ((0, 0), (0, 4), 0)
 
 
-def test_plans_are_equal_by_what_they_say() -> None:
+def test_plans_with_equal_contents_are_equal() -> None:
     """Two plans made alike are equal, have one hash and one fingerprint of sixteen bytes."""
     one, two = a_plan(), a_plan()
     assert one == two
@@ -74,7 +74,7 @@ def test_plans_are_equal_by_what_they_say() -> None:
     ],
     ids=str,
 )
-def test_any_difference_makes_another_plan(change: dict[str, object]) -> None:
+def test_plans_that_differ_in_anything_are_unequal(change: dict[str, object]) -> None:
     """An edge, a bound, a category, a field's name or role: counts of the two must not be added."""
     assert a_plan(**change) != a_plan()
     assert a_plan(**change).fingerprint != a_plan().fingerprint

@@ -101,7 +101,7 @@ def test_counts_go_beyond_what_32_bits_hold() -> None:
     assert FieldProfile.from_bytes(profile.to_bytes(), PLAN).rows == 1 << 41
 
 
-def test_profiles_of_other_bins_are_kept_apart() -> None:
+def test_profiles_with_different_bins_are_not_merged() -> None:
     """Bins of the same number but other edges: neither merged, nor read as each other's."""
     other = Plan.build(
         [X, C], {X: NUMERIC._replace(edges=np.array([1.0, 2.1]))}, {C: Dictionary(["a"], ["b"])}

@@ -24,7 +24,7 @@ def seconds(*parts: int) -> float:
     st.lists(st.floats(seconds(1990, 1, 1), seconds(2040, 1, 1)), min_size=1, max_size=20),
     st.sampled_from(ZONES),
 )
-def test_many_moments_at_once_are_as_each_alone(moments: list[float], zone: str) -> None:
+def test_seasons_of_many_times_equal_those_of_each_time(moments: list[float], zone: str) -> None:
     """The calendar is asked once a quarter of an hour, and answers for all of it."""
     for name in ("hour_of_day", "hour_of_week"):
         season = Season(name, zone)
@@ -45,7 +45,7 @@ def test_a_week_has_each_of_its_hours_once() -> None:
     assert Season("hour_of_day").at_each(hours).tolist() == [*range(24)] * 7
 
 
-def test_summer_time_is_followed() -> None:
+def test_daylight_saving_time_is_followed() -> None:
     """Nine in the morning is the same season in January and in July."""
     season = Season("hour_of_day", "Europe/Amsterdam")
     assert season.at(seconds(2026, 1, 15, 8)) == season.at(seconds(2026, 7, 15, 7)) == 9
@@ -60,7 +60,7 @@ def test_summer_time_is_followed() -> None:
         ("hour_of_day", "", "season_timezone"),
     ],
 )
-def test_what_is_no_season_is_refused(name: str, zone: str, named: str) -> None:
+def test_an_unknown_season_or_time_zone_is_refused(name: str, zone: str, named: str) -> None:
     """With what would be one."""
     with pytest.raises(ConfigError, match=named):
         Season(name, zone)

@@ -50,7 +50,7 @@ def _category(text: str | None) -> str | None:
     return None if text is None else segment_values([[text]])[0][0]
 
 
-def test_names_read_as_their_values() -> None:
+def test_segment_names_consist_of_their_values() -> None:
     """One field by its value, several by name and value, a missing value as such."""
     assert segment_name(["line"], ("motor",)) == "motor"
     assert segment_name(["line"], ("a=b,c",)) == "a=b,c"
@@ -71,7 +71,7 @@ COLUMN = st.lists(
 
 
 @given(COLUMN.flatmap(lambda c: st.tuples(st.just(c), st.permutations(c))), st.integers(0, 6))
-def test_codes_are_the_places_of_what_training_calls_the_same_values(
+def test_live_rows_get_the_code_of_the_segment_with_the_same_values_at_training(
     columns: tuple[list[object], list[object]], kept_count: int
 ) -> None:
     """Serving and training agree on every row's segment; what was not kept is the rest."""
@@ -95,7 +95,7 @@ def test_codes_are_the_places_of_what_training_calls_the_same_values(
         np.array(["2026-01-01T00:00:00.5", "NaT", "2026-01-01"], "M8[ns]"),
     ],
 )
-def test_arrays_have_the_segments_that_training_saw_in_them(column: np.ndarray) -> None:
+def test_rows_in_arrays_belong_to_the_same_segments_as_at_training(column: np.ndarray) -> None:
     """Of any type that a column may have."""
     values = segment_values([column])
     kept = list(dict.fromkeys(values))

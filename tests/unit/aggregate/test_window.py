@@ -46,7 +46,7 @@ def extremes(window: Window) -> tuple[float, float]:
     return float(digests.min[0]), float(digests.max[0])
 
 
-def test_the_view_forgets_pane_by_pane() -> None:
+def test_the_view_drops_old_rows_one_pane_at_a_time() -> None:
     """A row is seen for between 59 and 60 minutes of an hour, whichever minute it came in."""
     window = a_window(HOUR)
     window.update(rows(1.0), now=59.9)
@@ -56,7 +56,7 @@ def test_the_view_forgets_pane_by_pane() -> None:
     assert window.total().rows == 1
 
 
-def test_quantiles_forget_in_halves() -> None:
+def test_quantiles_drop_old_rows_half_a_window_at_a_time() -> None:
     """A value is among the quantiles for half an hour at least, and for an hour at most."""
     window = a_window(HOUR)
     window.update(rows(1.0), now=10.0)
@@ -72,7 +72,7 @@ def test_quantiles_forget_in_halves() -> None:
 
 
 @pytest.mark.parametrize("panes", [1, 2, 3, 7, 60])
-def test_no_number_of_panes_keeps_a_value_beyond_the_span(panes: int) -> None:
+def test_no_value_older_than_the_span_is_kept_for_any_number_of_panes(panes: int) -> None:
     """However few the panes: after a span, neither counts nor quantiles know the value."""
     window = a_window(Span(60.0, None, panes))
     window.update(rows(1.0), now=0.0)
@@ -106,7 +106,7 @@ def test_the_total_counts_every_row_once(steps: list[tuple[float, int]], span: S
 
 
 @given(st.lists(st.integers(0, 50), max_size=12), st.integers(1, 30), st.integers(1, 60))
-def test_a_window_by_rows_holds_the_last_of_them(sizes: list[int], length: int, panes: int) -> None:
+def test_a_window_by_rows_holds_the_newest_rows(sizes: list[int], length: int, panes: int) -> None:
     """The view is a run of the latest rows: at least all but a pane, at most a pane too many."""
     window, taken = a_window(Span(None, length, panes)), 0
     for size in sizes:
@@ -165,7 +165,7 @@ def test_refused_values_of_a_block_are_counted_once_however_it_is_cut() -> None:
     assert window.total().quality[0].tolist()[1:4] == [4, 3, 2]
 
 
-def test_years_of_silence_cost_nothing() -> None:
+def test_a_gap_of_years_without_rows_costs_no_time() -> None:
     """A jump of a thousand years opens one pane: by the minute it would not end in this test."""
     window = a_window(Span(3_600.0, None, 60))
     window.update(rows(1.0), now=0.0)
@@ -184,7 +184,7 @@ def test_a_pane_opens_on_time_after_a_jump() -> None:
     assert window.view().profile.moments.min[0] == 2.0
 
 
-def test_time_that_stands_still_or_falls_is_borne() -> None:
+def test_a_clock_that_stops_or_goes_back_is_tolerated() -> None:
     """A clock set back closes no pane and loses no row."""
     window = a_window(HOUR)
     for now in (100.0, 100.0, 50.0, -1e9, 100.0):
@@ -192,7 +192,7 @@ def test_time_that_stands_still_or_falls_is_borne() -> None:
     assert held(window) == window.total().rows == 5
 
 
-def test_a_huge_block_costs_no_pane_for_each_row() -> None:
+def test_a_huge_block_does_not_open_a_pane_for_every_few_rows() -> None:
     """100,000 rows into a window of 60: all counted, 60 kept, and not a pane opened for each."""
     window = a_window(Span(None, 60, 60))
     opened = []
@@ -289,7 +289,7 @@ def test_without_the_extra_names_are_kept_and_not_counted(monkeypatch: pytest.Mo
     assert Shapes.from_state(shapes.state(), PLAN, 4).hitters[0].top() == shapes.hitters[0].top()
 
 
-def test_one_pane_holds_no_closed_ones() -> None:
+def test_a_window_of_one_pane_stores_no_closed_panes() -> None:
     """A window of one pane starts anew each span."""
     window = a_window(Span(60.0, None, 1))
     assert window._panes.size == 0

@@ -27,7 +27,7 @@ def full_handover(batches: int = 3) -> Handover:
     return calls
 
 
-def test_with_room_nothing_is_read_by_the_host() -> None:
+def test_the_host_ingests_nothing_while_there_is_room() -> None:
     """A buffer that is not full, or not open yet, has room."""
     for calls in (Handover(10), full_handover(1)):
         if not calls.has_room:

@@ -32,7 +32,7 @@ def test_entries_are_drained_in_the_order_they_were_put() -> None:
     assert handover.drain(100) == []
 
 
-def test_a_full_one_drops_the_newest_and_counts_them() -> None:
+def test_a_full_queue_drops_the_newest_entries_and_counts_them() -> None:
     """Of 25 rows 10 are kept, the first ones, and 15 are counted as dropped."""
     handover = Handover(10)
     for at in range(25):
@@ -42,7 +42,7 @@ def test_a_full_one_drops_the_newest_and_counts_them() -> None:
     assert [drained[3] for drained in handover.drain(100)] == list(range(10))
 
 
-def test_looking_at_the_drops_changes_nothing() -> None:
+def test_reading_the_number_of_dropped_rows_does_not_change_it() -> None:
     """However often it is asked, the count is the same, and later drops are added."""
     handover = Handover(1)
     for _ in range(3):
@@ -82,7 +82,7 @@ def test_a_batch_without_rows_is_bounded_as_well() -> None:
     assert handover.dropped_rows() == 0
 
 
-def test_a_cleared_one_is_new() -> None:
+def test_a_cleared_queue_is_like_a_new_one() -> None:
     """A forked child has none of its parent's entries, drops or batches."""
     handover = Handover(2)
     for _ in range(3):

@@ -16,7 +16,7 @@ def some(count: int, first: int = 0) -> LabelEntry:
     return LabelEntry(list(map(str, numbers)), numbers)
 
 
-def test_the_oldest_calls_make_room() -> None:
+def test_the_labels_of_the_oldest_calls_are_dropped_when_the_queue_is_full() -> None:
     """Of four calls with four labels each, ten of which fit, the last two are kept."""
     queue = LabelQueue(10)
     for call in range(4):

@@ -114,7 +114,7 @@ def test_a_label_is_tried_twice_and_no_more() -> None:
     assert desk.counts == {LabelStatus.UNKNOWN: 1}
 
 
-def test_the_oldest_predictions_make_room() -> None:
+def test_the_oldest_predictions_are_evicted_when_there_is_no_room() -> None:
     """Of five predictions three fit; those put out are counted, and their labels are late."""
     desk = Desk(3)
     ids = [made(at) for at in range(5)]
@@ -138,7 +138,9 @@ def test_the_oldest_predictions_make_room() -> None:
         ("a text of the caller's own that is long", LabelStatus.UNKNOWN),
     ],
 )
-def test_an_id_tells_whether_its_label_is_late(identity: str, expected: LabelStatus) -> None:
+def test_the_time_in_an_id_shows_whether_its_label_is_late(
+    identity: str, expected: LabelStatus
+) -> None:
     """Late is what was made no later than the oldest prediction remembered; the rest is unknown."""
     desk = Desk(2)
     for at in (10, 12, 14):
@@ -148,7 +150,7 @@ def test_an_id_tells_whether_its_label_is_late(identity: str, expected: LabelSta
     assert desk.counts == {expected: 1}
 
 
-def test_nothing_is_late_where_nothing_was_put_out() -> None:
+def test_no_label_is_late_before_the_first_eviction() -> None:
     """While every prediction is remembered, a label without one is unknown."""
     desk = Desk(10)
     desk.remember([made(10)], [1.0], now=0.01)
@@ -171,7 +173,7 @@ def test_predictions_that_waited_too_long_are_evicted() -> None:
     assert desk.counts == {LabelStatus.MATCHED: 1, LabelStatus.LATE: 1}
 
 
-def test_an_id_used_again_stands_for_its_newest_prediction() -> None:
+def test_a_repeated_id_refers_to_its_newest_prediction() -> None:
     """It takes one place, that of the newest."""
     desk = Desk(2)
     desk.remember(["a", "b", "a", "c"], [1, 2, 3, 4])
@@ -259,7 +261,7 @@ def test_the_newest_of_120_000_predictions_match_the_labels_of_one_call() -> Non
     assert all(predicted == actual for predicted, actual in pairs)
 
 
-def test_a_prediction_of_two_ids_is_found_by_either() -> None:
+def test_a_prediction_with_two_ids_is_found_by_either() -> None:
     """Its caller's id and the one made for it both stand for it."""
     desk = Desk(10)
     desk.remember([("own", "made"), ("own 2", "made 2")], [1.0, 2.0])

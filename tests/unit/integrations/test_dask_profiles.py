@@ -54,7 +54,7 @@ def test_every_partitioning_gives_the_counts_of_all_rows(sizes: list[int]) -> No
     assert counts(merged) == counts(WHOLE)
 
 
-def test_rows_by_day_and_line_are_those_of_each_group() -> None:
+def test_profiles_by_day_and_line_hold_the_rows_of_each_group() -> None:
     """A day is no feature, and not unknown; a line is one; rows without a key have their own."""
     days = np.where(np.arange(2_000) % 3 == 0, "2025-01-01", "2025-01-02")
     frame = FRAME.assign(day=days)
@@ -68,7 +68,7 @@ def test_rows_by_day_and_line_are_those_of_each_group() -> None:
         assert counts(own) == counts(Profile.of(rows, reference=REFERENCE, at=AT))
 
 
-def test_one_column_gives_its_values_as_keys() -> None:
+def test_profiles_by_one_column_are_keyed_by_its_values() -> None:
     """As pandas groups do, and in order."""
     by_line = profile(partition(FRAME, [900, 1_100]), REFERENCE, by="line")
     sizes = FRAME.groupby("line").size().to_dict()

@@ -35,7 +35,7 @@ def one_thread() -> Any:
 
 
 @pytest.mark.parametrize("cuts", [[], [0, 10, 10, 900], list(range(0, 1_000, 50))])
-def test_a_fit_of_partitions_is_the_fit_of_their_rows_at_once(cuts: list[int]) -> None:
+def test_a_fit_of_partitions_equals_a_fit_of_all_rows(cuts: list[int]) -> None:
     """Columns are named where a frame in memory would give them."""
     options: dict[str, Any] = {"thresholds": "asymptotic", "segments": ["line"]}
     fitted = Reference.fit(split(FRAME, cuts), predictions="predicted", actuals="paid", **options)

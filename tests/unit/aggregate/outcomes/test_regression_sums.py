@@ -13,7 +13,7 @@ PAIRS = st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size
 
 
 @given(PAIRS)
-def test_performance_is_what_numpy_says(pairs: list[tuple[float, float]]) -> None:
+def test_performance_equals_that_of_numpy(pairs: list[tuple[float, float]]) -> None:
     """MAE, RMSE and bias over all buckets are those of the pairs."""
     predicted, actual = np.array(pairs).T
     sums = ErrorSums(EDGES)
@@ -37,7 +37,7 @@ def test_buckets_are_those_of_the_prediction() -> None:
     np.testing.assert_allclose(sums.squared, [26.0, 49.9**2, 9.0])
 
 
-def test_a_pair_with_a_hole_says_nothing() -> None:
+def test_a_pair_with_a_missing_side_is_left_out() -> None:
     """NaN on either side: not labelled. Before the first pair there is no performance."""
     sums = ErrorSums(np.empty(0))
     sums.update(np.array([np.nan, 1.0]), np.array([1.0, np.nan]))

@@ -37,7 +37,7 @@ def counted(values: streams.Floats, edges: list[streams.Floats]) -> np.ndarray:
 
 
 @given(SAMPLES, st.lists(FINITE, max_size=12), st.integers(0, 5))
-def test_bins_hold_what_one_comparison_at_a_time_finds(
+def test_bin_counts_equal_those_of_comparing_values_one_by_one(
     drawn: list[float], edges: list[float], holes: int
 ) -> None:
     """A value on an edge is in the bin below it; NaN is in none; the rest add up."""
@@ -48,7 +48,7 @@ def test_bins_hold_what_one_comparison_at_a_time_finds(
     assert table[1].tolist() == [len(drawn)] + [0] * (len(expected) - 1)
 
 
-def test_numpy_says_the_same_off_the_edges(rng: np.random.Generator) -> None:
+def test_bin_counts_equal_numpys_for_values_off_the_edges(rng: np.random.Generator) -> None:
     """Where no value is an edge, the counts are those of `np.histogram`."""
     values, edges = rng.normal(size=(1, 1_000)), np.array([-1.0, 0.0, 2.0])
     expected = np.histogram(values, [-np.inf, *edges, np.inf])[0]
@@ -78,7 +78,7 @@ def test_without_point_masses_no_bin_is_empty(drawn: list[int]) -> None:
     st.dictionaries(st.integers(-1_000, 1_000), st.integers(1, 20), min_size=1, max_size=40),
     st.integers(1, 20),
 )
-def test_a_heavy_value_shares_its_bin_with_no_number_that_float32_tells_apart(
+def test_no_number_distinguishable_in_float32_shares_the_bin_of_a_point_mass(
     rows: dict[int, int], bins: int
 ) -> None:
     """A point mass alone is in its bin: numbers a little above and below are in others."""
@@ -148,7 +148,7 @@ def test_a_sample_of_two_precisions_has_the_bins_of_one() -> None:
     [1e9 + np.arange(1_000.0), 1.7e9 + np.arange(1_000) / 16, 2.0**40 + np.arange(40.0)],
     ids=["integers", "fractions of seconds", "large integers"],
 )
-def test_values_that_float32_cannot_hold_stay_apart(fine: streams.Floats) -> None:
+def test_values_beyond_float32_precision_stay_distinct(fine: streams.Floats) -> None:
     """Where float32's tolerance would make one value of all, bins are still even."""
     counts = np.array(brute(fine, quantile_edges(fine)))
     assert counts.size == 10
@@ -172,7 +172,7 @@ def test_zeros_and_their_neighbours_are_distinguished() -> None:
     assert brute(np.array([-1e-6, 1e-6]), edges)[at] == 0
 
 
-def test_what_lies_between_known_values_is_in_a_bin_of_its_own() -> None:
+def test_values_between_two_point_masses_have_their_own_bin() -> None:
     """Few values: a bin each, and one on either side; the same around a constant."""
     edges = quantile_edges(np.array([0.0, 0.0, 10.0, 10.0]))
     assert brute(np.array([-1.0, 0.0, 5.0, 9.99, 10.0, 11.0]), edges) == [1, 1, 2, 1, 1]
@@ -186,7 +186,7 @@ def test_edges_are_written_in_few_digits() -> None:
     assert max(len(f"{edge}") for edge in edges) <= 9
 
 
-def test_no_fields_have_no_bins() -> None:
+def test_counting_bins_of_no_fields_gives_an_empty_table() -> None:
     """A plan of categories alone: tables without rows, and no error."""
     assert pad_edges([]).shape == (0, 0)
     assert counted(np.empty((0, 7)), []).shape == (0, 1)

@@ -85,7 +85,7 @@ def codes(dictionary: Dictionary, *values: object) -> list[int]:
     ],
     ids=name_typed,
 )
-def test_values_have_names(value: object, name: str | None) -> None:
+def test_each_kind_of_value_has_its_category_name(value: object, name: str | None) -> None:
     """Equal numbers have one name, truths their own, enum members that of their value."""
     assert category_name(value) == name
 
@@ -188,26 +188,26 @@ def test_known_rare_and_new_categories_are_distinguished() -> None:
     assert book.names == ("a", "b", OTHER, NEW)
 
 
-def test_an_open_list_calls_nothing_new() -> None:
+def test_an_open_dictionary_counts_no_category_as_new() -> None:
     """Where not all of the reference's categories are listed, the rest is `other`."""
     codes = Dictionary(["a"], ["b"], is_closed=False).encode(["a", "b", "z"])
     assert codes.counts.tolist() == [1, 2, 0]
     assert not codes.new
 
 
-def test_a_boolean_reads_truths_and_no_text() -> None:
+def test_a_boolean_field_reads_booleans_and_refuses_text() -> None:
     """True, false, 0 and 1 of any type of number; text and other numbers are of a wrong type."""
     book = Dictionary(["false", "true"], is_boolean=True)
     values = [True, 0, 1.0, np.int64(0), np.True_, "true", "1", 2, 0.5, [1]]
     assert codes(book, *values) == [1, 0, 1, 0, 1, *[WRONG_TYPE] * 5]
 
 
-def test_a_category_called_as_ours_is_no_secret_door() -> None:
+def test_a_category_named_like_a_reserved_one_is_kept_distinct() -> None:
     """A value named `__other__` or `__new__` is new like any other that the reference lacks."""
     assert codes(Dictionary(["a"]), OTHER, NEW) == [2, 2]
 
 
-def test_remembered_values_are_bounded() -> None:
+def test_the_number_of_cached_values_is_bounded() -> None:
     """Of 10,000 values of each type 1,024 are remembered in all, and long ones never."""
     book = Dictionary(["a"])
     for kind in (str, int, float, lambda at: f"{at}".encode(), lambda at: "x" * 100 + str(at)):
@@ -220,7 +220,7 @@ def test_remembered_values_are_bounded() -> None:
     assert fresh.remembered == 0
 
 
-def test_remembered_values_stay_within_the_reported_memory() -> None:
+def test_cached_values_stay_within_the_reported_memory() -> None:
     """Short names of four bytes a character are remembered only while there is room for them."""
     names = [f"known {at}" for at in range(2_000)]
     tracemalloc.start()
@@ -245,13 +245,13 @@ def test_nothing_of_the_host_is_kept_alive() -> None:
     assert seen() is None
 
 
-def test_unhashable_values_spoil_nothing() -> None:
+def test_unhashable_values_do_not_affect_other_values() -> None:
     """A list, a dictionary or an array is of a wrong type; its neighbours keep their codes."""
     book = Dictionary(["a"])
     assert codes(book, "a", [1], {}, np.array([1]), {1}, "z") == [0, *[WRONG_TYPE] * 4, 2]
 
 
-def test_an_enum_of_enums_is_read_through() -> None:
+def test_an_enum_whose_value_is_an_enum_is_read_as_the_inner_value() -> None:
     """A member whose value is a member has that one's name; one whose value is a list has none."""
 
     class Outer(Enum):
@@ -263,7 +263,7 @@ def test_an_enum_of_enums_is_read_through() -> None:
     assert codes(Dictionary(["red"]), Outer.INNER, Outer.LIST) == [0, WRONG_TYPE]
 
 
-def test_dictionaries_are_equal_by_what_they_hold() -> None:
+def test_dictionaries_with_equal_contents_are_equal() -> None:
     """Equal lists in equal order; what has been encoded meanwhile does not matter."""
     one, two = Dictionary(["a"], ["b"]), Dictionary(["a"], ["b"])
     one.encode(["z", 1])

@@ -100,7 +100,7 @@ HUGE = 1 << 39
     ],
     ids=lambda header: json.dumps(header)[:90],
 )
-def test_headers_that_lie_are_refused_without_cost(header: object) -> None:
+def test_headers_with_false_sizes_are_refused_without_allocating(header: object) -> None:
     """Even under a right checksum: absurd shapes, types and versions allocate next to nothing."""
     tracemalloc.start()
     try:
@@ -114,14 +114,14 @@ def test_headers_that_lie_are_refused_without_cost(header: object) -> None:
 @pytest.mark.parametrize(
     "line", [b"[" * 100_000, b"{", b"\xff\xfe", b"1" * 5_000, b'"\xed\xa0\x80"']
 )
-def test_lines_that_are_no_json_are_refused(line: bytes) -> None:
+def test_header_lines_that_are_not_json_are_refused(line: bytes) -> None:
     """Nesting without end, cut JSON, other encodings, endless numbers."""
     data = line + b"\n"
     with pytest.raises(FormatError, match="header"):
         unpack("k", data + zlib.crc32(data).to_bytes(4, "little"))
 
 
-def test_a_header_without_end_is_not_searched_for() -> None:
+def test_a_header_without_a_line_end_is_not_searched_to_the_end() -> None:
     """Megabytes without a newline are refused by their first."""
     with pytest.raises(FormatError, match="no header line"):
         unpack("k", b"{" * (1 << 21) + b"\n")

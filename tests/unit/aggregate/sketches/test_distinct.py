@@ -11,7 +11,7 @@ from mlmonitor.errors import FormatError, MissingExtra
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 100, 1_000, 10_000, 100_000])
-def test_estimates_are_near(count: int) -> None:
+def test_estimates_of_distinct_names_are_close_to_the_true_number(count: int) -> None:
     """Within the stated 5%, however often each name comes, and by however many workers."""
     one, two = Distinct(), Distinct()
     one.update(f"n{at}" for at in range(count * 2 // 3))

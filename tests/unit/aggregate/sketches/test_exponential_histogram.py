@@ -57,7 +57,7 @@ def test_the_whole_range_of_floats_fits() -> None:
     assert (sketch.min, sketch.max) == (-1.0, 1.7e308)
 
 
-def test_nothing_is_an_empty_sketch() -> None:
+def test_a_histogram_of_no_values_is_empty() -> None:
     """It has no buckets to tell of."""
     assert ExponentialSketch.from_values(np.empty(0)).used.size == 0
     assert ExponentialSketch().nbytes <= 1_400

@@ -9,7 +9,7 @@ from mlmonitor.aggregate.sketches.heavy_hitters import HeavyHitters, Hitter
 from mlmonitor.errors import FormatError
 
 
-def test_what_fits_is_exact() -> None:
+def test_counts_are_exact_while_all_names_fit() -> None:
     """While there is room no count has an error; the most frequent come first, ties by name."""
     hitters = HeavyHitters(3)
     hitters.update({"b": 2, "a": 2})
@@ -18,7 +18,7 @@ def test_what_fits_is_exact() -> None:
     assert hitters.total == 14
 
 
-def test_one_place_finds_a_majority() -> None:
+def test_a_sketch_of_size_one_finds_the_majority_name() -> None:
     """With a single place, a name that makes up more than half is the one kept."""
     hitters = HeavyHitters(1)
     for name in ["x", "y", "x", "z", "x", "x"]:
@@ -27,7 +27,9 @@ def test_one_place_finds_a_majority() -> None:
 
 
 @pytest.mark.parametrize("block", [1, 7, 1_000])
-def test_a_skewed_stream_keeps_its_head(block: int, rng: np.random.Generator) -> None:
+def test_the_most_frequent_names_of_a_skewed_stream_are_kept(
+    block: int, rng: np.random.Generator
+) -> None:
     """Of 20,000 Zipf-distributed names the bounds hold, and the five most frequent are found."""
     names = [f"n{number}" for number in rng.zipf(1.4, 20_000)]
     hitters = HeavyHitters(16)
@@ -58,7 +60,7 @@ def test_memory_is_as_stated_for_the_longest_names() -> None:
     assert name_bytes < hitters.nbytes
 
 
-def test_a_size_of_nothing_is_refused() -> None:
+def test_a_sketch_of_size_zero_is_refused() -> None:
     """To keep no name at all is a mistake, told at construction."""
     with pytest.raises(ValueError, match="size"):
         HeavyHitters(0)

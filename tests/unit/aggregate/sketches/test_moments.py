@@ -8,7 +8,7 @@ from mlmonitor.errors import FormatError
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 5), (3, 0)])
-def test_a_block_without_values_says_nothing(shape: tuple[int, int]) -> None:
+def test_a_block_without_values_changes_no_moment(shape: tuple[int, int]) -> None:
     """No rows, or no fields: counts stay zero, the deviation is unknown, and nothing warns."""
     moments = Moments(shape[0])
     moments.update(np.empty(shape))
@@ -17,7 +17,7 @@ def test_a_block_without_values_says_nothing(shape: tuple[int, int]) -> None:
     assert (moments.sum == 0).all()
 
 
-def test_a_column_of_nothing_leaves_its_neighbours_alone() -> None:
+def test_an_empty_column_does_not_affect_other_columns() -> None:
     """All missing in one field: its extremes stay open, the other field is as ever."""
     moments = Moments.from_block(np.array([[np.nan, np.nan], [1.0, 3.0]]))
     assert moments.count.tolist() == [0, 2]
@@ -58,7 +58,7 @@ def test_a_sum_beyond_all_floats_is_infinite_without_a_warning() -> None:
     assert moments.mean[0] == 1.7e308
 
 
-def test_magnitudes_may_change_on_the_way() -> None:
+def test_values_may_change_in_magnitude_during_a_stream() -> None:
     """Zeros, then denormals, then ordinary numbers, then huge ones: each stage is right."""
     moments = Moments(1)
     stages = [([0.0, 0.0], 0.0), ([1e-310] * 2, 5e-311), ([1.0] * 4, 0.5), ([1e300] * 8, 5e299)]

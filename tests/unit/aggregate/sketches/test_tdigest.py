@@ -13,7 +13,7 @@ MEDIAN = np.array([0.5])
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 5), (0, 500), (3, 0)])
-def test_a_block_without_values_says_nothing(shape: tuple[int, int]) -> None:
+def test_a_block_without_values_changes_no_digest(shape: tuple[int, int]) -> None:
     """No rows, or no fields: nothing is counted, quantiles are unknown, and nothing warns."""
     digest = TDigest(shape[0])
     digest.update(np.empty(shape))
@@ -40,7 +40,7 @@ def test_one_field_may_be_empty_beside_others(rows: int) -> None:
     np.testing.assert_array_equal(ranks, [np.nan, 0.0, half_is_known, 1.0])
 
 
-def test_ranks_outside_the_data_are_none_and_all() -> None:
+def test_ranks_outside_the_data_are_0_and_1() -> None:
     """Below the least value 0, from the greatest on 1, NaN for NaN."""
     digest = TDigest(1)
     digest.update(np.array([[1.0, 2.0, 4.0]]))
@@ -72,7 +72,7 @@ def test_a_gap_wider_than_all_floats_is_crossed() -> None:
     assert np.isfinite(digest.quantile(np.linspace(0, 1, 999))).all()
 
 
-def test_shares_outside_the_unit_interval_are_its_ends() -> None:
+def test_quantile_ranks_outside_0_to_1_are_clipped() -> None:
     """Quantiles beyond 0 and 1 are min and max; the quantile at NaN is NaN."""
     digest = TDigest(1)
     digest.update(np.arange(1_000.0)[None])

@@ -116,7 +116,9 @@ def test_no_slice_is_longer_than_asked_for_and_none_is_empty(rows: int, limit: i
         "a vector",
     ],
 )
-def test_what_has_not_one_entry_a_row_stays_whole(batch: RecordedBatch) -> None:
+def test_a_batch_whose_parts_do_not_have_one_entry_per_row_is_not_sliced(
+    batch: RecordedBatch,
+) -> None:
     """It is for the reader to say what is wrong with it, once for the whole batch."""
     (whole,) = slice_batch(batch, 4)
     assert whole is batch
