@@ -62,7 +62,7 @@ def test_blocks_and_batches_are_read_as_watched_functions_are(monitor: Monitor) 
     assert monitor.status().labels["matched"] == 3
 
 
-def test_a_mistake_in_how_outputs_are_read_is_held_back(monitor: Monitor) -> None:
+def test_an_invalid_output_option_is_counted_and_not_raised(monitor: Monitor) -> None:
     """While the service runs nothing is raised: the rows are counted, and the fault is told."""
     monitor.record({"a": [0.5] * 3}, PROBABILITIES, output="proba")  # type: ignore[arg-type]
     with monitor.observe({"a": 0.5}, names="ab") as prediction:
@@ -72,7 +72,7 @@ def test_a_mistake_in_how_outputs_are_read_is_held_back(monitor: Monitor) -> Non
     assert "names: expected a sequence" in str(status.last_error)
 
 
-def test_ever_new_names_do_not_fill_the_memory(monitor: Monitor) -> None:
+def test_output_names_created_at_run_time_do_not_fill_the_memory(monitor: Monitor) -> None:
     """Names made up by the call are forgotten again; each is read as it was said."""
     for at in range(600):
         monitor.record({"a": [0.5]}, [[0.4, 0.6]], output="probabilities", names=["good", f"b{at}"])

@@ -71,7 +71,7 @@ def same(actual: Floats | list[float], expected: list[float]) -> bool:
     return np.array_equal(actual, expected, equal_nan=True)
 
 
-def test_a_gap_in_a_numeric_column_is_one_missing_value(make: Make) -> None:
+def test_a_null_in_a_numeric_column_is_one_missing_value(make: Make) -> None:
     """Integers and floats around a null are kept, whatever the library makes of the null."""
     frame = make({"i": [1, None, 3], "f": [1.5, None, 3.5], "b": [True, None, False]})
     for name, expected in [
@@ -97,7 +97,7 @@ def test_one_row_is_a_batch_of_one(make: Make) -> None:
     assert table(make({"a": [1.0]})).rows == 1
 
 
-def test_text_keeps_its_gaps(make: Make) -> None:
+def test_missing_values_among_texts_stay_missing(make: Make) -> None:
     """Text is text, and a null is missing."""
     values = table(make({"t": ["x", None]})).column("t")
     assert values is not None
@@ -105,7 +105,7 @@ def test_text_keeps_its_gaps(make: Make) -> None:
     assert parse_floats(values)[1].tolist() == [1, 0, 1]
 
 
-def test_datetimes_keep_their_gaps(make: Make) -> None:
+def test_missing_values_among_datetimes_stay_missing(make: Make) -> None:
     """A null among datetimes is missing; the others are seconds, to the microsecond."""
     when = datetime(1970, 1, 2, 0, 0, 0, 250_000)  # noqa: DTZ001 - frames hold naive ones
     values = table(make({"when": [when, None]})).column("when")
@@ -124,7 +124,7 @@ def test_datetimes_keep_their_gaps(make: Make) -> None:
     ],
     ids=["pandas", "polars", "pyarrow"],
 )
-def test_time_zones_are_heeded(frame: Any) -> None:
+def test_datetimes_with_a_time_zone_are_converted_to_utc(frame: Any) -> None:
     """An aware column is read as the same moments."""
     values = table(frame).column("when")
     assert values is not None
@@ -140,7 +140,7 @@ def test_time_zones_are_heeded(frame: Any) -> None:
     ],
     ids=["pandas", "polars", "pyarrow"],
 )
-def test_categories_keep_their_gaps(frame: Any) -> None:
+def test_missing_values_among_categories_stay_missing(frame: Any) -> None:
     """A null among categories is missing, in a frame and in a column of its own."""
     own = copy_columns({"c": frame["c"]})[2]["c"]
     for values in (table(frame).column("c"), own):

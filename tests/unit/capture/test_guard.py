@@ -14,7 +14,7 @@ from mlmonitor.errors import ConfigError, MonitorError, import_extra
 SECRET = "jane.doe@example.org"  # noqa: S105 - a value that must not be told
 
 
-def test_a_fault_is_held_back_and_counted() -> None:
+def test_an_internal_error_is_counted_and_not_raised() -> None:
     """What is raised under the guard goes no further."""
     guard = Guard()
     for _ in range(3):
@@ -23,7 +23,7 @@ def test_a_fault_is_held_back_and_counted() -> None:
     assert guard.internal_errors == 3
 
 
-def test_nothing_is_counted_where_nothing_is_raised() -> None:
+def test_no_internal_error_is_counted_without_an_exception() -> None:
     """A clean block leaves no trace."""
     guard = Guard()
     with guard:
@@ -32,7 +32,7 @@ def test_nothing_is_counted_where_nothing_is_raised() -> None:
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_what_belongs_to_the_host_passes(kind: type[BaseException]) -> None:
+def test_exceptions_meant_for_the_host_propagate(kind: type[BaseException]) -> None:
     """An interrupt and an exit are not ours to hold."""
     guard = Guard()
     with pytest.raises(kind), guard:
@@ -40,7 +40,9 @@ def test_what_belongs_to_the_host_passes(kind: type[BaseException]) -> None:
     assert guard.internal_errors == 0
 
 
-def test_the_log_grows_with_the_logarithm_of_the_faults(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_number_of_log_lines_grows_with_the_logarithm_of_the_errors(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """Of 1,000 faults ten are logged: the 1st, 2nd, 4th, ... 512th."""
     guard = Guard()
     with caplog.at_level(logging.WARNING, logger="mlmonitor"):
@@ -50,7 +52,9 @@ def test_the_log_grows_with_the_logarithm_of_the_faults(caplog: pytest.LogCaptur
     assert logged == [1 << power for power in range(10)]
 
 
-def test_the_log_tells_where_but_not_what(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_names_the_line_of_an_error_but_not_its_message(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """The type of a fault and its place are logged; not its message, which may quote a value."""
     guard = Guard()
     with guard:
@@ -60,7 +64,7 @@ def test_the_log_tells_where_but_not_what(caplog: pytest.LogCaptureFixture) -> N
     assert SECRET not in caplog.text
 
 
-def test_a_log_handler_that_fails_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_of_a_log_handler_is_suppressed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the host's own handlers raise is held back as well."""
 
     def broken(*_args: object) -> None:
@@ -96,7 +100,7 @@ def test_a_cleared_guard_counts_from_zero() -> None:
     assert guard.internal_errors == 0
 
 
-def test_what_we_raise_on_purpose_is_logged_with_what_it_says(
+def test_errors_of_this_package_are_logged_with_their_message(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Our own messages hold no values, and say what to do."""
@@ -125,7 +129,7 @@ def test_a_fault_inside_a_library_is_logged_at_the_line_of_ours_that_called_it(
     assert SECRET not in caplog.text
 
 
-def test_the_last_fault_is_kept_without_what_a_stranger_says() -> None:
+def test_the_last_error_is_kept_without_the_message_of_a_foreign_exception() -> None:
     """Each fault takes the place of the one before, also where it is not logged."""
     guard = Guard()
     assert guard.last is None

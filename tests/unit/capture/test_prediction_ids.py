@@ -16,7 +16,7 @@ chances = st.binary(min_size=10, max_size=10)
 
 
 @given(times, chances)
-def test_an_id_is_a_version_7_uuid_that_tells_its_time(unix_ms: int, chance: bytes) -> None:
+def test_an_id_is_a_version_7_uuid_with_its_creation_time(unix_ms: int, chance: bytes) -> None:
     """The standard library reads it as version 7 of RFC 9562 in canonical form."""
     new_id = prediction_id(unix_ms=unix_ms, chance=chance)
     parsed = uuid.UUID(new_id)
@@ -38,7 +38,7 @@ def test_ids_sort_by_the_time_they_were_made(
 
 
 @given(times, chances, chances)
-def test_chance_tells_ids_of_one_millisecond_apart(unix_ms: int, a: bytes, b: bytes) -> None:
+def test_random_bytes_distinguish_ids_of_one_millisecond(unix_ms: int, a: bytes, b: bytes) -> None:
     """74 of the 80 random bits are in the id: it differs unless only the fixed six did."""
     fixed = int.from_bytes(bytes.fromhex("f000c000000000000000"))
     differ = (int.from_bytes(a) ^ int.from_bytes(b)) & ~fixed
@@ -49,7 +49,7 @@ def test_chance_tells_ids_of_one_millisecond_apart(unix_ms: int, a: bytes, b: by
 @pytest.mark.parametrize(
     "other", ["", "42", "order-7", str(uuid.UUID(int=0, version=4)), "ab" * 16]
 )
-def test_an_id_of_the_callers_own_tells_no_time(other: str) -> None:
+def test_an_id_of_the_caller_has_no_creation_time(other: str) -> None:
     """Only a version 7 UUID says when it was made."""
     assert made_at_ms(other) is None
 
@@ -70,7 +70,7 @@ def test_an_id_of_the_callers_own_tells_no_time(other: str) -> None:
         (b"raw", "b'raw'"),
     ],
 )
-def test_an_id_has_one_text_however_it_is_held(given: object, text: str) -> None:
+def test_an_id_has_one_text_for_every_type_of_value(given: object, text: str) -> None:
     """Numbers that came through numpy or a column of floats, and texts as they are."""
     assert id_text(given) == text
 
@@ -78,6 +78,6 @@ def test_an_id_has_one_text_however_it_is_held(given: object, text: str) -> None
 @pytest.mark.parametrize(
     "nothing", [None, math.nan, "", np.datetime64("NaT", "ns"), pd.NA, pd.NaT], ids=repr
 )
-def test_what_is_missing_or_empty_is_no_id(nothing: object) -> None:
+def test_missing_and_empty_values_are_not_ids(nothing: object) -> None:
     """It is not the text "nan" that other predictions without an id would share."""
     assert id_text(nothing) is None

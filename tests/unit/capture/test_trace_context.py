@@ -56,7 +56,7 @@ def test_without_a_span_there_is_no_origin(whence: SpanSource, tracer: trace.Tra
     assert attach_origin(ENTRY, whence) is ENTRY
 
 
-def test_a_trace_that_is_not_kept_is_no_origin(whence: SpanSource) -> None:
+def test_a_trace_that_is_not_sampled_gives_no_origin(whence: SpanSource) -> None:
     """Neither a span that was not sampled, nor the caller's, of whom this process keeps nothing."""
     provider = TracerProvider(sampler=ALWAYS_OFF)
     with provider.get_tracer("host").start_as_current_span("unsampled"):
@@ -67,7 +67,7 @@ def test_a_trace_that_is_not_kept_is_no_origin(whence: SpanSource) -> None:
     provider.shutdown()
 
 
-def test_a_broken_tracer_costs_the_origin_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tracer_that_raises_costs_only_the_origin(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it raises is not the host's to see, and the entry is what it was."""
 
     def broken() -> trace.Span:
@@ -79,7 +79,9 @@ def test_a_broken_tracer_costs_the_origin_alone(monkeypatch: pytest.MonkeyPatch)
     assert attach_origin(ENTRY, whence) is ENTRY
 
 
-def test_the_interface_alone_makes_no_spans(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_opentelemetry_api_without_an_sdk_records_no_spans(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Many libraries import it; it takes the SDK, or a provider of somebody else's."""
     monkeypatch.delitem(sys.modules, "opentelemetry.sdk.trace")
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
@@ -92,7 +94,7 @@ def test_the_interface_alone_makes_no_spans(monkeypatch: pytest.MonkeyPatch) -> 
     assert host_span_source() is None
 
 
-def test_a_host_that_does_not_trace_is_not_made_to() -> None:
+def test_opentelemetry_is_not_imported_into_a_host_that_does_not_trace() -> None:
     """A watched call, and an export, leave `opentelemetry.trace` where it is: not imported."""
     program = """
 import sys

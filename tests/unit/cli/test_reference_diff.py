@@ -46,7 +46,7 @@ def test_two_samples_of_the_same_rows_do_not_differ(tmp_path: Path, capsys: Any)
     assert "amount" in capsys.readouterr().out
 
 
-def test_what_moved_was_added_or_removed_is_listed_and_the_status_says_so(
+def test_moved_added_and_removed_fields_are_listed_and_set_the_exit_status(
     tmp_path: Path, capsys: Any
 ) -> None:
     """With the facts of both trainings."""

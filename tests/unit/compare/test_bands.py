@@ -60,7 +60,7 @@ def test_a_band_is_the_mean_and_n_deviations_to_either_side(
 
 
 @pytest.mark.parametrize("name", ["x", "when", "one", "prediction"])
-def test_what_lies_beyond_the_band_is_counted_by_side(reference: Reference, name: str) -> None:
+def test_values_outside_the_band_are_counted_by_side(reference: Reference, name: str) -> None:
     """One value was too low and two too high; a constant's own value is neither."""
     exporter = exported(reference, 3.0)
     for side, count in (("low", 1), ("high", 2)):

@@ -65,7 +65,7 @@ def test_the_seasons_of_a_field_add_up_to_it(rng: np.random.Generator) -> None:
     assert baseline.by_season[0, 17, -1] == np.isnan(columns["amount"][at]).sum()
 
 
-def test_it_is_saved_with_its_seasons_and_damage_is_seen(
+def test_a_reference_is_saved_with_its_seasons_and_damage_is_detected(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
     """A line of the file a season; what contradicts itself is refused."""
@@ -89,7 +89,7 @@ def test_it_is_saved_with_its_seasons_and_damage_is_seen(
             Reference.load(path)
 
 
-def test_chunks_have_their_times_in_chunks(rng: np.random.Generator) -> None:
+def test_times_may_arrive_in_chunks_like_their_rows(rng: np.random.Generator) -> None:
     """As predictions have them: an iterator, or a function of a chunk."""
     moments = hours_of(2_000, rng)
     columns = traffic(moments, rng)
@@ -115,7 +115,7 @@ def test_chunks_have_their_times_in_chunks(rng: np.random.Generator) -> None:
         ({"max_segments": 0}, ConfigError, "max_segments"),
     ],
 )
-def test_what_does_not_fit_is_refused(
+def test_times_and_seasons_that_do_not_fit_are_refused(
     options: dict[str, Any], error: type[Exception], named: str, rng: np.random.Generator
 ) -> None:
     """When the reference is made, with what was expected."""
@@ -174,7 +174,9 @@ def monitor_of(reference: Reference, clock: ManualClock) -> Monitor:
 
 
 @pytest.mark.slow
-def test_breathing_traffic_has_not_moved_until_it_does(rng: np.random.Generator) -> None:
+def test_seasonal_traffic_counts_as_drift_only_once_it_really_changes(
+    rng: np.random.Generator,
+) -> None:
     """Two days of it raise nothing; a shift on top is found within a thousand rows."""
     clock = ManualClock(START.timestamp())
     with monitor_of(fit(rng), clock) as monitor:
@@ -189,7 +191,7 @@ def test_breathing_traffic_has_not_moved_until_it_does(rng: np.random.Generator)
         assert status.field("amount").has_moved
 
 
-def test_without_seasons_the_same_traffic_is_said_to_have_moved(rng: np.random.Generator) -> None:
+def test_without_seasons_seasonal_traffic_counts_as_drift(rng: np.random.Generator) -> None:
     """Its nights are not its days: that is what the option is for."""
     clock = ManualClock(START.timestamp())
     with monitor_of(fit(rng, times=None, season=None), clock) as monitor:

@@ -53,7 +53,7 @@ def test_a_long_name_is_cut_and_stays_distinct() -> None:
     assert {len(name) for name in kpis.populations} <= {199, 200}
 
 
-def test_what_is_no_number_is_counted() -> None:
+def test_a_figure_that_is_not_a_number_is_counted() -> None:
     """A figure that cannot be read is refused by reason, and its neighbours are kept."""
     kpis = Kpis(OPTIONS)
     kpis.ingest([("a", 1.0), ("a", "x"), ("a", None), ("a", float("inf")), ("a", 10**400)], now=1.0)

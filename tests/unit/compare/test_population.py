@@ -89,7 +89,7 @@ def test_a_constant_or_empty_field_has_a_status(values: list[Any]) -> None:
     assert all(x is None or np.isfinite(x) for x in (status.mean, status.stddev, status.min))
 
 
-def test_before_the_first_row_there_is_nothing_to_tell() -> None:
+def test_before_the_first_row_scores_and_statistics_are_unknown() -> None:
     """No rows, no numbers: None throughout, and no warning."""
     for status in statuses(fit_reference({"x": [1.0, 2.0], "line": ["a", "b"]})).values():
         assert (status.count, status.psi, status.jensen_shannon, status.mean) == (
@@ -120,7 +120,7 @@ def test_known_but_rare_categories_are_not_new() -> None:
     assert status.psi < status.psi_threshold
 
 
-def test_what_was_fitted_is_known_when_it_is_served() -> None:
+def test_every_value_of_the_training_data_is_known_while_serving() -> None:
     """Categories keep their names from training to serving, odd ones included."""
     odd = ["\ud800", "n" * 500, "", "__new__", b"bytes", 7, 7.0, True, "7"]
     data = {"c": odd, "x": [1.0] * len(odd)}
@@ -128,7 +128,7 @@ def test_what_was_fitted_is_known_when_it_is_served() -> None:
     assert (status.quality[Quality.NEW_CATEGORY], status.count, status.psi) == (0, len(odd), 0.0)
 
 
-def test_an_open_list_cannot_tell_what_is_new() -> None:
+def test_no_category_counts_as_new_for_an_open_vocabulary() -> None:
     """Where the reference had more categories than it could keep, nothing is called new."""
     data = {"c": [f"c{at}" for at in range(10_000)], "x": [1.0] * 10_000}
     status = statuses(fit_reference(data), {"c": ["unheard of"] * 10, "x": [1.0] * 10})["c"]
@@ -145,7 +145,7 @@ def test_distinct_categories_are_counted() -> None:
     assert compared.count_categories(0) is None
 
 
-def test_a_window_that_is_over_leaves_quality_alone() -> None:
+def test_rows_that_leave_the_window_still_count_in_the_total_quality() -> None:
     """Moments and scores forget with the window; what became of the values does not."""
     population, _ = seen(fit_reference({"x": [1.0, 2.0]}), {"x": [1.0, None, float("inf")]})
     (status,) = field_statuses(population.snapshot(now=100_000.0))

@@ -62,7 +62,7 @@ def test_the_same_tenths_in_another_precision_are_no_drift(
     ("reference", "live"),
     [((0, 10), (0, 5)), ((0, 10), (0, 9.99)), ((3, 3), (3, 3.1)), ((1, 2, 3), (1, 2.5, 3))],
 )
-def test_a_value_between_known_ones_is_a_change(
+def test_a_value_between_two_known_point_masses_counts_as_drift(
     reference: tuple[float, ...], live: tuple[float, ...]
 ) -> None:
     """New values between point masses, or beside a constant, are seen by distances and alert."""

@@ -104,7 +104,9 @@ def test_the_segments_add_up_to_the_whole(calls: list[Any]) -> None:
 
 
 @given(st.lists(CALL, min_size=2, max_size=20), st.data())
-def test_where_rows_are_cut_changes_no_segment(calls: list[Any], data: st.DataObject) -> None:
+def test_the_split_of_rows_into_blocks_changes_no_segment(
+    calls: list[Any], data: st.DataObject
+) -> None:
     """One batch or two: each segment has counted the same."""
     at = data.draw(st.integers(1, len(calls) - 1))
     one, two = watched(), watched()
@@ -121,7 +123,7 @@ def test_where_rows_are_cut_changes_no_segment(calls: list[Any], data: st.DataOb
 
 
 @given(st.lists(CALL, min_size=1, max_size=20))
-def test_each_segment_has_counted_what_its_own_rows_alone_would_be(calls: list[Any]) -> None:
+def test_the_counts_of_a_segment_equal_those_of_its_rows_alone(calls: list[Any]) -> None:
     """A segment is a population of its rows, and of no other's."""
     traffic = watched()
     traffic.ingest(rows_of(calls), now=1.0)
@@ -170,7 +172,7 @@ def test_a_matrix_keeps_apart_what_was_missing_and_what_was_infinite() -> None:
     assert parts[1].refused.tolist() == [[0, 0, 0], [1, 1, 0]]
 
 
-def test_a_block_that_does_not_tell_its_reasons_still_adds_up() -> None:
+def test_a_block_without_reasons_by_row_still_adds_up_over_segments() -> None:
     """Each reason is given to as many of the missing values as it was counted for."""
     numeric = np.array([[1.0, np.nan, np.nan, np.nan]])
     block = Block(4, numeric, np.array([[1, 1, 0]]), [])
@@ -199,7 +201,7 @@ def test_the_rest_is_compared_if_the_reference_has_one() -> None:
         assert all(population.drift is not None for population in split.populations[:-1])
 
 
-def test_the_level_is_shared_by_the_fields_of_all_segments() -> None:
+def test_alpha_is_shared_by_the_fields_of_all_segments() -> None:
     """Five fields, of the whole and of three segments that are compared."""
     assert len(REFERENCE.segment_names) == 3
     assert share_alpha(LENS, REFERENCE, has_segments=True).significance.fields == 5 * 4

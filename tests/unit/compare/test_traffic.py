@@ -94,7 +94,7 @@ def test_values_without_a_name_are_still_counted_in_a_batch_that_is_cut() -> Non
     assert subject.comparing.reader.unknown == {"[1]": 2}
 
 
-def test_a_service_is_watched_as_if_it_had_been_given_what_it_learned() -> None:
+def test_a_learned_reference_is_used_like_a_given_one() -> None:
     """After learning, the scores are those of a reference fitted on the same rows."""
     first, then = [float(x) for x in range(50)], [float(x) for x in range(25, 60)]
     taught = watched(fit_reference({"x": first}, predictions=first))
@@ -115,7 +115,7 @@ def test_a_service_is_watched_as_if_it_had_been_given_what_it_learned() -> None:
         assert status.count == expected.count == 35
 
 
-def test_nothing_to_report_while_learning() -> None:
+def test_nothing_is_compared_while_a_reference_is_learned() -> None:
     """There is no population before there is a reference; with one, there is at once."""
     subject = watched(None)
     subject.ingest(calls([1.0]), now=1.0)

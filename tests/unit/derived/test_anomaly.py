@@ -72,7 +72,7 @@ def test_a_score_is_about_a_normal_deviate_for_any_fields(rng: np.random.Generat
         assert abs(np.nanstd(score) - 1) < 0.15
 
 
-def test_wild_values_decide_nothing(rng: np.random.Generator) -> None:
+def test_extreme_values_do_not_dominate_the_anomaly_score(rng: np.random.Generator) -> None:
     """One value in two hundred is a billion: neither scale nor correlation is of these."""
     values = related(rng, 2, 10_000)
     wild = values.copy()
@@ -93,7 +93,7 @@ def test_constant_fields_have_no_scale_and_nearly_constant_ones_do() -> None:
     assert scale[2] == 0
 
 
-def test_a_field_that_repeats_another_does_no_harm(rng: np.random.Generator) -> None:
+def test_a_copy_of_a_field_does_not_break_the_anomaly_score(rng: np.random.Generator) -> None:
     """Until it no longer does: then the row is far off."""
     x = rng.normal(size=(1, 5_000))
     judge = distances(np.vstack([x, 2 * x + 1, rng.normal(size=(1, 5_000))]))

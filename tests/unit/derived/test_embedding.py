@@ -67,7 +67,7 @@ def test_a_vector_has_a_length_a_direction_and_a_likeness(vector: object) -> Non
         ([0.0] * 5_000, 2),
     ],
 )
-def test_what_is_no_vector_is_counted_by_reason(value: object, reason: int) -> None:
+def test_values_that_are_not_vectors_are_counted_by_reason(value: object, reason: int) -> None:
     """Missing, not finite or of a wrong type, for each derived field; its neighbours are kept."""
     embedded = columns().read([value, [1.0, 0.0, 0.0]])
     numeric, refused, features = embedded.numeric, embedded.refused, embedded.kernels
@@ -96,7 +96,7 @@ def test_every_value_is_a_vector_or_counted(values: list[object]) -> None:
     assert np.isfinite(read.matrix).all()
 
 
-def test_frequencies_are_the_same_for_ever() -> None:
+def test_a_seed_gives_the_same_frequencies_in_every_release() -> None:
     """A saved reference means what it meant: numpy has frozen this generator's stream."""
     drawn = Kernel(dimensions=2, bandwidth=1.0, seed=0, features=4)._frequencies
     # RandomState(0).standard_normal(), as published in countless tutorials
@@ -110,7 +110,7 @@ def test_the_bandwidth_is_the_median_distance() -> None:
     assert median_distance(np.zeros((1, 2))) == 1.0
 
 
-def test_most_vectors_say_how_long_one_is() -> None:
+def test_the_most_common_length_of_vectors_is_their_dimension() -> None:
     """Of as many of each length, the longer; none where there is no vector."""
     values = [np.zeros(2), np.zeros(3), np.zeros(3), None, np.zeros(2)]
     assert most_common_length(values) == 3

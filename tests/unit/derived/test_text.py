@@ -47,7 +47,7 @@ def test_a_text_costs_no_more_than_its_first_characters() -> None:
 
 
 @given(WORDS)
-def test_a_known_word_is_always_known(words: list[str]) -> None:
+def test_a_word_of_the_reference_is_always_recognised(words: list[str]) -> None:
     """Also after its bits were saved and read."""
     vocabulary = Vocabulary.from_words(words)
     assert all(word in vocabulary for word in words)
@@ -97,7 +97,7 @@ def test_every_value_is_a_number_or_counted(values: list[object]) -> None:
     np.testing.assert_array_equal(refused, again.refused)
 
 
-def test_a_sample_keeps_texts_and_nothing_else() -> None:
+def test_values_other_than_texts_are_missing_or_unreadable() -> None:
     """What is no text takes no room."""
     assert [as_text(value) for value in ("a", None, [1] * 99)] == ["a", None, UNREADABLE]
 

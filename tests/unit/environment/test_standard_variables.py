@@ -92,7 +92,7 @@ def test_a_standard_variable_that_is_not_understood_is_ignored(
     assert "hunter2" not in message
 
 
-def test_a_wrong_variable_for_metrics_leaves_the_general_one() -> None:
+def test_an_invalid_variable_for_metrics_falls_back_to_the_general_one() -> None:
     """What is not understood counts as unset, and so does not hide what is."""
     settings = otlp_from_environment(
         {f"{O}ENDPOINT": URL, f"{O}METRICS_TIMEOUT": "soon", f"{O}TIMEOUT": "3000"}, lambda _: None

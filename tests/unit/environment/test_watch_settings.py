@@ -54,6 +54,6 @@ def test_a_mistake_is_named_by_its_variable(change: dict[str, str], variable: st
         read_watch_settings(NAMED | change)
 
 
-def test_a_monitor_of_the_same_process_reads_past_them() -> None:
+def test_config_ignores_the_variables_of_the_watched_callable() -> None:
     """They are no options of `Config`, and no misspelt ones either."""
     assert Config.from_environment(NAMED) == Config()

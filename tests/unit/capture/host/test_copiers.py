@@ -174,7 +174,7 @@ def test_a_strided_vector_is_kept_in_its_own_order() -> None:
     [[], (), np.array([]), np.empty((0, 2)), pd.DataFrame({"a": []})],
     ids=["list", "tuple", "vector", "matrix", "frame"],
 )
-def test_nothing_is_a_batch_of_no_rows(empty: object) -> None:
+def test_an_empty_sequence_is_a_batch_without_rows(empty: object) -> None:
     """An empty batch is no row, however it is held."""
     assert copied(empty)[1] == 0
 
@@ -184,7 +184,7 @@ def test_nothing_is_a_batch_of_no_rows(empty: object) -> None:
     [5.0, "text", b"bytes", None, object(), np.float64(5), np.array(5.0), {1, 2}, iter([1])],
     ids=lambda features: type(features).__name__,
 )
-def test_what_holds_no_values_is_an_unreadable_row(features: object) -> None:
+def test_features_without_values_are_an_unreadable_row(features: object) -> None:
     """A scalar, text, a set or an iterator is one row that cannot be read; none is consumed."""
     assert copied(features)[:2] == (PayloadForm.UNREADABLE, 1)
     if isinstance(features, Iterator):
@@ -201,7 +201,7 @@ def test_an_array_of_too_many_dimensions_counts_its_rows() -> None:
     [dict(NAMED), Claim(a=1.0), Row(1.0), Attrs(1.0), Pair(1.0, "x"), pd.Series(NAMED)],
     ids=lambda row: type(row).__name__,
 )
-def test_bad_rows_by_name_cost_no_neighbour(good: object) -> None:
+def test_an_unreadable_mapping_does_not_affect_other_rows(good: object) -> None:
     """Among rows by name, None is a row of nothing, and any other thing an unreadable row."""
     bad = [None, 5, "text", [1.0], Hostile(), np.zeros((2, 2))]
     for batch in ([good, *bad, good], [*bad, good, good]):
@@ -212,7 +212,7 @@ def test_bad_rows_by_name_cost_no_neighbour(good: object) -> None:
         assert payload.count(None) == 5
 
 
-def test_bad_rows_by_position_cost_no_neighbour() -> None:
+def test_an_unreadable_sequence_does_not_affect_other_rows() -> None:
     """Among rows by position, None is a row of nothing, and a lone value an unreadable row."""
     form, rows, payload = copied([None, [1.0, 2], (3.0, 4), np.array([5.0, 6]), 7, "text"])
     assert (form, rows) == (PayloadForm.SEQUENCES, 6)
@@ -244,7 +244,7 @@ def test_a_structured_array_is_rows_by_name() -> None:
 
 
 @pytest.mark.parametrize("shape", [(3,), (1, 3)])
-def test_what_a_mask_hides_is_not_handed_over(shape: tuple[int, ...]) -> None:
+def test_masked_values_are_not_passed_to_the_worker(shape: tuple[int, ...]) -> None:
     """The number below a mask, or numpy's filler 1e20, is never recorded."""
     masked = np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0]).reshape(shape)
     _, _, payload = copied(masked)
@@ -252,7 +252,7 @@ def test_what_a_mask_hides_is_not_handed_over(shape: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(np.ravel(array), [1.0, np.nan, 3.0])
 
 
-def test_features_changed_afterwards_stay_as_they_were() -> None:
+def test_features_are_recorded_as_they_were_before_later_changes() -> None:
     """No change to the original reaches a copy, of any form."""
     mapping, row, batch = {"a": 1.0}, [1.0], [{"a": 1.0}, [1.0]]
     vector, matrix, model = np.ones(2), np.ones((2, 2)), Claim(a=1.0)
@@ -264,7 +264,7 @@ def test_features_changed_afterwards_stay_as_they_were() -> None:
     assert repr(copies) == before
 
 
-def test_types_made_as_a_service_goes_do_not_fill_the_memory() -> None:
+def test_types_created_at_run_time_do_not_fill_the_memory() -> None:
     """The copiers of thousands of types are not all kept."""
     copiers = Copiers()
     for _ in range(3_000):
@@ -285,19 +285,19 @@ def test_columns_have_as_many_rows_as_most_of_them() -> None:
     [5.0, None, "text", b"bytes", {"x": 1}, np.array(1.0), iter([1, 2])],
     ids=lambda column: type(column).__name__,
 )
-def test_what_is_no_column_does_not_count_rows(column: object) -> None:
+def test_single_values_do_not_determine_the_number_of_rows(column: object) -> None:
     """A scalar, text or a mapping where a column should be leaves the other columns alone."""
     form, rows, payload = copy_columns({"bad": column, "good": [1.0, 2.0]})
     assert (form, rows, payload["good"]) == (PayloadForm.COLUMNS, 2, [1.0, 2.0])
 
 
-def test_columns_of_values_are_one_row() -> None:
+def test_a_mapping_of_single_values_is_one_row() -> None:
     """A mapping of nothing but values, recorded as a batch, is a batch of one row."""
     assert copy_columns({"a": 1.0, "b": "x"}) == (PayloadForm.MAPPING, 1, {"a": 1.0, "b": "x"})
     assert copy_columns({})[:2] == (PayloadForm.COLUMNS, 0)
 
 
-def test_a_hostile_column_costs_no_neighbour() -> None:
+def test_a_column_that_raises_does_not_affect_other_columns() -> None:
     """A column that raises when it is copied is unreadable; the others are kept."""
     _, rows, payload = copy_columns({"bad": Hostile(), "good": [1.0]})
     assert (rows, payload) == (1, {"bad": UNREADABLE, "good": [1.0]})
@@ -315,7 +315,7 @@ def test_every_collection_is_frozen_to_a_list(collection: Any) -> None:
     assert isinstance(copy, list)
 
 
-def test_results_changed_afterwards_stay_as_they_were() -> None:
+def test_results_are_recorded_as_they_were_before_later_changes() -> None:
     """What is nested in a result is copied as well, down to the last list."""
     row = Row(a=1.0)
     row.b = ["x"]  # type: ignore[assignment]  # as services do
@@ -334,7 +334,7 @@ def test_results_changed_afterwards_stay_as_they_were() -> None:
     [1.0, "x", None, Decimal(1), date(2024, 1, 1), Colour.RED, pd.Timestamp("2024"), pd.NA],
     ids=repr,
 )
-def test_a_value_is_frozen_as_it_stands(value: object) -> None:
+def test_a_single_value_is_copied_unchanged(value: object) -> None:
     """A single value needs no copy."""
     assert copy_result(value) is value
     assert is_value(type(value))
@@ -343,7 +343,7 @@ def test_a_value_is_frozen_as_it_stands(value: object) -> None:
 @pytest.mark.parametrize(
     "kind", [list, tuple, dict, set, deque, np.ndarray, np.void, pd.DataFrame, pd.Series, Plain]
 )
-def test_a_collection_is_no_value(kind: type) -> None:
+def test_a_collection_does_not_count_as_a_single_value(kind: type) -> None:
     """Collections, rows and tables are not taken for one value."""
     assert not is_value(kind)
 

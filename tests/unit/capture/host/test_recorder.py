@@ -58,7 +58,7 @@ def test_the_id_is_the_same_for_every_way_to_pass_features(monitor: Monitor, by_
     assert monitor.status().labels["matched"] == 1
 
 
-def test_what_began_later_is_the_inner_one(monitor: Monitor) -> None:
+def test_the_call_that_began_later_is_the_innermost(monitor: Monitor) -> None:
     """A block in a plain call, a plain call in a block, and both in each other's middle."""
     seen: list[str] = []
 
@@ -122,7 +122,7 @@ async def _close(generator: Any) -> None:
     await generator.aclose()
 
 
-def test_a_thread_of_its_own_is_in_no_call(monitor: Monitor) -> None:
+def test_no_call_is_open_in_a_new_thread(monitor: Monitor) -> None:
     """What runs beside a plain call is not inside it."""
     raised: list[type[BaseException]] = []
 
@@ -143,7 +143,7 @@ def test_a_thread_of_its_own_is_in_no_call(monitor: Monitor) -> None:
     assert raised == [LookupError]
 
 
-def test_features_that_ask_while_they_are_copied_are_in_no_call_yet(monitor: Monitor) -> None:
+def test_no_call_is_open_while_its_features_are_copied(monitor: Monitor) -> None:
     """A call is open from its start to its end, and copying comes before; nothing is a fault."""
 
     class Curious(dict[str, float]):
@@ -156,7 +156,7 @@ def test_features_that_ask_while_they_are_copied_are_in_no_call_yet(monitor: Mon
     assert monitor.status().internal_errors == 0
 
 
-def test_an_empty_vector_is_no_row(monitor: Monitor) -> None:
+def test_an_empty_vector_does_not_count_as_a_row(monitor: Monitor) -> None:
     """A vector is a row only if there is something in it."""
     monitor.watch(lambda _: [])(np.empty(0))
     assert (monitor.status().predictions, monitor.status().internal_errors) == (0, 0)

@@ -74,7 +74,7 @@ def test_arguments_that_are_one_field_each_are_copied() -> None:
     assert list(row["v"]) == [1.0, 2.0]
 
 
-def test_other_models_share_what_they_shared() -> None:
+def test_models_without_vectors_still_share_memory_with_the_host() -> None:
     """No copy is made for those who have no embedding."""
     vector = [1.0]
     assert Copiers()[dict]({"v": vector})[2]["v"] is vector

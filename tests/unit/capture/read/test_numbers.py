@@ -97,7 +97,7 @@ def test_every_kind_of_number_is_read_as_a_number(value: object, expected: float
     ],
     ids=name_typed,
 )
-def test_every_way_to_say_nothing_is_missing(value: object) -> None:
+def test_every_kind_of_missing_value_is_read_as_missing(value: object) -> None:
     """None, NaN, NaT and pandas' NA are counted as missing, and `is_missing` knows most of them."""
     assert verdict([value])[0] == MISSING
     assert is_missing(value) or isinstance(value, Decimal)
@@ -108,7 +108,7 @@ def test_every_way_to_say_nothing_is_missing(value: object) -> None:
     [math.inf, -math.inf, np.float32("inf"), Decimal("Infinity"), 10**400, np.longdouble("1e4000")],
     ids=["inf", "-inf", "float32", "Decimal", "int", "longdouble"],
 )
-def test_what_is_beyond_all_floats_is_nonfinite(value: object) -> None:
+def test_a_number_beyond_the_range_of_floats_is_nonfinite(value: object) -> None:
     """An infinity, and a number too large for a float, are counted as such."""
     assert verdict([value])[0] == NONFINITE
 
@@ -136,7 +136,7 @@ def test_what_is_beyond_all_floats_is_nonfinite(value: object) -> None:
     ],
     ids=lambda value: f"{type(value).__name__} {str(value)[:4]}",
 )
-def test_what_is_no_number_is_of_a_wrong_type(value: object) -> None:
+def test_a_value_that_is_not_a_number_has_a_wrong_type(value: object) -> None:
     """Text that looks like a number is not parsed, and a value that raises is no number."""
     assert verdict([value])[0] == WRONG_TYPE
 
@@ -148,14 +148,14 @@ def test_a_value_that_raises_at_every_touch_is_of_a_wrong_type() -> None:
 
 
 @pytest.mark.parametrize("bad", ["2", None, math.inf, [3.0], 10**400], ids=lambda v: str(v)[:4])
-def test_a_bad_value_leaves_its_neighbours_as_they_are(bad: object) -> None:
+def test_an_invalid_value_does_not_affect_other_values(bad: object) -> None:
     """The values around a bad one are read as they would be without it."""
     floats, refused = parse_floats([1.0, bad, 3])
     np.testing.assert_array_equal(floats, [1.0, np.nan, 3.0])
     assert refused.sum() == 1
 
 
-def test_a_value_absent_by_right_is_counted_nowhere() -> None:
+def test_a_value_that_is_rightly_absent_is_not_counted() -> None:
     """ABSENT is neither valid nor refused: the failed call it stands for has no prediction."""
     floats, refused = parse_floats([1.0, ABSENT])
     np.testing.assert_array_equal(floats, [1.0, np.nan])
@@ -218,26 +218,26 @@ def test_a_column_of_datetimes_has_any_unit(unit: str) -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 86_400, "soon", b"soon", [], int], ids=name_typed)
-def test_what_is_no_moment_is_of_a_wrong_type(value: object) -> None:
+def test_a_value_that_is_not_a_time_has_a_wrong_type(value: object) -> None:
     """A number is no moment in time, nor is text that is no ISO date."""
     _, refused = parse_datetimes([value])
     assert refused.tolist() == [0, 0, 1]
 
 
-def test_missing_moments_are_missing() -> None:
+def test_missing_times_are_read_as_missing() -> None:
     """None, NaN, NaT and NA are missing among datetimes as among numbers."""
     _, refused = parse_datetimes([None, math.nan, pd.NaT, pd.NA, np.datetime64("NaT", "ns")])
     assert refused.tolist() == [5, 0, 0]
 
 
-def test_finite_counts_what_it_takes_out() -> None:
+def test_finite_counts_the_values_that_it_replaces() -> None:
     """NaN is missing, infinities are nonfinite, and neither stays in the array."""
     floats, refused = finite(np.array([1.0, np.nan, np.inf, -np.inf]))
     np.testing.assert_array_equal(floats, [1, np.nan, np.nan, np.nan])
     assert refused.tolist() == [1, 2, 0]
 
 
-def test_no_reader_can_spoil_the_counts_of_another() -> None:
+def test_counts_returned_to_one_reader_cannot_be_changed_by_another() -> None:
     """The counts of a column with nothing to refuse are shared, and therefore cannot be written."""
     _, refused = parse_floats([1.0])
     with pytest.raises(ValueError, match="read-only"):

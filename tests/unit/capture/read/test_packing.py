@@ -75,7 +75,7 @@ def test_one_value_of_another_type_is_never_read_as_a_number(
 
 
 @given(tables(), st.data())
-def test_a_row_of_another_width_or_kind_is_not_read(
+def test_rows_of_different_width_or_type_are_not_packed(
     rows: list[tuple[object, ...]], data: st.DataObject
 ) -> None:
     """Though all bytes together may be as many."""
@@ -93,7 +93,7 @@ def test_numbers_that_trade_places_with_others_are_not_mistaken(rows: list[Any])
 
 
 @pytest.mark.parametrize("rows", [[], [()], ((),)])
-def test_nothing_is_packed_as_nothing(rows: Sequence[Sequence[object]]) -> None:
+def test_an_empty_list_of_rows_is_not_packed(rows: Sequence[Sequence[object]]) -> None:
     """No rows, or none with a value."""
     assert pack_rows(rows, 0) is None
 

@@ -118,7 +118,7 @@ def test_outputs_without_names_are_reported_by_position() -> None:
     }
 
 
-def test_a_matrix_is_a_field_a_column() -> None:
+def test_each_column_of_a_matrix_is_a_field() -> None:
     """Declared names, or positions, name the columns."""
     matrix = np.array([[0.1, 1.0], [0.2, 2.0]])
     assert fields(matrix, 2) == {"prediction.0": [0.1, 0.2], "prediction.1": [1.0, 2.0]}
@@ -155,7 +155,7 @@ def test_a_missing_batch_is_missing_in_each_row() -> None:
     assert fields(None, 2) == {"prediction": [None, None]}
 
 
-def test_one_output_that_does_not_fit_leaves_the_others() -> None:
+def test_an_output_of_the_wrong_length_does_not_affect_other_outputs() -> None:
     """A nested output beside a score is of a wrong type; the score is kept."""
     read = fields({"score": 0.5, "why": {"a": [1]}})
     assert read["prediction.score"] == [0.5]
@@ -171,7 +171,7 @@ def test_one_output_that_does_not_fit_leaves_the_others() -> None:
     ],
     ids=["by name", "by position", "values"],
 )
-def test_one_bad_result_of_a_batch_leaves_its_neighbours(
+def test_an_unreadable_result_does_not_affect_others_of_its_batch(
     batch: list[object], expected: list[int]
 ) -> None:
     """A row that is None is missing, one of another shape is wrong, the others are kept."""
@@ -180,7 +180,7 @@ def test_one_bad_result_of_a_batch_leaves_its_neighbours(
     assert refused(column) == expected
 
 
-def test_one_bad_call_leaves_its_neighbours() -> None:
+def test_an_unreadable_call_does_not_affect_other_calls() -> None:
     """Calls that are read together keep their places, whatever one of them returned."""
     outputs = Outputs()
     read = PredictionColumns(outputs).read_calls(
@@ -193,7 +193,7 @@ def test_one_bad_call_leaves_its_neighbours() -> None:
 
 
 @pytest.mark.parametrize("result", [0.5, np.ones(3), {"a": 1.0}], ids=["value", "misfit", "named"])
-def test_a_result_is_read_alike_alone_and_in_company(result: object) -> None:
+def test_a_result_is_read_alike_alone_and_in_a_batch(result: object) -> None:
     """What a call predicted does not depend on the calls it is read together with."""
     outputs = Outputs()
     alone = PredictionColumns(outputs).read_calls([result], [2])
@@ -233,7 +233,7 @@ def test_no_rows_have_no_predictions() -> None:
     ],
     ids=["list", "vector", "matrix", "dict", "dicts", "frame"],
 )
-def test_probabilities_are_a_field_a_class_and_a_label(
+def test_probabilities_give_one_field_per_class_and_a_label(
     result: object, rows: int, names: tuple[str, ...]
 ) -> None:
     """Each class keeps its probability, and the likeliest is the prediction."""

@@ -173,7 +173,7 @@ def test_fields_are_found_in_any_order_of_the_schema(order: str) -> None:
         assert block.numeric[:, 0].tolist() == ["abc".index(name) + 1.0 for name in order]
 
 
-def test_kinds_are_read_each_in_its_own_way() -> None:
+def test_each_kind_of_field_is_read_by_its_own_rules() -> None:
     """A datetime is seconds, a category stays what it is, beside a number."""
     schema = Schema(
         [
@@ -189,7 +189,7 @@ def test_kinds_are_read_each_in_its_own_way() -> None:
     assert block.categorical == [["x", None]]
 
 
-def test_datetimes_of_a_categorical_field_are_no_integers() -> None:
+def test_datetimes_of_a_categorical_field_are_not_read_as_integers() -> None:
     """A column of nanoseconds is listed as datetimes, not as large numbers."""
     schema = Schema([Field("a", Role.FEATURE, Kind.CATEGORICAL)])
     column = np.array(["2024-01-01", "NaT"], "M8[ns]")
@@ -197,7 +197,7 @@ def test_datetimes_of_a_categorical_field_are_no_integers() -> None:
     assert block.categorical[0] == ["2024-01-01", None]
 
 
-def test_a_failed_call_misses_no_prediction() -> None:
+def test_a_failed_call_does_not_count_as_a_missing_prediction() -> None:
     """What was never predicted is absent by right: it is counted as neither missing nor wrong."""
     reader = Reader(Schema([*FIELDS, PREDICTION]))
     features = Copiers()[dict]({"a": 1, "b": 2, "c": 3})

@@ -61,7 +61,7 @@ def test_batches_and_their_predictions_stay_together() -> None:
     assert rows.predictions["prediction"] == [0.1, 0.2, 0.3]
 
 
-def test_telling_calls_apart_runs_no_code_of_the_hosts() -> None:
+def test_grouping_calls_runs_no_code_of_the_host() -> None:
     """Two watched functions whose outputs are selected by objects that cannot be compared."""
 
     class Select:
@@ -79,12 +79,12 @@ def test_telling_calls_apart_runs_no_code_of_the_hosts() -> None:
     assert [len(run) for run in gather(calls[::2])] == [2]
 
 
-def test_nobody_asked_for_an_id() -> None:
+def test_a_call_whose_id_was_not_read_has_none() -> None:
     """Ids are an empty list then, so that nothing is kept waiting."""
     assert read_rows([entry({"a": 1}), entry({"a": 2})]).ids == []
 
 
-def test_ids_stand_beside_their_rows() -> None:
+def test_each_row_has_the_id_of_its_call() -> None:
     """A batch of one by both its names, a row nobody asked about, a batch's ids, and too few."""
     rows = read_rows(
         [
@@ -118,7 +118,7 @@ def test_a_row_without_its_own_id_has_the_one_that_was_asked_for() -> None:
     assert list(read_rows(calls).ids) == [("mine", "made"), "made too", None]
 
 
-def test_an_id_that_raises_is_none() -> None:
+def test_an_id_that_raises_is_ignored() -> None:
     """The row beside it keeps its own."""
 
     class Hostile:

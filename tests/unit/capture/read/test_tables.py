@@ -71,14 +71,16 @@ def test_plain_numbers_are_read_at_once(form: str) -> None:
 
 @pytest.mark.parametrize("bad", ["2", [2.0], (2.0,), {}, np.array([2.0]), 10**400], ids=repr)
 @pytest.mark.parametrize("names", [("a",), ("a", "b")], ids=["one field", "two fields"])
-def test_what_is_no_number_is_not_read_at_once(bad: object, names: tuple[str, ...]) -> None:
+def test_rows_with_a_value_that_is_not_a_number_are_not_read_at_once(
+    bad: object, names: tuple[str, ...]
+) -> None:
     """A list of one number, in every row, is not taken for that number."""
     mappings = [dict.fromkeys(names, bad)] * 2
     assert table(*mappings).matrix(names) is None
     assert build_table(PayloadForm.SEQUENCE, [(bad,) * len(names)] * 2, names).matrix(names) is None
 
 
-def test_rows_that_lack_a_value_miss_it() -> None:
+def test_rows_without_a_key_have_a_missing_value() -> None:
     """A gap is None, in that row alone."""
     assert table({"a": 1.0}, {"b": 2.0}).column("a") == [1.0, None]
     assert build_table(PayloadForm.SEQUENCE, [(1.0,), (3.0, 4.0)], NAMES).column("b") == [None, 4.0]
@@ -129,7 +131,7 @@ def test_values_beyond_the_declared_names_are_reported_by_position() -> None:
     ],
     ids=["full", "one more", "another", "short", "long", "array", "wide array"],
 )
-def test_a_table_knows_whether_it_holds_anything_else(rows: list[Any], only: bool) -> None:  # noqa: FBT001 - a row of the table
+def test_a_table_reports_whether_it_holds_other_columns(rows: list[Any], only: bool) -> None:  # noqa: FBT001 - a row of the table
     """After its two fields were read, a table tells without their names that there are no more."""
     mixed = table(*rows)
     if mixed.matrix(NAMES) is None:
@@ -155,7 +157,7 @@ def test_a_column_that_is_not_one_value_a_row_is_unreadable(column: object) -> N
     assert columns.column("good") == [1.0, 2.0]
 
 
-def test_a_column_of_one_column_is_a_column() -> None:
+def test_a_matrix_of_one_column_is_read_as_a_column() -> None:
     """An array `[rows, 1]` is one value a row."""
     columns = batch_table(PayloadForm.COLUMNS, {"a": np.array([[1.0], [2.0]])}, 2)
     np.testing.assert_array_equal(columns.column("a"), [1.0, 2.0])

@@ -20,7 +20,7 @@ def test_the_rows_since_a_change_leave_out_those_before_it() -> None:
     np.testing.assert_array_equal(recovered, [[60, 0]])
 
 
-def test_rows_without_a_time_are_of_now_and_those_with_one_of_then() -> None:
+def test_alerts_start_at_the_recorded_time_of_rows_or_else_now() -> None:
     """A time in the future is one that nobody can have predicted at."""
     clock = RowClock()
     assert clock.read(50.0) == 50.0
@@ -38,7 +38,7 @@ def draw(rng: np.random.Generator, rows: int, moved: float = 0.0) -> dict[str, n
     return {"x": rng.normal(size=rows) + moved, "gaps": gaps}
 
 
-def test_a_standing_alert_shows_what_is_happening_and_not_the_mean_of_the_window() -> None:
+def test_a_firing_alert_shows_the_value_since_its_change_and_not_of_the_window() -> None:
     """Four thousand rows before the change would make a quarter of missing values a twentieth."""
     rng = np.random.default_rng(0)
     reference = Reference.fit(draw(rng, ROWS), predictions=np.ones(ROWS), thresholds="asymptotic")

@@ -33,7 +33,7 @@ def test_recovering_takes_three_times_the_rows_that_fired_the_alert() -> None:
     assert recovery.evaluate(rows(2_500, 200), nothing).tolist() == [True, False]
 
 
-def test_a_stretch_that_shows_something_is_no_recovery() -> None:
+def test_a_stretch_with_a_change_does_not_resolve_an_alert() -> None:
     """And each stretch is checked by its own rows alone."""
     recovery = Recovery((2, 2))
     stretches: list[Counts] = []

@@ -51,7 +51,7 @@ def test_equal_shares_cannot_be_exchanged() -> None:
     assert not are_exchanged(np.full(4, 0.25), now)
 
 
-def test_a_move_between_categories_is_told_only_beside_others_that_stayed() -> None:
+def test_a_move_between_categories_is_reported_only_if_others_stayed_the_same() -> None:
     """Of two lines of business one always grows by what the other loses."""
     assert find_moved_share(np.array([0.7, 0.3, 0.0]), np.array([610, 390, 0])) is None
     before = np.array([0.4, 0.2, 0.15, 0.15, 0.1, 0.0])
@@ -66,7 +66,7 @@ MIXES = np.array([0.3, 0.25, 0.2, 0.12, 0.08, 0.05])
 @pytest.mark.parametrize("shares", [MIXES, np.array([0.7, 0.3]), np.array([0.5, 0.3, 0.2])])
 @pytest.mark.parametrize("factor", [0.0, 0.4, 1.6])
 @pytest.mark.parametrize("place", [0, 1])
-def test_a_category_that_is_rarer_or_more_frequent_by_itself_is_no_fault(
+def test_one_category_that_became_rarer_or_more_frequent_is_not_a_fault(
     shares: np.ndarray, factor: float, place: int
 ) -> None:
     """A source that ends or grows leaves the proportions of the others as they are."""
@@ -80,7 +80,9 @@ def test_a_category_that_is_rarer_or_more_frequent_by_itself_is_no_fault(
 
 
 @pytest.mark.parametrize("shares", [MIXES, np.array([0.7, 0.3])])
-def test_a_new_category_beside_the_known_ones_is_no_renamed_one(shares: np.ndarray) -> None:
+def test_a_new_category_does_not_count_as_renamed_while_all_known_ones_remain(
+    shares: np.ndarray,
+) -> None:
     """Each known one is rarer in proportion, and none by all of the new rows."""
     now = np.random.default_rng(3).multinomial(1_000, [*(0.85 * shares), 0.15])
     assert find_moved_share(np.append(shares, 0.0), now) is None

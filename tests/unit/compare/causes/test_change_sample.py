@@ -83,7 +83,7 @@ def test_copies_of_rows_are_counted(plan: Plan, times: int, copies: int) -> None
     assert sample.shown().copied_rows == copies
 
 
-def test_rows_of_few_possible_values_are_no_copies(plan: Plan) -> None:
+def test_equal_rows_of_few_possible_values_do_not_count_as_copies(plan: Plan) -> None:
     """They are equal by chance."""
     few = block(300)
     few.numeric[:2] = np.round(few.numeric[:2])

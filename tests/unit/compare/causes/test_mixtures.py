@@ -45,7 +45,7 @@ def test_ranks_count_equal_values_by_half() -> None:
     np.testing.assert_allclose(estimate_ranks(values, np.array([0.0, 2.0, 4.0])), [0, 0.5, 1])
 
 
-def test_few_rows_show_no_part() -> None:
+def test_few_rows_do_not_show_a_changed_part() -> None:
     """The same ranks are evident in many rows, and not in fifty."""
     before, now, changed = np.array([0.2, 0.8]), np.array([0.1, 0.5]), np.array([[0.0, 0.1]])
     assert find_part(before, now, changed, rows=5_000, preferred=1, apart=0.2) is not None

@@ -85,7 +85,7 @@ def lognormal(seed: int, spread: float) -> Floats:
 
 @pytest.mark.parametrize("share", [0.3, 0.5])
 @pytest.mark.parametrize("spread", [0.3, 0.5, 0.8])
-def test_a_unit_that_some_rows_have_is_never_a_factor_of_all_values(
+def test_a_change_of_unit_in_some_rows_is_never_described_as_one_of_all_values(
     share: float, spread: float
 ) -> None:
     """One of two sources switches from kilometres to another unit."""
@@ -185,7 +185,7 @@ def test_whole_hours_are_another_time_zone(hours: int, description: str) -> None
 
 
 @pytest.mark.parametrize("hours", [0.5, 2.3, 20.0])
-def test_other_shifts_are_no_time_zone(hours: float) -> None:
+def test_shifts_other_than_whole_hours_are_not_called_a_time_zone(hours: float) -> None:
     """A part of an hour, or more hours than zones are apart."""
     times = np.random.default_rng(2).normal(30, 2.5, ROWS)
     change = find(times + hours, times, FieldTraits(1.0))

@@ -52,7 +52,7 @@ def test_different_names_are_not_taken_for_another_spelling(
     assert describe_spelling(known_names, dict.fromkeys(new, 20)) is None
 
 
-def test_a_spelling_explains_nine_rows_in_ten() -> None:
+def test_a_change_of_spelling_must_explain_nine_rows_in_ten() -> None:
     """One tenth of other names is allowed, one third is not."""
     assert describe_spelling(REGIONS, {"Northern ": 90, "Coastal": 10}) == "with spaces added"
     assert describe_spelling(REGIONS, {"Northern ": 60, "Coastal": 30}) is None

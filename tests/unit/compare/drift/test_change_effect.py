@@ -80,7 +80,9 @@ def test_a_class_of_one_percent_that_halves_or_grows_by_half_matters(
 
 
 @pytest.mark.parametrize("share", [0.0085, 0.01, 0.0118])
-def test_a_rare_class_that_hardly_moves_does_not(rng: np.random.Generator, share: float) -> None:
+def test_a_rare_class_that_hardly_changes_does_not_matter(
+    rng: np.random.Generator, share: float
+) -> None:
     """Less than 22%, at any of many looks."""
     reference = rng.multinomial(100_000, [0.99, 0.01, 0], 100)
     total, is_beyond = np.zeros_like(reference), np.zeros(100, np.bool_)

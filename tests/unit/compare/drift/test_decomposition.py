@@ -86,7 +86,7 @@ def test_the_mix_of_the_field_that_moved_explains_the_shift(service: Service) ->
         assert contribution.mix + contribution.rest == pytest.approx(shift.shift)
 
 
-def test_a_shift_without_a_changed_mix_is_all_rest(service: Service) -> None:
+def test_a_shift_without_a_changed_mix_is_entirely_unexplained(service: Service) -> None:
     """If the model predicts 50 more for everybody, no feature's mix has to do with it."""
     profile = service.served(5_000)
     profile.moments.mean += np.array([0.0, 50.0])
@@ -112,7 +112,7 @@ def test_over_a_fleet_contributions_add_up_by_rows(parts: list[tuple[int, float]
         assert part(service.explained(pooled), field).mix == pytest.approx(weighted, abs=1e-9)
 
 
-def test_what_the_reference_never_saw_contributes_nothing(service: Service) -> None:
+def test_values_outside_the_reference_contribute_nothing_to_the_shift(service: Service) -> None:
     """New categories stand at the mean: their prediction in the reference is not known."""
     numeric = np.array([np.zeros(100), np.full(100, 200.0)])
     profile = FieldProfile(service.plan)
@@ -184,7 +184,7 @@ def test_without_rows_or_without_a_numeric_prediction_nothing_is_explained(
 
 
 @pytest.mark.parametrize("learn", [False, True])
-def test_status_and_export_tell_why(
+def test_the_status_and_the_export_explain_the_shift(
     learn: bool,  # noqa: FBT001 - a parameter of the test
     rng: np.random.Generator,
     exporter: InMemoryExporter,

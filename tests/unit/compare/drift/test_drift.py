@@ -67,7 +67,7 @@ def test_the_table_counts_every_value_once(stream: Stream) -> None:
         assert len(bin_names(stream.plan, at)) == counts.shape[1]
 
 
-def test_nothing_that_stays_as_it_was_alerts(stream: Stream) -> None:
+def test_an_unchanged_distribution_fires_no_alert(stream: Stream) -> None:
     """Forty looks at rows like the reference's raise nothing."""
     alerts = [alert for _ in range(40) for alert in stream.take(stream.rows(250))]
     assert alerts == []
@@ -111,7 +111,7 @@ def test_a_new_category_and_one_that_vanished_are_found(stream: Stream) -> None:
     assert "pet" in alerts[0].reason
 
 
-def test_an_alert_is_cleared_after_a_stretch_longer_than_what_raised_it(stream: Stream) -> None:
+def test_an_alert_resolves_after_more_rows_than_fired_it(stream: Stream) -> None:
     """It holds while the shift does, and a while after; then it is cleared, and can come again."""
     raised = [f for _ in range(20) for f in stream.take(stream.rows(250, shift=0.5))]
     assert [f.state for f in raised] == ["firing"]
@@ -131,7 +131,7 @@ def test_a_change_within_the_tolerance_never_alerts(rng: np.random.Generator) ->
     assert stream.drift.log10_e_value[0] > 10
 
 
-def test_rows_that_are_skipped_prove_nothing(stream: Stream) -> None:
+def test_skipped_rows_give_no_evidence(stream: Stream) -> None:
     """What became the reference is left out of the evidence, however it looks."""
     before = stream.drift.log10_e_value
     table = stream.rows(2_000, shift=3.0)
@@ -151,7 +151,7 @@ def test_counts_far_beyond_int32_stay_numbers(stream: Stream) -> None:
     assert {f.field for f in transitions} <= {"amount"}
 
 
-def test_memory_is_what_it_was(stream: Stream) -> None:
+def test_the_memory_of_drift_does_not_grow_with_rows(stream: Stream) -> None:
     """A hundred looks do not add a byte."""
     before = stream.drift.nbytes
     for _ in range(100):

@@ -349,7 +349,7 @@ def test_scores_that_are_not_probabilities_are_left_out_of_the_estimate(
     assert estimated["accuracy"].value == pytest.approx(alone["accuracy"].value)
 
 
-def test_classes_that_are_persons_are_not_kept() -> None:
+def test_classes_named_after_persons_are_not_stored_in_a_calibration() -> None:
     """Two e-mail addresses as classes leave no calibration in the file."""
     data = scored(np.random.default_rng(3), 2_000)
     names = np.array(["mary@example.com", "john@example.com"])
@@ -361,7 +361,7 @@ def test_classes_that_are_persons_are_not_kept() -> None:
     assert b"example.com" not in dump(reference.content)
 
 
-def test_the_window_is_forgotten_in_halves(reference: Reference) -> None:
+def test_estimates_drop_old_rows_half_a_window_at_a_time(reference: Reference) -> None:
     """What is older than the window has no part in the estimate."""
     clock = ManualClock()
     config = Config(window_seconds=600)

@@ -70,7 +70,7 @@ def record(monitor: Monitor, columns: Columns) -> None:
         (renamed, "a category of line renamed: 31% of rows"),
     ],
 )
-def test_a_defect_that_begins_in_a_running_service_gets_the_title_it_has_in_a_new_one(
+def test_an_incident_that_begins_midway_gets_the_title_it_would_have_from_the_start(
     reference: Reference, plant: Callable[[Columns], Columns], title: str
 ) -> None:
     """The window holds mostly rows from before; those since the alert show the cause."""

@@ -23,7 +23,7 @@ def test_a_quantile_of_errors_is_close_to_that_of_the_rows(rank: float) -> None:
     assert performance.error_quantile(rank) == pytest.approx(expected, rel=0.06)
 
 
-def test_a_classifier_and_a_part_have_no_error_quantiles() -> None:
+def test_a_classifier_and_a_bucket_have_no_error_quantiles() -> None:
     """They say what they would need."""
     config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
     with Monitor("m", exporters=[], config=config) as monitor:
@@ -34,7 +34,7 @@ def test_a_classifier_and_a_part_have_no_error_quantiles() -> None:
         performance.error_quantile(0.5)
 
 
-def test_quantiles_of_a_sketch_with_zeros_and_of_none() -> None:
+def test_an_exponential_sketch_has_quantiles_with_zeros_and_nan_if_empty() -> None:
     """Values at zero are zero."""
     sketch = ExponentialSketch.from_values(np.array([0.0, 0.0, 0.0, 8.0]))
     assert sketch.quantile(np.array([0.5, 1.0])) == pytest.approx([0.0, 8.0], rel=0.01)

@@ -37,7 +37,7 @@ def run(days: int, chance: Any, *, task: str = "numbers") -> Status:
 
 
 @pytest.mark.parametrize("task", ["numbers", "classes"])
-def test_labels_of_high_predictions_alone_are_told_as_selective(task: str) -> None:
+def test_labels_of_only_high_predictions_are_reported_as_selective(task: str) -> None:
     """In the status as an attribute, and in words."""
     status = run(10, lambda x: x > 0.5, task=task)
     selection = status.selection

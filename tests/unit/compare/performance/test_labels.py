@@ -117,7 +117,7 @@ def test_without_training_actuals_their_kind_follows_from_the_first_labels(
     assert sum(field_statuses(labels.population.snapshot(now=1.0))[0].quality.values()) == 2
 
 
-def test_a_wrong_label_is_counted_and_says_nothing_about_the_error() -> None:
+def test_an_unreadable_label_is_counted_but_does_not_affect_the_error() -> None:
     """Text, infinity and nothing among numbers are told by reason; the sums are of the rest."""
     labels, pending = labels_of(fit_reference(X, predictions=[1.0, 2.0, 3.0, 4.0]))
     ids = ["a", "b", "c", "d", "e"]
@@ -145,7 +145,7 @@ def test_a_wrong_label_is_counted_and_says_nothing_about_the_error() -> None:
     ],
     ids=["text", "infinite", "text, nothing trained", "list", "list, nothing trained", "no truth"],
 )
-def test_a_label_that_says_nothing_leaves_its_prediction_waiting(
+def test_a_missing_label_leaves_its_prediction_waiting(
     predictions: list[Any], actuals: list[Any] | None, wrong: object, right: object
 ) -> None:
     """Missing or unreadable, it is counted as such, and the next one finds the prediction."""
@@ -186,7 +186,7 @@ def test_labels_that_match_nothing_make_no_population() -> None:
     assert pending.counts[LabelStatus.UNKNOWN] == 1
 
 
-def test_what_waits_is_bounded() -> None:
+def test_the_number_of_waiting_predictions_is_bounded() -> None:
     """The newest predictions are remembered, as many as configured."""
     _, pending = labels_of(fit_reference(X), limit=10)
     for at in range(100):

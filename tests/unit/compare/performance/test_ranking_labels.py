@@ -105,7 +105,7 @@ def test_rows_of_relevances_for_single_predictions_are_unreadable_and_named() ->
     assert status.performance["bias"].value == pytest.approx(-1.0)
 
 
-def test_single_labels_after_rankings_are_named_and_harm_nothing() -> None:
+def test_single_labels_after_rankings_are_reported_and_do_not_affect_them() -> None:
     """A model has one task."""
     scores, relevances, ids = draw()
 
@@ -116,7 +116,7 @@ def test_single_labels_after_rankings_are_named_and_harm_nothing() -> None:
     assert status.performance.count == 10
 
 
-def test_rows_for_scores_that_are_named_by_class_are_no_rankings() -> None:
+def test_rows_of_labels_for_scores_named_by_class_are_not_rankings() -> None:
     """A row of zeros and a one is then a class in another form."""
     rng = np.random.default_rng(3)
     scores = dict(zip("abc", rng.dirichlet([1, 1, 1], QUERIES).T, strict=True))

@@ -161,7 +161,7 @@ def test_values_within_one_bin_are_not_constant(watched: Watched) -> None:
     assert turns(alerts, "age", "psi") == ["firing"]
 
 
-def test_what_never_varied_may_be_constant(rng: np.random.Generator) -> None:
+def test_a_field_that_never_varied_may_stay_constant(rng: np.random.Generator) -> None:
     """A field that is constant in the reference, or nearly, raises nothing."""
     reference = fit_reference({"same": [1.0] * 500, "rare": [True] + [False] * 499})
     alerts: list[Alert] = []
@@ -190,7 +190,7 @@ def test_a_field_that_the_reference_does_not_know_is_new(watched: Watched) -> No
     assert turns(watched.serve(8), "extra", "new_field") == ["resolved"]
 
 
-def test_names_that_clients_make_up_are_no_new_fields(watched: Watched) -> None:
+def test_random_names_sent_by_clients_do_not_count_as_new_fields(watched: Watched) -> None:
     """A hundred names, each in one row, are counted, and nothing is told of any."""
     for at in range(100):
         batch = {name: column[:1] for name, column in rows(watched.rng, 1).items()}
@@ -199,7 +199,7 @@ def test_names_that_clients_make_up_are_no_new_fields(watched: Watched) -> None:
     assert sum(watched.monitor.status().unknown_fields.values()) == 100
 
 
-def test_what_chance_does_in_small_windows_is_no_alert(rng: np.random.Generator) -> None:
+def test_random_variation_in_small_windows_fires_no_alert(rng: np.random.Generator) -> None:
     """Two in a hundred rows are missing where one is to be expected: ten times over, nothing."""
     watched = Watched(rng)
     with watched.monitor as monitor:
@@ -215,7 +215,7 @@ def test_what_chance_does_in_small_windows_is_no_alert(rng: np.random.Generator)
     assert 0.015 < limit < 0.03  # of the thousand rows in the window
 
 
-def test_better_is_no_alert(rng: np.random.Generator) -> None:
+def test_an_improvement_of_quality_fires_no_alert(rng: np.random.Generator) -> None:
     """Where a third was missing and now nothing is, quality has nothing to tell; drift has."""
     age = rng.normal(size=3_000)
     age[rng.random(3_000) < 0.33] = np.nan
@@ -228,7 +228,7 @@ def test_better_is_no_alert(rng: np.random.Generator) -> None:
     assert {f.measure for f in alerts} == {"psi"}
 
 
-def test_min_rows_and_the_tolerance_hold_back(rng: np.random.Generator) -> None:
+def test_min_rows_and_the_tolerance_suppress_alerts(rng: np.random.Generator) -> None:
     """A change of fewer rows, or one too small to matter, never alerts."""
     for config in (Config(min_rows=50_000), Config(quality_tolerance=0.2, drift_tolerance=1.0)):
         watched = Watched(rng, config=config)
@@ -251,7 +251,7 @@ def test_streams_count_each_value_once(rng: np.random.Generator) -> None:
     assert (2, Quality.NEW_CATEGORY) not in counts_by_stream
 
 
-def test_the_reference_tells_missing_from_wrong_and_infinite() -> None:
+def test_the_reference_counts_missing_wrong_and_infinite_values_separately() -> None:
     """What was infinite or text at training is expected to be so again."""
     values: list[object] = [1.0, 2.0, None, float("inf"), "text", "more"]
     entry = fit_reference({"x": values}, schema={"x": "numeric"}).content.fields[0]

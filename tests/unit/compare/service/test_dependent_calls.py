@@ -72,7 +72,7 @@ def test_twice_the_latency_is_found_although_calls_follow_each_other() -> None:
     assert [alert.measure for alert in alerts] == ["latency"]
 
 
-def test_clients_that_send_many_predictions_at_once_are_no_growth() -> None:
+def test_bursts_of_predictions_by_one_client_do_not_count_as_growth_of_traffic() -> None:
     """One client in twenty minutes sends 40; half hours with none, or with five, are chance."""
     rng = np.random.default_rng(5)
     changed: list[Alert] = []
@@ -85,7 +85,7 @@ def test_clients_that_send_many_predictions_at_once_are_no_growth() -> None:
     assert not changed
 
 
-def test_the_size_of_bursts_is_that_of_runs_that_have_ended() -> None:
+def test_the_mean_burst_size_covers_only_bursts_that_have_ended() -> None:
     """In any partition of the calls; a run that goes on is not counted."""
     calls = np.array([int(c) for c in "0110000100000011111000000001111"], np.bool_)
     whole, parts = BurstSizes(), BurstSizes()

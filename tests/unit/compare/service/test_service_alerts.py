@@ -89,7 +89,7 @@ def test_jitter_of_a_few_percent_never_fires() -> None:
     assert not serve(alerts, latencies(rng, count) * sway, np.zeros(count, np.bool_), step=250)
 
 
-def test_microseconds_never_fire() -> None:
+def test_latency_that_grows_by_microseconds_never_fires() -> None:
     """A call of 2 us that takes ten times as long is within what scheduling adds."""
     rng = np.random.default_rng(3)
     seconds = np.concatenate([np.full(2_000, 2e-6), np.full(5_000, 2e-5)])

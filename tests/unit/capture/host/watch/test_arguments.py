@@ -176,7 +176,7 @@ def test_a_default_is_picked_for_an_argument_not_given() -> None:
     assert build_argument_reader(two, "model")((), {}) is None
 
 
-def test_the_bound_parameter_is_no_parameter() -> None:
+def test_the_bound_parameter_is_not_a_feature() -> None:
     """`self` can hold no features."""
     assert list(list_parameters(Model.predict)) == ["features"]
     assert list_parameters(min) == {}

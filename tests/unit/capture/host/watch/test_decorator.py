@@ -57,7 +57,7 @@ def double(features: dict[str, float]) -> float:
     return 2 * features["a"]
 
 
-def test_a_decorated_function_is_what_it_was(monitor: Monitor) -> None:
+def test_a_decorated_function_keeps_its_name_and_signature(monitor: Monitor) -> None:
     """Name, docstring, module, signature and result are those of the function."""
     watched = monitor.watch(double)
     assert watched(ROW) == 2.0
@@ -223,7 +223,9 @@ def _first(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("name", ONE_PARAMETER)
-def test_a_function_is_called_by_place_and_by_name(monitor: Monitor, name: str) -> None:
+def test_a_watched_function_accepts_positional_and_keyword_arguments(
+    monitor: Monitor, name: str
+) -> None:
     """Whatever its parameter is called, and whatever the wrapper calls it."""
     function = ONE_PARAMETER[name]
     parameter = next(iter(inspect.signature(function).parameters))
@@ -235,7 +237,9 @@ def test_a_function_is_called_by_place_and_by_name(monitor: Monitor, name: str) 
     assert inspect.signature(watched) == inspect.signature(function)
 
 
-def test_a_decorated_function_gets_more_than_its_signature_tells(monitor: Monitor) -> None:
+def test_a_wrapper_passes_arguments_that_its_copied_signature_does_not_show(
+    monitor: Monitor,
+) -> None:
     """Its wrapper may take what the function does not."""
 
     @functools.wraps(double)
@@ -329,7 +333,7 @@ class Hostile(dict[str, float]):
     __hash__ = None  # type: ignore[assignment]  # not even that
 
 
-def test_hostile_features_harm_nobody(monitor: Monitor) -> None:
+def test_features_that_raise_do_not_affect_the_call_or_other_rows(monitor: Monitor) -> None:
     """The call is made and counted; its row cannot be read, and its neighbours can."""
     watched = monitor.watch(lambda _: 1.0)
     watched(ROW)
@@ -563,7 +567,7 @@ def test_an_inner_call_that_raises_gives_the_id_back(monitor: Monitor) -> None:
         assert monitor.prediction_id == outer.id
 
 
-def test_two_monitors_do_not_mix(monitor: Monitor, reference: Reference) -> None:
+def test_calls_of_two_monitors_are_not_mixed_up(monitor: Monitor, reference: Reference) -> None:
     """Each has its own open call, and its own id for it."""
     config = Config(poll_interval_seconds=3600)
     with Monitor("other", reference=reference, exporters=[], config=config) as other:
@@ -623,7 +627,7 @@ def test_an_id_asked_for_late_is_that_of_what_was_predicted(monitor: Monitor) ->
     assert matches.columns["predicted"].tolist() == [1.5]
 
 
-def test_a_failed_block_has_an_id_and_nothing_that_waits(monitor: Monitor) -> None:
+def test_a_failed_block_has_an_id_but_waits_for_no_label(monitor: Monitor) -> None:
     """There is no prediction a label could belong to."""
     observed = monitor.observe(ROW)
     with pytest.raises(ValueError, match="reason"), observed:
@@ -634,7 +638,7 @@ def test_a_failed_block_has_an_id_and_nothing_that_waits(monitor: Monitor) -> No
     assert len(monitor._worker.pipeline.state.pending) == 0
 
 
-def test_predictions_nobody_has_asked_about_do_not_wait(monitor: Monitor) -> None:
+def test_predictions_whose_id_was_never_read_do_not_wait_for_labels(monitor: Monitor) -> None:
     """Though somebody still might: they wait from then on."""
     blocks = [monitor.observe(ROW) for _ in range(10)]
     for observed in blocks:
@@ -645,7 +649,7 @@ def test_predictions_nobody_has_asked_about_do_not_wait(monitor: Monitor) -> Non
     assert len(waiting) == 0
 
 
-def test_observe_without_a_value_misses_its_prediction(monitor: Monitor) -> None:
+def test_a_block_without_a_value_records_a_missing_prediction(monitor: Monitor) -> None:
     """The row is counted, its prediction is missing."""
     with monitor.observe(ROW):
         pass
@@ -669,7 +673,7 @@ def test_an_exception_in_a_block_passes_and_is_counted(monitor: Monitor) -> None
     assert predictions(status) == {}
 
 
-def test_hostile_features_in_a_block_harm_nobody(monitor: Monitor) -> None:
+def test_features_that_raise_do_not_affect_a_block(monitor: Monitor) -> None:
     """The block runs; its row cannot be read."""
     with monitor.observe(Hostile()) as observed:
         observed.value = 1.0
@@ -711,7 +715,7 @@ def test_a_block_may_end_in_another_context(monitor: Monitor) -> None:
     assert monitor.status().predictions == 2
 
 
-def test_a_full_or_broken_line_harms_nobody(
+def test_a_full_or_broken_queue_does_not_affect_the_call(
     monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a record cannot be handed over, the host has its result, and a fault is counted."""
@@ -789,7 +793,7 @@ def test_a_cancelled_call_is_counted_as_cancelled(monitor: Monitor) -> None:
     assert monitor.status().errors == {"CancelledError": 1}
 
 
-def test_a_call_that_was_never_awaited_is_no_call(monitor: Monitor) -> None:
+def test_a_call_that_was_never_awaited_is_not_recorded(monitor: Monitor) -> None:
     """A coroutine that is closed before it ran leaves nothing."""
 
     @monitor.watch

@@ -147,7 +147,7 @@ def test_a_class_is_refused(monitor: Monitor) -> None:
         monitor.watch(Model)
 
 
-def test_a_model_bound_by_partial_is_no_feature(monitor: Monitor) -> None:
+def test_a_model_bound_by_partial_does_not_count_as_a_feature(monitor: Monitor) -> None:
     """The first argument that the caller passes holds the features."""
 
     class Model:
@@ -162,7 +162,7 @@ def test_a_model_bound_by_partial_is_no_feature(monitor: Monitor) -> None:
     assert {field.name for field in monitor.status().fields} == {"a", "prediction"}
 
 
-def test_an_instance_called_this_is_no_feature(monitor: Monitor) -> None:
+def test_an_instance_parameter_called_this_does_not_count_as_a_feature(monitor: Monitor) -> None:
     """A method may call its instance as it likes."""
 
     class Model:
