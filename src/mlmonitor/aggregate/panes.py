@@ -113,7 +113,7 @@ def _merge_moments(stacks: dict[str, Array], panes: int) -> Moments:
         half = (panes + 1) // 2
         early = Moments.from_arrays({name: stack[: panes - half] for name, stack in stacks.items()})
         early.merge(Moments.from_arrays({name: stack[half:] for name, stack in stacks.items()}))
-        middle = slice(panes - half, half)  # has no partner if the number is odd
+        middle = slice(panes - half, half)  # of an odd number, the middle pane has no partner
         stacks = {
             name: np.concatenate([getattr(early, name).reshape(panes - half, -1), stack[middle]])
             for name, stack in stacks.items()

@@ -112,7 +112,7 @@ class Window:
         numeric, digests = len(self.plan.schema.numeric), view.shapes.digests
         self._low[:numeric] = np.minimum(self._low[:numeric], digests.min)
         self._high[:numeric] = np.maximum(self._high[:numeric], digests.max)
-        if view.profile.rows:  # the other windows did not pass on the names of their categories
+        if view.profile.rows:  # the names of new categories in other windows are unknown
             self._low[numeric:], self._high[numeric:] = -np.inf, np.inf
 
     def advance(self, now: float) -> None:

@@ -17,7 +17,7 @@ _FLOATS = ("float", "double", "halffloat")
 _ARROW_TIMES = ("timestamp", "date", "duration")
 _ARROW_TEXTS = ("string", "large_string")
 _POLARS_TIMES = ("Datetime", "Date", "Duration")
-_MOST_SHARED = 10_000  # unused categories up to which a shared dictionary is still read
+_MOST_SHARED = 10_000  # a shared dictionary with more unused categories is not read
 
 
 def column_values(column: Any) -> Values:

@@ -81,7 +81,7 @@ class LossComparison:
         champion, challenger = (side.count for side in self._sides)
         if (
             self._paired.count and 2 * self._paired.count >= challenger
-        ):  # the challenger is in shadow
+        ):  # most of its rows are paired: the challenger is in shadow
             return "paired"
         return "unpaired" if champion and challenger else "none"
 

@@ -14,7 +14,7 @@ from mlmonitor.stats.simulated_values import simulate_points, simulate_wasserste
 
 _POWERS = {"psi": 1.0, "psi_debiased": 1.0, "chi2": 0.0}  # others are proportional to the root
 _PSI = "psi"
-_STEP_BYTES = 40  # one count in the keys by which fields of equal counts are grouped
+_STEP_BYTES = 40  # memory of one count in the keys that group fields with equal counts
 
 
 class CriticalValues:

@@ -103,7 +103,7 @@ class EProcess:
         self._begun: Counts = np.zeros(fields, np.int64)
         # The number of the restart in each slot; -1 if the slot is free.
         self._order: Counts = np.full((kept, fields), -1, np.int64)
-        # The weight of each row before a restart in the null of that restart.
+        # By restart: the weight in its null of each row that arrived before it.
         self._past_scale: Floats = np.ones((kept, fields))
         # The normaliser of each law, computed once for each restart.
         self._before: Floats = np.zeros((1 + len(self._log_weights), kept, fields))

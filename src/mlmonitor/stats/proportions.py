@@ -61,7 +61,7 @@ def _find_exact_point(belief: Floats, n: Floats) -> tuple[Floats, Mask]:
     )
     k = np.arange(_EXACT, dtype=np.float64)[None, :]
     left = np.maximum(n[:, None] - k, 0.0)
-    # With no rows left the probability of one more is 0, for any denominator.
+    # Once all rows are invalid, the probability of one more is 0.
     below = np.maximum((k + 1) * (valid[:, None] + n[:, None] - k - 1), 1e-300)
     steps = left * (invalid[:, None] + k) / below
     probabilities = np.exp(none)[:, None] * np.cumprod(

@@ -20,7 +20,7 @@ WIDTH = 100
 """Maximum width of a printed status, in columns of a terminal."""
 
 _HEAD = ("", "rows", "invalid", "  mean", "    sd", "  mean", "    sd", "psi", "threshold", "")
-_LIVE, _TRAINING, _DRIFT = 3, 5, 7  # where each group of columns begins
+_LIVE, _TRAINING, _DRIFT = 3, 5, 7  # indices of the first column of each group
 _GROUPS = {
     Role.FEATURE: "features",
     Role.DERIVED: "derived fields",

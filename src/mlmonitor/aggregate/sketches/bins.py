@@ -19,7 +19,7 @@ FLOAT64_TOLERANCE = 2.0**-50
 _EXACT_INTEGER = 2.0**53
 _MOST_PER_VALUE = 4  # different floats that rounding can produce from one value
 _LEAST_SHARE = (
-    0.75  # of the tolerance: an edge is the shortest decimal between this share and all of it
+    0.75  # an edge is the shortest decimal between this share of the tolerance and all of it
 )
 _MOST_ABSORBED = (
     0.1  # of a bin's share: the most rows of other values in the window around a point mass

@@ -17,7 +17,7 @@ from mlmonitor.records import Floats
 
 _FORM = 2  # marshal version; later ones replace repeated objects by references
 _HEAD_BYTES = 5  # before the items of a list or a tuple: a letter and the length
-_NUMBERS = {float: (b"g", "<f8"), int: (b"i", "<i4")}  # larger integers have another letter
+_NUMBERS = {float: (b"g", "<f8"), int: (b"i", "<i4")}  # larger integers have other type letters
 _FLOAT_BYTES, _FLOAT_LETTER = 9, ord("g")
 
 

@@ -41,7 +41,7 @@ _BASES: Final[Mapping[str, Literal["estimated", "projected"]]] = {
 OWN_NAMES: Final = (OBJECTIVE_FIELD, ESTIMATED_FIELD, PROJECTED_FIELD)
 """Fields whose name says what they are, without their role."""
 
-_NEARLY_ALL = 0.95  # share of independent rows above which dependence is not mentioned
+_NEARLY_ALL = 0.95  # dependence is not mentioned if this share of the rows is independent
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from mlmonitor.compare.population import Population
 from mlmonitor.formats.reference import CategoricalReference
 from mlmonitor.records import Counts, Floats
 
-_SAME_SHARE = 0.3  # relative difference of shares up to which a new category may be a renamed one
+_SAME_SHARE = 0.3  # largest relative difference of shares of a category and its new name
 _LEAST_SHARE = 0.02
 _MAP_NAME = "map the new name to the old one upstream, or fit a new reference"
 

@@ -14,7 +14,7 @@ import numpy as np
 from mlmonitor.records import Counts, Floats
 from mlmonitor.stats.dependence.effect_tests import chi_square_scale
 
-_LEAST_SHARE = 0.02  # share of the reference's rows of a category that can be seen to be gone
+_LEAST_SHARE = 0.02  # least share in the reference of a category whose loss can be detected
 _LEAST_ROWS = 10  # expected rows of such a category
 _LEAST_COMPARED = 100
 _LEAST_EXCHANGED = 200
@@ -23,7 +23,7 @@ _DEVIATIONS = 2.5  # standard deviations that the chi-square of a true change ma
 _MARGIN = 6.0  # by which the chi-square of any other change of this kind must be larger
 _MARGIN_OF_MIX = 2.5  # the same for one category that is rarer or more frequent by itself
 _UNLIKE = 30.0  # by which the chi-square of the original order must be larger after an exchange
-_LEAST_STAYING = 3  # categories beside the two of a move
+_LEAST_STAYING = 3  # least number of categories besides the two of a move
 _MOST_EXCHANGED = 6  # categories whose orders are all tried
 
 

@@ -140,7 +140,7 @@ class Drift:
         changed = self.alerts.apply(
             transitions, lambda place: self._build_alert(place, float(log_e[place]), change, now)
         )
-        if not self._baseline.has_seasons:  # one hour says nothing about the next
+        if not self._baseline.has_seasons:  # with seasons, one hour says nothing about the next
             changed += self._update_changed(transitions, counts, change, now)
         self._evidence.reset(transitions.resolved)
         self._skipped[transitions.resolved] += self._refused[transitions.resolved]

@@ -139,7 +139,8 @@ class CohortTracker:
             age = min(age, MOST_COHORTS - 1)
             projected = {}
             for row, measure in enumerate(self._measures):
-                # The factor is for labels up to this age, without those of the current period.
+                # The factor applies to labels up to this age, but not to those of the current
+                # period.
                 count = int(self.triangle.counts[row, place, : age + 1].sum())
                 factor = float(growth[row][age])
                 if count and np.isfinite(factor) and factor > 0:

@@ -87,8 +87,8 @@ class ServiceAlerts:
             self._baseline = TimedCalls.empty()
         self.unevaluated_rows += calls.seconds.size
         self._waiting.append(calls)
-        # While an alert is firing, calls are counted at once: the first of them are the level
-        # for further growth.
+        # While an alert is firing, each call is counted at once: further growth is measured against
+        # the first ones.
         is_full = sum(part.seconds.size for part in self._waiting) >= _MOST_WAITING
         if is_full or len(self._open):
             self._count_waiting(self._streams)

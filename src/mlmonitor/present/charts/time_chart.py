@@ -13,7 +13,7 @@ from mlmonitor.records import Counts, Floats, Mask
 
 MOST_MARKS = 12
 _LEAST_FILLED = 0.2  # of the median rows; an emptier slice does not stretch the axis
-BATCH_SECONDS = 10.0  # rows that arrive faster are a file's, and their times mean nothing
+BATCH_SECONDS = 10.0  # rows that arrive within this time are those of a file: times mean nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import numpy as np
 from mlmonitor.records import Counts, Floats
 
 _RIDGE = 1e-3  # relative to the variances, so that copies of a feature share equally
-_TOGETHER = 0.3  # correlation from which on features are one group
+_TOGETHER = 0.3  # features with at least this correlation form one group
 
 
 def mix_weights(scores: Floats) -> tuple[Floats, Counts]:

@@ -16,8 +16,8 @@ FEWEST_DAYS = 7
 """The fewest days on which their design effect is measured."""
 
 _COMPARED_ROWS = 4  # the longest blocks whose rows are compared in pairs instead of counted
-_UNRESOLVED_SHARE = 0.5  # of the variance is between the longest blocks: they are too short
-_SORTED_STEPS = 0.2  # of their variance lies between neighbours, or less: the rows are sorted
+_UNRESOLVED_SHARE = 0.5  # blocks are too short if this share of the variance is between the longest
+_SORTED_STEPS = 0.2  # rows are sorted if at most this share of variance is between neighbours
 
 
 class EffectCurve(NamedTuple):

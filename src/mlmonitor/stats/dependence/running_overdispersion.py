@@ -9,11 +9,11 @@ from mlmonitor.records import Floats
 _LENGTHS: Final = (8, 16, 32, 64, 128)
 _KEPT = 64  # newest blocks that are stored of each length
 _LEAST = 9
-_MOST_WAITING = 2_048  # waiting values from which on all are counted
-_MOST_PARTS = 128  # waiting arrays likewise; each takes 112 bytes besides its values
+_MOST_WAITING = 2_048  # once this many values wait, all are counted
+_MOST_PARTS = 128  # the same for waiting arrays, which take 112 bytes each besides their values
 _ROUNDING = 1e-12
-_CHANGED = 2  # differences that one change of the level makes large
-_SPREAD = 1.73  # relative error of a mean squared difference, times the root of the blocks
+_CHANGED = 2  # number of large differences that one change of the level causes
+_SPREAD = 1.73  # relative error of a mean squared difference is this / sqrt(blocks)
 _DEVIATIONS = 3.0
 
 

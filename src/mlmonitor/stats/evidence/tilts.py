@@ -20,7 +20,7 @@ to 1.3%.
 """
 
 _MOST_TAIL = 0.012  # largest share of an outermost bin in a heavy tail
-_STEP = 4.0  # the next bin has at least this many times the rows
+_STEP = 4.0  # in a heavy tail, the next bin has at least this many times as many rows
 _LEAST_BINS = 4
 _LEAST_PLACE = 1e-6
 

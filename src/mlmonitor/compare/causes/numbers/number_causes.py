@@ -40,7 +40,7 @@ _LEAST_STUCK = 0.15
 _MOST_COMPARED = 20  # fields whose pairs are compared
 _MOST_SEARCHED = 5  # fields that are searched for a changed part: 10 ms each
 _NEARLY_ALL = 0.9
-_SAME_PART = 0.15  # by which the shares of two fields that changed alike may differ
+_SAME_PART = 0.15  # largest difference of the changed shares of two fields that changed alike
 
 
 class _ChangedFeature(NamedTuple):
@@ -118,7 +118,7 @@ def _find_filled(features: Sequence[_ChangedFeature], shown: ShownRows) -> Commo
         if value is None:
             continue
         filled = float(np.mean(now == value)) * valid / rows
-        # The share of values that were missing in the reference and no longer are.
+        # The share of values that are no longer missing, in contrast to the reference.
         absent = entry.missing / max(entry.rows, 1) - (1 - valid / rows)
         is_recoded = absent > 0 and abs(absent - filled) <= _SAME_SHARE * filled
         what = "missing values coded as" if is_recoded else "part of the values filled with"

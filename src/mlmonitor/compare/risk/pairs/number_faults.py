@@ -27,7 +27,7 @@ _LEAST_MIXED: Final = 128
 
 _LEAST_SHARE: Final = 0.05
 _LEAST_PART: Final = 10
-_RARE: Final = 0.25  # share of its current frequency below which a value was rare before
+_RARE: Final = 0.25  # a value was rare if it had less than this share of its current frequency
 _UNIT_ADVICE: Final = (
     "check units and currency of labels and predictions, or whether prices changed"
 )
