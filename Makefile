@@ -23,7 +23,7 @@ PYTEST := $(SUBJECT) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m p
 
 .PHONY: setup demo test test-slow endurance matrix oldest coverage components debian integration spark check wheel docs \
 	dashboards \
-	changelog changelog-draft bench bench-quick bench-peers bench-dependent format clean
+	changelog changelog-draft bench bench-quick bench-peers bench-dependent bench-power format clean
 
 # For working on the package: its tools, and git hooks that run them.
 setup: $(VENV)/.check $(VENV)/.dev
@@ -146,6 +146,13 @@ bench-peers: $(VENV)/.test $(DRIFT_PEERS)/.installed
 bench-dependent: $(VENV)/.test $(DRIFT_PEERS)/.installed
 	$(BIN)/python benchmarks/dependent_rows.py --models $(or $(MODELS),20) --slow-models $(or $(SLOW_MODELS),5) \
 		--peers $(DRIFT_PEERS)/bin/python
+
+# Rows until a change is found, ours first. MODELS=20 SLOW_MODELS=3; a line alone: see benchmarks/power.py.
+bench-power: $(VENV)/.docs $(DRIFT_PEERS)/.installed
+	$(BIN)/python benchmarks/power.py --models $(or $(MODELS),20)
+	$(BIN)/python benchmarks/power.py --models $(or $(MODELS),20) --slow-models $(or $(SLOW_MODELS),3) \
+		--peers $(DRIFT_PEERS)/bin/python
+	$(BIN)/python docs/figures/power.py
 
 $(DRIFT_PEERS)/.installed: benchmarks/false_alerts_peers.txt
 	$(PYTHON) -m venv $(DRIFT_PEERS)

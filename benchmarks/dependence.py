@@ -83,11 +83,11 @@ def kinds() -> list[Kind]:
     return rows
 
 
-def fit(stream: streams.Stream, kind: Kind, seed: int) -> Reference:
+def fit(stream: streams.Stream, kind: Kind, seed: int, **options: Any) -> Reference:
     """Fit a reference to these rows, with their groups or times if `kind` declares them."""
     if kind.is_shuffled:
         stream = stream.shuffled(seed=seed)
-    options: dict[str, Any] = {"thresholds": "asymptotic"}
+    options["thresholds"] = "asymptotic"
     if kind.declared == "groups":
         options["groups"] = stream.groups
     if kind.declared == "times":

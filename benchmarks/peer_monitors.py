@@ -6,7 +6,8 @@ and the number of rows after which the field was flagged.
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 os.environ |= {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}  # no telemetry
 warnings.simplefilter("ignore")
@@ -15,15 +16,30 @@ import numpy as np  # noqa: E402 - the variables come first
 import pandas as pd  # noqa: E402
 
 Flags = Iterator[tuple[int, int]]
-Monitor = Callable[[np.ndarray], Flags]
+Rows = np.ndarray | pd.DataFrame
+Monitor = Callable[[Rows], Flags]
 
 
-def frame(values: np.ndarray) -> pd.DataFrame:
-    """Convert `[rows, fields]` to a data frame, which the other tools need."""
+def frame(values: Rows) -> pd.DataFrame:
+    """Convert `[rows, fields]` to a data frame, which the other tools need; return a frame as it is."""
+    if isinstance(values, pd.DataFrame):
+        return values
     return pd.DataFrame(values, columns=[f"f{place}" for place in range(values.shape[1])])
 
 
-def evidently(reference: np.ndarray, window: int) -> Monitor:
+def join_columns(columns: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Build a data frame of columns; texts are categories."""
+    return pd.DataFrame(dict(columns)).astype(
+        {name: "object" for name, values in columns.items() if values.dtype.kind == "U"}
+    )
+
+
+def join_rows(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """Append the rows of one frame to those of another."""
+    return pd.concat([first, second], ignore_index=True)
+
+
+def evidently(reference: Rows, window: int) -> Monitor:
     """Return a monitor that runs Evidently's drift preset on each window of this many rows."""
     from evidently import Report
     from evidently.presets import DataDriftPreset
@@ -31,7 +47,7 @@ def evidently(reference: np.ndarray, window: int) -> Monitor:
     trained = frame(reference)
     names = list(trained.columns)
 
-    def flags(values: np.ndarray) -> Flags:
+    def flags(values: Rows) -> Flags:
         for start in range(0, len(values), window):
             part = frame(values[start : start + window])
             report = Report([DataDriftPreset()]).run(part, trained).dict()
@@ -47,7 +63,7 @@ def evidently(reference: np.ndarray, window: int) -> Monitor:
     return flags
 
 
-def nannyml(reference: np.ndarray, chunk: int) -> Monitor:
+def nannyml(reference: Rows, chunk: int) -> Monitor:
     """Return a monitor that runs NannyML's univariate calculator on each chunk of this many rows.
 
     A field is flagged if its Jensen-Shannon distance is beyond three standard deviations.
@@ -57,15 +73,81 @@ def nannyml(reference: np.ndarray, chunk: int) -> Monitor:
     trained = frame(reference)
     names = list(trained.columns)
     calculator = nml.UnivariateDriftCalculator(
-        column_names=names, continuous_methods=["jensen_shannon"], chunk_size=chunk
+        column_names=names,
+        continuous_methods=["jensen_shannon"],
+        categorical_methods=["jensen_shannon"],
+        chunk_size=chunk,
     )
     calculator.fit(trained)
 
-    def flags(values: np.ndarray) -> Flags:
+    def flags(values: Rows) -> Flags:
         drifts = calculator.calculate(frame(values)).filter(period="analysis").to_df()
         for place, name in enumerate(names):
             alerts = drifts[name]["jensen_shannon"]["alert"].to_numpy()
-            yield from ((place, int(number + 1) * chunk) for number in np.flatnonzero(alerts))
+            yield from _flag_chunks(place, alerts, chunk)
+
+    return flags
+
+
+def _flag_chunks(place: int, alerts: np.ndarray, chunk: int) -> Flags:
+    return ((place, int(number + 1) * chunk) for number in np.flatnonzero(alerts))
+
+
+def nannyml_with_quality(reference: pd.DataFrame, chunk: int) -> Monitor:
+    """Its univariate calculator, and those of missing values and of unseen categories."""
+    import nannyml as nml
+
+    names = list(reference.columns)
+    texts = [name for name in names if reference[name].dtype == object]
+    calculators: list[tuple[list[str], Any]] = [
+        (names, nml.MissingValuesCalculator(column_names=names, chunk_size=chunk))
+    ]
+    if texts:
+        calculators.append(
+            (texts, nml.UnseenValuesCalculator(column_names=texts, chunk_size=chunk))
+        )
+    for _, calculator in calculators:
+        calculator.fit(reference)
+    drift = nannyml(reference, chunk)
+
+    def flags(values: Rows) -> Flags:
+        yield from drift(values)
+        for chosen, calculator in calculators:
+            results = calculator.calculate(frame(values)).filter(period="analysis").to_df()
+            for name in chosen:
+                yield from _flag_chunks(names.index(name), results[name]["alert"].to_numpy(), chunk)
+
+    return flags
+
+
+def nannyml_reconstruction(reference: pd.DataFrame, chunk: int) -> Monitor:
+    """Its reconstruction error of all columns together, which flags the first of them."""
+    import nannyml as nml
+
+    calculator = nml.DataReconstructionDriftCalculator(
+        column_names=list(reference.columns), chunk_size=chunk
+    )
+    calculator.fit(reference)
+
+    def flags(values: Rows) -> Flags:
+        results = calculator.calculate(frame(values)).filter(period="analysis").to_df()
+        yield from _flag_chunks(0, results["reconstruction_error"]["alert"].to_numpy(), chunk)
+
+    return flags
+
+
+def kolmogorov_smirnov(reference: np.ndarray, window: int, level: float) -> Monitor:
+    """The test of each window, field by field, with p-values of the asymptotic distribution."""
+    from scipy import stats
+
+    def flags(values: Rows) -> Flags:
+        rows = np.asarray(values)
+        for stop in range(window, len(rows) + 1, window):
+            for place in range(rows.shape[1]):
+                part = rows[stop - window : stop, place]
+                result = stats.ks_2samp(reference[:, place], part, method="asymp")
+                if result.pvalue < level:
+                    yield place, stop
 
     return flags
 
@@ -74,10 +156,11 @@ def river(name: str, fields: int) -> Monitor:
     """Return a monitor that runs one of river's detectors on each of the first `fields` fields."""
     from river import drift
 
-    def flags(values: np.ndarray) -> Flags:
+    def flags(values: Rows) -> Flags:
         for place in range(fields):
             detector = drift.KSWIN(seed=1) if name == "KSWIN" else getattr(drift, name)()
-            for row, value in enumerate(values[:, place].tolist(), start=1):
+            column = frame(values).iloc[:, place]
+            for row, value in enumerate(column.tolist(), start=1):
                 detector.update(value)
                 if detector.drift_detected:
                     yield place, row

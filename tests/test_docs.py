@@ -23,7 +23,7 @@ def generate(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    for name in ("side_by_side", "false_alerts"):
+    for name in ("side_by_side", "false_alerts", "power_page"):
         sys.modules.pop(name, None)
     return module
 
@@ -94,6 +94,12 @@ def test_the_page_about_false_alerts_shows_the_measured_rates(generate: ModuleTy
     """Neither would it here: the table is that of the results."""
     page = (DOCS / "false_alerts.md").read_text(encoding="utf-8")
     assert page == generate.false_alerts_page()
+
+
+def test_the_page_of_power_is_what_was_measured(generate: ModuleType) -> None:
+    """The tables are those of the results, which `make bench-power` writes."""
+    page = (DOCS / "power.md").read_text(encoding="utf-8")
+    assert page == generate.power_page()
 
 
 def pages() -> list[Path]:

@@ -24,7 +24,7 @@ a service, through `Monitor`, evaluated every 50 rows; the other tools run with 
 
 A *false look* is a window, chunk or row at which any field is flagged although nothing drifts. A
 shift counts as found at the first flag of its field after it, true or not: a monitor that always
-alerts finds every shift.
+alerts finds every shift. [Another page](power.md) shows how soon other changes are found.
 """
 
 DEPENDENT = """

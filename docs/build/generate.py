@@ -6,6 +6,7 @@ from false_alerts import false_alerts_page
 from mlmonitor.catalog import CATALOG, IDENTITY, SEGMENT, MetricSpec
 from mlmonitor.catalog.resource_metrics import RESOURCES
 from mlmonitor.config import Config
+from power_page import power_page
 from side_by_side import table
 
 
@@ -99,6 +100,7 @@ def main() -> None:
     (docs / "metrics.md").write_text(metrics_page(), encoding="utf-8")
     (docs / "configuration.md").write_text(configuration_page(), encoding="utf-8")
     (docs / "false_alerts.md").write_text(false_alerts_page(), encoding="utf-8")
+    (docs / "power.md").write_text(power_page(), encoding="utf-8")
     guide = docs / "guides" / "dynatrace.md"
     guide.write_text(dynatrace_page(guide.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -1,0 +1,138 @@
+"""The peers' side of `power.py`; runs in their environment.
+
+Each line that it reads is a request in JSON: the file of a model, and which rows count. Each line
+that it writes is the answer: rows until a flag, by peer and by the clean rows before the change.
+A peer without memory is shown the rows after the change only; its rows are under each number.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import peer_monitors
+from peer_monitors import Monitor
+
+FIELDS, ALPHA, WINDOW, WINDOWS = 20, 0.01, 1_000, 150
+"""`WINDOWS`: those of 100,000 rows without the change and 50,000 with it."""
+
+Delays = dict[str, dict[str, int | None]]
+
+
+class Peer(NamedTuple):
+    """A monitor: how it is made of a reference, a frame of columns.
+
+    view: the columns that it reads: `numbers` alone, `labels` with categories and missing values,
+    or `marks`, which are labels and indicators of what is missing. past_rows: how many rows before
+    the change its flags depend on. is_slow: whether it is shown few models; its flags are in order.
+    """
+
+    make: Callable[[Any], Monitor]
+    view: str
+    past_rows: int = 0
+    is_slow: bool = False
+
+
+def test_windows(reference: Any) -> Monitor:
+    """The Kolmogorov-Smirnov test of each window at alpha over all fields and windows."""
+    level = ALPHA / (FIELDS * WINDOWS)
+    return peer_monitors.kolmogorov_smirnov(reference.to_numpy(), WINDOW, level)
+
+
+PEERS = {
+    "Evidently, windows of 1,000": Peer(
+        lambda reference: peer_monitors.evidently(reference, WINDOW), "marks", is_slow=True
+    ),
+    "NannyML, chunks of 500": Peer(
+        lambda reference: peer_monitors.nannyml_with_quality(reference, 500), "labels"
+    ),
+    "ADWIN": Peer(
+        lambda reference: peer_monitors.river("ADWIN", reference.shape[1]), "numbers", 1_000_000
+    ),
+    "KSWIN, on the field that changes": Peer(
+        lambda _: peer_monitors.river("KSWIN", 1), "numbers", 500, is_slow=True
+    ),
+    "KS test, Bonferroni": Peer(test_windows, "numbers"),
+}
+OF_JOINT_CHANGES = {
+    "NannyML, chunks of 500": Peer(
+        lambda reference: peer_monitors.nannyml_reconstruction(reference, 500), "labels"
+    )
+}
+
+
+def read_frames(arrays: Any, view: str) -> dict[str, Any]:
+    """The frames of a model by part (reference, clean, changed), as a peer reads them."""
+    parts: dict[str, dict[str, Any]] = {}
+    for key in arrays:
+        part, own, name = key.split("|")
+        is_mark = view == "marks" and name.endswith(" missing")
+        if is_mark or own in ("both", {"marks": "labels"}.get(view, view)):
+            parts.setdefault(part, {})[name] = arrays[key]
+    return {part: peer_monitors.join_columns(columns) for part, columns in parts.items()}
+
+
+def find_first(peer: Peer, flags: Iterator[tuple[int, int]], past_rows: int) -> int | None:
+    """The rows from the last of the past to the first flag after it, or None."""
+    rows = (row - past_rows for _, row in flags if row > past_rows)
+    return next(rows, None) if peer.is_slow else min(rows, default=None)
+
+
+def find_delay(peer: Peer, frames: dict[str, Any], clean_rows: int) -> int | None:
+    """The rows from the change to the first flag of its field, after this many clean rows."""
+    names = list(frames["changed"])
+    parts = [names] if peer in OF_JOINT_CHANGES.values() else [[name] for name in names]
+    first_flags = []
+    for columns in parts:
+        reference, clean, changed = (
+            frames[part][columns] for part in ("reference", "clean", "changed")
+        )
+        past = peer_monitors.join_rows(reference, clean.head(clean_rows)).tail(peer.past_rows)
+        flags = peer.make(reference)(peer_monitors.join_rows(past, changed))
+        first_flags.append(find_first(peer, flags, len(past)))
+    return min((rows for rows in first_flags if rows is not None), default=None)
+
+
+def find_delays(peer: Peer, frames: dict[str, Any], clean_rows: list[int]) -> dict[str, int | None]:
+    """The rows from the change to the first flag, by the number of clean rows before it."""
+    if peer.past_rows:
+        return {str(rows): find_delay(peer, frames, rows) for rows in clean_rows}
+    return dict.fromkeys(map(str, clean_rows), find_delay(peer, frames, 0))
+
+
+def find_false_flag(peer: Peer, frames: dict[str, Any]) -> dict[str, int | None]:
+    """The clean rows until any field is flagged, by their number."""
+    past = frames["reference"].tail(peer.past_rows)
+    rows = peer_monitors.join_rows(past, frames["clean"])
+    flags = peer.make(frames["reference"])(rows)
+    return {str(len(frames["clean"])): find_first(peer, flags, len(past))}
+
+
+def answer(request: dict[str, Any]) -> Delays:
+    """The rows until a flag, by peer."""
+    chosen = OF_JOINT_CHANGES if request["is_joint"] else PEERS
+    delays = {}
+    with np.load(Path(request["path"])) as arrays:
+        for name, peer in chosen.items():
+            if peer.is_slow and not request["has_slow"]:
+                continue
+            frames = read_frames(arrays, peer.view)
+            if request["is_changed"]:
+                delays[name] = find_delays(peer, frames, request["clean_rows"])
+            else:
+                delays[name] = find_false_flag(peer, frames)
+    return delays
+
+
+def main() -> None:
+    """Answer each request; what the peers print does not disturb the answers."""
+    answers, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line))), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

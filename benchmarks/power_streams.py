@@ -1,0 +1,220 @@
+"""The rows of `power.py`: models of 20 fields, and changes of one of them.
+
+Most fields are normal. `LOGNORMAL` has a sigma of 2, `GAPPED` lacks one value in a hundred,
+`CATEGORY` has four categories, and `RELATED` is correlated by 0.8 with the field before it.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+import dependence
+from dependence import Kind
+from mlmonitor import Reference
+from mlmonitor.testing import streams
+from mlmonitor.testing.streams import Column, Stream
+
+FIELDS, REFERENCE_ROWS, CHANGED_ROWS, TRANSIENT_ROWS = 20, 5_000, 50_000, 500
+NORMAL, LOGNORMAL, GAPPED, CATEGORY, RELATED = "x0", "x1", "x2", "x3", "x5"
+NUMERIC = tuple(f"x{place}" for place in range(FIELDS) if place not in (2, 3))
+CATEGORIES, SHARES = ("motor", "home", "liability", "marine"), (0.5, 0.3, 0.15, 0.05)
+CORRELATION, GAPS, MARK = 0.8, 0.01, " missing"
+
+INDEPENDENT = Kind("independent", streams.independent)
+DEPENDENT = (
+    Kind("groups of 5", streams.grouped),
+    Kind("groups of 5, declared", streams.grouped, "groups"),
+    Kind("autoregressive, 0.9", partial(streams.autoregressive, correlation=0.9)),
+)
+
+
+class Change(NamedTuple):
+    """A change of `field`: `apply(stream, seed)` changes all rows.
+
+    has_gaps: whether values become missing, so that a monitor of numbers is shown an indicator.
+    is_joint: whether no field changes by itself, so that ours needs `anomaly_score=True`.
+    of_dependent: whether it is measured on dependent rows, too.
+    """
+
+    name: str
+    field: str
+    apply: Callable[[Stream, int], Stream]
+    has_gaps: bool = False
+    is_joint: bool = False
+    of_dependent: bool = False
+
+    @property
+    def alerting_fields(self) -> frozenset[str]:
+        """The fields of which an alert finds the change."""
+        return frozenset({"anomaly_score", "anomalous"} if self.is_joint else {self.field})
+
+
+def replace_share(
+    stream: Stream, field: str, value: float | str, share: float, seed: int
+) -> Stream:
+    """Set a random share of a field's values to one value."""
+    is_chosen = np.random.default_rng([seed, 3]).random(stream.rows) < share
+    return stream.with_column(field, np.where(is_chosen, value, stream.columns[field]))
+
+
+def shift_for_a_while(stream: Stream, _seed: int) -> Stream:
+    """Move the first rows by a standard deviation."""
+    is_early = np.arange(stream.rows) < TRANSIENT_ROWS
+    return stream.with_column(NORMAL, stream.columns[NORMAL] + is_early)
+
+
+def break_relation(stream: Stream, seed: int) -> Stream:
+    """Shuffle one of two correlated fields, which keeps the distribution of both."""
+    shuffled = np.random.default_rng([seed, 3]).permutation(stream.columns[RELATED])
+    return stream.with_column(RELATED, shuffled)
+
+
+def _shift(amount: float) -> Callable[[Stream, int], Stream]:
+    return lambda stream, _seed: streams.shift(stream, NORMAL, amount)
+
+
+CHANGES = (
+    Change("mean +0.1 sd", NORMAL, _shift(0.1)),
+    Change("mean +0.15 sd", NORMAL, _shift(0.15)),
+    Change("mean +0.25 sd", NORMAL, _shift(0.25), of_dependent=True),
+    Change("mean +0.5 sd", NORMAL, _shift(0.5), of_dependent=True),
+    Change(
+        "variance x 1.5",
+        NORMAL,
+        lambda s, _: streams.scale(s, NORMAL, 1.5**0.5),
+        of_dependent=True,
+    ),
+    Change(
+        "1 % at 10 sd",
+        NORMAL,
+        lambda s, n: replace_share(s, NORMAL, 10.0, 0.01, n),
+        of_dependent=True,
+    ),
+    Change(
+        "2 % x 100, normal", NORMAL, lambda s, n: streams.scale(s, NORMAL, 100, share=0.02, seed=n)
+    ),
+    Change(
+        "2 % x 100, lognormal of sigma 2",
+        LOGNORMAL,
+        lambda s, n: streams.scale(s, LOGNORMAL, 100, share=0.02, seed=n),
+    ),
+    Change(
+        "missing 0 to 0.5 %",
+        NORMAL,
+        lambda s, n: streams.lose(s, NORMAL, 0.005, seed=n),
+        has_gaps=True,
+    ),
+    Change(
+        "missing 1 to 3 %",
+        GAPPED,
+        lambda s, n: streams.lose(s, GAPPED, 0.02 / (1 - GAPS), seed=n),
+        has_gaps=True,
+        of_dependent=True,
+    ),
+    Change(
+        "new category, 1 %",
+        CATEGORY,
+        lambda s, n: replace_share(s, CATEGORY, "cyber", 0.01, n),
+        of_dependent=True,
+    ),
+    Change(
+        "5 % of rows to another category",
+        CATEGORY,
+        lambda s, n: streams.rename(s, CATEGORY, *CATEGORIES[:2], share=0.05 / SHARES[0], seed=n),
+    ),
+    Change("correlation 0.8 to 0", RELATED, break_relation, is_joint=True),
+    Change("gradual, to 0.5 sd in 50,000 rows", NORMAL, lambda s, _: streams.ramp(s, NORMAL, 0.5)),
+    Change("1 sd for 500 rows", NORMAL, shift_for_a_while),
+)
+
+NO_CHANGE = Change("no change", "", lambda stream, _: stream)
+
+
+def draw(kind: Kind, rows: int, *, seed: int) -> Stream:
+    """Draw the rows of a model without a change."""
+    latent = kind.make(rows, seed=seed, fields=FIELDS + 1)
+    columns = dict(latent.columns)
+    is_missing = columns.pop(f"x{FIELDS}") > stats.norm.isf(GAPS)
+    bounds = stats.norm.ppf(np.cumsum(SHARES)[:-1])
+    before, noise = columns["x4"], columns[RELATED]
+    columns[LOGNORMAL] = np.exp(2 * columns[LOGNORMAL])
+    columns[GAPPED] = np.where(is_missing, np.nan, columns[GAPPED])
+    columns[CATEGORY] = np.array(CATEGORIES, object)[np.searchsorted(bounds, columns[CATEGORY])]
+    columns[RELATED] = CORRELATION * before + np.sqrt(1 - CORRELATION**2) * noise
+    return Stream(columns, latent.times, latent.groups)
+
+
+def draw_clean(kind: Kind, number: int, rows: int) -> Stream:
+    """Draw the rows that one model serves before the change."""
+    return draw(kind, rows, seed=3 * number + 1)
+
+
+def draw_changed(kind: Kind, number: int, change: Change) -> Stream:
+    """Draw the rows that one model serves from the change on."""
+    return change.apply(draw(kind, CHANGED_ROWS, seed=3 * number + 2), number)
+
+
+@lru_cache(maxsize=128)
+def fit(kind: Kind, number: int, *, is_joint: bool) -> Reference:
+    """Fit the reference of one model, with an anomaly score if `is_joint`."""
+    return dependence.fit(draw_reference(kind, number), kind, number, anomaly_score=is_joint)
+
+
+def draw_reference(kind: Kind, number: int) -> Stream:
+    """Draw the training rows of one model."""
+    return draw(kind, REFERENCE_ROWS, seed=3 * number)
+
+
+def as_labels(columns: Mapping[str, Column]) -> dict[str, NDArray[Any]]:
+    """Columns for monitors that read categories and missing values."""
+    return {name: v.astype(str) if v.dtype.kind == "O" else v for name, v in columns.items()}
+
+
+def as_numbers(columns: Mapping[str, Column], gapped: frozenset[str]) -> dict[str, NDArray[Any]]:
+    """Columns for monitors that read numbers alone.
+
+    A category is one indicator for each known name and one for all others; of `gapped` fields only
+    the indicator of what is missing is left.
+    """
+    numbers: dict[str, NDArray[Any]] = {}
+    for name, values in columns.items():
+        if values.dtype.kind == "O":
+            numbers |= {f"{name}={category}": 1.0 * (values == category) for category in CATEGORIES}
+            numbers[f"{name}=other"] = 1.0 * ~np.isin(values.astype(str), CATEGORIES)
+        elif name in gapped:
+            numbers[name + MARK] = 1.0 * np.isnan(values)
+        else:
+            numbers[name] = values
+    return numbers
+
+
+def name_arrays(kind: Kind, number: int, change: Change, clean_rows: int) -> dict[str, Any]:
+    """The rows of a model as the peers' side reads them: `part|view|column`.
+
+    Only the columns of the changed field, all numeric ones if the change is joint, and all without
+    a change. A column that both views share is there once.
+    """
+    parts = {
+        "reference": draw_reference(kind, number),
+        "clean": draw_clean(kind, number, clean_rows),
+    }
+    if change is not NO_CHANGE:
+        parts["changed"] = draw_changed(kind, number, change)
+    gapped = frozenset({GAPPED, change.field}) if change.has_gaps else frozenset({GAPPED})
+    arrays: dict[str, Any] = {}
+    for part, stream in parts.items():
+        names = NUMERIC if change.is_joint else stream.columns.keys()
+        chosen = {change.field} if "changed" in parts and not change.is_joint else names
+        columns = {name: values for name, values in stream.columns.items() if name in chosen}
+        labels, numbers = as_labels(columns), as_numbers(columns, gapped)
+        both = labels.keys() & numbers.keys()
+        arrays |= {
+            f"{part}|{'both' if name in both else view}|{name}": values
+            for view, own in (("labels", labels), ("numbers", numbers))
+            for name, values in own.items()
+        }
+    return arrays

@@ -1,0 +1,112 @@
+"""The pure parts of the benchmark of power, and of its page."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = ("power", "power_page", "power_streams", "dependence")
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Import a module of `benchmarks` or `docs/build` by name, as its script would."""
+    monkeypatch.syspath_prepend(ROOT / "docs" / "build")
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    yield importlib.import_module
+    for name in MODULES:
+        sys.modules.pop(name, None)
+
+
+def test_a_quantile_that_belongs_to_a_model_without_an_alert_is_none(load: Any) -> None:
+    """Three of five models found the change: the median is theirs, the 90 % quantile is not."""
+    power: ModuleType = load("power")
+    assert power.summarise([300, None, 100, None, 200]) == {
+        "models": 5,
+        "found": 3,
+        "median_rows": 300.0,
+        "rows_of_90_percent": None,
+    }
+    assert power.summarise([None, None])["median_rows"] is None
+
+
+def test_a_false_alert_counts_in_all_spans_that_hold_it(load: Any) -> None:
+    """One at row 3,000 is within 10,000 and 100,000 rows, one at row 50,000 only in the latter."""
+    counted = load("power").count_false_alerts([3_000, None, 50_000], 100_000)
+    assert counted == {"models": 3, "alerted": {"10000": 1, "100000": 2}}
+
+
+def test_a_line_written_alone_keeps_the_cells_of_other_monitors(load: Any, tmp_path: Path) -> None:
+    """Monitors and clean rows are added one by one; changes stay in their order."""
+    power, path = load("power"), tmp_path / "power.json"
+    kind, first, second = power.INDEPENDENT, power.CHANGES[0], power.CHANGES[1]
+    power.write_line(kind, second, {"mlmonitor": {"0": {"found": 1}}}, path)
+    power.write_line(kind, first, {"mlmonitor": {"0": {"found": 2}}}, path)
+    power.write_line(kind, second, {"ADWIN": {"0": {"found": 3}}}, path)
+    power.write_line(kind, second, {"mlmonitor": {"10000": {"found": 4}}}, path)
+    results = load("json").loads(path.read_text(encoding="utf-8"))[kind.name]
+    assert list(results) == [first.name, second.name]
+    assert results[second.name] == {
+        "mlmonitor": {"0": {"found": 1}, "10000": {"found": 4}},
+        "ADWIN": {"0": {"found": 3}},
+    }
+
+
+def test_every_change_changes_the_rows_of_its_field_alone(load: Any) -> None:
+    """All other fields of the model keep their values."""
+    streams = load("power_streams")
+    clean = streams.draw(streams.INDEPENDENT, 2_000, seed=1)
+    for change in streams.CHANGES:
+        changed = change.apply(clean, 0)
+        is_equal = {
+            name: np.array_equal(
+                values.astype(str), changed.columns[name].astype(str)
+            )  # as texts, because NaN and categories occur
+            for name, values in clean.columns.items()
+        }
+        assert [name for name, same in is_equal.items() if not same] == [change.field]
+
+
+def test_monitors_of_numbers_are_given_indicators_of_categories_and_gaps(load: Any) -> None:
+    """One for each known category, one for all others, and one for what is missing."""
+    streams = load("power_streams")
+    columns = {
+        "x2": np.array([1.0, np.nan]),
+        "x3": np.array(["home", "cyber"], object),
+        "x4": np.array([2.0, 3.0]),
+    }
+    numbers = streams.as_numbers(columns, frozenset({"x2"}))
+    assert {name: values.tolist() for name, values in numbers.items() if values.any()} == {
+        "x2 missing": [0.0, 1.0],
+        "x3=home": [1.0, 0.0],
+        "x3=other": [0.0, 1.0],
+        "x4": [2.0, 3.0],
+    }
+    assert {"x3=motor", "x3=liability", "x3=marine"} <= numbers.keys()
+
+
+@pytest.mark.parametrize(
+    ("median", "late", "detected", "text"),
+    [
+        (800, 1_200, 5, "800 / 1,200"),
+        (14_250, None, 4, "14,250 / never, 4 of 5"),
+        (None, None, 2, "never, 2 of 5"),
+    ],
+)
+def test_a_cell_says_how_many_models_found_the_change_unless_all_did(
+    load: Any, median: float | None, late: float | None, detected: int, text: str
+) -> None:
+    """Two quantiles, of which either may never be reached."""
+    figures = {"models": 5, "found": detected, "median_rows": median, "rows_of_90_percent": late}
+    calm = {"models": 5, "alerted": {"10000": 0}}
+    loud = {"models": 5, "alerted": {"10000": 1}}
+    describe = load("power_page").describe_delay
+    assert describe(figures, calm, "10000") == text
+    assert describe(figures, loud, "10000") == f"{text} †"
+    assert describe(None, loud, "10000") == "-"
