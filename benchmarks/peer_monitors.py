@@ -137,19 +137,34 @@ def nannyml_reconstruction(reference: pd.DataFrame, chunk: int) -> Monitor:
 
 
 def kolmogorov_smirnov(reference: np.ndarray, window: int, level: float) -> Monitor:
-    """The test of each window, field by field, with p-values of the asymptotic distribution."""
-    from scipy import stats
+    """The test of each window, field by field; Fisher's exact test of fields of zeros and ones."""
+    is_indicator = np.isin(reference, (0.0, 1.0)).all(axis=0)
 
     def flags(values: Rows) -> Flags:
         rows = np.asarray(values)
         for stop in range(window, len(rows) + 1, window):
-            for place in range(rows.shape[1]):
+            for place, trained in enumerate(reference.T):
                 part = rows[stop - window : stop, place]
-                result = stats.ks_2samp(reference[:, place], part, method="asymp")
-                if result.pvalue < level:
+                test = _compare_shares if is_indicator[place] else _compare_distributions
+                if test(trained, part) < level:
                     yield place, stop
 
     return flags
+
+
+def _compare_distributions(trained: np.ndarray, part: np.ndarray) -> float:
+    """The p-value of Kolmogorov and Smirnov, by the asymptotic distribution."""
+    from scipy import stats
+
+    return float(stats.ks_2samp(trained, part, method="asymp").pvalue)
+
+
+def _compare_shares(trained: np.ndarray, part: np.ndarray) -> float:
+    """The p-value of Fisher's exact test of two shares."""
+    from scipy import stats
+
+    counts = [[int(values.sum()), int((1 - values).sum())] for values in (trained, part)]
+    return float(stats.fisher_exact(counts).pvalue)
 
 
 def river(name: str, fields: int) -> Monitor:

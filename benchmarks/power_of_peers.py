@@ -37,7 +37,7 @@ class Peer(NamedTuple):
 
 
 def test_windows(reference: Any) -> Monitor:
-    """The Kolmogorov-Smirnov test of each window at alpha over all fields and windows."""
+    """The Kolmogorov-Smirnov test of each window, at alpha over all fields and windows."""
     level = ALPHA / (FIELDS * WINDOWS)
     return peer_monitors.kolmogorov_smirnov(reference.to_numpy(), WINDOW, level)
 

@@ -38,7 +38,7 @@ normal, one is lognormal (sigma 2), one normal with 1 % missing, and one a categ
 - **ADWIN** and **KSWIN** have their defaults and no reference, so they are shown the 5,000 training
   rows first.
 - **The Kolmogorov-Smirnov test** compares each 1,000 rows with the reference, at 0.01 divided by
-  20 fields and the 150 windows of 150,000 rows.
+  20 fields and the 150 windows of 150,000 rows. Indicators are compared by Fisher's exact test.
 - ADWIN, KSWIN and the test read numbers. They are given an indicator for each category and for
   missing values; Evidently, too, is given one for missing values, which its preset leaves out.
 - Evidently and KSWIN are slow, so they are shown fewer models. KSWIN is shown the changed field
