@@ -1,6 +1,6 @@
 """Rows until a change is found, ours beside our peers: statistical power.
 
-The models and changes of `power_streams.py`: one changed field of 20, a reference of 5,000 rows,
+The trials and changes of `power_streams.py`: a changed field of 20, a reference of 5,000 rows,
 `alpha` 0.01, after 0, 10,000 and 100,000 rows without a change, and 50,000 rows with it. Ours is
 evaluated every 1,000 rows without the change, as by default; then after every 100 rows, after 2,000
 every 250, and after 5,000 every 500. The peers run with their defaults, in an environment of their
@@ -36,22 +36,20 @@ from mlmonitor.compare.comparison_options import ComparisonOptions
 from mlmonitor.compare.traffic import Comparing
 from mlmonitor.records import Declared
 from mlmonitor.testing.streams import Stream
-from power_streams import CHANGED_ROWS, CHANGES, DEPENDENT, INDEPENDENT, Change
+from power_streams import CHANGED_ROWS, CHANGES, DEPENDENT, INDEPENDENT, TRIALS, Change
 
-OURS = "mlmonitor"
+OURS, SCORES = "mlmonitor", {"anomaly_score", "anomalous"}
 CLEAN_ROWS, CLEAN_STEP = (10_000, 0, 100_000), 1_000
-MODELS_AFTER_LONG = 30
-"""The most models of ours that serve 100,000 clean rows."""
 LOOKS = (*range(100, 2_000, 100), *range(2_000, 5_000, 250), *range(5_000, CHANGED_ROWS + 1, 500))
 ONE_WINDOW = Span(1e9, None, 1)  # slices of it would only cost time
 RESULTS = Path(__file__).with_name("results") / "power.json"
 PAGE = Path(__file__).parents[1] / "docs" / "build" / "power_page.py"
 
-Delays = dict[str, dict[str, int | None]]
-"""Rows of one model until an alert, or None, by monitor and by the clean rows before the change."""
+Delays = dict[str, dict[str, list[int | None]]]
+"""Rows until an alert, or None, by monitor and by the clean rows before the change."""
 
 Measure = Callable[[Kind, int, Change, Sequence[int]], Delays]
-"""Find the delays of one model: of which kind, its number, the change, and the clean rows."""
+"""Find the delays of a kind of rows in the trial of a number, or in several that begin with it."""
 
 
 def begin(reference: Reference) -> Comparing:
@@ -82,27 +80,37 @@ def find_false_alert(comparing: Comparing, stream: Stream) -> int | None:
     return alerted[0] if alerted else None
 
 
-def find_delay(kind: Kind, number: int, change: Change, clean_rows: int) -> int | None:
-    """Return the rows from the change to the first alert of its field, or None."""
-    comparing = begin(power_streams.fit(kind, number, is_joint=change.is_joint))
-    find_false_alert(comparing, power_streams.draw_clean(kind, number, clean_rows))
+def find_delays(kind: Kind, number: int, change: Change, clean_rows: int) -> list[int | None]:
+    """Return the rows from the change to the first alert of each trial of one model, or None."""
+    comparing = begin(power_streams.fit(kind, number, change))
+    find_false_alert(comparing, power_streams.draw_clean(kind, number, change, clean_rows))
+    delays: dict[str, int] = {}
     changed = power_streams.draw_changed(kind, number, change)
-    alerts = compare(comparing, changed, LOOKS)
-    return next((rows for rows, fields in alerts if fields & change.alerting_fields), None)
+    for rows, fields in compare(comparing, changed, LOOKS):
+        for field in fields - delays.keys():
+            delays[field] = rows
+        if not set(TRIALS) - delays.keys() or (change.is_joint and SCORES & delays.keys()):
+            break
+    if change.is_joint:
+        return [min((delays[name] for name in SCORES & delays.keys()), default=None)]
+    return [delays.get(name) for name in TRIALS]
 
 
 def find_own_delays(kind: Kind, number: int, change: Change, clean_rows: Sequence[int]) -> Delays:
-    """Return the delays of one model of ours; without a change, the rows until a false alert."""
+    """Return the delays of ours; without a change, the rows until a false alert."""
     if change is power_streams.NO_CHANGE:
-        comparing = begin(power_streams.fit(kind, number, is_joint=False))
-        clean = power_streams.draw_clean(kind, number, max(clean_rows))
-        return {OURS: {str(max(clean_rows)): find_false_alert(comparing, clean)}}
-    short = (rows for rows in clean_rows if rows <= 10_000 or number < MODELS_AFTER_LONG)
-    return {OURS: {str(rows): find_delay(kind, number, change, rows) for rows in short}}
+        comparing = begin(power_streams.fit(kind, number, change))
+        clean = power_streams.draw_clean(kind, number, change, max(clean_rows))
+        return {OURS: {str(max(clean_rows)): [find_false_alert(comparing, clean)]}}
+    if not change.is_joint:
+        number, place = divmod(number, len(TRIALS))
+        if place > 0:  # a trial of a model that was measured
+            return {}
+    return {OURS: {str(rows): find_delays(kind, number, change, rows) for rows in clean_rows}}
 
 
 class Peers:
-    """The process of the peers, which is shown one model after the other."""
+    """The process of the peers, which is shown one trial after the other."""
 
     def __init__(self, python: str, slow_models: int) -> None:
         script = str(Path(__file__).with_name("power_of_peers.py"))
@@ -113,7 +121,7 @@ class Peers:
     def find_delays(
         self, kind: Kind, number: int, change: Change, clean_rows: Sequence[int]
     ) -> Delays:
-        """Return the delays of all peers for one model, or the rows until a false alert."""
+        """Return the delays of all peers in one trial, or the rows until a false alert."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         request: dict[str, Any] = {
@@ -131,8 +139,11 @@ class Peers:
             answer = self._process.stdout.readline()
         if not answer:
             raise SystemExit("the peers failed: see above")
-        delays: Delays = json.loads(answer)
-        return delays
+        by_peer: dict[str, dict[str, int | None]] = json.loads(answer)
+        return {
+            name: {clean: [delay] for clean, delay in by_clean.items()}
+            for name, by_clean in by_peer.items()
+        }
 
 
 def summarise(delays: Sequence[int | None]) -> dict[str, Any]:
@@ -167,8 +178,8 @@ def measure_line(
     delays: dict[str, dict[str, list[int | None]]] = defaultdict(lambda: defaultdict(list))
     for number in range(models):
         for monitor, by_clean in measure(kind, number, change, clean_rows).items():
-            for clean, delay in by_clean.items():
-                delays[monitor][clean].append(delay)
+            for clean, own in by_clean.items():
+                delays[monitor][clean] += own
     if change is not power_streams.NO_CHANGE:
         return {
             monitor: {clean: summarise(own) for clean, own in by_clean.items()}
@@ -201,10 +212,13 @@ def write_line(
 def select_lines(options: argparse.Namespace) -> Iterator[tuple[Kind, Change, list[int]]]:
     """The lines to be measured, with the numbers of clean rows."""
     for kind in (INDEPENDENT, *DEPENDENT):
+        clean_rows = options.clean if kind is INDEPENDENT else [10_000]
         chosen = [c for c in CHANGES if kind is INDEPENDENT or c.of_dependent]
-        for change in (*chosen, power_streams.NO_CHANGE):
+        if max(clean_rows) >= 10_000:  # fewer would show too few false alerts
+            chosen.append(power_streams.NO_CHANGE)
+        for change in chosen:
             if kind.name.startswith(options.kinds) and change.name.startswith(options.changes):
-                yield kind, change, options.clean if kind is INDEPENDENT else [10_000]
+                yield kind, change, clean_rows
 
 
 def main() -> None:

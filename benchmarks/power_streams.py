@@ -1,6 +1,8 @@
-"""The rows of `power.py`: models of 20 fields, and changes of one of them.
+"""The rows of `power.py`: models of 20 fields, and changes of a field.
 
-Most fields are normal. `LOGNORMAL` has a sigma of 2, `GAPPED` lacks one value in a hundred,
+Ours judges each field by itself and shares `alpha` among all, so a model whose 20 fields all change
+is 20 trials. Where nothing changes, or only how fields move together, a trial is a model of mixed
+fields: most are normal, `LOGNORMAL` has a sigma of 2, `GAPPED` lacks one value in a hundred,
 `CATEGORY` has four categories, and `RELATED` is correlated by 0.8 with the field before it.
 """
 
@@ -20,7 +22,8 @@ from mlmonitor.testing.streams import Column, Stream
 
 FIELDS, REFERENCE_ROWS, CHANGED_ROWS, TRANSIENT_ROWS = 20, 5_000, 50_000, 500
 NORMAL, LOGNORMAL, GAPPED, CATEGORY, RELATED = "x0", "x1", "x2", "x3", "x5"
-NUMERIC = tuple(f"x{place}" for place in range(FIELDS) if place not in (2, 3))
+TRIALS = tuple(f"x{place}" for place in range(FIELDS))
+NUMERIC = tuple(name for name in TRIALS if name not in (GAPPED, CATEGORY))
 CATEGORIES, SHARES = ("motor", "home", "liability", "marine"), (0.5, 0.3, 0.15, 0.05)
 CORRELATION, GAPS, MARK = 0.8, 0.01, " missing"
 
@@ -33,7 +36,7 @@ DEPENDENT = (
 
 
 class Change(NamedTuple):
-    """A change of `field`: `apply(stream, seed)` changes all rows.
+    """A change of `field`: `apply(stream, seed)` changes its values in all rows.
 
     has_gaps: whether values become missing, so that a monitor of numbers is shown an indicator.
     is_joint: whether no field changes by itself, so that ours needs `anomaly_score=True`.
@@ -46,11 +49,6 @@ class Change(NamedTuple):
     has_gaps: bool = False
     is_joint: bool = False
     of_dependent: bool = False
-
-    @property
-    def alerting_fields(self) -> frozenset[str]:
-        """The fields of which an alert finds the change."""
-        return frozenset({"anomaly_score", "anomalous"} if self.is_joint else {self.field})
 
 
 def replace_share(
@@ -134,39 +132,74 @@ CHANGES = (
 NO_CHANGE = Change("no change", "", lambda stream, _: stream)
 
 
-def draw(kind: Kind, rows: int, *, seed: int) -> Stream:
-    """Draw the rows of a model without a change."""
+def shape_field(field: str, values: Column, gaps: Column) -> Column:
+    """Give normal values the distribution of a field; large `gaps` become missing values."""
+    if field == LOGNORMAL:
+        return np.asarray(np.exp(2 * values))
+    if field == GAPPED:
+        return np.where(gaps > stats.norm.isf(GAPS), np.nan, values)
+    if field == CATEGORY:
+        bounds = stats.norm.ppf(np.cumsum(SHARES)[:-1])
+        return np.array(CATEGORIES, object)[np.searchsorted(bounds, values)]
+    return values
+
+
+def draw_mixed(kind: Kind, rows: int, *, seed: int) -> Stream:
+    """Draw the rows of a model of mixed fields without a change."""
     latent = kind.make(rows, seed=seed, fields=FIELDS + 1)
     columns = dict(latent.columns)
-    is_missing = columns.pop(f"x{FIELDS}") > stats.norm.isf(GAPS)
-    bounds = stats.norm.ppf(np.cumsum(SHARES)[:-1])
-    before, noise = columns["x4"], columns[RELATED]
-    columns[LOGNORMAL] = np.exp(2 * columns[LOGNORMAL])
-    columns[GAPPED] = np.where(is_missing, np.nan, columns[GAPPED])
-    columns[CATEGORY] = np.array(CATEGORIES, object)[np.searchsorted(bounds, columns[CATEGORY])]
+    gaps, before, noise = columns.pop(f"x{FIELDS}"), columns["x4"], columns[RELATED]
+    columns = {name: shape_field(name, values, gaps) for name, values in columns.items()}
     columns[RELATED] = CORRELATION * before + np.sqrt(1 - CORRELATION**2) * noise
     return Stream(columns, latent.times, latent.groups)
 
 
-def draw_clean(kind: Kind, number: int, rows: int) -> Stream:
-    """Draw the rows that one model serves before the change."""
-    return draw(kind, rows, seed=3 * number + 1)
+def draw_trials(kind: Kind, rows: int, field: str, *, seed: int) -> Stream:
+    """Draw the rows of a model whose 20 fields all are like `field`, without a change."""
+    latent = kind.make(rows, seed=seed, fields=2 * FIELDS)
+    columns = {
+        name: shape_field(field, latent.columns[name], latent.columns[f"x{FIELDS + place}"])
+        for place, name in enumerate(TRIALS)
+    }
+    return Stream(columns, latent.times, latent.groups)
 
 
-def draw_changed(kind: Kind, number: int, change: Change) -> Stream:
-    """Draw the rows that one model serves from the change on."""
-    return change.apply(draw(kind, CHANGED_ROWS, seed=3 * number + 2), number)
+def draw(kind: Kind, rows: int, change: Change, *, seed: int) -> Stream:
+    """Draw the rows of a model for trials of a change; of mixed fields if no field changes."""
+    if change.is_joint or change is NO_CHANGE:
+        return draw_mixed(kind, rows, seed=seed)
+    return draw_trials(kind, rows, change.field, seed=seed)
 
 
-@lru_cache(maxsize=128)
-def fit(kind: Kind, number: int, *, is_joint: bool) -> Reference:
-    """Fit the reference of one model, with an anomaly score if `is_joint`."""
-    return dependence.fit(draw_reference(kind, number), kind, number, anomaly_score=is_joint)
-
-
-def draw_reference(kind: Kind, number: int) -> Stream:
+def draw_reference(kind: Kind, number: int, change: Change) -> Stream:
     """Draw the training rows of one model."""
-    return draw(kind, REFERENCE_ROWS, seed=3 * number)
+    return draw(kind, REFERENCE_ROWS, change, seed=3 * number)
+
+
+@lru_cache(maxsize=2)
+def draw_clean(kind: Kind, number: int, change: Change, rows: int) -> Stream:
+    """Draw the rows that one model serves before the change."""
+    return draw(kind, rows, change, seed=3 * number + 1)
+
+
+@lru_cache(maxsize=2)
+def draw_changed(kind: Kind, number: int, change: Change) -> Stream:
+    """Draw the rows that one model serves from the change on, which changes each trial."""
+    stream = draw(kind, CHANGED_ROWS, change, seed=3 * number + 2)
+    if change.is_joint:
+        return change.apply(stream, number)
+    columns = {}
+    for place, name in enumerate(TRIALS):
+        trial = Stream({change.field: stream.columns[name]}, stream.times)
+        columns[name] = change.apply(trial, FIELDS * number + place).columns[change.field]
+    return Stream(columns, stream.times, stream.groups)
+
+
+@lru_cache(maxsize=4)
+def fit(kind: Kind, number: int, change: Change) -> Reference:
+    """Fit the reference of one model, with an anomaly score if no field changes by itself."""
+    training = draw_reference(kind, number, change)
+    return dependence.fit(training, kind, number, anomaly_score=change.is_joint)
 
 
 def as_labels(columns: Mapping[str, Column]) -> dict[str, NDArray[Any]]:
@@ -193,23 +226,27 @@ def as_numbers(columns: Mapping[str, Column], gapped: frozenset[str]) -> dict[st
 
 
 def name_arrays(kind: Kind, number: int, change: Change, clean_rows: int) -> dict[str, Any]:
-    """The rows of a model as the peers' side reads them: `part|view|column`.
+    """The rows of a trial as the peers' side reads them: `part|view|column`.
 
-    Only the columns of the changed field, all numeric ones if the change is joint, and all without
-    a change. A column that both views share is there once.
+    They are those of the changed field, of all numeric ones if the change is joint, and of all
+    without a change. A column that both views share is there once.
     """
+    is_trial = not (change.is_joint or change is NO_CHANGE)
+    model, place = divmod(number, FIELDS) if is_trial else (number, 0)
     parts = {
-        "reference": draw_reference(kind, number),
-        "clean": draw_clean(kind, number, clean_rows),
+        "reference": draw_reference(kind, model, change),
+        "clean": draw_clean(kind, model, change, clean_rows),
     }
     if change is not NO_CHANGE:
-        parts["changed"] = draw_changed(kind, number, change)
+        parts["changed"] = draw_changed(kind, model, change)
     gapped = frozenset({GAPPED, change.field}) if change.has_gaps else frozenset({GAPPED})
     arrays: dict[str, Any] = {}
     for part, stream in parts.items():
-        names = NUMERIC if change.is_joint else stream.columns.keys()
-        chosen = {change.field} if "changed" in parts and not change.is_joint else names
-        columns = {name: values for name, values in stream.columns.items() if name in chosen}
+        columns = dict(stream.columns)
+        if is_trial:
+            columns = {change.field: columns[TRIALS[place]]}
+        elif change.is_joint:
+            columns = {name: columns[name] for name in NUMERIC}
         labels, numbers = as_labels(columns), as_numbers(columns, gapped)
         both = labels.keys() & numbers.keys()
         arrays |= {
