@@ -21,7 +21,7 @@ Monitor = Callable[[Rows], Flags]
 
 
 def frame(values: Rows) -> pd.DataFrame:
-    """Convert `[rows, fields]` to a data frame, which the other tools need; return a frame as it is."""
+    """Convert `[rows, fields]` to a data frame, which the other tools need; a frame stays."""
     if isinstance(values, pd.DataFrame):
         return values
     return pd.DataFrame(values, columns=[f"f{place}" for place in range(values.shape[1])])
@@ -94,7 +94,7 @@ def _flag_chunks(place: int, alerts: np.ndarray, chunk: int) -> Flags:
 
 
 def nannyml_with_quality(reference: pd.DataFrame, chunk: int) -> Monitor:
-    """Its univariate calculator, and those of missing values and of unseen categories."""
+    """Return the monitor of `nannyml`, which also flags missing values and unseen categories."""
     import nannyml as nml
 
     names = list(reference.columns)
@@ -121,7 +121,7 @@ def nannyml_with_quality(reference: pd.DataFrame, chunk: int) -> Monitor:
 
 
 def nannyml_reconstruction(reference: pd.DataFrame, chunk: int) -> Monitor:
-    """Its reconstruction error of all columns together, which flags the first of them."""
+    """Return a monitor of NannyML's reconstruction error, which flags the first of all columns."""
     import nannyml as nml
 
     calculator = nml.DataReconstructionDriftCalculator(
@@ -137,7 +137,10 @@ def nannyml_reconstruction(reference: pd.DataFrame, chunk: int) -> Monitor:
 
 
 def kolmogorov_smirnov(reference: np.ndarray, window: int, level: float) -> Monitor:
-    """The test of each window, field by field; Fisher's exact test of fields of zeros and ones."""
+    """Return a monitor that tests each field of each window.
+
+    Fields of zeros and ones have Fisher's exact test.
+    """
     is_indicator = np.isin(reference, (0.0, 1.0)).all(axis=0)
 
     def flags(values: Rows) -> Flags:
@@ -153,14 +156,14 @@ def kolmogorov_smirnov(reference: np.ndarray, window: int, level: float) -> Moni
 
 
 def _compare_distributions(trained: np.ndarray, part: np.ndarray) -> float:
-    """The p-value of Kolmogorov and Smirnov, by the asymptotic distribution."""
+    """Return the p-value of Kolmogorov and Smirnov, by the asymptotic distribution."""
     from scipy import stats
 
     return float(stats.ks_2samp(trained, part, method="asymp").pvalue)
 
 
 def _compare_shares(trained: np.ndarray, part: np.ndarray) -> float:
-    """The p-value of Fisher's exact test of two shares."""
+    """Return the p-value of Fisher's exact test of two shares."""
     from scipy import stats
 
     counts = [[int(values.sum()), int((1 - values).sum())] for values in (trained, part)]

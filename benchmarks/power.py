@@ -1,11 +1,11 @@
-"""Rows until a change is found, ours beside our peers: statistical power.
+"""Rows until a change is found, ours compared with other tools: statistical power.
 
 The trials and changes of `power_streams.py`: a changed field of 20, a reference of 5,000 rows,
 `alpha` 0.01, after 0, 10,000 and 100,000 rows without a change, and 50,000 rows with it. Ours is
 evaluated every 1,000 rows without the change, as by default; then after every 100 rows, after 2,000
-every 250, and after 5,000 every 500. The peers run with their defaults, in an environment of their
-own. After each line the results and the page docs/power.md are written, so that an interrupted run
-keeps what it measured; those of other lines and monitors stay.
+every 250, and after 5,000 every 500. The other tools run with their defaults, in an environment of
+their own. After each line the results and the page docs/power.md are written, so that an
+interrupted run keeps what it measured; those of other lines and monitors stay.
 
     make bench-power                                              # more than an hour
     python benchmarks/power.py --models 50 --changes "mean +0.1"  # ours alone, two changes
@@ -110,7 +110,7 @@ def find_own_delays(kind: Kind, number: int, change: Change, clean_rows: Sequenc
 
 
 class Peers:
-    """The process of the peers, which is shown one trial after the other."""
+    """The process of the other tools, which is shown one trial after the other."""
 
     def __init__(self, python: str, slow_models: int) -> None:
         script = str(Path(__file__).with_name("power_of_peers.py"))
@@ -121,7 +121,7 @@ class Peers:
     def find_delays(
         self, kind: Kind, number: int, change: Change, clean_rows: Sequence[int]
     ) -> Delays:
-        """Return the delays of all peers in one trial, or the rows until a false alert."""
+        """Return the delays of all other tools in one trial, or the rows until a false alert."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         request: dict[str, Any] = {
@@ -210,7 +210,7 @@ def write_line(
 
 
 def select_lines(options: argparse.Namespace) -> Iterator[tuple[Kind, Change, list[int]]]:
-    """The lines to be measured, with the numbers of clean rows."""
+    """Return the lines to be measured, with the numbers of clean rows."""
     for kind in (INDEPENDENT, *DEPENDENT):
         clean_rows = options.clean if kind is INDEPENDENT else [10_000]
         chosen = [c for c in CHANGES if kind is INDEPENDENT or c.of_dependent]
@@ -222,7 +222,7 @@ def select_lines(options: argparse.Namespace) -> Iterator[tuple[Kind, Change, li
 
 
 def main() -> None:
-    """Measure ours, or the peers if their Python is given, line by line."""
+    """Measure ours, or the other tools if their Python is given, line by line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=20)
     parser.add_argument("--slow-models", type=int, default=3, help="of Evidently and KSWIN")

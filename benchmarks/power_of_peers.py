@@ -1,8 +1,8 @@
-"""The peers' side of `power.py`; runs in their environment.
+"""The other tools' side of `power.py`; runs in their environment.
 
 Each line that it reads is a request in JSON: the file of a model, and which rows count. Each line
-that it writes is the answer: rows until a flag, by peer and by the clean rows before the change.
-A peer without memory is shown the rows after the change only; its rows are under each number.
+that it writes is the answer: rows until a flag, by tool and by the clean rows before the change.
+A tool without memory is shown the rows after the change only; its rows are under each number.
 """
 
 import json
@@ -37,7 +37,7 @@ class Peer(NamedTuple):
 
 
 def test_windows(reference: Any) -> Monitor:
-    """The Kolmogorov-Smirnov test of each window, at alpha over all fields and windows."""
+    """Return a Kolmogorov-Smirnov test of each window, at alpha over all fields and windows."""
     level = ALPHA / (FIELDS * WINDOWS)
     return peer_monitors.kolmogorov_smirnov(reference.to_numpy(), WINDOW, level)
 
@@ -65,7 +65,7 @@ OF_JOINT_CHANGES = {
 
 
 def read_frames(arrays: Any, view: str) -> dict[str, Any]:
-    """The frames of a model by part (reference, clean, changed), as a peer reads them."""
+    """Return the frames of a model by part (reference, clean, changed), as a tool reads them."""
     parts: dict[str, dict[str, Any]] = {}
     for key in arrays:
         part, own, name = key.split("|")
@@ -76,13 +76,13 @@ def read_frames(arrays: Any, view: str) -> dict[str, Any]:
 
 
 def find_first(peer: Peer, flags: Iterator[tuple[int, int]], past_rows: int) -> int | None:
-    """The rows from the last of the past to the first flag after it, or None."""
+    """Return the rows from the last of the past to the first flag after it, or None."""
     rows = (row - past_rows for _, row in flags if row > past_rows)
     return next(rows, None) if peer.is_slow else min(rows, default=None)
 
 
 def find_delay(peer: Peer, frames: dict[str, Any], clean_rows: int) -> int | None:
-    """The rows from the change to the first flag of its field, after this many clean rows."""
+    """Return the rows from the change to the first flag, after this many clean rows."""
     names = list(frames["changed"])
     parts = [names] if peer in OF_JOINT_CHANGES.values() else [[name] for name in names]
     first_flags = []
@@ -97,14 +97,14 @@ def find_delay(peer: Peer, frames: dict[str, Any], clean_rows: int) -> int | Non
 
 
 def find_delays(peer: Peer, frames: dict[str, Any], clean_rows: list[int]) -> dict[str, int | None]:
-    """The rows from the change to the first flag, by the number of clean rows before it."""
+    """Return the rows from the change to the first flag, by the clean rows before it."""
     if peer.past_rows:
         return {str(rows): find_delay(peer, frames, rows) for rows in clean_rows}
     return dict.fromkeys(map(str, clean_rows), find_delay(peer, frames, 0))
 
 
 def find_false_flag(peer: Peer, frames: dict[str, Any]) -> dict[str, int | None]:
-    """The clean rows until any field is flagged, by their number."""
+    """Return the clean rows until any field is flagged, by their number."""
     past = frames["reference"].tail(peer.past_rows)
     rows = peer_monitors.join_rows(past, frames["clean"])
     flags = peer.make(frames["reference"])(rows)
@@ -112,7 +112,7 @@ def find_false_flag(peer: Peer, frames: dict[str, Any]) -> dict[str, int | None]
 
 
 def answer(request: dict[str, Any]) -> Delays:
-    """The rows until a flag, by peer."""
+    """Return the rows until a flag, by tool."""
     chosen = OF_JOINT_CHANGES if request["is_joint"] else PEERS
     delays = {}
     with np.load(Path(request["path"])) as arrays:
@@ -128,7 +128,7 @@ def answer(request: dict[str, Any]) -> Delays:
 
 
 def main() -> None:
-    """Answer each request; what the peers print does not disturb the answers."""
+    """Answer each request; what the tools print does not disturb the answers."""
     answers, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line))), file=answers, flush=True)

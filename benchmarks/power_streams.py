@@ -203,12 +203,12 @@ def fit(kind: Kind, number: int, change: Change) -> Reference:
 
 
 def as_labels(columns: Mapping[str, Column]) -> dict[str, NDArray[Any]]:
-    """Columns for monitors that read categories and missing values."""
+    """Return columns for monitors that read categories and missing values."""
     return {name: v.astype(str) if v.dtype.kind == "O" else v for name, v in columns.items()}
 
 
 def as_numbers(columns: Mapping[str, Column], gapped: frozenset[str]) -> dict[str, NDArray[Any]]:
-    """Columns for monitors that read numbers alone.
+    """Return columns for monitors that read numbers alone.
 
     A category is one indicator for each known name and one for all others; of `gapped` fields only
     the indicator of what is missing is left.
@@ -226,7 +226,7 @@ def as_numbers(columns: Mapping[str, Column], gapped: frozenset[str]) -> dict[st
 
 
 def name_arrays(kind: Kind, number: int, change: Change, clean_rows: int) -> dict[str, Any]:
-    """The rows of a trial as the peers' side reads them: `part|view|column`.
+    """Return the rows of a trial as the other tools' side reads them: `part|view|column`.
 
     They are those of the changed field, of all numeric ones if the change is joint, and of all
     without a change. A column that both views share is there once.

@@ -1,4 +1,4 @@
-"""The page of rows until a change is found, beside peers, from what `make bench-power` measured."""
+"""The page of rows until a change is found, from what `make bench-power` measured."""
 
 import json
 from pathlib import Path
