@@ -49,7 +49,7 @@ def test_each_kind_of_point_is_tried(kind: str, read_output: ReadOutput) -> None
     assert all(line.startswith("ok") for line in lines)
 
 
-def test_dynatrace_takes_all_of_it_and_no_token_is_shown(
+def test_dynatrace_accepts_every_kind_of_point_and_no_token_is_shown(
     read_output: ReadOutput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Deltas, and a counter a bin; the token comes from its variable and stays hidden."""

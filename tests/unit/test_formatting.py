@@ -144,7 +144,7 @@ def test_a_share_is_never_rounded_to_none_or_all(count: int, total: int, text: s
 
 
 @pytest.mark.parametrize("scale", [None, math.nan, math.inf, 0.0])
-def test_nothing_is_dust_beside_an_unknown_scale(scale: float | None) -> None:
+def test_without_a_scale_no_number_is_printed_as_zero(scale: float | None) -> None:
     """Where the deviation is zero or not known, the number is kept."""
     assert zero_if_rounding(1e-30, scale=scale) == 1e-30
     assert zero_if_rounding(None, scale=scale) is None

@@ -22,7 +22,7 @@ def test_every_public_name_is_what_it_says(name: str) -> None:
     assert getattr(mlmonitor, name).__name__ == name
 
 
-def test_names_are_listed_before_any_is_asked_for() -> None:
+def test_public_names_are_listed_before_any_is_imported() -> None:
     """As an editor or a prompt completes them."""
     assert set(mlmonitor.__all__) <= set(
         told_by("import mlmonitor; print(*dir(mlmonitor))").split()

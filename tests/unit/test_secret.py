@@ -14,7 +14,7 @@ from mlmonitor.secret import WITHHELD, Secret, SecretFile, redact
 TOKEN = "dt0c01.A.B"  # noqa: S105 - of no account
 
 
-def test_a_secret_is_its_text_to_what_sends_it_alone() -> None:
+def test_a_secret_is_readable_only_by_the_code_that_sends_it() -> None:
     """Encoding gives it; showing it in any way does not."""
     secret = Secret("hunter2").after("Bearer ")
     assert secret.encode() == b"Bearer hunter2"
@@ -47,7 +47,7 @@ def test_a_secret_is_removed_from_a_servers_words() -> None:
 
 
 @pytest.mark.parametrize("short", ["1", "5", "e", "hunter2"])
-def test_a_short_secret_withholds_the_text_and_eats_no_letters(short: str) -> None:
+def test_a_text_with_a_short_secret_is_withheld_as_a_whole(short: str) -> None:
     """A tenant called "1" must not turn a limit of 150000 into stars."""
     text = "limit of 150000 exceeded by hunter2"
     assert redact(text, [Secret(short)]) == WITHHELD

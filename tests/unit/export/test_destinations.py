@@ -21,7 +21,7 @@ def test_the_metrics_path_is_added_where_it_is_missing(given: str, used: str) ->
 
 
 @pytest.mark.parametrize("endpoint", ["localhost:4318", "", "ftp://host", "http://", "//host"])
-def test_an_address_that_is_none_is_refused_with_an_example(endpoint: str) -> None:
+def test_an_invalid_address_is_refused_with_an_example(endpoint: str) -> None:
     """The message shows what an endpoint looks like."""
     with pytest.raises(ConfigError, match="http://localhost:4318"):
         Otlp.collector(endpoint)
@@ -35,7 +35,7 @@ def test_credentials_in_an_address_are_refused_and_not_repeated() -> None:
 
 
 @pytest.mark.parametrize("address", ["http://u:s3cret@c:4318", "http://c:4318/?token=s3cret"])
-def test_no_address_with_a_secret_is_used(address: str) -> None:
+def test_an_address_that_may_contain_a_secret_is_refused(address: str) -> None:
     """Neither from the program nor from a variable, because addresses are shown and logged."""
     with pytest.raises(ConfigError, match="headers") as caught:
         Otlp.collector(address)
@@ -46,7 +46,7 @@ def test_no_address_with_a_secret_is_used(address: str) -> None:
     assert "s3cret" not in "".join(warnings)
 
 
-def test_wrong_words_are_refused() -> None:
+def test_invalid_values_of_options_are_refused() -> None:
     """A protocol is one of two; a timeout takes time."""
     with pytest.raises(ConfigError, match="protocol"):
         Otlp.collector(protocol="udp")  # type: ignore[arg-type]  # a mistake, to be refused
@@ -86,7 +86,7 @@ def test_the_signals_own_variable_is_used_verbatim_and_the_general_one_gets_the_
     "environ",
     [{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_METRICS_EXPORTER": "none"}],
 )
-def test_silent_variables_make_no_exporter(environ: dict[str, str]) -> None:
+def test_unset_or_empty_variables_make_no_exporter(environ: dict[str, str]) -> None:
     """Nothing is sent to an address that nobody named."""
     assert Otlp.from_environment(environ) is None
 

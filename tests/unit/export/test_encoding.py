@@ -106,7 +106,7 @@ def test_a_gauge_without_a_number_has_no_point(are_there: list[bool]) -> None:
     assert len(one_snapshot.points) == one_snapshot.size == len(numbers)
 
 
-def test_no_series_make_no_bytes() -> None:
+def test_encoding_no_series_gives_no_bytes() -> None:
     """Empty families are as good as none."""
     empty = Family(catalog.MEAN, Series(()), np.empty(0))
     assert len(encode_points(empty, 0, TIME)) == 0

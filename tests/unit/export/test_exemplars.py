@@ -133,7 +133,7 @@ def test_every_way_of_watching_one_row_knows_its_trace(
     ] * (way != "record")
 
 
-def test_native_histograms_have_them_as_well(sink: Sink, tracer: trace.Tracer) -> None:
+def test_native_histograms_carry_exemplars(sink: Sink, tracer: trace.Tracer) -> None:
     """In the order of time, as Prometheus wants those of one series."""
     destination = Otlp.prometheus(f"http://127.0.0.1:{sink.port}", durations="exponential")
     with monitor_of(destination) as monitor:
@@ -188,7 +188,7 @@ def test_exemplars_are_sent_until_each_destination_has_stored_them(
     assert sent_traces == [first, later]
 
 
-def test_dynatrace_and_switched_off_exemplars_get_none(
+def test_exemplars_are_not_sent_to_dynatrace_or_when_switched_off(
     sink: Sink, tracer: trace.Tracer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then nobody looks for spans either."""
@@ -231,7 +231,7 @@ def test_a_host_may_begin_to_trace_later_and_a_forked_child_goes_on(
     assert sent_traces == [trace_id, of_child]
 
 
-def test_rows_that_became_the_reference_have_none(sink: Sink, tracer: trace.Tracer) -> None:
+def test_rows_that_became_the_reference_have_no_exemplars(sink: Sink, tracer: trace.Tracer) -> None:
     """They are in no bin that is compared; the first row after them is, and brings its own."""
     exporters = [Otlp.collector(f"http://127.0.0.1:{sink.port}")]
     config = Config(baseline_rows=50, poll_interval_seconds=3_600, export_interval_seconds=3_600)

@@ -97,7 +97,7 @@ def service_of(
     return Service(exporters, clock, rng)
 
 
-def test_ten_minutes_without_anyone_there(
+def test_ten_minutes_without_a_receiver_lose_nothing(
     receivers: dict[str, OtlpReceiver], clock: ManualClock, rng: np.random.Generator
 ) -> None:
     """From the first minute on, and once more in the middle; nothing is missing afterwards."""
@@ -148,7 +148,7 @@ def test_an_hour_of_random_faults_loses_nothing(
 
 
 @pytest.mark.slow
-def test_a_lost_answer_counts_once_where_once_at_most_is_wanted(
+def test_a_request_without_an_answer_is_not_repeated_if_at_most_once_is_configured(
     clock: ManualClock, rng: np.random.Generator
 ) -> None:
     """The points were stored: they are not sent again, and are counted as possibly lost."""

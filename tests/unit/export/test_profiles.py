@@ -160,7 +160,7 @@ def test_an_option_that_makes_no_sense_is_named(options: dict[str, Any], said: s
         assert "hunter2" not in str(caught.value)
 
 
-def test_grpc_goes_by_its_own_variables() -> None:
+def test_grpc_uses_its_own_environment_variables() -> None:
     """It knows no proxy but that of the environment."""
     with pytest.raises(ConfigError, match="https_proxy"):
         Otlp.collector("http://c:4317", protocol="grpc", proxy="http://p:3128")
@@ -175,7 +175,7 @@ def test_an_unknown_choice_is_refused(wrong: dict[str, Any]) -> None:
         Otlp.grafana_cloud(CLOUD, instance="my-stack", token="x")  # noqa: S106 - of no account
 
 
-def test_profiles_fix_what_backends_differ_in() -> None:
+def test_profiles_hold_the_settings_in_which_backends_differ() -> None:
     """Deltas and bins for Dynatrace alone; each with its own limits and spelling of names."""
     profiles = {
         exporter.name: exporter.profile for exporter in (prometheus("http://p"), dynatrace(LIVE))

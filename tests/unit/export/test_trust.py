@@ -232,7 +232,7 @@ def test_a_client_shows_its_certificate_over_grpc_as_well(
 
 
 @pytest.mark.parametrize("by", ["argument", "variable"])
-def test_a_proxy_is_gone_through(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_go_through_the_configured_proxy(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one that is named, or that of the usual variables; its password is not shown."""
     listener, proxy = started(None)
     url = f"http://user:s3cret@127.0.0.1:{proxy.port}"

@@ -159,7 +159,9 @@ def test_requests_pass_through_untouched(server: Server) -> None:
         assert seen[0] is scope
 
 
-def test_one_line_in_an_app_of_fastapi(server: Server, exporter: InMemoryExporter) -> None:
+def test_one_line_in_a_fastapi_app_delivers_every_row(
+    server: Server, exporter: InMemoryExporter
+) -> None:
     """Its own lifespan runs as before, and what it records while it shuts down is delivered."""
     predict = server.monitor.watch(lambda features: features["a"])
 
@@ -175,7 +177,9 @@ def test_one_line_in_an_app_of_fastapi(server: Server, exporter: InMemoryExporte
     assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 2
 
 
-def test_a_lifespan_of_ones_own(exporter: InMemoryExporter) -> None:
+def test_an_app_with_its_own_lifespan_function_closes_the_monitor(
+    exporter: InMemoryExporter,
+) -> None:
     """The context manager closes the monitor, also where the service fails."""
     for error in (None, Boom()):
         monitor = Monitor("m", exporters=[exporter])

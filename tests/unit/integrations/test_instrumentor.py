@@ -97,7 +97,7 @@ def count_predictions(reader: InMemoryMetricReader, status: str = "ok") -> int:
         ("service", lambda module: module.service.predict({"age": 21.0})["price"]),
     ],
 )
-def test_a_call_of_what_is_named_is_counted(
+def test_a_call_of_the_named_callable_is_counted(
     attribute: str, call: Callable[[ModuleType], float], load: Load, reader: InMemoryMetricReader
 ) -> None:
     """Functions, methods, inherited or static ones, and models: with their own results."""
@@ -124,7 +124,7 @@ def test_an_exception_of_the_service_passes_through(
 
 
 @pytest.mark.parametrize("attribute", ["predict", "service.predict", "Service.score"])
-def test_uninstrumenting_restores_the_very_object(attribute: str, load: Load) -> None:
+def test_uninstrumenting_restores_the_original_object(attribute: str, load: Load) -> None:
     """A class or an instance is left without an attribute that it did not have."""
     module = load(attribute)
     owner = getattr(module, attribute.partition(".")[0]) if "." in attribute else module
@@ -134,7 +134,7 @@ def test_uninstrumenting_restores_the_very_object(attribute: str, load: Load) ->
     assert "predict" not in vars(module.service)
 
 
-def test_what_is_imported_after_uninstrumenting_stays_bare(
+def test_modules_imported_after_uninstrumenting_are_not_watched(
     load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The hook for the module outlives the instrumentor, and does nothing then."""
@@ -155,7 +155,7 @@ def test_what_is_imported_after_uninstrumenting_stays_bare(
         ({"WINDOW_ROW": "5"}, "MLMONITOR_WINDOW_ROW"),
     ],
 )
-def test_a_mistake_is_logged_and_the_service_runs_bare(
+def test_a_mistake_is_logged_and_the_service_runs_unmonitored(
     variables: dict[str, str], reason: str, load: Load, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither the import nor the call notices."""

@@ -109,7 +109,7 @@ def test_a_foreign_host_is_refused(browse: Callable[..., TestResponse]) -> None:
     assert answer.status_code == 421
 
 
-def test_a_page_is_only_read(browse: Callable[..., TestResponse]) -> None:
+def test_a_page_accepts_only_read_requests(browse: Callable[..., TestResponse]) -> None:
     """A view of Flask refuses it before the page is asked."""
     assert browse("/monitor/", method="POST").status_code == 405
 
@@ -145,7 +145,7 @@ def test_the_name_that_a_server_takes_from_the_request_is_not_trusted(monitor: M
 
 
 @pytest.mark.parametrize("build", [page, flask_view, django_view])
-def test_a_page_of_nothing_is_refused(build: Callable[[], Any]) -> None:
+def test_a_page_without_monitors_is_refused(build: Callable[[], Any]) -> None:
     """When the service starts, not when somebody looks."""
     with pytest.raises(ConfigError, match="one or more monitors"):
         build()

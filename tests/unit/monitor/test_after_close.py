@@ -36,7 +36,7 @@ CALLS: dict[str, Callable[[Monitor], object]] = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_what_arrives_after_close_is_dropped_and_counted_and_logged_once(
+def test_rows_and_labels_after_close_are_dropped_counted_and_logged_once(
     call: str, reference: Reference, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The host goes on, and learns from its log that it records into nothing."""
@@ -62,7 +62,7 @@ def test_what_arrives_after_close_is_dropped_and_counted_and_logged_once(
     ],
     ids=["serve", "adopt", "accept", "record_profile"],
 )
-def test_what_can_have_no_effect_after_close_is_refused(
+def test_methods_without_effect_after_close_raise_an_error(
     call: Callable[[Monitor], object], reference: Reference
 ) -> None:
     """These calls are made by a program's own hand, and not while it serves a request."""

@@ -203,7 +203,9 @@ def test_nothing_is_raised_and_every_row_is_counted(way: Handed, data: st.DataOb
 
 
 @given(ROW, VALUE, VALUE)
-def test_a_bad_row_costs_no_neighbour(bad: object, result: object, identity: object) -> None:
+def test_an_invalid_row_does_not_affect_other_rows(
+    bad: object, result: object, identity: object
+) -> None:
     """Between two good rows of one batch: both are read, and found by their labels."""
     with make() as monitor:
         monitor.record([GOOD, bad, GOOD], [1.0, result, 1.0], ids=["one", identity, "three"])
@@ -219,7 +221,7 @@ def test_a_bad_row_costs_no_neighbour(bad: object, result: object, identity: obj
 
 
 @given(st.lists(ROW, max_size=6), st.sampled_from(range(7)))
-def test_a_bad_call_costs_no_neighbour(bad: list[object], at: int) -> None:
+def test_an_invalid_call_does_not_affect_other_calls(bad: list[object], at: int) -> None:
     """A good call among bad ones of one drain is read, whichever of them it is."""
     with make() as monitor:
         predict = monitor.watch(lambda _: 1.0)

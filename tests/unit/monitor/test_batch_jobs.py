@@ -159,7 +159,7 @@ def test_in_an_event_loop_a_full_buffer_drops_instead_of_blocking(
     assert status.dropped > 0
 
 
-def test_a_job_without_a_destination_closes_well(
+def test_close_returns_true_for_a_job_without_a_destination(
     reference: Reference, rng: np.random.Generator
 ) -> None:
     """There is nothing to deliver, so nothing is lost."""

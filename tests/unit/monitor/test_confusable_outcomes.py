@@ -105,7 +105,7 @@ def test_a_cohort_of_one_has_values_without_intervals() -> None:
 
 
 @pytest.mark.parametrize("constant", [0.0, 3.0, -1e9])
-def test_a_target_without_variance_has_no_r2(constant: float, rng: np.random.Generator) -> None:
+def test_actuals_without_variance_have_no_r2(constant: float, rng: np.random.Generator) -> None:
     """The other measures stay."""
     measures = measures_of(report(constant + rng.normal(size=ROWS), np.full(ROWS, constant)))
     assert math.isnan(measures["r2"])

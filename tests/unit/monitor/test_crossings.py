@@ -54,7 +54,9 @@ def alerts(monitor: Monitor) -> set[tuple[str, str, str]]:
     return {(alert.field, alert.segment, alert.measure) for alert in monitor.status().alerts}
 
 
-def test_each_segment_expects_bad_values_of_its_own_kind(reference: Reference) -> None:
+def test_each_segment_is_compared_with_its_own_share_of_invalid_values(
+    reference: Reference,
+) -> None:
     """What is missing in one line and infinite in another is so in the reference of each."""
     refused = {}
     for at, name in enumerate(reference.segment_names):
@@ -75,7 +77,7 @@ def test_each_segment_expects_bad_values_of_its_own_kind(reference: Reference) -
     assert whole["amount"].nonfinite == refused["motor", "amount"][1]
 
 
-def test_the_same_bad_values_as_in_training_are_no_alert(
+def test_invalid_values_as_frequent_as_in_training_fire_no_alert(
     reference: Reference, rng: np.random.Generator, clock: ManualClock
 ) -> None:
     """Neither of the whole, nor of a segment, nor of a derived field; changed ones are."""
@@ -99,7 +101,7 @@ def test_the_same_bad_values_as_in_training_are_no_alert(
         assert monitor.status().internal_errors == 0
 
 
-def test_everything_is_exported_by_segment_but_what_is_known_of_the_whole(
+def test_all_metrics_are_exported_by_segment_except_those_of_all_rows(
     reference: Reference, rng: np.random.Generator, exporter: InMemoryExporter
 ) -> None:
     """Derived fields and shares of bad values in each; rules and contributions are the whole's."""
@@ -178,7 +180,7 @@ def days(start: datetime, rows: int) -> Iterator[datetime]:
 
 
 @pytest.mark.slow
-def test_a_long_tail_of_names_in_seasons_is_no_drift(clock: ManualClock) -> None:
+def test_a_long_tail_of_names_with_seasons_does_not_count_as_drift(clock: ManualClock) -> None:
     """Names that were chosen for being frequent, and new ones, are expected hour by hour."""
     rng = np.random.default_rng(1)
     start = datetime(2024, 1, 1, tzinfo=UTC)

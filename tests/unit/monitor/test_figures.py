@@ -107,7 +107,7 @@ FAULTY = [
 
 @pytest.mark.parametrize("kpi", FAULTY, ids=lambda kpi: kpi.name)
 @pytest.mark.parametrize("form", ["columns", "rows"])
-def test_a_figure_that_fails_is_held_back_counted_and_named(
+def test_a_figure_whose_function_raises_is_counted_and_named(
     reference: Reference, kpi: Kpi, form: str
 ) -> None:
     """The rows and the other figures count all the same."""
@@ -414,7 +414,7 @@ def test_how_a_model_was_trained_is_kept_shown_and_exported(exporter: InMemoryEx
     ],
     ids=str,
 )
-def test_a_wrong_fact_is_refused_by_name(facts: dict[str, Any]) -> None:
+def test_an_invalid_fact_about_the_training_is_refused_by_name(facts: dict[str, Any]) -> None:
     """Before any work."""
     (name,) = facts
     with pytest.raises(ConfigError, match=f"{name}: expected"):

@@ -93,7 +93,7 @@ def test_counts_that_begin_with_zeros_and_ones_are_a_regression() -> None:
     assert status.performance["mae"].value == pytest.approx(0.2)
 
 
-def test_truths_that_are_followed_by_numbers_are_a_regression() -> None:
+def test_booleans_followed_by_numbers_are_a_regression() -> None:
     """True is 1 among numbers."""
     status = report([1.5, *NUMBERS], [True, *NUMBERS])
     assert status.performance is not None

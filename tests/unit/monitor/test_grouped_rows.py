@@ -75,7 +75,7 @@ def test_the_column_of_groups_is_not_a_feature(rng: np.random.Generator, *, is_a
 
 
 @pytest.mark.parametrize("is_shuffled", [True, False])
-def test_quiet_customers_raise_no_alert_and_status_says_what_rows_are_worth(
+def test_dependent_rows_fire_no_alert_and_the_status_says_how_many_count(
     rng: np.random.Generator, *, is_shuffled: bool
 ) -> None:
     """Declared groups hold in any order, at the reference's and at the monitor's side."""
@@ -124,7 +124,7 @@ def test_the_order_of_the_reference_shows_groups_that_nobody_declared(
     assert "rows depend on each other: 1,000 count as" in text
 
 
-def test_an_alert_on_rows_whose_order_says_nothing_says_so(rng: np.random.Generator) -> None:
+def test_an_alert_says_if_the_dependence_of_its_rows_is_unknown(rng: np.random.Generator) -> None:
     """A shuffled reference looks like one of independent rows."""
     reference = shuffle(rng, rows_of_customers(rng, first=0))
     del reference["customer_id"]

@@ -35,16 +35,14 @@ def test_a_column_of_ids_is_reported_at_fit(reference: Reference) -> None:
 
 
 @pytest.mark.parametrize("most", [6, 50])
-def test_categories_of_more_than_a_handful_of_rows_are_no_ids(
-    most: int, rng: np.random.Generator
-) -> None:
+def test_codes_of_which_some_occur_often_are_not_ids(most: int, rng: np.random.Generator) -> None:
     """Many postcodes, of which some come often."""
     codes = [f"p{at}" for at in rng.integers(0, 5_000, ROWS)] + ["p1"] * most
     assert fit_reference({"code": codes}).id_like == ()
 
 
 @pytest.mark.parametrize("rows", [1_000, ROWS])
-def test_ids_that_become_one_are_constant(rows: int) -> None:
+def test_an_id_field_that_stops_varying_is_reported_as_constant(rows: int) -> None:
     """As many different as came are told while they come; one that all have is found."""
     alerts: list[Alert] = []
     config = Config(check_rows=100, check_interval_seconds=0)
@@ -122,7 +120,9 @@ def test_serial_numbers_are_reported_once_and_fire_no_alert(
     ],
     ids=["independent", "with fractions", "far apart", "each twice"],
 )
-def test_other_numbers_are_no_serial_numbers(draw: Any, rng: np.random.Generator) -> None:
+def test_numbers_that_are_not_assigned_in_sequence_are_not_serial_numbers(
+    draw: Any, rng: np.random.Generator
+) -> None:
     """Amounts are often all different, too."""
     reference = fit_reference({"amount": draw(rng)})
     assert (reference.id_like, reference.advancing) == ((), ())

@@ -74,7 +74,7 @@ def test_a_field_of_the_reference_that_is_ignored_is_left_out_everywhere(
     assert "sum" in fields
 
 
-def test_what_is_derived_from_an_ignored_field_goes_with_it(
+def test_fields_derived_from_an_ignored_field_are_ignored_too(
     reference: Reference, rng: np.random.Generator
 ) -> None:
     """A text's length and words; the anomaly score of rows, if a field of its was ignored."""
@@ -84,7 +84,7 @@ def test_what_is_derived_from_an_ignored_field_goes_with_it(
     assert "anomaly_score" not in {f.name for f in status.fields}
 
 
-def test_a_field_that_is_ignored_may_still_part_the_rows(
+def test_an_ignored_field_may_still_define_segments(
     reference: Reference, rng: np.random.Generator
 ) -> None:
     """Ignored as a feature, it tells segments apart as before."""
@@ -103,7 +103,7 @@ def test_a_name_that_never_arrived_is_reported_with_a_similar_one(
     assert "ignored fields that never arrived: agee (there is age)" in str(status)
 
 
-def test_fewer_fields_share_the_level(reference: Reference) -> None:
+def test_alpha_is_shared_only_by_fields_that_are_not_ignored(reference: Reference) -> None:
     """What is left out uses up nothing of `alpha`, and the reference stays a valid file."""
     left = reference.without(["age"])
     assert left.monitored < reference.monitored

@@ -199,7 +199,7 @@ def test_shuffled_labels_are_unrelated_to_predictions(make: Any) -> None:
     assert "how labels are joined" in incident.advice
 
 
-def test_labels_unrelated_to_predictions_after_a_drift_are_no_fault_of_labels() -> None:
+def test_unrelated_labels_after_a_drift_do_not_count_as_a_label_fault() -> None:
     """The model may be useless for rows that it has never seen."""
     incidents = serve_numbers(4, 500, lambda rng, y: rng.permutation(y), shift=1.0)
     assert incidents

@@ -48,7 +48,7 @@ def matched(monitor: Monitor) -> int:
     return monitor.status().labels["matched"]
 
 
-def test_who_still_knows_the_block_may_ask_by_its_context(monitor: Monitor) -> None:
+def test_the_id_can_be_read_in_a_copied_context_after_the_block(monitor: Monitor) -> None:
     """A task or thread that was started inside it, when it has ended and been read."""
     with monitor.observe(ROW) as block:
         block.value = 1.5
@@ -78,7 +78,7 @@ def test_a_block_that_ends_while_its_id_is_made_is_found_by_it(reference: Refere
         assert matched(monitor) == 1
 
 
-def test_one_that_cannot_be_read_costs_no_other_its_id(monitor: Monitor) -> None:
+def test_a_row_that_cannot_be_read_does_not_affect_the_ids_of_others(monitor: Monitor) -> None:
     """Two frames that cannot be joined, among rows."""
     frames = [pd.DataFrame([ROW]) for _ in range(2)]
     for frame in frames:
@@ -92,7 +92,7 @@ def test_one_that_cannot_be_read_costs_no_other_its_id(monitor: Monitor) -> None
 
 
 @pytest.mark.parametrize("rows", [1, 2])
-def test_rows_of_a_batch_go_by_their_places_however_many_they_are(
+def test_rows_of_a_batch_are_labelled_by_id_and_index_for_any_number_of_rows(
     monitor: Monitor, rows: int
 ) -> None:
     """Who writes batches does not know when one of them has a single row."""
@@ -146,7 +146,7 @@ def test_labels_of_evicted_predictions_do_not_wait_for_a_reference() -> None:
     assert (learned["waiting"], learned["unknown"], learned["matched"]) == (0, 10, 30)
 
 
-def test_an_id_that_is_asked_for_at_the_end_is_no_dropped_label(monitor: Monitor) -> None:
+def test_reading_an_id_during_close_does_not_count_as_a_dropped_label(monitor: Monitor) -> None:
     """None was sent."""
     block = observed(monitor)
     monitor.close()
@@ -168,7 +168,7 @@ def test_a_row_that_was_dropped_waits_for_no_label(reference: Reference) -> None
         assert monitor.status().labels["unknown"] == 1
 
 
-def test_what_waits_to_be_named_is_bounded_by_the_buffer(reference: Reference) -> None:
+def test_the_number_of_calls_with_late_ids_is_bounded_by_the_buffer(reference: Reference) -> None:
     """By its rows; what is dropped is told with the labels that will find nothing."""
     with made(reference, buffer_rows=10) as monitor:
         batch = np.ones((8, 1))

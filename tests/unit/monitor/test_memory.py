@@ -151,7 +151,7 @@ def measure(rng: np.random.Generator, tmp_path: Path) -> Measure:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", short_form(CASES, "mixed", "hostile"))
-def test_memory_stays_within_what_is_said(name: str, measure: Measure) -> None:
+def test_memory_stays_within_the_reported_bound(name: str, measure: Measure) -> None:
     """After more panes than a window has, no more is held than reported."""
     measure(CASES[name], FEW, 1)  # imports and caches of libraries are nobody's rows
     held_bytes, losses = measure(CASES[name], FEW, 14)

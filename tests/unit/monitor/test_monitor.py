@@ -119,7 +119,7 @@ def test_a_switched_off_monitor_returns_the_function_itself(exporter: InMemoryEx
     assert exporter.snapshots == []
 
 
-def test_a_switched_off_block_touches_nothing_it_is_given(exporter: InMemoryExporter) -> None:
+def test_a_block_of_a_switched_off_monitor_reads_no_features(exporter: InMemoryExporter) -> None:
     """No clock is read and no feature copied; value, id and exceptions are as ever."""
 
     class Untouchable(dict[str, float]):
@@ -209,9 +209,7 @@ def test_a_label_finds_its_prediction(reference: Reference, exporter: InMemoryEx
         assert status.field("actual", role="actual").count == 3
 
 
-def test_ids_are_the_callers_where_it_has_some(
-    reference: Reference, exporter: InMemoryExporter
-) -> None:
+def test_ids_given_by_the_caller_are_used(reference: Reference, exporter: InMemoryExporter) -> None:
     """An argument, a feature, or a list beside a batch names the predictions."""
     with make(reference, exporter) as monitor:
 
@@ -250,7 +248,7 @@ def test_ids_are_the_callers_where_it_has_some(
     ],
     ids=["int", "float", "int64", "str_", "str"],
 )
-def test_an_id_is_the_same_by_every_way_in(
+def test_an_id_is_the_same_for_watch_observe_and_record(
     reference: Reference, exporter: InMemoryExporter, reported: object, asked: object
 ) -> None:
     """As an argument, a feature, beside a block or a batch: whole floats and integers are one."""
@@ -289,7 +287,9 @@ def test_asking_for_an_id_outside_a_call_is_an_error(exporter: InMemoryExporter)
         _ = monitor.prediction_id
 
 
-def test_kpis_are_fields_of_their_own(reference: Reference, exporter: InMemoryExporter) -> None:
+def test_each_reported_kpi_is_a_separate_field(
+    reference: Reference, exporter: InMemoryExporter
+) -> None:
     """Count, mean and sum of a business figure reach the status and the exporter."""
     with make(reference, exporter) as monitor:
         for saved in (10.0, 20.0, 60.0):
@@ -332,7 +332,7 @@ def test_watching_keeps_name_doc_and_signature(exporter: InMemoryExporter) -> No
         assert inspect.signature(wrapped) == inspect.signature(predict)
 
 
-def test_memory_is_bounded_by_what_it_says(
+def test_memory_stays_within_memory_bytes(
     reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator, clock: ManualClock
 ) -> None:
     """The bound does not move while rows come in, through more panes than the window has."""
@@ -362,7 +362,7 @@ def test_each_numeric_field_takes_at_most_32_kib(rng: np.random.Generator) -> No
     assert (bound(22) - bound(2)) / 20 < 32 * 1024
 
 
-def test_a_closed_monitor_drops_and_tells_so(
+def test_a_closed_monitor_drops_rows_and_the_status_says_so(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
     """Watched functions still work, nothing is recorded, all is counted; closing twice is fine."""
@@ -512,7 +512,7 @@ def test_live_performance_stands_beside_that_at_training(exporter: InMemoryExpor
         assert "at training: mae 0.25" in str(monitor.status())
 
 
-def test_a_label_of_nobody_is_counted_at_the_latest_when_the_monitor_closes(
+def test_a_label_without_a_prediction_is_counted_by_the_time_the_monitor_closes(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
     """Until then it waits, in sight, for a prediction that may still be on its way."""

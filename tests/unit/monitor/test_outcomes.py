@@ -69,7 +69,7 @@ def status_of(predictions: Any, actuals: Any, **options: Any) -> Status:
     [lambda t: t, lambda t: t.astype(int), lambda t: t.astype(int).tolist()],
     ids=["bools", "integers", "listed"],
 )
-def test_two_classes_with_scores_in_every_common_form(
+def test_two_classes_with_scores_are_measured_in_every_common_form(
     form: Any, actual: Any, truth: Any, score: Any
 ) -> None:
     """Bools and integers are one truth; the measures are scikit-learn's."""
@@ -121,7 +121,7 @@ def test_decision_values_have_areas_but_no_calibration(truth: Any, score: Any) -
     assert performance.calibration == ()
 
 
-def test_several_classes_with_probabilities(truth: Any) -> None:
+def test_several_classes_with_probabilities_have_all_measures(truth: Any) -> None:
     """Recorded with ids, labelled afterwards."""
     rng = np.random.default_rng(3)
     scores = rng.dirichlet([1, 1, 1], ROWS)
@@ -181,7 +181,7 @@ def _labelled_by_line(features: dict[str, Any], predicted: Any, actual: Any) -> 
         return monitor.status()
 
 
-def test_performance_by_the_buckets_of_a_declared_field() -> None:
+def test_performance_is_computed_for_each_bucket_of_a_declared_field() -> None:
     """As numpy counts them; also by segment, and by bin of the prediction."""
     rng = np.random.default_rng(4)
     claimed = rng.uniform(0, 20_000, ROWS)
@@ -387,7 +387,7 @@ def test_a_mistake_in_pairs_is_named_and_raises_nothing() -> None:
         assert "each of the 2 predictions, got 1" in (monitor.status().last_error or "")
 
 
-def test_predictions_wait_no_longer_than_they_may() -> None:
+def test_predictions_are_evicted_after_the_configured_age() -> None:
     """After an hour their labels are too late."""
     clock = ManualClock(1_000_000.0)
     with made(config={"pending_seconds": 3_600, "baseline_rows": 2}, clock=clock) as monitor:

@@ -264,7 +264,7 @@ def serve(monitor: Monitor, clock: ManualClock, rng: np.random.Generator, batche
 
 
 @pytest.mark.slow
-def test_memory_with_segments_stays_within_what_is_said(rng: np.random.Generator) -> None:
+def test_memory_with_segments_stays_within_the_reported_bound(rng: np.random.Generator) -> None:
     """It follows from how many segments there are, and not from how many come."""
     reference = fit_reference(
         policies(rng, 2_000), predictions=rng.normal(size=2_000), segments=["line"]

@@ -203,7 +203,7 @@ def test_rows_of_named_values_are_read_in_every_container(rows: Any) -> None:
     ],
     ids=["two levels", "numbers"],
 )
-def test_column_names_that_are_no_text_are_those_of_their_text(frame: Any, name: str) -> None:
+def test_column_names_that_are_not_text_are_converted_to_text(frame: Any, name: str) -> None:
     """At fit and while serving."""
     reference = fit_reference(frame, predictions=PREDICTIONS)
     with Monitor("m", reference=reference, exporters=[]) as monitor:
@@ -227,7 +227,7 @@ def test_column_names_that_are_no_text_are_those_of_their_text(frame: Any, name:
     ],
     ids=["pandas", "polars", "arrow", "columns", "matrix", "list", "no columns", "records"],
 )
-def test_a_batch_without_rows_is_no_mistake(empty: Any) -> None:
+def test_a_batch_without_rows_is_not_reported_as_a_mistake(empty: Any) -> None:
     """A job whose query found nothing."""
     reference = fit_reference({"c": TENTHS}, predictions=PREDICTIONS)
     with Monitor("m", reference=reference, exporters=[]) as monitor:

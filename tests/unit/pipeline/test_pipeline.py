@@ -44,7 +44,7 @@ def line(exporter: InMemoryExporter, clock: ManualClock) -> Line:
     return Line(exporter, clock)
 
 
-def test_a_tick_takes_in_everything_and_exports_when_it_is_time(line: Line) -> None:
+def test_a_tick_ingests_everything_and_exports_if_an_export_is_due(line: Line) -> None:
     """Rows are taken in at once; a snapshot is sent only when the interval has passed."""
     for _ in range(1_300):
         line.call(0.5)
@@ -73,7 +73,7 @@ def test_catching_up_during_a_drain_ingests_rows_that_arrived_since_it_began(
     assert status.field("revenue", role=Role.KPI).count == 1
 
 
-def test_a_line_that_was_emptied_in_the_middle_of_a_drain_is_not_waited_for(line: Line) -> None:
+def test_a_queue_emptied_during_a_drain_does_not_block_the_drain(line: Line) -> None:
     """What a forked child empties was its parent's; the drain ends."""
     for _ in range(1_000):
         line.call(0.5)
@@ -114,7 +114,7 @@ def test_failed_calls_are_counted_by_type_and_their_features_are_kept(line: Line
     assert sum(status.field("prediction", role="prediction").quality.values()) == 1
 
 
-def test_one_entry_that_cannot_be_read_does_not_take_its_neighbours_along(line: Line) -> None:
+def test_an_unreadable_entry_does_not_affect_other_entries(line: Line) -> None:
     """A fault in one call is counted once; the calls before and after it are taken in."""
 
     class Hostile(dict[str, object]):
@@ -135,7 +135,7 @@ def test_one_entry_that_cannot_be_read_does_not_take_its_neighbours_along(line: 
     assert status.predictions == 3
 
 
-def test_the_window_forgets_and_the_totals_do_not(
+def test_old_rows_leave_the_window_but_stay_in_the_totals(
     exporter: InMemoryExporter, clock: ManualClock
 ) -> None:
     """Once the window has passed there are no scores, and the counters are what they were."""
@@ -153,7 +153,9 @@ def test_the_window_forgets_and_the_totals_do_not(
         exporter.value("mlmonitor.field.mean", {"field": "a"})
 
 
-def test_drops_are_exported(exporter: InMemoryExporter, clock: ManualClock) -> None:
+def test_the_number_of_dropped_rows_is_exported(
+    exporter: InMemoryExporter, clock: ManualClock
+) -> None:
     """A full buffer shows in the status and in its own counter."""
     line = Line(exporter, clock, buffer_rows=10)
     for _ in range(25):

@@ -121,7 +121,7 @@ def test_variables_of_a_document_are_those_that_its_queries_use(name: str) -> No
         assert set(metrics_in(variable["input"])) <= METRICS.keys()
 
 
-def test_the_band_has_lower_upper_and_a_third_series() -> None:
+def test_a_band_chart_has_a_lower_an_upper_and_a_value_series() -> None:
     """As the page on band charts asks for."""
     tiles = load("documents/data.json")["tiles"].values()
     (band,) = (tile for tile in tiles if tile.get("visualization") == "bandChart")

@@ -298,7 +298,7 @@ def test_the_list_is_filtered_and_sorted(client: TestClient) -> None:
     assert next(value for _, name, value in by_drift if name == "data-name") == "line"
 
 
-def test_what_matters_comes_first(client: TestClient) -> None:
+def test_changed_and_important_fields_are_listed_first(client: TestClient) -> None:
     """Fields with an alert precede calm ones."""
     document = Document(parts_of(client, "?all=1")["fields"])
     states = [v for tag, name, v in document.attributes if (tag, name) == ("tr", "class")]
@@ -375,12 +375,12 @@ def test_performance_is_shown_beside_training_and_objectives(client: TestClient)
     assert "By limit" in text
 
 
-def test_why_names_the_feature_that_moved(client: TestClient) -> None:
+def test_the_explanation_of_a_shift_names_the_feature_that_moved(client: TestClient) -> None:
     """The shift of the mean, and the mix of the shifted feature."""
     assert "the mix of limit alone makes" in Document(parts_of(client)["why"]).text
 
 
-def test_nothing_is_read_while_nobody_looks(shifted: Monitor) -> None:
+def test_a_model_is_not_read_while_no_one_views_its_page(shifted: Monitor) -> None:
     """A mounted page that is not requested reads no model; readers at once share one reading."""
     reads = []
     app = page(shifted)
@@ -439,7 +439,7 @@ STATES: dict[str, tuple[Callable[[], Monitor], str]] = {
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_every_state_is_designed(state: str) -> None:
+def test_the_page_renders_in_every_state_of_a_model(state: str) -> None:
     """It says in a sentence what there is, and is a whole page."""
     build, sentence = STATES[state]
     with build() as monitor:

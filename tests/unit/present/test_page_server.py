@@ -53,7 +53,7 @@ def test_a_foreign_name_is_refused_at_a_loopback_server() -> None:
             connection.close()
 
 
-def test_a_taken_port_is_a_mistake_with_a_way_out() -> None:
+def test_a_port_in_use_is_refused_with_a_remedy() -> None:
     """Noticed by the caller, not in the server's thread."""
     with socket.create_server(("127.0.0.1", 0)) as other, Monitor("m", exporters=[]) as monitor:
         port = other.getsockname()[1]

@@ -146,7 +146,7 @@ def test_each_naming_writes_the_metric_names_of_its_backend() -> None:
 @pytest.mark.skipif(
     find_spec("grafana_foundation_sdk") is None, reason="grafana-foundation-sdk is not installed"
 )
-def test_what_ships_is_what_the_builders_write() -> None:
+def test_the_shipped_files_equal_the_output_of_their_builders() -> None:
     """`make dashboards` would change nothing."""
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "dashboards/generate.py"]
     done = subprocess.run(

@@ -46,7 +46,7 @@ def without_chance(reference: Reference) -> list[object]:
     ),
     st.integers(1, 39),
 )
-def test_what_is_learned_is_what_fitting_finds(
+def test_a_learned_reference_equals_one_fitted_to_the_same_rows(
     data: list[tuple[float | None, str | None]], cut: int
 ) -> None:
     """The reference of the first rows is that of `Reference.fit`, but for what is simulated."""
@@ -88,7 +88,7 @@ def test_a_column_that_some_rows_lack_is_missing_there() -> None:
     assert counts == {"x": (3, 2), "y": (3, 1)}
 
 
-def test_a_batch_is_learned_from_as_far_as_wanted() -> None:
+def test_only_the_needed_rows_of_a_batch_are_learned() -> None:
     """Of a batch of 5,000 rows the first 1,000 become the reference."""
     batch = Rows(5_000, ColumnTable({"x": np.arange(5_000.0)}, 5_000), {}, [], [], None)
     reference = learned(batch, expected=1_000)

@@ -152,7 +152,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     assert os.listdir(tmp_path) == ["a.json"]  # noqa: PTH208 - hidden files count
 
 
-def test_a_reader_never_sees_a_part(tmp_path: Path) -> None:
+def test_a_concurrent_reader_never_sees_a_partly_written_reference(tmp_path: Path) -> None:
     """While one thread saves over and over, each load finds a whole reference."""
     path = tmp_path / "a.json"
     versions = [small(), fit_reference({"x": np.arange(1_000.0)})]
@@ -284,7 +284,7 @@ def test_the_band_is_the_mean_and_n_deviations() -> None:
 
 
 @pytest.mark.parametrize("thresholds", ["simulated", "asymptotic"])
-def test_a_reference_of_one_row_leaves_nothing_to_chance(thresholds: Any) -> None:
+def test_critical_values_of_a_reference_of_one_row_are_zero(thresholds: Any) -> None:
     """A first row of a job, whose only category is too rare to be named."""
     reference = Reference.fit(
         {"amount": [1.0], "line": ["fire"]}, predictions=[1.0], thresholds=thresholds

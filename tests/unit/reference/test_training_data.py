@@ -251,7 +251,7 @@ def test_outputs_that_do_not_fit_the_rows_are_refused(what: str, values: Any, go
 
 
 @pytest.mark.parametrize("values", [np.ones((3, 2)), {"a": [1, 2, 3], "b": [1, 2, 3]}])
-def test_the_truth_is_one_value_a_row(values: Any) -> None:
+def test_actuals_must_have_one_value_per_row(values: Any) -> None:
     """Actuals of several columns are refused."""
     with pytest.raises(SchemaError, match="actuals: expected one value a row, got 2 columns"):
         fit_reference({"x": [0, 1, 2]}, actuals=values)
@@ -296,7 +296,7 @@ def test_chunks_that_do_not_fit_each_other_are_refused(predictions: Any, said: s
         fit_reference(parts(4, 2), predictions=predictions)
 
 
-def test_what_a_users_function_raises_is_the_users() -> None:
+def test_an_exception_of_a_users_function_propagates_from_fit() -> None:
     """Neither a function's error nor a generator's is dressed up as ours."""
 
     def broken() -> Iterator[Any]:

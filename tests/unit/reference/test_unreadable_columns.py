@@ -67,7 +67,7 @@ def test_numbers_and_dates_that_are_texts_are_reported_at_fit(
 @pytest.mark.parametrize(
     "texts", [["01067", "10115"], ["1", "2"], ["home", "motor"], ["A-1", "B-2"]]
 )
-def test_codes_are_no_numbers_and_names_are_no_dates(
+def test_codes_are_not_reported_as_numbers_nor_names_as_dates(
     texts: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A postal code is a name of digits."""

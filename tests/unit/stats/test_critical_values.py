@@ -47,7 +47,7 @@ def test_a_window_of_a_simulated_size_has_the_value_that_was_simulated() -> None
 
 @pytest.mark.parametrize("is_simulated", [True, False])
 @pytest.mark.parametrize("name", [name for name in MEASURES if name != "chi2"])
-def test_more_rows_leave_less_to_chance(name: str, is_simulated: bool) -> None:  # noqa: FBT001 - parametrized
+def test_critical_values_decrease_with_the_number_of_rows(name: str, is_simulated: bool) -> None:  # noqa: FBT001 - parametrized
     """What chance explains shrinks as the window grows, down to what the reference leaves open."""
     thresholds = critical(COUNTS, is_simulated=is_simulated)
     sizes = [20, 35, 50, 120, 1_000, 5_000, 10_000, 1 << 40]
@@ -138,7 +138,7 @@ def test_the_same_counts_have_the_same_table() -> None:
     assert set(first) == {*MEASURES, WASSERSTEIN}
 
 
-def test_nothing_to_compare_has_no_critical_value() -> None:
+def test_a_window_without_rows_has_no_critical_values() -> None:
     """Of no rows, or without a reference's rows, it is NaN, and no warning."""
     assert all(np.isnan(values).all() for values in critical(COUNTS).at(window(0)).values())
     empty = CriticalValues([{}], np.zeros((1, 5), np.int64))
@@ -156,7 +156,7 @@ def test_nothing_to_compare_has_no_critical_value() -> None:
     ],
     ids=["constant", "all missing", "one category", "one row", "always true"],
 )
-def test_a_field_that_never_varies_leaves_nothing_to_chance(column: np.ndarray) -> None:
+def test_a_field_that_never_varies_has_critical_values_of_zero(column: np.ndarray) -> None:
     """Its tables are zeros and finite; it has no Wasserstein distance."""
     reference = Reference.fit(
         {"x": column}, schema={"x": "boolean"} if column.dtype == bool else {}
@@ -178,7 +178,7 @@ def test_the_spread_scales_the_wasserstein_distance() -> None:
     np.testing.assert_allclose(euros[WASSERSTEIN], cents[WASSERSTEIN], rtol=2e-3)
 
 
-def test_the_tables_travel_in_the_file() -> None:
+def test_critical_values_are_saved_with_the_reference() -> None:
     """What is saved comes back; a table of a wrong length is refused."""
     content = Reference.fit({"x": np.arange(50.0)}).content
     assert load(dump(content)).fields[0].critical == content.fields[0].critical
@@ -209,7 +209,7 @@ def test_a_learned_reference_gets_its_tables_bit_by_bit() -> None:
         assert learned.at(window)[name][0] == pytest.approx(values[0], rel=tolerance)
 
 
-def test_a_service_works_them_out_as_it_drains() -> None:
+def test_a_service_simulates_critical_values_between_drains() -> None:
     """What is told of a learned reference becomes what a fit of the same rows would tell."""
     values = np.random.default_rng(4).normal(size=600)
     config = Config(baseline_rows=500, export_interval_seconds=3_600, poll_interval_seconds=3_600)

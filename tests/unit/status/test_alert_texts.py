@@ -101,7 +101,7 @@ def test_runs_and_rules_are_printed_without_a_threshold(
     )
 
 
-def test_a_smoke_test_pages_nobody(reference: Reference) -> None:
+def test_a_smoke_test_of_a_few_rows_fires_no_alert(reference: Reference) -> None:
     """Twenty equal requests with a value missing raise nothing; the same, unless min_rows is 0."""
     rows = {"age": [40.0] * 20, "day": [None] * 20, "town": ["t1"] * 20}
     assert found(reference, rows) == {}

@@ -185,7 +185,7 @@ def test_a_window_without_rows_is_a_line_and_not_a_table_of_dashes() -> None:
     assert "threshold" in str(replace(WATCHING, fields=(only_bad,)))
 
 
-def test_one_is_not_many() -> None:
+def test_a_count_of_one_is_printed_in_the_singular() -> None:
     """A count of one has its noun in the singular."""
     one = Status(
         "m", "1", "watching", predictions=1, reference_rows=1, dropped=1, internal_errors=1
@@ -201,7 +201,7 @@ def test_one_is_not_many() -> None:
     assert "1 row dropped" in text
 
 
-def test_the_dust_of_rounding_is_printed_as_zero() -> None:
+def test_rounding_errors_are_printed_as_zero() -> None:
     """A mean that a sum of large values left beside zero is not shown with four digits of noise."""
     dusty = field("x", mean=-3.1e-15, stddev=1.0, quantiles={0.05: -1.6, 0.5: 2e-17, 0.95: 1.6})
     tiny = field("y", mean=3.1e-15, stddev=2e-15, quantiles={})

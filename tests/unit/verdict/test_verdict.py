@@ -163,7 +163,9 @@ def test_another_mix_of_rows_that_does_no_harm_keeps_the_model() -> None:
     ],
     ids=["lost", "stuck", "wrong type", "infinite"],
 )
-def test_a_defect_of_a_field_is_no_drift_without_harm(values: NDArray[Any], words: str) -> None:
+def test_a_defective_field_is_not_reported_as_drift_without_harm(
+    values: NDArray[Any], words: str
+) -> None:
     """The model predicts as well as ever, because it was given better values than the monitor."""
 
     def lose(rng: np.random.Generator, rows: int) -> Rows:
@@ -178,7 +180,7 @@ def test_a_defect_of_a_field_is_no_drift_without_harm(values: NDArray[Any], word
     assert all(incident.harm != "benign" for incident in service.monitor.status().incidents)
 
 
-def test_categories_that_are_all_new_are_no_drift_without_harm() -> None:
+def test_categories_that_are_all_new_are_not_reported_as_drift_without_harm() -> None:
     """A few new ones among many known ones are."""
     alerts = [
         Alert("city", Role.FEATURE, ALL, "psi", 9.0, 9.0, 0.1, 9.0, "firing", 500, 10.0, ""),

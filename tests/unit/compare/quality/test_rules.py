@@ -184,7 +184,7 @@ def test_wrong_declarations_are_refused_at_set_up(fields: Any, message: str) -> 
     assert str(caught.value).startswith(f"fields: {message}")
 
 
-def test_a_field_that_is_only_named_declares_nothing() -> None:
+def test_a_declared_field_without_rules_has_no_effect() -> None:
     """Its kind is the reference's."""
     _, alerts, exporter = recorded([Field("line", kind=Kind.NUMERIC)], {"line": ["boat", None]})
     assert [f for f in alerts if f.measure in ("allowed", "nullable")] == []

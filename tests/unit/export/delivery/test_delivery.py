@@ -50,7 +50,7 @@ def test_histograms_start_empty_and_gauges_have_no_zero(exporter: InMemoryExport
     assert birth.value == HistogramValue((1.0,), (0, 0), 0.0, None, None)
 
 
-def test_what_a_dead_destination_missed_is_in_the_next_export(
+def test_counts_that_an_unreachable_destination_missed_are_in_the_next_export(
     exporter: InMemoryExporter, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Totals are cumulative: an outage costs resolution and nothing else, births included."""

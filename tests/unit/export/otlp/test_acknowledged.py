@@ -115,7 +115,7 @@ def test_a_total_that_fell_counts_as_restarted() -> None:
     assert fell.family.values.tolist() == [0.0]  # type: ignore[union-attr]
 
 
-def test_a_histogram_over_other_bins_begins_at_zero_and_where_the_old_one_ended() -> None:
+def test_a_histogram_with_new_bins_starts_at_zero_when_the_old_one_ended() -> None:
     """Counts over other bounds are not the same counts."""
     ledger, series = AcknowledgedTotals(), Series(attributes(1))
     nan = np.full(1, np.nan)

@@ -44,7 +44,7 @@ def test_keys_that_differ_stay_different(keys: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["claims-severity", "a b", "Größe", "🚀", "x" * 255, "a.b", "a:b"])
-def test_what_everyone_keeps_is_left_as_it_is(name: str) -> None:
+def test_values_that_all_backends_accept_are_unchanged(name: str) -> None:
     """Most names are never touched."""
     assert legalize_value(name) == name
 

@@ -33,7 +33,7 @@ def test_a_distribution_is_a_counter_a_bin_and_a_sum() -> None:
     assert len(next(convert_to_bins(other)).series) == 3
 
 
-def test_only_who_wants_bins_gets_them() -> None:
+def test_only_destinations_that_need_bin_counters_get_them() -> None:
     """Durations stay a histogram for everyone: they have twelve buckets."""
     duration = FAMILY._replace(metric=catalog.DURATION)
     assert list(translate([FAMILY, duration], PROMETHEUS)) == [FAMILY, duration]

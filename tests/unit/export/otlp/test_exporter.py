@@ -115,7 +115,7 @@ def test_a_refusal_is_an_error_that_names_the_status_and_no_secret(
     assert exporter.send(snapshot(after=61)).accepted == 2
 
 
-def test_nobody_there_is_an_error() -> None:
+def test_an_unreachable_destination_is_an_error() -> None:
     """A connection that is refused ends at once; closing twice does nothing."""
     exporter = Otlp.collector("http://127.0.0.1:9", timeout_seconds=0.5)
     with pytest.raises(ExportError, match="cannot be reached"):
@@ -152,7 +152,7 @@ def served(then: Callable[[socket.socket, bytes], None]) -> tuple[socket.socket,
     return server, f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-def test_a_server_that_drips_does_not_hold_an_export() -> None:
+def test_a_server_that_answers_byte_by_byte_does_not_delay_an_export() -> None:
     """A byte now and then keeps within every single read's timeout, and still is too slow."""
     stop = threading.Event()
 
@@ -212,7 +212,7 @@ def test_one_refused_part_leaves_the_others_alone(clock: ManualClock) -> None:
 
 
 @pytest.mark.parametrize(("ambiguous", "stored"), [("advance", 3), ("keep", 9)])
-def test_a_delta_without_an_answer_follows_the_choice(
+def test_a_delta_without_an_answer_is_handled_as_configured(
     clock: ManualClock, ambiguous: Any, stored: int
 ) -> None:
     """At most once: it may be lost, and is counted so. At least once: it may count twice."""
@@ -235,7 +235,7 @@ def test_a_delta_without_an_answer_follows_the_choice(
 
 
 @pytest.mark.parametrize("code", [307, 308])
-def test_a_redirect_is_followed_at_home_and_nowhere_else(
+def test_a_redirect_is_followed_only_within_its_origin(
     exporter: OtlpExporter, receiver: OtlpReceiver, code: Any
 ) -> None:
     """Credentials are not carried to another host, nor to another port of this one."""
@@ -288,7 +288,7 @@ def test_grpc_answers_are_read_as_well(clock: ManualClock) -> None:
         exporter.close(timeout_seconds=0)
 
 
-def test_credentials_of_another_destination_stay_away(
+def test_credentials_are_never_sent_to_another_destination(
     receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     """Neither headers of the standard variables nor a `.netrc` get into a request."""
@@ -345,7 +345,7 @@ def test_no_credential_is_shown_anywhere(
 
 
 @pytest.mark.parametrize("code", [429, 502, 503, 504])
-def test_a_moment_of_unavailability_costs_a_moment(
+def test_a_short_unavailability_delays_an_export_only_briefly(
     exporter: OtlpExporter, receiver: OtlpReceiver, code: int
 ) -> None:
     """Whoever asks for no pause is asked once more, once an export, so that a restart passes by."""

@@ -43,7 +43,7 @@ def test_a_pause_is_read_in_either_form_and_bounded(
     assert answer(status, retry_after=retry_after).pause_seconds == pause
 
 
-def test_a_date_is_counted_from_the_answers_own() -> None:
+def test_a_retry_date_is_relative_to_the_date_of_the_answer() -> None:
     """The clocks of the two sides may differ by hours."""
     read = answer(
         503, retry_after="Tue, 14 Nov 2023 12:01:00 GMT", date="Tue, 14 Nov 2023 12:00:00 GMT"
@@ -51,7 +51,7 @@ def test_a_date_is_counted_from_the_answers_own() -> None:
     assert read.pause_seconds == 60
 
 
-def test_a_partial_success_of_a_liar_is_still_a_number() -> None:
+def test_an_impossible_number_of_rejected_points_is_corrected() -> None:
     """More points than were sent, or fewer than none."""
     body = ExportMetricsServiceResponse()
     body.partial_success.rejected_data_points = -5
@@ -60,7 +60,7 @@ def test_a_partial_success_of_a_liar_is_still_a_number() -> None:
 
 
 @pytest.mark.parametrize("kind", ["text/html", "text/html; charset=utf-8", "Text/HTML"])
-def test_a_web_page_is_a_reason_for_doubt(kind: str) -> None:
+def test_an_html_answer_is_reported_as_suspicious(kind: str) -> None:
     """A login or a proxy says 200, too; so does a gateway that has taken it."""
     read = answer(200, b"<html>Please sign in</html>", content_type=kind)
     assert (read.kind, read.rejected) == ("stored", 0)
@@ -68,7 +68,7 @@ def test_a_web_page_is_a_reason_for_doubt(kind: str) -> None:
     assert "check the URL" in read.reason
 
 
-def test_their_words_are_shown_on_one_line_and_without_secrets() -> None:
+def test_a_servers_message_is_shown_on_one_line_and_without_secrets() -> None:
     """A `google.rpc.Status` by the specification, or text; pages for people are left out."""
     status = b"\x08\x03\x12\x12no\ns3cretpart here"
     assert parse_rpc_status(status) == ("no\ns3cretpart here", 0.0)

@@ -75,7 +75,7 @@ def test_the_count_includes_the_rows_of_no_listed_segment(
 
 
 @pytest.mark.parametrize("limit", range(120, 440, 40))
-def test_detail_goes_first_and_then_whole_fields(
+def test_details_are_left_out_before_whole_fields(
     exporter: InMemoryExporter, rng: np.random.Generator, limit: int
 ) -> None:
     """A field is there with everything that was kept, or not at all; what is of no field stays."""

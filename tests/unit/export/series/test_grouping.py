@@ -45,7 +45,7 @@ def test_series_are_shared_for_as_long_as_they_stay_the_same() -> None:
     assert series("a", "b") is not kept
 
 
-def test_whole_and_broken_numbers_of_one_metric_are_two_families() -> None:
+def test_integers_and_floats_of_one_metric_are_two_families() -> None:
     """On the wire they are two types."""
     points = [
         Point(catalog.PREDICTIONS, (("status", str(at)),), value)

@@ -93,7 +93,7 @@ def test_a_unix_socket_is_reached(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["", "ftp://c:4317", "collector", "http://u:p@c:4317"])
-def test_what_is_no_target_of_grpc_is_refused(endpoint: str) -> None:
+def test_an_invalid_grpc_target_is_refused(endpoint: str) -> None:
     """With an example of one that is."""
     with pytest.raises(ConfigError, match=r"Otlp.collector: "):
         Otlp.collector(endpoint, protocol="grpc")

@@ -122,7 +122,7 @@ def test_a_message_that_is_not_an_event_is_refused_without_naming_its_values(dat
     assert refused[2] == CONTENTS[2]
 
 
-def test_no_message_is_read_as_a_part_of_another() -> None:
+def test_fragments_that_form_an_array_together_are_refused_one_by_one() -> None:
     """Fragments that are an array only together are refused one by one."""
     fragments = [b'{"x":[{}', b"{}]}", LINES[1] + b"," + LINES[1]]
     assert all(isinstance(event, FormatError) for event in decode_events(fragments))

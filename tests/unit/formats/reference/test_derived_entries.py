@@ -139,7 +139,7 @@ CONTRADICTIONS: list[tuple[Callable[[Json], None], str]] = [
 
 
 @pytest.mark.parametrize("case", range(len(CONTRADICTIONS)))
-def test_what_contradicts_itself_is_refused(case: int) -> None:
+def test_a_file_with_contradictory_derived_entries_is_refused(case: int) -> None:
     """With the place and what was expected, and never with what stood there."""
     change, expected = CONTRADICTIONS[case]
     data = deepcopy(SOUND)

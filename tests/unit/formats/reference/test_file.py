@@ -225,7 +225,7 @@ def test_a_duplicate_key_is_refused(place: str, key: str, hidden: str) -> None:
     )
 
 
-def test_very_many_keys_are_looked_at_once() -> None:
+def test_a_duplicate_among_very_many_keys_is_found_quickly() -> None:
     """One of very many that comes twice is found in no time, and named."""
     many = {f"k{at}": 1.0 for at in range(20_000)}
     text = json.dumps(changed(("importances",), many)).replace('"k19999"', '"k7"')
@@ -234,14 +234,14 @@ def test_very_many_keys_are_looked_at_once() -> None:
 
 @pytest.mark.parametrize("token", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5_000])
 @pytest.mark.parametrize("place", ["edges", "mean", "quantiles"])
-def test_what_is_no_finite_number_is_refused(token: str, place: str) -> None:
+def test_a_number_that_is_not_finite_is_refused(token: str, place: str) -> None:
     """JSON as Python writes it may hold NaN and infinity; a reference may not."""
     value: Any = "@" if place == "mean" else ["@", "@"]
     message = refused(json.dumps(changed((*X, place), value)).replace('"@"', token).encode())
     assert place in message or "JSON" in message
 
 
-def test_a_newer_file_is_called_newer() -> None:
+def test_a_file_of_a_newer_version_is_reported_as_newer() -> None:
     """It is told apart from a damaged one, with what to do about it."""
     newer = {"format": "mlmonitor.reference", "version": VERSION + 1, "shape": "unheard of"}
     assert "upgrade mlmonitor-sdk" in refused(newer)
@@ -254,7 +254,7 @@ def test_an_unknown_key_is_named_but_not_at_length() -> None:
     assert "\x1b" not in message
 
 
-def test_many_faults_are_counted() -> None:
+def test_an_error_counts_further_faults_of_a_file() -> None:
     """Three are told, the others are a number."""
     assert "more)" in refused(changed((*X, "counts"), [-1] * 50))
 
@@ -305,7 +305,7 @@ def steps(path: tuple[str | int, ...]) -> Callable[[Any], Any]:
     )
 )
 @settings(max_examples=400)
-def test_any_change_is_read_or_refused(
+def test_a_changed_file_is_either_read_or_refused(
     changes: list[tuple[tuple[str | int, ...], str, Any]],
 ) -> None:
     """Drop, replace or repeat anything: the file is a reference that works, or a FormatError."""

@@ -47,7 +47,7 @@ def test_sources_keep_their_place_and_derived_fields_are_last(rng: np.random.Gen
     assert repr(reference) == "Reference(60 rows, 4 features, 8 derived)"
 
 
-def test_what_judges_a_row_has_not_learned_from_it(rng: np.random.Generator) -> None:
+def test_no_row_is_scored_by_a_derivation_learned_from_it(rng: np.random.Generator) -> None:
     """One half of the rows makes the derivation, the other the field: all rows, each in one."""
     reference = fit_reference(columns(rng), schema=SCHEMA, anomaly_score=True)
     entries = {entry.name: entry for entry in reference.content.fields}
@@ -73,7 +73,7 @@ def test_columns_of_lists_in_frames_are_vectors(frame: Any, rng: np.random.Gener
             assert monitor.status().field(name, role="derived").count == ROWS
 
 
-def test_vectors_of_one_width_in_polars(rng: np.random.Generator) -> None:
+def test_polars_array_columns_are_read_as_vectors(rng: np.random.Generator) -> None:
     """Its own type for them is read, too."""
     data = columns(rng)
     frame = pl.DataFrame(data | {"v": pl.Series(data["v"].tolist(), dtype=pl.Array(pl.Float64, 4))})
@@ -122,7 +122,7 @@ def test_a_prediction_may_be_a_text(rng: np.random.Generator) -> None:
         assert (unknown.min, unknown.max) == (0.0, 1.0)
 
 
-def test_a_model_of_one_text_and_nothing_else(rng: np.random.Generator) -> None:
+def test_a_model_with_a_single_text_feature_can_be_fitted(rng: np.random.Generator) -> None:
     """There need be no other column."""
     reference = fit_reference({"t": columns(rng)["t"]}, schema={"t": "text"})
     assert reference.monitored == 3
@@ -148,7 +148,7 @@ def test_a_model_of_one_text_and_nothing_else(rng: np.random.Generator) -> None:
         ({"v": "embedding"}, [], "expected 1 to 200 numeric features"),
     ],
 )
-def test_what_cannot_be_learned_is_refused(
+def test_a_source_without_usable_values_is_refused(
     schema: dict[str, str], scored: Any, message: str, rng: np.random.Generator
 ) -> None:
     """With the field, what was expected, and what to do."""
@@ -215,7 +215,7 @@ def test_a_monitor_without_reference_takes_a_schema(rng: np.random.Generator) ->
         Monitor("m", schema={"t": "prose"})
 
 
-def test_what_the_service_cannot_read_is_counted(rng: np.random.Generator) -> None:
+def test_texts_and_vectors_that_cannot_be_read_live_are_counted(rng: np.random.Generator) -> None:
     """Under each field derived, by reason; nothing is unknown, nothing is raised."""
     reference = fit_reference(
         columns(rng), predictions=np.zeros(ROWS), schema=SCHEMA, anomaly_score=True
@@ -241,7 +241,7 @@ def test_what_the_service_cannot_read_is_counted(rng: np.random.Generator) -> No
     assert status.field("anomalous", role="derived").missing == 1
 
 
-def test_the_mmd_is_exported_beside_what_chance_makes_of_it(rng: np.random.Generator) -> None:
+def test_the_mmd_is_exported_with_its_critical_value(rng: np.random.Generator) -> None:
     """For the kernel similarity alone, and only where there is a window."""
     exporter = InMemoryExporter()
     reference = fit_reference(columns(rng, 400), schema=SCHEMA)

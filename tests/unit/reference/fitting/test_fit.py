@@ -100,7 +100,7 @@ def test_whole_data_is_used_whole() -> None:
 
 
 @pytest.mark.parametrize("blank", [[None, None], [], [np.nan], np.array([np.nan, np.nan])])
-def test_a_chunk_without_values_does_not_settle_a_kind(blank: Any) -> None:
+def test_a_chunk_without_values_does_not_decide_the_kind(blank: Any) -> None:
     """A column that is missing throughout the first chunk is what its first value says."""
     entry = only(fit_reference(iter([{"x": blank}, {"x": ["motor", "home"]}]), fields=PUBLIC))
     assert isinstance(entry, CategoricalReference)
@@ -179,7 +179,7 @@ def test_the_schema_outranks_what_is_inferred(values: Any, kind: Any, shown: Any
         assert sum(entry.counts) == shown
 
 
-def test_the_schema_may_speak_of_predictions() -> None:
+def test_the_schema_may_declare_the_kind_of_predictions() -> None:
     """Class numbers are counted as categories where the schema says so."""
     reference = fit_reference(
         {"x": [1, 2]}, predictions=[0, 1], schema={"prediction": "categorical"}
@@ -289,7 +289,7 @@ def test_a_category_cannot_pose_as_ours() -> None:
     assert (entry.counts, sorted(entry.others)) == ([1, 3], sorted([OTHER, NEW]))
 
 
-def test_text_that_no_file_can_hold_is_spelled_out() -> None:
+def test_text_that_utf8_cannot_encode_is_escaped() -> None:
     """A lone surrogate becomes an escape, so that the reference can be saved."""
     assert categorical(["\ud800", "x"], fields=PUBLIC).categories == ["\\ud800", "x"]
 
@@ -316,7 +316,7 @@ def test_other_sequences_are_read_as_columns() -> None:
     assert numeric(pd.Index([1, 3])).mean == 2.0
 
 
-def test_zones_do_not_change_the_moment() -> None:
+def test_the_time_zone_of_a_datetime_does_not_change_its_instant() -> None:
     """The same moment told in two zones is one value."""
     berlin = WHEN.astimezone(timezone(timedelta(hours=2)))
     assert numeric([WHEN, berlin]).counts == [0, 2, 0]

@@ -141,7 +141,9 @@ def test_an_address_is_not_named_however_frequent_it_is() -> None:
     assert counted.counts == [100, 900]
 
 
-def test_the_listed_are_not_flattered(rng: np.random.Generator) -> None:
+def test_counts_of_listed_categories_are_not_inflated_by_their_selection(
+    rng: np.random.Generator,
+) -> None:
     """Of 500 equally frequent categories the 50 chosen hold a tenth, by the rows held out."""
     values = [f"c{at}" for at in rng.integers(0, 500, 5_000)]
     categories = ranked(sample(list(values)), is_public=True)
@@ -162,7 +164,7 @@ def test_categories_seen_once_in_training_predict_new_ones(rng: np.random.Genera
     assert abs(new / sum(entry.held_out) - 1 / 3) < 0.06
 
 
-def test_where_all_are_listed_the_belief_makes_room_for_new_ones() -> None:
+def test_new_categories_are_expected_even_if_all_are_listed() -> None:
     """Categories met once are believed by less than their count, new ones by what that comes to."""
     values = ["often"] * 100 + ["a", "b", "c"]
     reference = fit_reference({"c": values, "flag": [True] + [False] * 102}, fields=PUBLIC)

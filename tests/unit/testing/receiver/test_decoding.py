@@ -46,7 +46,7 @@ def test_what_is_nested_is_kept_as_json() -> None:
         (Nested("array", "[1]"), "[1]"),
     ],
 )
-def test_attributes_as_text(value: object, text: str) -> None:
+def test_attribute_values_are_formatted_as_text(value: object, text: str) -> None:
     """As OpenTelemetry's own collector writes them."""
     assert as_text(value) == text  # type: ignore[arg-type]
 
@@ -64,7 +64,7 @@ def test_metrics_without_points_or_data_are_named() -> None:
     ("body", "is_json"),
     [(b"\xff\xff", False), (b"{", True), (b"[]", True), (b"\xff", True), (b'{"a": 1', True)],
 )
-def test_what_is_no_request_is_an_error(body: bytes, *, is_json: bool) -> None:
+def test_a_body_that_is_not_a_request_is_an_error(body: bytes, *, is_json: bool) -> None:
     """Whatever it is instead."""
     with pytest.raises(NotOtlp):
         decode(body, is_json=is_json)

@@ -94,7 +94,7 @@ def test_faults_may_be_there_from_the_start() -> None:
             assert [send(receiver, one(at)).status for at in (1, 2)] == [500, 200]
 
 
-def test_chance_is_seeded() -> None:
+def test_random_faults_are_reproducible_by_their_seed() -> None:
     """The same seed meets the same faults, about as often as it was told."""
     faults: list[Fault] = [Refuse(503), Drop("stored")]
     one_, other = (Sometimes(faults, share=0.25, seed=7) for _ in range(2))

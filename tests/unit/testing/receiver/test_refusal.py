@@ -18,7 +18,7 @@ with OtlpReceiver():
 """
 
 
-def test_the_package_of_the_definition_is_not_wanted() -> None:
+def test_a_refusal_needs_no_package_of_google_rpc_types() -> None:
     """Nothing among our dependencies brings googleapis-common-protos."""
     command = [sys.executable, "-c", _WITHOUT]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=250)

@@ -59,7 +59,7 @@ def test_any_metric_key_becomes_a_valid_one(name: str) -> None:
         ("", None),
     ],
 )
-def test_keys_of_dimensions(sent: str, kept: str | None) -> None:
+def test_dimension_keys_are_translated_as_documented(sent: str, kept: str | None) -> None:
     """Lowered, mended, or dropped where nothing is valid."""
     assert dimension_key(sent) == kept
 
