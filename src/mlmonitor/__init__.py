@@ -29,6 +29,7 @@ if _typing.TYPE_CHECKING:
         MissingExtra,
         MonitorError,
         SchemaError,
+        UnknownName,
     )
     from mlmonitor.events.files import Files
     from mlmonitor.events.kafka import Kafka
@@ -73,6 +74,7 @@ _MODULES = {
         "MissingExtra",
         "MonitorError",
         "SchemaError",
+        "UnknownName",
     ),
     "events.files": ("Files",),
     "events.kafka": ("Kafka",),
@@ -150,6 +152,7 @@ __all__ = [
     "SchemaError",
     "SegmentStatus",
     "Status",
+    "UnknownName",
     "Verdict",
     "VerdictReason",
     "Webhook",

@@ -4,6 +4,7 @@
   x ConfigError (ValueError)       an option, an address or a variable is wrong
   x SchemaError (TypeError)        data given at set-up does not fit the schema
   x IncompatibleSketch (ValueError)  two summaries of different shape cannot be merged
+  x UnknownName (KeyError)         there is no field, measure or model of that name
   x FormatError (ValueError)       a saved reference or sketch cannot be trusted
   x CallbackError                  a callback of the host raised; recorded, never raised
   x MissingExtra (ImportError)     an optional client library is not installed
@@ -38,6 +39,13 @@ class CallbackError(MonitorError):
 
 class IncompatibleSketch(MonitorError, ValueError):
     """Two sketches of different shape or configuration cannot be merged."""
+
+
+class UnknownName(MonitorError, KeyError):
+    """There is no entry of that name; the message says which there are, and the most similar."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""  # a KeyError would quote its message
 
 
 class FormatError(MonitorError, ValueError):

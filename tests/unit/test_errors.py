@@ -18,6 +18,7 @@ from mlmonitor.errors import (
     MissingExtra,
     MonitorError,
     SchemaError,
+    UnknownName,
     import_extra,
 )
 
@@ -26,6 +27,7 @@ BUILTINS = {
     ConfigError: ValueError,
     SchemaError: TypeError,
     IncompatibleSketch: ValueError,
+    UnknownName: KeyError,
     FormatError: ValueError,
     MissingExtra: ImportError,
     ExportError: OSError,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
 
+from mlmonitor.by_name import name_entries
 from mlmonitor.compare.performance.estimate import Estimate
 from mlmonitor.formatting import amount, join_counts, short
 
@@ -61,6 +62,9 @@ class ChallengeStatus:
     unusable: Mapping[str, int]
     invalid: int
     last_error: str | None
+
+    def __post_init__(self) -> None:
+        name_entries(self, {"rows": "model", "labels": "outcome", "unusable": "model"})
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

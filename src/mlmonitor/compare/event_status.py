@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mlmonitor.by_name import ByName, name_entries
+
 
 @dataclass(frozen=True)
 class EventStatus:
@@ -24,7 +26,11 @@ class EventStatus:
     last_error: str | None = None
     by_schema: Mapping[str, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        name_entries(self, {"by_schema": "schema"})
+
     @property
     def outcomes(self) -> Mapping[str, int]:
         """Number of events by their final outcome."""
-        return {"delivered": self.delivered, "dropped": self.dropped, "refused": self.refused}
+        counts = {"delivered": self.delivered, "dropped": self.dropped, "refused": self.refused}
+        return ByName(counts, "outcome")

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from mlmonitor.aggregate.outcomes.regression_sums import ErrorSums
+from mlmonitor.by_name import name_entries
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.causes.common_cause import CommonCause
 from mlmonitor.compare.estimated.estimated_performance import EstimatedPerformance
@@ -37,6 +38,9 @@ class ExportStatus:
     last_reason: str | None = None
     seconds_since_success: float | None = None
     unanswered: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        name_entries(self, {"outcomes": "outcome", "unanswered": "outcome"})
 
 
 @dataclass(frozen=True, slots=True)

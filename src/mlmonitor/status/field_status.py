@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from mlmonitor.aggregate.sketches.heavy_hitters import Hitter
+from mlmonitor.by_name import describe_unknown, name_entries
 from mlmonitor.compare.drift.new_names import shown_hitters
 from mlmonitor.compare.population_snapshot import STATUS_QUANTILES, PopulationSnapshot
+from mlmonitor.errors import UnknownName
 from mlmonitor.formats.reference import QUANTILE_POINTS, CategoricalReference, NumericReference
-from mlmonitor.formatting import find_similar
 from mlmonitor.records import QUALITIES, Field, Floats, Kind, Quality, Role
 from mlmonitor.stats.mmd import MMD
 
@@ -41,6 +42,13 @@ class TrainingStats:
     quantiles: Mapping[float, float] = field(default_factory=dict, repr=False)
     distinct: float | None = None
     accepted_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        name_entries(self, {"quantiles": "quantile"})
+
+
+_NOUNS = {"quality": "quality", "window_quality": "quality", "quantiles": "quantile"}
+_NOUNS |= {"scores": "measure", "thresholds": "measure"}
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,9 @@ class FieldStatus:
     scores: Mapping[str, float] = field(default_factory=dict, repr=False)
     thresholds: Mapping[str, float] = field(default_factory=dict, repr=False)
 
+    def __post_init__(self) -> None:
+        name_entries(self, _NOUNS)
+
     @property
     def missing(self) -> int:
         """Number of missing values since the start."""
@@ -107,28 +118,19 @@ def compared_psi(field: FieldStatus) -> tuple[float | None, float | None]:
     return (field.psi, field.psi_threshold) if has_values else (None, None)
 
 
-_NAMED = 5  # fields that an error lists
-
-
 def field_named(name: str, role: Role | str, fields: Sequence[FieldStatus]) -> FieldStatus:
-    """Return the status of the field of that name and role; raise KeyError if there is none."""
+    """Return the status of the field of that name and role; raise UnknownName if there is none."""
+    if role not in tuple(Role):
+        raise UnknownName(describe_unknown(role, Role, "role"))
     for status in fields:
         if status.name == name and status.role == role:
             return status
     others = [f"role={str(status.role)!r}" for status in fields if status.name == name]
+    names = [status.name for status in fields if status.role == role]
     if others:
         hint = f"there is one of {' and one of '.join(others)}"
-    else:
-        hint = _suggest(name, [status.name for status in fields if status.role == role])
-    raise KeyError(f"no {role} is called {name!r}; {hint}")
-
-
-def _suggest(name: str, names: Sequence[str]) -> str:
-    """Suggest fields that a misspelt name may mean, or else list some of the existing fields."""
-    similar = find_similar(name, names, most=3)
-    if similar:
-        return f"did you mean {' or '.join(map(repr, similar))}?"
-    return f"there are {', '.join(map(repr, names[:_NAMED]))}" if names else "there is none yet"
+        raise UnknownName(f"no {role} is called {name!r}; {hint}")
+    raise UnknownName(describe_unknown(name, names, "feature" if role == Role.FEATURE else "field"))
 
 
 _Numbers = list[float | None]  # one number per field, None if it is not finite

@@ -37,7 +37,7 @@ class SegmentStatus:
         return self.predictions + self.failed
 
     def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
-        """Return the status of the field of that name and role; raise KeyError if there is none."""
+        """Return the status of a field by name and role; raise UnknownName if there is none."""
         return field_named(name, role, self.fields)
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from mlmonitor.by_name import name_entries
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.drift.decomposition import Shift
 from mlmonitor.compare.estimated.estimated_performance import EstimatedPerformance
@@ -25,6 +26,24 @@ from mlmonitor.verdict.verdict import Verdict
 if TYPE_CHECKING:
     from mlmonitor.challenge.challenge_status import ChallengeStatus
 
+_NOUNS = {
+    "errors": "type of error",
+    "latency_seconds": "quantile",
+    "unknown_fields": "field",
+    "labels": "outcome",
+    "risks": "measure",
+    "exports": "destination",
+    "destinations": "destination",
+    "challenges": "challenger",
+    "kpis": "business figure",
+    "notifications": "webhook",
+    "training_metrics": "measure",
+    "violations": "rule",
+    "absent_columns": "field",
+    "segments": "segment",
+}
+"""What the entries of a mapping are, by attribute of `Status`."""
+
 State = Literal["disabled", "waiting", "learning", "watching", "closed"]
 
 
@@ -40,6 +59,9 @@ class EarlierVersion:
     labels: Mapping[str, int]
     performance: Performance | None
     cohorts: tuple[Cohort, ...]
+
+    def __post_init__(self) -> None:
+        name_entries(self, {"labels": "outcome"})
 
 
 @dataclass(frozen=True)
@@ -144,8 +166,11 @@ class Status:
     season: str | None = None
     segments: Mapping[str, SegmentStatus] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        name_entries(self, _NOUNS)
+
     def field(self, name: str, *, role: Role | str = Role.FEATURE) -> FieldStatus:
-        """Return the status of the field of that name and role; raise KeyError if there is none."""
+        """Return the status of a field by name and role; raise UnknownName if there is none."""
         return field_named(name, role, self.fields)
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from mlmonitor.aggregate.plan import Plan
 from mlmonitor.aggregate.profile import FieldProfile
+from mlmonitor.by_name import ByName
 from mlmonitor.compare.count_table import entry_counts, profile_counts, width
 from mlmonitor.compare.drift.row_dependence import INDEPENDENT, EffectiveCounts
 from mlmonitor.formats.reference import CountedEntry
@@ -203,7 +204,10 @@ class ShiftDecomposition:
         for group, contribution in zip(self._groups, contributions, strict=True):
             if contribution.part is not None and contribution.is_beyond_chance:
                 parts_by_group.setdefault(group, {})[contribution.field] = contribution.part
-        joined = [JointEffect(MappingProxyType(parts)) for parts in parts_by_group.values()]
+        joined = [
+            JointEffect(MappingProxyType(ByName(parts, "feature")))
+            for parts in parts_by_group.values()
+        ]
         return tuple(sorted(joined, key=lambda group: -abs(group.effect)))
 
     def _count_beyond(self, recent: FieldProfile, counts: Counts) -> Floats:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from mlmonitor.by_name import ByName
 from mlmonitor.compare.performance.estimate import Estimate, MeasuresByName
 from mlmonitor.formatting import amount, short
 
@@ -45,8 +46,8 @@ class EstimatedPerformance(MeasuresByName):
     ) -> None:
         self.task: str = task
         self.fields: tuple[str, ...] = fields
-        self.gap: Mapping[str, EstimateGap] = MappingProxyType(dict(gap or {}))
-        self.refuted: Mapping[str, EstimateGap] = MappingProxyType(dict(refuted or {}))
+        self.gap: Mapping[str, EstimateGap] = MappingProxyType(ByName(gap or {}, "measure"))
+        self.refuted: Mapping[str, EstimateGap] = MappingProxyType(ByName(refuted or {}, "measure"))
         self._by_name = {
             name: estimate._replace(basis="estimated") for name, estimate in estimates.items()
         }

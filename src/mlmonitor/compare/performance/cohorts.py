@@ -12,6 +12,7 @@ from mlmonitor.aggregate.outcomes.delay_triangle import DelayTriangle
 from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
 from mlmonitor.aggregate.outcomes.outcome_tables import OutcomeTables
 from mlmonitor.aggregate.outcomes.row_losses import loss_measures, measure_losses, to_measure
+from mlmonitor.by_name import ByName
 from mlmonitor.compare.performance.clusters.group_effects import GroupEffects
 from mlmonitor.compare.performance.estimate import (
     TWO_SIDED_95,
@@ -22,7 +23,7 @@ from mlmonitor.compare.performance.estimate import (
 from mlmonitor.compare.performance.performance import Performance
 from mlmonitor.records import Floats
 
-_NOTHING: Final[Mapping[str, Estimate]] = MappingProxyType({})
+_NOTHING: Final[Mapping[str, Estimate]] = MappingProxyType(ByName(noun="measure"))
 
 EstimatesByPeriod = Mapping[int, Mapping[str, Estimate]]
 """Estimates of each cohort, by its period."""
@@ -120,7 +121,7 @@ class CohortTracker:
                     ),
                     Performance(outcomes, place, effects=effects),
                     project(place, age) if age >= 0 else _NOTHING,
-                    MappingProxyType(dict(estimated.get(period, _NOTHING))),
+                    MappingProxyType(ByName(estimated.get(period, _NOTHING), "measure")),
                 )
             )
         return tuple(cohorts)
@@ -151,7 +152,7 @@ class CohortTracker:
                         np.hypot(_compute_relative_error(estimate, measure, mean), spread / factor)
                     )
                     projected[measure] = self._project_loss(measure, mean * factor, error, count)
-            return MappingProxyType(projected)
+            return MappingProxyType(ByName(projected, "measure"))
 
         return project
 

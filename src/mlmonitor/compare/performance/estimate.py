@@ -6,6 +6,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from mlmonitor.by_name import describe_unknown
+from mlmonitor.errors import UnknownName
+
 NAN = float("nan")
 Basis = Literal["realised", "estimated", "reference"]
 
@@ -134,7 +137,10 @@ class MeasuresByName(Mapping[str, Estimate]):
         """All measures that are known."""
 
     def __getitem__(self, measure: str) -> Estimate:
-        return self._estimates[measure]
+        estimates = self._estimates
+        if measure not in estimates:
+            raise UnknownName(describe_unknown(measure, estimates, "measure"))
+        return estimates[measure]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._estimates)

@@ -10,6 +10,7 @@ from mlmonitor.aggregate.outcomes.bucket_sums import Range
 from mlmonitor.aggregate.outcomes.outcome_tables import OutcomeTables
 from mlmonitor.aggregate.outcomes.score_histogram import SCORE_EDGES
 from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
+from mlmonitor.by_name import ByName, describe_unknown
 from mlmonitor.compare.performance.classification import (
     CalibrationBin,
     ThresholdOutcome,
@@ -30,6 +31,7 @@ from mlmonitor.compare.performance.estimate import (
     estimate_mean,
 )
 from mlmonitor.compare.performance.regression import compute_regression
+from mlmonitor.errors import UnknownName
 from mlmonitor.records import Counts, Floats
 
 MEASURES = frozenset(
@@ -83,7 +85,7 @@ class Performance(MeasuresByName):
     @property
     def auc_error(self) -> dict[str, float]:
         """Bound on the binning error of each area, by measure."""
-        return self._auc_error if self._estimates else {}
+        return ByName(self._auc_error if self._estimates else {}, "measure")
 
     @property
     def task(self) -> str:
@@ -124,7 +126,8 @@ class Performance(MeasuresByName):
         names = self._tables.plan.class_names
         matrix = self._tables.confusion.matrix(self._bucket)
         used = np.flatnonzero(matrix.sum(axis=0) + matrix.sum(axis=1)).tolist()
-        return {names[i]: {names[j]: int(matrix[i, j]) for j in used} for i in used}
+        counts = {i: {names[j]: int(matrix[i, j]) for j in used} for i in used}
+        return ByName({names[i]: ByName(counts[i], "class") for i in used}, "class")
 
     @property
     def calibration(self) -> tuple[CalibrationBin, ...]:
@@ -230,17 +233,16 @@ class Performance(MeasuresByName):
         """Return the performance of each labelled bucket of `prediction` or a declared field.
 
         Raises:
-            LookupError: there is no such dimension.
+            UnknownName: there is no such dimension; `dimensions` lists them.
         """
         if dimension not in self._dimensions:
-            available = ", ".join(self._dimensions) or "none"
-            raise LookupError(f"by: expected one of the dimensions that are kept: {available}")
+            raise UnknownName(describe_unknown(dimension, self._dimensions, "dimension"))
         names, tables = self._dimensions[dimension]
         parts = {
             name: type(self)(tables, place, effects=self._effects)
             for place, name in enumerate(names)
         }
-        return {name: part for name, part in parts.items() if part.count}
+        return ByName({name: part for name, part in parts.items() if part.count}, "bucket")
 
     def _compute(self) -> dict[str, Estimate]:
         if self.task == "regression":

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mlmonitor.by_name import name_entries
 from mlmonitor.compare.alerts.alert import Alert
 from mlmonitor.compare.population_snapshot import PopulationSnapshot
 from mlmonitor.compare.snapshot import ModelSnapshot
@@ -44,6 +45,9 @@ class AttributionStatus:
     mean_absolute: Mapping[str, float]
     reference: Mapping[str, float]
     ndcg: float | None
+
+    def __post_init__(self) -> None:
+        name_entries(self, {"mean_absolute": "feature", "reference": "feature"})
 
 
 def kpi_statuses(snapshot: ModelSnapshot) -> dict[str, KpiStatus]:
