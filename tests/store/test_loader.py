@@ -213,7 +213,9 @@ INJECTIONS = (
 )
 
 
-def test_names_and_values_that_look_like_sql_are_data(store: Connection, load: Any) -> None:
+def test_names_and_values_that_look_like_sql_are_stored_as_plain_text(
+    store: Connection, load: Any
+) -> None:
     """As names of models, fields, classes, segments and ids; they are stored as they are."""
     source = EventSource()
     events = []

@@ -29,7 +29,7 @@ def test_public_names_are_listed_before_any_is_imported() -> None:
     )
 
 
-def test_importing_it_alone_loads_no_library() -> None:
+def test_importing_the_package_loads_no_client_library() -> None:
     """A settings module that imports it for a name's sake pays for none of them."""
     code = "import sys, mlmonitor; print({'numpy', 'pydantic', 'ssl'} & set(sys.modules))"
     assert told_by(code).strip() == "set()"

@@ -30,7 +30,7 @@ class Privacy(NamedTuple):
 
     @classmethod
     def find(cls, population: Population) -> "Privacy":
-        """Find these fields in the reference's entries for a population."""
+        """Find the fields that hold ids, or may name all categories, in the reference's entries."""
         numeric, entries = len(population.plan.schema.numeric), population.entries
         return cls(
             np.array([entry.is_id_like for entry in entries[:numeric]], np.bool_),

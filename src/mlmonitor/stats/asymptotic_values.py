@@ -49,7 +49,7 @@ def asymptotic_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, 
 def asymptotic(counts: Counts, *, is_ordered: bool) -> dict[str, list[float]]:
     """Compute the 99% no-drift quantile of distances of counts, for the sizes `CRITICAL_ROWS`.
 
-    counts: those of the reference, `[bins]`, missing values last, see `possible_counts`. All
+    counts: the reference's counts by bin, `[bins]`, missing values last, see `possible_counts`. All
     distances but `ks` are sums over bins, in the limit weighted sums of chi-squares. Each is
     approximated by a gamma law with the same mean and variance. The moments are those of
     beta-binomial counts, which include the reference's own noise. `ks` uses Kolmogorov's quantile,

@@ -21,7 +21,7 @@ class CriticalValues:
     """The critical values of distances of several fields, for windows of any number of rows.
 
     tables: for each field the simulated values by measure, at `CRITICAL_ROWS`; empty if there are
-    none. reference: counts `[fields, bins]`. entries: those of the fields in the reference.
+    none. reference: counts `[fields, bins]`. entries: the fields' entries in the reference.
     `simulate_next` fills missing tables step by step; until then asymptotic laws are used, which
     are inaccurate for small windows.
     """

@@ -53,7 +53,7 @@ def simulate_tables(entry: CountedEntry, ordered: Floats | None) -> dict[str, li
 def simulate_distances(counts: Counts, *, is_ordered: bool) -> dict[str, list[float]]:
     """Simulate the 99% no-drift quantile of distances of counts, for the sizes `CRITICAL_ROWS`.
 
-    counts: those of the reference, `[bins]`, missing values last, see `possible_counts`.
+    counts: the reference's counts by bin, `[bins]`, missing values last, see `possible_counts`.
     is_ordered: whether the other bins have an order. Windows are drawn from the posterior of the
     reference: its counts plus half a count a bin. Distances in `OF_VALUES` use windows without
     missing values.

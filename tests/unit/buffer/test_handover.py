@@ -73,7 +73,7 @@ def test_room_returns_when_entries_are_drained() -> None:
     assert handover.dropped_rows() == 50
 
 
-def test_a_batch_without_rows_is_bounded_as_well() -> None:
+def test_batches_without_rows_are_bounded_by_the_limit() -> None:
     """Empty batches take up entries, and only as many as are allowed."""
     handover = Handover(10)
     for _ in range(100):

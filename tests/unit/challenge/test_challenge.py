@@ -436,7 +436,7 @@ def test_predictions_with_too_few_groups_are_refused_as_a_whole() -> None:
     ],
     ids=str,
 )
-def test_wrong_options_are_refused_by_name(options: dict[str, Any]) -> None:
+def test_invalid_options_are_refused_by_name(options: dict[str, Any]) -> None:
     """Before anything is recorded."""
     (name,) = options
     with pytest.raises(ConfigError, match=f"{name}: expected"):

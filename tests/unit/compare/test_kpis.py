@@ -35,7 +35,7 @@ def test_a_figure_has_the_moments_of_what_was_reported(figures: list[tuple[str, 
             assert status.psi is None
 
 
-def test_names_are_bounded() -> None:
+def test_the_number_of_figure_names_is_bounded() -> None:
     """Beyond `NAMES` figures are counted together; those known before keep their own count."""
     kpis = Kpis(OPTIONS)
     kpis.ingest([(f"k{at}", 1.0) for at in range(Kpis.NAMES + 50)], now=1.0)

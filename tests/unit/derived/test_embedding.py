@@ -88,7 +88,7 @@ def test_a_vector_of_length_zero_has_no_direction() -> None:
 
 
 @given(st.lists(st.one_of(RAW, st.lists(st.floats(), min_size=3, max_size=3)), max_size=20))
-def test_every_value_is_a_vector_or_counted(values: list[object]) -> None:
+def test_every_value_is_read_as_a_vector_or_counted_as_refused(values: list[object]) -> None:
     """Nothing is raised, and every value is one or the other."""
     read = vectors(values, 3)
     present = sum(value is not ABSENT for value in values)

@@ -84,7 +84,7 @@ def test_texts_become_their_length_words_and_unknown_share() -> None:
 
 
 @given(st.lists(RAW, max_size=20))
-def test_every_value_is_a_number_or_counted(values: list[object]) -> None:
+def test_every_value_is_read_as_a_number_or_counted_as_refused(values: list[object]) -> None:
     """Each value of each derived field is one or the other, unless it is absent by right."""
     read = TextColumns(Vocabulary.from_words(["a"])).read(values)
     numeric, refused = read.numeric, read.refused

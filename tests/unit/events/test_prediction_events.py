@@ -292,7 +292,7 @@ HOSTILE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_values_are_data(value: Any, clock: ManualClock) -> None:
+def test_hostile_values_are_sent_as_plain_text(value: Any, clock: ManualClock) -> None:
     """In any field, as an id, a prediction, an actual, a name: every event can be read."""
     recorder = EventRecorder(ids="plain")
     with monitor(recorder, clock) as watching:
@@ -330,7 +330,7 @@ def test_a_value_that_is_not_a_number_is_sent_as_null_with_its_reason(clock: Man
     assert reasons == [None, "nonfinite", "wrong_type"]
 
 
-def test_hostile_names_are_data(clock: ManualClock) -> None:
+def test_hostile_field_names_are_sent_as_plain_text(clock: ManualClock) -> None:
     """Of the model, a version, a feature, a figure and a segment."""
     name = "x'\"; \x00\ud800" + "y" * 2_000
     rng = np.random.default_rng(3)

@@ -137,7 +137,9 @@ def send(exporter: OtlpExporter) -> Delivered:
         exporter.close(timeout_seconds=0)
 
 
-def test_a_certificate_is_checked(https: tuple[Server, ssl.SSLContext], files: Files) -> None:
+def test_a_servers_certificate_is_verified(
+    https: tuple[Server, ssl.SSLContext], files: Files
+) -> None:
     """With the authority that is named; else with those of the system, who do not know it."""
     url = f"https://127.0.0.1:{https[0].port}"
     with pytest.raises(ExportError, match="not trusted; pass ca_file"):

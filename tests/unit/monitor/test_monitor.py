@@ -303,7 +303,7 @@ def test_each_reported_kpi_is_a_separate_field(
         assert (histogram.sum, histogram.counts) == (90.0, (3,))
 
 
-def test_drift_moves_the_scores_and_only_the_scores_of_what_moved(
+def test_drift_changes_only_the_scores_of_the_field_that_moved(
     reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
     """A shift of one standard deviation in one feature is seen there, and not in its neighbour."""

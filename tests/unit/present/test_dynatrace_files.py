@@ -104,7 +104,7 @@ def test_a_document_has_the_documented_shape(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_variables_of_a_document_are_those_that_its_queries_use(name: str) -> None:
+def test_a_document_declares_exactly_the_variables_that_its_queries_use(name: str) -> None:
     """Names of letters alone, as documented; several values by `array()`."""
     document = load(f"documents/{name}.json")
     declared = [variable["key"] for variable in document["variables"]]

@@ -41,7 +41,7 @@ def test_a_distance_is_symmetric_and_never_negative(measure: object, a: Table, b
 
 @pytest.mark.parametrize("measure", MEASURES)
 @given(a=tables)
-def test_equal_histograms_are_at_no_distance(measure: object, a: Table) -> None:
+def test_equal_histograms_have_distance_zero(measure: object, a: Table) -> None:
     """A histogram is zero from itself; one without counts is nowhere."""
     assert callable(measure)
     counted = a[:, :-1] if measure is BY_NAME["ks"] else a  # missing values have no order
@@ -75,7 +75,9 @@ def test_padded_bins_change_nothing(measure: object, a: Table, b: Table, width: 
 
 @pytest.mark.parametrize("measure", EVERY)
 @given(a=tables, b=tables)
-def test_all_fields_at_once_are_each_field_alone(measure: object, a: Table, b: Table) -> None:
+def test_distances_of_many_fields_equal_those_of_each_field(
+    measure: object, a: Table, b: Table
+) -> None:
     """A field's distance does not depend on its neighbours."""
     assert callable(measure)
     a, b = fit(a, b)
@@ -84,14 +86,14 @@ def test_all_fields_at_once_are_each_field_alone(measure: object, a: Table, b: T
 
 
 @pytest.mark.parametrize("measure", EVERY)
-def test_no_fields_have_no_distances(measure: object) -> None:
+def test_distances_of_no_fields_are_empty(measure: object) -> None:
     """Tables of no fields, or of no bins, are measured without a warning."""
     assert callable(measure)
     assert measure(np.zeros((0, 5), np.int64), np.zeros((0, 5), np.int64)).shape == (0,)
     assert np.isnan(measure(np.zeros((2, 0), np.int64), np.zeros((2, 0), np.int64))).all()
 
 
-def test_histograms_that_share_no_bin_are_as_far_as_can_be() -> None:
+def test_histograms_that_share_no_bin_have_the_largest_distance() -> None:
     """Jensen-Shannon is 1 where nothing is shared; PSI stays finite for want of half a count."""
     a, b = np.array([[7, 0, 0]]), np.array([[0, 3, 4]])
     assert jensen_shannon(a, b)[0] == pytest.approx(1.0, abs=1e-12)

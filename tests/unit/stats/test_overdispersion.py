@@ -104,7 +104,7 @@ def test_differences_between_days_are_detected_in_long_blocks_alone(
     assert 10 < effects.effects[-1] < 60
 
 
-def test_sorted_rows_say_nothing_about_later_ones(rng: np.random.Generator) -> None:
+def test_sorted_rows_show_no_dependence(rng: np.random.Generator) -> None:
     """An order that the rows were given is no dependence, but nothing is known then."""
     for values in (np.sort(rng.normal(size=ROWS)), np.repeat([0.0, 1.0], ROWS // 2)):
         effects = block_effects(
@@ -116,7 +116,7 @@ def test_sorted_rows_say_nothing_about_later_ones(rng: np.random.Generator) -> N
         assert (effects.effects == 1).all()
 
 
-def test_seasons_are_no_dependence_once_they_are_declared(rng: np.random.Generator) -> None:
+def test_declared_seasons_do_not_count_as_dependence(rng: np.random.Generator) -> None:
     """A daily cycle makes long blocks differ, unless their hours are expected to."""
     hours = np.arange(ROWS) // 100 % 24
     cells = binned(rng.normal(size=ROWS) + np.sin(hours / 24 * 2 * np.pi))
@@ -142,7 +142,7 @@ def test_the_correlation_of_groups_is_measured_in_any_order(
     assert effect == pytest.approx(correlation, abs=0.06)
 
 
-def test_a_category_that_clumps_is_seen(rng: np.random.Generator) -> None:
+def test_dependence_in_a_single_category_is_detected(rng: np.random.Generator) -> None:
     """Categories have no location: the most frequent ones are looked at singly."""
     cells = np.repeat(rng.integers(0, 5, ROWS // 8), 8)
     effects = block_effects(cells, 7, is_ordered=False)
@@ -150,7 +150,7 @@ def test_a_category_that_clumps_is_seen(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 19])
-def test_too_few_rows_show_nothing(rows: int) -> None:
+def test_too_few_rows_show_no_dependence(rows: int) -> None:
     """Blocks of two rows need twenty of them."""
     effects = block_effects(np.zeros(rows, np.int64), 2, is_ordered=True)
     assert effects.effects.tolist() == [1.0]

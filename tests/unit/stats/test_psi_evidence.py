@@ -44,7 +44,7 @@ def test_rows_that_count_as_fewer_are_less_evidence() -> None:
     assert log_psi_evidence(reference, current, 10.0) == pytest.approx(fewer, rel=0.02)
 
 
-def test_no_rows_are_no_evidence() -> None:
+def test_windows_without_rows_give_no_evidence() -> None:
     """On either side."""
     table = np.array([[0, 0], [0, 0]]), np.array([[0, 0], [5, 5]])
     assert (log_psi_evidence(*table) == 0).all()

@@ -70,14 +70,14 @@ def test_without_growth_the_evidence_hardly_ever_passes(share: float) -> None:
     assert passed <= 6  # of 60, where 3 are expected at most
 
 
-def test_growth_within_the_tolerance_is_no_evidence() -> None:
+def test_growth_within_the_tolerance_gives_no_evidence() -> None:
     """A tenth more, where a fifth is tolerated."""
     reference = np.array([9_000, 1_000])
     process = RiskProcess(COIN, reference, tolerance=0.2)
     assert process.evaluate(np.array([89_000.0, 11_000.0, 11_000.0])).log_e < 0
 
 
-def test_a_sample_too_small_to_know_its_mean_is_no_evidence() -> None:
+def test_a_reference_sample_too_small_to_know_its_mean_gives_no_evidence() -> None:
     """Ten losses, whose mean may be a third."""
     process = RiskProcess(COIN, np.array([9, 1]), tolerance=0.0)
     assert process.evaluate(np.array([700.0, 300.0, 300.0])).log_e < NEEDED
@@ -144,6 +144,6 @@ def test_bounds_hold_at_any_time_in_most_streams() -> None:
     assert outside <= 6
 
 
-def test_without_losses_the_bounds_say_nothing() -> None:
+def test_without_losses_the_bounds_are_0_and_1() -> None:
     """They are 0 and 1."""
     assert confidence_bounds(COIN, np.zeros(2, np.int64)) == (0.0, 1.0)

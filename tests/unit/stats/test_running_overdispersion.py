@@ -31,7 +31,7 @@ def measure_effect(values: Floats, *, step: int = 100) -> float:
     return overdispersion.design_effect()
 
 
-def test_independent_values_count_as_they_are() -> None:
+def test_independent_values_have_a_design_effect_of_1() -> None:
     """In nearly all streams, of errors as of classes."""
     rng = np.random.default_rng(0)
     streams = [rng.exponential(1, 3_000) for _ in range(40)]
@@ -79,7 +79,7 @@ def test_values_that_arrive_one_by_one_take_no_more_memory_than_stated() -> None
 
 
 @pytest.mark.parametrize("values", [np.empty(0), np.zeros(1_000), np.ones(1_000)])
-def test_values_without_a_variance_count_as_they_are(values: Floats) -> None:
+def test_constant_values_have_a_design_effect_of_1(values: Floats) -> None:
     """Nothing differs between blocks."""
     assert measure_effect(values) == 1.0
 

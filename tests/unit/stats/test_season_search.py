@@ -45,7 +45,7 @@ def test_a_season_is_found(make: Callable[..., streams.Stream], name: str, seed:
         partial(streams.varying_days, deviation=0.2),
     ],
 )
-def test_noise_is_hardly_ever_taken_for_a_season(
+def test_noise_is_rarely_mistaken_for_a_season(
     make: Callable[..., streams.Stream],
 ) -> None:
     """In at most one of ten references of five fields, even of rows that depend on each other."""
@@ -100,7 +100,9 @@ def test_a_reference_uses_the_season_that_it_finds() -> None:
         assert "found at fit" in str(monitor.status())
 
 
-def test_a_short_reference_says_that_it_is(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fit_on_too_few_days_logs_that_no_season_was_searched(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """At fit and in the status."""
     reference = fit(streams.independent(1_000, seed=1, rows_per_day=500))
     assert reference.season is None

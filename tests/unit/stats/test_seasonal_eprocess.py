@@ -32,7 +32,7 @@ VISITS = st.lists(
 
 
 @given(VISITS)
-def test_where_a_visit_is_cut_changes_nothing_without_restarts(
+def test_the_split_of_a_visit_into_updates_changes_nothing_without_restarts(
     visits: list[tuple[int, list[list[int]]]],
 ) -> None:
     """The evidence depends on the counts of each visit, and not on how often it was told."""
@@ -50,7 +50,7 @@ def test_where_a_visit_is_cut_changes_nothing_without_restarts(
     np.testing.assert_allclose(once.log_e(), often.log_e(), atol=1e-8)
 
 
-def test_in_a_single_season_it_is_the_plain_evidence_of_a_large_reference() -> None:
+def test_with_a_single_season_the_evidence_equals_that_of_the_plain_e_process() -> None:
     """There the doubt about the season's shares is nothing beside that about the change."""
     rng = np.random.default_rng(0)
     reference = rng.multinomial(10**7, np.full(BINS, 1 / BINS), 4)
@@ -78,7 +78,7 @@ def test_a_stretch_records_the_seasons_of_its_rows() -> None:
     assert stretch.seasons[0].tolist() == [60, 70, 60]
 
 
-def test_forgotten_fields_are_as_new_and_the_others_as_they_were() -> None:
+def test_resetting_some_fields_does_not_change_the_others() -> None:
     """After an alert was cleared there is no trace of what raised it."""
     evidence, fresh = begun(), begun()
     rng = np.random.default_rng(1)

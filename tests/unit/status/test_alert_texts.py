@@ -49,7 +49,7 @@ def found(
     ("value", "words"),
     [(None, "missing"), (float("inf"), "not finite"), ("forty", "of a wrong type")],
 )
-def test_drift_into_bad_values_says_which(
+def test_an_alert_on_drift_into_unreadable_values_names_their_kind(
     reference: Reference, rng: np.random.Generator, value: object, words: str
 ) -> None:
     """Half of the ages cannot be read: the reason is theirs, and not "missing" for all."""
@@ -71,9 +71,7 @@ def test_the_shares_of_a_reason_are_those_of_the_kind_that_it_names(
     assert reason == "of a wrong type: 0% before, 25% now"
 
 
-def test_bins_are_called_what_people_call_them(
-    reference: Reference, rng: np.random.Generator
-) -> None:
+def test_bins_have_readable_names(reference: Reference, rng: np.random.Generator) -> None:
     """Dates for moments, words for the categories that are not listed."""
     rows = columns(rng, 400)
     rows["day"] = [np.datetime64("2025-06-01", "s").item()] * 400

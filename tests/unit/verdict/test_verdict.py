@@ -528,7 +528,7 @@ def test_a_fault_of_the_data_is_to_be_repaired_before_retraining() -> None:
     assert "risk" in service.codes()
 
 
-def test_without_a_loss_at_training_the_first_cohorts_are_compared_with() -> None:
+def test_without_a_loss_at_training_the_first_cohorts_are_the_baseline() -> None:
     """Until there are two cohorts there is no baseline."""
     drawn = draw(np.random.default_rng(0), 1_000)
     plain = Reference.fit({"x": drawn.x, "z": drawn.z}, predictions=drawn.predicted, bins=5)

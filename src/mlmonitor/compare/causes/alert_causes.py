@@ -20,8 +20,8 @@ from mlmonitor.compare.population import Population
 from mlmonitor.compare.service.service_alerts import SERVICE_FIELD
 from mlmonitor.records import QUALITIES, Quality
 
-_LOST = 0.95  # of the rows: fewer missing values do not mean a lost field
-_MOST_READABLE = 0.1  # share of unreadable values that leaves a field readable
+_LOST = 0.95  # least share of missing values in a field that counts as lost
+_MOST_READABLE = 0.1  # largest share of unreadable values in a field that counts as readable
 
 _UNREADABLE: Final = {
     Quality.WRONG_TYPE: (

@@ -116,7 +116,8 @@ def _find_repeated(
 ) -> CommonCause | None:
     """Detect repeated rows: more copies than in the reference, while only distributions changed.
 
-    Few values are outside the reference's range, and copies multiply these as well. The number of
+    Alerts on values out of range are allowed too, because copies multiply such values as well. The
+    number of
     copies is a lower bound: a copy of a row that arrived before the shown rows counts as new. None
     if rows are not repeated.
     """

@@ -126,7 +126,8 @@ class ChangeSample:
 def _share_refused(refused: Counts, numbers: Floats) -> Counts:
     """Estimate the refused values among the first rows of a block.
 
-    refused: those of the whole block, `[fields, reasons]`. numbers: the values of the first rows.
+    refused: the refused values of the whole block, `[fields, reasons]`. numbers: the values of the
+    first rows.
     """
     unread = np.count_nonzero(np.isnan(numbers), axis=1)
     share = unread / np.maximum(refused.sum(axis=1), 1)

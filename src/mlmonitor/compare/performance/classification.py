@@ -124,7 +124,7 @@ class _Part(NamedTuple):
         return self.values, np.diag(2 * self.weights) - pull[:, None] - pull
 
     def of_others(self) -> tuple[Floats, Floats]:
-        """Return ratios and influence if a cell counts in every denominator except its row's."""
+        """Return ratios and influence if a cell counts in all denominators except its row's."""
         gain = (1 - self.values) * self.weights
         missed = np.where(np.eye(len(gain)) > 0, 0.0, self.weights)
         return self.values, gain.sum() - gain[:, None] - missed

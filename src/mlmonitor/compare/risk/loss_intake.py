@@ -1,4 +1,4 @@
-"""Collects losses until they count as evidence: bins, then a baseline, then mature cohorts."""
+"""Holds losses back until there are bins, a baseline and mature cohorts to compare them."""
 
 from collections.abc import Iterator
 

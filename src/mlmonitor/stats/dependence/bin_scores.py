@@ -13,8 +13,8 @@ _SINGLE_BINS = 3  # how many unordered bins have their own direction
 def score_directions(shares: Floats, rows: int, *, is_ordered: bool) -> Floats:
     """Return scores of the bins, `[bins, directions]`, of mean 0 and variance 1.
 
-    shares: those of the bins, missing values last. rows: the number of rows; a bin with few rows
-    inside or outside has no direction.
+    shares: the share of each bin, missing values last. rows: the number of rows; a bin with few
+    rows inside or outside has no direction.
     """
     values = shares[:-1]
     columns = []

@@ -50,7 +50,8 @@ class RiskProcess:
     Promise: while the mean of each loss, given the earlier ones, is at most `(1 + tolerance)` times
         the mean at training, the probability that `log_e` ever exceeds `ln(1 / alpha)` is at most
         `alpha`, for any number of evaluations (Ville's inequality).
-    values: those of the bins, ascending; the last one is 1. reference: counts by bin at training.
+    values: the loss of each bin, ascending; the last one is 1. reference: counts by bin at
+    training.
     Price: `8 * bins * (kept + 2)` bytes; about 200 us an evaluation with 40 bins.
     Source: Waudby-Smith, Ramdas, "Estimating means of bounded random variables by betting" (2024),
         and Podkopaev, Ramdas, "Tracking the risk of a deployed model" (2022), who compare two
@@ -153,7 +154,7 @@ class RiskProcess:
 def log_wealth(values: Floats, counts: Floats, means: Floats) -> Floats:
     """Return the log wealth of bets that losses exceed each mean, `[samples, means]`.
 
-    values: those of the bins. counts: `[samples, bins]`.
+    values: the loss of each bin. counts: `[samples, bins]`.
     """
     odds = values[:, None] / means
     factors = np.log((1 - BETS)[:, None, None] + BETS[:, None, None] * odds)

@@ -31,7 +31,7 @@ def test_the_stated_error_holds_nineteen_times_in_twenty() -> None:
     assert off <= 2
 
 
-def test_odd_names_count_as_well() -> None:
+def test_empty_and_unencodable_names_are_counted() -> None:
     """The empty name, half a character, a zero byte: the library refuses or skips some of them."""
     sketch = Distinct()
     sketch.update(["", "\ud800", "\0", "a", "", "\ud800"])

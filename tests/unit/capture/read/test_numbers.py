@@ -190,7 +190,7 @@ def test_an_array_is_read_as_its_values_would_be(
     assert counts.tolist() == refused
 
 
-def test_moments_in_time_are_seconds_since_1970() -> None:
+def test_datetimes_are_read_as_seconds_since_1970() -> None:
     """Naive is UTC, a date is its midnight, an offset is heeded, ISO text is parsed."""
     day = 86_400.0
     values = [

@@ -183,6 +183,6 @@ def test_positions_that_nobody_named_are_counted_from_x0() -> None:
         assert columns.holds_only(2)
 
 
-def test_a_wide_row_without_names_counts_for_itself_alone() -> None:
+def test_a_wide_row_without_names_does_not_affect_other_rows() -> None:
     """A third value in one of two rows is one value under x2."""
     assert table([1.0, 2.0, 3.0], [1.0, 2.0], names=()).names() == {"x0": 2, "x1": 2, "x2": 1}

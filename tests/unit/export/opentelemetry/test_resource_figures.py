@@ -74,7 +74,7 @@ def test_figures_that_cannot_be_read_do_not_hold_back_the_model(
     assert memory.snapshots[0].points
 
 
-def test_a_share_of_the_cpu_is_that_since_the_export_before() -> None:
+def test_cpu_utilization_covers_the_time_since_the_previous_export() -> None:
     """So the first export of a process has none."""
     memory = InMemoryExporter()
     with observe(memory) as monitor:

@@ -105,7 +105,7 @@ def test_the_reference_is_exported_beside_what_it_is_compared_with(
     assert (histogram.min, histogram.max) == (-9.0, 9.0)
 
 
-def test_a_sum_of_values_from_zero_upwards_never_falls(
+def test_an_exported_sum_of_non_negative_values_never_decreases(
     exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
     """A backend takes a fall for a restart, and would count the whole again."""

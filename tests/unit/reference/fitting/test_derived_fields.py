@@ -259,7 +259,7 @@ def test_the_mmd_is_exported_with_its_critical_value(rng: np.random.Generator) -
     assert {one["field"] for one in labels} == {"v.kernel_similarity"}
 
 
-def test_class_probabilities_are_a_field_each_and_drift(rng: np.random.Generator) -> None:
+def test_each_class_probability_is_a_field_whose_drift_is_found(rng: np.random.Generator) -> None:
     """In the reference and in the service: each class, and the label of the likeliest."""
     probabilities = rng.dirichlet([5, 3, 2], 4_000)
     reference = fit_reference(

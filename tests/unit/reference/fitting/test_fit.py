@@ -150,7 +150,7 @@ def test_a_kind_is_what_most_values_are(values: Any, kind: Kind | None) -> None:
 @pytest.mark.parametrize(
     "dtype", ["datetime64[s]", "datetime64[ns]", "datetime64[us, Europe/Berlin]"]
 )
-def test_moments_are_seconds_since_1970(dtype: str) -> None:
+def test_datetimes_are_summarised_as_seconds_since_1970(dtype: str) -> None:
     """A pandas column of datetimes is read in UTC, whatever its unit and zone."""
     series = pd.Series([WHEN, WHEN + timedelta(hours=1)]).astype("datetime64[us, UTC]")
     column = series.astype(dtype) if "," in dtype else series.dt.tz_localize(None).astype(dtype)

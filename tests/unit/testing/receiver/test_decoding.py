@@ -22,7 +22,7 @@ def test_attributes_and_values_survive_decoding(attributes: dict[str, object], v
     assert (point.start_ns, point.time_ns) == (NOW_NS, NOW_NS + 10**9)
 
 
-def test_what_is_nested_is_kept_as_json() -> None:
+def test_nested_attribute_values_are_kept_as_json() -> None:
     """Arrays and maps, to any depth; bytes in base64."""
     sent = request(gauge("g", number(1.5, {"a": [1, {"b": b"x"}], "m": {"k": None}})))
     (point,) = decode(sent.SerializeToString()).points

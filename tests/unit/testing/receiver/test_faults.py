@@ -49,7 +49,7 @@ def one(at: int = 1) -> object:
     return counter("n", number(1, at=at, since=at - 1))
 
 
-def test_an_error_takes_nothing_and_is_used_up(receiver: OtlpReceiver) -> None:
+def test_a_scripted_error_stores_nothing_and_applies_once(receiver: OtlpReceiver) -> None:
     """The next request goes well."""
     receiver.script([Refuse(503, retry_after_seconds=1.5, message="later")])
     reply = send(receiver, one())
@@ -69,7 +69,7 @@ def test_an_error_may_have_any_body(receiver: OtlpReceiver) -> None:
     assert send(receiver, one())[:2] == (502, b"<html>")
 
 
-def test_a_list_is_used_up_in_order_and_none_goes_well(receiver: OtlpReceiver) -> None:
+def test_faults_of_a_list_apply_in_order_and_none_means_no_fault(receiver: OtlpReceiver) -> None:
     """What is put in front comes first, several times if it is told so."""
     receiver.script([None, Refuse(429), None, Refuse(500)])
     receiver.next(Refuse(401), times=2)

@@ -103,7 +103,7 @@ def exports(
 
 
 @given(steps, st.randoms(use_true_random=False), st.sampled_from([DELTA, CUMULATIVE]))
-def test_totals_are_the_true_ones_however_they_were_cut(
+def test_totals_do_not_depend_on_how_counts_were_split_into_points(
     script: list[tuple[str, str, int]], chance: random.Random, temporality: int
 ) -> None:
     """Delta or cumulative, over exports, restarts and processes, in any order of arrival."""
@@ -301,7 +301,7 @@ def test_fractions_are_added_without_loss() -> None:
     assert ledger.total("n") == 1.0
 
 
-def test_what_an_assert_shows_says_what_happened() -> None:
+def test_the_repr_of_a_ledger_shows_what_happened() -> None:
     """One line for pytest, several to print; both name series, answers, refusals, warnings."""
     ledger = Ledger()
     take(ledger, counter("n", number(1, {"a.b": "c"}, at=1)))

@@ -308,7 +308,7 @@ def test_a_client_may_follow_a_redirect() -> None:
 
 
 @pytest.mark.parametrize("profile", ["collector", "dynatrace", "mimir", "prometheus"])
-def test_other_paths_and_methods_are_not_there(profile: str) -> None:
+def test_other_paths_and_methods_are_refused(profile: str) -> None:
     """A base URL with a path missing or doubled is the commonest mistake; the ledger tells."""
     with OtlpReceiver(profile, clock=lambda: NOW) as receiver:  # type: ignore[arg-type]
         own = receiver.metrics_url.removeprefix(receiver.url)
@@ -390,7 +390,7 @@ def test_options_that_mean_nothing_are_refused(options: dict[str, Any], field: s
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_monitor_can_be_tested_with_it() -> None:
+def test_a_monitor_can_be_tested_with_the_receiver() -> None:
     """The whole line: what was predicted is what a collector would know."""
     with OtlpReceiver() as receiver:
         with Monitor("credit", exporters=[Otlp.collector(receiver.url)]) as monitor:

@@ -36,6 +36,6 @@ def test_a_refusal_is_a_status() -> None:
     assert RetryInfo.FromString(retry_info(1.25)) == info
 
 
-def test_a_refusal_may_be_words_alone() -> None:
+def test_a_refusal_may_consist_of_a_message_alone() -> None:
     """Over HTTP there is a status already."""
     assert refusal("no").SerializeToString() == Status(message="no").SerializeToString()

@@ -8,7 +8,7 @@ from mlmonitor.capture.host.watch.default_features import describe_function, is_
 from mlmonitor.capture.outputs import Outputs
 from mlmonitor.errors import ConfigError
 
-_SIMILARITY = 0.85  # `request` and `request_id`, which may both exist, are less similar
+_SIMILARITY = 0.85  # above that of `request` and `request_id`, which may both exist
 
 
 def check_options(features: object, outputs: Outputs, id_from: object) -> None:

@@ -21,7 +21,8 @@ def find_swapped_part(
 ) -> float | None:
     """Return the share of rows in which two fields have each other's values, or None.
 
-    before, now: quantiles at evenly spaced ranks from 0 to 1. rows: those behind `now`.
+    before, now: quantiles at evenly spaced ranks from 0 to 1. rows: the number of rows behind
+    `now`.
     """
     shares = []
     for own, other, values in ((*before, now[0]), (before[1], before[0], now[1])):

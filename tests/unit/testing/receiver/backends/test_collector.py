@@ -88,7 +88,7 @@ def test_valid_points_are_stored(receiver: OtlpReceiver, metric: object) -> None
 
 
 @pytest.mark.parametrize(("metric", "reason"), INVALID.values(), ids=INVALID)
-def test_what_is_invalid_is_refused_alone(
+def test_only_invalid_points_are_refused(
     receiver: OtlpReceiver, metric: object, reason: str
 ) -> None:
     """As a partial success."""
@@ -137,18 +137,20 @@ def test_deflate_and_plain_bodies_are_read(
 @pytest.mark.parametrize(
     "headers", [{"Content-Type": "text/plain"}, {**PROTOBUF, "Content-Encoding": "br"}]
 )
-def test_other_forms_are_a_415(receiver: OtlpReceiver, headers: dict[str, str]) -> None:
+def test_an_unsupported_content_type_is_answered_with_415(
+    receiver: OtlpReceiver, headers: dict[str, str]
+) -> None:
     """As the OTLP specification has it."""
     assert post(receiver, b"", headers).status == 415
 
 
-def test_a_body_that_is_no_otlp_is_a_400(receiver: OtlpReceiver) -> None:
+def test_a_body_that_is_not_otlp_is_answered_with_400(receiver: OtlpReceiver) -> None:
     """It is counted as one refusal."""
     assert post(receiver, b"\xff\xff").status == 400
     assert receiver.ledger.refused == {"not OTLP": 1}
 
 
-def test_a_small_body_that_holds_very_much_is_a_413(receiver: OtlpReceiver) -> None:
+def test_a_small_body_that_expands_hugely_is_answered_with_413(receiver: OtlpReceiver) -> None:
     """It is not even decompressed whole."""
     bomb = zlib.compress(bytes(21 * 1024 * 1024), 9)
     assert len(bomb) < 100_000

@@ -146,14 +146,14 @@ def test_a_point_just_inside_the_rules_is_stored_without_a_warning(
     [buckets([1] * 13, range(12), sum=1), buckets([1, 1], [-0.1], sum=1)],
     ids=["13 buckets", "negative bound"],
 )
-def test_what_only_managed_says_of_buckets_can_be_switched_off(point: object) -> None:
+def test_rules_on_buckets_of_dynatrace_managed_can_be_switched_off(point: object) -> None:
     """The pages of SaaS name neither 12 buckets nor negative bounds."""
     with OtlpReceiver("dynatrace", clock=lambda: NOW, is_managed=False) as receiver:
         assert send(receiver, histogram("fine", point)).partial.rejected_data_points == 0
         assert receiver.ledger.accepted == 1
 
 
-def test_only_if_all_points_are_invalid_is_it_a_400(receiver: OtlpReceiver) -> None:
+def test_the_status_is_400_only_if_all_points_are_invalid(receiver: OtlpReceiver) -> None:
     """The reasons are in the error's message then."""
     reply = send(receiver, summary("one"), gauge("two", number(math.nan)))
     assert reply.status == 400

@@ -76,7 +76,7 @@ def receiver() -> Iterator[OtlpReceiver]:
 
 
 @pytest.mark.parametrize(("metric", "reason"), REFUSED.values(), ids=REFUSED)
-def test_a_bad_point_is_a_400_but_its_neighbours_are_kept(
+def test_an_invalid_point_gives_a_400_but_valid_points_are_stored(
     receiver: OtlpReceiver, metric: object, reason: str
 ) -> None:
     """The message names the first fault."""
@@ -141,14 +141,14 @@ def test_a_tenant_is_asked_for_where_one_was_configured(
         assert (receiver.ledger.accepted == 1) == (status == 200)
 
 
-def test_names_have_no_suffixes(receiver: OtlpReceiver) -> None:
+def test_mimir_metric_names_have_no_suffixes(receiver: OtlpReceiver) -> None:
     """A query for `c_total` would find nothing."""
     send(receiver, counter("c.d", number(4), temporality=CUMULATIVE, unit="s"))
     assert receiver.ledger.total("c_d") == 4
     assert receiver.ledger.total("c_d_seconds_total") == 0
 
 
-def test_deflate_is_a_415(receiver: OtlpReceiver) -> None:
+def test_a_deflated_body_is_answered_with_415(receiver: OtlpReceiver) -> None:
     """As is any type but protobuf and JSON."""
     data = request(GOOD).SerializeToString()
     headers = {**PROTOBUF, "Content-Encoding": "deflate"}

@@ -76,7 +76,7 @@ def receiver() -> Iterator[OtlpReceiver]:
 
 
 @pytest.mark.parametrize(("metric", "reason"), UNTRANSLATABLE.values(), ids=UNTRANSLATABLE)
-def test_what_cannot_be_translated_fails_its_whole_request(
+def test_a_point_that_cannot_be_translated_fails_its_whole_request(
     receiver: OtlpReceiver, metric: object, reason: str
 ) -> None:
     """500, and its good neighbours are rolled back with it."""
@@ -128,7 +128,7 @@ def test_one_sample_out_of_order_refuses_its_whole_request(receiver: OtlpReceive
     assert send(receiver, gauge("good", number(2.0))).status == 200
 
 
-def test_an_order_fault_is_a_400_though_something_has_no_translation(
+def test_samples_out_of_order_give_a_400_even_beside_untranslatable_points(
     receiver: OtlpReceiver,
 ) -> None:
     """The joined error is recognised by its order fault."""
@@ -201,7 +201,7 @@ def test_a_counter_that_falls_under_one_start_time_is_reported(receiver: OtlpRec
     assert receiver.ledger.warnings == {"counter fell without a new start time: read as a reset": 1}
 
 
-def test_a_stale_marker_is_a_sample_and_no_value(receiver: OtlpReceiver) -> None:
+def test_a_stale_marker_is_stored_as_a_sample_without_a_value(receiver: OtlpReceiver) -> None:
     """The series ends there; its newest value is the one before."""
     send(receiver, gauge("g", number(1, at=1)))
     assert send(receiver, gauge("g", number(None, at=2, flags=1))).status == 200
