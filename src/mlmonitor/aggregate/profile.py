@@ -17,6 +17,10 @@ COUNTS = ("bins", "categories", "quality", "outliers", "seasons")
 _NO_KERNELS = np.zeros(0)  # shared by all profiles without kernels
 _PLACES = {quality: place for place, quality in enumerate(QUALITIES)}
 _REFUSED = [_PLACES[quality] for quality in REFUSED]
+_OF_CATEGORIES = [
+    _PLACES[quality]
+    for quality in (Quality.VALID, Quality.NEW_CATEGORY, Quality.MISSING, Quality.WRONG_TYPE)
+]
 
 
 class Digested(NamedTuple):
@@ -134,14 +138,15 @@ class FieldProfile:
 
     def count_categories(self, encoded: Sequence[Encoded]) -> None:
         """Add a block of the categorical fields."""
+        rows_by_quality = []
         for field, column in enumerate(encoded):
-            self.categories[field, : len(column.counts)] += column.counts
-            new = int(column.counts[-1])
-            quality = self.quality[len(self.plan.schema.numeric) + field]
-            quality[_PLACES[Quality.VALID]] += int(column.counts.sum()) - new
-            quality[_PLACES[Quality.NEW_CATEGORY]] += new
-            quality[_PLACES[Quality.MISSING]] += column.missing
-            quality[_PLACES[Quality.WRONG_TYPE]] += column.wrong_type
+            counts = column.counts
+            self.categories[field, : len(counts)] += counts
+            new = int(counts[-1])
+            valid = int(counts.sum()) - new
+            rows_by_quality.append((valid, new, column.missing, column.wrong_type))
+        if rows_by_quality:
+            self.quality[len(self.plan.schema.numeric) :, _OF_CATEGORIES] += rows_by_quality
 
     def count_kernels(self, block: Block) -> None:
         """Add the kernel features of a block's embeddings, if the plan compares them."""

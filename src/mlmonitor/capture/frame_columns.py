@@ -17,6 +17,7 @@ _FLOATS = ("float", "double", "halffloat")
 _ARROW_TIMES = ("timestamp", "date", "duration")
 _ARROW_TEXTS = ("string", "large_string")
 _POLARS_TIMES = ("Datetime", "Date", "Duration")
+_EXACT_BITS = 32  # integers of at most this many bits are floats without loss
 _MOST_SHARED = 10_000  # a shared dictionary with more unused categories is not read
 
 
@@ -62,8 +63,9 @@ def _read_pandas(column: Any) -> Values:
     dtype, array = column.dtype, getattr(column, "array", column)
     if isinstance(dtype, np.dtype):
         return np.asarray(column)
-    if hasattr(array, "codes") and hasattr(array, "categories"):
-        return CodedValues(_list_distinct(array.categories), np.asarray(array.codes))
+    codes = getattr(array, "codes", None)
+    if codes is not None and hasattr(array, "categories"):
+        return CodedValues(_list_distinct(array.categories), np.asarray(codes))
     if hasattr(dtype, "pyarrow_dtype"):
         return _read_arrow(array.__arrow_array__())
     if hasattr(dtype, "tz"):
@@ -80,8 +82,10 @@ def _list_distinct(values: Any) -> list[object]:
     if hasattr(values, "to_pylist"):
         is_text = str(values.type) in _ARROW_TEXTS
         return list(values.to_pylist() if is_text else plain_values(column_values(values)))
-    is_text = hasattr(values.dtype, "storage")
-    return list(values.tolist() if is_text else plain_values(column_values(values)))
+    storage = getattr(values.dtype, "storage", None)
+    if storage == "pyarrow":
+        return list(values.array.__arrow_array__().to_pylist())  # a third of the time of `tolist`
+    return list(values.tolist() if storage else plain_values(column_values(values)))
 
 
 def _read_extension(array: Any, dtype: np.dtype[Any]) -> Values:
@@ -93,8 +97,23 @@ def _read_extension(array: Any, dtype: np.dtype[Any]) -> Values:
         return np.asarray(array.to_numpy(dtype=dtype))
     if dtype.kind == "b":
         return _code_booleans(array.to_numpy(dtype=dtype, na_value=False), is_missing)
-    floats = _convert_exactly(array.to_numpy(dtype=np.float64, na_value=np.nan))
+    floats = _fill_gaps(_get_data(array, dtype), is_missing)
     return list(array.tolist()) if floats is None else floats
+
+
+def _get_data(array: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """The numbers of a pandas array, with any number in place of a missing one."""
+    data = getattr(array, "_data", None)  # a copy with gaps filled costs ten times as much
+    is_plain = type(data) is np.ndarray and data.dtype == dtype and data.shape == (len(array),)
+    return data if is_plain else np.asarray(array.to_numpy(dtype=dtype, na_value=0))
+
+
+def _fill_gaps(integers: np.ndarray[Any, Any], is_missing: Any) -> np.ndarray[Any, Any] | None:
+    """Integers with gaps as floats, NaN where missing; None if one is too large for that."""
+    floats = integers.astype(np.float64)
+    np.copyto(floats, np.nan, where=is_missing)
+    is_wide = integers.dtype.itemsize * 8 > _EXACT_BITS
+    return None if is_wide and (np.abs(floats) >= EXACT_INTEGERS).any() else floats
 
 
 def _code_booleans(values: Any, is_missing: Any) -> CodedValues:
@@ -104,12 +123,11 @@ def _code_booleans(values: Any, is_missing: Any) -> CodedValues:
 def _convert_exactly(values: Any) -> np.ndarray[Any, Any] | None:
     """Convert integers with missing values to floats; None if one is too large to stay exact."""
     floats = np.asarray(values, np.float64)
-    is_exact = np.fmax.reduce(np.abs(floats), initial=0.0) < EXACT_INTEGERS
-    return floats if is_exact else None
+    return None if (np.abs(floats) >= EXACT_INTEGERS).any() else floats
 
 
 def _read_polars(column: Any) -> Values:
-    dtype = str(column.dtype)
+    dtype = _name_polars_type(column.dtype)
     lower = dtype.lower()
     if dtype.startswith(("Categorical", "Enum", "String")):
         return _read_polars_coded(column)
@@ -120,8 +138,16 @@ def _read_polars(column: Any) -> Values:
     if dtype == "Boolean":
         is_missing = column.is_null().to_numpy()
         return _code_booleans(column.fill_null(value=False).to_numpy(), is_missing)
+    if is_integer and "pyarrow" in sys.modules:  # in a quarter of the time
+        return _read_arrow(column.to_arrow())
     floats = _convert_exactly(column.to_numpy()) if is_integer else None
     return list(column.to_list()) if floats is None else floats
+
+
+def _name_polars_type(dtype: Any) -> str:
+    """Return the name of a type, which may be a class, without its parameters."""
+    kind = dtype if isinstance(dtype, type) else type(dtype)
+    return kind.__name__
 
 
 def _read_polars_coded(column: Any) -> Values:
@@ -153,8 +179,21 @@ def _read_arrow(column: Any) -> Values:
             column.fill_null(False).to_numpy(zero_copy_only=False),  # noqa: FBT003 - the value
             is_missing,
         )
-    floats = _convert_exactly(column.to_numpy(zero_copy_only=False)) if is_integer else None
-    return list(column.to_pylist()) if floats is None else floats  # others would lose their nulls
+    floats = _read_arrow_integers(column) if is_integer else None
+    return list(column.to_pylist()) if floats is None else floats  # others would lose nulls
+
+
+def _read_arrow_integers(column: Any) -> np.ndarray[Any, Any] | None:
+    """Read integers with gaps from their numbers and from the bits of those that are given."""
+    chunks = column.chunks if hasattr(column, "chunks") else [column]
+    if len(chunks) != 1:
+        return _convert_exactly(column.to_numpy(zero_copy_only=False))
+    (chunk,) = chunks
+    bits, numbers = chunk.buffers()
+    start, stop = chunk.offset, chunk.offset + len(chunk)
+    integers = np.frombuffer(numbers, chunk.type.to_pandas_dtype(), stop)[start:]
+    is_given = np.unpackbits(np.frombuffer(bits, np.uint8), count=stop, bitorder="little")[start:]
+    return _fill_gaps(integers, is_given == 0)
 
 
 def _read_arrow_texts(column: Any) -> Values:

@@ -5,7 +5,6 @@ array cost a tenth of that, and frames with the same columns become rows of one 
 imported.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,11 @@ def copy_frame_row(frame: Any) -> np.ndarray[Any, Any] | None:
 
     Numeric columns of different types become floats; any other mixture becomes Python objects. The
     names and numbers that are read from the values stay the same.
-    Price: 3 us for columns of one type, 30 us for others.
+    Price: 1 us for numbers of one type, 10 us for numbers, booleans and texts, 50 us for others.
     """
+    copied = _copy_blocks(frame)
+    if copied is not None:
+        return copied
     values: np.ndarray[Any, Any] = frame.to_numpy(copy=True)
     match values.dtype.kind:
         case "O" | "b" | "i" | "u":
@@ -33,12 +35,59 @@ def copy_frame_row(frame: Any) -> np.ndarray[Any, Any] | None:
             return None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+def _copy_blocks(frame: Any) -> np.ndarray[Any, Any] | None:
+    """Copy the values from the arrays in which pandas keeps the columns of each type.
+
+    Returns None if a column is neither numbers, booleans, objects nor texts, or if all are numbers
+    of different types. pandas does not promise these arrays: None if they are not as expected.
+    """
+    try:
+        blocks = frame._mgr.blocks  # noqa: SLF001 - see above
+        if len(blocks) == 1:
+            values = blocks[0].values
+            return values.T.copy() if _is_plain(values) else None
+        row, kinds = np.empty((1, len(frame.columns)), object), set[str]()
+        for block in blocks:
+            values, kind = _read_block(block.values)
+            row[0, block.mgr_locs.indexer] = values
+            kinds.add(kind)
+    except Exception:  # noqa: BLE001 - another version of pandas, or another type of column
+        return None
+    return row if kinds & {"b", "O"} else None
+
+
+def _read_block(values: Any) -> tuple[Any, str]:
+    """Return the only row of a block, and the kind of its type.
+
+    Raises:
+        TypeError: it holds neither numbers, booleans, objects nor texts, or a missing text.
+    """
+    if _is_plain(values):
+        return values[:, 0], values.dtype.kind
+    if getattr(values.dtype, "storage", None) == "pyarrow":
+        texts = values.__arrow_array__()
+        if not texts.null_count:
+            return texts.to_pylist(), "O"
+    raise TypeError("expected numbers, booleans, objects or texts")
+
+
+def _is_plain(values: Any) -> bool:
+    return (
+        type(values) is np.ndarray
+        and values.dtype.kind in "fiubO"
+        and values.dtype.itemsize <= _FLOAT_BYTES
+        and values.ndim == 2
+    )
+
+
 class FrameLayout:
     """The column labels and the dtype that frames must share to be rows of one table."""
 
-    columns: Any
-    dtype: np.dtype[Any]
+    __slots__ = ("columns", "dtype")
+
+    def __init__(self, columns: Any, dtype: np.dtype[Any]) -> None:
+        self.columns: Any = columns
+        self.dtype: np.dtype[Any] = dtype
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -48,7 +97,7 @@ class FrameLayout:
         )
 
     def __hash__(self) -> int:
-        return hash(self.dtype)  # labels may not be hashable
+        return hash(self.dtype)  # labels may have none
 
 
 def _have_same_labels(columns: Any, others: Any) -> bool:

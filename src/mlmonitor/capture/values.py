@@ -5,6 +5,8 @@ from typing import Any, Final, NamedTuple, overload
 
 import numpy as np
 
+from mlmonitor.records import Counts
+
 Values = Sequence[object] | np.ndarray[Any, Any]
 
 EXACT_INTEGERS: Final = 2.0**53
@@ -78,11 +80,16 @@ class CodedValues(Sequence[object]):
         listed: list[object] = table[self.codes].tolist()
         return listed
 
-    def row_counts(self) -> np.ndarray[Any, Any]:
-        """Count the rows without a value, then the rows of each category."""
-        places = self.codes.astype(np.intp)
-        places += 1
-        return np.bincount(places, minlength=len(self.categories) + 1)
+    def row_counts(self) -> tuple[int, Counts]:
+        """The number of rows without a value, and the number of rows of each distinct one."""
+        size = len(self.categories)
+        try:
+            return 0, np.bincount(self.codes, minlength=size)
+        except (TypeError, ValueError):  # a missing value, or codes in uint64
+            places = self.codes.astype(np.intp)
+            places += 1
+            rows = np.bincount(places, minlength=size + 1)
+            return int(rows[0]), rows[1:]
 
     def select_rows(self, rows: np.ndarray[Any, Any]) -> "CodedValues":
         """Return a column of these rows, in this order."""

@@ -2,7 +2,8 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -103,33 +104,37 @@ class Dictionary:
         return _BOOK_BYTES + _NAME_BYTES * len(self._codes) + self.REMEMBERED_BYTES
 
     def encode(self, values: Sequence[object]) -> "Encoded":
-        """Return the code of each value, with the names of new and of rare categories."""
+        """Return the code of each value, and the names of new and of rare categories."""
         if isinstance(values, CodedValues):
             return self._encode_coded(values)
         encoded = Encoded(self._look_up_codes(values), self.size)
-        if encoded.counts[-1]:
+        *others, new = encoded.counts[self.listed :].tolist()
+        if new:
             new_rows = np.flatnonzero(encoded.codes == len(self.top) + 1).tolist()
             names = (name_or_none(values[row], category_name) for row in new_rows)
             encoded.new = Counter(name for name in names if name is not None)
-        if encoded.counts[self.listed : -1].any():
+        if any(others):
             is_other = (encoded.codes >= self.listed) & (encoded.codes <= len(self.top))
-            others = [values[row] for row in np.flatnonzero(is_other).tolist()]
-            encoded.other = _name_distinct(others)
+            other_values = [values[row] for row in np.flatnonzero(is_other).tolist()]
+            encoded.other = _name_distinct(other_values)
         return encoded
 
     def _encode_coded(self, values: CodedValues) -> "Encoded":
-        """Encode each distinct value once; values without a row are not counted."""
+        """Encode each distinct value once; those that no row has are not counted."""
         encoded = _EncodedByCode(values, self._look_up_codes(values.categories), self.size)
-        has_rows, own = encoded.rows > 0, encoded.own
-        if encoded.counts[-1]:
-            for place in np.flatnonzero((own == len(self.top) + 1) & has_rows).tolist():
+        own, rows = encoded.own, encoded.rows
+        *others, new = encoded.counts[self.listed :].tolist()
+        if new:
+            new_rows = Counter[str]()
+            for place in np.flatnonzero((own == len(self.top) + 1) & (rows > 0)).tolist():
                 name = name_or_none(values.categories[place], category_name)
                 if name is not None:
-                    encoded.new[name] += int(encoded.rows[place])
-        if encoded.counts[self.listed : -1].any():
-            is_other = (own >= self.listed) & (own <= len(self.top)) & has_rows
-            others = [values.categories[place] for place in np.flatnonzero(is_other).tolist()]
-            encoded.other = _name_distinct(others)
+                    new_rows[name] += int(rows[place])
+            encoded.new = new_rows
+        if any(others):
+            is_other = (own >= self.listed) & (own <= len(self.top)) & (rows > 0)
+            other_values = [values.categories[p] for p in np.flatnonzero(is_other).tolist()]
+            encoded.other = _name_distinct(other_values)
         return encoded
 
     def _look_up_codes(self, values: Sequence[object]) -> NDArray[np.int64]:
@@ -198,6 +203,9 @@ class Dictionary:
         return self.top, self.other, self.is_closed, self.is_boolean, self.groups
 
 
+_MISSING, _WRONG_TYPE = RefusalReason.MISSING.code, RefusalReason.WRONG_TYPE.code
+_LEAST = -max(RefusalReason)  # of all codes
+_NO_NAMES: Mapping[str, int] = MappingProxyType({})
 _SHORT = 64
 _ENTRY_BYTES = 100  # of an entry in a dict that has just grown, without its key and value
 _NAME_BYTES = 200  # of a name's two dict entries and its tuple slot, without its text
@@ -237,11 +245,11 @@ class Encoded:
         self.missing: int = 0
         self.wrong_type: int = 0
         if codes.size and codes.min() < 0:
-            self.missing = int(np.count_nonzero(codes == RefusalReason.MISSING.code))
-            self.wrong_type = int(np.count_nonzero(codes == RefusalReason.WRONG_TYPE.code))
+            self.missing = int(np.count_nonzero(codes == _MISSING))
+            self.wrong_type = int(np.count_nonzero(codes == _WRONG_TYPE))
             codes = codes[codes >= 0]
         self.counts: NDArray[np.intp] = np.bincount(codes, minlength=size)
-        self.new: Counter[str] = Counter()
+        self.new: Mapping[str, int] = _NO_NAMES
         self.other: frozenset[str] = frozenset()
 
     @property
@@ -259,19 +267,20 @@ class _EncodedByCode(Encoded):
     __slots__ = ("_places", "own", "rows")
 
     def __init__(self, values: CodedValues, own: NDArray[np.int64], size: int) -> None:
-        missing, rows = np.split(values.row_counts(), [1])
-        self.own, self.rows, self._places = own, rows, values.codes
-        self.missing = int(missing[0] + rows[own == RefusalReason.MISSING.code].sum())
-        self.wrong_type = int(rows[own == RefusalReason.WRONG_TYPE.code].sum())
-        is_category = own >= 0
-        self.counts = np.zeros(size, np.int64)
-        np.add.at(self.counts, own[is_category], rows[is_category])
-        self.new, self.other = Counter(), frozenset()
+        missing, self.rows = values.row_counts()
+        self.own, self._places = own, values.codes
+        # Refusals have codes below zero: one pass counts them, and then the categories. The sums
+        # of rows are floats, exact up to 2**53.
+        counts = np.bincount(own - _LEAST, self.rows, size - _LEAST).astype(np.intp)
+        self.missing = missing + int(counts[_MISSING - _LEAST])
+        self.wrong_type = int(counts[_WRONG_TYPE - _LEAST])
+        self.counts = counts[-_LEAST:]
+        self.new, self.other = _NO_NAMES, frozenset()
 
     @property
     def codes(self) -> NDArray[np.int64]:
         """The code of each row."""
-        codes: NDArray[np.int64] = np.append(self.own, RefusalReason.MISSING.code)[self._places]
+        codes: NDArray[np.int64] = np.append(self.own, _MISSING)[self._places]
         return codes
 
 

@@ -21,8 +21,12 @@ class Centroids(NamedTuple):
 
 def compress(given: Centroids, cells: int) -> Centroids:
     """Merge centroids whose middles fall into the same cell; at most one per cell remains."""
-    fields = len(given.means)
-    runs, field, before, upto, middle = _join_runs(given, cells)
+    return _fill_cells(_join_runs(given, cells), len(given.means), cells)
+
+
+def _fill_cells(joined: "_Runs", fields: int, cells: int) -> Centroids:
+    """Merge the runs whose middles fall into the same cell."""
+    runs, field, before, upto, middle = joined
     cell = np.minimum(middle, cells - 1, out=middle)
     # A point that covers a cell is alone in it: no other centroid can have its middle there.
     # Centroids without weight go into an extra cell, which is dropped.
@@ -84,6 +88,28 @@ def _join_runs(given: Centroids, cells: int) -> _Runs:
     left += right
     left /= 2
     return _Runs(Centroids(means, weights, points), field, before, upto, left.astype(np.intp))
+
+
+def _find_runs(ordered: Floats, valid: Counts, cells: int) -> _Runs:
+    """The runs of equal values of a sorted block `[fields, rows]`; each field has a value.
+
+    The same as joining a centroid for each value, but ranks are computed for each run.
+    """
+    fields, rows = ordered.shape
+    is_last = np.ones(ordered.shape, np.bool_)
+    np.not_equal(ordered[:, 1:], ordered[:, :-1], out=is_last[:, :-1])
+    if int(valid.min()) < rows:
+        is_last &= np.arange(rows) < valid[:, None]
+        is_last[np.arange(fields), valid - 1] = True
+    ends = np.flatnonzero(is_last)
+    field, begins = ends // rows, np.searchsorted(ends, np.arange(fields) * rows)
+    upto = (ends - field * rows + 1).astype(np.float64)
+    right = _scale_ranks(upto / valid[field], cells)
+    before, middle = _shift_within_fields(upto, begins), _shift_within_fields(right, begins)
+    middle += right
+    middle /= 2
+    runs = Centroids(ordered.ravel()[ends], upto - before, np.ones(ends.size, np.bool_))
+    return _Runs(runs, field, before, upto, middle.astype(np.intp))
 
 
 def _shift_within_fields(values: Floats, begins: NDArray[np.intp]) -> Floats:
@@ -154,9 +180,8 @@ def _rejoin_equal_values(
         centroids.points[field, 0] = True
     is_split &= ~is_constant
     if is_split.any():
-        is_valid = np.arange(ordered.shape[1]) < valid[is_split, None]
-        rows = Centroids(ordered[is_split], is_valid.astype(np.float64), is_valid)
-        for whole, part_of_it in zip(
-            centroids, compress(rows, centroids.means.shape[1]), strict=True
-        ):
+        cells = centroids.means.shape[1]
+        runs = _find_runs(ordered[is_split], valid[is_split], cells)
+        parts = _fill_cells(runs, int(is_split.sum()), cells)
+        for whole, part_of_it in zip(centroids, parts, strict=True):
             whole[is_split] = part_of_it

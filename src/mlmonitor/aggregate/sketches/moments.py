@@ -14,6 +14,7 @@ _PLAIN_EXPONENT = 400  # squares of numbers within 2**±400 neither overflow nor
 _ROUNDING = 1e-6
 _NO_EXPONENT = -4096  # the exponent of a field that has only zeros
 _LARGEST_EXPONENT = 1024  # the largest exponent of a float
+_LONG = 512  # from this many rows on, a step for each field costs less than a pass over all values
 
 
 class Moments:
@@ -51,10 +52,10 @@ class Moments:
         moments = cls(len(ordered))
         if ordered.size == 0:
             return moments, np.zeros(len(ordered))
-        gaps = None
-        if int(valid.min()) < ordered.shape[1]:
-            gaps = np.arange(ordered.shape[1]) >= valid[:, None]
-            ordered = np.where(gaps, 0.0, ordered)
+        has_gaps = int(valid.min()) < ordered.shape[1]
+        if has_gaps:
+            ordered = ordered.copy()
+            clear_gaps(ordered, valid)
         has_any, last = valid > 0, np.maximum(valid - 1, 0)
         low, high = ordered[:, 0], ordered[np.arange(len(valid)), last]
         moments.count = valid
@@ -67,8 +68,8 @@ class Moments:
         n = np.maximum(valid, 1)
         mean = (sums if is_plain else scaled.sum(axis=1)) / n
         deviation = scaled - mean[:, None]
-        if gaps is not None:
-            deviation[gaps] = 0.0
+        if has_gaps:
+            clear_gaps(deviation, valid)
         slip = deviation.sum(axis=1)  # the rounding error: exactly, this sum is zero
         moments.m2 = np.maximum(np.einsum("fr,fr->f", deviation, deviation) - slip * slip / n, 0.0)
         moments.mean = np.clip(
@@ -188,9 +189,22 @@ def valid_counts(ordered: Floats) -> Counts:
     valid = np.full(fields, rows, np.int64)
     if rows:
         has_gaps = np.flatnonzero(np.isnan(ordered[:, -1]))
-        if has_gaps.size:
+        if rows >= _LONG:
+            for field in has_gaps.tolist():
+                valid[field] = ordered[field].searchsorted(np.nan)
+        elif has_gaps.size:
             valid[has_gaps] -= np.count_nonzero(np.isnan(ordered[has_gaps]), axis=1)
     return valid
+
+
+def clear_gaps(values: Floats, valid: Counts) -> None:
+    """Set the values `[fields, rows]` behind the first `valid` of each field to zero, in place."""
+    rows = values.shape[1]
+    if rows < _LONG:
+        values[np.arange(rows) >= valid[:, None]] = 0.0
+        return
+    for field in np.flatnonzero(valid < rows).tolist():
+        values[field, valid[field] :] = 0.0
 
 
 def _find_exponent(peak: Floats) -> Counts:

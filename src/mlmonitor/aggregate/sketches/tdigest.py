@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mlmonitor.aggregate.sketches.centroids import Bools, Centroids, compress, cut
 from mlmonitor.aggregate.sketches.codec import State, demand, part
 from mlmonitor.aggregate.sketches.interpolation import ranks_at, values_at
-from mlmonitor.aggregate.sketches.moments import valid_counts
+from mlmonitor.aggregate.sketches.moments import clear_gaps, valid_counts
 from mlmonitor.errors import IncompatibleSketch
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Counts, Floats
@@ -67,7 +67,8 @@ class TDigest:
         self.max = np.fmax(self.max, ordered[np.arange(fields), np.maximum(valid - 1, 0)])
         is_whole = int(valid.min()) == rows
         if not is_whole:
-            ordered = np.where(np.arange(rows) < valid[:, None], ordered, 0.0)
+            ordered = ordered.copy()
+            clear_gaps(ordered, valid)
         if rows > self.cells:
             self._absorb(cut(ordered, valid, self.cells))
         else:

@@ -17,13 +17,17 @@ from mlmonitor.capture.canonical import (
 )
 from mlmonitor.capture.read.packing import pack_floats
 from mlmonitor.capture.read.refusals import RefusalReason
-from mlmonitor.capture.values import CodedValues, Values, plain_values, unmask
+from mlmonitor.capture.values import EXACT_INTEGERS, CodedValues, Values, plain_values, unmask
 from mlmonitor.records import ABSENT, Counts, Floats
 
 _PLAIN = frozenset(
     {float, int, bool, type(None), *(np.dtype(code).type for code in "?bhilqBHILQefd")}
 )
 
+
+_UNIT_SECONDS = {"D": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
+_UNITS_IN_SECOND = {"ms": 1e3, "us": 1e6}
+_EXACT_SECONDS = EXACT_INTEGERS / 1e6  # below it, microseconds are floats without loss
 
 _NONE_REFUSED = np.zeros(3, np.int64)
 _NONE_REFUSED.setflags(write=False)
@@ -158,7 +162,8 @@ def _parse_coded(
     if refused_of_all.any():
         for code in np.flatnonzero(np.isnan(numbers[:-1])).tolist():
             refused[code] = read([values.categories[code]])[1]
-    return numbers[values.codes], np.roll(values.row_counts(), -1) @ refused
+    missing, rows = values.row_counts()
+    return numbers[values.codes], np.append(rows, missing) @ refused
 
 
 def _parse_array(values: np.ndarray[Any, Any]) -> tuple[Floats, Counts]:
@@ -176,11 +181,27 @@ def _parse_array(values: np.ndarray[Any, Any]) -> tuple[Floats, Counts]:
 
 
 def _parse_times(values: np.ndarray[Any, Any]) -> tuple[Floats, Counts]:
+    seconds = _scale_times(values)
+    if seconds is not None:
+        return seconds, _NONE_REFUSED
     microseconds, nanoseconds = array_parts(values)
     seconds = microseconds / 1e6
     if nanoseconds is not None:
         seconds += nanoseconds / 1e9
     return finite(np.where(np.isnat(values), np.nan, seconds))
+
+
+def _scale_times(values: np.ndarray[Any, Any]) -> Floats | None:
+    """Seconds of times, in one step; None if one is missing or has more than 53 bits."""
+    unit, count = np.datetime_data(values.dtype)
+    integers = values.view(np.int64)
+    if count == 1 and unit in _UNIT_SECONDS:
+        seconds = integers * _UNIT_SECONDS[unit]
+    elif count == 1 and unit in _UNITS_IN_SECOND:
+        seconds = integers / _UNITS_IN_SECOND[unit]
+    else:
+        return None
+    return seconds if (np.abs(seconds) < _EXACT_SECONDS).all() else None
 
 
 Read = Callable[[object], float | None]
