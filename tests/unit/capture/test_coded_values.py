@@ -134,3 +134,42 @@ def test_a_dictionary_longer_than_its_column_keeps_only_what_rows_have() -> None
     column = CodedValues([str(name) for name in range(1_000)], np.array([999, -1, 3]))
     assert column.categories == ["3", "999"]
     assert list(column) == ["999", None, "3"]
+
+
+@pytest.mark.parametrize("code", ["i1", "u1", "i2", "u4", "i8", "u8"])
+def test_codes_of_every_type_are_counted(code: str) -> None:
+    """Also those that numpy does not convert to its own integers without being asked."""
+    column = CodedValues(["a", "b", "c"], np.array([0, 2, 2, 0, 0], code))
+    missing, rows = column.row_counts()
+    assert (missing, rows.tolist()) == (0, [3, 0, 2])
+
+
+WIDTHS = ["Int8", "UInt8", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64"]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_integers_with_gaps_of_every_width_are_the_same_floats(width: str) -> None:
+    """Of a column, of a part of it, and of a column in two chunks."""
+    given = [None, 0, 127, None, 5, 9, None, 1, 2, None, 3]
+    nullable = pd.array(given, width)
+    whole = pa.array(given, getattr(pa, width.lower())())
+    columns = [nullable, nullable[3:], pl.Series(given, dtype=getattr(pl, width))]
+    columns += [
+        whole,
+        whole[3:],
+        pa.chunked_array([whole[:2], whole[2:]]),
+        pa.chunked_array([whole]),
+    ]
+    for column in columns:
+        values = read_column(column)
+        expected = [np.nan if v is None else v for v in given[len(given) - len(values) :]]
+        assert isinstance(values, np.ndarray)
+        np.testing.assert_array_equal(values, expected)
+
+
+def test_numbers_behind_gaps_decide_nothing() -> None:
+    """A number that no float holds is read only if it is given."""
+    hidden = pd.arrays.IntegerArray(np.array([2**53 + 1, 3]), np.array([True, False]))
+    values = read_column(hidden)
+    assert isinstance(values, np.ndarray)
+    np.testing.assert_array_equal(values, [np.nan, 3.0])

@@ -9,9 +9,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from mlmonitor.capture import frame_rows
 from mlmonitor.capture.canonical import category_name, number
 from mlmonitor.capture.entry import Entry, Shape
 from mlmonitor.capture.form import PayloadForm
+from mlmonitor.capture.frame_rows import copy_frame_row
 from mlmonitor.capture.host.copiers import Copiers
 from mlmonitor.capture.outputs import Outputs
 from mlmonitor.capture.read.numbers import category_names, parse_floats
@@ -39,6 +41,10 @@ FRAMES: dict[str, pd.DataFrame] = {
     "a decimal of arrow": pd.DataFrame(
         {"x": pd.array([Decimal("1.5")], pd.ArrowDtype(pa.decimal128(10, 2))), "y": [1.0]}
     ),
+    "numbers, truths and texts": pd.DataFrame(
+        {"x": ["north"], "f": [0.5], "i": [3], "b": [True], "h": np.array([0.1], "f4")}
+    ),
+    "a missing text": pd.DataFrame({"x": pd.array([None], "str"), "y": [1.0]}),
     "objects": pd.DataFrame({"x": [dt.date(2024, 1, 1)], "y": [b"raw"]}, dtype=object),
 }
 
@@ -75,6 +81,23 @@ def test_frames_with_the_same_columns_are_read_together_in_order(frame: pd.DataF
     (column,) = [rows.features.column("x")]
     assert column is not None
     assert category_names(column) == [category_name(frame["x"].tolist()[0])] * 3
+
+
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
+def test_pandas_own_arrays_and_its_interface_give_the_same_values(
+    frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So another version of pandas may keep other arrays."""
+    by_arrays = copy_frame_row(frame)
+    monkeypatch.setattr(frame_rows, "_copy_blocks", lambda _: None)
+    by_interface = copy_frame_row(frame)
+    if by_arrays is None or by_interface is None:
+        assert by_arrays is by_interface
+        return
+    assert by_arrays.dtype == by_interface.dtype
+    pd.testing.assert_frame_equal(pd.DataFrame(by_arrays), pd.DataFrame(by_interface))
+    for ours, theirs in zip(by_arrays[0].tolist(), by_interface[0].tolist(), strict=True):
+        assert type(ours) is type(theirs)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,14 @@ def compress(given: Centroids, cells: int) -> Centroids:
     return _fill_cells(_join_runs(given, cells), len(given.means), cells)
 
 
+def compress_sorted(ordered: Floats, valid: Counts, cells: int) -> Centroids:
+    """Compress the first `valid` values of each field of a sorted block; each has at least one.
+
+    The same, bit for bit, as to compress a centroid for each value.
+    """
+    return _fill_cells(_find_runs(ordered, valid, cells), len(ordered), cells)
+
+
 def _fill_cells(joined: "_Runs", fields: int, cells: int) -> Centroids:
     """Merge the runs whose middles fall into the same cell."""
     runs, field, before, upto, middle = joined
@@ -91,10 +99,7 @@ def _join_runs(given: Centroids, cells: int) -> _Runs:
 
 
 def _find_runs(ordered: Floats, valid: Counts, cells: int) -> _Runs:
-    """The runs of equal values of a sorted block `[fields, rows]`; each field has a value.
-
-    The same as joining a centroid for each value, but ranks are computed for each run.
-    """
+    """Find the runs of equal values: like `_join_runs`, with ranks for the runs alone."""
     fields, rows = ordered.shape
     is_last = np.ones(ordered.shape, np.bool_)
     np.not_equal(ordered[:, 1:], ordered[:, :-1], out=is_last[:, :-1])
@@ -181,7 +186,6 @@ def _rejoin_equal_values(
     is_split &= ~is_constant
     if is_split.any():
         cells = centroids.means.shape[1]
-        runs = _find_runs(ordered[is_split], valid[is_split], cells)
-        parts = _fill_cells(runs, int(is_split.sum()), cells)
+        parts = compress_sorted(ordered[is_split], valid[is_split], cells)
         for whole, part_of_it in zip(centroids, parts, strict=True):
             whole[is_split] = part_of_it

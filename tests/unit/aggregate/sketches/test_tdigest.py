@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlmonitor.aggregate.sketches.centroids import Centroids, compress, compress_sorted
+from mlmonitor.aggregate.sketches.moments import clear_gaps, valid_counts
 from mlmonitor.aggregate.sketches.tdigest import TDigest
 from mlmonitor.errors import FormatError
 from support.strategies import blocks
@@ -161,3 +163,19 @@ def test_a_digest_without_cells_is_refused() -> None:
     }
     with pytest.raises(FormatError, match="cell"):
         TDigest.from_state(state)
+
+
+@given(st.integers(201, 1_500), st.integers(2, 400), st.integers(0, 150), st.integers(0, 2**32 - 1))
+def test_equal_values_are_joined_as_if_each_were_a_centroid(
+    rows: int, names: int, missing: int, seed: int
+) -> None:
+    """Bit for bit, with gaps and without."""
+    values = np.random.default_rng(seed).integers(-3, names, (3, rows)) / 3
+    values[1, :missing] = np.nan
+    ordered = np.sort(values, axis=1)
+    valid = valid_counts(ordered)
+    clear_gaps(ordered, valid)
+    is_valid = np.arange(rows) < valid[:, None]
+    expected = compress(Centroids(ordered, is_valid.astype(np.float64), is_valid), 200)
+    for ours, theirs in zip(compress_sorted(ordered, valid, 200), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -277,3 +277,18 @@ def test_a_container_in_a_cell_is_of_a_wrong_type_and_never_read(cell: object) -
         floats, refused = parse_floats(values)
         assert math.isnan(floats[0])
         assert refused.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("unit", ["D", "h", "m", "s", "ms", "us", "ns", "ps"])
+@pytest.mark.parametrize("kind", ["M8", "m8"])
+def test_times_of_every_unit_in_an_array_are_the_seconds_of_each(kind: str, unit: str) -> None:
+    """Bit for bit, also beside a missing one and beyond 53 bits of microseconds."""
+    step = {"D": 1, "h": 24, "m": 1_440, "s": 86_400}.get(unit, 86_400_000)
+    integers = np.array([0, 1, -1, 7, 19_000 * step + 3, -20_000 * step - 1, 200_000 * step + 1])
+    times = integers.astype(f"{kind}[{unit}]")
+    for column in (times, np.append(times, np.array(["NaT"], times.dtype)), times[:5]):
+        read = parse_datetimes if kind == "M8" else parse_floats
+        floats, refused = read(column)
+        one_by_one = [read([value])[0][0] for value in column]
+        np.testing.assert_array_equal(floats, one_by_one)
+        assert refused.tolist() == [int(np.isnat(column).sum()), 0, 0]
