@@ -210,6 +210,22 @@ def budgets_table(by_benchmark: dict[str, list[Figure]]) -> list[str]:
     return lines
 
 
+def reasons(by_benchmark: dict[str, list[Figure]]) -> list[str]:
+    """Return a list of the exceeded budgets that have a `why`: what the time is spent on."""
+    with (HERE / "budgets.toml").open("rb") as file:
+        promises = tomllib.load(file)
+    lines = []
+    for benchmark, entries in promises.items():
+        for name, entry in entries.items():
+            figure = find(by_benchmark, benchmark, name)
+            ratio = None if figure is None else figure.ratio
+            if "why" in entry and (ratio is None or ratio > entry["ratio"]):
+                lines.append(f"- {entry['promise']}: {entry['why']}")
+    return (
+        ["Where a budget is exceeded, its time is spent as follows.", "", *lines] if lines else []
+    )
+
+
 def page(by_benchmark: dict[str, list[Figure]]) -> str:
     """Return the text of docs/benchmarks.md."""
     host = json.loads((RESULTS / "capture.json").read_text())["machine"]
@@ -222,6 +238,8 @@ def page(by_benchmark: dict[str, list[Figure]]) -> str:
         "## What is promised",
         "",
         *budgets_table(by_benchmark),
+        "",
+        *reasons(by_benchmark),
         "",
     ]
     for benchmark, figures in by_benchmark.items():

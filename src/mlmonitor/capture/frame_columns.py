@@ -104,8 +104,9 @@ def _read_extension(array: Any, dtype: np.dtype[Any]) -> Values:
 def _get_data(array: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """The numbers of a pandas array, with any number in place of a missing one."""
     data = getattr(array, "_data", None)  # a copy with gaps filled costs ten times as much
-    is_plain = type(data) is np.ndarray and data.dtype == dtype and data.shape == (len(array),)
-    return data if is_plain else np.asarray(array.to_numpy(dtype=dtype, na_value=0))
+    if type(data) is np.ndarray and data.dtype == dtype and data.shape == (len(array),):
+        return data
+    return np.asarray(array.to_numpy(dtype=dtype, na_value=0))
 
 
 def _fill_gaps(integers: np.ndarray[Any, Any], is_missing: Any) -> np.ndarray[Any, Any] | None:
