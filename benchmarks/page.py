@@ -219,11 +219,11 @@ def reasons(by_benchmark: dict[str, list[Figure]]) -> list[str]:
         for name, entry in entries.items():
             figure = find(by_benchmark, benchmark, name)
             ratio = None if figure is None else figure.ratio
-            if "why" in entry and (ratio is None or ratio > entry["ratio"]):
+            if "why" in entry and ratio is not None and ratio > entry["ratio"]:
                 lines.append(f"- {entry['promise']}: {entry['why']}")
-    return (
-        ["Where a budget is exceeded, its time is spent as follows.", "", *lines] if lines else []
-    )
+    if not lines:
+        return []
+    return ["Where a budget is exceeded, its time is spent as follows.", "", *lines, ""]
 
 
 def page(by_benchmark: dict[str, list[Figure]]) -> str:
@@ -240,7 +240,6 @@ def page(by_benchmark: dict[str, list[Figure]]) -> str:
         *budgets_table(by_benchmark),
         "",
         *reasons(by_benchmark),
-        "",
     ]
     for benchmark, figures in by_benchmark.items():
         lines += [f"## {benchmark.capitalize()}", "", describe_benchmark(benchmark), ""]
