@@ -194,11 +194,11 @@ def _parse_times(values: np.ndarray[Any, Any]) -> tuple[Floats, Counts]:
 def _scale_times(values: np.ndarray[Any, Any]) -> Floats | None:
     """Seconds of times, in one step; None if one is missing or has more than 53 bits."""
     unit, count = np.datetime_data(values.dtype)
-    integers = values.view(np.int64)
+    seconds: Floats = values.view(np.int64).astype(np.float64)
     if count == 1 and unit in _UNIT_SECONDS:
-        seconds = integers * _UNIT_SECONDS[unit]
+        seconds *= _UNIT_SECONDS[unit]
     elif count == 1 and unit in _UNITS_IN_SECOND:
-        seconds = integers / _UNITS_IN_SECOND[unit]
+        seconds /= _UNITS_IN_SECOND[unit]
     else:
         return None
     return seconds if (np.abs(seconds) < _EXACT_SECONDS).all() else None
