@@ -251,7 +251,7 @@ def test_grpc_delivers_the_same_counts(collector: Collector, rng: np.random.Gene
     collector.sink.wait_for_total("mlmonitor.predictions", 7, status="ok")
 
 
-def test_the_standard_variables_are_enough(
+def test_the_standard_variables_are_enough_to_export(
     collector: Collector, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With `OTEL_EXPORTER_OTLP_ENDPOINT` and friends set, no exporter need be named."""

@@ -38,7 +38,9 @@ BUILTINS = {
 
 
 @pytest.mark.parametrize("leaf", BUILTINS, ids=lambda leaf: leaf.__name__)
-def test_an_error_is_caught_as_ours_and_as_the_builtin(leaf: type[MonitorError]) -> None:
+def test_each_error_is_a_monitor_error_and_the_matching_builtin_error(
+    leaf: type[MonitorError],
+) -> None:
     """`except MonitorError` and `except ValueError` both work, and the message survives."""
     error = leaf("claimed_amount: expected a number")
     assert isinstance(error, MonitorError)

@@ -102,7 +102,7 @@ def test_a_name_fits_its_column(name: str, width: int, shown: str) -> None:
 
 
 @given(st.text(max_size=60), st.integers(2, 40))
-def test_no_name_breaks_the_line(name: str, width: int) -> None:
+def test_a_name_with_line_breaks_is_printed_on_one_line(name: str, width: int) -> None:
     """Whatever a field is called, it is one line, no wider than asked, and printable."""
     shown = truncate(name, width)
     assert wide(shown) <= width
@@ -118,7 +118,7 @@ def test_a_table_is_aligned(cells: list[tuple[str, str]]) -> None:
     assert set(lines[1]) == {"-"}
 
 
-def test_a_list_stops_and_says_how_many_more() -> None:
+def test_a_long_list_ends_with_the_number_of_further_names() -> None:
     """Names beyond the limit are a number."""
     counts = {f"n{at}": at for at in range(1_000, 1_005)}
     assert join_counts(counts, most=2) == "n1000 1,000, n1001 1,001 and 3 more"

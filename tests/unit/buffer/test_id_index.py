@@ -30,7 +30,7 @@ def test_an_index_finds_what_a_dictionary_would(steps: list[tuple[str, int]]) ->
 
 
 @pytest.mark.parametrize("capacity", [1, 3, 40, 1_000, 50_000])
-def test_an_index_holds_as_many_as_it_says(capacity: int) -> None:
+def test_an_index_holds_as_many_ids_as_its_capacity(capacity: int) -> None:
     """No bucket overflows at full capacity, and no other id is found."""
     hashes = hash_ids([f"prediction-{at}" for at in range(2 * capacity)], 2 * capacity)
     index = IdIndex(capacity)
@@ -40,7 +40,7 @@ def test_an_index_holds_as_many_as_it_says(capacity: int) -> None:
     assert (index.find(hashes[capacity:]) == -1).all()
 
 
-def test_a_full_bucket_refuses_what_does_not_fit() -> None:
+def test_a_full_bucket_refuses_further_ids() -> None:
     """Hashes that share both buckets are sixteen; the seventeenth is refused, and says so."""
     same = np.arange(17, dtype=np.uint64)  # halves that scale to bucket 0
     index = IdIndex(1_000)

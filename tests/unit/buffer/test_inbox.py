@@ -6,7 +6,7 @@ from mlmonitor.buffer.inbox import Inbox, Queue
 from mlmonitor.capture.host.label_entries import LabelEntry
 
 
-def test_a_queue_keeps_the_first_and_counts_the_rest() -> None:
+def test_a_full_queue_keeps_the_first_items_and_counts_the_rest() -> None:
     """Of seven items five fit."""
     queue = Queue(5)
     queue.put([(str(at), at) for at in range(4)])

@@ -63,7 +63,7 @@ class Desk:
         return {status: count for status, count in self.pending.counts.items() if count}
 
 
-def test_a_label_meets_its_prediction_once() -> None:
+def test_a_prediction_is_matched_with_one_label() -> None:
     """The pair is handed out; the same label again is a duplicate, another one contradicts it."""
     desk = Desk(10)
     desk.remember(["a", "b"], [1.0, 2.0])
@@ -104,7 +104,7 @@ def test_a_label_that_overtook_its_prediction_is_tried_again() -> None:
     assert desk.counts == {LabelStatus.MATCHED: 1}
 
 
-def test_a_label_is_tried_twice_and_no_more() -> None:
+def test_a_label_is_matched_at_most_twice_before_it_is_counted() -> None:
     """A prediction that is remembered after the second try is too late for its label."""
     desk = Desk(10)
     desk.match([("a", 1.5)])

@@ -32,7 +32,7 @@ def columns(draw: st.DrawFn) -> CodedValues:
 
 
 @given(columns())
-def test_codes_read_as_the_list_of_their_values(column: CodedValues) -> None:
+def test_coded_values_read_like_the_list_of_their_values(column: CodedValues) -> None:
     """Length, values, names, numbers and times."""
     listed = list(column)
     assert len(column) == len(listed)
@@ -44,7 +44,7 @@ def test_codes_read_as_the_list_of_their_values(column: CodedValues) -> None:
 
 
 @given(column=columns(), is_boolean=st.booleans(), is_closed=st.booleans())
-def test_codes_are_encoded_as_the_list_of_their_values(
+def test_coded_values_are_encoded_like_the_list_of_their_values(
     *, column: CodedValues, is_boolean: bool, is_closed: bool
 ) -> None:
     """Codes, counts, refusals, new and other names."""

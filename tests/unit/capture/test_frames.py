@@ -158,14 +158,14 @@ def test_missing_values_among_categories_stay_missing(frame: Any) -> None:
     ],
     ids=["pandas", "polars", "pyarrow"],
 )
-def test_durations_are_seconds(frame: Any) -> None:
+def test_durations_in_frames_are_read_as_seconds(frame: Any) -> None:
     """A duration is a number of seconds."""
     seconds, refused = column(frame, "d")
     assert same(seconds, [2.0, math.nan])
     assert refused == [1, 0, 0]
 
 
-def test_decimals_are_numbers() -> None:
+def test_decimals_in_frames_are_read_as_numbers() -> None:
     """Exact decimals are read as floats."""
     frame = pl.DataFrame({"d": [Decimal("1.25"), None]})
     assert same(column(frame, "d")[0], [1.25, math.nan])

@@ -191,7 +191,7 @@ def test_a_client_shows_its_certificate(
     assert send(by_variables).accepted == 1
 
 
-def test_a_certificate_is_checked_over_grpc_as_well(
+def test_a_servers_certificate_is_verified_over_grpc(
     grpcs: Callable[..., str], files: Files
 ) -> None:
     """The reason says what to do, and an address without TLS is no way around it."""

@@ -60,7 +60,7 @@ def test_the_id_can_be_read_in_a_copied_context_after_the_block(monitor: Monitor
     assert matched(monitor) == 1
 
 
-def test_a_block_that_ends_while_its_id_is_made_is_found_by_it(reference: Reference) -> None:
+def test_a_block_that_ends_while_its_id_is_created_is_found_by_the_id(reference: Reference) -> None:
     """Another thread may end it, and the worker read it, in the middle of the look."""
     with made(reference) as monitor:
         block = monitor.observe(ROW)

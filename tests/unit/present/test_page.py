@@ -242,7 +242,7 @@ def test_a_page_needs_a_monitor() -> None:
         page("claims")  # type: ignore[arg-type]
 
 
-def test_hostile_names_are_text() -> None:
+def test_hostile_names_are_escaped_on_the_page() -> None:
     """No name opens an element, an attribute or a template, in the page and in every detail."""
     with hostile_monitor() as monitor:
         client = TestClient(page(monitor))

@@ -62,7 +62,7 @@ def test_a_port_in_use_is_refused_with_a_remedy() -> None:
 
 
 @pytest.mark.parametrize("port", [-1, 65_536, True, "8808", 1.5, None])
-def test_a_port_is_a_number_of_sixteen_bits(port: object) -> None:
+def test_a_port_outside_0_to_65535_is_refused(port: object) -> None:
     """Anything else is refused before a server starts."""
     with Monitor("m", exporters=[]) as monitor, pytest.raises(ConfigError, match="port: expected"):
         monitor.serve(port=port)  # type: ignore[arg-type]

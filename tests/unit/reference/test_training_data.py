@@ -134,7 +134,7 @@ def test_several_outputs_are_a_field_each(outputs: Any, names: list[str]) -> Non
     assert [e.name for e in reference.content.fields if e.role == "prediction"] == names
 
 
-def test_labels_are_categories() -> None:
+def test_labels_of_classes_are_read_as_categories() -> None:
     """A classifier's predictions and actuals are counted by label."""
     reference = fit_reference(
         {"x": [0, 1, 2]},

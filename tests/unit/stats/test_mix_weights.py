@@ -17,7 +17,9 @@ def test_independent_features_keep_their_effects(rng: np.random.Generator) -> No
 
 
 @pytest.mark.parametrize("copies", [2, 4])
-def test_copies_share_equally(rng: np.random.Generator, copies: int) -> None:
+def test_copies_of_a_feature_share_their_effect_equally(
+    rng: np.random.Generator, copies: int
+) -> None:
     """Together they count once."""
     scores = np.tile(rng.normal(size=5_000), (copies, 1))
     weights, groups = mix_weights(scores)

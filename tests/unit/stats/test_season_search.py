@@ -28,7 +28,9 @@ def search(stream: streams.Stream) -> FoundSeason:
         (partial(streams.seasonal, daily=0.0, weekend=0.3), "hour_of_week"),
     ],
 )
-def test_a_season_is_found(make: Callable[..., streams.Stream], name: str, seed: int) -> None:
+def test_a_season_in_the_training_rows_is_found(
+    make: Callable[..., streams.Stream], name: str, seed: int
+) -> None:
     """In forty days of 500 rows."""
     match = search(make(20_000, seed=seed))
     assert (match.name, match.outcome, match.days) == (name, "found", 40)

@@ -99,7 +99,7 @@ def test_resetting_some_fields_does_not_change_the_others() -> None:
     assert evidence.log_e()[0] == pytest.approx(fresh.log_e()[0])
 
 
-def test_a_season_absent_from_the_reference_is_learned_and_is_no_evidence() -> None:
+def test_a_season_absent_from_the_reference_is_learned_and_gives_no_evidence() -> None:
     """Its first rows have the flat law, and what they show is carried to no other season."""
     reference = np.zeros((1, 2, BINS), np.int64)
     reference[0, 0] = 1_000

@@ -193,7 +193,7 @@ def test_categories_that_are_all_new_are_not_reported_as_drift_without_harm() ->
     assert defect_reason(slight) is None
 
 
-def test_a_verdict_of_replayed_rows_holds_since_their_time() -> None:
+def test_the_verdict_on_replayed_rows_starts_at_the_time_of_the_rows() -> None:
     """So do the alerts on performance, and their incident."""
     service, drawn = Service(), another_concept(np.random.default_rng(1), 500)
     recorded_at = START - 90 * DAY

@@ -72,7 +72,7 @@ class MappingTable:
             return [UNREADABLE if row is None else row.get(name) for row in self._rows]
 
     def holds_only(self, expected: int) -> bool:
-        """Whether rows hold nothing but the columns read so far, by comparing numbers of values."""
+        """Whether rows hold only the columns read so far, judged by the number of values."""
         return self._is_even and sum(map(len, self._list_readable_rows())) == expected * self.rows
 
     def names(self) -> Mapping[str, int]:

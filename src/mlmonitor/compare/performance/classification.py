@@ -119,7 +119,7 @@ class _Part(NamedTuple):
         return self.values, ((np.eye(len(self.values)) - self.values) * self.weights).T
 
     def of_both(self) -> tuple[Floats, Floats]:
-        """Return ratios and influence if a cell counts in both, and a diagonal cell twice."""
+        """Return ratios and influence if a cell counts in its row's and column's denominator."""
         pull = self.values * self.weights
         return self.values, np.diag(2 * self.weights) - pull[:, None] - pull
 

@@ -187,7 +187,7 @@ class GroupConsumer:
             self._report(error.args[0])
 
     def measure_lag(self) -> None:
-        """Set `lag` to the number of messages in owned partitions that were not returned yet."""
+        """Set `lag` to the number of unread messages in owned partitions."""
         lag = 0
         for place, position in self.positions.items():
             partition = self._kafka.TopicPartition(place.topic, place.partition)

@@ -59,7 +59,7 @@ class Ledger:
 
     @property
     def refused(self) -> Counter[str]:
-        """Number of refused points by reason; a request refused unread counts as one point."""
+        """Number of refused points by reason; a request refused before it is read counts as one."""
         with self._changed:
             return Counter(self._refused)
 

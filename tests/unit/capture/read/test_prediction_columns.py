@@ -252,7 +252,7 @@ def test_probabilities_of_a_batch_are_labelled_row_by_row() -> None:
     assert refused(read["prediction.no"]) == [3, 0, 1]
 
 
-def test_one_column_of_probabilities_is_a_value() -> None:
+def test_one_column_of_probabilities_is_read_as_a_single_value() -> None:
     """The probability of the one class of interest is no choice: it is the prediction itself."""
     assert fields([0.2, 0.8], 2, kind="probabilities") == {"prediction": [0.2, 0.8]}
     assert fields(0.7, kind="probabilities") == {"prediction": [0.7]}

@@ -122,7 +122,7 @@ def test_predictions_can_have_rules() -> None:
     ]
 
 
-def test_a_broken_rule_is_cleared_by_a_long_clean_stretch() -> None:
+def test_the_alert_on_a_rule_resolves_after_enough_valid_values() -> None:
     """One in ten was bad: two hundred clean rows clear it, a single bad one begins them anew."""
     bad, good = {"age": [-1.0] + [1.0] * 9}, {"age": [1.0] * 150}
     fields = [Field("age", minimum=0)]

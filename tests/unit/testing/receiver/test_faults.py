@@ -137,7 +137,9 @@ def test_garbage_is_an_answer_of_200_whose_points_were_stored(receiver: OtlpRece
 
 
 @pytest.mark.parametrize("code", [307, 308])
-def test_a_redirect_points_elsewhere(receiver: OtlpReceiver, code: int) -> None:
+def test_a_scripted_redirect_stores_nothing_and_names_another_url(
+    receiver: OtlpReceiver, code: int
+) -> None:
     """Nothing is taken here."""
     receiver.next(Redirect("http://127.0.0.1:1/v1/metrics", code))  # type: ignore[arg-type]
     reply = send(receiver, one())
