@@ -313,7 +313,9 @@ def test_the_grouping_of_merges_does_not_matter(subject: Subject, data: st.DataO
 
 @every_sketch
 @given(st.data())
-def test_where_a_stream_is_cut_does_not_matter(subject: Subject, data: st.DataObject) -> None:
+def test_the_split_of_a_stream_into_blocks_does_not_matter(
+    subject: Subject, data: st.DataObject
+) -> None:
     """Blocks taken in one by one, merged from sketches of each, or joined: all say the same."""
     drawn = [data.draw(subject.drawn) for _ in range(data.draw(st.integers(1, 4)))]
     whole = subject.of(subject.joined(drawn))

@@ -87,7 +87,8 @@ def close_pool_process(**_options: object) -> None:
 
     Celery asks Linux to kill a pool process when its parent dies, and Linux takes the thread that
     forked it as the parent. With `--max-tasks-per-child` this is billiard's supervisor, the first
-    thread to end at a warm shutdown. The last export must outlive it, so the request is withdrawn.
+    thread to end at a warm shutdown. The last export must outlive that thread, so Celery's request
+    to Linux is withdrawn.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):

@@ -48,7 +48,7 @@ SERVED = {
 @pytest.mark.parametrize("counts", [TENTHS, CONSTANT, ZERO_INFLATED], ids=["even", "one", "zeros"])
 @pytest.mark.parametrize("fitted", ["float32", "float64", "product"])
 @pytest.mark.parametrize("served", SERVED)
-def test_the_same_tenths_in_another_precision_are_no_drift(
+def test_the_same_values_in_another_precision_do_not_count_as_drift(
     counts: np.ndarray, fitted: str, served: str
 ) -> None:
     """Every distance of counts is 0, no value is out of range, nothing alerts."""

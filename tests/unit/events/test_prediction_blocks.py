@@ -165,7 +165,7 @@ def test_labels_and_figures_read_in_bulk_are_valid_by_their_models() -> None:
         assert model.model_validate_json(orjson.dumps(content)) == parse_event(message)
 
 
-def test_a_label_that_refers_to_nothing_is_left_to_its_model() -> None:
+def test_a_label_without_a_prediction_is_left_to_the_validation_by_its_model() -> None:
     """It says what is missing."""
     source = EventSource()
     label = source.label(source.prediction(START), START, prediction_id=None)

@@ -244,7 +244,7 @@ def test_counts_returned_to_one_reader_cannot_be_changed_by_another() -> None:
         refused += 1
 
 
-def test_a_long_text_costs_no_room_in_its_neighbours_cells() -> None:
+def test_a_long_text_among_numbers_does_not_multiply_the_memory_of_a_column() -> None:
     """A megabyte of text among 10,000 numbers is counted without 40 GB for an array of texts."""
     floats, refused = parse_floats([1.0] * 10_000 + ["x" * 1_000_000])
     assert np.nansum(floats) == 10_000

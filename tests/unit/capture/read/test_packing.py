@@ -86,7 +86,7 @@ def test_rows_of_different_width_or_type_are_not_packed(
 
 
 @given(st.lists(st.tuples(FLOATS, FLOATS), min_size=2, max_size=6))
-def test_numbers_that_trade_places_with_others_are_not_mistaken(rows: list[Any]) -> None:
+def test_rows_whose_columns_exchange_integers_and_floats_are_not_packed(rows: list[Any]) -> None:
     """An integer here and a float there: as many bytes, other letters."""
     rows[0], rows[1] = (1, rows[0][1]), (rows[1][0], 1)
     assert pack_rows(rows, 2) is None

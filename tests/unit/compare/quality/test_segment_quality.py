@@ -31,7 +31,7 @@ def reference(rng: np.random.Generator) -> Reference:
     return fit_reference(columns, predictions=np.zeros(6_000), segments=["region"])
 
 
-def test_a_segments_rare_categories_are_judged_by_the_whole(reference: Reference) -> None:
+def test_rarity_of_categories_in_a_segment_is_decided_over_all_rows(reference: Reference) -> None:
     """Its held out rows and its share of new categories add up to those of the whole."""
     whole = reference.entries([Role.FEATURE])
     parts = [reference.entries([Role.FEATURE], segment=at) for at in range(2)]

@@ -57,7 +57,9 @@ def parts(rows: int, size: int) -> Iterator[dict[str, Any]]:
 
 
 @given(st.lists(st.one_of(st.none(), st.floats()), min_size=1, max_size=60), st.integers(1, 20))
-def test_where_a_stream_is_cut_does_not_matter(values: list[float | None], size: int) -> None:
+def test_the_split_of_training_data_into_chunks_does_not_matter(
+    values: list[float | None], size: int
+) -> None:
     """Chunks below the sample's limit make the reference of the data handed over whole."""
     cut = ({"x": values[at : at + size]} for at in range(0, len(values), size))
     in_parts, whole = (
