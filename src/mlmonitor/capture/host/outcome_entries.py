@@ -72,7 +72,7 @@ def copy_rankings(scores: Any, relevances: Any, predicted_at: Any) -> RankingEnt
 
 
 def mark_complete(scores: Floats, relevances: Floats) -> Mask:
-    """Return which rows have a relevance for each score, and no other; both are NaN elsewhere."""
+    """Mark the rows whose scores and relevances are present at the same places."""
     return np.asarray((np.isnan(scores) == np.isnan(relevances)).all(axis=1), np.bool_)
 
 
