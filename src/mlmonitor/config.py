@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from mlmonitor.environment.argument_checks import refuse_booleans
 from mlmonitor.environment.parsers import Warn, read_boolean, read_choice, read_duration, warn_once
 from mlmonitor.environment.watch_settings import WATCH_VARIABLES
 from mlmonitor.errors import ConfigError
 from mlmonitor.formatting import find_similar
 
-PAGE = "docs/configuration.md"
-_PREFIX = "MLMONITOR_"
+PAGE, _PREFIX = "docs/configuration.md", "MLMONITOR_"
 _PYDANTIC = "Value error, "  # the prefix of our own sentences
 _INTERVAL = "OTEL_METRIC_EXPORT_INTERVAL"
 _FILTER = "OTEL_METRICS_EXEMPLAR_FILTER"
@@ -192,6 +192,7 @@ class Config(BaseModel):
     if not TYPE_CHECKING:  # type checkers know the options from the fields
 
         def __init__(self, /, **options: object) -> None:
+            refuse_booleans(options, type(self).model_fields)
             try:
                 super().__init__(**options)
             except ValidationError as error:
@@ -223,8 +224,7 @@ class Config(BaseModel):
             ConfigError: an `MLMONITOR_*` variable names no option or its value is out of bounds.
         """
         options: dict[str, object] = {} if base is None else base.model_dump(exclude_unset=True)
-        own = _read_options(environ)
-        standard = _read_standard(environ, warn)
+        own, standard = _read_options(environ), _read_standard(environ, warn)
         if read_boolean(environ, "OTEL_SDK_DISABLED", warn=warn):
             own["enabled"] = False
         try:

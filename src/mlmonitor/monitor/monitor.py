@@ -14,6 +14,7 @@ from mlmonitor.buffer.inbox import Inbox
 from mlmonitor.capture.host.host_capture import HostCapture
 from mlmonitor.capture.host.recorder import Recorder
 from mlmonitor.config import Config
+from mlmonitor.environment.argument_checks import read_timeout
 from mlmonitor.forks import PerProcess, hold_forks
 from mlmonitor.monitor.adoption import Adoption
 from mlmonitor.monitor.feedback import Feedback
@@ -209,7 +210,8 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
 
         Called in `on_alert` or `on_incident`, it returns False at once: the export follows.
         """
-        return self._worker.flush(timeout_seconds=timeout_seconds) if self.config.enabled else True
+        seconds = read_timeout(timeout_seconds)
+        return self._worker.flush(timeout_seconds=seconds) if self.config.enabled else True
 
     def close(self, *, timeout_seconds: float | None = None) -> bool:
         """Export a last time and stop; return whether all rows were exported and accepted.
@@ -219,8 +221,9 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
         counted in `status().dropped`. Called in `on_alert` or `on_incident`, it returns False at
         once: the last export follows the callback.
         """
+        seconds = None if timeout_seconds is None else read_timeout(timeout_seconds)
         self._stop_serving()
-        return self._worker.close(timeout_seconds=timeout_seconds) if self.config.enabled else True
+        return self._worker.close(timeout_seconds=seconds) if self.config.enabled else True
 
     def __enter__(self) -> Self:
         return self

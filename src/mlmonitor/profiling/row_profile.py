@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from mlmonitor.config import Config
 from mlmonitor.display.markup import add_text, new_fragment, to_text
+from mlmonitor.environment.argument_checks import find_file
 from mlmonitor.errors import ConfigError
 from mlmonitor.fleet.data_file import split_data_file
 from mlmonitor.fleet.profile_content import ProfileContent, pack_empty
@@ -191,8 +192,8 @@ class Profile:
             FormatError: the file holds no profile, or is damaged.
             OSError: the file cannot be read.
         """
-        with open(path, "rb") as file:  # noqa: PTH123 - a path-like object is enough
-            return cls.from_bytes(file.read())
+        file = find_file(path, "profile", "the file that Profile.save wrote")
+        return cls.from_bytes(file.read_bytes())
 
     def status(  # noqa: PLR0913 - all but the reference by keyword
         self,

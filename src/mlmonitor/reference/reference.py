@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mlmonitor.aggregate.plan import Plan
@@ -13,7 +12,8 @@ from mlmonitor.aggregate.season import Season
 from mlmonitor.aggregate.segments import MOST_SEGMENTS, SegmentValues, segment_name
 from mlmonitor.capture.outputs import OutputKind
 from mlmonitor.derived.deriver import kernel_plans
-from mlmonitor.formats.atomic_file import write_atomically
+from mlmonitor.environment.argument_checks import find_file
+from mlmonitor.formats.atomic_file import check_target, write_atomically
 from mlmonitor.formats.reference import (
     FILE_BYTES,
     CategoricalReference,
@@ -164,14 +164,12 @@ class Reference(NotebookReference):
         Raises:
             FormatError: the file is damaged, inconsistent or of a newer version; the message says
                 where.
+            ConfigError: `path` is not a path.
             OSError: the file cannot be read; FileNotFoundError if it does not exist.
         """
-        try:
-            with Path(path).open("rb") as file:
-                return cls(load(file.read(FILE_BYTES + 1)))
-        except FileNotFoundError as error:
-            advice = "reference: expected the file that Reference.save wrote, found none"
-            raise FileNotFoundError(error.errno, advice, str(path)) from None
+        place = find_file(path, "reference", "the file that Reference.save wrote")
+        with place.open("rb") as file:
+            return cls(load(file.read(FILE_BYTES + 1)))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the reference to `path` as JSON that people can read and compare.
@@ -182,6 +180,7 @@ class Reference(NotebookReference):
             FormatError: the file would be larger than `load` accepts.
             OSError: the file cannot be written.
         """
+        check_target(path)
         write_atomically(path, dump(self.content))
 
     def __repr__(self) -> str:

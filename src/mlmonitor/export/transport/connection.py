@@ -1,7 +1,7 @@
 """Settings of a connection, and the exporter and transport that use them."""
 
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from mlmonitor.environment.standard_variables import OtlpSettings
 from mlmonitor.errors import ConfigError
@@ -44,8 +44,9 @@ def read_connection(settings: OtlpSettings) -> Connection:
 
 def make_exporter(profile: BackendProfile, to: Connection, headers: Headers) -> OtlpExporter:
     """Make an exporter; raise ConfigError for an invalid timeout or compression."""
-    is_number = isinstance(to.timeout_seconds, int | float)
-    if not is_number or not to.timeout_seconds > 0:
+    seconds: Any = to.timeout_seconds
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not is_number or not seconds > 0:
         raise ConfigError("timeout_seconds: expected a number of seconds, more than 0")
     if to.compression not in ("gzip", "none"):
         raise ConfigError("compression: expected 'gzip' or 'none'")
