@@ -112,11 +112,11 @@ def find_own_delays(kind: Kind, number: int, change: Change, clean_rows: Sequenc
 class Peers:
     """The process of the other tools, which is shown one trial after the other."""
 
-    def __init__(self, python: str, slow_models: int) -> None:
+    def __init__(self, python: str, tools: Sequence[str], slow_models: int) -> None:
         script = str(Path(__file__).with_name("power_of_peers.py"))
         pipe = subprocess.PIPE
         self._process = subprocess.Popen([python, script], stdin=pipe, stdout=pipe, text=True)
-        self._slow_models = slow_models
+        self._tools, self._slow_models = tools, slow_models
 
     def find_delays(
         self, kind: Kind, number: int, change: Change, clean_rows: Sequence[int]
@@ -125,6 +125,7 @@ class Peers:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         request: dict[str, Any] = {
+            "tools": self._tools,
             "clean_rows": clean_rows,
             "is_joint": change.is_joint,
             "is_changed": change is not power_streams.NO_CHANGE,
@@ -227,11 +228,12 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=20)
     parser.add_argument("--slow-models", type=int, default=3, help="of Evidently and KSWIN")
     parser.add_argument("--peers", help="the Python of the peers: measures them, not ours")
+    parser.add_argument("--tools", nargs="*", default=[""], help="those that begin with these")
     parser.add_argument("--kinds", default="", help="only those whose name begins with this")
     parser.add_argument("--changes", default="", help="only those whose name begins with this")
     parser.add_argument("--clean", type=int, nargs="*", default=CLEAN_ROWS, help="clean rows")
     options = parser.parse_args()
-    peers = Peers(options.peers, options.slow_models) if options.peers else None
+    peers = Peers(options.peers, options.tools, options.slow_models) if options.peers else None
     measure = find_own_delays if peers is None else peers.find_delays
     for kind, change, clean_rows in select_lines(options):
         began = time.perf_counter()

@@ -27,13 +27,15 @@ class Peer(NamedTuple):
 
     view: the columns that it reads: `numbers` alone, `labels` with categories and missing values,
     or `marks`, which are labels and indicators of what is missing. past_rows: how many rows before
-    the change its flags depend on. is_slow: whether it is shown few models; its flags are in order.
+    the change its flags depend on. is_slow: whether it is shown few models. is_ordered: whether the
+    flags of one field come in the order of the rows.
     """
 
     make: Callable[[Any], Monitor]
     view: str
     past_rows: int = 0
     is_slow: bool = False
+    is_ordered: bool = True
 
 
 def test_windows(reference: Any) -> Monitor:
@@ -47,7 +49,9 @@ PEERS = {
         lambda reference: peer_monitors.evidently(reference, WINDOW), "marks", is_slow=True
     ),
     "NannyML, chunks of 500": Peer(
-        lambda reference: peer_monitors.nannyml_with_quality(reference, 500), "labels"
+        lambda reference: peer_monitors.nannyml_with_quality(reference, 500),
+        "labels",
+        is_ordered=False,
     ),
     "ADWIN": Peer(
         lambda reference: peer_monitors.river("ADWIN", reference.shape[1]), "numbers", 1_000_000
@@ -78,7 +82,7 @@ def read_frames(arrays: Any, view: str) -> dict[str, Any]:
 def find_first(peer: Peer, flags: Iterator[tuple[int, int]], past_rows: int) -> int | None:
     """Return the rows from the last of the past to the first flag after it, or None."""
     rows = (row - past_rows for _, row in flags if row > past_rows)
-    return next(rows, None) if peer.is_slow else min(rows, default=None)
+    return next(rows, None) if peer.is_ordered else min(rows, default=None)
 
 
 def find_delay(peer: Peer, frames: dict[str, Any], clean_rows: int) -> int | None:
@@ -105,10 +109,16 @@ def find_delays(peer: Peer, frames: dict[str, Any], clean_rows: list[int]) -> di
 
 def find_false_flag(peer: Peer, frames: dict[str, Any]) -> dict[str, int | None]:
     """Return the clean rows until any field is flagged, by their number."""
-    past = frames["reference"].tail(peer.past_rows)
-    rows = peer_monitors.join_rows(past, frames["clean"])
-    flags = peer.make(frames["reference"])(rows)
-    return {str(len(frames["clean"])): find_first(peer, flags, len(past))}
+    names = list(frames["reference"])
+    parts = [[name] for name in names] if peer.past_rows else [names]
+    first_flags = []
+    for columns in parts[:1] if peer.is_slow else parts:
+        past = frames["reference"][columns].tail(peer.past_rows)
+        rows = peer_monitors.join_rows(past, frames["clean"][columns])
+        flags = peer.make(frames["reference"][columns])(rows)
+        first_flags.append(find_first(peer, flags, len(past)))
+    first = min((rows for rows in first_flags if rows is not None), default=None)
+    return {str(len(frames["clean"])): first}
 
 
 def answer(request: dict[str, Any]) -> Delays:
@@ -117,7 +127,8 @@ def answer(request: dict[str, Any]) -> Delays:
     delays = {}
     with np.load(Path(request["path"])) as arrays:
         for name, peer in chosen.items():
-            if peer.is_slow and not request["has_slow"]:
+            is_wanted = name.startswith(tuple(request["tools"]))
+            if not is_wanted or (peer.is_slow and not request["has_slow"]):
                 continue
             frames = read_frames(arrays, peer.view)
             if request["is_changed"]:
