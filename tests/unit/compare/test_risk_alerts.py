@@ -9,6 +9,7 @@ from mlmonitor.aggregate.outcomes.row_losses import LossBins
 from mlmonitor.compare.alerts.row_clock import RowClock
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.risk.losses_since import ENOUGH_LABELS
+from mlmonitor.compare.risk.pairs.recent_pairs import cut_pairs
 from mlmonitor.compare.risk.risk_alerts import RiskAlerts, RiskOptions
 from mlmonitor.compare.risk.risk_baseline import certain_baseline
 
@@ -67,3 +68,24 @@ def test_an_alert_resolves_if_the_task_turns_out_not_to_have_its_measure(
     (changed,) = alerts.evaluate(now=1.0)
     assert (changed.measure, changed.state) == (measure, state)
     assert alerts.evaluate(now=2.0) == []
+
+
+@pytest.mark.parametrize("tolerates", [True, False])
+def test_losses_of_one_batch_are_the_evidence_that_small_batches_of_them_are(
+    *, tolerates: bool
+) -> None:
+    """Labels that arrive in one call give the risk of labels that arrive 500 at a time."""
+    rng = np.random.default_rng(0)
+    predicted = rng.integers(0, 2, 4_321)
+    actual = np.where(rng.random(4_321) < (0.1 if tolerates else 0.2), 1 - predicted, predicted)
+    nothing = np.full(4_321, np.nan)
+    block = OutcomeBlock(nothing, nothing, predicted, actual, np.empty((0, 4_321)), {})
+    risks = []
+    for size in (4_321, 500):
+        alerts = begin_binary("accuracy")
+        for start in range(0, 4_321, size):
+            alerts.ingest(cut_pairs(block, slice(start, start + size)), np.zeros(size))
+        changed = alerts.evaluate(now=DAY)
+        risks.append((alerts.risks, [(alert.rows, alert.log10_e_value) for alert in changed]))
+    assert risks[0] == risks[1]
+    assert bool(risks[0][1]) is not tolerates

@@ -1,6 +1,6 @@
 """Classes as integer codes, in order of appearance."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,8 @@ ClassIndex = NDArray[np.int32]
 class ClassCodes:
     """Codes of classes, assigned on first appearance.
 
-    Price: 0.1 us for a short text or a number that appeared before, 2 us for another value. Holds
-        at most `MOST_CLASSES` names, and four cached values for each.
+    Price: 0.05 us for a text among texts, 0.2 us for another short value that appeared before, 2 us
+        for any other. Holds at most `MOST_CLASSES` names, and four cached values for each.
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
@@ -36,8 +36,11 @@ class ClassCodes:
         """The name of each code."""
         return tuple(self._codes)
 
-    def encode(self, values: Iterable[object]) -> ClassIndex:
+    def encode(self, values: Collection[object]) -> ClassIndex:
         """Return the code of each value, or `NO_CLASS` if it is missing or not a class name."""
+        if set(map(type, values)) == {str}:
+            by_text = {text: self.code(text) for text in dict.fromkeys(values)}
+            return np.fromiter(map(by_text.__getitem__, values), np.int32, len(values))
         memory = self._by_value
         codes = [
             self.code(value) if (code := memory.get(_make_key(value))) is None else code

@@ -36,13 +36,14 @@ class CohortTable:
         """Return the place of each time's cohort, -1 if too old, and the places of new cohorts."""
         periods = np.floor(np.nan_to_num(times) / self.seconds).astype(np.int64)
         newest = max(int(self.periods.max()), int(periods.max(initial=_NONE)))
-        begun = []
-        for period in np.unique(periods[periods > newest - MOST_COHORTS]).tolist():
+        oldest, begun = newest - MOST_COHORTS + 1, []
+        counts = np.bincount(periods[periods >= oldest] - oldest)
+        for period in (np.flatnonzero(counts) + oldest).tolist():
             place = period % MOST_COHORTS
             if self.periods[place] != period:
                 self._reset(place, period)
                 begun.append(place)
-        is_kept = (periods > newest - MOST_COHORTS) & ~np.isnan(times)
+        is_kept = (periods >= oldest) & ~np.isnan(times)
         return np.where(is_kept, periods % MOST_COHORTS, -1), begun
 
     def count_predictions(self, places: Counts) -> None:

@@ -76,14 +76,23 @@ class LossBins(NamedTuple):
 
     def count_losses(self, losses: Floats) -> Floats:
         """Return the counts of losses by bin, then the sum of all losses; NaN does not count."""
-        losses = losses[~np.isnan(losses)]
+        whole: Floats = self.count_parts(losses, max(losses.size, 1))[0]
+        return whole
+
+    def count_parts(self, losses: Floats, rows: int) -> Floats:
+        """Return the same of each `rows` neighbours, `[parts, bins + 1]`; the last may be fewer."""
         size = 2 if self.measure in _ZERO_OR_ONE else LOSS_BINS
-        totals = np.empty(size + 1)
+        is_counted = ~np.isnan(losses)
+        part, losses = (np.arange(losses.size) // rows)[is_counted], losses[is_counted]
+        parts = max(-(-is_counted.size // rows), 1)
+        totals = np.empty((parts, size + 1))
         with np.errstate(over="ignore"):
             shares = np.minimum(losses / self.scale, 1.0)
-            totals[-1] = losses.sum()
+            neighbours = np.split(losses, np.searchsorted(part, np.arange(1, parts)))
+            totals[:, -1] = [losses_of_part.sum() for losses_of_part in neighbours]
         places = np.minimum((shares * size).astype(np.int64), size - 1)
-        totals[:-1] = np.bincount(places, minlength=size)
+        counts = np.bincount(part * size + places, minlength=parts * size)
+        totals[:, :-1] = counts.reshape(parts, size)
         return totals
 
     @classmethod

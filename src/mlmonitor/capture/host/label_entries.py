@@ -54,6 +54,8 @@ def select_rows(values: Values, places: np.ndarray[Any, Any]) -> Values:
     if isinstance(values, np.ndarray):
         chosen: Values = values[places]
         return chosen
+    if len(places) == len(values) and np.array_equal(places, np.arange(len(values))):
+        return list(values)
     return [values[place] for place in places.tolist()]
 
 

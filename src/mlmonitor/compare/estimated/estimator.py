@@ -76,6 +76,8 @@ class Estimator:
         self._outputs = LiveOutputs(calibration, plan)
         is_class = calibration.task != "regression"
         self._curves = [CalibrationCurve(e, plan, is_class=is_class) for e in calibration.maps]
+        edges = [curve.edges for curve in self._curves]
+        self._has_common_edges = all(np.array_equal(edges[0], other) for other in edges[1:])
         self._corrections: Floats = np.array(calibration.corrections, np.float64)
         self._span = span
         self._halves = self._new_sums(), self._new_sums()  # the older half and the current one
@@ -255,6 +257,8 @@ class Estimator:
 
     def _find_bins(self, scores: Floats) -> Counts:
         """The bin of each row on each curve; the three curves of a regression have one output."""
+        if len(scores) == 1 and self._has_common_edges:
+            return np.repeat(self._curves[0].bins_of(scores[0])[None], len(self._curves), axis=0)
         rows = scores if len(scores) == len(self._curves) else np.repeat(scores, 3, axis=0)
         return np.stack([curve.bins_of(row) for curve, row in zip(self._curves, rows, strict=True)])
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mlmonitor.aggregate.sketches.categories import Dictionary
 from mlmonitor.buffer.pending import IS_MISSING, IS_UNREADABLE, SAYS_SOMETHING, Reading
 from mlmonitor.capture.canonical import category_name, is_missing
+from mlmonitor.capture.host.label_entries import select_rows
 from mlmonitor.capture.outputs import ACTUAL, PREDICTION
 from mlmonitor.capture.read.class_values import unify_classes
 from mlmonitor.capture.read.numbers import name_or_none, parse_datetimes, parse_floats
@@ -38,7 +39,7 @@ class ActualColumn(NamedTuple):
     def block(self, rows: NDArray[np.int64], *, keeps_reasons: bool) -> Block:
         """Return some of the actuals as a block of one field."""
         if len(self.raw):
-            values = [self.raw[row] for row in rows.tolist()]
+            values = list(select_rows(self.raw, rows))
             return Block(len(rows), np.empty((0, len(rows))), _NO_COUNTS, [values])
         reasons = self.reasons[rows][None, :]
         return Block(

@@ -17,6 +17,8 @@ from mlmonitor.stats.dependence.running_overdispersion import RunningOverdispers
 MOST_PERIODS = 120
 """Maximum number of cohorts that wait; beyond it, the oldest count before they are mature."""
 
+_PART_LABELS = 500  # larger batches are split, so that a change within one is found as well
+
 
 class LossIntake:
     """The losses of one measure; those of each cohort wait until it is mature.
@@ -40,6 +42,23 @@ class LossIntake:
         if baseline is not None:
             self._bins = baseline.bins
             self.stream = RiskStream(baseline, limits)
+
+    def ingest(self, losses: Floats, periods: Counts, *, is_held: bool) -> None:
+        """Add losses in the order of their labels; NaN for rows that are not counted.
+
+        periods: of their predictions. is_held: whether they wait for `release`, or count at once.
+        """
+        if self.stream is not None and not is_held:
+            bins = self.stream.baseline.bins
+            self._order.update(np.minimum(losses[~np.isnan(losses)], bins.scale))
+            for totals in bins.count_parts(losses, _PART_LABELS):
+                self.stream.ingest(totals)
+            return
+        for start in range(0, losses.size, _PART_LABELS):
+            part = slice(start, start + _PART_LABELS)
+            self.hold(losses[part], periods[part])
+            if not is_held:
+                self.release(np.inf)
 
     def hold(self, losses: Floats, periods: Counts) -> None:
         """Add losses by the period of their prediction; NaN for rows that are not counted."""

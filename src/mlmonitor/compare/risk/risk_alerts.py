@@ -30,8 +30,6 @@ from mlmonitor.formatting import short
 from mlmonitor.records import Floats, Role
 from mlmonitor.reference.training_losses.rank_pairs import RANKED
 
-_BLOCK_LABELS = 500  # larger batches are split, so that a change within one is found as well
-
 
 class RiskOptions(NamedTuple):
     """How risks are compared.
@@ -130,11 +128,7 @@ class RiskAlerts:
         self.faults.ingest(block)
         self._since.ingest(self._by_measure, losses, predicted_at)
         for intake in self._intakes:
-            for start in range(0, block.rows, _BLOCK_LABELS):
-                part = slice(start, start + _BLOCK_LABELS)
-                intake.hold(losses[intake.measure][part], periods[part])
-                if not self._maturity:
-                    intake.release(np.inf)
+            intake.ingest(losses[intake.measure], periods, is_held=bool(self._maturity))
         self.unevaluated_rows += block.rows
 
     def evaluate(self, *, now: float) -> list[Alert]:
