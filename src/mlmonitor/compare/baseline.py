@@ -15,6 +15,8 @@ from mlmonitor.stats.distance import Table
 def season_rows(profile: FieldProfile) -> Counts:
     """Number of values of each field in each season, `[fields, seasons]`."""
     fields = profile.plan.schema.fields
+    if not profile.plan.seasons:
+        return np.zeros((len(fields), 0), np.int64)
     row = np.array([field.role is Role.PREDICTION for field in fields], np.int64)
     return profile.seasons[row]
 

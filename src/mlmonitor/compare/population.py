@@ -42,7 +42,11 @@ from mlmonitor.formats.reference import CountedEntry
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Block, Floats
 from mlmonitor.stats.dependence.design_effects import DesignEffects
+from mlmonitor.stats.distance import WASSERSTEIN_RANKS
 from mlmonitor.stats.mmd import MMD
+
+_STATUS_PERCENTILES = [round(100 * q) - 1 for q in STATUS_QUANTILES]
+"""Where the quantiles of a snapshot stand among `WASSERSTEIN_RANKS`, which hold them all."""
 
 
 class Checks(NamedTuple):
@@ -237,9 +241,9 @@ class Population:
         self.window.advance(now)
         view = self.window.view()
         yield_gil()
-        quantiles = view.shapes.digests.quantile(np.array(STATUS_QUANTILES))
+        percentiles = view.shapes.digests.quantile(WASSERSTEIN_RANKS)
         yield_gil()
-        scores, thresholds = self._compute_scores(view)
+        scores, thresholds = self._compute_scores(view, percentiles)
         yield_gil()
         size, drift = len(self.plan.schema), self.drift
         quality = None if self.field_quality is None else self.field_quality.snapshot(view.profile)
@@ -257,7 +261,7 @@ class Population:
             entries=self.entries,
             total=total,
             view=view,
-            quantiles=quantiles,
+            quantiles=percentiles[:, _STATUS_PERCENTILES],
             scores=MappingProxyType(scores),
             thresholds=MappingProxyType(thresholds),
             log10_e_value=np.full(size, np.nan) if drift is None else drift.log10_e_value,
@@ -284,11 +288,13 @@ class Population:
         hitters = self.window.new_names(place - len(self.plan.schema.numeric))
         return join_new_names(shown_hitters(hitters, self.entries[place]))
 
-    def _compute_scores(self, view: View) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    def _compute_scores(
+        self, view: View, percentiles: Floats
+    ) -> tuple[dict[str, Floats], dict[str, Floats]]:
         """Scores and thresholds of the window, by measure; empty without a reference."""
         if self.drift is None:
             return {}, {}
-        scores, thresholds = self.drift.window.compare(view)
+        scores, thresholds = self.drift.window.compare(view, percentiles)
         if self.plan.kernels:
             scores[MMD], thresholds[MMD] = mmd_of(self.plan, view.profile)
         return scores, thresholds

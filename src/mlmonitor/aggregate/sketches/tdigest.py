@@ -1,5 +1,6 @@
 """Quantiles of each field from a few hundred centroids."""
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -96,13 +97,19 @@ class TDigest:
         total: Floats = self.weights.sum(axis=1)
         return total.astype(np.int64)
 
-    def quantile(self, q: Floats) -> Floats:
-        """Return the quantiles `q`, `[fields, len(q)]`; NaN for an empty field."""
+    def quantile(self, q: Floats, places: Sequence[int] | None = None) -> Floats:
+        """Return the quantiles `q`, `[fields, len(q)]`; NaN for an empty field.
+
+        places: of the fields to return, by default all.
+        """
         quantiles = np.full((len(self.means), np.size(q)), np.nan)
         fields, values, ranks = self._make_curves()
+        if places is not None:
+            is_chosen = np.isin(fields, places)
+            fields, values, ranks = fields[is_chosen], values[is_chosen], ranks[is_chosen]
         expected = np.asarray(q, np.float64) * ranks[:, -1:]
         quantiles[fields] = values_at(expected, ranks, values)
-        return quantiles
+        return quantiles if places is None else quantiles[list(places)]
 
     def cdf(self, x: Floats) -> Floats:
         """Return the share of values at most `x`, `[fields, points]`; NaN for an empty field."""

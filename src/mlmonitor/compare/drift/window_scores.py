@@ -47,9 +47,12 @@ class WindowScores:
         self._critical = CriticalValues(tables, baseline.counts, entries)
         self._quantiles, self._stddev = _spread(entries[: len(plan.schema.numeric)])
 
-    def compare(self, recent: View) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    def compare(
+        self, recent: View, percentiles: Floats
+    ) -> tuple[dict[str, Floats], dict[str, Floats]]:
         """Return every measure of the window, and its threshold, as `[fields]` by name.
 
+        percentiles: quantiles of the window's numeric fields, at `WASSERSTEIN_RANKS`.
         NaN where a measure is undefined. Wasserstein is computed from the window's digests, the
         other measures from its counts. A threshold is the value that a measure exceeds once in a
         hundred windows without drift.
@@ -58,7 +61,7 @@ class WindowScores:
         expected = self._baseline.for_rows(season_rows(recent.profile))
         effects = self._effective.at(counts)
         worth = self._effective.expected(expected), counts / effects[:, None]
-        scores = self._measure(recent, (expected, counts), worth)
+        scores = self._measure(percentiles, (expected, counts), worth)
         yield_gil()
         digest_rows = recent.shapes.digests.count
         digested = digest_rows / effects[: len(digest_rows)]
@@ -68,7 +71,7 @@ class WindowScores:
         return scores, thresholds
 
     def _measure(
-        self, recent: View, tables: tuple[Table, Table], worth: tuple[Table, Table]
+        self, percentiles: Floats, tables: tuple[Table, Table], worth: tuple[Table, Table]
     ) -> dict[str, Floats]:
         scores = {
             name: measure(*(worth if name in _OF_EFFECTIVE_ROWS else tables))
@@ -79,8 +82,7 @@ class WindowScores:
             scores[name][numeric:] = np.nan
         distance = np.full(len(tables[1]), np.nan)
         if not self._baseline.has_seasons:  # seasons have no quantiles
-            quantiles = recent.shapes.digests.quantile(WASSERSTEIN_RANKS)
-            distance[:numeric] = wasserstein(self._quantiles, quantiles, self._stddev)
+            distance[:numeric] = wasserstein(self._quantiles, percentiles, self._stddev)
         return {**scores, WASSERSTEIN: distance}
 
     def thresholds_of(self, counts: Counts, expected: Table) -> dict[str, Floats]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlmonitor.formats.reference import CountedEntry, NumericReference
-from mlmonitor.records import QUALITIES, Counts, Quality
+from mlmonitor.records import QUALITIES, Counts, Mask, Quality
 from mlmonitor.stats.evidence.dirichlet import PRIOR
 
 _COLUMN = {quality: column for column, quality in enumerate(QUALITIES)}
@@ -71,14 +71,29 @@ def _form_beliefs(entry: CountedEntry) -> dict[Quality, tuple[float, float]]:
     return beliefs
 
 
-def defect_counts(defects: Sequence[Defect], quality: Counts) -> Counts:
+class DefectColumns(NamedTuple):
+    """Where the counts of some defects stand in counts `[fields, qualities]`."""
+
+    place: Counts
+    column: Counts
+    is_of_valid: Mask
+
+    @classmethod
+    def find(cls, defects: Sequence[Defect]) -> "DefectColumns":
+        """Find those of `defects`, in their order."""
+        return cls(
+            np.array([defect.place for defect in defects], np.int64),
+            np.array([_COLUMN[defect.quality] for defect in defects], np.int64),
+            np.array([defect.quality in _OF_VALID for defect in defects], np.bool_),
+        )
+
+
+def defect_counts(defects: DefectColumns, quality: Counts) -> Counts:
     """Defective and good values, `[defects, 2]`, from the counts `[fields, qualities]`.
 
     Unreadable values count as neither in nor out of range, and as neither known nor new.
     """
-    place = np.array([defect.place for defect in defects], np.int64)
-    column = np.array([_COLUMN[defect.quality] for defect in defects], np.int64)
-    is_of_valid = np.array([defect.quality in _OF_VALID for defect in defects], np.bool_)
+    place, column, is_of_valid = defects
     defective = quality[place, column]
     total = np.where(is_of_valid, quality[place, _VALID] + defective, quality[place].sum(axis=1))
     return np.stack([defective, total - defective], axis=1)

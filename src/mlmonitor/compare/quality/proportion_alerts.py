@@ -27,6 +27,14 @@ class ProportionEvaluation(NamedTuple):
     rows: Counts
 
 
+class _Strongest(NamedTuple):
+    """The stretch of each stream with the most evidence, which lasts while no values arrive."""
+
+    log_e: Floats
+    defective: Counts
+    rows: Counts
+
+
 class ProportionAlerts:
     """Detects which of many proportions have grown beyond the reference and a tolerance.
 
@@ -61,6 +69,7 @@ class ProportionAlerts:
         )
         self._recovery = Recovery(shape)
         self._counts: Counts = np.zeros(shape, np.int64)
+        self._strongest: _Strongest | None = None  # until values arrive
 
     def continue_from(self, other: "ProportionAlerts", kept: Mask) -> None:
         """Take over the firing alerts of `other` at the indices in `kept`."""
@@ -70,7 +79,9 @@ class ProportionAlerts:
         """Evaluate the counts of new values, `[streams, 2]`."""
         self._evidence.update(new)
         self._counts += new
-        log_e, defective, rows = self._find_strongest()
+        if self._strongest is None or new.any():
+            self._strongest = self._find_strongest()
+        log_e, defective, rows = self._strongest
         transitions = self.states.evaluate(
             log_e,
             self._bound_growth(defective, rows),
@@ -80,10 +91,12 @@ class ProportionAlerts:
         )
         self._recovery.restart(transitions.fired, self._counts, rows)
         self._evidence.reset(transitions.resolved)
+        if transitions.resolved.any():
+            self._strongest = None
         share = defective / np.maximum(rows, 1)
         return ProportionEvaluation(transitions, log_e / np.log(10), share, rows)
 
-    def _find_strongest(self) -> tuple[Floats, Counts, Counts]:
+    def _find_strongest(self) -> "_Strongest":
         """Return log e-value, defective values and rows of each stream's strongest stretch.
 
         Streams that never had a defective value are skipped: their share cannot have grown.
@@ -95,7 +108,7 @@ class ProportionAlerts:
             evidence = self._evidence.evaluate(active)
             log_e[active], rows[active] = evidence.log_e, evidence.change.rows
             defective[active] = evidence.change.counts[:, 0]
-        return log_e, defective, rows
+        return _Strongest(log_e, defective, rows)
 
     def thresholds(self, rows: Counts) -> Floats:
         """The critical value of each share at this many rows."""
@@ -113,7 +126,8 @@ class ProportionAlerts:
     def nbytes(self) -> int:
         """Memory used, in bytes."""
         statistics = self._evidence.nbytes + self._recovery.nbytes
-        return statistics + self._counts.nbytes + self.belief.nbytes
+        strongest = 3 * self.belief[:, 0].nbytes
+        return statistics + self._counts.nbytes + self.belief.nbytes + strongest
 
     def _shows_nothing(self, counts: Counts) -> Mask:
         shows_nothing: Mask = self._bound_growth(counts[:, 0], counts.sum(axis=1)) <= 0

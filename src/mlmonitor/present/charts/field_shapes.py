@@ -58,7 +58,7 @@ def _build_numeric_shapes(
     """
     if not places:
         return {}
-    now = population.view.shapes.digests.quantile(_LIVE_RANKS)[places]
+    now = population.view.shapes.digests.quantile(_LIVE_RANKS, places)
     before = _list_training_quantiles(population.entries, places)
     joined = np.stack([now[:, [1, -2]], before[:, [1, -2]]])
     with np.errstate(all="ignore"):

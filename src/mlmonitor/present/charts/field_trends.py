@@ -30,18 +30,18 @@ def draw_trends(population: PopulationSnapshot, places: Sequence[int]) -> dict[i
     x: Floats = (np.arange(parts, dtype=np.float64) + 0.5) * (WIDTH / parts)
     with np.errstate(all="ignore"):
         tops = np.fmax.reduce(np.vstack([drift.scores, 2 * drift.thresholds]), axis=0)
+        lines, limits = (to_y(y, 0.0, tops) for y in (drift.scores, drift.thresholds))
+        beyond = (drift.scores > drift.thresholds).sum(axis=0)
+    scored = np.isfinite(drift.scores).sum(axis=0)
+    bottom = np.full(parts, 100.0)
     trends: dict[int, Trend | None] = {}
     for place in places:
-        top, scores = tops[place], drift.scores[:, place]
-        if not np.isfinite(top) or not np.isfinite(scores).any():
+        if not np.isfinite(tops[place]) or not scored[place]:
             trends[place] = None
             continue
-        limits = drift.thresholds[:, place]
-        beyond = scores > limits
-        scored = int(np.isfinite(scores).sum())
         trends[place] = Trend(
-            line=line_path(x, to_y(scores, 0.0, top)),
-            chance=area_path(x, np.full(parts, 100.0), to_y(limits, 0.0, top)),
-            description=f"beyond chance in {int(beyond.sum())} of {scored} parts",
+            line=line_path(x, lines[:, place]),
+            chance=area_path(x, bottom, limits[:, place]),
+            description=f"beyond chance in {beyond[place]} of {scored[place]} parts",
         )
     return trends

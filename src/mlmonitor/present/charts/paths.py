@@ -15,9 +15,9 @@ _GAP = 0.16  # of a bar's place, to its right
 _THIN = 0.5  # the width of a front bar, as a share of the one behind it
 
 
-def to_y(values: Floats, low: float, high: float) -> Floats:
+def to_y(values: Floats, low: float, high: float | Floats) -> Floats:
     """Scale values to the height of the box, whose origin is at the top; clip values outside."""
-    span = max(high - low, np.finfo(float).tiny)
+    span = np.maximum(high - low, np.finfo(float).tiny)
     return HEIGHT - np.clip((values - low) / span, 0.0, 1.0) * HEIGHT
 
 
@@ -39,7 +39,9 @@ def line_path(x: Floats, y: Floats) -> str:
 def area_path(x: Floats, low: Floats, high: Floats) -> str:
     """Return the area between two lines, with gaps where either is not finite."""
     has_both = np.isfinite(low) & np.isfinite(high)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], has_both, [False]]).astype(int)))
+    edges = np.array([0, len(x)] if len(x) else [])
+    if not has_both.all():
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], has_both, [False]]).astype(int)))
     lefts, lows, highs = (
         np.rint(values[has_both]).astype(int).tolist() for values in (x, low, high)
     )

@@ -179,3 +179,14 @@ def test_equal_values_are_joined_as_if_each_were_a_centroid(
     expected = compress(Centroids(ordered, is_valid.astype(np.float64), is_valid), 200)
     for ours, theirs in zip(compress_sorted(ordered, valid, 200), expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_quantiles_of_some_fields_are_those_of_all_in_the_order_asked_for() -> None:
+    """A field without values is unknown among some as well."""
+    values = np.random.default_rng(0).normal(size=(5, 900))
+    values[2] = np.nan
+    digest, ranks = TDigest(5), np.linspace(0, 1, 33)
+    digest.update(values)
+    np.testing.assert_array_equal(
+        digest.quantile(ranks, [4, 2, 0]), digest.quantile(ranks)[[4, 2, 0]]
+    )
