@@ -162,6 +162,11 @@ class FieldProfile:
             **{name: getattr(self, name) for name in COUNTS},
         }
 
+    def freeze(self) -> None:
+        """Forbid writing to the arrays, because a snapshot holds them."""
+        for array in self.arrays().values():
+            array.flags.writeable = False
+
     def count_season(self, block: Block, encoded: Sequence[Encoded]) -> None:
         """Count the rows of a block in its season, and the rows with a prediction."""
         schema = self.plan.schema

@@ -45,8 +45,7 @@ from mlmonitor.stats.dependence.design_effects import DesignEffects
 from mlmonitor.stats.distance import WASSERSTEIN_RANKS
 from mlmonitor.stats.mmd import MMD
 
-_STATUS_PERCENTILES = [round(100 * q) - 1 for q in STATUS_QUANTILES]
-"""Where the quantiles of a snapshot stand among `WASSERSTEIN_RANKS`, which hold them all."""
+_AMONG_RANKS = [round(100 * q) - 1 for q in STATUS_QUANTILES]  # of `WASSERSTEIN_RANKS`
 
 
 class Checks(NamedTuple):
@@ -252,7 +251,7 @@ class Population:
             drift.refresh_alerts(total, view.profile)
         yield_gil()
         for profile in (total, view.profile):
-            _freeze(profile)
+            profile.freeze()
         history = self.window.history() if with_history else None
         yield_gil()
         return PopulationSnapshot(
@@ -261,7 +260,7 @@ class Population:
             entries=self.entries,
             total=total,
             view=view,
-            quantiles=percentiles[:, _STATUS_PERCENTILES],
+            quantiles=percentiles[:, _AMONG_RANKS],
             scores=MappingProxyType(scores),
             thresholds=MappingProxyType(thresholds),
             log10_e_value=np.full(size, np.nan) if drift is None else drift.log10_e_value,
@@ -298,9 +297,3 @@ class Population:
         if self.plan.kernels:
             scores[MMD], thresholds[MMD] = mmd_of(self.plan, view.profile)
         return scores, thresholds
-
-
-def _freeze(profile: FieldProfile) -> None:
-    """Forbid writing to the counts of a profile that a snapshot holds."""
-    for array in profile.arrays().values():
-        array.flags.writeable = False
