@@ -87,13 +87,14 @@ class DefectColumns(NamedTuple):
             np.array([defect.quality in _OF_VALID for defect in defects], np.bool_),
         )
 
+    def count_values(self, quality: Counts) -> Counts:
+        """Defective and good values, `[defects, 2]`, from the counts `[fields, qualities]`.
 
-def defect_counts(defects: DefectColumns, quality: Counts) -> Counts:
-    """Defective and good values, `[defects, 2]`, from the counts `[fields, qualities]`.
-
-    Unreadable values count as neither in nor out of range, and as neither known nor new.
-    """
-    place, column, is_of_valid = defects
-    defective = quality[place, column]
-    total = np.where(is_of_valid, quality[place, _VALID] + defective, quality[place].sum(axis=1))
-    return np.stack([defective, total - defective], axis=1)
+        Unreadable values count as neither in nor out of range, and as neither known nor new.
+        """
+        place, column, is_of_valid = self
+        defective = quality[place, column]
+        total = np.where(
+            is_of_valid, quality[place, _VALID] + defective, quality[place].sum(axis=1)
+        )
+        return np.stack([defective, total - defective], axis=1)

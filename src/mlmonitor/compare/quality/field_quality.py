@@ -17,13 +17,7 @@ from mlmonitor.compare.alerts.recovery import RECOVERY_ROWS
 from mlmonitor.compare.alerts.significance import Significance
 from mlmonitor.compare.drift.new_names import NewNames, no_names
 from mlmonitor.compare.quality.constant_runs import RunDetector, RunEvidence
-from mlmonitor.compare.quality.defects import (
-    DESCRIPTIONS,
-    Defect,
-    DefectColumns,
-    defect_counts,
-    list_defects,
-)
+from mlmonitor.compare.quality.defects import DESCRIPTIONS, Defect, DefectColumns, list_defects
 from mlmonitor.compare.quality.new_fields import NewFieldDetector
 from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts, ProportionEvaluation
 from mlmonitor.formats.reference import CountedEntry
@@ -121,7 +115,7 @@ class FieldQuality:
 
     def skip(self, total: FieldProfile) -> None:
         """Exclude everything so far, because rows that became the reference are not evidence."""
-        self._seen, self._rows = defect_counts(self._columns, total.quality), total.rows
+        self._seen, self._rows = self._columns.count_values(total.quality), total.rows
         self._runs.skip(total)
 
     def continue_alerts(self, other: "FieldQuality", *, without: int) -> list[Alert]:
@@ -145,7 +139,7 @@ class FieldQuality:
 
         extremes: the smallest and the largest of the new values, as the window returns them.
         """
-        counts, rows = defect_counts(self._columns, total.quality), total.rows - self._rows
+        counts, rows = self._columns.count_values(total.quality), total.rows - self._rows
         new, self._seen, self._rows = counts - self._seen, counts, total.rows
         yield_gil()
         proportions = self.proportions.evaluate(new, now=now)
@@ -168,7 +162,7 @@ class FieldQuality:
 
     def snapshot(self, recent: FieldProfile) -> QualitySnapshot:
         """Quality over a window; also updates `current` of the firing alerts."""
-        counts = defect_counts(self._columns, recent.quality)
+        counts = self._columns.count_values(recent.quality)
         rows = counts.sum(axis=1)
         shares = np.where(rows > 0, counts[:, 0] / np.maximum(rows, 1), np.nan)
         if len(self.open):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Alert, Config, Monitor, Quality
-from mlmonitor.compare.quality.defects import DefectColumns, defect_counts, list_defects
+from mlmonitor.compare.quality.defects import DefectColumns, list_defects
 from mlmonitor.records import Role
 from mlmonitor.testing import InMemoryExporter
 from support.references import fit_reference
@@ -241,7 +241,7 @@ def test_streams_count_each_value_once(rng: np.random.Generator) -> None:
     entries = fit_reference(rows(rng, 500)).entries([Role.FEATURE])
     streams = list_defects(entries)
     quality = np.array([[900, 50, 5, 5, 40, 0], [980, 10, 0, 0, 0, 10], [1_000, 0, 0, 0, 0, 0]])
-    counts = defect_counts(DefectColumns.find(streams), quality)
+    counts = DefectColumns.find(streams).count_values(quality)
     counts_by_stream = {
         (s.place, s.quality): tuple(c) for s, c in zip(streams, counts.tolist(), strict=True)
     }
