@@ -228,7 +228,8 @@ def postgres_server() -> Iterator[PostgresDatabase]:
     finally:
         if server is not None:
             _stop_at_once(server)
-            server.cleanup()
+            with suppress(_component("psutil").NoSuchProcess):  # it may end while it is looked for
+                server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -324,7 +324,7 @@ def test_a_categorical_field_shows_its_mix_over_time(client: TestClient) -> None
     assert detail.problems == []
     assert "Mix over time: travel from 2" in detail.text
     (figure,) = [part for part in html.split("<figure") if "Mix over time" in part]
-    rows = [re.findall(r"<td>([\d.]+) %</td>", row) for row in figure.split("<tr>")]
+    rows = [re.findall(r"<td>([\d.]+)%</td>", row) for row in figure.split("<tr>")]
     sums = [sum(map(float, cells)) for cells in rows if cells]
     assert len(sums) > 10
     np.testing.assert_allclose(sums, 100, atol=0.1)

@@ -49,7 +49,7 @@ class Rules:
     """Counts the values that break each declared rule, and evaluates which rules are broken.
 
     Any violation fires an alert, because rules have no random violations. The alert resolves after
-    so many rows without a violation that the same frequency of violations would have shown up.
+    enough rows without a violation that the same frequency of violations would have shown up.
     Promise: every value that breaks a rule is counted. An unreadable value can only break
         `nullable`, and only if it is missing.
     Price: one comparison per value for a bound, one look-up for allowed values; nothing for
