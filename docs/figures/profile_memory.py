@@ -18,7 +18,8 @@ def main() -> None:
     measured = json.loads(RESULTS.read_text(encoding="utf-8"))
     figure, axes = plt.subplots(figsize=(7.4, 2.8))
     for (name, run), color in zip(measured["runs"].items(), (GREY, BLUE, ORANGE), strict=True):
-        times, sizes = zip(*run["memory"], strict=True)
+        alive = [sample for sample in run["memory"] if sample[1]]  # the last may follow its end
+        times, sizes = zip(*alive, strict=True)
         shares = [100 * time / run["seconds"] for time in times]
         axes.plot(shares, [size / MIB for size in sizes], color=color, lw=1.2, label=name)
     limit(axes, measured["file_bytes"] / MIB, "size of the file")
