@@ -98,7 +98,7 @@ def find_delays(kind: Kind, number: int, change: Change, clean_rows: int) -> lis
 
 def find_own_delays(kind: Kind, number: int, change: Change, clean_rows: Sequence[int]) -> Delays:
     """Return the delays of ours; without a change, the rows until a false alert."""
-    if change is power_streams.NO_CHANGE:
+    if change in power_streams.NO_CHANGES:
         comparing = begin(power_streams.fit(kind, number, change))
         clean = power_streams.draw_clean(kind, number, change, max(clean_rows))
         return {OURS: {str(max(clean_rows)): [find_false_alert(comparing, clean)]}}
@@ -128,7 +128,7 @@ class Peers:
             "tools": self._tools,
             "clean_rows": clean_rows,
             "is_joint": change.is_joint,
-            "is_changed": change is not power_streams.NO_CHANGE,
+            "is_changed": change not in power_streams.NO_CHANGES,
             "has_slow": number < self._slow_models,
         }
         with tempfile.TemporaryDirectory() as folder:
@@ -181,7 +181,7 @@ def measure_line(
         for monitor, by_clean in measure(kind, number, change, clean_rows).items():
             for clean, own in by_clean.items():
                 delays[monitor][clean] += own
-    if change is not power_streams.NO_CHANGE:
+    if change not in power_streams.NO_CHANGES:
         return {
             monitor: {clean: summarise(own) for clean, own in by_clean.items()}
             for monitor, by_clean in delays.items()
@@ -201,7 +201,7 @@ def write_line(
     line = results.setdefault(kind.name, {}).setdefault(change.name, {})
     for monitor, own in cells.items():
         line[monitor] = line.get(monitor, {}) | own
-    changes = [change.name for change in (power_streams.NO_CHANGE, *CHANGES)]
+    changes = [change.name for change in (*power_streams.NO_CHANGES, *CHANGES)]
     ordered = {
         own.name: {name: results[own.name][name] for name in changes if name in results[own.name]}
         for own in (INDEPENDENT, *DEPENDENT)
@@ -216,9 +216,10 @@ def select_lines(options: argparse.Namespace) -> Iterator[tuple[Kind, Change, li
         clean_rows = options.clean if kind is INDEPENDENT else [10_000]
         chosen = [c for c in CHANGES if kind is INDEPENDENT or c.of_dependent]
         if max(clean_rows) >= 10_000:  # fewer would show too few false alerts
-            chosen.append(power_streams.NO_CHANGE)
+            chosen += power_streams.NO_CHANGES
         for change in chosen:
-            if kind.name.startswith(options.kinds) and change.name.startswith(options.changes):
+            is_wanted = change.name.startswith(tuple(options.changes))
+            if is_wanted and kind.name.startswith(tuple(options.kinds)):
                 yield kind, change, clean_rows
 
 
@@ -229,8 +230,8 @@ def main() -> None:
     parser.add_argument("--slow-models", type=int, default=3, help="of Evidently and KSWIN")
     parser.add_argument("--peers", help="the Python of the peers: measures them, not ours")
     parser.add_argument("--tools", nargs="*", default=[""], help="those that begin with these")
-    parser.add_argument("--kinds", default="", help="only those whose name begins with this")
-    parser.add_argument("--changes", default="", help="only those whose name begins with this")
+    parser.add_argument("--kinds", nargs="*", default=[""], help="those that begin with these")
+    parser.add_argument("--changes", nargs="*", default=[""], help="those that begin with these")
     parser.add_argument("--clean", type=int, nargs="*", default=CLEAN_ROWS, help="clean rows")
     options = parser.parse_args()
     peers = Peers(options.peers, options.tools, options.slow_models) if options.peers else None

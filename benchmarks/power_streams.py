@@ -130,6 +130,8 @@ CHANGES = (
 )
 
 NO_CHANGE = Change("no change", "", lambda stream, _: stream)
+NO_TAIL = NO_CHANGE._replace(name="no change, no lognormal field")
+NO_CHANGES = (NO_CHANGE, NO_TAIL)
 
 
 def shape_field(field: str, values: Column, gaps: Column) -> Column:
@@ -166,8 +168,10 @@ def draw_trials(kind: Kind, rows: int, field: str, *, seed: int) -> Stream:
 
 def draw(kind: Kind, rows: int, change: Change, *, seed: int) -> Stream:
     """Draw the rows of a model for trials of a change; of mixed fields if no field changes."""
-    if change.is_joint or change is NO_CHANGE:
-        return draw_mixed(kind, rows, seed=seed)
+    if change.is_joint or change in NO_CHANGES:
+        mixed = draw_mixed(kind, rows, seed=seed)
+        kept = {n: v for n, v in mixed.columns.items() if change is not NO_TAIL or n != LOGNORMAL}
+        return Stream(kept, mixed.times, mixed.groups)
     return draw_trials(kind, rows, change.field, seed=seed)
 
 
@@ -231,13 +235,13 @@ def name_arrays(kind: Kind, number: int, change: Change, clean_rows: int) -> dic
     They are those of the changed field, of all numeric ones if the change is joint, and of all
     without a change. A column that both views share is there once.
     """
-    is_trial = not (change.is_joint or change is NO_CHANGE)
+    is_trial = not (change.is_joint or change in NO_CHANGES)
     model, place = divmod(number, FIELDS) if is_trial else (number, 0)
     parts = {
         "reference": draw_reference(kind, model, change),
         "clean": draw_clean(kind, model, change, clean_rows),
     }
-    if change is not NO_CHANGE:
+    if change not in NO_CHANGES:
         parts["changed"] = draw_changed(kind, model, change)
     gapped = frozenset({GAPPED, change.field}) if change.has_gaps else frozenset({GAPPED})
     arrays: dict[str, Any] = {}

@@ -110,3 +110,12 @@ def test_a_cell_says_how_many_models_found_the_change_unless_all_did(
     assert describe(figures, calm, "10000") == text
     assert describe(figures, loud, "10000") == f"{text} †"
     assert describe(None, loud, "10000") == "-"
+
+
+def test_a_monitor_whose_false_alerts_were_not_measured_is_marked(load: Any) -> None:
+    """Its delay may be that of a monitor which always alerts."""
+    figures = {"models": 5, "found": 5, "median_rows": 800, "rows_of_90_percent": 1_200}
+    calm = {"models": 5, "alerted": {"10000": 0}}
+    describe = load("power_page").describe_delay
+    assert describe(figures, None, "10000") == "800 / 1,200 ‡"
+    assert describe(figures, calm, "100000") == "800 / 1,200 ‡"

@@ -31,13 +31,13 @@ def draw_monitor(axes: Axes, name: str, cells: list[dict[str, float] | None], pl
 def main() -> None:
     """One row a change, a point a monitor: in the last column if most never found it."""
     lines = json.loads(RESULTS.read_text())["independent"]
-    changes = [name for name, own in lines.items() if name != "no change"]
+    changes = [name for name, own in lines.items() if not name.startswith("no change")]
     names = dict.fromkeys(name for change in changes for name in lines[change])
     monitors = sorted(names, key=lambda name: name != "mlmonitor")
     figure, axes = plt.subplots(figsize=(9, 0.42 * len(changes) + 1.2))
     for place, name in enumerate(monitors):
         cells = [lines[change].get(name, {}).get(CLEAN) for change in changes]
-        false = lines.get("no change", {}).get(name)
+        false = lines.get("no change, no lognormal field", {}).get(name)
         label = name
         if false is not None:
             label += f": {false['alerted'][CLEAN]} of {false['models']} alert without a change"
