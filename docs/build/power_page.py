@@ -26,8 +26,8 @@ correlation of 0.8.
 
 - A cell is the **median / 90 % quantile over all trials** of the rows from the change to the first
   alert of its field. *never* means not within 50,000 rows. Where not all trials found the change,
-  the number that did follows. A dash means not measured; the correlation is nothing for monitors
-  that look at single fields.
+  the number that did follows. A dash means not measured; monitors of single fields cannot see the
+  correlation.
 - The first two lines of a table count the models of mixed fields (17 normal, one lognormal of
   sigma 2, one with 1 % missing, one category) in which any field alerted without a change.
   **†** marks a monitor for which that is one in five, the lognormal field left out unless it is the
