@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 
 from mlmonitor.testing import InMemoryExporter, ManualClock
 
-for profile, examples in (("short", 25), ("ci", 50)):
+for profile, examples in (("short", 25), ("thorough", 50)):
     settings.register_profile(
         profile,
         derandomize=True,
