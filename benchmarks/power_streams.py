@@ -87,40 +87,40 @@ CHANGES = (
         of_dependent=True,
     ),
     Change(
-        "1 % at 10 sd",
+        "1% at 10 sd",
         NORMAL,
         lambda s, n: replace_share(s, NORMAL, 10.0, 0.01, n),
         of_dependent=True,
     ),
     Change(
-        "2 % x 100, normal", NORMAL, lambda s, n: streams.scale(s, NORMAL, 100, share=0.02, seed=n)
+        "2% x 100, normal", NORMAL, lambda s, n: streams.scale(s, NORMAL, 100, share=0.02, seed=n)
     ),
     Change(
-        "2 % x 100, lognormal of sigma 2",
+        "2% x 100, lognormal of sigma 2",
         LOGNORMAL,
         lambda s, n: streams.scale(s, LOGNORMAL, 100, share=0.02, seed=n),
     ),
     Change(
-        "missing 0 to 0.5 %",
+        "missing 0 to 0.5%",
         NORMAL,
         lambda s, n: streams.lose(s, NORMAL, 0.005, seed=n),
         has_gaps=True,
     ),
     Change(
-        "missing 1 to 3 %",
+        "missing 1 to 3%",
         GAPPED,
         lambda s, n: streams.lose(s, GAPPED, 0.02 / (1 - GAPS), seed=n),
         has_gaps=True,
         of_dependent=True,
     ),
     Change(
-        "new category, 1 %",
+        "new category, 1%",
         CATEGORY,
         lambda s, n: replace_share(s, CATEGORY, "cyber", 0.01, n),
         of_dependent=True,
     ),
     Change(
-        "5 % of rows to another category",
+        "5% of rows to another category",
         CATEGORY,
         lambda s, n: streams.rename(s, CATEGORY, *CATEGORIES[:2], share=0.05 / SHARES[0], seed=n),
     ),

@@ -20,16 +20,16 @@ without a change is on [another page](false_alerts.md); [evidence](algorithms/ev
 the method.
 
 A trial is a model of 20 fields with a reference of 5,000 rows, one field of which changes. The
-field is normal unless the change says otherwise. The category has shares of 50, 30, 15 and 5 %; the
-first of them loses 5 % of all rows to the second. In the joint change, two normal fields lose their
+field is normal unless the change says otherwise. The category has shares of 50, 30, 15 and 5%; the
+first of them loses 5% of all rows to the second. In the joint change, two normal fields lose their
 correlation of 0.8.
 
-- A cell is the **median / 90 % quantile over all trials** of the rows from the change to the first
+- A cell is the **median / 90% quantile over all trials** of the rows from the change to the first
   alert of its field. *never* means not within 50,000 rows. Where not all trials found the change,
   the number that did follows. A dash means not measured; monitors of single fields cannot see the
   correlation.
 - The first two lines of a table count the models of mixed fields (17 normal, one lognormal of
-  sigma 2, one with 1 % missing, one category) in which any field alerted without a change.
+  sigma 2, one with 1% missing, one category) in which any field alerted without a change.
   **†** marks a monitor for which that is one in five, the lognormal field left out unless it is the
   one that changes. A monitor that always alerts finds every change, so its delay means little.
   **‡**: alerts without a change were not measured here; [false alerts](false_alerts.md) has those
@@ -68,13 +68,13 @@ BEFORE = {
     "mean +0.25 sd": ("700 / 1,200", "800 / 1,200", "1,000 / 1,400"),
     "mean +0.5 sd": ("200 / 300", "200 / 300", "300 / 400"),
     "variance x 1.5": ("800 / 1,300", "900 / 1,400", "1,300 / 1,600"),
-    "1 % at 10 sd": ("900 / 1,700", "1,000 / 1,900", "1,100 / 1,600"),
-    "2 % x 100, normal": ("400 / 700", "500 / 800", "400 / 700"),
-    "2 % x 100, lognormal of sigma 2": ("never, 8 of 50", "never, 1 of 50", "never, 2 of 30"),
-    "missing 0 to 0.5 %": ("2,500 / 7,000", "1,600 / 3,250", "800 / 1,400"),
-    "missing 1 to 3 %": ("1,700 / 4,000", "1,900 / 3,250", "2,250 / 3,000"),
-    "new category, 1 %": ("700", "600", "400"),
-    "5 % of rows to another category": ("14,000, 33 of 50", "10,000, 31 of 50", "10,000, 26 of 30"),
+    "1% at 10 sd": ("900 / 1,700", "1,000 / 1,900", "1,100 / 1,600"),
+    "2% x 100, normal": ("400 / 700", "500 / 800", "400 / 700"),
+    "2% x 100, lognormal of sigma 2": ("never, 8 of 50", "never, 1 of 50", "never, 2 of 30"),
+    "missing 0 to 0.5%": ("2,500 / 7,000", "1,600 / 3,250", "800 / 1,400"),
+    "missing 1 to 3%": ("1,700 / 4,000", "1,900 / 3,250", "2,250 / 3,000"),
+    "new category, 1%": ("700", "600", "400"),
+    "5% of rows to another category": ("14,000, 33 of 50", "10,000, 31 of 50", "10,000, 26 of 30"),
     "gradual, to 0.5 sd in 50,000 rows": (
         "16,000 / 19,000",
         "15,000 / 17,000",

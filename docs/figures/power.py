@@ -16,7 +16,7 @@ LOOKS = (("o", BLUE), ("s", ORANGE), ("^", GREEN), ("D", PURPLE), ("v", GREY), (
 
 
 def draw_monitor(axes: Axes, name: str, cells: list[dict[str, float] | None], place: int) -> None:
-    """Draw the medians of one monitor, and lines from them to the 90 % quantiles."""
+    """Draw the medians of one monitor, and lines from them to the 90% quantiles."""
     marker, color = LOOKS[place]
     offset = 0.12 * (place - 2.5)
     for row, cell in enumerate(cells):
@@ -43,7 +43,7 @@ def main() -> None:
             label += f": {false['alerted'][CLEAN]} of {false['models']} alert without a change"
         draw_monitor(axes, label, cells, place)
     axes.axvspan(NEVER / 1.6, NEVER * 1.6, color="0.94", lw=0)
-    axes.set(xscale="log", xlabel="rows until found: median, and a line to the 90 % quantile")
+    axes.set(xscale="log", xlabel="rows until found: median, and a line to the 90% quantile")
     axes.set_xticks([100, 1_000, 10_000, NEVER], ["100", "1,000", "10,000", "never"])
     axes.set_xlim(20, NEVER * 1.6)
     axes.set_yticks(range(len(changes)), changes)
