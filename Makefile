@@ -130,7 +130,7 @@ bench: $(PEERS)/.bench
 bench-quick: $(PEERS)/.bench
 	$(PEERS)/bin/python benchmarks/run.py --quick
 
-$(PEERS)/.bench: pyproject.toml benchmarks/peers.txt | $(VENV)/bin/python
+$(PEERS)/.bench: pyproject.toml benchmarks/peers.txt | $(VENV)/bin/uv
 	$(VENV)/bin/python -m venv $(PEERS)
 	$(INSTALL) $(PEERS)/bin/python -e '.[bench]' -r benchmarks/peers.txt
 # A peer asks for an older platformdirs than this asks for; both run with it.
@@ -155,7 +155,7 @@ bench-power: $(VENV)/.docs $(DRIFT_PEERS)/.installed
 		--peers $(DRIFT_PEERS)/bin/python
 	$(BIN)/python docs/figures/power.py
 
-$(DRIFT_PEERS)/.installed: benchmarks/false_alerts_peers.txt | $(VENV)/bin/python
+$(DRIFT_PEERS)/.installed: benchmarks/false_alerts_peers.txt | $(VENV)/bin/uv
 	$(PYTHON) -m venv $(DRIFT_PEERS)
 	$(INSTALL) $(DRIFT_PEERS)/bin/python -r benchmarks/false_alerts_peers.txt
 	touch $@
@@ -170,9 +170,11 @@ clean:
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("mlmonitor needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$@ -m pip --disable-pip-version-check -q install 'uv>=0.8'
+
+$(VENV)/bin/uv: | $(VENV)/bin/python
+	$(BIN)/python -m pip --disable-pip-version-check -q install 'uv>=0.8'
 
 # One stamp an extra: installed again whenever pyproject.toml changes.
-$(VENV)/.%: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.%: pyproject.toml | $(VENV)/bin/uv
 	$(INSTALL) $(BIN)/python -e '.[$*]'
 	touch $@
