@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mlmonitor import Config, ConfigError, Monitor, Otlp, Profile, Reference
+from mlmonitor.environment.argument_checks import read_timeout
 from support.references import fit_reference
 
 PERSON = "Jane Doe"
@@ -59,11 +60,21 @@ def test_a_timeout_that_is_no_number_of_seconds_is_refused(
         assert monitor.status().state != "closed"
 
 
-@pytest.mark.parametrize("seconds", [2, 0, -0.1, np.float32(1), np.int64(1)], ids=repr)
-def test_any_number_is_a_timeout(seconds: Any) -> None:
-    """Less than nothing is left of a deadline that has passed."""
+@pytest.mark.parametrize(
+    ("seconds", "waited"),
+    [(2, 2.0), (0, 0.0), (-0.1, 0.0), (np.float32(1), 1.0), (np.int64(1), 1.0)],
+    ids=repr,
+)
+def test_any_number_is_a_timeout_and_what_is_below_zero_is_none(
+    seconds: Any, waited: float
+) -> None:
+    """Nothing is left of a deadline that has passed; the monitor waits without an error."""
+    assert read_timeout(seconds) == waited
     with Monitor("m", exporters=[]) as monitor:
+        monitor.record({"x": [1.0]}, [0.5])
         monitor.flush(timeout_seconds=seconds)
+        assert monitor.flush(timeout_seconds=60)
+        assert monitor.status().predictions == 1
 
 
 @pytest.mark.parametrize(
