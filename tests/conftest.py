@@ -1,4 +1,4 @@
-"""What every test stands on: a clock by hand, one seed, a clean environment, hypothesis pinned."""
+"""Fixtures of all tests: a manual clock, one seed, a clean environment and hypothesis profiles."""
 
 import os
 
@@ -22,25 +22,25 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 @pytest.fixture
 def rng() -> np.random.Generator:
-    """Chance, the same in every run."""
+    """A random generator with the same seed in every run."""
     return np.random.default_rng(20_240_501)
 
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Time that passes when the test says so."""
+    """A clock that the test advances."""
     return ManualClock()
 
 
 @pytest.fixture
 def exporter() -> InMemoryExporter:
-    """Somewhere to export to."""
+    """An exporter that keeps snapshots in memory."""
     return InMemoryExporter()
 
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test depends on what the machine has set."""
+    """Remove environment variables of the machine on which a test could depend."""
     for name in list(os.environ):
         if name.startswith(("MLMONITOR_", "OTEL_")):
             monkeypatch.delenv(name)

@@ -1,4 +1,4 @@
-"""The live page and the report in a real browser: by mouse, by keyboard, and for screen readers."""
+"""The live page and the report in a real browser: by mouse, by keyboard and with axe."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ def shifted() -> Iterator[Monitor]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Open]:
-    """Opens tabs; each must end without a complaint."""
+    """Open tabs, and assert at the end of the test that none of them logged a complaint."""
     visits: list[Visit] = []
 
     def open_tab(url: str, **options: Any) -> Visit:
@@ -67,7 +67,7 @@ def visit(browser: Browser) -> Iterator[Open]:
 
 
 def find_violations(tab: Visit) -> list[str]:
-    """What axe finds serious, with the elements."""
+    """Return the serious violations that axe finds, with their elements."""
     results = Axe().run(tab.page).response["violations"]
     return [
         f"{violation['id']}: {[node['html'][:120] for node in violation['nodes'][:3]]}"
@@ -77,7 +77,7 @@ def find_violations(tab: Visit) -> list[str]:
 
 
 def test_drift_is_visible_and_leads_to_its_field(shifted: Monitor, visit: Open) -> None:
-    """The verdict first; a click on the field shows it in full; Escape leads back."""
+    """The verdict comes first, a click on a field opens its dialog, and Escape closes it."""
     page = visit(shifted.serve(port=0).url).page
     expect(page.locator(".verdict").first).to_contain_text("Look")
     link = page.locator("#part-fields a", has_text="limit")
@@ -93,7 +93,7 @@ def test_drift_is_visible_and_leads_to_its_field(shifted: Monitor, visit: Open) 
 
 
 def test_the_page_works_by_keyboard_alone(shifted: Monitor, visit: Open) -> None:
-    """`/` filters, `j` and `k` walk, Enter opens, Escape closes; focus is never lost."""
+    """`/` filters, `j` and `k` move, Enter opens and Escape closes; the focus is never lost."""
     page = visit(shifted.serve(port=0).url).page
     page.keyboard.press("/")
     page.keyboard.type("CUSTOMER")
@@ -116,8 +116,8 @@ def test_the_page_works_by_keyboard_alone(shifted: Monitor, visit: Open) -> None
     expect(page).not_to_have_url(re.compile("field="))
 
 
-def test_calm_fields_unfold_and_sort(shifted: Monitor, visit: Open) -> None:
-    """The link shows them; the order is that of the choice, and stays in the address."""
+def test_fields_without_alerts_can_be_unfolded_and_sorted(shifted: Monitor, visit: Open) -> None:
+    """The chosen order is part of the address, so a reload keeps it."""
     page = visit(shifted.serve(port=0).url).page
     page.locator("[data-unfold]").click()
     rows = page.locator("#part-fields tbody tr")
@@ -132,8 +132,10 @@ def test_calm_fields_unfold_and_sort(shifted: Monitor, visit: Open) -> None:
     assert page.locator("#part-fields th a").all_inner_texts() == by_name
 
 
-def test_new_rows_appear_without_a_reload(visit: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next snapshot replaces what changed."""
+def test_new_rows_appear_on_the_page_without_a_reload(
+    visit: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next snapshot changes the numbers in the open document."""
     monkeypatch.setattr(page_source, "REFRESH_SECONDS", 0.2)
     with shifted_monitor(minutes=10) as monitor:
         page = visit(monitor.serve(port=0).url).page
@@ -147,10 +149,10 @@ def test_new_rows_appear_without_a_reload(visit: Open, monkeypatch: pytest.Monke
         page.close()
 
 
-def test_the_page_says_when_its_service_is_gone(
+def test_the_page_says_that_its_service_cannot_be_reached(
     visit: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last numbers stay, and say that they are the last."""
+    """It keeps the last numbers and labels them as the last ones."""
     monkeypatch.setattr(page_source, "REFRESH_SECONDS", 0.2)
     monitor = shifted_monitor(minutes=10)
     tab = visit(monitor.serve(port=0).url)
@@ -162,7 +164,7 @@ def test_the_page_says_when_its_service_is_gone(
 
 
 def test_the_page_is_complete_without_scripts(shifted: Monitor, visit: Open) -> None:
-    """Links and the form load it again."""
+    """Links and the form reload it instead."""
     page = visit(shifted.serve(port=0).url, java_script_enabled=False).page
     page.get_by_label("filter").fill("limit")
     page.get_by_role("button", name="Show").click()
@@ -174,14 +176,16 @@ def test_the_page_is_complete_without_scripts(shifted: Monitor, visit: Open) -> 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("query", ["?all=1", "?q=limit"])
-def test_axe_finds_nothing_serious(shifted: Monitor, visit: Open, scheme: str, query: str) -> None:
-    """In both schemes, with every field and with one."""
+def test_axe_finds_nothing_serious_on_the_page(
+    shifted: Monitor, visit: Open, scheme: str, query: str
+) -> None:
+    """The check covers both colour schemes, with all fields and with a single one."""
     tab = visit(f"{shifted.serve(port=0).url}{query}", scheme=scheme)
     assert find_violations(tab) == []
 
 
-def test_axe_finds_nothing_serious_in_a_field(shifted: Monitor, visit: Open) -> None:
-    """In the dialog, with every table open."""
+def test_axe_finds_nothing_serious_in_the_dialog_of_a_field(shifted: Monitor, visit: Open) -> None:
+    """Every table of the dialog is open."""
     tab = visit(shifted.serve(port=0).url)
     for name in ("limit", "line"):
         tab.page.locator("#part-fields a", has_text=name).click()
@@ -192,23 +196,25 @@ def test_axe_finds_nothing_serious_in_a_field(shifted: Monitor, visit: Open) -> 
         expect(tab.page.locator("dialog:modal")).to_have_count(0)
 
 
-def test_axe_finds_nothing_serious_in_other_states(visit: Open) -> None:
-    """Before the first row, and on a phone."""
+def test_axe_finds_nothing_serious_on_a_phone_before_the_first_row(visit: Open) -> None:
+    """The page has no data yet and a narrow screen."""
     with Monitor("m", exporters=[]) as monitor:
         assert find_violations(visit(monitor.serve(port=0).url, size=PHONE)) == []
 
 
 @pytest.mark.parametrize("query", ["", "?all=1"])
-def test_a_phone_needs_no_sideways_scrolling(shifted: Monitor, visit: Open, query: str) -> None:
-    """One column, and text of 14 pixels or more."""
+def test_the_page_fits_a_phone_without_sideways_scrolling(
+    shifted: Monitor, visit: Open, query: str
+) -> None:
+    """It has one column and no text smaller than 14 pixels."""
     page = visit(f"{shifted.serve(port=0).url}{query}", size=PHONE).page
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
     smallest = page.evaluate(SMALLEST_TEXT)
     assert smallest >= 14
 
 
-def test_hostile_names_are_shown_as_text(visit: Open) -> None:
-    """Nothing runs, nothing opens, and the page stays as wide as it was."""
+def test_hostile_field_names_are_shown_as_text(visit: Open) -> None:
+    """No script runs, no dialog opens, and the page does not get wider."""
     with hostile_monitor() as monitor:
         page = visit(f"{monitor.serve(port=0).url}?all=1").page
         expect(page.locator("h1")).to_contain_text(HOSTILE[0])
@@ -222,7 +228,7 @@ def test_hostile_names_are_shown_as_text(visit: Open) -> None:
 
 
 def test_the_content_security_policy_blocks_injected_scripts(shifted: Monitor, visit: Open) -> None:
-    """Even if a script or a style were inserted, it would not run."""
+    """An inserted script or style does not take effect."""
     tab = visit(shifted.serve(port=0).url)
     ran = tab.page.evaluate(
         """() => { const s = document.createElement('script'); s.textContent = 'window.ran = 1';
@@ -233,8 +239,10 @@ def test_the_content_security_policy_blocks_injected_scripts(shifted: Monitor, v
     tab.complaints.clear()
 
 
-def test_a_report_opens_from_the_disk(shifted: Monitor, visit: Open, tmp_path: Path) -> None:
-    """Its own script filters; links lead to fields; axe finds nothing serious; it prints."""
+def test_a_report_works_when_opened_from_the_disk(
+    shifted: Monitor, visit: Open, tmp_path: Path
+) -> None:
+    """Its script filters, its links lead to fields, axe finds nothing serious, and it prints."""
     path = shifted.report(tmp_path / "report.html")
     tab = visit(path.as_uri())
     page = tab.page
@@ -246,8 +254,8 @@ def test_a_report_opens_from_the_disk(shifted: Monitor, visit: Open, tmp_path: P
     assert len(page.pdf()) > 10_000
 
 
-def test_five_hundred_fields_are_shown_at_once(visit: Open) -> None:
-    """Unfolded, and filtered to ten."""
+def test_a_page_of_five_hundred_fields_can_be_unfolded_and_filtered(visit: Open) -> None:
+    """A filter reduces the 501 rows to ten."""
     with wide_monitor(500) as monitor:
         page = visit(f"{monitor.serve(port=0).url}?all=1").page
         rows = page.locator("#part-fields tbody tr")

@@ -1,4 +1,4 @@
-"""Prometheus 3 and the OpenTelemetry Collector with the configurations of the examples."""
+"""Prometheus 3 and the OpenTelemetry Collector, with the configurations of the examples."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from support.served import Starter, service_environment
 
 @pytest.fixture
 def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
-    """With the configuration of the examples, its rules evaluated every second."""
+    """A Prometheus with the configuration of the examples, which evaluates rules every second."""
     for name in ("prometheus.yml", "fleet.rules.yml"):
         text = (CONFIGURATIONS / name).read_text(encoding="utf-8")
         assert "interval: 1m" in text
@@ -25,21 +25,21 @@ def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
 
 @pytest.fixture
 def inbox() -> Iterator[Inbox]:
-    """A running webhook."""
+    """A running webhook that keeps what it receives."""
     with open_inbox() as inbox:
         yield inbox
 
 
 @pytest.fixture
 def alerting_prometheus(tmp_path: Path, inbox: Inbox) -> Iterator[Prometheus]:
-    """With an Alertmanager that calls the inbox, and no rules yet."""
+    """A Prometheus with an Alertmanager that calls the inbox, and no rules yet."""
     with run_with_alertmanager(tmp_path, inbox) as prometheus:
         yield prometheus
 
 
 @pytest.fixture
 def dynatrace() -> Iterator[OtlpReceiver]:
-    """A receiver that refuses what Dynatrace's documentation says it refuses."""
+    """A receiver that refuses whatever Dynatrace's documentation says it refuses."""
     with OtlpReceiver("dynatrace", token="secret") as receiver:  # noqa: S106 - a test's own
         yield receiver
 
@@ -48,7 +48,7 @@ def dynatrace() -> Iterator[OtlpReceiver]:
 def collector(prometheus: Prometheus, dynatrace: OtlpReceiver, tmp_path: Path) -> Iterator[str]:
     """The address of a Collector with the configuration of the examples.
 
-    Prometheus stands for Mimir: it takes the same stream.
+    Prometheus stands in for Mimir, which accepts the same stream.
     """
     port = free_port()
     quick = tmp_path / "quick.yaml"
@@ -72,7 +72,7 @@ def collector(prometheus: Prometheus, dynatrace: OtlpReceiver, tmp_path: Path) -
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Starter]:
-    """Starts services; each is told where it sends."""
+    """Start services that export to the given destinations."""
     starter = Starter(tmp_path, service_environment(""))
     yield starter
     starter.end()

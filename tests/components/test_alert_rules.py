@@ -1,4 +1,4 @@
-"""Each alert fires when it should and is silent when it should be: `promtool test rules`."""
+"""Each alert fires when it should and stays silent when it should, according to `promtool`."""
 
 import json
 import math
@@ -32,7 +32,7 @@ FIELD = {**MODEL, "field": "amount", "role": "feature"}
 
 
 class Input(NamedTuple):
-    """A series, and its values a minute in promtool's notation."""
+    """A series and its values, one a minute, in promtool's notation."""
 
     metric: MetricSpec
     values: str
@@ -41,7 +41,7 @@ class Input(NamedTuple):
 
 
 class Case(NamedTuple):
-    """What goes in, and from which minute on an alert fires; None if it never does."""
+    """Input series, and the minute after which an alert fires, or None if it never does."""
 
     alert: str
     says: str
@@ -51,17 +51,17 @@ class Case(NamedTuple):
 
 
 def with_labels(labels: Mapping[str, str], **more: str) -> dict[str, str]:
-    """Labels and some more."""
+    """Return the labels together with some more."""
     return {**labels, **more}
 
 
 def flag(metric: MetricSpec, values: str, **more: str) -> Input:
-    """A gauge of a field."""
+    """Return a gauge of a field."""
     return Input(metric, values, with_labels(FIELD, **more))
 
 
 def calls(ok: str, failed: str) -> tuple[Input, ...]:
-    """Calls of two processes by status."""
+    """Return the calls of two processes by status."""
     return tuple(
         Input(catalog.PREDICTIONS, values, with_labels(MODEL, instance=instance, **status))
         for instance in ("a", "b")
@@ -73,7 +73,7 @@ def calls(ok: str, failed: str) -> tuple[Input, ...]:
 
 
 def categories(first: str, second: str) -> tuple[Input, ...]:
-    """A categorical field whose reference has two equally common values, in two processes."""
+    """Return a field with two equally common reference categories, from two processes."""
     reference = tuple(
         flag(catalog.REFERENCE_BIN, "0.5x240", bin=name) for name in ("home", "motor")
     )
@@ -86,7 +86,7 @@ def categories(first: str, second: str) -> tuple[Input, ...]:
 
 
 def latencies(slow_from: int) -> tuple[Input, ...]:
-    """Calls of 20 ms, and from a minute on of 200 ms, a day long."""
+    """Return a day of calls that take 20 ms, and 200 ms from a given minute on."""
     quick = f"0+60x{slow_from} {60 * slow_from}x300"
     every = f"0+60x{slow_from + 300}"
     return tuple(
@@ -96,7 +96,7 @@ def latencies(slow_from: int) -> tuple[Input, ...]:
 
 
 def errors(absolute: str, labelled: str = "0+2x240") -> tuple[Input, ...]:
-    """Labels, two a minute, and the sum of their absolute errors, which was 40 each."""
+    """Return two labels a minute and the sum of their absolute errors, which started at 40 each."""
     bucket = with_labels(MODEL, bucket="+Inf")
     trained = with_labels(MODEL, measure="mae", basis="reference")
     return (
@@ -107,18 +107,18 @@ def errors(absolute: str, labelled: str = "0+2x240") -> tuple[Input, ...]:
 
 
 def labels(values: str) -> tuple[Input, ...]:
-    """Predictions, and labels."""
+    """Return predictions and their labels."""
     matched = with_labels(MODEL, status="matched")
     return (*calls("0+600x180", "0x180"), Input(catalog.LABELS, values, matched))
 
 
 def heartbeats(values: str) -> tuple[Input, ...]:
-    """Of one destination."""
+    """Return the heartbeats of one destination."""
     return (Input(catalog.HEARTBEAT, values, with_labels(MODEL, destination="collector")),)
 
 
 def points(refused: str) -> tuple[Input, ...]:
-    """Of one destination, a thousand of them accepted a minute."""
+    """Return the points of one destination, which accepts a thousand of them a minute."""
     return tuple(
         Input(catalog.EXPORT_POINTS, values, {"destination": "mimir", "outcome": outcome})
         for outcome, values in (("accepted", "0+1000x240"), ("rejected", refused))
@@ -126,7 +126,7 @@ def points(refused: str) -> tuple[Input, ...]:
 
 
 def events(dropped: str) -> tuple[Input, ...]:
-    """Of one sink, a thousand of them delivered a minute."""
+    """Return the events of one sink, which delivers a thousand of them a minute."""
     return tuple(
         Input(catalog.EVENTS, values, with_labels(MODEL, sink="kafka", outcome=outcome))
         for outcome, values in (("delivered", "0+1000x240"), ("dropped", dropped))
@@ -134,7 +134,7 @@ def events(dropped: str) -> tuple[Input, ...]:
 
 
 def loader(age: str, lag: str) -> tuple[Input, ...]:
-    """One process: seconds since its last commit, and events that wait."""
+    """Return the metrics of one loader: seconds since its last commit, and waiting events."""
     process = {"job": "loader", "instance": "a"}
     return (
         Input(catalog.LOADER_COMMIT_AGE, age, process),
@@ -288,7 +288,7 @@ CASES = (
 
 
 def series(case_input: Input, naming: Naming) -> dict[str, str]:
-    """A series as promtool reads it: with names in quotes inside the braces, where need be."""
+    """Write a series as promtool reads it, with quoted names inside the braces where needed."""
     name = metric_name(case_input.metric, case_input.part, naming)
     pairs = ",".join(
         f"{json.dumps(label_name(label, naming))}={json.dumps(value)}"
@@ -298,7 +298,7 @@ def series(case_input: Input, naming: Naming) -> dict[str, str]:
 
 
 def minute_samples(case: Case) -> list[dict[str, object]]:
-    """Not firing until its time has passed, firing from then on to the end; or never."""
+    """Expect no firing alert just before its minute and one after it, or none at all."""
     firing = f'count(ALERTS{{alertname="{case.alert}",alertstate="firing"}})'
     one = [{"labels": "{}", "value": 1}]
     if case.fires_after is None:
@@ -313,7 +313,7 @@ def minute_samples(case: Case) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("naming", NAMINGS)
 def test_alerts_fire_in_time_and_only_with_a_cause(naming: Naming, tmp_path: Path) -> None:
-    """As the real evaluation of Prometheus says, minute by minute."""
+    """Prometheus evaluates the shipped rules each minute, and `promtool` compares the alerts."""
     write_files("alerts", tmp_path, naming=naming)
     document = {
         "rule_files": ["fleet.rules.yml", "alerts.rules.yml"],
@@ -333,7 +333,7 @@ def test_alerts_fire_in_time_and_only_with_a_cause(naming: Naming, tmp_path: Pat
 
 
 def assert_rules_pass(document: Mapping[str, object], folder: Path) -> None:
-    """As promtool judges them."""
+    """Assert that promtool accepts the rules and their tests."""
     (folder / "cases.test.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
     done = subprocess.run(
         [program("promtool"), "test", "rules", "cases.test.yml"],
@@ -349,7 +349,7 @@ TRAINED = np.array([[2_000, 2_000]])
 
 
 def evidence_samples(minute: int, rates: tuple[int, int], effect: float) -> list[dict[str, object]]:
-    """What the library computes from the counts of both processes after a minute."""
+    """Return what the library computes from the counts of both processes after some minutes."""
     counts = 2 * minute * np.array([rates])
     log10_e = log_psi_evidence(TRAINED, counts, effect)[0] / np.log(10)
     noise = effect * float(1 / TRAINED.sum() + 1 / counts.sum())  # two bins: one degree of freedom
@@ -370,7 +370,7 @@ def evidence_samples(minute: int, rates: tuple[int, int], effect: float) -> list
 
 
 def round_as_promql(number: float, step: float) -> float:
-    """The same operations as PromQL's `round`, to the last bit."""
+    """Round with the same operations as PromQL's `round`, so that both agree to the last bit."""
     return math.floor(number * (1 / step) + 0.5) / (1 / step)
 
 
@@ -379,7 +379,7 @@ def round_as_promql(number: float, step: float) -> float:
 def test_evidence_in_promql_equals_the_librarys_over_the_summed_counts(
     rates: tuple[int, int], effect: float, tmp_path: Path
 ) -> None:
-    """At any minute, with the design effect that a process exports."""
+    """They agree at any minute, with the design effect that a process exports."""
     write_files("alerts", tmp_path)
     counts = categories(*(f"0+{rate}x60" for rate in rates))
     inputs = (*counts, flag(catalog.DESIGN_EFFECT, f"{effect:g}x60"))
@@ -400,7 +400,7 @@ def test_evidence_in_promql_equals_the_librarys_over_the_summed_counts(
 
 
 def test_every_alert_is_tested_firing_and_silent(tmp_path: Path) -> None:
-    """Firing and silent."""
+    """Each alert has a case in which it fires and one in which it does not."""
     write_files("alerts", tmp_path)
     text = (tmp_path / "alerts.rules.yml").read_text(encoding="utf-8")
     rules = {rule["alert"] for rule in yaml.safe_load(text)["groups"][0]["rules"]}

@@ -1,4 +1,4 @@
-"""From rows to a person: the shipped rules, Prometheus, Alertmanager, and a webhook."""
+"""From rows to a notified person: the shipped rules, Prometheus, Alertmanager and a webhook."""
 
 import json
 import time
@@ -16,10 +16,10 @@ EVALUATIONS_SECONDS = 30.0
 pytestmark = [pytest.mark.integration, NEEDS_ALERTMANAGER]
 
 
-def test_a_drift_reaches_a_person_with_its_runbook(
+def test_an_alert_on_drift_reaches_a_person_with_its_runbook(
     alerting_prometheus: Prometheus, inbox: Inbox, tmp_path: Path
 ) -> None:
-    """Of the field that drifted, in words; the model that did not drift is not mentioned."""
+    """It names the field that drifted and does not mention the model that did not drift."""
     with lived_through(lambda: [Otlp.collector(f"{alerting_prometheus.otlp}/v1/metrics")]):
         start_rules(alerting_prometheus, tmp_path, minute_seconds=1.0, with_windows=False)
         for name, page in (("MlmonitorDrift", "drift"), ("MlmonitorFleetPsi", "fleet-psi")):
@@ -42,7 +42,7 @@ def test_a_drift_reaches_a_person_with_its_runbook(
 def test_no_one_is_notified_while_nothing_is_wrong(
     alerting_prometheus: Prometheus, inbox: Inbox, tmp_path: Path
 ) -> None:
-    """The same hour without its drift, its missing values and its failures."""
+    """The same hour without drift, missing values and failures sends no notification."""
     with lived_through(
         lambda: [Otlp.collector(f"{alerting_prometheus.otlp}/v1/metrics")],
         drift_minute=MINUTES,

@@ -46,7 +46,7 @@ pytestmark = [pytest.mark.integration, NEEDS_ALERTMANAGER]
 
 @pytest.fixture(scope="module")
 def verdicts() -> Iterator[Any]:
-    """The module of the demo that trains, and follows claims day by day."""
+    """The module of the demo that trains a model and sends claims day by day."""
     with import_from_demo("verdicts") as (verdicts,):
         yield verdicts
 
@@ -61,7 +61,7 @@ class Stream(NamedTuple):
     closed: Any
 
     def send(self, monitor: Monitor, since: date, until: date) -> None:
-        """Record the reports of some days, label what closed in them, and export."""
+        """Record the claims reported in this period, label those closed in it, and export."""
         rows = np.flatnonzero((self.reported >= since) & (self.reported < until))
         part = {name: column[rows] for name, column in self.columns.items()}
         monitor.record(part, self.predictions[rows], ids=rows.astype(str).tolist())
@@ -72,7 +72,7 @@ class Stream(NamedTuple):
 
 
 def make_stream(verdicts: Any, model: Any) -> Stream:
-    """The claims that are reported after those of training, with the inflation of the demo."""
+    """Return the claims reported after the training period, with the inflation of the demo."""
     claims = verdicts.claims
     table = claims.load(claims.prism_path())
     is_later = (table["reported"] >= claims.EARLY[1]) & (table["reported"] < claims.LIVE[1])
@@ -88,7 +88,7 @@ def make_stream(verdicts: Any, model: Any) -> Stream:
 
 
 def read_waits(folder: Path) -> dict[str, int]:
-    """How many minutes each shipped alert waits before it fires."""
+    """Return how many minutes each shipped alert waits before it fires."""
     text = (folder / "alerts.rules.yml").read_text(encoding="utf-8")
     waits = {}
     for rule in yaml.safe_load(text)["groups"][0]["rules"]:
@@ -98,27 +98,27 @@ def read_waits(folder: Path) -> dict[str, int]:
 
 
 def read_alerts(prometheus: Prometheus, state: str) -> set[tuple[str, str]]:
-    """Name and field of the alerts that are pending or firing now."""
+    """Return the name and field of each alert that is pending or firing now."""
     samples = prometheus.query(f'ALERTS{{alertstate="{state}"}}')
     return {(s["metric"]["alertname"], s["metric"].get("field", "")) for s in samples}
 
 
 class Watch(NamedTuple):
-    """A monitored stream under rules, a step of it at a time."""
+    """A monitored stream and the rules over it, advanced step by step."""
 
     stream: Stream
     monitor: Monitor
     prometheus: Prometheus
 
     def advance(self, since: date, until: date) -> None:
-        """Send some days of claims, and have each rule evaluated once with them."""
+        """Send the claims of some days, and wait until each rule has been evaluated with them."""
         self.stream.send(self.monitor, since, until)
         self.prometheus.wait_for_rules(rounds=1, longest=1.0)
 
     def advance_until_firing(
         self, day: date, expected: Mapping[tuple[str, str], int]
     ) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], int]]:
-        """The steps in which alerts were first active and first firing, up to the last expected."""
+        """Return the steps at which alerts became active and firing, until each expected one is."""
         active: dict[tuple[str, str], int] = {}
         firing: dict[tuple[str, str], int] = {}
         step = 0
@@ -134,10 +134,10 @@ class Watch(NamedTuple):
         return active, firing
 
 
-def test_inflation_of_claims_alerts_in_time_and_the_unchanged_half_does_not(
+def test_inflation_of_claims_alerts_in_time_and_the_unchanged_claims_do_not(
     alerting_prometheus: Prometheus, inbox: Inbox, tmp_path: Path, verdicts: Any
 ) -> None:
-    """Fifteen months of claims as they were, then losses and limits that rose."""
+    """Fifteen months of unchanged claims are followed by rising losses and limits."""
     claims = verdicts.claims
     model, reference = verdicts.train()
     config = Config(window_seconds=None, window_rows=YEAR_OF_CLAIMS, export_interval_seconds=3_600)
@@ -173,5 +173,5 @@ def test_inflation_of_claims_alerts_in_time_and_the_unchanged_half_does_not(
 
 
 def list_days(since: date, until: date) -> list[date]:
-    """The first days of the steps from one day to before another."""
+    """List the first day of each step between two days."""
     return [since + STEP * number for number in range(math.ceil((until - since) / STEP))]

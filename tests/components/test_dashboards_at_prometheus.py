@@ -1,4 +1,4 @@
-"""Every query of every dashboard finds what the library exported, and finds the right number."""
+"""Every query of every dashboard selects exported series and returns the right number."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ APART = 0.03
 
 
 class Seen(NamedTuple):
-    """A Prometheus that has received fifty minutes, and the monitors that sent them."""
+    """A Prometheus that has received fifty minutes of metrics, and the monitors that sent them."""
 
     naming: Naming
     prometheus: Prometheus
@@ -39,7 +39,7 @@ class Seen(NamedTuple):
 def seen(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Seen]:
-    """With the shipped rules, evaluated every second, under each strategy of names."""
+    """A Prometheus for each naming strategy, with the shipped rules evaluated every second."""
     naming: Naming = request.param
     folder = tmp_path_factory.mktemp(naming)
     for path in write_files("alerts", folder, naming=naming):
@@ -63,7 +63,7 @@ def seen(
 
 
 def answers(seen: Seen, expression: str) -> list[list[dict[str, Any]]]:
-    """What the query finds for each of the fields that Grafana may have chosen."""
+    """Return the result of the query for each field that may be chosen in Grafana."""
     if "$field" not in expression and "$role" not in expression:
         return [seen.prometheus.query(substituted(expression))]
     chosen = [{"$role": role, "$field": field} for role, field in FIELDS]
@@ -72,7 +72,7 @@ def answers(seen: Seen, expression: str) -> list[list[dict[str, Any]]]:
 
 
 def board_expressions(seen: Seen) -> Iterator[tuple[str, str]]:
-    """The expressions of all dashboards, with their variables."""
+    """Return the expressions of all dashboards, with their variables."""
     folder = seen.folder / "boards"
     for path in write_files("grafana", folder, naming=seen.naming):
         if path.parent.name == "metrics":
@@ -85,7 +85,7 @@ def board_expressions(seen: Seen) -> Iterator[tuple[str, str]]:
 
 
 def test_every_query_of_every_dashboard_finds_numbers(seen: Seen) -> None:
-    """For one of the fields at least; none finds what is not a number."""
+    """Each query returns samples for at least one field, and no sample is NaN."""
     empty, without_number = [], []
     count = 0
     for where, expression in board_expressions(seen):
@@ -101,18 +101,18 @@ def test_every_query_of_every_dashboard_finds_numbers(seen: Seen) -> None:
 
 
 def expression_of(seen: Seen, title: str, place: int = 0) -> str:
-    """The query of a panel."""
+    """Return the query of a panel."""
     expressions = [expression for where, expression in board_expressions(seen) if where == title]
     return expressions[place]
 
 
 def by_label(samples: list[dict[str, Any]], label: str) -> dict[str, float]:
-    """Values by one label."""
+    """Return the sample values, keyed by one label."""
     return {sample["metric"].get(label, ""): float(sample["value"][1]) for sample in samples}
 
 
 def test_queries_over_one_process_give_the_values_of_its_status(seen: Seen) -> None:
-    """Where a model is one process, the fleet is that process."""
+    """A fleet of one process has the numbers of that process."""
     status = seen.history.fraud.status()
     chosen = {"$model": "fraud", "$role": "feature", "$field": "amount"}
     query = seen.prometheus.query
@@ -137,7 +137,7 @@ def test_queries_over_one_process_give_the_values_of_its_status(seen: Seen) -> N
 
 
 def test_queries_over_two_processes_give_the_values_of_all_their_rows(seen: Seen) -> None:
-    """Sums before ratios: not the mean of two ratios."""
+    """They add up sums before they divide, and do not average the ratios of processes."""
     statuses = [monitor.status() for monitor in seen.history.severity]
     chosen = {"$model": "severity", "$role": "feature", "$field": "amount"}
     query = seen.prometheus.query
@@ -178,8 +178,8 @@ def test_queries_over_two_processes_give_the_values_of_all_their_rows(seen: Seen
     assert float(firing[0]["value"][1]) == len(drifting)
 
 
-def test_business_figures_below_zero_add_up(seen: Seen) -> None:
-    """The total over both processes, with its unit."""
+def test_business_figures_below_zero_are_summed_over_processes(seen: Seen) -> None:
+    """The panel shows the total of both processes, with its unit."""
     statuses = [monitor.status() for monitor in seen.history.severity]
     expression = expression_of(seen, "kpis: Total in the window")
     total = seen.prometheus.query(substituted(expression, {"$model": "severity"}))
@@ -189,7 +189,7 @@ def test_business_figures_below_zero_add_up(seen: Seen) -> None:
 
 
 def test_every_rule_is_evaluated_without_an_error(seen: Seen) -> None:
-    """Recorded series are there, and the alerts that should fire do."""
+    """The recorded series exist, and the expected alerts fire."""
     for where, expression in expressions("alerts", seen.naming):
         if ".rules.yml" in where:
             seen.prometheus.query(expression)  # an error is an HTTP status

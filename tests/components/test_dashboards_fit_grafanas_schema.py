@@ -1,6 +1,6 @@
-"""Grafana's own types of dashboards accept every shipped one, and refuse a misspelt one.
+"""Grafana's own types accept every shipped dashboard and refuse a misspelt one.
 
-Types are all that is checked: what a panel looks like is seen only in Grafana.
+Only types are checked; what a panel looks like can be seen only in Grafana.
 """
 
 import json
@@ -45,7 +45,7 @@ def boards() -> list[tuple[str, dict[str, Any]]]:
 
 
 def list_panels(board: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Plugin, options and field configuration of each panel, in either schema."""
+    """List the plugin, options and field configuration of each panel, in either schema."""
     if "spec" in board:
         for element in board["spec"]["elements"].values():
             config = element["spec"]["vizConfig"]
@@ -57,7 +57,7 @@ def list_panels(board: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], di
 
 
 def declare(board: dict[str, Any]) -> Iterator[str]:
-    """A board and its panels as constants of Grafana's types."""
+    """Declare a dashboard and its panels as constants of Grafana's types."""
     is_v2 = "spec" in board
     yield f"Plain<{'Spec' if is_v2 else 'Dashboard'}> = {json.dumps(board.get('spec', board))}"
     for plugin, options, fields in list_panels(board):
@@ -70,7 +70,7 @@ def declare(board: dict[str, Any]) -> Iterator[str]:
 
 
 def check_types(folder: Path, declarations: list[str]) -> str:
-    """What the compiler has to say."""
+    """Return the errors of the TypeScript compiler."""
     compiler = program("tsc")
     imports = [
         f'import type * as {name} from "{PLUGIN.format(plugin, name)}";'
@@ -94,8 +94,8 @@ def check_types(folder: Path, declarations: list[str]) -> str:
     return done.stdout + done.stderr
 
 
-def test_every_dashboard_has_the_types_of_grafana(tmp_path: Path) -> None:
-    """Of both schemas, down to the options of panels and of their fields."""
+def test_every_dashboard_has_grafanas_types(tmp_path: Path) -> None:
+    """Both schemas are checked, down to the options of panels and of their fields."""
     declarations = [text for _, board in boards() for text in declare(board)]
     assert len(declarations) > 150
     assert check_types(tmp_path, declarations) == ""
@@ -103,7 +103,7 @@ def test_every_dashboard_has_the_types_of_grafana(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["metrics/drift.json", "metrics-v2/drift.json"])
 def test_a_misspelt_option_of_a_dashboard_is_refused(name: str, tmp_path: Path) -> None:
-    """The check is one: a board, a panel and a field with an option that Grafana does not know."""
+    """The compiler reports an unknown option of a dashboard, of a panel and of a field."""
     board = dict(boards())[name]
     texts = list(declare(board))
     spoilt = [

@@ -1,4 +1,4 @@
-"""From a bucket of a real Prometheus to the trace that fell into it."""
+"""Exemplars lead from a bucket in a real Prometheus to a trace that fell into it."""
 
 import json
 import time
@@ -25,7 +25,7 @@ NEVER = {"amount": -1e6}
 
 @pytest.fixture
 def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
-    """With a storage for exemplars, which it has only if it is asked for, and native histograms."""
+    """A Prometheus with exemplar storage, which must be enabled, and native histograms."""
     (tmp_path / "prometheus.yml").write_text("global: {scrape_interval: 1m}\n")
     with run_prometheus(tmp_path, "--enable-feature=exemplar-storage") as prometheus:
         yield prometheus
@@ -33,14 +33,14 @@ def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
 
 @pytest.fixture
 def tracer() -> Iterator[trace.Tracer]:
-    """The host's."""
+    """The tracer of the host."""
     provider = TracerProvider()
     yield provider.get_tracer("host")
     provider.shutdown()
 
 
 def exemplars(prometheus: Prometheus, promql: str) -> list[dict[str, Any]]:
-    """What Prometheus keeps for the series of a query, newest series aside: value, time, labels."""
+    """Return the exemplars of a query, each with its value, time, labels and series."""
     now = time.time()
     query = urllib.parse.urlencode({"query": promql, "start": now - 600, "end": now + 600})
     url = f"http://127.0.0.1:{prometheus.port}/api/v1/query_exemplars?{query}"
@@ -55,14 +55,14 @@ def exemplars(prometheus: Prometheus, promql: str) -> list[dict[str, Any]]:
 
 
 def predict(features: dict[str, float]) -> float:
-    """A model that cannot do everything."""
+    """Return the amount, but raise an error for one of the inputs."""
     if features == NEVER:
         raise ValueError("never")
     return features["amount"]
 
 
 def served(url: str, durations: Durations, tracer: trace.Tracer) -> dict[str, str]:
-    """Four requests, each exported by itself; the trace of each by its name."""
+    """Send four requests, export after each, and return their trace ids by name."""
     grid = np.arange(100.0)
     ids: dict[str, str] = {}
     with Monitor(
@@ -85,7 +85,7 @@ def served(url: str, durations: Durations, tracer: trace.Tracer) -> dict[str, st
 def test_a_bucket_an_outlier_and_an_error_lead_to_their_traces(
     durations: Durations, prometheus: Prometheus, tracer: trace.Tracer
 ) -> None:
-    """Over several exports, so that the newer exemplars of a series follow the older ones."""
+    """Several exports follow each other, so exemplars of a series are replaced by newer ones."""
     ids = served(f"http://127.0.0.1:{prometheus.port}", durations, tracer)
 
     def known(promql: str) -> dict[str, tuple[float, str]]:

@@ -1,4 +1,4 @@
-"""Drift of eight processes, from their counts in a real Prometheus, is drift of the pooled rows."""
+"""The PSI of eight processes, computed in a real Prometheus, is that of their pooled rows."""
 
 import importlib.util
 import subprocess
@@ -25,7 +25,7 @@ GUNICORN = (
 
 
 def pooled() -> dict[tuple[str, str], float]:
-    """The PSI of each field over all rows that were sent."""
+    """Return the PSI of each field over all rows that were sent."""
     spec = importlib.util.spec_from_file_location("training", SERVICES / "training.py")
     assert spec is not None
     assert spec.loader is not None
@@ -46,7 +46,7 @@ def pooled() -> dict[tuple[str, str], float]:
 
 
 def check(prometheus: Prometheus) -> None:
-    """Every row has arrived, and every field's PSI agrees to a billionth of its value."""
+    """Assert that every row has arrived and that each field's PSI is that of the pooled rows."""
     values = 'sum(mlmonitor:field_bin:count{field="%s"})'
     prometheus.wait_for_number(values % "amount", REQUESTS)
     prometheus.wait_for_number(values % "line", REQUESTS)
@@ -62,7 +62,7 @@ def check(prometheus: Prometheus) -> None:
 
 
 def test_psi_in_promql_is_psi_of_the_pooled_rows(prometheus: Prometheus, serve: Starter) -> None:
-    """Each process exports to Prometheus itself."""
+    """Each process exports to Prometheus directly."""
     service = serve(*GUNICORN, SERVICE_COLLECTOR=f"{prometheus.otlp}/v1/metrics")
     answers = ask_many(service.port, REQUESTS, amounts=AMOUNTS)
     assert service.stop() == 0, service.said()
@@ -74,7 +74,7 @@ def test_psi_in_promql_is_psi_of_the_pooled_rows(prometheus: Prometheus, serve: 
 def test_psi_through_a_collector_is_the_same_and_dynatrace_gets_deltas(
     prometheus: Prometheus, dynatrace: OtlpReceiver, collector: str, serve: Starter
 ) -> None:
-    """One cumulative stream in; what either backend adds up is what was answered."""
+    """One cumulative stream feeds both, and the total in either is the number of answers."""
     service = serve(*GUNICORN, SERVICE_COLLECTOR=collector, SERVICE_EXPORT_SECONDS="1")
     answers = ask_many(service.port, REQUESTS, amounts=AMOUNTS)
     assert service.stop() == 0, service.said()
@@ -84,7 +84,7 @@ def test_psi_through_a_collector_is_the_same_and_dynatrace_gets_deltas(
 
 
 def check_deltas(dynatrace: OtlpReceiver) -> None:
-    """Every delta has arrived once, with its attributes, and nothing was refused."""
+    """Assert that every delta arrived once with its attributes and that none was refused."""
     ledger = dynatrace.ledger
     deadline = time.monotonic() + 60
     while ledger.total("mlmonitor.predictions", status="ok") < REQUESTS:
@@ -99,7 +99,7 @@ def check_deltas(dynatrace: OtlpReceiver) -> None:
 
 
 def test_the_example_configurations_are_accepted_by_their_programs() -> None:
-    """As promtool and the Collector themselves judge them."""
+    """The validators of Prometheus and of the Collector check their own files."""
     rules = f"--config={CONFIGURATIONS}/otelcol.yaml"
     variables = {"MIMIR_URL": "http://m", "DYNATRACE_URL": "http://d", "DYNATRACE_TOKEN": "t"}
     subprocess.run([program("otelcol"), "validate", rules], env=variables, check=True)

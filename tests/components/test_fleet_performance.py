@@ -1,4 +1,4 @@
-"""Performance of three processes, from their sums in a real Prometheus, is that of pooled rows."""
+"""The performance of three processes, from sums in a real Prometheus, is that of pooled rows."""
 
 import math
 import re
@@ -20,7 +20,7 @@ BUCKETS = {"x": [0.0]}
 
 
 def fleet(model: str, prometheus: Prometheus, pairs: tuple[Any, Any]) -> Iterator[Monitor]:
-    """Three monitors that have each a third of the pairs; each is a process to Prometheus."""
+    """Three monitors, one Prometheus instance each, that have a third of the pairs each."""
     config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
     for part in range(3):
         rows = slice(part, None, 3)
@@ -38,13 +38,13 @@ def fleet(model: str, prometheus: Prometheus, pairs: tuple[Any, Any]) -> Iterato
 
 
 def wait_for(prometheus: Prometheus, query: str, rows: float) -> None:
-    """Wait until the rules have seen all rows."""
+    """Wait until the rules have read all rows."""
     prometheus.wait_for_number(query, rows)
     prometheus.wait_for_rules()
 
 
 def guide_queries() -> list[str]:
-    """The queries over a range, as the guide writes them."""
+    """Return the queries over a time range as the guide writes them."""
     guide = (Path(__file__).parents[2] / "docs" / "guides" / "fleet.md").read_text(encoding="utf-8")
     section = guide.partition("## Performance")[2]
     queries: list[str] = re.findall(r"```promql\n(.*?)```", section, re.DOTALL)
@@ -53,13 +53,13 @@ def guide_queries() -> list[str]:
 
 
 def by_class(prometheus: Prometheus, query: str) -> dict[str, float]:
-    """The samples of a query by class."""
+    """Return the samples of a query by class."""
     samples = prometheus.query(query)
     return {sample["metric"]["class"]: float(sample["value"][1]) for sample in samples}
 
 
 def test_errors_of_a_fleet_equal_those_of_the_pooled_rows(prometheus: Prometheus) -> None:
-    """MAE, RMSE and bias, although declared buckets count each row once more."""
+    """MAE, RMSE and bias agree although declared buckets count each row once more."""
     rng = np.random.default_rng(1)
     actual = rng.normal(100, 20, ROWS)
     predicted = actual + rng.normal(3, 10, ROWS)
@@ -83,7 +83,7 @@ def test_errors_of_a_fleet_equal_those_of_the_pooled_rows(prometheus: Prometheus
 
 
 def test_class_counts_of_a_fleet_equal_those_of_the_pooled_rows(prometheus: Prometheus) -> None:
-    """Accuracy, precision and recall to a billionth, the AUC within its bins."""
+    """Accuracy, precision and recall agree to a billionth, and the AUC within its bins."""
     rng = np.random.default_rng(2)
     truth = (rng.random(ROWS) < 0.3).astype(int)
     score = np.clip(0.3 + 0.25 * truth + rng.normal(0, 0.2, ROWS), 0, 1)

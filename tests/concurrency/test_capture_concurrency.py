@@ -1,4 +1,4 @@
-"""Many threads and tasks at once: nothing is lost uncounted, mixed up, or waited for."""
+"""With many threads and tasks at once, no row is lost uncounted, mixed up or waited for."""
 
 import asyncio
 import sys
@@ -23,7 +23,7 @@ THREADS = 8
 
 @pytest.fixture(autouse=True)
 def impatient_interpreter() -> Iterator[None]:
-    """Threads change places a thousand times as often as usual: what can go wrong does."""
+    """Make threads switch a thousand times as often as usual, so that races show."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(5e-6)
     yield
@@ -32,13 +32,13 @@ def impatient_interpreter() -> Iterator[None]:
 
 @pytest.fixture
 def reference() -> Reference:
-    """One number and a prediction."""
+    """A reference of one number and a prediction."""
     x = np.linspace(-10.0, 10.0, 500)
     return fit_reference({"a": x}, predictions=x)
 
 
 def at_once(work: Callable[[int], None]) -> list[threading.Thread]:
-    """Threads that have begun to do the same work."""
+    """Start threads that do the same work, and return them."""
     start = threading.Barrier(THREADS)
 
     def run(at: int) -> None:
@@ -53,8 +53,10 @@ def at_once(work: Callable[[int], None]) -> list[threading.Thread]:
 
 @pytest.mark.parametrize("rows", [1, 7], ids=["rows", "batches"])
 @pytest.mark.parametrize("limit", [50, 10**9], ids=["full", "roomy"])
-def test_every_row_put_by_eight_threads_is_added_or_counted(rows: int, limit: int) -> None:
-    """Taken and dropped make exactly what was put, and the bound holds but for one a thread."""
+def test_every_row_queued_by_eight_threads_is_drained_or_counted_as_dropped(
+    rows: int, limit: int
+) -> None:
+    """Drained and dropped rows add up, and the limit is exceeded by at most one call a thread."""
     handover = Handover(limit)
     shape, rows_per_thread = Shape((), Outputs()), 4_000
     most = 0
@@ -83,7 +85,7 @@ def test_every_row_put_by_eight_threads_is_added_or_counted(rows: int, limit: in
 
 
 def test_no_row_is_dropped_while_the_first_one_opens_the_queue() -> None:
-    """Threads that all come first find room, and one of them starts the worker."""
+    """Threads that call first at the same time all have room, and one of them starts the worker."""
     shape = Shape((), Outputs())
     for _ in range(300):
         handover, started = Handover(10**6), []
@@ -102,7 +104,7 @@ def test_no_row_is_dropped_while_the_first_one_opens_the_queue() -> None:
 def test_calls_of_eight_threads_are_all_counted_while_the_worker_runs(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
-    """Predictions, errors and values add up, whatever the worker and `status` do meanwhile."""
+    """Predictions, errors and values add up while the worker runs and `status` is read."""
     config = Config(poll_interval_seconds=0.001, export_interval_seconds=0.1, buffer_rows=10**6)
     with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
 
@@ -134,7 +136,7 @@ def test_calls_of_eight_threads_are_all_counted_while_the_worker_runs(
 def test_status_includes_rows_recorded_before_the_call_even_during_a_drain(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
-    """A worker between two blocks of its drain hides nothing that was recorded since it began."""
+    """Rows recorded since the worker's drain began are included."""
     config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600, block_rows=1)
     with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
         watched = monitor.watch(lambda features: features["a"])
@@ -148,7 +150,7 @@ def test_status_includes_rows_recorded_before_the_call_even_during_a_drain(
 
 
 def test_ids_of_threads_and_tasks_are_never_mixed_up(reference: Reference) -> None:
-    """Each of 8 threads runs 50 tasks: 400 ids, each the same at both ends of its call."""
+    """Each of 8 threads runs 50 tasks; all 400 ids are the same at the start and end of a call."""
     seen: list[tuple[str, str]] = []
     with Monitor("m", reference=reference, exporters=[]) as monitor:
 
@@ -174,7 +176,7 @@ def test_ids_of_threads_and_tasks_are_never_mixed_up(reference: Reference) -> No
 def test_a_busy_queue_does_not_delay_the_host(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
-    """While another thread holds the aggregates, a thousand calls go through."""
+    """A thousand calls return while another thread holds the lock of the aggregates."""
     config = Config(poll_interval_seconds=0.01, export_interval_seconds=3600, buffer_rows=100)
     with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
         watched = monitor.watch(lambda features: features["a"])
@@ -195,7 +197,7 @@ def test_a_busy_queue_does_not_delay_the_host(
 
 
 def test_concurrent_readers_of_an_id_get_the_same_one(reference: Reference) -> None:
-    """Threads that look at an id nobody had asked for see the same one."""
+    """Threads that read a lazily created id at the same time see the same one."""
     with Monitor("m", reference=reference, exporters=[]) as monitor:
         for _ in range(50):
             observed = monitor.observe({"a": 1.0})

@@ -1,4 +1,4 @@
-"""Threads, forks and exits: nothing is lost that could be kept, and nobody has to wait for us."""
+"""Threads, forks and exits lose nothing that could be kept, and keep nobody waiting."""
 
 import multiprocessing
 import os
@@ -24,13 +24,13 @@ QUIET = Config(export_interval_seconds=3_600)
 
 @pytest.fixture
 def sink() -> Iterator[Sink]:
-    """An OTLP receiver of our own, for processes that end."""
+    """An OTLP receiver for programs that end."""
     with running_sink() as server:
         yield server
 
 
 def script(tmp_path: Path, body: str, endpoint: str) -> list[str]:
-    """A program with a monitor that exports to `endpoint`, then does `body`."""
+    """Return a program with a monitor that exports to `endpoint` and then runs `body`."""
     path = tmp_path / "service.py"
     path.write_text(
         "import os, sys, time, threading\n"
@@ -45,7 +45,7 @@ def script(tmp_path: Path, body: str, endpoint: str) -> list[str]:
 
 
 def test_a_monitor_that_records_nothing_starts_no_thread(exporter: InMemoryExporter) -> None:
-    """The worker is started by the first record, and it is one daemon."""
+    """The first record starts the worker, which is a single daemon thread."""
     before = set(threading.enumerate())  # others' tests may have left some that are ending
     monitor = Monitor("m", exporters=[exporter], config=QUIET)
     predict = monitor.watch(lambda features: features["a"])
@@ -61,7 +61,7 @@ def test_a_monitor_that_records_nothing_starts_no_thread(exporter: InMemoryExpor
 
 
 def test_the_worker_exports_by_itself(exporter: InMemoryExporter) -> None:
-    """Without any flush, a snapshot goes out with every interval."""
+    """A snapshot is sent at every interval without a flush."""
     config = Config(export_interval_seconds=0.1, poll_interval_seconds=0.01)
     with Monitor("m", exporters=[exporter], config=config) as monitor:
         monitor.record({"a": [1.0]}, [1.0])
@@ -80,14 +80,14 @@ class Stuck(InMemoryExporter):
         self.released = threading.Event()
 
     def send(self, snapshot: Snapshot) -> Delivered:
-        """Wait until the test lets go."""
+        """Block until the test releases it."""
         self.entered.set()
         self.released.wait(60)
         return super().send(snapshot)
 
 
 def test_a_stuck_destination_does_not_delay_the_others() -> None:
-    """While a send hangs, calls, status and their counts go on, and flush and close give up."""
+    """While a send hangs, calls and other exports go on, and flush and close give up in time."""
     exporter = Stuck()
     monitor = Monitor("m", exporters=[exporter], config=QUIET)
     predict = monitor.watch(lambda features: features["a"])
@@ -102,7 +102,7 @@ def test_a_stuck_destination_does_not_delay_the_others() -> None:
 
 
 def test_a_service_that_never_pauses_is_still_exported(exporter: InMemoryExporter) -> None:
-    """With calls coming without end, status and flush return, labels match, drops are counted."""
+    """While calls never pause, status and flush return, labels match, and drops are counted."""
     config = Config(export_interval_seconds=3_600, buffer_rows=2_000)
     reference = fit_reference({"a": [0.0, 1.0]}, predictions=[0.0, 1.0])
     monitor = Monitor("m", reference=reference, exporters=[exporter], config=config)
@@ -133,7 +133,7 @@ def test_a_service_that_never_pauses_is_still_exported(exporter: InMemoryExporte
 
 
 def test_an_exporter_that_exits_does_not_end_the_worker() -> None:
-    """Whatever a destination raises, the next flush is answered."""
+    """A later flush is still answered by the same thread, even after SystemExit."""
 
     class Exiting(InMemoryExporter):
         def send(self, snapshot: Snapshot) -> Delivered:
@@ -153,7 +153,7 @@ def test_an_exporter_that_exits_does_not_end_the_worker() -> None:
 def test_a_destination_that_hangs_at_exit_takes_no_time_from_the_others(
     exporter: InMemoryExporter,
 ) -> None:
-    """All monitors of a process are closed at once: each has the whole time."""
+    """The monitors of a process close at the same time, so each has the whole time limit."""
     stuck = Stuck()
     monitors = [
         Monitor("m", exporters=[destination], config=QUIET)
@@ -168,14 +168,14 @@ def test_a_destination_that_hangs_at_exit_takes_no_time_from_the_others(
 
 
 def refuse_thread(_thread: threading.Thread) -> None:
-    """Stand in for `Thread.start` where no more can be had."""
+    """Replace `Thread.start` as if the limit of threads had been reached."""
     raise RuntimeError("can't start new thread")
 
 
-def test_where_no_thread_can_be_started_flush_exports_in_the_calling_thread(
+def test_flush_exports_in_the_calling_thread_if_no_thread_can_be_started(
     exporter: InMemoryExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At a process limit, say: an error is counted, and the next record tries again."""
+    """The failure is counted as an internal error, and the next record tries again."""
     monitor = Monitor("m", exporters=[exporter], config=QUIET)
     predict = monitor.watch(lambda features: features["a"])
     with monkeypatch.context() as patch:
@@ -190,10 +190,10 @@ def test_where_no_thread_can_be_started_flush_exports_in_the_calling_thread(
     monitor.close()
 
 
-def test_where_no_thread_can_be_started_close_exports_in_the_calling_thread(
+def test_close_exports_in_the_calling_thread_if_no_thread_can_be_started(
     exporter: InMemoryExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As at the end of the interpreter: nothing recorded is lost in silence."""
+    """Nothing recorded is lost silently, for example at the exit of the interpreter."""
     monkeypatch.setattr(threading.Thread, "start", refuse_thread)
     monitor = Monitor("m", exporters=[exporter], config=QUIET)
     monitor.record({"a": [1.0, 2.0]}, [1.0, 2.0])
@@ -204,7 +204,7 @@ def test_where_no_thread_can_be_started_close_exports_in_the_calling_thread(
 def test_close_without_a_thread_returns_false_if_the_destination_is_unreachable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It does not take longer than it may, either."""
+    """It also keeps to its time limit."""
     monkeypatch.setattr(threading.Thread, "start", refuse_thread)
     exporter = Otlp.collector("http://127.0.0.1:9", timeout_seconds=600)
     monitor = Monitor("m", exporters=[exporter], config=QUIET)
@@ -215,7 +215,7 @@ def test_close_without_a_thread_returns_false_if_the_destination_is_unreachable(
 
 
 def test_every_flush_covers_all_rows_recorded_before_it(exporter: InMemoryExporter) -> None:
-    """Eight threads that flush at once each find their own record exported."""
+    """Eight threads flush at the same time, and each finds its own record exported."""
     monitor = Monitor("m", exporters=[exporter], config=QUIET)
     predict = monitor.watch(lambda features: features["a"])
     are_covered: list[bool] = []
@@ -238,7 +238,7 @@ def test_every_flush_covers_all_rows_recorded_before_it(exporter: InMemoryExport
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_forked_child_counts_from_zero_with_its_own_instance_id(sink: Sink) -> None:
-    """Parent and child report what each of them did; the sum is what happened."""
+    """Parent and child each report their own calls, and the sum is that of all calls."""
     exporter = Otlp.collector(f"http://127.0.0.1:{sink.port}")
     monitor = Monitor("m", exporters=[exporter], config=QUIET)
     predict = monitor.watch(lambda features: features["a"])
@@ -263,7 +263,7 @@ def test_a_forked_child_counts_from_zero_with_its_own_instance_id(sink: Sink) ->
 
 
 def test_the_last_window_arrives_when_a_program_ends(sink: Sink, tmp_path: Path) -> None:
-    """A program that just ends, that exits, or that fails, delivers what it recorded."""
+    """A program that ends, exits or fails delivers what it recorded."""
     for ending in ("", "sys.exit(3)\n", "raise RuntimeError\n"):
         body = "for _ in range(5): predict({'a': 1.0})\n" + ending
         command = script(tmp_path, body, f"http://127.0.0.1:{sink.port}")
@@ -272,7 +272,7 @@ def test_the_last_window_arrives_when_a_program_ends(sink: Sink, tmp_path: Path)
 
 
 def test_exit_is_not_held_up_by_a_dead_collector(tmp_path: Path) -> None:
-    """With nobody listening, the exit waits two seconds, not the ten minutes of the exporter."""
+    """If nobody listens, the exit waits two seconds, and not the ten minutes of the exporter."""
     body = (
         "predict({'a': 1.0})\nmonitor.status()\n"
         "began = time.monotonic()\n"
@@ -291,7 +291,7 @@ def test_exit_is_not_held_up_by_a_dead_collector(tmp_path: Path) -> None:
 def test_a_callback_that_flushes_or_closes_does_not_wait_for_itself(
     callback: str, method: str
 ) -> None:
-    """It gets False at once; the export follows, and so does the end of a close."""
+    """The call returns False at once; the export and the rest of a close follow."""
     x = np.linspace(0, 1, 500)
     exporter = InMemoryExporter()
     results: list[bool] = []

@@ -1,4 +1,4 @@
-"""Brokers and databases of a session."""
+"""Brokers and databases shared by a session."""
 
 from support.brokers import (  # noqa: F401 - fixtures
     database_url,

@@ -1,4 +1,4 @@
-"""Events in Avro, with a registry of schemas that answers over HTTP."""
+"""Events in Avro, with a schema registry that answers over HTTP."""
 
 import base64
 import io
@@ -24,14 +24,14 @@ CONTENTS: list[dict[str, Any]] = [json.loads(line) for line in GOLDEN.read_text(
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    """Of a number and a category."""
+    """A reference of a number and a category."""
     rng = np.random.default_rng(0)
     columns = {"amount": rng.normal(size=300), "line": rng.choice(["motor", "home"], 300).tolist()}
     return fit_reference(columns, predictions=rng.normal(size=300))
 
 
 def decode(message: bytes, registry: SchemaRegistry) -> Any:
-    """What a consumer does with Confluent's wire format: any fastavro would."""
+    """Decode Confluent's wire format with fastavro, as any consumer could."""
     assert message[0] == 0
     schema = registry.read_schema(int.from_bytes(message[1:5], "big"))
     return fastavro.schemaless_reader(io.BytesIO(message[5:]), schema)
@@ -39,7 +39,7 @@ def decode(message: bytes, registry: SchemaRegistry) -> Any:
 
 @pytest.mark.parametrize("content", CONTENTS, ids=lambda content: content["event_id"][-2:])
 def test_an_event_is_the_same_in_avro_as_in_json(content: dict[str, Any]) -> None:
-    """Every field of the golden events, read with the schema at the registry."""
+    """Every field of the golden events is read back with the schema in the registry."""
     with serve_registry() as registry:
         encoder = AvroEncoder({"url": registry.url}, "t")
         (message,) = encoder.encode([content])
@@ -48,8 +48,8 @@ def test_an_event_is_the_same_in_avro_as_in_json(content: dict[str, Any]) -> Non
     assert registry.subjects == {f"t-mlmonitor.{content['schema'].capitalize()}": 1}
 
 
-def test_every_schema_resolves_events_of_older_and_newer_writers() -> None:
-    """A reader with more fields fills their defaults; one with fewer leaves them out."""
+def test_every_avro_schema_resolves_events_of_older_and_newer_writers() -> None:
+    """A reader with a new field uses its default, and one without an old field skips it."""
     for schema in EVENT_MODELS:
         written = build_avro_schema(schema)
         content = next(content for content in CONTENTS if content["schema"] == schema)
@@ -68,7 +68,7 @@ def test_every_schema_resolves_events_of_older_and_newer_writers() -> None:
 
 
 def test_events_arrive_in_avro_at_a_broker(kafka_broker: KafkaBroker, reference: Reference) -> None:
-    """With the registry's user and password, which are shown nowhere."""
+    """The registry receives a user and a password, which are shown nowhere."""
     topic = kafka_broker.make_topic()
     user = "mary:hunter2-hunter2"
     with serve_registry("Basic " + base64.b64encode(user.encode()).decode()) as registry:
@@ -92,12 +92,12 @@ def test_events_arrive_in_avro_at_a_broker(kafka_broker: KafkaBroker, reference:
 
 
 @pytest.mark.parametrize("is_there", [True, False])
-def test_events_are_dropped_and_counted_while_the_registry_refuses_or_is_away(
+def test_events_are_dropped_and_counted_while_the_registry_refuses_or_is_unreachable(
     is_there: bool,  # noqa: FBT001 - a parameter
     kafka_broker: KafkaBroker,
     reference: Reference,
 ) -> None:
-    """Nothing reaches the host, and the status names the registry."""
+    """No exception reaches the host, and the status names the registry."""
     with serve_registry("Basic right") as registry:
         url = registry.url if is_there else "http://127.0.0.1:1"
         topic = kafka_broker.make_topic()

@@ -1,4 +1,4 @@
-"""The brokers and the database that the other tests of this folder stand on."""
+"""The brokers and the database that the other tests of this folder use."""
 
 import psycopg
 from confluent_kafka import Producer
@@ -9,7 +9,7 @@ from support.brokers import KafkaBroker
 def test_a_message_arrives_once_at_each_broker(
     kafka_broker: KafkaBroker, tansu_broker: KafkaBroker
 ) -> None:
-    """An idempotent producer of compressed messages with headers, read back."""
+    """An idempotent producer sends compressed messages with headers, which are read back."""
     for broker in (kafka_broker, tansu_broker):
         topic = broker.make_topic()
         settings = {"bootstrap.servers": broker.address, "enable.idempotence": True}
@@ -23,14 +23,14 @@ def test_a_message_arrives_once_at_each_broker(
 
 
 def test_each_test_gets_an_empty_database_of_its_own(database_url: str) -> None:
-    """A table of another test is not there."""
+    """A table made by another test does not exist in it."""
     with psycopg.connect(database_url) as connection:
         row = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
         assert row.fetchone() == (0,)
 
 
 def test_a_restarted_broker_still_has_its_messages(own_broker: KafkaBroker) -> None:
-    """On the same port."""
+    """It restarts on the same port."""
     topic = own_broker.make_topic(1)
     producer = Producer({"bootstrap.servers": own_broker.address, "log_level": 0})
     producer.produce(topic, b"x")

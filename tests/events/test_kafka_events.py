@@ -1,4 +1,4 @@
-"""The event log on real brokers: each event once, in order, and exact counts of what is lost."""
+"""The event log on real brokers: each event once, in order, with exact counts of losses."""
 
 import json
 import os
@@ -26,27 +26,27 @@ SOURCE = EventSource("claims", "7", "process")
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    """Of five features."""
+    """A reference of five features."""
     rng = np.random.default_rng(0)
     columns = {name: rng.normal(size=500) for name in FEATURES}
     return fit_reference(columns, predictions=rng.normal(size=500))
 
 
 def rows(count: int) -> dict[str, Any]:
-    """Columns of random numbers."""
+    """Return columns of random numbers."""
     rng = np.random.default_rng(1)
     return {name: rng.normal(size=count) for name in FEATURES}
 
 
 def make_monitor(reference: Reference, events: Kafka, **options: Any) -> Monitor:
-    """A monitor with an event log and nothing else."""
+    """Make a monitor with an event log and no exporters."""
     return Monitor(
         "claims", version="7", reference=reference, exporters=[], events=events, **options
     )
 
 
 def read_events(broker: KafkaBroker, topic: str, count: int) -> list[dict[str, Any]]:
-    """All events of a topic, each with its key and partition."""
+    """Read all events of a topic, each with its key and partition."""
     messages = broker.read_all(topic, count)
     events = [json.loads(message.value()) for message in messages]
     for event, message in zip(events, messages, strict=True):
@@ -55,10 +55,10 @@ def read_events(broker: KafkaBroker, topic: str, count: int) -> list[dict[str, A
 
 
 @pytest.mark.parametrize("name", ["kafka_broker", "tansu_broker"])
-def test_every_event_arrives_once_with_its_key(
+def test_every_kafka_event_arrives_once_with_its_key(
     name: str, reference: Reference, request: pytest.FixtureRequest
 ) -> None:
-    """At both implementations of a broker: calls, a batch and labels."""
+    """Calls, a batch and labels are sent to two implementations of a broker."""
     broker: KafkaBroker = request.getfixturevalue(name)
     topic = broker.make_topic()
     with make_monitor(reference, Kafka(broker.address, topic=topic)) as monitor:
@@ -86,7 +86,7 @@ def test_every_event_arrives_once_with_its_key(
 def test_events_of_one_prediction_are_in_order_in_one_partition(
     kafka_broker: KafkaBroker, reference: Reference
 ) -> None:
-    """A label follows its prediction, and a second label the first."""
+    """A label follows its prediction, and a second label follows the first."""
     topic = kafka_broker.make_topic()
     ids = [f"claim-{place}" for place in range(300)]
     with make_monitor(reference, Kafka(kafka_broker.address, topic=topic)) as monitor:
@@ -109,7 +109,7 @@ def test_events_of_one_prediction_are_in_order_in_one_partition(
 def test_messages_other_than_predictions_name_their_schema_in_a_header(
     kafka_broker: KafkaBroker, reference: Reference
 ) -> None:
-    """So that a router need not parse them; the body says the same."""
+    """A router can read it without parsing the body, which says the same."""
     topic = kafka_broker.make_topic()
     with make_monitor(reference, Kafka(kafka_broker.address, topic=topic)) as monitor:
         monitor.record(rows(10), np.zeros(10))
@@ -125,7 +125,7 @@ def test_messages_other_than_predictions_name_their_schema_in_a_header(
 
 
 def time_calls(function: Callable[[Any], object], inputs: list[Any]) -> Iterator[float]:
-    """The seconds that each call takes."""
+    """Measure the seconds that each call takes."""
     for given in inputs:
         started = time.perf_counter()
         function(given)
@@ -136,7 +136,7 @@ def time_calls(function: Callable[[Any], object], inputs: list[Any]) -> Iterator
 def test_an_unreachable_broker_costs_no_prediction_and_every_lost_event_is_counted(
     own_broker: KafkaBroker, reference: Reference
 ) -> None:
-    """Memory is bounded; what had room is delivered when the broker is there again."""
+    """Memory is bounded, and the queued events are delivered when the broker returns."""
     topic = own_broker.make_topic()
     events = Kafka(own_broker.address, topic=topic, buffer_bytes=1 << 20)
     columns = rows(6_001)
@@ -168,7 +168,7 @@ def test_an_unreachable_broker_costs_no_prediction_and_every_lost_event_is_count
 def test_events_still_undelivered_at_exit_are_dropped_and_counted(
     reference: Reference, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Within the limit of an exit; the log says how many, and `close` is False."""
+    """The exit keeps to its limit, the log has the number dropped, and `close` returns False."""
     monitor = make_monitor(reference, Kafka("127.0.0.1:1"))
     monitor.watch(lambda _: 1.0)(dict.fromkeys(FEATURES, 0.0))
     started = time.monotonic()
@@ -184,8 +184,8 @@ def test_events_still_undelivered_at_exit_are_dropped_and_counted(
 
 
 @pytest.mark.parametrize("ending", ["closed", "replaced"])
-def test_a_producer_that_ends_has_counted_every_event_of_every_schema(ending: str) -> None:
-    """Also those that its client gives up only after it was asked to."""
+def test_a_closed_producer_has_counted_every_event_of_every_schema(ending: str) -> None:
+    """Events that the client gives up only after it was closed are included."""
     destination = Kafka("127.0.0.1:1")
     sink = destination.open(SOURCE)
     sent = 0
@@ -208,7 +208,7 @@ def test_a_producer_that_ends_has_counted_every_event_of_every_schema(ending: st
 
 @pytest.mark.slow
 def test_events_that_waited_too_long_are_dropped_and_counted(reference: Reference) -> None:
-    """By `message.timeout.ms`, while the service goes on."""
+    """`message.timeout.ms` limits the wait, and the service goes on."""
     events = Kafka("127.0.0.1:1", options={"message.timeout.ms": 300})
     with make_monitor(reference, events) as monitor:
         monitor.watch(lambda _: 1.0)(dict.fromkeys(FEATURES, 0.0))
@@ -225,7 +225,7 @@ def test_events_that_waited_too_long_are_dropped_and_counted(reference: Referenc
 def test_a_batch_job_waits_for_room_and_loses_nothing(
     kafka_broker: KafkaBroker, reference: Reference
 ) -> None:
-    """Although the client's queue holds a fraction of its events."""
+    """The client's queue holds only a fraction of its events."""
     topic = kafka_broker.make_topic()
     events = Kafka(kafka_broker.address, topic=topic, buffer_bytes=1 << 20)
     with make_monitor(reference, events) as monitor:
@@ -238,10 +238,10 @@ def test_a_batch_job_waits_for_room_and_loses_nothing(
     assert schemas["prediction"] == 20_000
 
 
-def test_an_event_beyond_the_limit_of_messages_is_refused_and_counted(
+def test_an_event_above_the_message_size_limit_is_refused_and_counted(
     kafka_broker: KafkaBroker, reference: Reference
 ) -> None:
-    """The events of the reference are longer than those of predictions, which arrive."""
+    """The reference's events exceed the limit, and the prediction's event arrives."""
     topic = kafka_broker.make_topic()
     events = Kafka(kafka_broker.address, topic=topic, options={"message.max.bytes": 1_000})
     with make_monitor(reference, events) as monitor:
@@ -286,7 +286,7 @@ if way == "fork":
 
 
 def run_service(broker: KafkaBroker, topic: str, way: str) -> None:
-    """A process of its own, to its end."""
+    """Run a service in a process of its own until it ends."""
     subprocess.run(
         [sys.executable, "-c", SERVICE, broker.address, topic, way],
         check=True,
@@ -297,7 +297,7 @@ def run_service(broker: KafkaBroker, topic: str, way: str) -> None:
 
 @pytest.mark.slow
 def test_a_process_that_ends_has_delivered_its_events(kafka_broker: KafkaBroker) -> None:
-    """Without a close: its exit waits for them."""
+    """The process does not close its monitor; its exit waits for the events."""
     topic = kafka_broker.make_topic()
     run_service(kafka_broker, topic, "exit")
     events = read_events(kafka_broker, topic, 52)
@@ -306,7 +306,7 @@ def test_a_process_that_ends_has_delivered_its_events(kafka_broker: KafkaBroker)
 
 @pytest.mark.slow
 def test_forked_processes_send_their_own_events(kafka_broker: KafkaBroker) -> None:
-    """Each is an instance with a producer of its own; nothing is sent twice."""
+    """Each process is an instance with a producer of its own, and nothing is sent twice."""
     topic = kafka_broker.make_topic()
     run_service(kafka_broker, topic, "fork")
     events = read_events(kafka_broker, topic, 250)
@@ -319,7 +319,7 @@ def test_forked_processes_send_their_own_events(kafka_broker: KafkaBroker) -> No
 def test_threads_that_read_the_status_do_not_disturb_the_counts(
     kafka_broker: KafkaBroker, reference: Reference
 ) -> None:
-    """Counts never fall, and end at what was sent."""
+    """Counts never decrease, and end at the number of events sent."""
     topic = kafka_broker.make_topic()
     seen: list[int] = []
     with make_monitor(reference, Kafka(kafka_broker.address, topic=topic)) as monitor:
@@ -366,22 +366,24 @@ WRONG: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("options", WRONG, ids=str)
-def test_a_wrong_option_is_refused_at_set_up_without_its_value(options: dict[str, Any]) -> None:
-    """With the option's name."""
+def test_a_wrong_kafka_option_is_refused_at_set_up_without_its_value(
+    options: dict[str, Any],
+) -> None:
+    """The error names the option."""
     with pytest.raises(ConfigError) as refusal:
         Kafka(**({"servers": "127.0.0.1:1"} | options))
     assert "hunter2" not in str(refusal.value)
     assert any(name in str(refusal.value) for name in options), options
 
 
-def test_a_field_that_the_model_does_not_have_is_refused(reference: Reference) -> None:
-    """A typing error in `redact` would send what must not be sent."""
+def test_redacting_a_field_that_the_model_does_not_have_is_refused(reference: Reference) -> None:
+    """A misspelt name in `redact` would otherwise send what must not be sent."""
     with pytest.raises(ConfigError, match=r"redact: .*did you mean 'f1'"):
         make_monitor(reference, Kafka("127.0.0.1:1", redact=["ff1"]))
 
 
 def test_secrets_are_in_no_repr_and_no_error(reference: Reference) -> None:
-    """Of the options and of the hash's key."""
+    """Neither the options nor the key of the hash appear in them."""
     events = Kafka(
         "127.0.0.1:1",
         hash_key="a-key-of-hashes",
@@ -397,7 +399,7 @@ def test_secrets_are_in_no_repr_and_no_error(reference: Reference) -> None:
     assert "a-key-of-hashes" not in texts
 
 
-def test_anything_but_a_destination_is_refused(reference: Reference) -> None:
-    """With what was expected."""
+def test_anything_but_an_event_destination_is_refused(reference: Reference) -> None:
+    """The error says what was expected."""
     with pytest.raises(ConfigError, match="events: expected Kafka"):
         make_monitor(reference, "localhost:9092")  # type: ignore[arg-type]  # what is refused

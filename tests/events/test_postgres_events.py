@@ -1,4 +1,4 @@
-"""The event log in a real PostgreSQL, in the tables that the loader fills."""
+"""The event log in a real PostgreSQL, in the tables that the loader also fills."""
 
 import json
 import threading
@@ -22,7 +22,7 @@ from support.store_events import EventSource as StoreEvents
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    """Of a number and a category."""
+    """A reference of a number and a category."""
     rng = np.random.default_rng(0)
     columns = {"amount": rng.normal(size=300), "line": rng.choice(["motor", "home"], 300).tolist()}
     return fit_reference(columns, predictions=rng.normal(size=300))
@@ -30,30 +30,30 @@ def reference() -> Reference:
 
 @pytest.fixture
 def store_url(database_url: str) -> str:
-    """A database with the tables of the event store."""
+    """The address of a database with the tables of the event store."""
     assert main(["store", "init", "--database", database_url]) == 0
     return database_url
 
 
 def make_monitor(reference: Reference, events: Postgres) -> Monitor:
-    """A monitor with an event log and nothing else."""
+    """Make a monitor with an event log and no exporters."""
     return Monitor("claims", version="7", reference=reference, exporters=[], events=events)
 
 
 def rows(count: int) -> dict[str, Any]:
-    """Columns of random values."""
+    """Return columns of random values."""
     rng = np.random.default_rng(1)
     return {"amount": rng.normal(size=count), "line": rng.choice(["motor", "boat"], count).tolist()}
 
 
 def query(url: str, sql: str) -> list[tuple[Any, ...]]:
-    """The rows of a query."""
+    """Return the rows of a query."""
     with psycopg.connect(url) as connection:
         return connection.execute(sql).fetchall()  # type: ignore[call-overload, no-any-return]  # a test's own text
 
 
 def test_every_event_is_one_row_with_its_values(store_url: str, reference: Reference) -> None:
-    """Predictions, labels, figures and the reference."""
+    """Rows hold predictions, labels, business figures and the reference."""
     ids = [f"claim-{place}" for place in range(1_000)]
     with make_monitor(reference, Postgres(store_url, ids="plain")) as monitor:
         columns = rows(1_000)
@@ -82,7 +82,7 @@ def test_every_event_is_one_row_with_its_values(store_url: str, reference: Refer
 
 
 def test_events_that_are_sent_again_are_stored_once(store_url: str) -> None:
-    """The merge leaves out events whose ids are there, as after an unknown outcome."""
+    """Merging skips events whose ids are already stored, as after an unknown outcome."""
     golden = Path(__file__).parents[1] / "golden" / "events_v1.jsonl"
     contents = [json.loads(line) for line in golden.read_text(encoding="utf-8").splitlines()]
     for content in contents:
@@ -126,7 +126,7 @@ def test_events_wait_for_a_database_that_has_no_tables_yet(
 def test_no_event_is_lost_or_stored_twice_when_the_database_ends_connections(
     store_url: str, reference: Reference
 ) -> None:
-    """Killed again and again while events are written."""
+    """Connections are terminated again and again while events are written."""
     done = threading.Event()
 
     def kill() -> None:
@@ -160,7 +160,7 @@ def test_no_event_is_lost_or_stored_twice_when_the_database_ends_connections(
 def test_an_unreachable_database_costs_no_prediction_and_every_lost_event_is_counted(
     reference: Reference,
 ) -> None:
-    """Bounded memory, exact counts, and an exit within its limit."""
+    """Memory is bounded, counts are exact, and the exit keeps to its limit."""
     url = "postgresql://mary:hunter2-hunter2@127.0.0.1:1/none"
     events = Postgres(url, buffer_bytes=1 << 20)
     monitor = make_monitor(reference, events)
@@ -182,8 +182,8 @@ def test_an_unreachable_database_costs_no_prediction_and_every_lost_event_is_cou
     assert "hunter2" not in repr(events) + repr(vars(events)) + monitor.status().to_json()
 
 
-def test_a_batch_under_way_hides_no_partition_and_blocks_no_reader(store_url: str) -> None:
-    """The partitions of a new day, also that of outcomes, are made before its transaction."""
+def test_a_running_batch_hides_no_partition_and_blocks_no_reader(store_url: str) -> None:
+    """The partitions of a new day are created before the transaction of the batch begins."""
     source = StoreEvents()
     with (
         psycopg.connect(store_url) as blocker,
@@ -206,7 +206,7 @@ def test_a_batch_under_way_hides_no_partition_and_blocks_no_reader(store_url: st
 
 
 def wait_for_lock(connection: psycopg.Connection[Any]) -> None:
-    """Wait until the sink's session waits for a lock."""
+    """Wait until the session of the sink waits for a lock."""
     deadline = time.monotonic() + 60
     waiting = (
         "select count(*) from pg_stat_activity"
@@ -216,8 +216,8 @@ def wait_for_lock(connection: psycopg.Connection[Any]) -> None:
         time.sleep(0.01)
 
 
-def test_a_transaction_that_outlives_the_exit_counts_as_dropped_once(store_url: str) -> None:
-    """Nobody hears of its outcome, even if it is stored later."""
+def test_a_transaction_unfinished_at_exit_counts_as_dropped_once(store_url: str) -> None:
+    """Its outcome is unknown to the process, even if the rows are stored later."""
     source = StoreEvents()
     with psycopg.connect(store_url) as blocker, psycopg.connect(store_url) as reader:
         blocker.execute("lock table mlmonitor.rollup_traffic in exclusive mode")
@@ -233,7 +233,7 @@ def test_a_transaction_that_outlives_the_exit_counts_as_dropped_once(store_url: 
 
 
 def test_an_event_that_cannot_be_encoded_is_refused_and_counted(store_url: str) -> None:
-    """Such as a number beyond 64 bits; others are stored."""
+    """A number beyond 64 bits is refused, and the other events are stored."""
     sink = PostgresSink(psycopg, Secret(store_url), 1 << 20)
     figure = StoreEvents().kpi(START, 1.0)
     sink.put([figure | {"count": 1 << 70}])
@@ -246,8 +246,8 @@ def test_an_event_that_cannot_be_encoded_is_refused_and_counted(store_url: str) 
 
 
 @pytest.mark.parametrize("url", ["host:5432", "postgresql://a:hunter2@[::1/x", None])
-def test_a_wrong_address_is_refused_without_its_text(url: Any) -> None:
-    """It may contain a password."""
+def test_a_wrong_database_address_is_refused_without_its_text(url: Any) -> None:
+    """The address may contain a password."""
     with pytest.raises(ConfigError) as refusal:
         Postgres(url)
     assert "hunter2" not in str(refusal.value)

@@ -1,4 +1,4 @@
-"""A real collector: rotel, from PyPI."""
+"""rotel from PyPI, as a real collector."""
 
 import importlib.util
 import os
@@ -15,7 +15,7 @@ from support.collector_sink import Collector, Sink, free_port, wait_for
 
 @pytest.fixture
 def collector(tmp_path: Path) -> Iterator[Collector]:
-    """A real collector on ports of its own, forwarding over OTLP/HTTP to a sink of ours."""
+    """A real collector on its own ports, which forwards to a test sink over OTLP/HTTP."""
     package = importlib.util.find_spec("rotel")
     if package is None or package.origin is None:
         pytest.skip("rotel is not installed: pip install 'mlmonitor-sdk[test]'")

@@ -1,4 +1,4 @@
-"""A nightly job of ten million rows, counted behind a real collector."""
+"""A batch job of ten million rows, counted behind a real collector."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ ROWS, CHUNK = 10_000_000, 500_000
 def test_ten_million_rows_are_counted_exactly_at_a_real_collector(
     collector: Collector, chunk_rows: int
 ) -> None:
-    """Predictions, and the values of a feature over its bins: none lost, none counted twice."""
+    """Predictions and the values in a feature's bins are neither lost nor counted twice."""
     rng = np.random.default_rng(11)
     ages = rng.normal(45, 12, ROWS)
     reference = Reference.fit(

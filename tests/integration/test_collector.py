@@ -1,4 +1,4 @@
-"""What a real collector receives is exactly what happened."""
+"""What a real collector receives equals what was recorded."""
 
 import asyncio
 import math
@@ -22,7 +22,7 @@ Predict = Callable[[Row], float]
 
 
 def make_reference(rng: np.random.Generator) -> Reference:
-    """A reference over two numeric fields, one category and one numeric prediction."""
+    """Fit a reference with two numeric fields, a category and a numeric prediction."""
     amount = rng.normal(100, 15, 5_000)
     return Reference.fit(
         {
@@ -35,7 +35,7 @@ def make_reference(rng: np.random.Generator) -> Reference:
 
 
 class Truth:
-    """What was recorded, counted by hand beside the monitor."""
+    """What was recorded, counted by the test itself."""
 
     def __init__(self, reference: Reference) -> None:
         self.statuses: Counter[str] = Counter()
@@ -62,7 +62,7 @@ class Truth:
 
 
 def rows(seed: int, count: int) -> list[Row]:
-    """Rows of a service's day: most are fine, some lack a value, some have one of a wrong type."""
+    """Return rows as in a service's day: most are valid, some lack a value or have a wrong type."""
     rng = np.random.default_rng(seed)
     amounts, kinds = rng.normal(105, 25, count).tolist(), rng.integers(0, 50, count).tolist()
     lines = rng.choice(["A", "B", "C"], count, p=[0.6, 0.39, 0.01]).tolist()
@@ -74,7 +74,7 @@ def rows(seed: int, count: int) -> list[Row]:
 
 
 def watched(monitor: Monitor) -> tuple[Predict, Callable[[Row], Awaitable[float]]]:
-    """A model that fails on some rows, as a function and as a coroutine function."""
+    """Return a model that fails on some rows, as a function and as a coroutine function."""
 
     def double(features: Row) -> float:
         amount = features["amount"]
@@ -91,7 +91,7 @@ def watched(monitor: Monitor) -> tuple[Predict, Callable[[Row], Awaitable[float]
 
 
 def serve(predict: Predict, worker: int, truth: Truth) -> None:
-    """One thread's share of the requests."""
+    """Send one thread's share of the requests."""
     for row in rows(worker, EACH):
         try:
             predict(row)
@@ -104,7 +104,7 @@ def serve(predict: Predict, worker: int, truth: Truth) -> None:
 async def serve_later(
     predict: Callable[[Row], Awaitable[float]], worker: int, truth: Truth
 ) -> None:
-    """One task's share of the requests."""
+    """Send one task's share of the requests."""
     for row in rows(worker, EACH):
         try:
             await predict(row)
@@ -118,7 +118,7 @@ async def serve_later(
 def test_two_hundred_thousand_predictions_from_threads_and_tasks_arrive_exactly(
     collector: Collector, rng: np.random.Generator
 ) -> None:
-    """By status, by quality, by bin and by category, the collector's totals equal the truth."""
+    """The collector's totals by status, quality, bin and category equal the recorded ones."""
     reference = make_reference(rng)
     with Monitor(
         "exact",
@@ -133,7 +133,7 @@ def test_two_hundred_thousand_predictions_from_threads_and_tasks_arrive_exactly(
 
 
 def serve_all(monitor: Monitor, reference: Reference) -> list[Truth]:
-    """Requests from threads and from tasks, all at once; what each of them saw."""
+    """Send requests from threads and tasks at the same time, and return what was counted."""
     predict, predict_later = watched(monitor)
     truths = [Truth(reference) for _ in range(THREADS + TASKS)]
 
@@ -154,7 +154,7 @@ def serve_all(monitor: Monitor, reference: Reference) -> list[Truth]:
 
 
 def check(collector: Collector, truths: list[Truth], predictions: int) -> None:
-    """The newest totals at the sink are the sums of the truths."""
+    """Assert that the newest totals at the sink are the sums that were counted."""
     sink = collector.sink
     statuses = sum((truth.statuses for truth in truths), Counter[str]())
     assert statuses.total() == predictions
@@ -175,7 +175,7 @@ def check(collector: Collector, truths: list[Truth], predictions: int) -> None:
 
 
 def exported(collector: Collector, rng: np.random.Generator) -> None:
-    """Have a monitor export twice, with gaps in what it could tell; all of it has arrived."""
+    """Export twice from a monitor with missing values, and wait until all of it has arrived."""
     monitor = Monitor(
         "wire",
         reference=make_reference(rng),
@@ -189,10 +189,10 @@ def exported(collector: Collector, rng: np.random.Generator) -> None:
     collector.sink.wait_for_total("mlmonitor.predictions", 3, status="ok")
 
 
-def test_everything_on_the_wire_is_in_the_catalogue(
+def test_every_exported_metric_is_in_the_catalogue(
     collector: Collector, rng: np.random.Generator
 ) -> None:
-    """Names, units, kinds and attributes are those of the catalogue, and none is NaN."""
+    """Names, units, kinds and attributes are those of the catalogue, and no value is NaN."""
     exported(collector, rng)
     catalogue = {metric.name: metric for metric in CATALOG}
     kinds = {"counter": "sum", "gauge": "gauge", "histogram": "histogram"}
@@ -211,7 +211,7 @@ def test_everything_on_the_wire_is_in_the_catalogue(
 def test_counters_are_cumulative_whole_numbers_that_start_at_zero(
     collector: Collector, rng: np.random.Generator
 ) -> None:
-    """Each series starts at 0, never falls, keeps its start time, and is an integer throughout."""
+    """Each series starts at 0, never decreases, keeps its start time and holds only integers."""
     exported(collector, rng)
     series: dict[object, list[Any]] = {}
     for received in sorted(collector.sink.points, key=lambda point: point.point.time_unix_nano):
@@ -232,14 +232,16 @@ def test_counters_are_cumulative_whole_numbers_that_start_at_zero(
             assert all(point.WhichOneof("value") == "as_int" for point in points)
 
 
-def test_one_export_has_one_time(collector: Collector, rng: np.random.Generator) -> None:
-    """Four requests, two births and two exports, hold four timestamps between them."""
+def test_all_points_of_one_export_have_one_timestamp(
+    collector: Collector, rng: np.random.Generator
+) -> None:
+    """Two exports and the zero points before them hold at most four timestamps."""
     exported(collector, rng)
     assert len({received.point.time_unix_nano for received in collector.sink.points}) <= 4
 
 
 def test_grpc_delivers_the_same_counts(collector: Collector, rng: np.random.Generator) -> None:
-    """The extra `grpc` reaches the collector's other port."""
+    """The `grpc` extra exports to the collector's other port."""
     pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc", reason="extra grpc")
     with Monitor(
         "wire",
@@ -251,10 +253,10 @@ def test_grpc_delivers_the_same_counts(collector: Collector, rng: np.random.Gene
     collector.sink.wait_for_total("mlmonitor.predictions", 7, status="ok")
 
 
-def test_the_standard_variables_are_enough_to_export(
+def test_the_standard_otel_variables_are_enough_to_export(
     collector: Collector, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With `OTEL_EXPORTER_OTLP_ENDPOINT` and friends set, no exporter need be named."""
+    """With `OTEL_EXPORTER_OTLP_ENDPOINT` set, no exporter has to be given."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.http_url)
     monkeypatch.setenv("OTEL_SERVICE_NAME", "claims-service")
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")

@@ -1,4 +1,4 @@
-"""The event log on Apache Kafka and on Debian's PostgreSQL over TCP."""
+"""The event log on Apache Kafka and on Debian's PostgreSQL, over TCP."""
 
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
 
 
 class DebianDatabase:
-    """Debian's PostgreSQL over TCP, run by its own user; it can be crashed."""
+    """Debian's PostgreSQL over TCP, run by its own user; a test can crash it."""
 
     def __init__(self, folder: Path) -> None:
         self._bin, self._data, self._port = DEBIAN[-1].parent, folder / "data", free_port()
@@ -46,14 +46,14 @@ class DebianDatabase:
         subprocess.run(full, check=True, stdout=subprocess.DEVNULL, cwd=self._data.parent)
 
     def start(self) -> None:
-        """Start, or recover."""
+        """Start the server, which recovers after a crash."""
         sockets = self._data.parent
         options = f"-p {self._port} -c listen_addresses=127.0.0.1"
         options += f" -c unix_socket_directories={sockets}"
         self._run("pg_ctl", "-w", "-t", "60", "-l", str(sockets / "log"), "-o", options, "start")
 
     def crash(self) -> None:
-        """Stop at once: what is not committed is lost."""
+        """Stop the server at once; what is not committed is lost."""
         self._run("pg_ctl", "-w", "-m", "immediate", "stop")
 
 
@@ -70,10 +70,10 @@ def debian_database() -> Iterator[DebianDatabase]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_a_service_s_events_arrive_in_the_views(
+def test_a_services_events_arrive_in_the_sql_views(
     apache_kafka: ApacheKafka, debian_database: DebianDatabase
 ) -> None:
-    """From `predict` to SQL: drift of a shifted feature, performance of labelled predictions."""
+    """Views show drift of a shifted feature and performance of labelled predictions."""
     rng = np.random.default_rng(1)
 
     def rows(shift: float) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def test_a_service_s_events_arrive_in_the_views(
 def test_each_event_is_stored_once_through_crashes(
     apache_kafka: ApacheKafka, debian_database: DebianDatabase
 ) -> None:
-    """Loaders killed, a broker that recovers its log, a database that crashes, over TCP."""
+    """Loaders are killed, the broker recovers its log, and the database crashes."""
     stored = load_through_chaos(
         apache_kafka, debian_database, predictions=16_000, kills=3, batch=400
     )

@@ -1,4 +1,4 @@
-"""Laws of cohorts: nothing is counted twice, old ones make room, maturity is a share."""
+"""Laws of cohorts: nothing is counted twice, new cohorts replace old ones, maturity is a share."""
 
 import numpy as np
 from hypothesis import given
@@ -11,7 +11,7 @@ moments = st.lists(st.floats(0, 200), min_size=1, max_size=30)
 
 @given(st.lists(moments, min_size=1, max_size=6))
 def test_the_newest_cohorts_count_every_prediction(batches: list[list[float]]) -> None:
-    """Predictions of the newest periods are counted as numpy counts them, in any order."""
+    """Their predictions are counted as numpy counts them, in any order of arrival."""
     table = CohortTable(1.0)
     for batch in batches:
         places, _ = table.places(np.array(batch))
@@ -28,7 +28,7 @@ def test_the_newest_cohorts_count_every_prediction(batches: list[list[float]]) -
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 10)), max_size=60))
 def test_maturity_is_a_share_that_never_falls_with_age(labels: list[tuple[int, int]]) -> None:
-    """Whatever the delays."""
+    """Any delays between predictions and labels are drawn."""
     table = CohortTable(1.0)
     for predicted, delay in labels:
         if predicted + delay <= 20:
@@ -41,8 +41,8 @@ def test_maturity_is_a_share_that_never_falls_with_age(labels: list[tuple[int, i
     assert (np.diff(measured) >= -1e-12).all()
 
 
-def test_projected_losses_equal_macks_chain_ladder_on_a_triangle() -> None:
-    """Cumulative labels of three cohorts: 10 20 20, 10 30, 12. Factors are 50/20 and 20/20."""
+def test_projected_label_shares_equal_macks_chain_ladder_on_a_triangle() -> None:
+    """Cohorts have 10 20 20, 10 30 and 12 cumulative labels; the factors are 50/20 and 20/20."""
     table = CohortTable(1.0)
     for cohort, increments in enumerate(([10, 10, 0], [10, 20], [12])):
         for delay, count in enumerate(increments):

@@ -1,4 +1,4 @@
-"""Laws of every comparison: sensible at every edge, and the same over a fleet as over its rows."""
+"""Laws of every comparison: finite at every edge, and the same for a fleet as for its rows."""
 
 import warnings
 from typing import Any
@@ -42,7 +42,7 @@ NO_ROWS = "no rows"
 
 
 def population_of(then: list[Any], now: list[Any]) -> Population:
-    """A field that was `then` in the reference, and is `now`."""
+    """Return a population whose field had the values `then` in the reference and has `now`."""
     reference = fit_reference({"x": then})
     plan, entries = (
         reference.plan([Role.FEATURE], deviations=3.0),
@@ -59,7 +59,7 @@ def population_of(then: list[Any], now: list[Any]) -> Population:
 
 
 def assert_sensible_quality(quality: QualitySnapshot | None) -> None:
-    """Shares are between 0 and 1, and each that is known has a threshold."""
+    """Assert that shares are between 0 and 1 and that each known share has a threshold."""
     assert quality is not None
     shares = quality.shares[np.isfinite(quality.thresholds)]
     assert ((shares >= 0) & (shares <= 1)).all()
@@ -68,8 +68,8 @@ def assert_sensible_quality(quality: QualitySnapshot | None) -> None:
 
 @pytest.mark.parametrize("now", [*EDGES, NO_ROWS])
 @pytest.mark.parametrize("then", EDGES)
-def test_every_edge_case_has_a_sensible_result(then: str, now: str) -> None:
-    """No warning; every score and every limit a number, or unknown for want of rows or of order."""
+def test_every_edge_case_gives_finite_or_unknown_scores(then: str, now: str) -> None:
+    """There is no warning; a score is unknown only if there are no rows or no order."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         subject = population_of(EDGES[then], EDGES.get(now, []))
@@ -96,7 +96,7 @@ def test_every_edge_case_has_a_sensible_result(then: str, now: str) -> None:
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_counts_beyond_32_bits_overflow_nothing(measure: str) -> None:
-    """A thousand billion values a bin are as far apart as a hundred each are."""
+    """A thousand billion values a bin have the same distance as a hundred each."""
     small = np.array([[100, 200, 300, 400]]), np.array([[400, 300, 200, 100]])
     large = tuple(table * BEYOND_32_BITS for table in small)
     few, many = (float(MEASURES[measure](*pair)[0]) for pair in (small, large))
@@ -106,7 +106,7 @@ def test_counts_beyond_32_bits_overflow_nothing(measure: str) -> None:
 
 
 def test_evaluations_of_counts_beyond_32_bits_stay_finite() -> None:
-    """So do evidence, critical values and shares."""
+    """Evidence, critical values and shares are covered."""
     subject = population_of(EDGES["half missing"], EDGES["half missing"])
     total = subject.window.total()
     total.quality *= BEYOND_32_BITS
@@ -124,7 +124,7 @@ def test_evaluations_of_counts_beyond_32_bits_stay_finite() -> None:
 def test_counts_of_eight_workers_give_the_evidence_of_their_pooled_rows(
     measure: str, rng: np.random.Generator
 ) -> None:
-    """Counts that are added up give the distance of the rows, to twelve digits."""
+    """Evidence from the summed counts equals that of all rows to twelve digits."""
     reference = fit_reference(
         {"x": rng.normal(size=2_000), "c": rng.choice(["a", "b", "c"], 2_000).tolist()}
     )

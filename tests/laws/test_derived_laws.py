@@ -1,4 +1,4 @@
-"""What holds for derived fields however rows are cut, merged, saved and read again."""
+"""Laws of derived fields, however rows are split, merged, saved and read back."""
 
 import itertools
 import json
@@ -25,7 +25,7 @@ ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
 
 
 def columns(seed: int, rows: int) -> dict[str, Any]:
-    """Two related numbers, a text and two embeddings; some of each missing."""
+    """Return two related numbers, a text and two embeddings; some values are missing."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=rows)
     texts = [" ".join(rng.choice(["a", "b", "c"], n)) for n in rng.integers(0, 5, rows)]
@@ -41,18 +41,18 @@ def columns(seed: int, rows: int) -> dict[str, Any]:
 
 @cache
 def reference() -> Reference:
-    """Of a hundred rows of these."""
+    """Fit a reference to a hundred of these rows."""
     schema = {"t": "text", "v": "embedding", "w": "embedding"}
     return fit_reference(columns(0, 100), schema=schema, anomaly_score=True)
 
 
 def plan() -> Plan:
-    """How it cuts the fields up."""
+    """Return the plan of the reference."""
     return reference().plan(ROLES, deviations=3.0)
 
 
 def block(seed: int, rows: int) -> Block:
-    """Some rows, read and extended."""
+    """Read some rows as a block and add the derived fields."""
     reader = reader_of(Deriver(reference().content, plan().schema), plan().schema, ignore=())
     table = ColumnTable(columns(seed, rows), rows)
     read = reader.read_block(Rows(rows, table, {}, [], [], None))
@@ -61,7 +61,7 @@ def block(seed: int, rows: int) -> Block:
 
 
 def part(whole: Block, start: int, stop: int) -> Block:
-    """Some of its rows; the refused are with the first."""
+    """Cut rows out of a block; its refused values count with the first part."""
     refused = whole.refused if start == 0 else np.zeros_like(whole.refused)
     return Block(
         stop - start,
@@ -73,7 +73,7 @@ def part(whole: Block, start: int, stop: int) -> Block:
 
 
 def assert_same(actual: FieldProfile, expected: FieldProfile) -> None:
-    """Sums agree up to rounding, counts exactly, and so does what follows from them."""
+    """Assert that sums agree up to rounding and that counts agree exactly, as does the MMD."""
     np.testing.assert_allclose(actual.kernels, expected.kernels, rtol=1e-12, atol=1e-12)
     np.testing.assert_array_equal(actual.bins, expected.bins)
     np.testing.assert_array_equal(actual.quality, expected.quality)
@@ -86,7 +86,7 @@ def assert_same(actual: FieldProfile, expected: FieldProfile) -> None:
 def test_kernel_sums_do_not_depend_on_how_rows_are_split(
     seed: int, cuts: list[int], rows: int
 ) -> None:
-    """However a block is parted, its profile is the same, in whatever order it is merged."""
+    """Parts merged in another order give the profile of the whole block."""
     whole = block(seed, rows)
     at = sorted({0, rows, *(min(cut, rows) for cut in cuts)})
     parts = [part(whole, *pair) for pair in itertools.pairwise(at)]
@@ -105,7 +105,7 @@ def test_kernel_sums_do_not_depend_on_how_rows_are_split(
 def test_merging_an_empty_profile_changes_nothing_and_bytes_keep_everything(
     seed: int, rows: int
 ) -> None:
-    """It is the identity of `merge`; what is read is what was written."""
+    """The empty profile is the identity of `merge`, and bytes read back give the same sums."""
     expected = FieldProfile(plan())
     expected.update(block(seed, rows))
     profile = FieldProfile(plan())
@@ -118,8 +118,10 @@ def test_merging_an_empty_profile_changes_nothing_and_bytes_keep_everything(
 
 
 @given(st.integers(0, 99), st.integers(1, 60), st.integers(1, 20))
-def test_a_window_of_rows_holds_the_sums_of_its_rows(seed: int, rows: int, length: int) -> None:
-    """Whatever went by before them is forgotten in the MMD, too."""
+def test_a_window_of_rows_holds_the_kernel_sums_of_its_own_rows_alone(
+    seed: int, rows: int, length: int
+) -> None:
+    """Rows that left the window no longer contribute to the MMD."""
     window = Window(plan(), Span(None, length, 1), hitters=1, now=0.0)
     whole = block(seed, rows)
     window.update(whole, now=1.0)
@@ -133,7 +135,7 @@ def test_a_window_of_rows_holds_the_sums_of_its_rows(seed: int, rows: int, lengt
 
 @given(st.integers(0, 99), st.integers(0, 12))
 def test_derived_values_of_a_row_are_the_same_alone_or_in_a_batch(seed: int, rows: int) -> None:
-    """Row by row as dicts, or all at once as columns."""
+    """Rows read one by one as dicts equal the same rows read together as columns."""
     by_columns = columns(seed, rows)
     single = [
         {name: values[at] for name, values in by_columns.items() if values[at] is not None}
@@ -147,8 +149,8 @@ def test_derived_values_of_a_row_are_the_same_alone_or_in_a_batch(seed: int, row
     assert alone.categorical == expected.categorical
 
 
-def test_a_reference_with_derived_fields_is_read_as_it_was_written() -> None:
-    """To the last digit, and it cuts fields up in the same way."""
+def test_a_saved_reference_with_derived_fields_is_read_back_unchanged() -> None:
+    """It is equal to the last digit and gives the same plan."""
     data = dump(reference().content)
     again = Reference(load(data))
     assert again.content == reference().content

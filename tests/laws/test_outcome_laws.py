@@ -1,4 +1,4 @@
-"""Laws over every state of labelled predictions, and over every measure computed from them."""
+"""Laws of every state of labelled predictions and of every measure computed from it."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ PLANS = {
 
 
 def pairs(plan: OutcomePlan, rows: int, seed: int) -> tuple[OutcomeBlock, np.ndarray[Any, Any]]:
-    """Predictions and actuals of a task, some missing, and the bucket of each."""
+    """Draw predictions and actuals of a task, some of them missing, with the bucket of each."""
     rng = np.random.default_rng(seed)
     actual, predicted = rng.normal(5, 3, (2, rows))
     predicted[rng.random(rows) < 0.1] = np.nan
@@ -44,21 +44,21 @@ def pairs(plan: OutcomePlan, rows: int, seed: int) -> tuple[OutcomeBlock, np.nda
 
 
 def part_of(block: OutcomeBlock, rows: Any) -> OutcomeBlock:
-    """Some of the pairs."""
+    """Return some of the pairs."""
     means = {name: values[rows] for name, values in block.means.items()}
     columns = (block.predicted, block.actual, block.predicted_class, block.actual_class)
     return OutcomeBlock(*(column[rows] for column in columns), block.scores[:, rows], means)
 
 
 def filled(plan: OutcomePlan, rows: int, seed: int) -> OutcomeTables:
-    """Tables that have seen some rows."""
+    """Return tables that have seen some rows."""
     tables = OutcomeTables(plan, BUCKETS)
     tables.update(*pairs(plan, rows, seed))
     return tables
 
 
 def assert_same(one: OutcomeTables, two: OutcomeTables) -> None:
-    """Equal counts, and sums equal but for rounding; so too every measure, whole and by bucket."""
+    """Assert that counts are equal and that sums and measures are equal up to rounding."""
     for name, array in one.state().items():
         np.testing.assert_allclose(two.state()[name], array, rtol=1e-9, atol=1e-9, err_msg=name)
     for bucket in (slice(None), 0, 1, 2):
@@ -74,7 +74,7 @@ sizes, seeds = st.integers(0, 40), st.integers(0, 1_000)
 
 @every_plan
 @given(st.tuples(sizes, sizes, sizes), seeds)
-def test_merging_is_associative_and_commutative(
+def test_merging_outcome_tables_is_associative_and_commutative(
     plan: OutcomePlan, rows: tuple[int, int, int], seed: int
 ) -> None:
     """(a + b) + c equals c + (b + a)."""
@@ -91,7 +91,7 @@ def test_merging_is_associative_and_commutative(
 @every_plan
 @given(sizes, seeds)
 def test_an_empty_state_is_the_identity_of_merging(plan: OutcomePlan, rows: int, seed: int) -> None:
-    """On either side."""
+    """It may be merged from either side."""
     tables = filled(plan, rows, seed)
     left, right = OutcomeTables(plan, BUCKETS), tables.copy()
     left.merge(tables)
@@ -105,7 +105,7 @@ def test_an_empty_state_is_the_identity_of_merging(plan: OutcomePlan, rows: int,
 def test_rows_in_any_order_and_batches_give_the_state_of_all_rows_at_once(
     plan: OutcomePlan, rows: int, seed: int, cuts: list[int]
 ) -> None:
-    """A permutation, split anywhere, in one state or merged from one a batch."""
+    """Rows are permuted and split anywhere; one state or one a batch, merged, gives the same."""
     block, buckets = pairs(plan, rows, seed)
     order = np.random.default_rng(seed).permutation(rows)
     batches, merged = OutcomeTables(plan, BUCKETS), OutcomeTables(plan, BUCKETS)
@@ -122,7 +122,7 @@ def test_rows_in_any_order_and_batches_give_the_state_of_all_rows_at_once(
 @every_plan
 @given(sizes, seeds)
 def test_a_state_survives_being_saved_as_arrays(plan: OutcomePlan, rows: int, seed: int) -> None:
-    """What was written is what is read."""
+    """What is read equals what was written."""
     tables = filled(plan, rows, seed)
     assert_same(OutcomeTables.from_state(tables.state(), plan), tables)
 
@@ -130,7 +130,7 @@ def test_a_state_survives_being_saved_as_arrays(plan: OutcomePlan, rows: int, se
 @every_plan
 @given(sizes, seeds)
 def test_each_value_lies_within_its_interval(plan: OutcomePlan, rows: int, seed: int) -> None:
-    """And shares within 0 and 1."""
+    """Shares and their limits also lie between 0 and 1."""
     performance = Performance(filled(plan, rows, seed))
     for measure, e in performance.items():
         if not np.isnan(e.low):
@@ -141,7 +141,7 @@ def test_each_value_lies_within_its_interval(plan: OutcomePlan, rows: int, seed:
 
 @every_plan
 def test_states_of_different_plans_are_not_merged(plan: OutcomePlan) -> None:
-    """Nor those of other buckets."""
+    """Neither are states with different buckets."""
     others = [other for other in PLANS.values() if other is not plan]
     for twin in [OutcomeTables(other, BUCKETS) for other in others] + [OutcomeTables(plan, 2)]:
         with pytest.raises(IncompatibleSketch):
@@ -150,7 +150,7 @@ def test_states_of_different_plans_are_not_merged(plan: OutcomePlan) -> None:
 
 @every_plan
 def test_arrays_of_another_plan_are_refused(plan: OutcomePlan) -> None:
-    """A state belongs to its task and classes."""
+    """A state belongs to one task and its classes."""
     other = PLANS["multiclass" if plan.task != "multiclass" else "regression"]
     with pytest.raises(FormatError):
         OutcomeTables.from_state(filled(other, 10, 0).state(), plan)

@@ -1,4 +1,4 @@
-"""The laws that every sketch obeys, written once: merging, cutting, saving, bounds, and NaN."""
+"""Laws of every sketch, written once: merging, splitting, saving, bounds and NaN."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ OTHER_PLAN = Plan.build(
 
 
 def _same_moments(one: Moments, two: Moments) -> None:
-    """Counts and extremes to the last bit, the rest but for rounding."""
+    """Assert that counts and extremes agree to the last bit and the rest up to rounding."""
     for name in ("count", "min", "max"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
     peak = np.where(one.count > 0, np.maximum(-one.min, one.max), 0.0)
@@ -57,7 +57,7 @@ def _same_moments(one: Moments, two: Moments) -> None:
 
 
 def _ranks_hold(digests: TDigest, data: streams.Floats) -> None:
-    """Every quantile lies where its share of the data does, within the promise."""
+    """Assert that every quantile has the rank of its share within the promised error."""
     estimates = digests.quantile(QS)
     for values, quantiles in zip(data, estimates, strict=True):
         ordered = np.sort(values[~np.isnan(values)])
@@ -86,7 +86,7 @@ def _same_profiles(one: FieldProfile, two: FieldProfile, _: Sequence[Any]) -> No
 
 
 def _bounds_hold(sketch: HeavyHitters, truth: dict[str, int]) -> None:
-    """No count is too low, none too high by more than its error, and nobody frequent is missed."""
+    """Assert that counts bracket the truth by their errors and that no frequent name is missing."""
     assert sketch.total == sum(truth.values())
     hitters = {hitter.name: hitter for hitter in sketch.top()}
     for name, hitter in hitters.items():
@@ -140,7 +140,7 @@ def _same_shapes(one: Shapes, two: Shapes, values: Sequence[Any]) -> None:
 
 
 def _rare_names(values: Sequence[object], at: int) -> set[str]:
-    """Names that are none of the dictionary's own, told without it; of truths there are none."""
+    """Return the names outside the dictionary's own, computed without it; booleans have none."""
     if PLAN.dictionaries[at].is_boolean:
         return set()
     present = [value for value in values if value is not ABSENT and not is_missing(value)]
@@ -172,9 +172,9 @@ def _arrays(parts: Sequence[streams.Floats]) -> streams.Floats:
 
 @dataclass(frozen=True)
 class Subject:
-    """One kind of sketch, and how the laws speak to it.
+    """One kind of sketch, and the operations on it that the laws need.
 
-    assert_same: asserts that two sketches of the same blocks agree, as closely as is promised.
+    assert_same: asserts that two sketches of the same blocks agree as closely as promised.
     unmatched_rules: sketches of another shape or configuration.
     """
 
@@ -188,18 +188,18 @@ class Subject:
     feed: Callable[[Any, Any], None] = lambda sketch, block: sketch.update(block)
 
     def of(self, *blocks: Any) -> Any:
-        """A sketch of some blocks, one after the other."""
+        """Return a sketch of some blocks, added one after the other."""
         sketch = self.empty()
         for block in blocks:
             self.feed(sketch, block)
         return sketch
 
     def copy(self, sketch: Any) -> Any:
-        """Another sketch that knows the same."""
+        """Return a copy of the sketch by saving it and reading it back."""
         return self.revive(unpack(self.name, pack(self.name, sketch.state())))
 
     def merged(self, *sketches: Any) -> Any:
-        """The sketches merged from left to right; none of them is changed."""
+        """Merge the sketches from left to right without changing any of them."""
         return list(accumulate(sketches, self._merge))[-1]
 
     def _merge(self, left: Any, right: Any) -> Any:
@@ -284,8 +284,8 @@ every_sketch = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: 
 
 @every_sketch
 @given(st.data())
-def test_the_empty_sketch_changes_nothing(subject: Subject, data: st.DataObject) -> None:
-    """Merging an empty sketch, from either side, leaves what was known."""
+def test_merging_an_empty_sketch_changes_nothing(subject: Subject, data: st.DataObject) -> None:
+    """It may be merged from either side."""
     block = data.draw(subject.drawn)
     sketch = subject.of(block)
     subject.assert_same(subject.merged(sketch, subject.empty()), sketch, [block])
@@ -294,8 +294,10 @@ def test_the_empty_sketch_changes_nothing(subject: Subject, data: st.DataObject)
 
 @every_sketch
 @given(st.data())
-def test_the_order_of_merging_does_not_matter(subject: Subject, data: st.DataObject) -> None:
-    """A + b says what b + a says."""
+def test_the_order_of_merging_sketches_does_not_matter(
+    subject: Subject, data: st.DataObject
+) -> None:
+    """Both b + a and a + b give the same sketch."""
     a, b = data.draw(subject.drawn), data.draw(subject.drawn)
     one, two = subject.of(a), subject.of(b)
     subject.assert_same(subject.merged(one, two), subject.merged(two, one), [a, b])
@@ -303,8 +305,10 @@ def test_the_order_of_merging_does_not_matter(subject: Subject, data: st.DataObj
 
 @every_sketch
 @given(st.data())
-def test_the_grouping_of_merges_does_not_matter(subject: Subject, data: st.DataObject) -> None:
-    """(a + b) + c says what a + (b + c) says."""
+def test_the_grouping_of_merged_sketches_does_not_matter(
+    subject: Subject, data: st.DataObject
+) -> None:
+    """(a + b) + c equals a + (b + c)."""
     drawn = [data.draw(subject.drawn) for _ in range(3)]
     a, b, c = (subject.of(block) for block in drawn)
     left = subject.merged(subject.merged(a, b), c)
@@ -316,7 +320,7 @@ def test_the_grouping_of_merges_does_not_matter(subject: Subject, data: st.DataO
 def test_the_split_of_a_stream_into_blocks_does_not_matter(
     subject: Subject, data: st.DataObject
 ) -> None:
-    """Blocks taken in one by one, merged from sketches of each, or joined: all say the same."""
+    """Blocks added one by one, merged from a sketch each, or joined give the same sketch."""
     drawn = [data.draw(subject.drawn) for _ in range(data.draw(st.integers(1, 4)))]
     whole = subject.of(subject.joined(drawn))
     subject.assert_same(subject.of(*drawn), whole, drawn)
@@ -326,7 +330,7 @@ def test_the_split_of_a_stream_into_blocks_does_not_matter(
 @every_sketch
 @given(st.data())
 def test_merging_does_not_change_the_other_sketch(subject: Subject, data: st.DataObject) -> None:
-    """What was merged in is as it was, even after the whole has gone on."""
+    """It stays unchanged even when the merged sketch is updated afterwards."""
     a, b = data.draw(subject.drawn), data.draw(subject.drawn)
     whole, other = subject.empty(), subject.of(a)
     before = pack("x", other.state())
@@ -340,7 +344,7 @@ def test_merging_does_not_change_the_other_sketch(subject: Subject, data: st.Dat
 def test_a_sketch_survives_serialisation_without_loss(
     subject: Subject, data: st.DataObject
 ) -> None:
-    """A sketch read back writes the same bytes, and goes on as if nothing had happened."""
+    """A sketch read back writes the same bytes and can be updated like the original."""
     a, b = data.draw(subject.drawn), data.draw(subject.drawn)
     sketch = subject.of(a)
     saved = pack(subject.name, sketch.state())
@@ -353,8 +357,8 @@ def test_a_sketch_survives_serialisation_without_loss(
 
 @every_sketch
 @given(st.data())
-def test_damaged_bytes_are_refused(subject: Subject, data: st.DataObject) -> None:
-    """Bytes changed, cut or added anywhere raise FormatError, and nothing else."""
+def test_damaged_bytes_of_a_sketch_are_refused(subject: Subject, data: st.DataObject) -> None:
+    """Bytes changed, removed or added anywhere raise FormatError and no other error."""
     saved = pack(subject.name, subject.of(data.draw(subject.drawn)).state())
     damaged = bytearray(saved)
     at = data.draw(st.integers(0, len(saved) - 1))
@@ -377,7 +381,7 @@ def test_damaged_bytes_are_refused(subject: Subject, data: st.DataObject) -> Non
 def test_any_state_is_refused_or_gives_a_working_sketch(
     subject: Subject, data: st.DataObject
 ) -> None:
-    """Arrays of the right form with any numbers are refused as FormatError, or can be used."""
+    """Arrays of the right form with arbitrary numbers raise FormatError or can be used."""
     state = dict(subject.of(data.draw(subject.drawn)).state())
     name = data.draw(st.sampled_from(sorted(state)))
     state[name] = data.draw(hnp.arrays(state[name].dtype, state[name].shape))
@@ -394,8 +398,8 @@ def test_any_state_is_refused_or_gives_a_working_sketch(
 
 
 @every_sketch
-def test_a_missing_or_misshapen_part_is_refused(subject: Subject) -> None:
-    """Each array of a state is needed, in its own type and number of dimensions."""
+def test_a_missing_or_misshapen_array_of_a_state_is_refused(subject: Subject) -> None:
+    """Each array must be present, with its own type and number of dimensions."""
     state = dict(subject.empty().state())
     for name, array in state.items():
         for wrong in (None, array[None], np.zeros(array.shape, np.int8)):
@@ -408,7 +412,7 @@ def test_a_missing_or_misshapen_part_is_refused(subject: Subject) -> None:
 
 @every_sketch
 def test_bytes_of_another_kind_or_version_are_refused(subject: Subject) -> None:
-    """Bytes of another kind, or of a newer release, are told apart from damaged ones."""
+    """Their error differs from that of damaged bytes."""
     saved = pack(subject.name, subject.empty().state())
     with pytest.raises(FormatError, match="something else"):
         unpack("another", saved)
@@ -417,8 +421,8 @@ def test_bytes_of_another_kind_or_version_are_refused(subject: Subject) -> None:
 
 
 @every_sketch
-def test_sketches_of_different_shape_are_not_merged(subject: Subject) -> None:
-    """Another shape or configuration raises IncompatibleSketch, and changes nothing."""
+def test_sketches_of_different_shapes_are_not_merged(subject: Subject) -> None:
+    """Merging raises IncompatibleSketch and changes nothing."""
     sketch = subject.empty()
     before = pack("x", sketch.state())
     for misfit in subject.unmatched_rules():
@@ -428,7 +432,7 @@ def test_sketches_of_different_shape_are_not_merged(subject: Subject) -> None:
 
 
 def _many(subject: Subject, rng: np.random.Generator, rows: int) -> Any:
-    """A block of all sorts, different each time."""
+    """Draw a block of varied values, different at each call."""
     if subject.name in ("hitters", "distinct"):
         return {f"{'n' * 190}{number}": 1 for number in rng.integers(0, 1 << 40, rows // 10)}
     numeric = rng.lognormal(0, 5, (2, rows))
@@ -441,8 +445,10 @@ def _many(subject: Subject, rng: np.random.Generator, rows: int) -> Any:
 
 
 @every_sketch
-def test_memory_does_not_grow_with_the_data(subject: Subject, rng: np.random.Generator) -> None:
-    """After two blocks a sketch is as large as after twenty, and its bytes are bounded by that."""
+def test_the_memory_of_a_sketch_does_not_grow_with_the_data(
+    subject: Subject, rng: np.random.Generator
+) -> None:
+    """It is as large after two blocks as after twenty, and its size bounds its saved bytes."""
     sketch = subject.of(_many(subject, rng, 4_000), _many(subject, rng, 4_000))
     size = sketch.nbytes
     saved = len(pack(subject.name, sketch.state()))
@@ -455,8 +461,8 @@ def test_memory_does_not_grow_with_the_data(subject: Subject, rng: np.random.Gen
 
 @pytest.mark.parametrize("subject", SUBJECTS[:2] + SUBJECTS[5:7], ids=lambda subject: subject.name)
 @given(st.data())
-def test_nan_is_ignored(subject: Subject, data: st.DataObject) -> None:
-    """Rows of NaN, at the end or alone, change nothing; a block of none but NaN is as none."""
+def test_nan_is_ignored_by_every_sketch(subject: Subject, data: st.DataObject) -> None:
+    """Added rows of NaN change nothing, and a block of NaN alone gives an empty sketch."""
     block = data.draw(subject.drawn)
     holes = np.full((2, data.draw(st.integers(1, 300))), np.nan)
     sketch = subject.of(np.concatenate([block, holes], axis=1))
@@ -467,7 +473,7 @@ def test_nan_is_ignored(subject: Subject, data: st.DataObject) -> None:
 
 @given(row_blocks(PLAN))
 def test_every_value_of_a_profile_has_one_quality(block: Block) -> None:
-    """Qualities of a numeric field add up to its rows; bins hold all but the refused."""
+    """The qualities of a field add up to its rows, and bins hold all values not refused."""
     profile = FieldProfile(PLAN)
     profile.update(block)
     np.testing.assert_array_equal(profile.quality[:2].sum(axis=1), block.rows)
@@ -480,7 +486,7 @@ def test_every_value_of_a_profile_has_one_quality(block: Block) -> None:
 
 @pytest.mark.parametrize("name", streams.STREAMS)
 def test_named_streams_may_be_split_anywhere(name: str) -> None:
-    """On every named stream, sketches of 64 shards merged say what a sketch of all says."""
+    """The merged sketches of 64 shards equal the sketch of the whole stream."""
     values = np.tile(streams.stream(name), (2, 1))
     shards = np.array_split(values, 64, axis=1)
     for subject in (SUBJECTS[0], SUBJECTS[1]):

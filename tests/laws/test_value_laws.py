@@ -1,4 +1,4 @@
-"""One value has one name and one number, whatever form brings it: the law over forms."""
+"""Laws of values: each value has one name and one number in whatever form it arrives."""
 
 import datetime as dt
 import math
@@ -48,12 +48,12 @@ TEXTS = st.text(max_size=8).filter(lambda text: "\x00" not in text)
 
 
 def of_rows(make: Callable[[Any], Any] = lambda value: value) -> Form:
-    """Rows of a single value each."""
+    """Return a form of rows with a single value each."""
     return lambda values: [{"x": None if value is None else make(value)} for value in values]
 
 
 def of_column(make: Callable[[Sequence[Any]], Any]) -> Form:
-    """Columns by name."""
+    """Return a form of columns by name."""
     return lambda values: {"x": make(values)}
 
 
@@ -109,13 +109,13 @@ INSTANTS = {
 
 
 def letter(values: Sequence[Any]) -> str:
-    """The letter of numpy's type of these times."""
+    """Return numpy's type letter for these times."""
     is_moment = any(isinstance(value, dt.datetime) for value in values)
     return "M" if is_moment else "m"
 
 
 def captured(features: Any) -> Values:
-    """The column `x` as a host's call brings it to the worker."""
+    """Return the column `x` of a host's call as the worker reads it."""
     copied: Copied = (
         copy_columns(features)
         if isinstance(features, dict)
@@ -130,7 +130,7 @@ def captured(features: Any) -> Values:
 def assert_agrees(
     form: Form, values: Sequence[Any], read: Callable[[Values], Any], single: Any
 ) -> None:
-    """All readers give every value its one name and its one number, live and at fit."""
+    """Assert that every reader gives each value the same name and number, live and in a fit."""
     names = [category_name(value) for value in values]
     numbers = [nan_or(single(value)) for value in values]
     for column in (captured(form(values)), feature_columns(form(values))[0]["x"]):
@@ -143,12 +143,12 @@ def assert_agrees(
 
 
 def nan_or(value: float | None) -> float:
-    """NaN where there is no finite number."""
+    """Return NaN where there is no finite number."""
     return value if value is not None and math.isfinite(value) else math.nan
 
 
 def some(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
-    """Columns with at least one value, and gaps."""
+    """Draw columns with at least one value and with gaps."""
     return st.lists(st.one_of(values, st.none()), min_size=1, max_size=6).filter(
         lambda column: any(value is not None for value in column)
     )
@@ -157,7 +157,7 @@ def some(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
 @pytest.mark.parametrize("form", [*ANY, *TYPED])
 @pytest.mark.parametrize("kind", ["integers", "floats", "texts", "truths"])
 def test_numbers_texts_and_booleans_are_the_same_in_every_form(form: str, kind: str) -> None:
-    """64-bit integers stay exact beside gaps; a gap turns no truth into a number."""
+    """64-bit integers stay exact beside gaps, and a gap does not turn booleans into numbers."""
     drawn = {"integers": INTEGERS, "floats": FLOATS, "texts": TEXTS, "truths": st.booleans()}
 
     @settings(max_examples=30)
@@ -170,7 +170,7 @@ def test_numbers_texts_and_booleans_are_the_same_in_every_form(form: str, kind: 
 
 @pytest.mark.parametrize("form", [*ANY, *TYPED, *TIMES, *INSTANTS])
 def test_a_point_in_time_is_the_same_in_every_form(form: str) -> None:
-    """Of any unit, zone and library."""
+    """Any unit, time zone and library is covered."""
 
     @settings(max_examples=30)
     @given(some(MOMENTS))
@@ -182,7 +182,7 @@ def test_a_point_in_time_is_the_same_in_every_form(form: str) -> None:
 
 @pytest.mark.parametrize("form", [*ANY, *TYPED, *TIMES])
 def test_a_duration_is_the_same_in_every_form(form: str) -> None:
-    """Its number is its seconds."""
+    """Its number is its length in seconds."""
 
     @settings(max_examples=30)
     @given(some(DURATIONS))
@@ -211,7 +211,7 @@ def test_a_duration_is_the_same_in_every_form(form: str) -> None:
 def test_an_object_that_is_one_value_is_the_same_in_every_form(
     form: str, values: list[Any]
 ) -> None:
-    """Decimals, fractions, ids, times of day, dates, periods, intervals and bytes."""
+    """Examples are decimals, fractions, ids, times of day, dates, periods, intervals and bytes."""
     if form == "pandas categories":  # one category cannot be of several types
         values = [value for value in values if value is None or type(value) is type(values[-1])]
     assert_agrees(ANY[form], values or [uuid.UUID(int=1)], parse_floats, number)
@@ -219,7 +219,7 @@ def test_an_object_that_is_one_value_is_the_same_in_every_form(
 
 @given(st.integers(-(2**53), 2**53))
 def test_equal_numbers_of_any_type_are_one_category(value: int) -> None:
-    """An integer, a float, a decimal, a fraction and numpy's have one name and one number."""
+    """An integer, float, decimal, fraction or numpy scalar has one name and one number."""
     forms = [value, float(value), Decimal(value), Fraction(value), np.int64(value)]
     forms += [np.float64(value), np.longdouble(value), pa.scalar(value)]
     assert {category_name(form) for form in forms} == {str(value)}
@@ -228,7 +228,7 @@ def test_equal_numbers_of_any_type_are_one_category(value: int) -> None:
 
 @given(SINGLES.filter(lambda value: not value.is_integer()))
 def test_a_float32_and_its_shortest_decimal_are_one_category(value: float) -> None:
-    """0.1 of 32 bits, the same widened to 64, and the float 0.1 have one name."""
+    """The 32-bit 0.1, its widening to 64 bits and the float 0.1 have one name."""
     single = np.float32(value)
     assert len({category_name(form) for form in (single, float(single))}) == 1
     assert category_name(float(str(single))) == category_name(single)

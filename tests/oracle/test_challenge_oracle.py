@@ -1,4 +1,4 @@
-"""The losses of a challenge against scikit-learn's."""
+"""The losses of a challenge against those of scikit-learn."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ Case = tuple[str, Any, Any, float, dict[str, Any]]
 
 
 def hinge_cases() -> list[Case]:
-    """Decision values of support vector machines, of two classes and of three."""
+    """Return decision values of support vector machines with two and with three classes."""
     two = LinearSVC().fit(FEATURES, TRUTH).decision_function(FEATURES)
     three = LinearSVC().fit(FEATURES, ACTUAL).decision_function(FEATURES)
     return [
@@ -36,7 +36,7 @@ def hinge_cases() -> list[Case]:
 
 
 def cases() -> list[Case]:
-    """Loss, predictions, actuals, and what scikit-learn makes of them."""
+    """Return each loss with predictions, actuals and scikit-learn's result."""
     numbers = _RNG.normal(size=ROWS)
     classes = _RNG.permutation(ACTUAL)
     frame = {name: PROBABILITIES[:, place] for place, name in enumerate(NAMES)}
@@ -68,13 +68,13 @@ def cases() -> list[Case]:
 
 
 def name_case(case: Any) -> str:
-    """The loss, and the shape of the predictions."""
+    """Name a case by its loss and the shape of its predictions."""
     return f"{case[0]}-{type(case[1]).__name__}-{np.ndim(case[1])}"
 
 
 @pytest.mark.parametrize("case", cases(), ids=name_case)
-def test_the_mean_loss_of_a_model_is_that_of_scikit_learn(case: Case) -> None:
-    """With labels by id, and with labels beside the predictions."""
+def test_the_mean_loss_of_a_challenge_equals_scikit_learns(case: Case) -> None:
+    """Labels are given by id, and beside the predictions."""
     loss, predictions, actual, expected, options = case
     has_classes = np.asarray(actual).dtype.kind == "U"
     declared: dict[str, Any] = {"loss": loss, "classes": NAMES} if has_classes else {"loss": loss}
@@ -92,7 +92,7 @@ def test_the_mean_loss_of_a_model_is_that_of_scikit_learn(case: Case) -> None:
 
 
 def test_scores_of_two_models_are_matched_by_the_names_of_their_classes() -> None:
-    """Whatever the order in which each model gives them."""
+    """The two models may give their classes in different orders."""
     challenge = Challenge("order", loss="log")
     order = [2, 0, 1]
     ids = [f"r{row}" for row in range(ROWS)]
@@ -108,12 +108,12 @@ def test_scores_of_two_models_are_matched_by_the_names_of_their_classes() -> Non
 
 
 def own_loss(predicted: Numbers, actual: Numbers) -> Numbers:
-    """The pinball loss of the 90% quantile."""
+    """Return the pinball loss of the 90% quantile."""
     return np.maximum(0.9 * (actual - predicted), 0.1 * (predicted - actual))
 
 
-def test_a_pinball_loss_of_your_own_is_that_of_scikit_learn() -> None:
-    """A function of two arrays of numbers."""
+def test_a_custom_pinball_loss_equals_scikit_learns() -> None:
+    """The loss is a function of two arrays of numbers."""
     challenge = Challenge("pinball", loss=own_loss)
     challenge.record_outcomes(CHANCE, champion=CHANCE / 2, challenger=CHANCE + 0.1)
     expected = metrics.mean_pinball_loss(CHANCE, CHANCE / 2, alpha=0.9)

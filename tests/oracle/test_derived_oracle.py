@@ -1,4 +1,4 @@
-"""Distances and kernels against scipy's, scikit-learn's, and the sums written out."""
+"""Distances and kernels against scipy, scikit-learn and explicit sums."""
 
 import numpy as np
 import pytest
@@ -11,14 +11,16 @@ from mlmonitor.records import Floats
 
 
 def skewed(rng: np.random.Generator, fields: int, rows: int) -> Floats:
-    """Related fields of uneven scale."""
+    """Return related fields of different scales."""
     mixed: Floats = rng.normal(size=(fields, fields)) @ rng.normal(size=(fields, rows))
     return mixed * np.geomspace(1, 1e6, fields)[:, None] + 100
 
 
 @pytest.mark.parametrize(("fields", "rows"), [(2, 50), (5, 40), (20, 1_000), (100, 60)])
-def test_the_distance_is_mahalanobis(fields: int, rows: int, rng: np.random.Generator) -> None:
-    """Of the scaled values, as scipy computes it."""
+def test_the_anomaly_distance_is_the_mahalanobis_distance(
+    fields: int, rows: int, rng: np.random.Generator
+) -> None:
+    """The expected distances of the scaled values are scipy's."""
     values = skewed(rng, fields, rows)
     scaling = Scaling.fit(values)
     z = scaling.apply(values)
@@ -31,10 +33,10 @@ def test_the_distance_is_mahalanobis(fields: int, rows: int, rng: np.random.Gene
 
 
 @pytest.mark.parametrize(("fields", "rows"), [(2, 50), (5, 40), (20, 200), (100, 60)])
-def test_the_covariance_is_shrunk_as_ledoit_and_wolf_do(
+def test_the_covariance_is_shrunk_by_the_ledoit_wolf_formula(
     fields: int, rows: int, rng: np.random.Generator
 ) -> None:
-    """As scikit-learn computes it, where sampling error asks for more than the least."""
+    """It equals scikit-learn's where the shrinkage exceeds its minimum."""
     z = rng.normal(size=(fields, fields)) @ rng.normal(size=(fields, rows))
     expected, shrinkage = ledoit_wolf(z.T)
     assert shrinkage > 1e-3
@@ -42,13 +44,13 @@ def test_the_covariance_is_shrunk_as_ledoit_and_wolf_do(
 
 
 def gaussian(x: Floats, y: Floats, bandwidth: float) -> Floats:
-    """The kernel written out."""
+    """Compute the Gaussian kernel explicitly."""
     kernel: Floats = np.exp(-(cdist(x, y) ** 2) / (2 * bandwidth**2))
     return kernel
 
 
 def test_inner_products_of_random_features_estimate_the_kernel(rng: np.random.Generator) -> None:
-    """Each within five standard errors, their mean within one; a vector with itself exactly."""
+    """Each error is below five standard errors and their mean below one; the diagonal is exact."""
     x = rng.normal(size=(40, 16))
     features = Kernel(dimensions=16, bandwidth=4.0, seed=1, features=2_048).features(x)
     error = features.T @ features - gaussian(x, x, 4.0)
@@ -57,8 +59,8 @@ def test_inner_products_of_random_features_estimate_the_kernel(rng: np.random.Ge
     np.testing.assert_allclose(np.diag(error), 0, atol=1e-12)
 
 
-def test_the_mmd_is_that_of_the_exact_kernel(rng: np.random.Generator) -> None:
-    """Within the error of its random features, averaged over seeds; so is the kernel similarity."""
+def test_the_mmd_approximates_that_of_the_exact_kernel(rng: np.random.Generator) -> None:
+    """Averaged over seeds, it and the kernel similarity are within their approximation error."""
     x, y = rng.normal(size=(300, 8)), rng.normal(size=(200, 8)) + 0.7
     bandwidth = median_distance(x)
     within, across = gaussian(x, x, bandwidth).mean(), gaussian(x, y, bandwidth)
@@ -76,7 +78,7 @@ def test_the_mmd_is_that_of_the_exact_kernel(rng: np.random.Generator) -> None:
     assert max(off) < 5 / np.sqrt(128)
 
 
-def test_the_bandwidth_is_the_median_of_all_pairs(rng: np.random.Generator) -> None:
-    """As scipy computes the distances."""
+def test_the_bandwidth_is_the_median_distance_of_all_pairs(rng: np.random.Generator) -> None:
+    """The expected distances are scipy's."""
     x = rng.normal(size=(101, 7)) + 1_000
     assert median_distance(x) == pytest.approx(np.median(pdist(x)), rel=1e-6)

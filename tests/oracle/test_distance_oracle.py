@@ -1,4 +1,4 @@
-"""Distances against scipy and against their definitions, written out without numpy."""
+"""Distances against scipy and against their definitions in plain Python."""
 
 import math
 from fractions import Fraction
@@ -34,7 +34,7 @@ counts = st.one_of(small, st.integers(0, 10_000), st.integers(1 << 31, HUGE))
 
 @st.composite
 def pairs(draw: st.DrawFn, counts_of_bin: st.SearchStrategy[int] = counts) -> tuple[Table, Table]:
-    """Two tables `[fields, bins]` of counts, zeros and empty fields among them."""
+    """Draw two tables `[fields, bins]` of counts, with zeros and empty fields among them."""
     fields, bins = draw(st.integers(1, 4)), draw(st.integers(1, 12))
     row = st.lists(counts_of_bin, min_size=bins, max_size=bins)
     table = st.lists(row, min_size=fields, max_size=fields)
@@ -42,7 +42,7 @@ def pairs(draw: st.DrawFn, counts_of_bin: st.SearchStrategy[int] = counts) -> tu
 
 
 def plain_psi(reference: list[int], current: list[int]) -> float:
-    """PSI by its definition: half a count more in every bin that either side has."""
+    """Compute PSI by its definition, with half a count added to every bin that either side has."""
     if sum(reference) == 0 or sum(current) == 0:
         return math.nan
     bins = [(a, b) for a, b in zip(reference, current, strict=True) if a + b > 0]
@@ -56,15 +56,15 @@ def plain_psi(reference: list[int], current: list[int]) -> float:
 
 
 @given(pairs())
-def test_psi_is_its_definition(tables: tuple[Table, Table]) -> None:
-    """Each field's PSI equals the sum over its bins in exact shares, NaN without counts."""
+def test_psi_equals_its_definition(tables: tuple[Table, Table]) -> None:
+    """Each field's PSI is the sum over its bins in exact shares, and NaN without counts."""
     expected = [plain_psi(a.tolist(), b.tolist()) for a, b in zip(*tables, strict=True)]
     np.testing.assert_allclose(psi(*tables), expected, rtol=1e-9, atol=1e-12)
 
 
 @given(pairs())
-def test_jensen_shannon_is_the_distance_of_scipy(tables: tuple[Table, Table]) -> None:
-    """Each field's distance equals scipy's to base 2; where scipy divides by zero it is NaN."""
+def test_jensen_shannon_equals_scipys_distance(tables: tuple[Table, Table]) -> None:
+    """The base is 2; where scipy divides by zero, the result is NaN."""
     computed = jensen_shannon(*tables)
     for a, b, distance in zip(*tables, computed, strict=True):
         if a.sum() == 0 or b.sum() == 0:
@@ -75,8 +75,8 @@ def test_jensen_shannon_is_the_distance_of_scipy(tables: tuple[Table, Table]) ->
 
 
 @pytest.mark.parametrize("bins", [2, 3, 10, 20, 52])
-def test_critical_values_for_many_rows_are_those_of_the_chi_square(bins: int) -> None:
-    """PSI's and chi-square's are the 99% points of the chi-square they follow, within 2%."""
+def test_critical_values_for_many_rows_are_chi_square_quantiles(bins: int) -> None:
+    """Those of PSI and chi-square are the 99% points of their chi-square, within 2%."""
     reference, current = np.full((1, bins), 1_000), np.full((1, bins), 50)
     threshold, point = by_law(reference, current), chi2.ppf(0.99, bins - 1)
     noise = 1 / reference.sum() + 1 / current.sum()
@@ -88,7 +88,7 @@ def test_critical_values_for_many_rows_are_those_of_the_chi_square(bins: int) ->
 def test_chance_alone_rarely_exceeds_the_asymptotic_critical_values(
     measure: str, rng: np.random.Generator
 ) -> None:
-    """Of 4,000 windows of 500 rows without drift 0.2 to 2% pass; of Kolmogorov's bound, fewer."""
+    """Of 4,000 windows without drift, 0.2% to 2% exceed them; fewer exceed Kolmogorov's bound."""
     shares = np.full(10, 0.1)
     reference, current = (
         np.pad(rng.multinomial(rows, shares, size=4_000), ((0, 0), (0, 1)))
@@ -101,7 +101,7 @@ def test_chance_alone_rarely_exceeds_the_asymptotic_critical_values(
 def test_hellinger_total_variation_and_chi_square_equal_their_definitions(
     rng: np.random.Generator,
 ) -> None:
-    """Hellinger and total variation by their definitions, chi-square as scipy's of two samples."""
+    """The chi-square statistic is that of scipy for two samples."""
     a, b = rng.integers(1, 500, (2, 6, 9))
     p, q = a / a.sum(axis=1, keepdims=True), b / b.sum(axis=1, keepdims=True)
     square = 1 - np.sqrt(p * q).sum(axis=1)
@@ -117,7 +117,7 @@ def test_hellinger_total_variation_and_chi_square_equal_their_definitions(
 def test_kolmogorov_smirnov_at_every_value_is_that_of_scipy(
     missing: tuple[int, int], rng: np.random.Generator
 ) -> None:
-    """Where every value is an edge, it is the two-sample statistic of the values there are."""
+    """If every value is a bin edge, it is the two-sample statistic."""
     x, y = rng.integers(0, 12, 400), rng.integers(2, 14, 300)
     a, b = (
         np.append(np.bincount(values, minlength=14), lost)[None]
@@ -136,7 +136,7 @@ def test_kolmogorov_smirnov_is_nan_if_all_values_are_missing() -> None:
 def test_wasserstein_equals_scipys_except_for_the_outermost_quantiles(
     shift: float, rng: np.random.Generator
 ) -> None:
-    """In standard deviations, within 1% and 0.03 of scipy's, for a law that moved or widened."""
+    """It is in standard deviations, within 1% or 0.03, for a normal that was moved and widened."""
     x, y = rng.normal(size=40_000), rng.normal(shift, 1.0 + shift / 4, size=40_000)
     quantiles = [np.quantile(sample, WASSERSTEIN_RANKS)[None] for sample in (x, y)]
     distance = wasserstein(*quantiles, np.array([1.0]))[0]

@@ -1,4 +1,4 @@
-"""The e-process written out, one field and one row at a time, against the columnar one."""
+"""The e-process computed for one field, row by row, against the columnar one."""
 
 import math
 
@@ -11,7 +11,7 @@ from mlmonitor.stats.evidence.dirichlet import PRIOR
 
 
 def log_sequence(prior: np.ndarray, rows: list[int]) -> float:
-    """The probability of a sequence of bins, each drawn by the rule of succession."""
+    """Return the log probability of a sequence of bins under the rule of succession."""
     counts, total = prior.copy(), 0.0
     for row in rows:
         total += math.log(counts[row] / counts.sum())
@@ -20,14 +20,14 @@ def log_sequence(prior: np.ndarray, rows: list[int]) -> float:
 
 
 def alternatives(null: np.ndarray) -> list[np.ndarray]:
-    """Around the null, no surer than it and with half a count a bin at least; and a flat one."""
+    """Return alternatives around the null with at least half a count a bin, and a flat one."""
     share, flat = null / null.sum(), np.full(null.size, PRIOR)
     sure = [1 / (1 / c + 1 / null.sum()) for c in CONCENTRATIONS]
     return [*(np.maximum(share * law, PRIOR) for law in sure), flat]
 
 
 def naive_log_e(reference: np.ndarray, rows: list[int], every: int) -> float:
-    """All restarts kept, each bet written out."""
+    """Compute the e-process with all restarts kept and each bet explicit."""
     starts = list(range(0, len(rows) + 1, every))
     terms = [-math.log(len(starts) + 1)]
     for j, start in enumerate(starts):
@@ -43,7 +43,7 @@ def naive_log_e(reference: np.ndarray, rows: list[int], every: int) -> float:
 def test_the_e_process_equals_the_documented_likelihood_ratio(
     bins: int, rng: np.random.Generator
 ) -> None:
-    """Counts in blocks give what the rows give one after another, restarts included."""
+    """Counts in blocks give the same evidence as single rows, restarts included."""
     reference = rng.integers(0, 60, (1, bins))
     rows = rng.integers(0, bins, 330)
     evidence = EProcess(reference, np.ones((1, bins), np.bool_), restart_rows=100)
@@ -55,7 +55,7 @@ def test_the_e_process_equals_the_documented_likelihood_ratio(
 
 
 def test_dropping_restarts_only_lowers_the_evidence(rng: np.random.Generator) -> None:
-    """With sixty restarts and eight of them kept, it is never above the bet on all."""
+    """With eight of sixty restarts kept, the evidence never exceeds that of all restarts."""
     reference = rng.integers(20, 60, (1, 3))
     rows = np.append(rng.integers(0, 3, 400), rng.integers(0, 2, 200))
     evidence = EProcess(reference, np.ones((1, 3), np.bool_), restart_rows=10, kept=8)
@@ -66,10 +66,10 @@ def test_dropping_restarts_only_lowers_the_evidence(rng: np.random.Generator) ->
             assert evidence.log_e()[0] <= bet + 1e-9
 
 
-def test_the_marginal_is_the_dirichlet_multinomial_of_the_textbook(
+def test_the_marginal_likelihood_is_the_dirichlet_multinomial(
     rng: np.random.Generator,
 ) -> None:
-    """Without restarts it is a ratio of beta functions."""
+    """Without restarts, the evidence is a ratio of multivariate beta functions."""
     reference, counts = rng.integers(1, 50, (1, 4)), rng.integers(0, 30, (1, 4))
     evidence = EProcess(reference, np.ones((1, 4), np.bool_), restart_rows=10**9)
     evidence.update(counts)

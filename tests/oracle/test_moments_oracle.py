@@ -1,4 +1,4 @@
-"""Moments against exact rational arithmetic, where naive formulae lose all digits."""
+"""Moments against exact rational arithmetic, where naive formulas lose all digits."""
 
 from fractions import Fraction
 
@@ -16,14 +16,14 @@ ROWS = 2_000
 
 
 def exact(values: streams.Floats) -> tuple[Fraction, Fraction]:
-    """Mean and population variance without any rounding."""
+    """Compute mean and population variance without rounding."""
     fractions = [Fraction(value) for value in values.tolist()]
     mean = sum(fractions) / len(fractions)
     return mean, sum((value - mean) ** 2 for value in fractions) / len(fractions)
 
 
 def deviation(variance: Fraction) -> float:
-    """The square root of what may be no float: 1e-600, or 1e600."""
+    """Return the square root of a fraction that a float may not hold, such as 1e-600 or 1e600."""
     scale = Fraction(2) ** 2_400
     shift = 0
     while variance and variance * scale**2 < 1:
@@ -35,7 +35,7 @@ def deviation(variance: Fraction) -> float:
 
 
 def of_blocks(values: streams.Floats, parts: int) -> Moments:
-    """Moments of one field, taken in by parts."""
+    """Return the moments of one field, updated in parts."""
     moments = Moments(1)
     for part in np.array_split(values, parts):
         moments.update(part[None])
@@ -45,7 +45,7 @@ def of_blocks(values: streams.Floats, parts: int) -> Moments:
 @pytest.mark.parametrize("parts", [1, 64])
 @pytest.mark.parametrize("name", streams.STREAMS)
 def test_moments_of_named_streams_are_exact_up_to_rounding(name: str, parts: int) -> None:
-    """Mean and deviation agree with rational arithmetic, merged from one block or from 64."""
+    """Mean and deviation agree with rational arithmetic, from one block or merged from 64."""
     values = streams.stream(name, rows=ROWS)
     mean, variance = exact(values)
     moments = of_blocks(values, parts)
@@ -73,12 +73,12 @@ def test_moments_of_named_streams_are_exact_up_to_rounding(name: str, parts: int
 def test_the_standard_deviation_keeps_its_digits(
     values: list[float], expected: float, parts: int
 ) -> None:
-    """1e9 ± 1 deviates by 1, and numbers near the ends of the range by what they do."""
+    """It is exact for 1e9 ± 1 and for numbers near the limits of a float."""
     assert of_blocks(np.array(values), parts).stddev[0] == pytest.approx(expected, rel=1e-12, abs=0)
 
 
-def test_a_million_values_in_blocks_lose_nothing(rng: np.random.Generator) -> None:
-    """After 1,000 merges at 1e9 ± 1 the deviation still has eight digits; means have sixteen."""
+def test_a_million_values_in_blocks_lose_no_precision(rng: np.random.Generator) -> None:
+    """After 1,000 merges at 1e9 ± 1, the standard deviation has eight correct digits."""
     values = 1e9 + rng.choice([-1.0, 1.0], 1_000_000)
     expected = float((values - 1e9).std())
     assert of_blocks(values, 1_000).stddev[0] == pytest.approx(expected, rel=1e-8)
@@ -86,7 +86,7 @@ def test_a_million_values_in_blocks_lose_nothing(rng: np.random.Generator) -> No
 
 @given(st.lists(FINITE, min_size=1, max_size=50), st.integers(1, 5))
 def test_moments_agree_with_rational_arithmetic(drawn: list[float], parts: int) -> None:
-    """Whatever finite numbers come, and however they are cut."""
+    """Any finite numbers in any split are drawn."""
     values = np.array(drawn)
     mean, variance = exact(values)
     moments = of_blocks(values, parts)
@@ -98,7 +98,7 @@ def test_moments_agree_with_rational_arithmetic(drawn: list[float], parts: int) 
 
 
 def test_moments_equal_those_of_scipy(rng: np.random.Generator) -> None:
-    """Count, extremes, mean and variance of a described sample."""
+    """Count, extremes, mean and variance equal those of `scipy.stats.describe`."""
     values = rng.gamma(2.0, size=(3, 500))
     moments, expected = Moments.from_block(values), stats.describe(values, axis=1, ddof=0)
     np.testing.assert_array_equal(moments.count, expected.nobs)

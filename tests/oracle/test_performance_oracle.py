@@ -1,4 +1,4 @@
-"""Every measure against scikit-learn and numpy, on the same rows, at once and merged from eight."""
+"""Every measure against scikit-learn and numpy on the same rows, in one part and merged."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ NO_NUMBERS = np.full(ROWS, np.nan)
 
 
 def performance_of(plan: OutcomePlan, block: OutcomeBlock, processes: int) -> Performance:
-    """The performance of rows that several processes saw, in random order."""
+    """Return the performance of rows that several processes saw in random order."""
     order = np.random.default_rng(3).permutation(ROWS)
     whole = OutcomeTables(plan, 1)
     for rows in np.array_split(order, processes):
@@ -36,7 +36,7 @@ processes = pytest.mark.parametrize("processes", [1, PROCESSES])
 @processes
 @pytest.mark.parametrize("scale", [1.0, 1e6])
 def test_regression_measures_equal_scikit_learns(processes: int, scale: float) -> None:
-    """To 1e-9, far from zero too."""
+    """They agree to 1e-9, also far from zero."""
     rng = np.random.default_rng(0)
     actual = rng.normal(5, 1, ROWS) * scale
     predicted = actual + rng.normal(0.1, 0.5, ROWS) * scale
@@ -60,7 +60,7 @@ def test_regression_measures_equal_scikit_learns(processes: int, scale: float) -
 
 
 def classes_of(plan: OutcomePlan, actual: Any, predicted: Any, scores: Any) -> OutcomeBlock:
-    """A block of class codes, and the losses of their scores."""
+    """Return a block of class codes with the losses of their scores."""
     block = OutcomeBlock(NO_NUMBERS, NO_NUMBERS, predicted, actual, scores, {})
     block.means.update(score_losses(plan, block))
     return block
@@ -69,7 +69,7 @@ def classes_of(plan: OutcomePlan, actual: Any, predicted: Any, scores: Any) -> O
 @processes
 @pytest.mark.parametrize("rate", [0.5, 0.02])
 def test_binary_classification_measures_equal_scikit_learns(processes: int, rate: float) -> None:
-    """To 1e-9; the areas within the error that they state."""
+    """They agree to 1e-9, and areas agree within the error that they state."""
     rng = np.random.default_rng(1)
     logits = rng.normal(np.log(rate / (1 - rate)), 1.5, ROWS)
     score = 1 / (1 + np.exp(-logits))
@@ -105,7 +105,7 @@ def test_binary_classification_measures_equal_scikit_learns(processes: int, rate
 
 @processes
 def test_a_calibration_curve_equals_one_by_numpy(processes: int) -> None:
-    """Of each tenth the rows, the mean score and the share of positives; 0, 0.1 and 1 included."""
+    """Each tenth has its mean score and its share of positives; 0, 0.1 and 1 are included."""
     rng = np.random.default_rng(2)
     score = np.concatenate([rng.random(ROWS - 30), np.repeat([0.0, 0.1, 1.0], 10)])
     actual = (rng.random(ROWS) < score).astype(np.int64)
@@ -122,7 +122,7 @@ def test_a_calibration_curve_equals_one_by_numpy(processes: int) -> None:
 
 
 def test_the_outcome_of_another_threshold_equals_numpys() -> None:
-    """Counts, precision and gain at edges of bins."""
+    """Counts, precision and gain are exact at the edges of bins."""
     rng = np.random.default_rng(5)
     score = rng.random(ROWS)
     actual = (rng.random(ROWS) < score).astype(np.int64)
@@ -140,7 +140,7 @@ def test_the_outcome_of_another_threshold_equals_numpys() -> None:
 
 @processes
 def test_multiclass_measures_equal_scikit_learns(processes: int) -> None:
-    """Macro means, also where a class was never predicted."""
+    """They are macro averages, and one class is never predicted."""
     rng = np.random.default_rng(4)
     scores = rng.dirichlet([1, 2, 1, 0.2], ROWS)
     actual = np.array([rng.choice(4, p=row) for row in scores])
@@ -166,7 +166,7 @@ def test_multiclass_measures_equal_scikit_learns(processes: int) -> None:
 
 
 def test_ranking_measures_equal_scikit_learns() -> None:
-    """NDCG among the ten highest scores; the reciprocal rank of the first relevant item."""
+    """These are NDCG at ten and the reciprocal rank of the first relevant item."""
     rng = np.random.default_rng(8)
     scores, relevance = rng.random((200, 25)), rng.poisson(0.3, (200, 25)).astype(float)
     relevance[0] = 0.0
@@ -183,8 +183,8 @@ def test_ranking_measures_equal_scikit_learns() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
-def test_intervals_hold_the_true_value_about_95_times_in_a_hundred(task: str) -> None:
-    """Each measure, over 400 samples of 400 rows, from the truth of 400,000."""
+def test_intervals_hold_the_true_value_in_about_95_of_a_hundred_samples(task: str) -> None:
+    """Each measure is computed for 400 samples of 400 rows; the truth is that of 400,000 rows."""
     rng = np.random.default_rng(6)
     size, samples = 400, 400
     covered: dict[str, list[bool]] = {}

@@ -10,7 +10,7 @@ from mlmonitor.verdict.recalibration import compute_recalibration
 
 
 def sums(predicted: np.ndarray, actual: np.ndarray, center: float) -> CalibrationSums:
-    """The state after these pairs, in one bucket."""
+    """Return the state after these pairs, in one bucket."""
     state = CalibrationSums(1, center)
     state.update(predicted, actual, np.zeros(len(predicted), np.int64))
     return state
@@ -18,8 +18,10 @@ def sums(predicted: np.ndarray, actual: np.ndarray, center: float) -> Calibratio
 
 @pytest.mark.parametrize("center", [0.0, 900.0])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_line_and_both_losses_equal_those_of_least_squares(seed: int, center: float) -> None:
-    """Wherever the sums are centred."""
+def test_the_correcting_line_and_both_losses_equal_those_of_least_squares(
+    seed: int, center: float
+) -> None:
+    """The sums may be centred anywhere."""
     rng = np.random.default_rng(seed)
     predicted = rng.normal(1_000, 50, 400)
     actual = 100 + 1.1 * predicted + rng.normal(0, 30, 400)
@@ -36,7 +38,7 @@ def test_the_line_and_both_losses_equal_those_of_least_squares(seed: int, center
 
 
 def test_the_statistic_of_calibrated_predictions_is_chi_squared() -> None:
-    """Even where errors grow with the prediction: the test does not assume equal variances."""
+    """Errors grow with the prediction here, because the test does not assume equal variances."""
     rng = np.random.default_rng(5)
     statistics = []
     for _ in range(400):
@@ -49,7 +51,7 @@ def test_the_statistic_of_calibrated_predictions_is_chi_squared() -> None:
 
 
 def test_calibrated_predictions_rarely_seem_miscalibrated_however_often_they_are_checked() -> None:
-    """At most one stream in a hundred reaches 100, at any of forty checks."""
+    """At most one stream in a hundred reaches an e-value of 100 at any of forty checks."""
     rng, evident = np.random.default_rng(6), 0
     for _ in range(200):
         counts = 100.0 * np.arange(1, 41)
@@ -62,8 +64,8 @@ def test_calibrated_predictions_rarely_seem_miscalibrated_however_often_they_are
     assert evident <= 6  # of 200 streams at 1%; a binomial exceeds this once in 250 times
 
 
-def test_constant_predictions_have_no_slope_and_no_order() -> None:
-    """Their bias is evident all the same."""
+def test_constant_predictions_have_slope_and_correlation_zero() -> None:
+    """Their bias is evident nevertheless."""
     rng = np.random.default_rng(7)
     line = compute_recalibration(sums(np.full(200, 7.0), rng.normal(9, 1, 200), 7.0).terms())
     assert line is not None
@@ -74,10 +76,10 @@ def test_constant_predictions_have_no_slope_and_no_order() -> None:
 
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_two_pairs_give_no_line(rows: int) -> None:
-    """Any line through two points is exact."""
+    """Any two points lie on a line, so its fit says nothing."""
     assert compute_recalibration(sums(np.arange(rows) * 1.0, np.ones(rows), 0.0).terms()) is None
 
 
 def test_sums_that_overflowed_give_no_line() -> None:
-    """Infinite sums say nothing."""
+    """Infinite sums hold no information."""
     assert compute_recalibration(sums(np.full(5, 1e200), np.zeros(5), 0.0).terms()) is None

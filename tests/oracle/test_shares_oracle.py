@@ -1,4 +1,4 @@
-"""Shares of bad values against scipy's beta-binomial law."""
+"""Shares of invalid values against scipy's beta-binomial distribution."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ beliefs = st.tuples(st.floats(0.5, 500.0), st.floats(10.0, 100_000.0))
 def test_the_critical_share_is_exceeded_once_in_a_hundred_windows(
     belief: tuple[float, float], rows: int
 ) -> None:
-    """Exactly the 99% point up to 64 bad values; beyond, passed in 0.5 to 2% of windows."""
+    """It is the exact 99% point up to 64 values; above, 0.5% to 2% of windows exceed it."""
     threshold = critical_share(np.array([belief]), np.array([rows]))[0] * rows
     law = betabinom(rows, *belief)
     if threshold <= 64:
@@ -26,8 +26,8 @@ def test_the_critical_share_is_exceeded_once_in_a_hundred_windows(
 
 
 @pytest.mark.parametrize("rows", [1, 50, 10_000, 2**31, 2**52])
-def test_no_number_of_rows_is_too_large(rows: int) -> None:
-    """The critical share is a share, and falls towards what is believed."""
+def test_the_critical_share_is_valid_for_any_number_of_rows(rows: int) -> None:
+    """It stays at most 1 and decreases towards the expected share."""
     belief = np.array([[0.5, 1_000.5], [10.5, 990.5], [500.5, 500.5]])
     shares = critical_share(belief, np.full(3, rows))
     expected = belief[:, 0] / belief.sum(axis=1)
@@ -39,7 +39,7 @@ def test_no_number_of_rows_is_too_large(rows: int) -> None:
 
 
 def test_without_rows_there_is_no_critical_share() -> None:
-    """NaN, and no growth."""
+    """It is NaN, and there is no growth."""
     none = np.zeros(1, np.int64)
     assert np.isnan(critical_share(np.array([[0.5, 100.5]]), none)).all()
     assert growth_lower_bound(np.array([[0.5, 100.5]]), none, none)[0] < 0
@@ -47,7 +47,7 @@ def test_without_rows_there_is_no_critical_share() -> None:
 
 @given(st.floats(0.001, 0.5), st.integers(100, 100_000))
 def test_the_lower_bound_of_growth_is_below_the_observed_growth(share: float, rows: int) -> None:
-    """It never claims more than the difference of the shares, and nothing where there is none."""
+    """It never exceeds the difference of the shares, and is about zero where they are equal."""
     belief = np.array([[share * 10_000, (1 - share) * 10_000]])
     for factor in (1.0, 1.5):
         bad = round(rows * share * factor)

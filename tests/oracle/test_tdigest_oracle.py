@@ -1,4 +1,4 @@
-"""The t-digest's promise of rank error, against the sorted data itself, on every named stream."""
+"""The t-digest's promised rank error, against the sorted data of every named stream."""
 
 from collections.abc import Callable
 
@@ -19,14 +19,14 @@ GAPPED = {"step", "two-humps"}
 
 
 def at_once(values: streams.Floats) -> TDigest:
-    """All values in one block."""
+    """Add all values in one block."""
     digest = TDigest(1)
     digest.update(values[None])
     return digest
 
 
 def in_blocks(values: streams.Floats) -> TDigest:
-    """As a service takes them in: 512 at a time."""
+    """Add 512 values at a time, as a service does."""
     digest = TDigest(1)
     for start in range(0, values.size, 512):
         digest.update(values[None, start : start + 512])
@@ -34,7 +34,7 @@ def in_blocks(values: streams.Floats) -> TDigest:
 
 
 def with_holes(values: streams.Floats) -> TDigest:
-    """The same among missing values."""
+    """Add the values between missing ones."""
     digest = TDigest(1)
     for part in np.array_split(values, 10):
         rows = np.full(2 * part.size, np.nan)
@@ -44,7 +44,7 @@ def with_holes(values: streams.Floats) -> TDigest:
 
 
 def from_shards(values: streams.Floats) -> TDigest:
-    """Merged from 64 workers, each of which saw its own stretch in two blocks."""
+    """Merge the digests of 64 workers, each of which saw its own values in two blocks."""
     whole = TDigest(1)
     for shard in np.array_split(values, 64):
         worker = TDigest(1)
@@ -57,7 +57,7 @@ def from_shards(values: streams.Floats) -> TDigest:
 def rank_errors(
     values: streams.Floats, q: streams.Floats, quantiles: streams.Floats
 ) -> streams.Floats:
-    """How far `q` is from the ranks that each found value has in the data."""
+    """Return the distance of `q` from the ranks that each quantile has in the data."""
     ordered = np.sort(values)
     low = ordered.searchsorted(quantiles, side="left") / ordered.size
     high = ordered.searchsorted(quantiles, side="right") / ordered.size
@@ -71,7 +71,7 @@ every_stream = pytest.mark.parametrize("name", streams.STREAMS)
 @every_way
 @every_stream
 def test_rank_errors_of_quantiles_are_within_the_promised_bound(name: str, way: Way) -> None:
-    """Below 0.5% in the middle and 0.05% at the outer 0.1%; the extremes are exact."""
+    """They are below 0.5% in the middle and 0.05% in the outer 0.1%; extremes are exact."""
     values = streams.stream(name, rows=ROWS)
     digest = way(values)
     assert rank_errors(values, MIDDLE, digest.quantile(MIDDLE)[0]).max() < TDigest.MIDDLE_ERROR
@@ -84,7 +84,7 @@ def test_rank_errors_of_quantiles_are_within_the_promised_bound(name: str, way: 
 @every_way
 @every_stream
 def test_every_quantile_is_close_to_the_exact_one(name: str, way: Way) -> None:
-    """Of 2,001 quantiles none is off by 0.5%, but next to a gap, and there by three cells."""
+    """Of 2,001 quantiles none is off by 0.5%, or by three cells next to a gap."""
     values = streams.stream(name, rows=ROWS)
     errors = rank_errors(values, DENSE, way(values).quantile(DENSE)[0])
     assert errors.max() < (TDigest.WORST_ERROR if name in GAPPED else TDigest.MIDDLE_ERROR)
@@ -93,8 +93,8 @@ def test_every_quantile_is_close_to_the_exact_one(name: str, way: Way) -> None:
 
 @every_way
 @every_stream
-def test_ranks_are_as_accurate_as_quantiles(name: str, way: Way) -> None:
-    """`cdf` at 300 of the values lies between the shares below and up to it, within the promise."""
+def test_ranks_by_cdf_are_as_accurate_as_quantiles(name: str, way: Way) -> None:
+    """At 300 of the values, `cdf` is within the promised error of the exact rank."""
     values = streams.stream(name, rows=ROWS)
     probes = np.sort(values)[:: ROWS // 300]
     cdf = way(values).cdf(probes[None])[0]
@@ -105,8 +105,8 @@ def test_ranks_are_as_accurate_as_quantiles(name: str, way: Way) -> None:
 
 @pytest.mark.parametrize("name", ["constant", "two-point", "bimodal", "small-integers"])
 @every_way
-def test_repeated_values_are_exact(name: str, way: Way) -> None:
-    """Of few different values, each has exactly its share, and no quantile lies between two."""
+def test_frequently_repeated_values_have_exact_ranks(name: str, way: Way) -> None:
+    """Every quantile is one of the values, and never lies between two."""
     values = streams.stream(name, rows=ROWS)
     digest = way(values)
     common, counts = np.unique(values, return_counts=True)
@@ -118,7 +118,7 @@ def test_repeated_values_are_exact(name: str, way: Way) -> None:
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 10, TDigest.CELLS // 4])
 def test_a_few_values_are_stored_exactly(rows: int, rng: np.random.Generator) -> None:
-    """While each value has a cell of its own, quantiles are numpy's `inverted_cdf`."""
+    """While each value has a cell of its own, quantiles equal numpy's `inverted_cdf`."""
     values = rng.normal(size=rows)
     q = (np.arange(rows) + 0.5) / rows
     expected = np.quantile(values, q, method="inverted_cdf")
@@ -128,15 +128,17 @@ def test_a_few_values_are_stored_exactly(rows: int, rng: np.random.Generator) ->
         np.testing.assert_array_equal(at_once(values).quantile(q)[0], expected)
 
 
-def test_ranks_of_a_normal_sample_are_the_normal_distributions(rng: np.random.Generator) -> None:
-    """Of 200,000 normal values, `cdf` is scipy's within the promise and five sampling errors."""
+def test_ranks_of_a_normal_sample_are_those_of_the_normal_distribution(
+    rng: np.random.Generator,
+) -> None:
+    """For 200,000 values, `cdf` is scipy's within the promise and five sampling errors."""
     x = np.linspace(-3, 3, 61)
     ranks = in_blocks(rng.normal(size=200_000)).cdf(x[None])[0]
     assert np.abs(ranks - stats.norm.cdf(x)).max() < TDigest.MIDDLE_ERROR + 5 * 0.5 / 200_000**0.5
 
 
-def test_shards_of_different_sizes_weigh_by_their_rows(rng: np.random.Generator) -> None:
-    """A worker with one row in a thousand moves the median by no more than its share."""
+def test_merged_shards_are_weighted_by_their_rows(rng: np.random.Generator) -> None:
+    """A worker with one row in a thousand moves the median by at most its share."""
     many, few = rng.normal(size=100_000), rng.normal(1_000.0, size=100)
     digest = at_once(many)
     digest.merge(at_once(few))

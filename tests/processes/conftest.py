@@ -1,4 +1,4 @@
-"""Services started as they are in production, and a receiver for what they report."""
+"""Services started as in production, and a receiver for what they report."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,20 +11,20 @@ from support.served import Environment, Starter, service_environment
 
 @pytest.fixture
 def sink() -> Iterator[Sink]:
-    """An OTLP receiver of our own."""
+    """An OTLP receiver for the services under test."""
     with running_sink() as server:
         yield server
 
 
 @pytest.fixture
 def environment(sink: Sink) -> Environment:
-    """What a service under test finds in its environment."""
+    """The environment variables of a service under test."""
     return service_environment(f"http://127.0.0.1:{sink.port}")
 
 
 @pytest.fixture
 def serve(tmp_path: Path, environment: Environment) -> Iterator[Starter]:
-    """Starts services, and ends at the latest with the test what they left running."""
+    """Start services, and end those still running when the test ends."""
     starter = Starter(tmp_path, environment)
     yield starter
     starter.end()

@@ -1,4 +1,4 @@
-"""BentoML: 25 predictions made are 25 that arrive."""
+"""BentoML: all 25 predictions arrive."""
 
 import json
 import urllib.request
@@ -16,8 +16,8 @@ REQUESTS = 25
 
 
 @pytest.mark.slow
-def test_every_answer_of_a_bento_arrives(serve: Starter, sink: Sink) -> None:
-    """Two workers, ended by TERM, with the hook that closes the monitor."""
+def test_every_answer_of_a_bentoml_service_arrives(serve: Starter, sink: Sink) -> None:
+    """Two workers are ended by SIGTERM, and the hook closes the monitor."""
     service = serve(
         *("bentoml", "serve", "bento_service:Claims", "--host", "127.0.0.1", "--port", "{port}"),
         BENTOML_DO_NOT_TRACK="true",

@@ -1,4 +1,4 @@
-"""Each process that a program makes is an instance of its own, from zero, and its end delivers."""
+"""Each forked process is an instance of its own that starts at zero and delivers at its end."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ MAIN = "if __name__ == '__main__':\n    "
 
 
 class Ended:
-    """What a program that has ended reported: its predictions, and by how many processes."""
+    """What a finished program reported: its predictions, and the number of its processes."""
 
     def __init__(self, sink: Sink) -> None:
         self.predictions = sink.total("mlmonitor.predictions", status="ok")
@@ -50,7 +50,7 @@ class Ended:
 
 
 def run(body: str, environment: Environment, folder: Path, *, first: str = "") -> str:
-    """Run a program to its end; what it printed. It must end in peace."""
+    """Run a program until it ends successfully, and return its output."""
     path = folder / "program.py"
     path.write_text(first + BEGIN + body, encoding="utf-8")
     done = subprocess.run(
@@ -71,7 +71,7 @@ def run(body: str, environment: Environment, folder: Path, *, first: str = "") -
 def test_a_child_forked_before_the_first_record_counts_its_own_rows(
     sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
-    """Parent and child both count what they did, and the parent has not lent the child anything."""
+    """Parent and child report what each recorded, and the child inherits no counts."""
     run(FORK_AND_WAIT + "fork(lambda: many(3)); many(5)", environment, tmp_path)
     assert Ended(sink).by_instance == [3, 5]
 
@@ -79,7 +79,7 @@ def test_a_child_forked_before_the_first_record_counts_its_own_rows(
 def test_a_child_forked_after_records_and_exports_counts_its_own_rows(
     sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
-    """What the parent had counted, exported or not, stays the parent's; the child starts later."""
+    """Counts of the parent, exported or not, stay with the parent; the child starts later."""
     body = (
         "many(5); assert monitor.flush(timeout_seconds=60); many(2); fork(lambda: many(3)); many(1)"
     )
@@ -92,7 +92,7 @@ def test_a_child_forked_after_records_and_exports_counts_its_own_rows(
 def test_a_child_that_records_nothing_exports_nothing(
     sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
-    """However it ends, an inherited monitor is silent; nor does its end close the parent's."""
+    """An inherited monitor exports nothing, however the child ends, and the parent's stays open."""
     body = "many(5)\nfork(lambda: None)\nfork(monitor.close)\nfork(lambda: None, os._exit)\nmany(1)"
     run(FORK_AND_WAIT + body, environment, tmp_path)
     assert Ended(sink).by_instance == [6]
@@ -107,10 +107,10 @@ def test_a_grandchild_counts_its_own_rows(
     assert Ended(sink).by_instance == [1, 2, 3, 4]
 
 
-def test_a_child_that_skips_its_end_delivers_what_it_closed(
+def test_a_child_that_ends_by_os_exit_delivers_what_it_closed(
     sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
-    """`os._exit` runs nothing of ours: closing before it loses nothing."""
+    """`os._exit` runs no exit functions, so a child closes its monitor before it."""
     body = "fork(lambda: (many(3), monitor.close()), os._exit)"
     run(FORK_AND_WAIT + body, environment, tmp_path)
     assert Ended(sink).by_instance == [3]
@@ -119,7 +119,7 @@ def test_a_child_that_skips_its_end_delivers_what_it_closed(
 def test_a_fork_while_every_lock_is_held_does_not_deadlock(
     sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
-    """A child whose parent's threads were inside the monitor records, tells and delivers."""
+    """The child records, reads its status and delivers although the parent's threads held locks."""
     body = """
 from contextlib import ExitStack
 many(1)
@@ -158,7 +158,7 @@ thread.join()
 def test_children_of_a_busy_service_lose_no_row(
     sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
-    """Twelve forks at any moment of a service that records and exports lose and double nothing."""
+    """Twelve forks at any moment of a busy service neither lose nor double a row."""
     body = """
 counts, over = [], threading.Event()
 
@@ -189,7 +189,7 @@ print(sum(counts))
 def test_rows_of_multiprocessing_children_all_arrive(
     method: str, sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
-    """They run no `atexit` function; their finalizers deliver, however they were started."""
+    """They run no `atexit` functions; finalizers deliver, whatever the start method."""
     body = f"""
 def main():
     context = multiprocessing.get_context({method!r})
@@ -210,7 +210,7 @@ def main():
 def test_rows_of_process_pools_all_arrive(
     method: str, sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
-    """Workers of a pool that is closed, and of an executor that is shut down, deliver as well."""
+    """The workers of a closed pool and of an executor that was shut down deliver."""
     body = f"""
 def main():
     context = multiprocessing.get_context({method!r})
@@ -242,16 +242,16 @@ sys.meta_path.insert(0, Slow())
 def test_a_fork_in_the_middle_of_an_import_does_not_hang(
     sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
-    """A fork waits until the worker has imported its clients: else the child never could."""
+    """A fork waits until the worker has imported its clients, or the import lock stays taken."""
     body = "many(1); time.sleep(0.1); fork(lambda: many(2)); many(1)"
     run(FORK_AND_WAIT + body, environment, tmp_path, first=SLOW_IMPORTS)
     assert Ended(sink).by_instance == [2, 2]
 
 
-def test_the_main_process_records_until_its_very_end(
+def test_the_main_process_records_until_its_last_exit_function(
     sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
-    """An exit function of the host may still predict, also after those of multiprocessing."""
+    """An exit function of the host may still predict, even after those of multiprocessing."""
     body = "import atexit\natexit.register(many, 2)\nmany(1)\nfrom multiprocessing import util\n"
     run("import multiprocessing.util\n" + body, environment, tmp_path)
     assert Ended(sink).predictions == 3
@@ -264,10 +264,10 @@ PATCHES = {
 
 
 @pytest.mark.parametrize("order", PATCHES)
-def test_rows_recorded_in_greenlets_all_arrive(
+def test_rows_recorded_in_gevent_greenlets_all_arrive(
     order: str, sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
-    """Patched by gevent before or after our import, greenlets that switch at will are counted."""
+    """The patch comes before or after the import of mlmonitor, and greenlets switch at will."""
     body = """
 import gevent
 

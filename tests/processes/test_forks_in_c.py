@@ -1,4 +1,4 @@
-"""Forks made in C run no hook of Python's: they are noticed at the next record."""
+"""Forks made in C run no Python hook, so they are noticed at the next record."""
 
 import ctypes
 import os
@@ -25,8 +25,8 @@ ROWS = [float(i % 10) for i in range(200)]
 def fork_in_c() -> int:
     """Fork as uWSGI does: no function registered with Python runs in the child.
 
-    A child that is asked to hand over the interpreter would wait for a thread that it lacks. So no
-    thread may be asking at the moment of the fork: those that wait get their turn, and ask again
+    A child that is asked to release the interpreter would wait for a thread that it lacks. So no
+    thread may be asking at the moment of the fork: waiting threads get their turn, and ask again
     only after ten seconds.
     """
     interval_seconds = sys.getswitchinterval()
@@ -38,7 +38,7 @@ def fork_in_c() -> int:
 
 
 def run_in_child(work: Callable[[], object]) -> None:
-    """Fork in C, do `work` in the child, and wait for its end."""
+    """Fork in C, run `work` in the child, and wait until it ends."""
     pid = fork_in_c()
     if pid == 0:
         code = 1
@@ -55,20 +55,20 @@ def run_in_child(work: Callable[[], object]) -> None:
 
 
 def count_instances(sink: Sink) -> int:
-    """The processes that have reported anything."""
+    """Count the processes that have reported anything."""
     return len({received.resource["service.instance.id"] for received in sink.points})
 
 
 @pytest.fixture
 def monitor(sink: Sink) -> Monitor:
-    """A monitor that exports only when it is asked to."""
+    """A monitor that exports only on request."""
     exporter = Otlp.collector(f"http://127.0.0.1:{sink.port}")
     reference = fit_reference({"a": ROWS}, predictions=ROWS)
     return Monitor("m", reference=reference, exporters=[exporter], config=QUIET)
 
 
 def test_parent_and_children_forked_in_c_add_up_exactly(monitor: Monitor, sink: Sink) -> None:
-    """Rows that wait at the fork are the parent's; each child has an instance of its own."""
+    """Queued rows at the fork stay with the parent, and each child is an instance of its own."""
     predict = monitor.watch(lambda features: features["a"])
     for _ in range(100):
         predict({"a": 1.0})
@@ -92,7 +92,7 @@ def test_parent_and_children_forked_in_c_add_up_exactly(monitor: Monitor, sink: 
 
 
 def test_a_grandchild_forked_in_c_is_noticed_as_well(monitor: Monitor, sink: Sink) -> None:
-    """The mark is set again in each generation."""
+    """The fork mark is set again in each generation."""
     predict = monitor.watch(lambda features: features["a"])
     predict({"a": 1.0})
 
@@ -113,7 +113,7 @@ def test_a_grandchild_forked_in_c_is_noticed_as_well(monitor: Monitor, sink: Sin
 
 @pytest.mark.parametrize("first", ["status", "label", "kpi", "flush", "close"])
 def test_any_call_notices_a_fork_in_c(monitor: Monitor, sink: Sink, first: str) -> None:
-    """Whatever a child calls first, it sees none of its parent's counts."""
+    """Whichever method the child calls first, it sees none of the parent's counts."""
     predict = monitor.watch(lambda features: features["a"])
     predict({"a": 1.0})
     assert monitor.flush(timeout_seconds=60)
@@ -134,7 +134,7 @@ def test_any_call_notices_a_fork_in_c(monitor: Monitor, sink: Sink, first: str) 
 def test_a_child_forked_in_c_that_records_nothing_reports_nothing(
     monitor: Monitor, sink: Sink
 ) -> None:
-    """It ends at once as well: it waits for no thread of its parent."""
+    """It also ends at once, because it does not wait for a thread of its parent."""
     monitor.watch(lambda features: features["a"])({"a": 1.0})
     assert monitor.flush(timeout_seconds=60)
     run_in_child(lambda: monitor.close(timeout_seconds=600))
@@ -144,7 +144,7 @@ def test_a_child_forked_in_c_that_records_nothing_reports_nothing(
 
 @pytest.mark.parametrize("make", [make_mark, PidMark], ids=["wiped page", "pid"])
 def test_a_fork_mark_is_false_in_a_child_until_it_is_set_there(make: Callable[[], PidMark]) -> None:
-    """Both kinds of marks, forked by C and by Python."""
+    """Both kinds of marks are tested, after forks in C and in Python."""
     mark = make()
     mark.value = 1
     assert mark
@@ -160,7 +160,7 @@ def test_a_fork_mark_is_false_in_a_child_until_it_is_set_there(make: Callable[[]
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux wipes pages")
 def test_on_linux_checking_for_a_fork_makes_no_system_call() -> None:
-    """The process's own mark lies in a page that the kernel wipes."""
+    """On Linux the mark lies in a page that the kernel wipes at a fork."""
     assert not isinstance(process_mark, PidMark)
     check_fork()
     assert process_mark

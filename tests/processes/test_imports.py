@@ -1,4 +1,4 @@
-"""A worker that imports while its process forks would leave the child a module locked for good."""
+"""If the worker imported while its process forks, a module would stay locked in the child."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ print(sorted(set(sys.modules) - before))
 def test_the_worker_imports_nothing_itself(
     sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
-    """From the first record to a delivered export, no module is added to those of the set-up."""
+    """No module is added between the first record and a delivered export."""
     command = [sys.executable, "-c", EVERYTHING]
     done = subprocess.run(
         command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""`opentelemetry-instrument` watches a service that has no line for it."""
+"""`opentelemetry-instrument` watches a service that does not mention mlmonitor."""
 
 from pathlib import Path
 
@@ -54,8 +54,10 @@ def test_an_instrumented_server_reports_every_answer(
     assert sink.named("mlmonitor.reference.mean", field="amount"), service.said()
 
 
-def test_a_mistake_in_the_variables_leaves_the_service_running(serve: Starter, sink: Sink) -> None:
-    """It is logged, and requests are answered as ever."""
+def test_a_mistake_in_the_instrumentation_variables_leaves_the_service_running(
+    serve: Starter, sink: Sink
+) -> None:
+    """It is logged, and requests are still answered."""
     service = serve(
         "run_instrumented",
         *SERVERS["uvicorn"],

@@ -1,4 +1,4 @@
-"""Hypercorn, granian, uWSGI, Celery, loky: 25 predictions made are 25 that arrive.
+"""Hypercorn, granian, uWSGI, Celery and loky: all 25 predictions arrive.
 
 As in `test_servers`, nothing is exported before a process ends.
 """
@@ -51,12 +51,12 @@ def require(module: str) -> None:
 
 
 def count_instances(sink: Sink) -> int:
-    """The processes that have reported anything."""
+    """Count the processes that have reported anything."""
     return len({received.resource["service.instance.id"] for received in sink.points})
 
 
 def wait_for_workers(service: Service) -> None:
-    """Wait until both workers have loaded the app: granian loses a TERM that arrives earlier."""
+    """Wait until both workers have loaded the app: granian loses a SIGTERM that arrives earlier."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and service.said().count("Started worker") < 2:
         time.sleep(0.2)
@@ -72,7 +72,7 @@ def wait_for_workers(service: Service) -> None:
 def test_every_answer_of_a_server_arrives(
     module: str, command: tuple[str, ...], serve: Starter, sink: Sink
 ) -> None:
-    """25 of 25, and each process that answered is an instance of its own."""
+    """All 25 arrive, and each process that answered is an instance of its own."""
     require(module)
     service = serve(*command)
     answers = ask_many(service.port, REQUESTS)
@@ -100,7 +100,7 @@ def test_every_answer_of_a_server_arrives(
 def test_every_task_of_celery_prefork_arrives(
     app: str, limit: tuple[str, ...], tmp_path: Path, environment: Environment, sink: Sink
 ) -> None:
-    """A warm shutdown and `--max-tasks-per-child`, with and without our hook."""
+    """Tested by a warm shutdown and by `--max-tasks-per-child`, with and without the hook."""
     require("celery")
     variables = environment | {"SERVICE_FOLDER": str(tmp_path)}
     log = (tmp_path / "celery.log").open("wb")
@@ -161,7 +161,7 @@ def score(amount):
 def test_every_prediction_of_joblib_workers_arrives(
     tmp_path: Path, environment: Environment, sink: Sink
 ) -> None:
-    """Functions by name are made where they are used; loky's processes deliver as they end."""
+    """Functions found by name are created in the loky process, which delivers when it ends."""
     require("joblib")
     (tmp_path / "loky_work.py").write_text(WORK, encoding="utf-8")
     (tmp_path / "main.py").write_text(SCORE, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A process that is to die with its parent, whose parent thread ends before the process does."""
+"""Processes that are set to die with their parent, whose parent thread ends first."""
 
 import os
 import subprocess
@@ -44,7 +44,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]))
 def test_a_pool_process_that_closes_outlives_the_thread_that_forked_it(
     what: str, status: str, tmp_path: Path
 ) -> None:
-    """Its last export ends; a process that does not close yet is killed, as Celery asked."""
+    """Its last export ends; a process that does not close is killed, as Celery requests."""
     program = tmp_path / "program.py"
     program.write_text(PROGRAM, encoding="utf-8")
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Files counted in several processes: the same bytes as in one."""
+"""Files counted in several processes give the same bytes as in one."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ WHOLE = Profile.of(FRAME, reference=REFERENCE, segments=["line"], at=AT)
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of 300 rows, so that 2,000 rows are seven of them."""
+    """Parts of 300 rows, so that 2,000 rows are seven parts."""
     monkeypatch.setattr(data_file, "PART_ROWS", 300)
 
 
@@ -25,7 +25,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_bytes_of_a_profile_do_not_depend_on_the_number_of_workers(
     tmp_path: Path, ending: str
 ) -> None:
-    """Digests included; and its counts are those of all rows at once."""
+    """Digests are included, and the counts are those of all rows at once."""
     path = tmp_path / f"rows.{ending}"
     if ending == "parquet":
         pq.write_table(pa.table(COLUMNS), path, row_group_size=100)
@@ -39,10 +39,10 @@ def test_the_bytes_of_a_profile_do_not_depend_on_the_number_of_workers(
     assert profiles[0].to_bytes() == profiles[1].to_bytes()
 
 
-def test_a_worker_refuses_an_unreadable_file_with_the_error_of_one_process(
+def test_a_worker_refuses_an_unreadable_file_with_the_same_error_as_one_process(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A part that is damaged within; the command names the file."""
+    """A part is damaged, and the command names its file."""
     path = tmp_path / "rows.parquet"
     pq.write_table(pa.table(COLUMNS), path, row_group_size=300)
     data = bytearray(path.read_bytes())

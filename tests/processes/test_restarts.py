@@ -1,4 +1,4 @@
-"""Workers come and go under load, and the sums stay exact; a killed one loses its last interval."""
+"""Counts stay exact while workers restart under load; a killed one loses its last interval."""
 
 import os
 import signal
@@ -26,13 +26,13 @@ EIGHT = (*GUNICORN, "-w", "8", "--preload", *UP_TO_2000, "wsgi")  # so that they
 
 @pytest.fixture
 def dynatrace() -> Iterator[OtlpReceiver]:
-    """A receiver that refuses what Dynatrace's documentation says it refuses."""
+    """A receiver that refuses whatever Dynatrace's documentation says it refuses."""
     with OtlpReceiver("dynatrace", token=TOKEN) as receiver:
         yield receiver
 
 
 def workers(service: Service) -> list[int]:
-    """The processes that the master has started and not yet buried."""
+    """Return the live worker processes of the master."""
     path = f"/proc/{service.process.pid}/task/{service.process.pid}/children"
     with open(path, encoding="ascii") as children:  # noqa: PTH123 - not a file of anyone's
         return [int(child) for child in children.read().split()]
@@ -40,7 +40,7 @@ def workers(service: Service) -> list[int]:
 
 @contextmanager
 def restarts(service: Service) -> Iterator[list[int]]:
-    """Every two seconds TERM to the oldest worker, whom the master replaces; or HUP: to all."""
+    """Every two seconds send SIGTERM to the oldest worker, or SIGHUP to the master."""
     over, sent = threading.Event(), []
 
     def restart() -> None:
@@ -65,10 +65,10 @@ def restarts(service: Service) -> Iterator[list[int]]:
 def test_fifty_thousand_requests_are_counted_while_eight_processes_start_and_exit(
     serve: Starter, sink: Sink, dynatrace: OtlpReceiver
 ) -> None:
-    """By TERM, by HUP and by `max_requests`: what was answered is what arrives, to the last one.
+    """Workers end by SIGTERM, SIGHUP and `max_requests`, and every answered request is counted.
 
-    At a destination of totals and at one of deltas, side by side: what the one keeps of a process
-    that is gone is its last total, and of the other the sum of all that it was sent.
+    Cumulative and delta destinations run side by side: the one keeps the last total of an ended
+    process, the other the sum of its deltas.
     """
     variables = {"SERVICE_DYNATRACE": dynatrace.url, "DYNATRACE_API_TOKEN": TOKEN}
     service = serve(*EIGHT, SERVICE_EXPORT_SECONDS=str(EXPORT_SECONDS), **variables)
@@ -84,7 +84,7 @@ def test_fifty_thousand_requests_are_counted_while_eight_processes_start_and_exi
 
 
 def check_totals(sink: Sink, answers: Answers) -> None:
-    """The newest total of each process, added up."""
+    """Assert that the newest totals of all processes add up to the answers."""
     assert sink.total("mlmonitor.predictions", status="ok") == answers.total
     assert sink.total("mlmonitor.field.values", field="amount", role="feature") == answers.total
     assert sink.total("mlmonitor.field.bin", field="line", role="feature") == answers.total
@@ -92,9 +92,9 @@ def check_totals(sink: Sink, answers: Answers) -> None:
 
 
 def check_deltas(dynatrace: OtlpReceiver, answers: Answers) -> None:
-    """Every delta of each process, added up; none was refused, or overlaps another of its process.
+    """Assert that the deltas of all processes add up, and that none was refused or overlaps.
 
-    Processes have no dimension of their own there: two may write one series in one millisecond.
+    Dynatrace gets no dimension for the process: two may write one series in one millisecond.
     """
     ledger = dynatrace.ledger
     assert ledger.total("mlmonitor.predictions", status="ok") == answers.total, ledger
@@ -109,20 +109,20 @@ def check_deltas(dynatrace: OtlpReceiver, answers: Answers) -> None:
 
 
 def reported(sink: Sink, process: int) -> tuple[int, float]:
-    """How many predictions a process reported, and the time of its last export."""
+    """Return how many predictions a process reported, and the time of its last export."""
     newest = exports(sink, process)[-1].point
     return newest.as_int, newest.time_unix_nano / 1e9
 
 
 def exports(sink: Sink, process: int) -> list[Received]:
-    """All that a process reported of its predictions, oldest first."""
+    """Return all prediction counts that a process exported, oldest first."""
     points = sink.named("mlmonitor.predictions", status="ok")
     return [received for received in points if received.resource["process.pid"] == str(process)]
 
 
 @pytest.mark.slow
 def test_a_killed_worker_loses_only_rows_since_its_last_export(serve: Starter, sink: Sink) -> None:
-    """At most that; and no other process loses anything."""
+    """No other process loses anything."""
     variables = {"SERVICE_EXPORT_SECONDS": str(EXPORT_SECONDS), "SERVICE_TELLS_PROCESS": "1"}
     service = serve(*GUNICORN, "-w", "3", "wsgi", **variables)
     answers_by_run: list[Answers] = []

@@ -1,6 +1,6 @@
-"""Under every server, what its processes report is what they answered, the last window included.
+"""Under every server, processes report what they answered, the last window included.
 
-No service exports before it ends: the interval is an hour. What arrives is what the end delivers.
+The export interval is an hour, so all that arrives is delivered at the end.
 """
 
 import signal
@@ -62,7 +62,7 @@ OFTEN = {"sync", "sync, preloaded", "gthread", "uvicorn", "uvicorn, two workers"
 
 
 def cases(commands: dict[str, tuple[str, ...]]) -> list[Any]:
-    """The commands of servers as parameters, the rare ones marked as slow."""
+    """Return the commands of servers as parameters, the rare ones marked as slow."""
     return [
         pytest.param(command, id=name, marks=() if name in OFTEN else (pytest.mark.slow,))
         for name, command in commands.items()
@@ -70,7 +70,7 @@ def cases(commands: dict[str, tuple[str, ...]]) -> list[Any]:
 
 
 def instances(sink: Sink) -> set[str]:
-    """The processes that have reported anything."""
+    """Count the processes that have reported anything."""
     return {received.resource["service.instance.id"] for received in list(sink.points)}
 
 
@@ -91,7 +91,7 @@ def test_every_request_that_gunicorn_answered_is_exported(
 def test_rows_that_a_preloaded_service_records_at_import_are_counted_once(
     kind: str, serve: Starter, sink: Sink
 ) -> None:
-    """Ten predictions made before the fork are the master's, however many workers it has."""
+    """Ten predictions before the fork belong to the master, for any number of workers."""
     service = serve(*GUNICORN, "-k", kind, *PRELOAD, "wsgi", SERVICE_AT_IMPORT="10")
     answers = ask_many(service.port, REQUESTS)
     assert service.stop() == 0, service.said()
@@ -103,7 +103,7 @@ def test_rows_that_a_preloaded_service_records_at_import_are_counted_once(
 def test_every_request_that_uvicorn_answered_is_exported(
     command: tuple[str, ...], serve: Starter, sink: Sink
 ) -> None:
-    """With the middleware, TERM loses nothing, nor what the app's own lifespan did at its ends."""
+    """With the middleware, SIGTERM loses nothing, including the calls of the app's lifespan."""
     service = serve(*command)
     answers = ask_many(service.port, REQUESTS)
     service.stop()
@@ -115,10 +115,10 @@ def test_every_request_that_uvicorn_answered_is_exported(
 
 
 @pytest.mark.parametrize("command", cases(BARE))
-def test_an_app_without_lifespan_support_loses_no_row(
+def test_an_asgi_app_without_lifespan_support_loses_no_row(
     command: tuple[str, ...], serve: Starter, sink: Sink
 ) -> None:
-    """The middleware answers the server in its place."""
+    """The middleware answers the lifespan messages in its place."""
     service = serve(*command)
     answers = ask_many(service.port, REQUESTS)
     service.stop()
@@ -127,7 +127,7 @@ def test_an_app_without_lifespan_support_loses_no_row(
 
 
 def test_uvicorn_without_the_middleware_loses_its_last_window(serve: Starter, sink: Sink) -> None:
-    """Told to stop with TERM, uvicorn ends by that signal: no `atexit` function runs."""
+    """After SIGTERM uvicorn ends itself by that signal, so no `atexit` function runs."""
     service = serve(*UVICORN, "--interface", "wsgi", "wsgi:application")
     assert ask_many(service.port, REQUESTS).unanswered == 0
     assert service.stop() == -signal.SIGTERM
@@ -136,7 +136,7 @@ def test_uvicorn_without_the_middleware_loses_its_last_window(serve: Starter, si
 
 @pytest.fixture
 def deaf() -> Iterator[str]:
-    """The address of a collector that takes connections and never answers."""
+    """The address of a collector that accepts connections and never answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)
@@ -162,10 +162,10 @@ def deaf() -> Iterator[str]:
     [WSGI["sync, preloaded"], WSGI["gthread"], WSGI["gevent"], *list(ASGI.values())[:4]],
     ids=["sync", "gthread", "gevent", *list(ASGI)[:4]],
 )
-def test_no_server_is_delayed_by_an_unresponsive_collector(
+def test_no_server_shutdown_is_delayed_by_an_unresponsive_collector(
     command: tuple[str, ...], serve: Starter, deaf: str
 ) -> None:
-    """An export may take ten minutes here; the end of the service does not."""
+    """The export timeout is ten minutes, and the service ends long before that."""
     service = serve(*command, SERVICE_COLLECTOR=deaf, SERVICE_TIMEOUT_SECONDS="600")
     assert ask_many(service.port, 10).unanswered == 0
     service.stop()  # waits 40 s at most, and raises after that

@@ -1,4 +1,4 @@
-"""Profiles that three processes ship as the guide says, merged by the command."""
+"""Profiles shipped by three processes as in the guide, and merged by the command."""
 
 import json
 import re
@@ -31,19 +31,19 @@ time.sleep(0 if seconds > 60 else 600)
 
 
 def start(process: int, every_seconds: float, folder: Path) -> "subprocess.Popen[bytes]":
-    """A service that records rows and ships them with the code of the guide."""
+    """Start a service that records rows and ships them with the guide's code."""
     (code,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     arguments = [str(process), str(every_seconds), str(folder)]
     return subprocess.Popen([sys.executable, "-c", code + SERVICE, *arguments])
 
 
 def count_shipped(folder: Path) -> list[int]:
-    """The rows of each profile in the folder."""
+    """Count the rows of each profile in the folder."""
     return sorted(Profile.load(file).rows for file in folder.glob("*.profile"))
 
 
 def wait_for(has_happened: Callable[[], bool], seconds: float = 120.0) -> bool:
-    """Whether it happens within this time."""
+    """Wait for a condition, and return whether it holds in time."""
     deadline = time.monotonic() + seconds
     while not has_happened() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -53,7 +53,7 @@ def wait_for(has_happened: Callable[[], bool], seconds: float = 120.0) -> bool:
 def test_profiles_of_three_processes_are_merged_into_one_status_by_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two ship at their end, and one every 50 ms until it is killed; no row is lost or doubled."""
+    """Two ship at exit, one every 50 ms until it is killed; no row is lost or counted twice."""
     rng = np.random.default_rng(9)
     reference = fit_reference({"x": rng.normal(0, 1, 5_000)})
     reference.save(tmp_path / "r.json")

@@ -1,4 +1,4 @@
-"""One Spark session on this machine for all tests of this folder, in its own environment."""
+"""One local Spark session for all tests of this folder, in an environment of its own."""
 
 import sys
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[Any]:
-    """Two tasks at a time, on addresses of this machine only."""
+    """A Spark session with two tasks at a time, on local addresses only."""
     from pyspark.sql import SparkSession
 
     with pytest.MonkeyPatch.context() as patch:

@@ -27,14 +27,14 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three days of predictions, of which two are labelled; some labels twice."""
+    """A folder with three days of predictions, two of them labelled and some labels sent twice."""
     path: Path = tmp_path_factory.mktemp("events")
     write_claims(path)
     return path
 
 
-def test_performance_is_that_of_the_labelled_predictions(spark: Any, folder: Path) -> None:
-    """The first label counts; predictions without one are missing from none of the cohorts."""
+def test_spark_performance_is_that_of_the_labelled_predictions(spark: Any, folder: Path) -> None:
+    """The first label counts, and predictions without a label stay in their cohorts."""
     events = EventFiles.find(spark, str(folder), "claims", "7")
     assert events.since == START
     with Monitor("claims", version="7", reference=REFERENCE, exporters=[]) as monitor:
@@ -48,7 +48,7 @@ def test_performance_is_that_of_the_labelled_predictions(spark: Any, folder: Pat
 
 
 def test_only_events_of_the_period_are_read(spark: Any, folder: Path) -> None:
-    """In the order of times, its end not included."""
+    """The end of the period is excluded, and events are read in order of time."""
     days = {"since": START + timedelta(days=1), "until": START + timedelta(days=2)}
     events = EventFiles.find(spark, str(folder), "claims", "7", **days)
     rows = [row for chunk in events.read(spark, chunk_rows=300) for row in chunk]
@@ -56,7 +56,7 @@ def test_only_events_of_the_period_are_read(spark: Any, folder: Path) -> None:
 
 
 def test_a_backtest_finds_the_change_that_the_events_hold(spark: Any, folder: Path) -> None:
-    """The limit grew in the middle; with the alerts of one setting beside another's."""
+    """The limit grew in the middle, and the alerts of two settings are compared."""
     events = EventFiles.find(spark, str(folder), "claims", "7")
     settings = {"strict": Config(alpha=0.01), "before": Config(alpha=0.01)}
     results = backtest_events(spark, events, REFERENCE, settings)
@@ -73,7 +73,7 @@ def test_a_backtest_finds_the_change_that_the_events_hold(spark: Any, folder: Pa
 def test_a_model_or_version_that_is_not_in_the_folder_is_refused(
     spark: Any, folder: Path, model: str
 ) -> None:
-    """Another version, another model, another folder."""
+    """The error distinguishes another version, another model and another folder."""
     for place in (folder, folder / "none"):
         with pytest.raises(ConfigError, match="there are no predictions"):
             EventFiles.find(spark, str(place), model, "8")

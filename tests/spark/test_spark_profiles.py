@@ -1,4 +1,4 @@
-"""Profiles and references of Spark frames: the counts of all rows, whatever the partitioning."""
+"""Profiles and references of Spark frames count all rows, whatever the partitioning."""
 
 import re
 from datetime import date
@@ -28,7 +28,7 @@ DAYS = [date(2025, 1, 1 + day) for day in np.arange(ROWS) % 3 // 2]
 
 
 def place(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A partition for each row: nearly all in one, one row in another, several without any."""
+    """Assign a partition to each row: most to one, one row to another, none to several."""
     return np.where(rows == 7, 5, 0)
 
 
@@ -41,21 +41,21 @@ def claims(spark: Any) -> Any:
 
 @pytest.mark.parametrize("partitions", [1, 4, 20])
 def test_every_partitioning_gives_the_counts_of_all_rows(claims: Any, partitions: int) -> None:
-    """And distances that are bit for bit the same."""
+    """Distances are also identical bit for bit."""
     rows = claims.drop("day", "place").repartition(partitions)
     merged = profile(rows, REFERENCE, segments=["line"], at=AT)
     assert counts(merged) == counts(WHOLE)
 
 
 def test_skewed_and_empty_partitions_count_the_same(claims: Any) -> None:
-    """Two rows of eight partitions are elsewhere than the others, and most have none."""
+    """Nearly all rows are in one of eight partitions, and most partitions are empty."""
     rows = claims.repartition(8, "place").drop("day", "place")
     merged = profile(rows, REFERENCE, segments=["line"], at=AT)
     assert counts(merged) == counts(WHOLE)
 
 
 def test_profiles_by_day_and_line_hold_the_rows_of_each_group(claims: Any) -> None:
-    """In one pass; a day is no feature, a line is one."""
+    """They are computed in one pass; the day is not a feature, and the line is one."""
     frame = claims.drop("place").repartition(5)
     by_key = profile(frame, REFERENCE, by=["day", "line"], at=AT)
     lines = ["home", "marine", "motor", "travel"]
@@ -67,7 +67,7 @@ def test_profiles_by_day_and_line_hold_the_rows_of_each_group(claims: Any) -> No
 
 
 def test_profiles_by_one_column_are_keyed_by_its_values(spark: Any) -> None:
-    """Integers of 32 bits and rows without a key, too."""
+    """Keys may be 32-bit integers, and rows without a key have a profile too."""
     frame = spark.createDataFrame(
         pa.table({**COLUMNS, "shop": pa.array([None, 1, 2, 2] * (ROWS // 4), pa.int32())})
     )
@@ -77,14 +77,14 @@ def test_profiles_by_one_column_are_keyed_by_its_values(spark: Any) -> None:
 
 
 def test_a_frame_without_rows_is_the_empty_profile(claims: Any) -> None:
-    """And has no groups."""
+    """It has no groups either."""
     empty = claims.where("limit < -1")
     assert profile(empty, REFERENCE).rows == 0
     assert profile(empty, REFERENCE, by="day") == {}
 
 
-def test_an_error_of_an_executor_is_raised_as_ours(claims: Any) -> None:
-    """Not as a trace of Java."""
+def test_an_error_in_a_spark_executor_is_raised_as_an_error_of_mlmonitor(claims: Any) -> None:
+    """The user does not get a Java stack trace."""
     with pytest.raises(SchemaError, match="at most 1,000 groups"):
         profile(claims, REFERENCE, by=["limit"])
 
@@ -93,16 +93,16 @@ def test_an_error_of_an_executor_is_raised_as_ours(claims: Any) -> None:
     ("options", "message"),
     [({"by": "shop"}, "by: there is no column"), ({"prediction": "score"}, "no column 'score'")],
 )
-def test_arguments_that_do_not_fit_are_refused_before_any_work(
+def test_invalid_arguments_are_refused_before_spark_starts_to_work(
     claims: Any, options: dict[str, Any], message: str
 ) -> None:
-    """By what is wrong."""
+    """The error says what is wrong."""
     with pytest.raises(ConfigError, match=message):
         profile(claims, REFERENCE, **options)
 
 
 def test_a_fit_of_partitions_equals_a_fit_of_all_rows(claims: Any) -> None:
-    """In the order of partitions; columns are named where a frame would give them."""
+    """Rows are read in the order of partitions, and columns keep the names of the frame."""
     frame = claims.drop("day", "place")
     fitted = Reference.fit(frame, predictions="prediction", thresholds="asymptotic")
     features = pd.DataFrame(COLUMNS).drop(columns="prediction")
@@ -113,15 +113,17 @@ def test_a_fit_of_partitions_equals_a_fit_of_all_rows(claims: Any) -> None:
 def test_a_fit_of_many_partitions_sees_every_row(
     claims: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of which it draws as many as a sample has; the limit is lowered here."""
+    """It samples as many rows as a fit keeps; the test lowers that limit."""
     monkeypatch.setattr("mlmonitor.reference.fitting.fit_reference.SAMPLE_ROWS", 200)
     frame = claims.repartition(8, "place").drop("day", "place")
     fitted = Reference.fit(frame, predictions="prediction", thresholds="asymptotic")
     assert (fitted.rows, fitted.content.rows_seen) == (200, ROWS)
 
 
-def test_the_example_of_the_guide_runs(spark: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """In the session of the tests, which it finds."""
+def test_the_spark_example_of_the_guide_runs(
+    spark: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It runs in the session of the tests."""
     text = GUIDE.read_text(encoding="utf-8")
     block = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
     exec(compile(block, "spark_and_dask", "exec"), {})  # noqa: S102 - our own page

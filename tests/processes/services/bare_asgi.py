@@ -1,4 +1,4 @@
-"""An ASGI service that knows no lifespan, in the middleware that answers in its place."""
+"""An ASGI service without lifespan support, in the middleware that answers in its place."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from mlmonitor.integrations.asgi import MonitorMiddleware
 
 
 async def bare(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """One prediction a request, and nothing else."""
+    """Make one prediction a request."""
     assert scope["type"] == "http"
     await receive()
     body = answer(scope["query_string"])

@@ -1,4 +1,4 @@
-"""A service of BentoML with two workers, closed by its own hook."""
+"""A BentoML service with two workers, closed by its own hook."""
 
 import os
 
@@ -8,7 +8,7 @@ from service import monitor, predict
 
 @bentoml.service(workers=2)
 class Claims:
-    """One prediction a request."""
+    """A service that makes one prediction a request."""
 
     @bentoml.api(route="/predict")
     def predict(self, amount: float) -> int:

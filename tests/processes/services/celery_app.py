@@ -1,4 +1,4 @@
-"""A Celery app without any hook of ours; its broker and its results are folders."""
+"""A Celery app without an mlmonitor hook; its broker and its results are folders."""
 
 import os
 
@@ -17,6 +17,6 @@ app.conf.task_default_queue = "served"
 
 @app.task
 def score(amount: float) -> int:
-    """One prediction a task; which process made it."""
+    """Make one prediction, and return the process that made it."""
     predict({"amount": amount, "line": "A"})
     return os.getpid()

@@ -1,4 +1,4 @@
-"""The same app with our hook: one line."""
+"""The same Celery app with the mlmonitor hook."""
 
 from celery_app import app
 

@@ -11,7 +11,7 @@ from mlmonitor.integrations.asgi import MonitorMiddleware
 
 
 def root(request: HttpRequest) -> HttpResponse:
-    """One prediction a request."""
+    """Make one prediction a request."""
     return HttpResponse(answer(request.META["QUERY_STRING"].encode()))
 
 

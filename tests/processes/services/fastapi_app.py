@@ -1,4 +1,4 @@
-"""A FastAPI service with a lifespan of its own and the middleware that closes the monitor."""
+"""A FastAPI service with its own lifespan and the middleware that closes the monitor."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ from mlmonitor.integrations.asgi import MonitorMiddleware
 
 @asynccontextmanager
 async def own_lifespan(_app: FastAPI) -> AsyncIterator[None]:
-    """Something to do at both ends; both are predictions, and both are counted."""
+    """Make one prediction at start-up and one at shutdown; both are counted."""
     predict({"amount": 0.0, "line": "A"})
     yield
     predict({"amount": 99.0, "line": "B"})
@@ -23,5 +23,5 @@ app.add_middleware(MonitorMiddleware, monitor=monitor)
 
 @app.get("/")
 async def root(request: Request) -> Response:
-    """One prediction a request."""
+    """Make one prediction a request."""
     return Response(answer(request.url.query.encode()))

@@ -1,4 +1,4 @@
-"""A Flask service, without any hook of ours."""
+"""A Flask service without an mlmonitor hook."""
 
 from flask import Flask, request
 from service import answer
@@ -8,5 +8,5 @@ app = Flask(__name__)
 
 @app.get("/")
 def root() -> bytes:
-    """One prediction a request."""
+    """Make one prediction a request."""
     return answer(request.query_string)

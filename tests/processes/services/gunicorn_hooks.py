@@ -1,4 +1,4 @@
-"""A gunicorn.conf.py with our hooks: one line each."""
+"""A gunicorn.conf.py with the mlmonitor hooks, one line each."""
 
 from mlmonitor.integrations.gunicorn import post_fork, worker_exit
 

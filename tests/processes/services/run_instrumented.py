@@ -1,4 +1,4 @@
-"""Runs a Python module under the command `opentelemetry-instrument`."""
+"""Run a Python module under the command `opentelemetry-instrument`."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Runs uWSGI with the arguments given, in this interpreter."""
+"""Run uWSGI in this interpreter with the given arguments."""
 
 import sys
 

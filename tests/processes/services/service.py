@@ -1,6 +1,6 @@
-"""The model of the services under test, and what each of its processes watches it with.
+"""The model of the services under test, and the monitor of each of their processes.
 
-`SERVICE_*` variables say how: they stand for what a real service reads from its settings.
+`SERVICE_*` variables configure it, in place of a real service's settings.
 """
 
 import os
@@ -35,12 +35,12 @@ monitor = Monitor(
 
 @monitor.watch
 def predict(features: dict[str, object]) -> object:
-    """As good as any."""
+    """Return the amount."""
     return features["amount"]
 
 
 def answer(query: bytes) -> bytes:
-    """The prediction for the amount that a request names."""
+    """Return the prediction for the amount that a request names."""
     amount = float(query.partition(b"=")[2])
     return f"{predict({'amount': amount, 'line': 'AB'[int(amount) % 2]})} {os.getpid()}".encode()
 

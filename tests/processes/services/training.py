@@ -1,4 +1,4 @@
-"""What the model of the services under test was trained on."""
+"""The training data of the model that the services under test serve."""
 
 from mlmonitor import Reference
 

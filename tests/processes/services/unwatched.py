@@ -1,4 +1,4 @@
-"""A service that has never heard of a monitor, for ASGI and for WSGI."""
+"""A service for ASGI and WSGI that does not use a monitor."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -6,18 +6,18 @@ from typing import Any
 
 
 def predict(features: dict[str, object]) -> object:
-    """As good as any."""
+    """Return the amount."""
     return features["amount"]
 
 
 def answer(query: bytes) -> bytes:
-    """The prediction for the amount that a request names."""
+    """Return the prediction for the amount that a request names."""
     amount = float(query.partition(b"=")[2])
     return f"{predict({'amount': amount, 'line': 'AB'[int(amount) % 2]})} {os.getpid()}".encode()
 
 
 async def app(scope: dict[str, Any], _receive: Any, send: Any) -> None:
-    """One prediction a request."""
+    """Make one prediction a request."""
     assert scope["type"] == "http"
     body = answer(scope["query_string"])
     head = [(b"content-length", str(len(body)).encode())]
@@ -26,7 +26,7 @@ async def app(scope: dict[str, Any], _receive: Any, send: Any) -> None:
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """One prediction a request."""
+    """Make one prediction a request."""
     body = answer(environ["QUERY_STRING"].encode())
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]
