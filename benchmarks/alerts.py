@@ -1,4 +1,4 @@
-"""mlmonitor's false alerts and delays; `false_alerts.py` compares them with other tools'."""
+"""False alerts and delays of mlmonitor; `false_alerts.py` also measures other tools."""
 
 import sys
 from collections.abc import Iterator

@@ -164,7 +164,7 @@ def of_shape(fields: int, shape: str, *, rounds: int, calls: int) -> Iterator[Fi
 
 
 def special(*, rounds: int, calls: int) -> Iterator[Figure]:
-    """Yield the figures for a monitor switched off, a full buffer, and eight threads at once."""
+    """Yield the figures for a disabled monitor, a full buffer, and eight threads at once."""
     row = shapes.rows("dict", np.random.default_rng(0).normal(size=(1, 20)))[0]
     baseline = peers(1)[BASELINE]
     with (

@@ -30,7 +30,7 @@ FLEET, PROCESSES, ROWS, TICKS = 1_000, 3, 1_000, 2
 INTERVAL_SECONDS = 60.0
 SEGMENTS = ("home", "motor", "travel")
 ALL_DETAIL = 1_000_000
-_PLAIN_SERIES = 80  # of calls and of the monitor itself
+_PLAIN_SERIES = 80  # series about calls and the monitor itself
 _HISTOGRAM_EXTRAS = 3  # besides its bounds: the bucket to infinity, the sum and the count
 
 

@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "harmful_drift.md"
 ALPHA = 0.01
 TOLERANCE = 0.02
 DAYS, LABELS_A_DAY = 30, 100
-MONTHS = 500  # per law
+MONTHS = 500  # streams of each law
 THRESHOLD = Significance(ALPHA, fields=1, tolerance=0.0).performance_threshold
 
 Draw = Callable[[np.random.Generator, int], Floats]

@@ -20,7 +20,7 @@ monitor = mlmonitor.Monitor("bench", exporters=[])
 monitor.watch(lambda features: 0.5)({"x": 1.0})
 monitor.close(timeout_seconds=0.1)
 """
-# Bytecode is written, as for an installed package: the first round, which does not count, does it.
+# The first round, which does not count, writes the bytecode, as installing a package does.
 _ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 

@@ -1,7 +1,7 @@
 """What the live page and the report cost: CPU of a refresh with 200 fields, a report with 100.
 
 A refresh reads the model, draws all parts and compresses the snapshot, which further viewers then
-share. Fields that have not changed are folded away, as by default.
+share. Fields that have not changed are folded away, which is the default.
 """
 
 import sys

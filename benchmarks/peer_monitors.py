@@ -21,7 +21,7 @@ Monitor = Callable[[Rows], Flags]
 
 
 def frame(values: Rows) -> pd.DataFrame:
-    """Convert `[rows, fields]` to a data frame, which the other tools need; a frame stays."""
+    """Convert `[rows, fields]` to a data frame, which other tools need; a frame is unchanged."""
     if isinstance(values, pd.DataFrame):
         return values
     return pd.DataFrame(values, columns=[f"f{place}" for place in range(values.shape[1])])
@@ -121,7 +121,7 @@ def nannyml_with_quality(reference: pd.DataFrame, chunk: int) -> Monitor:
 
 
 def nannyml_reconstruction(reference: pd.DataFrame, chunk: int) -> Monitor:
-    """Return a monitor of NannyML's reconstruction error, which flags the first of all columns."""
+    """Return a monitor of NannyML's reconstruction error, which flags all columns as column 0."""
     import nannyml as nml
 
     calculator = nml.DataReconstructionDriftCalculator(
@@ -139,7 +139,7 @@ def nannyml_reconstruction(reference: pd.DataFrame, chunk: int) -> Monitor:
 def kolmogorov_smirnov(reference: np.ndarray, window: int, level: float) -> Monitor:
     """Return a monitor that tests each field of each window.
 
-    Fields of zeros and ones have Fisher's exact test.
+    Fields of zeros and ones are tested by Fisher's exact test.
     """
     is_indicator = np.isin(reference, (0.0, 1.0)).all(axis=0)
 
@@ -156,7 +156,7 @@ def kolmogorov_smirnov(reference: np.ndarray, window: int, level: float) -> Moni
 
 
 def _compare_distributions(trained: np.ndarray, part: np.ndarray) -> float:
-    """Return the p-value of Kolmogorov and Smirnov, by the asymptotic distribution."""
+    """Return the p-value of the Kolmogorov-Smirnov test, by the asymptotic distribution."""
     from scipy import stats
 
     return float(stats.ks_2samp(trained, part, method="asymp").pvalue)

@@ -1,11 +1,12 @@
 """Rows until a change is found, ours compared with other tools: statistical power.
 
-The trials and changes of `power_streams.py`: a changed field of 20, a reference of 5,000 rows,
-`alpha` 0.01, after 0, 10,000 and 100,000 rows without a change, and 50,000 rows with it. Ours is
-evaluated every 1,000 rows without the change, as by default; then after every 100 rows, after 2,000
-every 250, and after 5,000 every 500. The other tools run with their defaults, in an environment of
-their own. After each line the results and the page docs/power.md are written, so that an
-interrupted run keeps what it measured; those of other lines and monitors stay.
+In each trial of `power_streams.py`, one of 20 fields changes after 0, 10,000 or 100,000 clean rows
+and stays changed for 50,000 rows; the reference has 5,000 rows, and `alpha` is 0.01. mlmonitor is
+evaluated every 1,000 clean rows, as by default. After the change it is evaluated every 100 rows,
+from row 2,000 on every 250, and from row 5,000 on every 500. Other tools run with their defaults,
+in an environment of their own. Results and the page docs/power.md are written after each line of
+the table, so that an interrupted run keeps what it measured. A run replaces only the cells that it
+measures.
 
     make bench-power                                              # more than an hour
     python benchmarks/power.py --models 50 --changes "mean +0.1"  # ours alone, two changes
@@ -46,10 +47,10 @@ RESULTS = Path(__file__).with_name("results") / "power.json"
 PAGE = Path(__file__).parents[1] / "docs" / "build" / "power_page.py"
 
 Delays = dict[str, dict[str, list[int | None]]]
-"""Rows until an alert, or None, by monitor and by the clean rows before the change."""
+"""Rows until an alert, or None, for each monitor and number of clean rows before the change."""
 
 Measure = Callable[[Kind, int, Change, Sequence[int]], Delays]
-"""Find the delays of a kind of rows in the trial of a number, or in several that begin with it."""
+"""Finds the delays of the trial with this number; one call may measure several trials at once."""
 
 
 def begin(reference: Reference) -> Comparing:
@@ -61,7 +62,7 @@ def begin(reference: Reference) -> Comparing:
 def compare(
     comparing: Comparing, stream: Stream, looks: Iterable[int]
 ) -> Iterator[tuple[int, frozenset[str]]]:
-    """Compare the rows of a stream; yield each of `looks`, and the fields that alert after it."""
+    """Compare a stream; yield each number of rows in `looks`, and the fields with an alert."""
     for start, stop in pairwise(chain([0], looks)):
         part, now = stream.part(start, stop), float(stream.times[start])
         outputs = {"prediction": np.zeros(part.rows)}
@@ -74,14 +75,14 @@ def compare(
 
 
 def find_false_alert(comparing: Comparing, stream: Stream) -> int | None:
-    """Compare all rows of a stream; return those until any field alerts, or None."""
+    """Compare all rows of a stream; return the number of rows until any field alerts, or None."""
     looks = range(CLEAN_STEP, stream.rows + 1, CLEAN_STEP)
     alerted = [rows for rows, fields in compare(comparing, stream, looks) if fields]
     return alerted[0] if alerted else None
 
 
 def find_delays(kind: Kind, number: int, change: Change, clean_rows: int) -> list[int | None]:
-    """Return the rows from the change to the first alert of each trial of one model, or None."""
+    """Return, for each trial of one model, the rows from the change to its first alert, or None."""
     comparing = begin(power_streams.fit(kind, number, change))
     find_false_alert(comparing, power_streams.draw_clean(kind, number, change, clean_rows))
     delays: dict[str, int] = {}
@@ -97,20 +98,20 @@ def find_delays(kind: Kind, number: int, change: Change, clean_rows: int) -> lis
 
 
 def find_own_delays(kind: Kind, number: int, change: Change, clean_rows: Sequence[int]) -> Delays:
-    """Return the delays of ours; without a change, the rows until a false alert."""
+    """Return the delays of mlmonitor; without a change, the rows until a false alert."""
     if change in power_streams.NO_CHANGES:
         comparing = begin(power_streams.fit(kind, number, change))
         clean = power_streams.draw_clean(kind, number, change, max(clean_rows))
         return {OURS: {str(max(clean_rows)): [find_false_alert(comparing, clean)]}}
     if not change.is_joint:
         number, place = divmod(number, len(TRIALS))
-        if place > 0:  # a trial of a model that was measured
+        if place > 0:  # measured together with the first trial of its model
             return {}
     return {OURS: {str(rows): find_delays(kind, number, change, rows) for rows in clean_rows}}
 
 
 class Peers:
-    """The process of the other tools, which is shown one trial after the other."""
+    """The process in which the other tools run, one trial after the other."""
 
     def __init__(self, python: str, tools: Sequence[str], slow_models: int) -> None:
         script = str(Path(__file__).with_name("power_of_peers.py"))
@@ -148,9 +149,9 @@ class Peers:
 
 
 def summarise(delays: Sequence[int | None]) -> dict[str, Any]:
-    """Return how many models found the change, and two quantiles of the delays of all of them.
+    """Return in how many models the change was found, and two quantiles of the delays of all.
 
-    A quantile is None where it belongs to a model that did not find the change.
+    A quantile is None if it falls on a model in which the change was not found.
     """
     ordered = sorted(np.inf if delay is None else delay for delay in delays)
     median, late = np.quantile(ordered, [0.5, 0.9], method="inverted_cdf").tolist()
@@ -163,7 +164,7 @@ def summarise(delays: Sequence[int | None]) -> dict[str, Any]:
 
 
 def count_false_alerts(first_alerts: Sequence[int | None], clean_rows: int) -> dict[str, Any]:
-    """Return how many models alerted within 10,000 rows without a change, and in all of them."""
+    """Return how many models alerted within the first 10,000 clean rows, and within all of them."""
     alerted = [rows for rows in first_alerts if rows is not None]
     ends = sorted({10_000, clean_rows})
     return {
@@ -175,7 +176,7 @@ def count_false_alerts(first_alerts: Sequence[int | None], clean_rows: int) -> d
 def measure_line(
     measure: Measure, kind: Kind, change: Change, clean_rows: Sequence[int], models: int
 ) -> dict[str, dict[str, Any]]:
-    """Return what is written of a line: a cell for each monitor and number of clean rows."""
+    """Measure one line of the table: a cell for each monitor and number of clean rows."""
     delays: dict[str, dict[str, list[int | None]]] = defaultdict(lambda: defaultdict(list))
     for number in range(models):
         for monitor, by_clean in measure(kind, number, change, clean_rows).items():
@@ -196,7 +197,7 @@ def measure_line(
 def write_line(
     kind: Kind, change: Change, cells: dict[str, dict[str, Any]], path: Path = RESULTS
 ) -> None:
-    """Merge the cells of a line into the results; those of other monitors stay."""
+    """Merge the cells of a line into the stored results; cells of other monitors are kept."""
     results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     line = results.setdefault(kind.name, {}).setdefault(change.name, {})
     for monitor, own in cells.items():
@@ -211,7 +212,7 @@ def write_line(
 
 
 def select_lines(options: argparse.Namespace) -> Iterator[tuple[Kind, Change, list[int]]]:
-    """Return the lines to be measured, with the numbers of clean rows."""
+    """Yield the lines to measure, each with its numbers of clean rows."""
     for kind in (INDEPENDENT, *DEPENDENT):
         clean_rows = options.clean if kind is INDEPENDENT else [10_000]
         chosen = [c for c in CHANGES if kind is INDEPENDENT or c.of_dependent]
@@ -224,7 +225,7 @@ def select_lines(options: argparse.Namespace) -> Iterator[tuple[Kind, Change, li
 
 
 def main() -> None:
-    """Measure ours, or the other tools if their Python is given, line by line."""
+    """Measure mlmonitor, or the other tools if their Python is given, line by line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=20)
     parser.add_argument("--slow-models", type=int, default=3, help="of Evidently and KSWIN")

@@ -1,8 +1,9 @@
 """The other tools' side of `power.py`; runs in their environment.
 
-Each line that it reads is a request in JSON: the file of a model, and which rows count. Each line
-that it writes is the answer: rows until a flag, by tool and by the clean rows before the change.
-A tool without memory is shown the rows after the change only; its rows are under each number.
+Each line of input is a request in JSON: the file of a model, and the numbers of clean rows. Each
+line of output is the answer: the rows until a flag, by tool and by the number of clean rows before
+the change. A tool without memory runs only on the rows after the change, and its result is repeated
+for each number of clean rows.
 """
 
 import json
@@ -17,18 +18,18 @@ import peer_monitors
 from peer_monitors import Monitor
 
 FIELDS, ALPHA, WINDOW, WINDOWS = 20, 0.01, 1_000, 150
-"""`WINDOWS`: those of 100,000 rows without the change and 50,000 with it."""
+"""`WINDOWS` is the number of windows in 100,000 clean rows and 50,000 changed ones."""
 
 Delays = dict[str, dict[str, int | None]]
 
 
 class Peer(NamedTuple):
-    """A monitor: how it is made of a reference, a frame of columns.
+    """A monitor; `make` creates it from a reference, which is a frame of columns.
 
     view: the columns that it reads: `numbers` alone, `labels` with categories and missing values,
-    or `marks`, which are labels and indicators of what is missing. past_rows: how many rows before
-    the change its flags depend on. is_slow: whether it is shown few models. is_ordered: whether the
-    flags of one field come in the order of the rows.
+    or `marks`, which are labels and indicators of missing values. past_rows: how many rows before
+    the change its flags depend on. is_slow: whether it runs on few models. is_ordered: whether the
+    flags of one field are in the order of the rows.
     """
 
     make: Callable[[Any], Monitor]
@@ -39,7 +40,7 @@ class Peer(NamedTuple):
 
 
 def test_windows(reference: Any) -> Monitor:
-    """Return a Kolmogorov-Smirnov test of each window, at alpha over all fields and windows."""
+    """Return a Kolmogorov-Smirnov test of each window; all fields and windows share `ALPHA`."""
     level = ALPHA / (FIELDS * WINDOWS)
     return peer_monitors.kolmogorov_smirnov(reference.to_numpy(), WINDOW, level)
 
@@ -69,7 +70,7 @@ OF_JOINT_CHANGES = {
 
 
 def read_frames(arrays: Any, view: str) -> dict[str, Any]:
-    """Return the frames of a model by part (reference, clean, changed), as a tool reads them."""
+    """Return the frames of a model by part (reference, clean, changed), in a tool's view."""
     parts: dict[str, dict[str, Any]] = {}
     for key in arrays:
         part, own, name = key.split("|")
@@ -80,7 +81,7 @@ def read_frames(arrays: Any, view: str) -> dict[str, Any]:
 
 
 def find_first(peer: Peer, flags: Iterator[tuple[int, int]], past_rows: int) -> int | None:
-    """Return the rows from the last of the past to the first flag after it, or None."""
+    """Return the number of rows from the end of the past to the first flag after it, or None."""
     rows = (row - past_rows for _, row in flags if row > past_rows)
     return next(rows, None) if peer.is_ordered else min(rows, default=None)
 
@@ -108,7 +109,7 @@ def find_delays(peer: Peer, frames: dict[str, Any], clean_rows: list[int]) -> di
 
 
 def find_false_flag(peer: Peer, frames: dict[str, Any]) -> dict[str, int | None]:
-    """Return the clean rows until any field is flagged, by their number."""
+    """Return the rows until any field is flagged, by the number of clean rows."""
     names = list(frames["reference"])
     parts = [[name] for name in names] if peer.past_rows else [names]
     first_flags = []
@@ -139,7 +140,7 @@ def answer(request: dict[str, Any]) -> Delays:
 
 
 def main() -> None:
-    """Answer each request; what the tools print does not disturb the answers."""
+    """Answer each request; the output of the tools goes to standard error."""
     answers, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line))), file=answers, flush=True)

@@ -1,9 +1,10 @@
 """The rows of `power.py`: models of 20 fields, and changes of a field.
 
-Ours judges each field by itself and shares `alpha` among all, so a model whose 20 fields all change
-is 20 trials. Where nothing changes, or only how fields move together, a trial is a model of mixed
-fields: most are normal, `LOGNORMAL` has a sigma of 2, `GAPPED` lacks one value in a hundred,
-`CATEGORY` has four categories, and `RELATED` is correlated by 0.8 with the field before it.
+mlmonitor judges each field by itself and shares `alpha` among all fields, so one model whose 20
+fields all change gives 20 trials. If nothing changes, or only how fields move together, each trial
+is a model of mixed fields: most are normal, `LOGNORMAL` has a sigma of 2, `GAPPED` lacks one value
+in a hundred, `CATEGORY` has four categories, and `RELATED` has a correlation of 0.8 with the field
+`x4`.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,8 +39,8 @@ DEPENDENT = (
 class Change(NamedTuple):
     """A change of `field`: `apply(stream, seed)` changes its values in all rows.
 
-    has_gaps: whether values become missing, so that a monitor of numbers is shown an indicator.
-    is_joint: whether no field changes by itself, so that ours needs `anomaly_score=True`.
+    has_gaps: whether values become missing, so that a monitor of numbers gets an indicator instead.
+    is_joint: whether no field changes by itself, so that mlmonitor needs `anomaly_score=True`.
     of_dependent: whether it is measured on dependent rows, too.
     """
 
@@ -60,7 +61,7 @@ def replace_share(
 
 
 def shift_for_a_while(stream: Stream, _seed: int) -> Stream:
-    """Move the first rows by a standard deviation."""
+    """Move a field by one standard deviation in the first rows."""
     is_early = np.arange(stream.rows) < TRANSIENT_ROWS
     return stream.with_column(NORMAL, stream.columns[NORMAL] + is_early)
 
@@ -157,7 +158,7 @@ def draw_mixed(kind: Kind, rows: int, *, seed: int) -> Stream:
 
 
 def draw_trials(kind: Kind, rows: int, field: str, *, seed: int) -> Stream:
-    """Draw the rows of a model whose 20 fields all are like `field`, without a change."""
+    """Draw the rows of a model whose 20 fields all have the distribution of `field`, unchanged."""
     latent = kind.make(rows, seed=seed, fields=2 * FIELDS)
     columns = {
         name: shape_field(field, latent.columns[name], latent.columns[f"x{FIELDS + place}"])
@@ -167,7 +168,7 @@ def draw_trials(kind: Kind, rows: int, field: str, *, seed: int) -> Stream:
 
 
 def draw(kind: Kind, rows: int, change: Change, *, seed: int) -> Stream:
-    """Draw the rows of a model for trials of a change; of mixed fields if no field changes."""
+    """Draw the rows of a model for trials of a change, with mixed fields if none changes alone."""
     if change.is_joint or change in NO_CHANGES:
         mixed = draw_mixed(kind, rows, seed=seed)
         kept = {n: v for n, v in mixed.columns.items() if change is not NO_TAIL or n != LOGNORMAL}
@@ -188,7 +189,7 @@ def draw_clean(kind: Kind, number: int, change: Change, rows: int) -> Stream:
 
 @lru_cache(maxsize=2)
 def draw_changed(kind: Kind, number: int, change: Change) -> Stream:
-    """Draw the rows that one model serves from the change on, which changes each trial."""
+    """Draw the rows that one model serves after the change, which is applied to each trial."""
     stream = draw(kind, CHANGED_ROWS, change, seed=3 * number + 2)
     if change.is_joint:
         return change.apply(stream, number)
@@ -214,8 +215,8 @@ def as_labels(columns: Mapping[str, Column]) -> dict[str, NDArray[Any]]:
 def as_numbers(columns: Mapping[str, Column], gapped: frozenset[str]) -> dict[str, NDArray[Any]]:
     """Return columns for monitors that read numbers alone.
 
-    A category is one indicator for each known name and one for all others; of `gapped` fields only
-    the indicator of what is missing is left.
+    A categorical field becomes an indicator for each known name and one for all others. A field in
+    `gapped` is replaced by an indicator of its missing values.
     """
     numbers: dict[str, NDArray[Any]] = {}
     for name, values in columns.items():
@@ -230,10 +231,10 @@ def as_numbers(columns: Mapping[str, Column], gapped: frozenset[str]) -> dict[st
 
 
 def name_arrays(kind: Kind, number: int, change: Change, clean_rows: int) -> dict[str, Any]:
-    """Return the rows of a trial as the other tools' side reads them: `part|view|column`.
+    """Return the columns of a trial for the other tools, with names of the form `part|view|column`.
 
-    They are those of the changed field, of all numeric ones if the change is joint, and of all
-    without a change. A column that both views share is there once.
+    These are the changed field, all numeric fields if the change is joint, or all fields without a
+    change. A column that both views share occurs once, under `both`.
     """
     is_trial = not (change.is_joint or change in NO_CHANGES)
     model, place = divmod(number, FIELDS) if is_trial else (number, 0)

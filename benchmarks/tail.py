@@ -101,7 +101,7 @@ def in_turns(ways: dict[str, Callable[[], np.ndarray]], turns: int) -> dict[str,
 
 
 def figures(what: str, latencies: dict[str, list[np.ndarray]]) -> Iterator[Figure]:
-    """Yield a figure per latency quantile: of the turns' ratios, it takes the 90% quantile."""
+    """Yield one figure for each latency quantile: the 90% quantile of the turns' ratios."""
     for name, q in QUANTILES.items():
         ours, theirs = (
             np.array([np.quantile(turn, q) for turn in latencies[way]]) / 1e3

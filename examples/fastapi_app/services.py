@@ -79,7 +79,7 @@ class Child:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        self._process = None  # only now: after an interrupted wait, `stop` has to work again
+        self._process = None  # only now, so that `stop` works again after an interrupted wait
 
     def _last_lines(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-20:])

@@ -124,7 +124,7 @@ def seconds_of(day: date) -> float:
 
 
 def verdict_table(courses: Sequence[Course]) -> str:
-    """List the last verdict in each scenario, since when it holds, and its reasons."""
+    """List the last verdict in each scenario, with the day of its start and its reasons."""
     parts = []
     for course in courses:
         verdict = course.looks[-1].verdict
@@ -140,7 +140,8 @@ def verdict_table(courses: Sequence[Course]) -> str:
 class Quarter(NamedTuple):
     """One quarter: its cohort as known on some day, and its mean absolute errors.
 
-    arrived: over labels that arrived in the quarter. in_the_end: over all claims scored in it.
+    arrived: the error over labels that arrived in the quarter. in_the_end: that over all claims
+    scored in it.
     """
 
     cohort: Cohort

@@ -122,7 +122,7 @@ def main() -> int:
             actions.append((day, service.version, verdict.action))
             print(f"day {day}, version {service.version}: {verdict}")
             if verdict.action == "retrain":
-                retrain_on = day + KEPT_DAYS - 1  # once all kept labels are of the new prices
+                retrain_on = day + KEPT_DAYS - 1  # by then, all kept labels reflect the new prices
         if day == retrain_on:
             service.retrain(day)
             print(f"day {day}: version {service.version} is in use")

@@ -1,4 +1,4 @@
-"""Entries by name, whose look-up of an unknown name says which names there are."""
+"""Entries by name; looking up an unknown name raises an error that lists the existing names."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ class ByName(dict[Any, _V]):
     noun: what an entry is, in the singular, such as `measure`; see `describe_unknown`.
 
     Raises:
-        UnknownName: by a look-up of a name that is not there; it is a KeyError.
+        UnknownName: there is no entry of the name looked up; the exception is a KeyError.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ByName(dict[Any, _V]):
 
 
 def describe_unknown(name: object, names: Iterable[object], noun: str) -> str:
-    """Say that there is no `noun` of that name, which names are the most similar, and all of them.
+    """Say that there is no `noun` of that name, suggest the most similar names, and list all names.
 
     The name is repeated only if `noun` is one of `NAMES`: any other may be a person's data. Names
     that are `VALUES` are only counted.
@@ -68,6 +68,6 @@ def _list_names(names: list[object]) -> str:
 
 
 def name_entries(owner: object, nouns: Mapping[str, str]) -> None:
-    """Replace mappings of a frozen dataclass by `ByName`; nouns: what entries are, by attribute."""
+    """Replace mappings of a frozen dataclass by `ByName`. nouns: the noun for each attribute."""
     for attribute, noun in nouns.items():
         object.__setattr__(owner, attribute, ByName(getattr(owner, attribute), noun))

@@ -19,7 +19,7 @@ _INTERVAL = "OTEL_METRIC_EXPORT_INTERVAL"
 _FILTER = "OTEL_METRICS_EXEMPLAR_FILTER"
 _FILTERS = {"always_off": False, "trace_based": True, "always_on": True}
 _NO_OPTION = re.compile("|".join(["(SERVICE_HOST|SERVICE_PORT|PORT)(_.*)?", *WATCH_VARIABLES]))
-"""`MLMONITOR_*` variables of Kubernetes for a service called mlmonitor, and the instrumentor's."""
+"""Not options: set by Kubernetes for a service `mlmonitor`, or read by the instrumentor."""
 
 
 class Config(BaseModel):
@@ -34,7 +34,7 @@ class Config(BaseModel):
         extra="forbid",
         allow_inf_nan=False,
         hide_input_in_errors=True,
-        defer_build=True,  # building takes a tenth of a second, which importing need not spend
+        defer_build=True,  # building takes a tenth of a second, so importing does not do it
     )
 
     enabled: bool = Field(default=True, description="False makes every call of the API a no-op.")

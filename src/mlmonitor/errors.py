@@ -42,7 +42,7 @@ class IncompatibleSketch(MonitorError, ValueError):
 
 
 class UnknownName(MonitorError, KeyError):
-    """There is no entry of that name; the message says which there are, and the most similar."""
+    """There is no entry of that name; the message suggests similar names and lists all."""
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""  # a KeyError would quote its message

@@ -188,5 +188,5 @@ def _simplify(name: str) -> str:
 
 
 def ask_similar(name: object, names: Iterable[object]) -> str:
-    """Return `; did you mean '...'?` with the most similar name, or an empty text if none is."""
+    """Return `; did you mean '...'?` with the most similar name; empty if none is similar."""
     return "".join(f"; did you mean {similar!r}?" for similar in find_similar(name, names))

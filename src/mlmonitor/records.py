@@ -176,10 +176,10 @@ class Challenger:
     the score of the second class alone; or a function of predictions and actuals, two arrays, that
     returns one loss per row. The default depends on the first predictions: `absolute` for numbers,
     `error` for classes, `log` for probabilities of several classes. margin: by how much its mean
-    loss must be lower to win. alpha: the probability of a wrong decision. classes: the classes in
-    the order of the scores. By default a single score belongs to the actual 1, and several scores
-    are named by `names=` of the call that records them. pending_predictions: how many predictions
-    may wait for their labels, and how many labels for their predictions; at least 1.
+    loss must be lower to win. alpha: the largest probability of a wrong decision. classes: the
+    classes in the order of the scores. By default a single score is that of class 1, and several
+    scores are named by `names=` of the call that records them. pending_predictions: how many
+    predictions may wait for their labels, and how many labels for their predictions; at least 1.
 
     Raises:
         ConfigError: an option is wrong.

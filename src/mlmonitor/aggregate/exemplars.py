@@ -149,7 +149,7 @@ class FieldExemplars:
 
 
 def rows_with_origin(run: Sequence[Entry], last: int) -> tuple[list[int], list[Origin]]:
-    """Return which of the `last` rows of a run have a trace of their own, and those traces.
+    """Return which of the `last` rows of a run of calls have their own trace, and those traces.
 
     Positions count from the first of the `last` rows. A call of several rows has one trace, which
     cannot be attributed to a single row.

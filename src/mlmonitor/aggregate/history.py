@@ -68,9 +68,9 @@ class History:
 
 
 def _add_neighbours(counts: Counts, size: int) -> Counts:
-    """Add each `size` neighbours along the first axis; the last ones may be fewer.
+    """Sum every `size` neighbours along the first axis; the last sum may cover fewer.
 
-    Price: a tenth of that of `np.add.reduceat`, which adds number by number.
+    Price: a tenth of `np.add.reduceat`, which adds one number at a time.
     """
     parts = -(-len(counts) // size)
     padded = np.zeros((parts * size, *counts.shape[1:]), np.int64)

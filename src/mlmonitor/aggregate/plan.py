@@ -27,7 +27,7 @@ class NumericPlan(NamedTuple):
 class KernelPlan(NamedTuple):
     """The reference values for an embedding's random features.
 
-    similarity: the numeric field whose count is that of rows with an embedding. mean: the mean of
+    similarity: a numeric field that has a value in every row with an embedding. mean: the mean of
     each feature over `rows` rows of the reference. critical: see `NumericReference.critical`.
     """
 

@@ -11,8 +11,8 @@ class RecentGroups:
     """Estimates the mean group size, averaged over rows, among the newest rows.
 
     A customer who returns every day is a group of many rows in a year, but of few in an hour.
-    Copies of the sketch are therefore stored from moments spaced geometrically over the past.
-    assumed_size: the size until rows arrive, and for a service whose rows name no group.
+    Copies of the sketch are therefore kept from times that are spaced geometrically over the past.
+    assumed_size: the size that is returned until rows arrive, or if no row names its group.
     Price: `8 * 1,024 * 14` bytes; 0.1 to 0.4 us a row.
     """
 

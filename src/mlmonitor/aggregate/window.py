@@ -17,9 +17,9 @@ from mlmonitor.aggregate.staging import StagingBuffer, slice_block
 from mlmonitor.gil import yield_gil
 from mlmonitor.records import Block, Counts, Floats
 
-_PROFILE_BYTES = 2_000  # of the objects of a profile, without the contents of its arrays
-_SHAPES_BYTES = 1_200  # of the objects of a set of shapes
-_FIELD_BYTES = 600  # of the objects that shapes keep for each categorical field
+_PROFILE_BYTES = 2_000  # bytes of the objects of a profile, without the contents of its arrays
+_SHAPES_BYTES = 1_200  # bytes of the objects of a set of shapes
+_FIELD_BYTES = 600  # bytes of the objects that shapes keep for each categorical field
 
 
 class Span(NamedTuple):
@@ -74,7 +74,7 @@ class Window:
         self._high = np.full(len(plan.schema), -np.inf)
 
     def update(self, block: Block, *, now: float) -> None:
-        """Add rows that were predicted at about `now`, in seconds, which must not decrease."""
+        """Add rows that were predicted at about `now`, in seconds; `now` must never decrease."""
         self.advance(now)
         if self.plan.season is not None:
             block.season = self.plan.season.at(now)
@@ -169,7 +169,7 @@ class Window:
         return panes + 2 * (profile + shapes) + max(profile + shapes, self._stage.nbytes)
 
     def _skip_outrun(self, block: Block) -> int:
-        """Count in the totals the first rows of a block whose later rows alone fill the window.
+        """Count a block's first rows only in the totals if its later rows alone fill the window.
 
         These rows never enter the window. Return their number.
         """

@@ -147,7 +147,7 @@ class Handover(PerProcess):
             return is_first
 
     def _put_batch(self, entry: Entry, rows: int) -> bool:
-        """Add a batch whole if there is any room, however large the batch is."""
+        """Add a batch as a whole if there is any room, however large the batch is."""
         with self._lock:
             if len(self.entries) < self._room:
                 self._batch_rows += rows

@@ -20,7 +20,7 @@ def hash_ids(identities: Iterable[str], count: int) -> Hashes:
     """Hash each id to 64 bits.
 
     Python hashes text by SipHash with a key of the process, so a client cannot choose ids that
-    collide. Among a million ids, one look-up of a new id in 1.8e13 finds a wrong one.
+    collide. Among a million ids, one in 1.8e13 look-ups of a new id finds a wrong one.
     """
     return np.fromiter(map(hash, identities), np.int64, count).view(np.uint64)
 
@@ -28,7 +28,7 @@ def hash_ids(identities: Iterable[str], count: int) -> Hashes:
 def list_texts_and_rows(ids: Sequence[Ids | None]) -> tuple[list[str], Positions]:
     """Return the ids of all rows as one list, and the row of each id."""
     if all(type(identity) is str for identity in ids):
-        return list(ids), np.arange(len(ids))  # type: ignore[arg-type]  # as has just been seen
+        return list(ids), np.arange(len(ids))  # type: ignore[arg-type]  # checked above
     texts: list[str] = []
     rows: list[int] = []
     for row, identity in enumerate(ids):

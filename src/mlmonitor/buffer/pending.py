@@ -132,7 +132,7 @@ class Pending:
 
     @property
     def waiting(self) -> int:
-        """The number of labels that wait for their second try, not counted yet."""
+        """The number of labels that wait for their second try and are not counted yet."""
         return sum(len(retry.hashes) for retry in self._retries)
 
     def remember(
@@ -277,7 +277,7 @@ class Pending:
             self._retries.append(_Retry(missed, hashes[rows], times_ms))
 
     def mark_late(self, made_at: NDArray[np.int64]) -> Mask:
-        """Mark creation times, in Unix milliseconds, before the oldest waiting prediction."""
+        """Mark creation times, in Unix milliseconds, that precede the oldest waiting prediction."""
         if not self.evicted or self._rows is None:
             return np.zeros(len(made_at), np.bool_)
         oldest = self._rows.oldest(_PREDICTED_AT)

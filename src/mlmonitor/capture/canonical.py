@@ -129,7 +129,7 @@ def _convert_to_seconds(time: Instant | Duration) -> float:
 
 
 def _reduce_text(value: str) -> str:
-    return str.__str__(value)  # also for a subclass with its own `__str__`
+    return str.__str__(value)  # even for a subclass with its own `__str__`
 
 
 def _reduce_float(value: Any) -> float | None:

@@ -28,7 +28,7 @@ Copied = tuple[PayloadForm, int, Any]
 PLAIN_TYPES = frozenset(
     {float, int, str, bool, type(None), bytes, np.float64, np.float32, np.int64, np.int32, np.bool_}
 )
-"""Types of immutable single values, which need neither a copy nor an inspection."""
+"""Types of immutable single values, which need neither copying nor inspection."""
 
 
 UNREADABLE_ROW: Copied = (PayloadForm.UNREADABLE, 1, 1)

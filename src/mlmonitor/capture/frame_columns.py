@@ -102,8 +102,8 @@ def _read_extension(array: Any, dtype: np.dtype[Any]) -> Values:
 
 
 def _get_data(array: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    """The numbers of a pandas array, with any number in place of a missing one."""
-    data = getattr(array, "_data", None)  # saves a copy; pandas does not promise it
+    """The numbers of a pandas array, with arbitrary numbers in place of missing ones."""
+    data = getattr(array, "_data", None)  # saves a copy; the attribute is internal to pandas
     if type(data) is np.ndarray and data.dtype == dtype and data.shape == (len(array),):
         return data
     return np.asarray(array.to_numpy(dtype=dtype, na_value=0))
@@ -183,7 +183,7 @@ def _read_arrow(column: Any) -> Values:
 
 
 def _read_arrow_integers(column: Any) -> np.ndarray[Any, Any] | None:
-    """Read integers with gaps from their numbers and from the bits of those that are given."""
+    """Read integers with gaps from the data buffer and the validity bitmap."""
     chunks = column.chunks if hasattr(column, "chunks") else [column]
     if len(chunks) != 1:
         return _convert_exactly(column.to_numpy(zero_copy_only=False))

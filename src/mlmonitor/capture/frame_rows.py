@@ -1,8 +1,8 @@
 """One-row pandas frames, the usual input of a scikit-learn service, copied as rows of an array.
 
-Copying, joining and reading a frame costs as much for one row as for hundreds. Its values in one
-array cost a tenth of that, and frames with the same columns become rows of one table. pandas is not
-imported.
+Copying, joining and reading a frame costs as much for one row as for hundreds. Copying its values
+to one array costs a tenth of that, and frames with the same columns become rows of one table.
+pandas is not imported.
 """
 
 from typing import Any
@@ -39,7 +39,7 @@ def _copy_blocks(frame: Any) -> np.ndarray[Any, Any] | None:
     """Copy the values from the arrays in which pandas keeps the columns of each type.
 
     Returns None if a column is neither numbers, booleans, objects nor texts, or if all are numbers
-    of different types. pandas does not promise these arrays: None if they are not as expected.
+    of different types. These arrays are internal to pandas: None if they are not as expected.
     """
     try:
         blocks = frame._mgr.blocks  # noqa: SLF001 - see above
@@ -60,7 +60,7 @@ def _read_block(values: Any) -> tuple[Any, str]:
     """Return the only row of a block, and the kind of its type.
 
     Raises:
-        TypeError: it holds neither numbers, booleans, objects nor texts, or a missing text.
+        TypeError: it holds neither numbers, booleans, objects nor texts, or holds a missing text.
     """
     if _is_plain(values):
         return values[:, 0], values.dtype.kind

@@ -24,7 +24,7 @@ class Outputs:
     """How the result of a watched call is read.
 
     select: the part of the result that is the prediction: a key or attribute, an index, or a
-        function of the result. None: the whole result.
+        function of the result. None means the whole result.
     kind: `value` for numbers and labels, `probabilities` for one number per class.
     names: names of an array's columns, or of the classes, in order.
     groups: names per output, for a model that returns a list with an array per output.

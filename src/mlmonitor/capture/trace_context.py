@@ -91,7 +91,7 @@ def suppress_instrumentation() -> Iterator[None]:
     keys += [key for name in _SUPPRESSING if (key := getattr(context, name, None)) is not None]
     quiet = context.get_current()
     for key in keys:
-        quiet = context.set_value(key, True, quiet)  # noqa: FBT003 - theirs
+        quiet = context.set_value(key, True, quiet)  # noqa: FBT003 - OpenTelemetry's signature
     token = context.attach(quiet)
     try:
         yield

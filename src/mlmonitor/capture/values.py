@@ -10,7 +10,7 @@ from mlmonitor.records import Counts
 Values = Sequence[object] | np.ndarray[Any, Any]
 
 EXACT_INTEGERS: Final = 2.0**53
-"""Smaller integers convert to floats without loss; names and numbers are equal in both types."""
+"""Smaller integers convert to floats without loss; both types give the same name and number."""
 
 
 class Unreadable(tuple[()]):

@@ -33,7 +33,7 @@ class ChallengeState:
     """State of the comparison of two models on the same traffic. Not thread-safe.
 
     Predictions of both models are paired by their ids, in any order and at any time. A label counts
-    once for each model, also for a prediction that arrives after it. At most `pending_predictions`
+    once for each model, even for a prediction that arrives after it. At most `pending_predictions`
     labels wait for a prediction with their id; beyond that, the oldest are counted as unknown.
     """
 
@@ -273,7 +273,7 @@ class ChallengeState:
         return None
 
     def status(self, *, invalid: int = 0, last_error: str | None = None) -> ChallengeStatus:
-        """Return the comparison so far; invalid, last_error: about calls that could not be read."""
+        """Return the comparison so far. invalid, last_error: as in `ChallengeStatus`."""
         counts = {status.value: number for status, number in self._pending.counts.items()}
         waiting = {"waiting": len(self._early), "evicted": self._pending.evicted}
         return ChallengeStatus(

@@ -52,7 +52,7 @@ class ScoreBins:
         self.counts[side] += counts
 
     def distance(self) -> float | None:
-        """Return the PSI between both models' predictions; None if a model has none in bins."""
+        """Return the PSI between both models' predictions; None if either has none in bins."""
         if not self.counts.size or not self.counts.sum(axis=1).all():
             return None
         return float(psi(self.counts[:1], self.counts[1:])[0])

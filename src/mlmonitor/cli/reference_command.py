@@ -92,7 +92,7 @@ def _to_lines(difference: ReferenceDifference, *, is_complete: bool) -> list[str
 
 
 def _rank_field(field: FieldDifference) -> tuple[bool, float]:
-    """Return a sort key: added and removed fields first, then the others by falling distance."""
+    """Return a sort key: added and removed fields first, then the others by descending distance."""
     return field.psi is not None, -(field.psi or 0.0)
 
 

@@ -72,7 +72,8 @@ def check_challengers(
     champion: the version that they are compared with from the start, if there is one.
 
     Raises:
-        ConfigError: an item is no `Challenger`, two have the same version, or one has the version
+        ConfigError: an item is not a `Challenger`, two have the same version, or one has the
+        version
             in use.
     """
     is_listed = isinstance(challengers, list | tuple)
@@ -240,7 +241,7 @@ def _check_edges(where: str, edges: Any) -> tuple[float, ...]:
 
 
 def _check_bucketed(buckets: Mapping[str, object], reference: Reference | None) -> None:
-    """Raise ConfigError if the reference says that a feature with buckets is not a number."""
+    """Raise ConfigError if a feature with buckets is not numeric in the reference."""
     kinds = (
         {f.name: f.kind for f in reference.fields if f.role is Role.FEATURE} if reference else {}
     )

@@ -39,17 +39,17 @@ class TracedValues:
 class PopulationSnapshot:
     """A population beside its reference. Arrays are `[fields]` in the order of the plan's schema.
 
-    entries: of the reference, in the same order; empty without a reference.
+    entries: those of the reference, in the same order; empty without a reference.
     total: everything since the start.
     view: the window.
-    quantiles: of the window, `[numeric fields, STATUS_QUANTILES]`.
-    scores, thresholds: of the window, by measure; empty without entries.
-    shift: of the mean prediction.
+    quantiles: those of the window, `[numeric fields, STATUS_QUANTILES]`.
+    scores, thresholds: those of the window, by measure; empty without entries.
+    shift: the shift of the mean prediction.
     explained_by: the features that explain the shift.
     effective_rows: how many independent rows the window's values are worth.
     design_effects: the limits for long stretches of rows.
     has_groups: whether groups are declared.
-    history, drift_history: of the slices of the window; None unless requested.
+    history, drift_history: those of the slices of the window; None unless requested.
 
     `plan`, `entries`, `explained_by` and the keys of `quality` are the same objects in every
     snapshot of a population, so that callers can cache by identity.

@@ -28,9 +28,9 @@ Phase = Literal["waiting", "learning", "watching"]
 class ExportStatus:
     """One destination: points by outcome, and the result of the last export.
 
-    last_reason: why the newest failed export failed. seconds_since_success: since the newest
-    snapshot with an accepted point; None before the first. unanswered: points without a response,
-    by how the wait ended: `closed` (the connection was closed) or `timeout`.
+    last_reason: why the newest failed export failed. seconds_since_success: the seconds since the
+    newest snapshot with an accepted point; None before the first. unanswered: points without a
+    response, by how the wait ended: `closed` (the connection was closed) or `timeout`.
     """
 
     outcomes: Mapping[str, int]
@@ -115,8 +115,8 @@ class LabelsSnapshot:
     performance: None before the first matched label.
     estimated: the performance of the window, without labels; None without a calibration or
         predictions.
-    risks: by measure.
-    alerts: on risks and on estimates.
+    risks: the risk of each measure.
+    alerts: those on risks and on estimates.
     selection: how labelled predictions differ from those that never got a label; None with too few
         of either in mature cohorts.
     fault: a fault of the labels, their join or the scores that explains the loss; None if none is
@@ -156,12 +156,12 @@ class ModelSnapshot:
     traffic: features and predictions; None before comparing begins.
     actuals: None until the first label arrives if the reference has no actuals.
     kpis: one population per figure, in order of arrival.
-    kpi_failures: by figure, the blocks of rows for which it could not be computed.
-    segments: in the order of their codes, the rest last.
+    kpi_failures: for each figure, the number of blocks of rows for which it could not be computed.
+    segments: all segments in the order of their codes, the rest last.
     unknown_fields: number of values by name, for fields outside the reference.
     unused_ignores, unmatched_rules: options without effect.
     group_hints: side effects of declared groups.
-    absent_columns: by declared column that most rows lack, the number of rows without a value.
+    absent_columns: for each declared column that most rows lack, the number of rows without it.
     column_warning: advice about columns that every row lacks.
     rows_at: the time of the newest rows, which is earlier than `time` in a replay.
     """

@@ -5,10 +5,10 @@ import numpy as np
 from mlmonitor.records import Floats
 
 _SLICE = 200_000
-"""Multiplications; OpenBLAS starts threads from 262,144."""
+"""Multiplications in a slice; OpenBLAS starts threads at 262,144."""
 
 _VECTOR_SLICE = 9_000
-"""The same for one row, where OpenBLAS starts threads from 9,216."""
+"""The same for a single row, where OpenBLAS starts threads at 9,216."""
 
 _ROWS = 32
 

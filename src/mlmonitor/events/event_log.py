@@ -147,7 +147,7 @@ class EventLog:
     def ingest_labels(
         self, entries: Iterable[LabelEntry], reference: Reference | None, *, now: float
     ) -> None:
-        """Send labels, also of predictions that were made by other processes."""
+        """Send labels, including those of predictions made by other processes."""
         for entry in self._skip_repeated(entries):
             for block in entry.blocks(BLOCK_EVENTS):
                 with self._guard:

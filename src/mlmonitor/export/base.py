@@ -149,7 +149,7 @@ def has_point(values: Floats | Counts | Histograms) -> Mask:
 
 
 def mask_buckets(block: Histograms) -> Mask:
-    """Mark the counts that are buckets, in contrast to the padding behind a narrower series."""
+    """Mark the counts that are buckets, as opposed to the padding after a narrower series."""
     widths = np.array([len(bounds) + 1 for bounds in block.bounds], np.int64)
     is_bucket: Mask = np.arange(block.counts.shape[1]) < widths[:, None]
     return is_bucket

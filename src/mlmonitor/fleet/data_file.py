@@ -15,7 +15,7 @@ ROWS = 16_384
 """Rows of a chunk; fewer if a row group of the file is smaller."""
 
 PART_ROWS = 1 << 18
-"""Rows in a part of a CSV file, and the least in a part of a Parquet file, except in the last."""
+"""Rows in each part of a CSV file, and the minimum for a Parquet file, except in the last part."""
 
 Columns = dict[str, Any]
 
@@ -55,15 +55,15 @@ def open_data_file(
     argument: str = "current",
     as_tables: bool = False,
 ) -> DataFile:
-    """Open a Parquet or CSV file, according to the ending of its name.
+    """Open a Parquet or CSV file, according to its extension.
 
     kinds: how the values of a CSV file are read, by column. argument: the name of the file in
     errors. as_tables: whether the chunks of a Parquet file are pyarrow tables with
     dictionary-encoded texts, instead of columns by name.
 
     Raises:
-        ConfigError: the ending is neither Parquet's nor CSV's, or pyarrow is not installed.
-        FormatError: the contents do not match the ending.
+        ConfigError: the extension is neither Parquet's nor CSV's, or pyarrow is not installed.
+        FormatError: the contents do not match the extension.
         OSError: the file cannot be read.
     """
     file = split_data_file(path, argument=argument)

@@ -49,7 +49,7 @@ class ColumnRoles:
 
 
 def read_chunks(data: Any, predictions: Any, roles: ColumnRoles) -> Iterator[RowChunk]:
-    """Yield a frame, columns, an array or a list of rows whole, and any other source by chunks.
+    """Yield a frame, columns, an array or a list of rows as it is; read other sources in chunks.
 
     A chunk is a frame, columns, an array, or a pair of features and predictions.
 
@@ -76,7 +76,7 @@ def read_chunks(data: Any, predictions: Any, roles: ColumnRoles) -> Iterator[Row
 
 
 def _is_whole(data: Any) -> bool:
-    """Whether all rows are in memory; pyarrow's datasets and readers are read by chunks instead."""
+    """Whether all rows are in memory; pyarrow's datasets and readers are read in chunks instead."""
     is_rows = isinstance(data, Mapping | list | tuple) or hasattr(data, "__array_interface__")
     return is_rows or is_frame(type(_to_frame(data)))
 

@@ -64,8 +64,8 @@ class _Lifespan:
         try:
             await app(scope, self._receive_message, self._send_message)
         except BaseException as error:
-            # An app that raises before its first receive supports no lifespan. A later exception
-            # is a start or a shutdown that failed.
+            # An app that raises before its first receive does not support lifespans. A later
+            # exception means that the start or the shutdown failed.
             if self._received or not isinstance(error, Exception):
                 self._close_at_the_end()
                 raise

@@ -31,8 +31,8 @@ _LABEL = ("prediction_id", "actual", "actual_class")
 class EventFolder(ModelFiles):
     """The predictions of one model version in a folder written by `Files(format="parquet")`.
 
-    since, until: the period, without its end. The folder may be any that Dask can read, such as one
-    in an object store.
+    since, until: the period, from `since` until just before `until`. The folder may be any that
+    Dask can read, such as one in an object store.
     """
 
     @classmethod

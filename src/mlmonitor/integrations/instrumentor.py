@@ -166,6 +166,6 @@ def _log_errors() -> Iterator[None]:
     """Log exceptions instead of raising them; unless they are ours, log only their type."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001 - a fault of ours must not be one of the host
+    except Exception as error:  # noqa: BLE001 - an error of ours must not reach the host
         reason = str(error) if isinstance(error, MonitorError) else type(error).__name__
         log.warning("opentelemetry-instrument watches no model: %s", reason)

@@ -23,8 +23,8 @@ __all__ = ["EventFiles", "backtest_events", "evaluate_events"]
 class EventFiles(ModelFiles):
     """The predictions of one model version in a folder written by `Files(format="parquet")`.
 
-    since, until: the period, without its end. The folder may be any that Spark can read, such as
-    one in an object store.
+    since, until: the period, from `since` until just before `until`. The folder may be any that
+    Spark can read, such as one in an object store.
     """
 
     @classmethod

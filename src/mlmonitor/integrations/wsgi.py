@@ -19,7 +19,8 @@ __all__ = ["django_view", "flask_view", "page"]
 def page(*monitors: Monitor, allowed_hosts: Collection[str] = ()) -> "WsgiPage":
     """Build the live page of some monitors, as a WSGI app to mount.
 
-    Promise: as `mlmonitor.integrations.asgi.page`. Everyone who can reach the mount can read the
+    Promise: that of `mlmonitor.integrations.asgi.page`. Everyone who can reach the mount can read
+    the
         page. An app mounted with Werkzeug's `DispatcherMiddleware` is not behind your app's
         authentication: use `flask_view` or `django_view` for that.
     Price: one reading every three seconds while the page is open, in a thread of the server.

@@ -49,7 +49,8 @@ class Adoption:
 
         Raises:
             ConfigError: the version was used before, or an option of the monitor does not fit the
-                reference. FormatError: the file is damaged. OSError: it cannot be read.
+                reference.
+            FormatError, OSError: the reference's file is damaged, or cannot be read.
             MonitorError: the monitor was closed.
         """
         from mlmonitor import options

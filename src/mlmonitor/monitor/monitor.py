@@ -97,7 +97,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
 
     Raises:
         ConfigError: an option or a variable is wrong.
-        FormatError: the reference's file is damaged. OSError: it cannot be read.
+        FormatError, OSError: the reference's file is damaged, or cannot be read.
     """
 
     def __init__(  # noqa: PLR0913 - all by keyword

@@ -30,8 +30,8 @@ class Presenting:
     ) -> "PageServer":
         """Serve the live page of a script from a daemon thread; return the server.
 
-        The page is read-only and shows no single row. It is served until the monitor or the server
-        is closed; the server's `url` is its address. In a web service, mount
+        The page is read-only and shows no individual row. It is served until the monitor or the
+        server is closed; the server's `url` is its address. In a web service, mount
         `mlmonitor.integrations.asgi.page` instead. Nothing is computed while nobody views the page.
 
         Args:
@@ -63,7 +63,7 @@ class Presenting:
         Price: 15 to 25 ms and 25 kB a field, in the calling thread.
 
         Raises:
-            ConfigError: the path has another ending.
+            ConfigError: the path has another extension.
             MissingExtra: the extra `report` is not installed, for HTML.
             OSError: the file cannot be written.
         """

@@ -38,7 +38,7 @@ class ProfileExchange:
 
         They count as predictions made now: in the window, in drift, alerts and the verdict, and in
         the next export, with the same metric names as rows of a service. Labels, declared rules,
-        figures and events need single rows, so they do not include these.
+        figures and events need individual rows, so they do not include these.
         Price: a merge, for any number of rows.
 
         Raises:

@@ -32,7 +32,7 @@ class Webhook:
         url: the URL of the receiver. Proxies and certificates are read from the variables that
             `requests` reads: `HTTPS_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE`.
         secret: `whsec_` and a key in base64, or the key itself; during a rotation a list of them,
-            newest first. None: requests are not signed.
+            newest first. None means that requests are not signed.
         events: the kinds of events that are sent.
         headers: additional headers, such as an authorization.
         timeout_seconds: how long to wait for a connection, and for an answer.

@@ -41,7 +41,7 @@ class Drain:
     with which calls are recorded. events: the log of everything that is drained.
     """
 
-    def __init__(  # noqa: PLR0913 - the ends of one line
+    def __init__(  # noqa: PLR0913 - everything that it connects
         self,
         config: Config,
         inbox: Inbox,
@@ -61,7 +61,7 @@ class Drain:
         self._wants_traces = is_traced
         self._evaluate, self._earlier, self._positions = evaluate, versions[1:], positions
         self._renamed: dict[int, tuple[Shape, Shape]] = {}
-        self._undrained = 0  # calls of the drain under way that are still in the inbox
+        self._undrained = 0  # calls of the current drain that are still in the inbox
         self._due_labels: list[LabelEntry] = []
         self._due_late: list[Entry] = []
         self._early_labels = self._evicted_before = 0

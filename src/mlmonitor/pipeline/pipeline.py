@@ -40,7 +40,7 @@ class Pipeline:
     `snapshot` share state; `deliver` and `report_alerts` may run beside them in another thread.
     """
 
-    def __init__(  # noqa: PLR0913 - the ends of one line
+    def __init__(  # noqa: PLR0913 - everything that it connects
         self,
         config: Config,
         identity: Identity,

@@ -108,7 +108,7 @@ class Profile:
 
         Raises:
             ConfigError: an argument is wrong, or the file has no column of the reference.
-            FormatError: the file's contents do not match its ending.
+            FormatError: the file's contents do not match its extension.
             OSError: the file cannot be read.
         """
         plan = CountingPlan.resolve(
@@ -213,8 +213,8 @@ class Profile:
         at: the start time of this profile's alerts, in seconds since 1970; by default now. Alerts
         of earlier profiles start at the time of their newest rows.
 
-        The rows of a profile are evaluated together, so e-values may differ from a service's. What
-        needs single rows is missing: labels, latencies, rules, groups and estimated performance.
+        The rows of a profile are evaluated together, so e-values may differ from a service's. Parts
+        that need individual rows (labels, latencies, rules, groups, estimates) are missing.
 
         Raises:
             ConfigError: an argument is wrong.
@@ -245,12 +245,12 @@ class Profile:
     ) -> Path:
         """Write `status` as a report, in the form of `Monitor.report`; return its path.
 
-        A path in `.html` gives one self-contained file for people, `.json` one for programs. Charts
-        show each profile, those in `earlier` and this one, at the time of its newest rows.
+        The extension `.html` gives one self-contained file for people, `.json` one for programs.
+        Charts show each profile, those in `earlier` and this one, at the time of its newest rows.
         Price: 15 to 25 ms and 25 kB per field.
 
         Raises:
-            ConfigError: an argument is wrong, or the path has another ending.
+            ConfigError: an argument is wrong, or the path has another extension.
             IncompatibleSketch: the rows were counted with another reference or other segments.
             MissingExtra: the extra `report` is not installed, for HTML.
             OSError: the file cannot be written.

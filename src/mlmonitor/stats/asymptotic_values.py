@@ -19,8 +19,8 @@ from mlmonitor.stats.evidence.dirichlet import PRIOR
 from mlmonitor.stats.reference_counts import possible_counts
 from mlmonitor.stats.special import log_gamma
 
-_NODES = 31  # of the Gauss-Hermite rule
-_DEGREES = 8  # of Hermite polynomials in the expansion
+_NODES = 31  # nodes of the Gauss-Hermite rule
+_DEGREES = 8  # degrees of Hermite polynomials in the expansion
 _SUPPORT = 48  # counts at which a bin's law is evaluated
 _REACH = 6.0  # standard deviations of a bin's count, beyond which its law is cut off
 _ONE_IN_A_HUNDRED = 0.01

@@ -20,7 +20,7 @@ _SEARCHED = {
 
 _NOTABLE = 0.75  # the same without groups: the estimated design effect is often above 1 by chance
 _INDEPENDENT = 0.95
-"""Dependence is not reported if rows are worth more than this share of independent rows."""
+"""Dependence is not reported if the effective number of rows exceeds this share of all rows."""
 
 
 def build_status(snapshot: ModelSnapshot, verdict: Verdict | None = None) -> Status:

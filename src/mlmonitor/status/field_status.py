@@ -30,9 +30,9 @@ _SHOWN_HITTERS = 5
 class TrainingStats:
     """Statistics of a field in the reference, for comparison with the live statistics.
 
-    quantiles: at the ranks of `STATUS_QUANTILES`. distinct: number of categories of a categorical
-    field. missing: share of missing and unreadable values. accepted_at: when a live window was
-    accepted as the field's baseline; None if the baseline is the training data.
+    quantiles: the quantiles at the ranks in `STATUS_QUANTILES`. distinct: number of categories of a
+    categorical field. missing: share of missing and unreadable values. accepted_at: when a live
+    window was accepted as the field's baseline; None if the baseline is the training data.
     """
 
     rows: int
@@ -139,7 +139,7 @@ _Numbers = list[float | None]  # one number per field, None if it is not finite
 class _Columns(NamedTuple):
     """The numbers of all fields of a population, as lists indexed by field.
 
-    counts, means, stddevs, minima, maxima: of the numeric fields only.
+    counts, means, stddevs, minima, maxima: those of the numeric fields only.
     """
 
     population: PopulationSnapshot

@@ -61,7 +61,7 @@ def field_table(fields: Sequence[FieldStatus]) -> list[str]:
 
 
 def _write_captions(head: str, rows: Sequence[Sequence[str]]) -> str:
-    """Return the line above the head, with the captions `now`, `at training` and `drift`."""
+    """Return the line above the header, with the captions `now`, `at training` and `drift`."""
     widths = [max(map(wide, column)) for column in zip(*rows, strict=True)]
     starts = [sum(width + 2 for width in widths[:place]) for place in range(len(widths))]
     line = " " * len(head)

@@ -108,7 +108,7 @@ def ids_lines(names: Sequence[str]) -> list[str]:
 
 
 def advancing_lines(names: Sequence[str]) -> list[str]:
-    """List the fields whose values only increase, such as timestamps: new values leave the bins."""
+    """List fields whose values only increase, such as timestamps; new ones are beyond the bins."""
     line = (
         f"only advances: {join_names(names)}: no alert for its drift; ignore it, or compare an age "
         "(the time since then)"

@@ -10,7 +10,7 @@ from mlmonitor.status.lines import advancing_lines, describe_training, fit_line,
 _NAME = 32
 _LEAST_NAME = 20
 _DISPENSABLE = ("p50", "sd", "mean")
-_MIDDLE = 50  # of the quantiles at 0, 1, ... 100%
+_MIDDLE = 50  # index of the median among the quantiles at 0, 1, ... 100%
 
 
 def shown(reference: Reference) -> str:

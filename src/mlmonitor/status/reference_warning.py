@@ -10,7 +10,7 @@ from mlmonitor.records import QUALITIES, Quality, Role
 from mlmonitor.status.lines import join_names
 
 _MISSING = QUALITIES.index(Quality.MISSING)
-_FEW = 0.2  # of the reference's fields
+_FEW = 0.2  # share of the reference's fields
 _NAME = 40
 _MANY_LABELS = 10  # a few may belong to another service
 

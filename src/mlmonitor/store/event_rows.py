@@ -46,8 +46,8 @@ def add_derived(
 ) -> Mapping[str, Any]:
     """Return the features, and if asked the derived fields; refused values are replaced.
 
-    `invalid` also names derived fields and outputs, so it adds no field: it only explains a value
-    that is None, see `unread_value`.
+    `invalid` names outputs and derived fields as well, so no field is added for its names; it only
+    explains values that are None, see `unread_value`.
     """
     fields = {**features, **derived} if with_derived and derived else features
     refused = [name for name in invalid if name in fields and fields[name] is None]
@@ -77,7 +77,7 @@ def read_outputs(block: PredictionBlock, name: str, rows: Sequence[int]) -> Valu
 
 
 def _read_output(events: Sequence[Event], name: str) -> Values:
-    """Return the values of one output; a failed call has none, which counts as no defect."""
+    """Return the values of one output; a failed call has none, which is not a defect."""
     return [ABSENT if e["status"] == "error" else output_value(e, name) for e in events]
 
 
@@ -98,5 +98,5 @@ def _find_output(event: Event, name: str) -> Any:
 
 
 def _explain(value: Any, name: str, invalid: Mapping[str, str]) -> Any:
-    """Return a stored value, or if it is None because it was refused, see `unread_value`."""
+    """Return a stored value; if it is None because it was refused, return its `unread_value`."""
     return unread_value(invalid[name]) if value is None and name in invalid else value

@@ -23,7 +23,7 @@ class Removed(NamedTuple):
 def retain(connection: Any, *, days: int, now: datetime | None = None) -> list[Removed]:
     """Remove rows older than `days` whole days; return what was removed from each table.
 
-    Daily rollups and references stay: they do not contain single rows and are small. Concurrent
+    Daily rollups and references stay: they are small and do not contain individual rows. Concurrent
     calls run one after another.
 
     Raises:

@@ -69,7 +69,7 @@ def read_rounds(
     withheld fields, nor quantiles and the names of new categories.
 
     Promise: the counts equal those of one process that received all rows.
-    Price: one query of rollups; single rows are not read.
+    Price: one query of rollups; individual rows are not read.
 
     Raises:
         ConfigError: the store has no rollups over this reference, or none of its fields.

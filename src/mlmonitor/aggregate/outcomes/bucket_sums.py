@@ -118,7 +118,7 @@ class MeanSums:
     """Counts, sums and sums of squares by bucket, which give means and their intervals.
 
     table: float64 `[3, names, buckets]`. A row whose value is NaN is left out.
-    Promise: merging is addition. Price: 24 bytes a name and bucket.
+    Promise: merging is addition. Price: 24 bytes for each name in each bucket.
     """
 
     __slots__ = ("names", "table")
@@ -177,7 +177,7 @@ class ConfusionMatrix:
     """How often each class was predicted for each true class, by bucket.
 
     counts: int64 `[buckets, classes, classes]`, actual before predicted.
-    Promise: exact; merging is addition. Price: 8 bytes a pair of classes and bucket.
+    Promise: exact; merging is addition. Price: 8 bytes for each pair of classes in each bucket.
     """
 
     __slots__ = ("counts",)

@@ -21,7 +21,7 @@ ClassIndex = NDArray[np.int32]
 class ClassCodes:
     """Codes of classes, assigned on first appearance.
 
-    Price: 0.05 us for a text among texts, 0.2 us for another short value that appeared before, 2 us
+    Price: 0.05 us for a text in a list of texts, 0.2 us for another short value seen before, 2 us
         for any other. Holds at most `MOST_CLASSES` names, and four cached values for each.
     """
 

@@ -74,16 +74,16 @@ class CohortTable:
     def shares_by_age(self, now: float) -> Floats:
         """Estimate the share of a cohort's labels that has arrived, by its age (chain ladder).
 
-        Labels are assumed to grow from one age to the next by the factor observed in cohorts that
-        are old enough. NaN for ages that no cohort has reached; after the oldest age no more labels
-        are expected.
+        The number of labels is assumed to grow from one age to the next by the factor observed in
+        cohorts that are old enough. NaN for ages that no cohort has reached; after the oldest age
+        no more labels are expected.
         Source: Mack, "Distribution-free calculation of the standard error of chain ladder" (1993).
         """
         order = self.order()
         return chain_ladder(np.cumsum(self.delays[order], axis=1), self.ages(now, order))
 
     def ages(self, now: float, order: list[int]) -> Counts:
-        """Return how many periods have ended since each cohort began; `order` lists places."""
+        """Return how many periods have ended since each cohort in `order` began."""
         ages: Counts = int(np.floor(now / self.seconds)) - self.periods[order]
         return ages
 

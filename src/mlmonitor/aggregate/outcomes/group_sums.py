@@ -72,7 +72,7 @@ class GroupSums:
     def effect(self, weights: Floats) -> float:
         """Return the variance of a weighted sum of the terms, relative to independent rows.
 
-        It is at least 1, and exactly 1 if it exceeds 1 only within the error of the sketch. If all
+        It is at least 1; an excess over 1 within the error of the sketch is ignored. If all
         rows have the same value, it is the mean group size, averaged over rows. NaN if a sum
         overflowed.
         """
@@ -91,6 +91,6 @@ class GroupSums:
 
 
 def _without_noise(effect: float) -> float:
-    """Return `effect`, or 1 if it exceeds 1 only within the error of the sketch."""
+    """Return `effect`, or 1 if its excess over 1 is within the error of the sketch."""
     noise = 1 + _NOISE_ERRORS * float(np.sqrt(2 / GroupSums.WIDTH))
     return 1.0 if effect <= noise else effect

@@ -48,7 +48,7 @@ class OutcomePlan:
 
     @property
     def scored(self) -> int:
-        """The number of classes with a histogram of scores; one of two classes is enough."""
+        """The number of classes with a histogram of scores; of two classes, only one needs it."""
         if not self.has_scores or not self.has_histogram:
             return 0
         return 1 if self.task == "binary" else len(self.classes)

@@ -80,7 +80,7 @@ class LossBins(NamedTuple):
         return whole
 
     def count_parts(self, losses: Floats, rows: int) -> Floats:
-        """Return the same of each `rows` neighbours, `[parts, bins + 1]`; the last may be fewer."""
+        """Return `count_losses` of every `rows` consecutive losses, `[parts, bins + 1]`."""
         size = 2 if self.measure in _ZERO_OR_ONE else LOSS_BINS
         is_counted = ~np.isnan(losses)
         part, losses = (np.arange(losses.size) // rows)[is_counted], losses[is_counted]

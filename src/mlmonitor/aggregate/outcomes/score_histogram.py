@@ -11,7 +11,7 @@ from mlmonitor.records import Counts, Floats, Mask
 
 
 def _make_edges() -> Floats:
-    """Return edges 0.005 apart, but closer near 0 and 1, where odds grow by 5% at each edge."""
+    """Return edges 0.005 apart, but closer near 0 and 1, where odds grow by 5% per edge."""
     logits = np.arange(-16.0, -2.0, 0.05)
     low = 1.0 / (1.0 + np.exp(-logits))
     edges: Floats = np.unique(np.concatenate([np.arange(201) / 200, low, 1.0 - low]))

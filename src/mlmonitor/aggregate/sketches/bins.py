@@ -22,7 +22,7 @@ _LEAST_SHARE = (
     0.75  # an edge is the shortest decimal between this share of the tolerance and all of it
 )
 _MOST_ABSORBED = (
-    0.1  # of a bin's share: the most rows of other values in the window around a point mass
+    0.1  # share of a bin's rows: most rows of other values in the window around a point mass
 )
 _HALVINGS = 60
 _LARGEST = np.finfo(np.float64).max
@@ -33,12 +33,12 @@ def quantile_edges(
 ) -> Floats:
     """Return the inner edges that split ascending values into about `bins` bins of equal mass.
 
-    Numbers within the relative `tolerance` count as one value. An edge lies about this far above a
-    value, so that rounding never moves the value into the next bin. A value with at least a bin's
-    share of the rows is a point mass; if there are at most `bins` distinct values, all are point
-    masses. A point mass has an edge on either side, so it has its own bin, and the bins between two
-    point masses may be empty. Numbers closer than the tolerance stay distinct if there are more of
-    them than rounding could produce from one value.
+    Numbers within the relative `tolerance` count as one value. An edge lies about one tolerance
+    above a value, so that rounding never moves the value into the next bin. A value with at least a
+    bin's share of the rows is a point mass; if there are at most `bins` distinct values, all are
+    point masses. A point mass has an edge on either side, so it has its own bin, and the bins
+    between two point masses may be empty. Numbers closer than the tolerance stay distinct if there
+    are more of them than rounding could produce from one value.
 
     Promise: at most `4 * bins + 1` bins; `2 * bins + 1` if there are at most `bins` distinct
         values, and 3 for a constant. Without point masses no bin is empty.

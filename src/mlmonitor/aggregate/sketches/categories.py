@@ -153,7 +153,7 @@ class Dictionary:
             return np.array(codes, np.int64)
 
     def _look_up_at_once(self, values: Sequence[object]) -> list[int] | None:
-        """Look up values at once if they share a plain type or the first is a text; else None."""
+        """Look up values in one step if all have a plain type or the first is a text; else None."""
         memory = self._memories.get(type(values[0])) if len(values) else None
         if memory is None:
             return None
@@ -204,12 +204,12 @@ class Dictionary:
 
 
 _MISSING, _WRONG_TYPE = RefusalReason.MISSING.code, RefusalReason.WRONG_TYPE.code
-_LEAST = -max(RefusalReason)  # of all codes
+_LEAST = -max(RefusalReason)  # the lowest of all codes
 _NO_NAMES: Mapping[str, int] = MappingProxyType({})
 _SHORT = 64
-_ENTRY_BYTES = 100  # of an entry in a dict that has just grown, without its key and value
-_NAME_BYTES = 200  # of a name's two dict entries and its tuple slot, without its text
-_BOOK_BYTES = 4_000  # of a `Dictionary` without its entries
+_ENTRY_BYTES = 100  # bytes of an entry in a dict that has just grown, without its key and value
+_NAME_BYTES = 200  # bytes of a name's two dict entries and its tuple slot, without its text
+_BOOK_BYTES = 4_000  # bytes of a `Dictionary` without its entries
 _PLAIN: tuple[type, ...] = (
     *(str, int, bool, float, bytes, type(None), Absent),
     *(np.str_, np.bool_, np.int64, np.float64),

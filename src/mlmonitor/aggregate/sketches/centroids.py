@@ -27,7 +27,7 @@ def compress(given: Centroids, cells: int) -> Centroids:
 def compress_sorted(ordered: Floats, valid: Counts, cells: int) -> Centroids:
     """Compress the first `valid` values of each field of a sorted block; each has at least one.
 
-    The same, bit for bit, as to compress a centroid for each value.
+    The result is the same, bit for bit, as that of compressing one centroid per value.
     """
     return _fill_cells(_find_runs(ordered, valid, cells), len(ordered), cells)
 
@@ -99,7 +99,7 @@ def _join_runs(given: Centroids, cells: int) -> _Runs:
 
 
 def _find_runs(ordered: Floats, valid: Counts, cells: int) -> _Runs:
-    """Find the runs of equal values: like `_join_runs`, with ranks for the runs alone."""
+    """Find the runs of equal values: like `_join_runs`, but with ranks only for the runs."""
     fields, rows = ordered.shape
     is_last = np.ones(ordered.shape, np.bool_)
     np.not_equal(ordered[:, 1:], ordered[:, :-1], out=is_last[:, :-1])

@@ -31,7 +31,8 @@ def pack(kind: str, state: State) -> bytes:
     """Serialise `state` with its kind and version.
 
     Price: a copy of the arrays, and about 50 bytes of header for each. The checksum (CRC-32)
-    detects all damage within four adjacent bytes, and misses other damage once in four billion.
+    detects all damage within four adjacent bytes, and misses any other damage with a probability of
+    one in four billion.
     """
     arrays = {name: _make_portable(array) for name, array in state.items()}
     layout = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]

@@ -4,7 +4,7 @@ import numpy as np
 
 from mlmonitor.records import Floats
 
-_FAR = 1e307  # four times this overflows
+_FAR = 1e307  # differences of smaller numbers cannot overflow
 
 
 def values_at(expected: Floats, ranks: Floats, values: Floats) -> Floats:

@@ -21,7 +21,7 @@ class Moments:
     """Count, mean, sum of squared deviations, min and max of each field. NaN is skipped.
 
     Promise: merging is exact up to rounding. Deviations of numbers like `1e9 ± 1`, or near 1e-300
-        or 1e300, keep their digits, because squares are stored in units of `4**exponent`.
+        or 1e300, keep their precision, because squares are stored in units of `4**exponent`.
     Price: 48 bytes a field; 2 ns a value of a sorted block.
     Source: Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample
         variances", 1979; the corrected two-pass sum within a block.
@@ -70,7 +70,7 @@ class Moments:
         deviation = scaled - mean[:, None]
         if has_gaps:
             clear_gaps(deviation, valid)
-        slip = deviation.sum(axis=1)  # the rounding error: exactly, this sum is zero
+        slip = deviation.sum(axis=1)  # the rounding error: in exact arithmetic, this sum is zero
         moments.m2 = np.maximum(np.einsum("fr,fr->f", deviation, deviation) - slip * slip / n, 0.0)
         moments.mean = np.clip(
             np.ldexp(mean + slip / n, _find_down_shift(moments.exponent)), *moments._compute_range()
@@ -198,7 +198,7 @@ def valid_counts(ordered: Floats) -> Counts:
 
 
 def clear_gaps(values: Floats, valid: Counts) -> None:
-    """Set the values `[fields, rows]` behind the first `valid` of each field to zero, in place."""
+    """Set the values `[fields, rows]` after the first `valid` of each field to zero, in place."""
     rows = values.shape[1]
     if rows < _LONG:
         values[np.arange(rows) >= valid[:, None]] = 0.0

@@ -23,7 +23,7 @@ def group_names(groups: int) -> list[str]:
 
 
 def count_groups(names: Collection[str]) -> int:
-    """Return the most groups, 2 or more, that each get at least five of the names; 0 if none."""
+    """Return the largest number of groups with at least five names in each; 0 if below 2."""
     for groups in range(min(MOST_GROUPS, len(names) // LEAST_NAMES), 1, -1):
         sizes = np.bincount([group_of(name, groups) for name in names], minlength=groups)
         if sizes.min() >= LEAST_NAMES:

@@ -100,7 +100,7 @@ class TDigest:
     def quantile(self, q: Floats, places: Sequence[int] | None = None) -> Floats:
         """Return the quantiles `q`, `[fields, len(q)]`; NaN for an empty field.
 
-        places: of the fields to return, by default all.
+        places: the indices of the fields to return, by default all.
         """
         quantiles = np.full((len(self.means), np.size(q)), np.nan)
         fields, values, ranks = self._make_curves()

@@ -112,7 +112,7 @@ def _copy_features(features: Any, predictions: Any, copiers: Copiers) -> Copied:
 def _check_dimensions(features: Any, predictions: Any, names: Sequence[str]) -> None:
     """Check that one-dimensional features are one row, not a column or the predictions.
 
-    They pass if there are as many values as names, or if there are few values and no names.
+    They pass if there are as many values as names, or no names and at most `_MOST_IN_ROW` values.
 
     Raises:
         SchemaError: they do not pass, and there is one prediction for each value.
@@ -135,7 +135,7 @@ def _are_values(features: Sequence[object] | np.ndarray[Any, Any]) -> bool:
 
 
 def _has_as_many(predictions: Any, rows: int) -> bool:
-    """Whether `predictions` holds one entry per row, for more than one row."""
+    """Whether there are several rows, and `predictions` holds one entry for each."""
     if isinstance(predictions, Mapping):
         return any(_has_as_many(column, rows) for column in predictions.values())
     return rows > 1 and hasattr(predictions, "__len__") and len(predictions) == rows

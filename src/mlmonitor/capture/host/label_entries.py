@@ -26,7 +26,7 @@ class LabelEntry(NamedTuple):
     ids: list[str]
     actuals: Values
     times: Floats | None = None
-    """When each label was observed, in seconds since 1970; None: on arrival."""
+    """When each label was observed, in seconds since 1970; None means on arrival."""
 
     def observed_at(self, now: float) -> Floats:
         """Return when each label was observed; `now` where that is unknown."""

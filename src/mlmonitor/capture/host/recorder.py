@@ -80,7 +80,7 @@ class Recorder(PerProcess):
 
 
 PLAIN_CALLS: set[CodeType] = set()
-"""Code of the wrappers of plain functions, whose locals include `recorder`, `opened`, `started`."""
+"""Code of the wrappers of plain functions; its locals include `recorder`, `opened`, `started`."""
 
 
 def assign_id(recorder: Recorder, call: Call) -> str:

@@ -1,4 +1,4 @@
-"""Convert columns of any kind to floats or names, and count values that are neither by reason."""
+"""Convert columns of any kind to floats or names; other values are counted by reason."""
 
 from collections.abc import Callable, Sequence
 from math import isinf, isnan, nan
@@ -192,7 +192,7 @@ def _parse_times(values: np.ndarray[Any, Any]) -> tuple[Floats, Counts]:
 
 
 def _scale_times(values: np.ndarray[Any, Any]) -> Floats | None:
-    """Seconds of times, in one step; None if one is missing or has more than 53 bits."""
+    """Convert times to seconds in one step; None if one is missing or needs more than 53 bits."""
     unit, count = np.datetime_data(values.dtype)
     seconds: Floats = values.view(np.int64).astype(np.float64)
     if count == 1 and unit in _UNIT_SECONDS:

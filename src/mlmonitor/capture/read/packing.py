@@ -1,4 +1,4 @@
-"""Pack rows of plain numbers into one array, twice as fast as by checking each number.
+"""Pack rows of plain numbers into one array, twice as fast as checking each number.
 
 `marshal` serialises a list of rows in a single C call: for each value a letter for its exact type,
 then its bits. If every row has the letters of the first, at the same offsets, the numbers can be
@@ -83,7 +83,7 @@ def pack_floats(values: Sequence[object]) -> Floats | None:
 def _dump(values: Sequence[object]) -> bytes | None:
     """Marshal `values`; None if that fails, or if an audit hook of the host forbids it."""
     try:
-        return dumps(values, _FORM)  # type: ignore[arg-type]  # else it raises
+        return dumps(values, _FORM)  # type: ignore[arg-type]  # other values raise
     except Exception:  # noqa: BLE001 - an audit hook may raise anything
         return None
 

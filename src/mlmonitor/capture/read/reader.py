@@ -80,7 +80,7 @@ class Reader:
         return block if self._extend is None else self._extend(block, raw)
 
     def _with_output_name(self, rows: Rows) -> Rows:
-        """Rename a single output to the schema's single output, if either is called `prediction`.
+        """Give a single output the name of the schema's only output, if either is `prediction`.
 
         So `{"predictions": [0.7]}` and a frame of one column mean the same as `[0.7]`.
         """

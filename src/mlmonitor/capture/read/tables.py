@@ -48,7 +48,7 @@ class MappingTable:
     def __init__(self, rows: Sequence[Row | None]) -> None:
         self.rows: int = len(rows)
         self._rows = rows
-        self._is_even = True  # while every row had every value read so far
+        self._is_even = True  # true while every row had every value read so far
         self._is_readable = False  # set once no row can be None
 
     def matrix(self, names: Sequence[str]) -> Floats | None:

@@ -25,7 +25,7 @@ from mlmonitor.store.load.loader import Loader, LoaderStopped, LoadOptions
 
 _LETTERS = ".dead-letters"
 _GARBAGE_THRESHOLDS = 200_000, 20, 20
-"""Rare garbage collection: events are many small objects without cycles; it would cost 20% CPU."""
+"""Make garbage collection rare: events have no cycles, and looking for any costs 20% of the CPU."""
 
 
 def add_command(commands: Any) -> None:

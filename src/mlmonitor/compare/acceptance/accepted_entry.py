@@ -18,9 +18,9 @@ from mlmonitor.records import REFUSED, Quality
 def accept_window(entry: CountedEntry, view: View, place: int, *, now: float) -> CountedEntry:
     """Return the entry with the counts and statistics of a window.
 
-    Bins and categories stay, so the series of the field continue. Rows of categories that the
-    reference does not know stay counted as new. Simulated thresholds and mean predictions by bin
-    belong to the old counts and are dropped.
+    Bins and categories stay the same, so the series of the field continue. Rows of categories that
+    the reference does not have are still counted as new. Simulated thresholds and mean predictions
+    by bin belong to the old counts and are dropped.
     """
     refused = dict(zip(REFUSED, refused_counts(view.profile)[place].tolist(), strict=True))
     counts = profile_counts(view.profile)[place]

@@ -128,7 +128,7 @@ class Alert:
 
     @property
     def worth(self) -> str:
-        """The effective number of rows as text: ` that count as 180`; empty if nearly all rows."""
+        """The effective number of rows as text: ` that count as 180`; empty if close to all."""
         if not self.is_dependence_known:
             return " (dependence unknown)"
         if self.effective_rows is None or self.effective_rows > _NEARLY_ALL * self.rows:

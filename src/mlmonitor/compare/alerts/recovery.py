@@ -10,7 +10,7 @@ RECOVERY_ROWS = 200
 """Fewest rows that can show that a stream has recovered."""
 
 RECOVERY_FACTOR = 3
-"""Recovery takes three times the rows that fired the alert; as many could miss the change."""
+"""Recovery takes three times the rows that fired the alert; fewer could miss the change."""
 
 
 class Recovery:

@@ -39,8 +39,8 @@ def are_merged(before: Floats, now: Counts) -> bool:
     """Whether one category is gone and exactly one other has grown by its rows.
 
     before: the shares of the reference. now: the rows of the same categories. All others must be as
-    frequent as before, within chance. With only two categories, one that is gone does not show that
-    they were merged.
+    frequent as before, except for chance. With only two categories, the loss of one does not show
+    that they were merged.
     """
     rows = int(now.sum())
     gone = np.flatnonzero((now == 0) & (before >= _LEAST_SHARE) & (before * rows >= _LEAST_ROWS))
@@ -88,7 +88,7 @@ def find_moved_share(before: Floats, now: Counts) -> MovedShare | None:
 def are_exchanged(before: Floats, now: Counts) -> bool:
     """Whether categories have exchanged their shares: another order of the shares fits better.
 
-    False for more than six categories or less than two hundred rows.
+    False for more than six categories or fewer than two hundred rows.
     """
     rows = int(now.sum())
     frequent = np.flatnonzero(before >= _LEAST_SHARE)
@@ -108,7 +108,7 @@ def are_exchanged(before: Floats, now: Counts) -> bool:
 
 
 def _list_scaled(before: Floats, shares: Floats) -> Iterator[Floats]:
-    """Yield, for each category, the shares if only it changed and the rest kept proportions."""
+    """Yield, for each category, the shares if only it changed and the rest kept their ratios."""
     for place in range(before.size):
         yield _scale(before, place, float(shares[place]))
 

@@ -117,9 +117,8 @@ def _find_repeated(
     """Detect repeated rows: more copies than in the reference, while only distributions changed.
 
     Alerts on values out of range are allowed too, because copies multiply such values as well. The
-    number of
-    copies is a lower bound: a copy of a row that arrived before the shown rows counts as new. None
-    if rows are not repeated.
+    number of copies is a lower bound: a copy of a row that arrived before the shown rows counts as
+    new. None if rows are not repeated.
     """
     reference, measures = traffic.reference, {alert.measure for alert in alerts}
     if reference is None or PSI not in measures or not measures <= _MULTIPLIED:

@@ -53,7 +53,7 @@ class ChangeSample:
     def __init__(self, plan: Plan, hitters: int) -> None:
         self._plan, self._hitters = plan, hitters
         numeric = len(plan.schema.numeric)
-        self._profile = FieldProfile(plan)  # of the categories
+        self._profile = FieldProfile(plan)  # counts of the categories
         self._names = [HeavyHitters(hitters) for _ in plan.schema.categorical]
         self._numbers: Floats = np.empty((numeric, SAMPLE_ROWS))
         self._refused: Counts = np.zeros((numeric, 3), np.int64)

@@ -32,9 +32,9 @@ class ChangeEffect:
 
     A change matters if its PSI, or the relative change of a rare bin, is beyond the tolerance with
     confidence (`effect_bounds`). The evidence restarts regularly, and each restart covers the rows
-    since. The change is judged for the restart with the most evidence, and for all others whose own
-    evidence passes. Otherwise a small lasting change would hide a later large one, because the
-    oldest restart would always have the most evidence.
+    since then. The change is judged for the restart with the most evidence, and for all others
+    whose own evidence reaches the threshold. Otherwise a small lasting change would hide a later
+    large one, because the oldest restart would always have the most evidence.
     """
 
     def __init__(

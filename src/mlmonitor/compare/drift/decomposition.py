@@ -25,7 +25,8 @@ class Contribution:
     """One feature's part in the shift of the mean prediction, in the prediction's unit.
 
     mix: the effect of the changed shares of its bins, if each bin is predicted as in the reference.
-    rest: the shift minus `mix`, caused by other predictions in the same bins and by other features.
+    rest: the shift minus `mix`, caused by changed predictions in the same bins and by other
+    features.
     threshold: exceeded by the absolute value of `mix` once in a hundred windows without drift.
     is_extrapolated: whether `mix` opposes the shift, and most of it is due to values beyond the
         range of the reference, whose predictions are unknown.
@@ -238,8 +239,8 @@ class ShiftDecomposition:
     ) -> tuple[Floats, Floats]:
         """Mix effects of the features' counts `[features, bins]`, and the threshold of each.
 
-        design_effects: of the counts, and of the reference. beyond: rows whose prediction the
-        reference says nothing about, which contribute nothing.
+        design_effects: those of the counts, and those of the reference. beyond: rows whose
+        prediction the reference says nothing about, which contribute nothing.
 
         The variance of an effect under the multinomial distribution is `(1/n + 1/m)` times the
         variance of the bins' means, plus the uncertainty of means from few reference rows.

@@ -222,7 +222,7 @@ class Drift:
         return counts
 
     def _shows_nothing(self, since: Counts) -> Mask:
-        """Return which fields show no drift in a stretch; since: `[fields, bins + seasons]`."""
+        """Return which fields show no drift in the counts `since`, `[fields, bins + seasons]`."""
         counts, seasons = np.hsplit(since, [self._seen.shape[1]])
         is_zero: Mask = self._bound_psi(counts, seasons) == 0
         return is_zero

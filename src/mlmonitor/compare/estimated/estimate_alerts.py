@@ -17,7 +17,7 @@ from mlmonitor.compare.risk.risk_stream import RiskLimits, RiskStream
 from mlmonitor.formatting import short
 
 ESTIMATE_TOLERANCE: Final = 0.1
-"""Relative growth of an expected loss that is ignored, as the calibration is not more accurate."""
+"""Relative growth of an expected loss that is ignored: the calibration is no more accurate."""
 
 LABELLED_SHARE: Final = 0.5
 """If this share of the newest cohorts' predictions has labels, realised losses are used instead."""

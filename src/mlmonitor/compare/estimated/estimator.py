@@ -42,7 +42,7 @@ class _ScoredRows(NamedTuple):
     predicted: Counts | None
 
     def select(self, rows: Counts | slice) -> "_ScoredRows":
-        """Return some of the rows."""
+        """Return the rows at these indices."""
         predicted = None if self.predicted is None else self.predicted[rows]
         bins, expected = self.bins[:, rows], self.expected[:, rows]
         return _ScoredRows(self.places[rows], bins, expected, self.variance[:, rows], predicted)

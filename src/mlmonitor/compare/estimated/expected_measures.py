@@ -77,7 +77,7 @@ def _derive_by_outcome(negative: float, positive: float, bins: Floats) -> Floats
 
 
 def estimate_roc_auc(table: Floats, uncertainty: Floats) -> Estimate:
-    """Estimate the area under the ROC curve of one class; all groups are added.
+    """Estimate the area under the ROC curve of one class, over all groups.
 
     Rows of one bin count as ties. Source: expected true and false positives by threshold, as in
     NannyML's CBPE; the variance follows from the delta method.

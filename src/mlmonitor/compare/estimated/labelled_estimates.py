@@ -17,7 +17,7 @@ STRETCH_LABELS: Final = 1_000
 """The number of labels in a stretch; the newest two stretches are judged together."""
 
 TOLERANCE: Final = 0.1
-"""Relative gap between two losses that is ignored, as a calibration is not more accurate."""
+"""Relative gap between two losses that is ignored: a calibration is no more accurate."""
 
 LOOSE_TOLERANCE: Final = 0.3
 """The tolerance if the calibration depends on features, which are not stored for late labels."""

@@ -14,7 +14,7 @@ from mlmonitor.compare.population import Population
 from mlmonitor.compare.traffic import Traffic
 
 LOOKS: Final = (64, 128, 256, SAMPLE_ROWS)
-"""Numbers of rows since an incident opened at which its cause is searched again."""
+"""Numbers of rows since an incident opened after which its cause is searched for again."""
 
 
 class FindCause(Protocol):
@@ -29,10 +29,11 @@ class Examination:
 
     When an incident opens, the window still holds rows from before the change: a factor seems too
     small, and a lost category still has rows. So the next rows are sampled, and the cause is
-    searched in the first 64, 128, 256 and 512 of them (`LOOKS`). If it is still unknown, another
-    sample begins once twice as many rows have arrived.
+    searched for in the first 64, 128, 256 and 512 of them (`LOOKS`). If it is still unknown,
+    another sample begins once twice as many rows have arrived.
     Price: nothing without an open incident; then a `ChangeSample` for each population, and a search
-        for the cause at each look. The number of samples grows with the logarithm of the rows.
+        for the cause at each of these numbers. The number of samples grows with the logarithm of
+        the rows.
     """
 
     __slots__ = ("_begun_at", "_looks", "_resume_at")

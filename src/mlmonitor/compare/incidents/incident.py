@@ -37,7 +37,7 @@ DATA_FAULTS: Final[frozenset[Cause]] = frozenset(
         *("lost", "stuck", "repeated"),
     )
 )
-"""Causes that are repaired in the data; a model trained on such rows would learn the fault."""
+"""Causes to repair in the data, because a model trained on such rows would learn the fault."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ class Incident:
         `inverted_scores`: scores or classes are inverted, or predictions have the opposite sign.
         `performance`, `objective`: only the performance is worse, or only an objective is broken.
         `unknown`: none of these.
-    title, cause, advice: at first from the window when the incident opened, later from the rows
-        since. They may change while it is open.
+    title, cause, advice: found at first in the window when the incident opened, later in the rows
+    since. They may change while it is open.
     harm: whether labels of predictions made since show that a drift is `harmful` or `benign`;
         `unknown` with too few of them. A data fault is never benign.
     harm_reason: the measure that shows it.

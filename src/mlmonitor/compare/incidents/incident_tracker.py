@@ -99,7 +99,7 @@ class IncidentTracker:
         return all(open_incident.incident.cause != UNKNOWN for open_incident in self._open)
 
     def reexamine(self, find_cause: Callable[[Sequence[Alert]], CommonCause]) -> list[Incident]:
-        """Update the cause of open incidents, except where no cause is found any more.
+        """Update the cause of open incidents, except where a cause is no longer found.
 
         All incidents of repeated rows become one, because they have the same cause wherever their
         changes began. Returns those that were absorbed, as closed.

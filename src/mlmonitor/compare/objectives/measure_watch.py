@@ -90,7 +90,7 @@ class MeasureWatch:
         self._threshold = threshold
         self._stretches: LabelStretches | None = None
         self._breach = Breach(NAN, NAN, 0, 0.0)
-        self._ignored = [-2] * len(STRETCHES)  # by length, the last stretch of an earlier alert
+        self._ignored = [-2] * len(STRETCHES)  # the last stretch of an earlier alert, by length
         self._recovering = 0  # the number of labels after which recovery is judged
         self._recovery: OutcomeTables | None = None
 

@@ -85,7 +85,7 @@ class ObjectiveAlerts:
     def _estimate_maturity(self, now: float) -> tuple[float, int] | None:
         """Return the labelled share of predictions old enough to have a label, and their number.
 
-        Cohorts in which every prediction has its label count at any age. None without predictions.
+        A cohort in which every prediction has a label counts at any age. None without predictions.
         """
         shares, current = self._table.shares_by_age(now), np.floor(now / self._table.seconds)
         order = self._table.order()

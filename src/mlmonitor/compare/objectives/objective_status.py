@@ -8,9 +8,9 @@ from mlmonitor.records import Objective
 class ObjectiveStatus(NamedTuple):
     """An objective and its current measure.
 
-    value: over the newest rows, NaN before there are any.
+    value: the measure over the newest rows; NaN before there are any.
     low, high: a 95% confidence sequence, NaN if the value is counted and not estimated.
-    count: the rows behind `value`.
+    count: the number of rows behind `value`.
     log10_e_value: the evidence that a bound is broken.
     is_met: False while the alert fires, None before any row.
     """

@@ -215,8 +215,8 @@ def _group_scores() -> Counts:
 def compute_calibration(counts: Counts, sums: Floats) -> tuple[CalibrationBin, ...]:
     """Return the calibration curve: mean score and share of positives by tenths of the score.
 
-    counts: `[2, bins]`, negatives before positives. sums: of the scores, by bin. Empty tenths are
-    left out.
+    counts: `[2, bins]`, negatives before positives. sums: the sums of the scores, by bin. Empty
+    tenths are left out.
     """
     groups = _group_scores()
     positives = np.bincount(groups, counts[1], CALIBRATION_BINS)

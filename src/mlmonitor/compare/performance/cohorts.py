@@ -32,7 +32,7 @@ NO_ESTIMATES: Final[EstimatesByPeriod] = MappingProxyType({})
 
 
 class Cohort(NamedTuple):
-    """Predictions made between `start` and `end`, which is not included.
+    """Predictions made from `start` until just before `end`.
 
     labelled: how many of the `predicted` have a label so far.
     maturity: the share of its final labels that have arrived, estimated from earlier cohorts, but

@@ -75,7 +75,7 @@ def estimate_on_scale(
     """Return a value with an interval on the logit scale for two bounds, on the log scale for one.
 
     The interval never leaves the bounds, and a value beyond them is set to the bound. deviation:
-    the standard error of the value; NaN for no interval. bounds: the lower is 0.
+    the standard error of the value; NaN for no interval. bounds: the lower one must be 0.
     """
     least, most = bounds
     value, half = float(np.clip(value, least, most)), TWO_SIDED_95 * deviation

@@ -93,7 +93,7 @@ class LabelledOutcomes:
         """Match labels with their predictions, and ingest the matches.
 
         A label that is missing or of the wrong kind is counted among the actuals, while its
-        prediction keeps waiting. At the end, errors are raised as by `_raise_faults`.
+        prediction keeps waiting. Afterwards, `_raise_faults` raises the errors.
         """
         self.pending.expire(now=now)
         for entry, is_last_try in self.pending.due(entries):

@@ -172,8 +172,8 @@ class Performance(MeasuresByName):
     def error_quantile(self, rank: float) -> float:
         """Return a quantile of the absolute errors of all labelled numbers; NaN without any.
 
-        Its error is at most half a bucket of an exponential histogram: 2% if the errors span two
-        decades, 5% if they span five.
+        The result is accurate to half a bucket of an exponential histogram: to 2% if the absolute
+        errors span two decades, to 5% if they span five.
 
         Raises:
             LookupError: the task is not regression, or this is the performance of a bucket.

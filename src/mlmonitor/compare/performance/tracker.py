@@ -42,7 +42,7 @@ class OutcomeTracker:
     """The performance of a model, overall and by part.
 
     Parts are the buckets of the prediction and of declared fields, segments, and cohorts. edges:
-    between the buckets of a numeric prediction. segments: their names. listeners: receive all
+    those between the buckets of a numeric prediction. segments: their names. listeners: receive all
     pairs.
     Price: `nbytes`, fixed from the start.
     """

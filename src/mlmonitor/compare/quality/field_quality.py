@@ -39,7 +39,7 @@ class AlertKey(NamedTuple):
 class QualitySnapshot(NamedTuple):
     """Quality over one window.
 
-    shares: of defective values, `[defects]`.
+    shares: the shares of defective values, `[defects]`.
     thresholds: the critical values of the shares.
     is_firing: `[alert_keys]`.
     new_fields: the number of firing alerts on new names; None if names are not watched.

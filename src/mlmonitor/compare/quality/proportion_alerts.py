@@ -18,7 +18,7 @@ _KEPT = 8  # number of restarts; two bins need fewer than ten bins do
 class ProportionEvaluation(NamedTuple):
     """Transitions of one evaluation, and the stretch with the most evidence of each stream.
 
-    log10_e, share, rows: `[streams]`; share: of defective values in the stretch.
+    log10_e, share, rows: `[streams]`; `share` is that of defective values in the stretch.
     """
 
     transitions: Transitions
@@ -28,7 +28,7 @@ class ProportionEvaluation(NamedTuple):
 
 
 class _Strongest(NamedTuple):
-    """The stretch of each stream with the most evidence, which lasts while no values arrive."""
+    """The stretch of each stream with the most evidence, kept while no values arrive."""
 
     log_e: Floats
     defective: Counts

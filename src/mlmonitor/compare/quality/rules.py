@@ -20,7 +20,7 @@ from mlmonitor.records import QUALITIES, Block, Counts, Field, Floats, Kind, Mas
 MINIMUM, MAXIMUM, ALLOWED, NULLABLE = "minimum", "maximum", "allowed", "nullable"
 
 _MISSING = QUALITIES.index(Quality.MISSING)
-_RULE_BYTES = 1_000  # of a rule, its counts and its alert
+_RULE_BYTES = 1_000  # memory of a rule, its counts and its alert
 _VIOLATIONS = {
     MINIMUM: "below the declared minimum",
     MAXIMUM: "above the declared maximum",

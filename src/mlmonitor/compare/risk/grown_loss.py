@@ -13,8 +13,8 @@ from mlmonitor.records import Role
 class GrownLoss(NamedTuple):
     """A mean loss beyond its limit.
 
-    loss: over `rows` rows.
-    before: at training.
+    loss: its value over `rows` rows.
+    before: its value at training.
     limit: the largest loss that is tolerated.
     log_e: the natural logarithm of the evidence.
     """

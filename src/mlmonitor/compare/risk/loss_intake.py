@@ -15,7 +15,7 @@ from mlmonitor.records import Counts, Floats
 from mlmonitor.stats.dependence.running_overdispersion import RunningOverdispersion
 
 MOST_PERIODS = 120
-"""Maximum number of cohorts that wait; beyond it, the oldest count before they are mature."""
+"""Maximum number of cohorts that wait; if there are more, the oldest count before maturity."""
 
 _PART_LABELS = 500  # larger batches are split, so that a change within one is found as well
 
@@ -46,7 +46,8 @@ class LossIntake:
     def ingest(self, losses: Floats, periods: Counts, *, is_held: bool) -> None:
         """Add losses in the order of their labels; NaN for rows that are not counted.
 
-        periods: of their predictions. is_held: whether they wait for `release`, or count at once.
+        periods: those of their predictions. is_held: whether they wait for `release`, or count at
+        once.
         """
         if self.stream is not None and not is_held:
             bins = self.stream.baseline.bins

@@ -30,7 +30,7 @@ _LEAST_LABELS: Final = 100
 class _Projection(NamedTuple):
     """A projected mean loss over adjacent cohorts, and the evidence that it is too large.
 
-    maturity: the share of their labels that have arrived. start: of the oldest cohort.
+    maturity: the share of their labels that have arrived. start: when the oldest cohort began.
     """
 
     loss: float
@@ -48,7 +48,7 @@ class ProjectedAlerts:
     once three older ones show how much a mean changes with further labels. The evidence is that of
     a normal mixture, for the newest 1, 2, 3, 4, 6 and 8 cohorts; the allowed error is divided among
     these windows and over time. An alert resolves once newer cohorts may be within the limit.
-    Price: that of all cohorts at each evaluation, some milliseconds.
+    Price: some milliseconds at each evaluation, to compute all cohorts.
     """
 
     def __init__(self, baselines: Mapping[str, RiskBaseline], limits: RiskLimits) -> None:

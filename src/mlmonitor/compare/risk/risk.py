@@ -8,10 +8,11 @@ RiskBasis = Literal["reference", "training_metrics", "first_labels", "objective"
 class Risk(NamedTuple):
     """A measure over the newest labels, with bounds that are valid at any time.
 
-    Larger losses than `clip` count as `clip`, also in `reference`, so that a single extreme error
-    has little effect. Accuracy, recall, precision and Brier score have no losses beyond it.
+    Losses larger than `clip` count as `clip`, in `reference` as well, so that a single extreme
+    error has little effect. Accuracy, recall, precision and Brier score have no losses beyond it.
 
-    value: over the `count` newest labels, at least 500 if there are that many; while the alert is
+    value: the measure over the `count` newest labels, at least 500 if there are that many; while
+    the alert is
         firing, over those since the change.
     low, high: a 95% confidence sequence of the measure.
     reference: the measure at training, from the source in `basis`: the reference's own losses, the

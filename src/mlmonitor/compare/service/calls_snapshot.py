@@ -24,8 +24,8 @@ class CallsSnapshot:
     errors: failed rows by type of error.
     latency: a profile of one field.
     fine: the same latencies in exponential buckets; None unless a destination needs them.
-    alerts: on failures, latency and traffic.
-    is_firing: by measure.
+    alerts: those on failures, latency and traffic.
+    is_firing: whether the alert of each measure is firing.
     """
 
     predictions: int

@@ -50,7 +50,7 @@ class TrafficCounts:
         return max(first, self._newest - self._counts.size + 1)
 
     def total(self, start: int, stop: int) -> int:
-        """Return the number of predictions in the slots from `start` to before `stop`."""
+        """Return the number of predictions in the slots `start:stop`."""
         return int(self._counts[np.arange(start, stop) % self._counts.size].sum())
 
     def dispersion(self) -> float:

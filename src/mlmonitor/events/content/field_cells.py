@@ -30,9 +30,9 @@ Row = dict[str, Cell]
 class RowCells(NamedTuple):
     """The values of some rows, in the form in which they are sent.
 
-    features: in columns. derived, prediction, scores, outputs: one item per row; empty if the model
-    has none or none is sent. invalid: by row, the reason of each value that is null although it was
-    not missing.
+    features: the features in columns. derived, prediction, scores, outputs: one item per row; empty
+    if the model has none or none is sent. invalid: by row, the reason of each value that is null
+    although it was not missing.
     """
 
     features: FeatureColumns

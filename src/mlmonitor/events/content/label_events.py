@@ -86,7 +86,7 @@ def _find_entry(reference: Reference | None, role: Role, name: str | None) -> Co
 
 
 class LabelEvents:
-    """Builds events of labels and figures; the reference, if there is one, decides about names."""
+    """Builds events of labels and figures; the reference, if any, decides which names are sent."""
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ class RowCalls(NamedTuple):
 
 
 def calls_of_rows(rows: Rows, start: int, stop: int) -> tuple[RowCalls, list[int] | None]:
-    """Return the facts of the rows from `start` to before `stop`, and each row's index in its call.
+    """Return the facts of the rows `start:stop`, and each row's index in its call.
 
     The indices are None if each call has one row.
     """

@@ -19,7 +19,7 @@ from mlmonitor.secret import Secret
 _WAIT_SECONDS = 10.0  # a batch job stops waiting after this time without any delivery
 _WAIT_STEP_SECONDS = 0.02
 _PURGE_SECONDS = 2.0  # time for the client's threads to report purged messages
-_ANY_PARTITION = -1  # the key decides about the partition
+_ANY_PARTITION = -1  # the key decides the partition
 
 
 class KafkaSink:

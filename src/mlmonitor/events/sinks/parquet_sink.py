@@ -116,7 +116,7 @@ class ParquetSink:
         try:
             if len(file.events) >= _GROUP_ROWS:
                 file.write()
-        except Exception as error:  # noqa: BLE001 - also a number that Arrow does not take
+        except Exception as error:  # noqa: BLE001 - such as a number that Arrow refuses
             return self._lose(schema, error)
         if file.bytes >= self._limits.file_bytes:
             self._complete(schema)

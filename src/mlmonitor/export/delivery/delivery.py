@@ -88,7 +88,7 @@ class Delivery:
         """Close the exporter; if that raises, log the type of the exception."""
         try:
             self.exporter.close(timeout_seconds=timeout_seconds)
-        except Exception as error:  # noqa: BLE001 - theirs; it must not reach the host
+        except Exception as error:  # noqa: BLE001 - an exporter's error must not reach the host
             log.warning("closing %s failed: %s", self.name, type(error).__name__)
 
     def _begin_series(self, snapshot: Snapshot) -> None:

@@ -142,7 +142,7 @@ class SnapshotConverter:
     def _make_metric(self, metric: MetricSpec, points: list[Any]) -> sdk.Metric:
         data: Any = sdk.Gauge(points)
         if metric.kind == "counter":
-            data = sdk.Sum(points, _choose_temporality(self._preference.counters_as_deltas), True)  # noqa: FBT003 - theirs
+            data = sdk.Sum(points, _choose_temporality(self._preference.counters_as_deltas), True)  # noqa: FBT003 - the SDK's signature
         elif isinstance(points[0], sdk.ExponentialHistogramDataPoint):
             temporality = _choose_temporality(self._preference.histograms_as_deltas)
             data = sdk.ExponentialHistogram(points, temporality)

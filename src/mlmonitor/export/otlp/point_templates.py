@@ -57,7 +57,7 @@ class Points(NamedTuple):
         return Points(_join_rows([*pieces, self.cut(begin, len(self))]), _compute_edges(sizes))
 
     def cut(self, begin: int, end: int) -> bytes:
-        """Return the bytes of the rows from `begin` to before `end`."""
+        """Return the bytes of the rows `begin:end`."""
         return self.data[self.edges[begin] : self.edges[end]].tobytes()
 
 
@@ -96,7 +96,7 @@ def encode_points(family: Family, start_ns: Times, time_ns: int) -> Points:
 def encode_exponential(family: Family, start_ns: int, time_ns: int) -> Points:
     """Encode a family's points in exponential buckets, without a template, as there are few."""
     values = family.values
-    assert isinstance(values, Histograms)  # noqa: S101 - asked before
+    assert isinstance(values, Histograms)  # noqa: S101 - checked before
     pairs = zip(family.series.attributes, values.fine or (), strict=True)
     rows = [
         exponential_row(attributes, sketch, start_ns=start_ns, time_ns=time_ns)

@@ -33,7 +33,7 @@ class PointBatch(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """The rows of a batch from `begin` to before `end`."""
+    """The rows `begin:end` of a batch."""
 
     batch: PointBatch
     begin: int

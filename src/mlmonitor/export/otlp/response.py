@@ -11,7 +11,7 @@ AnswerKind = Literal["stored", "refused", "too_large", "unreached", "closed", "t
 LONGEST_PAUSE_SECONDS = 300.0
 """The longest pause before a retry, even if the destination asks for a longer one."""
 
-_QUOTED_CHARACTERS = 300  # of a server's message
+_QUOTED_CHARACTERS = 300  # characters of a server's message
 _UNAVAILABLE = (429, 502, 503, 504)
 _FINAL = (400, 413, 415, 422, 500)
 _HINTS = {
@@ -58,7 +58,7 @@ def read_answer(
     """Read an HTTP answer; `headers` have names in lower case."""
     if 200 <= status < 300:
         if headers.get("content-type", "").lower().startswith("text/html"):
-            return Answer("stored", 0, f"status {status}: {_PAGE}")  # perhaps of a gateway
+            return Answer("stored", 0, f"status {status}: {_PAGE}")  # perhaps from a gateway
         return _read_success(body, secrets)
     words = _read_refusal(headers, body)
     reason = f"status {status}"

@@ -42,7 +42,7 @@ def _find_field_series(
     series = cache.find(key)
     if series is None or series.entries is not population.entries:
         series = cache.keep(key, FieldSeries(population, identity, deviations=deviations))
-    assert isinstance(series, FieldSeries)  # noqa: S101 - what is kept by such keys
+    assert isinstance(series, FieldSeries)  # noqa: S101 - such keys hold only these
     return series
 
 

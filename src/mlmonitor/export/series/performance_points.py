@@ -68,7 +68,7 @@ def risk_points(risks: Mapping[str, Risk], identity: Attributes) -> Iterator[Poi
 def objective_points(
     objectives: Sequence[ObjectiveStatus], identity: Attributes
 ) -> Iterator[Point]:
-    """Yield the value and bounds of each objective, and per measure whether any is violated."""
+    """Yield the value and bounds of each objective, and for each measure whether it is violated."""
     firing: dict[str, bool] = {}
     for status in objectives:
         measure = status.objective.measure

@@ -18,9 +18,9 @@ class GrpcTarget(NamedTuple):
 def parse_target(endpoint: str, *, is_insecure: bool | None) -> GrpcTarget:
     """Parse an endpoint as a target of gRPC.
 
-    The scheme of a URL, `http` or `https` in upper or lower case, decides about TLS. Other targets
-    (`host:port`, `dns:///host:port`, `unix:///path`) are used unchanged, and `is_insecure` decides
-    about TLS. If it is None, TLS is used unless the target is on this machine.
+    The scheme of a URL, `http` or `https` in upper or lower case, decides whether TLS is used.
+    Other targets (`host:port`, `dns:///host:port`, `unix:///path`) are used unchanged, and
+    `is_insecure` decides. If it is None, TLS is used unless the target is on this machine.
 
     Source: OpenTelemetry specification, "OpenTelemetry Protocol Exporter", Endpoint (OTLP/gRPC).
     """

@@ -32,8 +32,8 @@ class Trust(NamedTuple):
 class HttpTransport:
     """Posts requests to one URL and reads the answers; a server's failure is not raised.
 
-    Promise: `post` returns within `timeout_seconds`, unless DNS is slow. Nothing is sent to another
-        host than that of the URL. The application's own instrumentation records no span or
+    Promise: `post` returns within `timeout_seconds`, unless DNS is slow. Nothing is sent to a host
+    other than that of the URL. The application's own instrumentation records no span or
         metric of the request, and `.netrc` is not read. Connections are closed after each export:
         if an idle one had died, it would be unknown whether a request was stored.
     """
@@ -106,7 +106,7 @@ class HttpTransport:
             redirects += 1
 
     def _read(self, response: Any) -> bytes:
-        """Read as much of the body as arrives in time; the status decides about the outcome."""
+        """Read as much of the body as arrives in time; the status decides the outcome."""
         content = io.BytesIO()
         try:
             for chunk in response.iter_content(8 * 1024):

@@ -57,7 +57,7 @@ def make_adapter(progress: Progress) -> Any:
 
 
 def _observe(manager: Any, progress: Progress) -> None:
-    """Make the connections of a manager's pools report to `progress`, also those through SOCKS."""
+    """Make the connections of a manager's pools report to `progress`, even through SOCKS."""
     manager.pool_classes_by_scheme = {
         scheme: type(
             "Pool", (pool,), {"ConnectionCls": _make_connection_class(pool.ConnectionCls, progress)}

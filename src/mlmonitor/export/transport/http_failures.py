@@ -71,7 +71,7 @@ def _describe_unreached(error: BaseException, route: Route) -> str:
 
 
 def _describe_proxy_failure(error: BaseException, route: Route) -> str:
-    """Describe a failure of the proxy; empty if the request failed behind the proxy."""
+    """Describe a failure of the proxy; empty if the request failed beyond the proxy."""
     from requests import exceptions as http
 
     is_socks = route.proxy_url.partition("://")[0].lower() in _SOCKS

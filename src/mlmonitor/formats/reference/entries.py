@@ -203,7 +203,7 @@ class CategoricalReference(FieldReference):
     other rows, as `[*categories, others, new, missing]`.
     Names that may identify a person are not stored, unless the user declared the field `public`:
     such categories are hashed into `groups` groups, which are the last of `categories`.
-    `distinct` is the number of all categories, also of those without a name here; null if unknown.
+    `distinct` is the number of all categories, whether named here or not; null if unknown.
     """
 
     kind: Literal["categorical", "boolean"]

@@ -26,8 +26,8 @@ _REST, _NEW = "rarer values", "new values"
 class FieldShape:
     """The shares of live and of training values in the same bins; None for a side without values.
 
-    edges: for a number, the edges of the bins, one more than bars. names: for a category, the
-    names of the bars.
+    edges: for a number, the edges of the bins, one more than there are bars. names: for a category,
+    the names of the bars.
     """
 
     live: Floats | None

@@ -11,7 +11,7 @@ import numpy as np
 from mlmonitor.records import Floats
 
 WIDTH, HEIGHT = 1000, 100
-_GAP = 0.16  # of a bar's place, to its right
+_GAP = 0.16  # the share of a bar's place that stays empty
 _THIN = 0.5  # the width of a front bar, as a share of the one behind it
 
 

@@ -12,8 +12,8 @@ from mlmonitor.present.charts.paths import WIDTH, area_path, line_path, to_y
 from mlmonitor.records import Counts, Floats, Mask
 
 MOST_MARKS = 12
-_LEAST_FILLED = 0.2  # of the median rows; an emptier slice does not stretch the axis
-BATCH_SECONDS = 10.0  # rows that arrive within this time are those of a file: times mean nothing
+_LEAST_FILLED = 0.2  # share of the median rows; an emptier slice does not stretch the axis
+BATCH_SECONDS = 10.0  # rows that arrive within this time come from a file: times mean nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def _guard(answer: Answer) -> Answer:
     def answer_or_fail(request: Request) -> Response:
         try:
             return answer(request)
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not be one of the host
+        except Exception as error:  # noqa: BLE001 - an error of ours must not reach the host
             log.warning("the page could not be made: %s", type(error).__name__)
             return PlainTextResponse("The page could not be made.\n", 500, headers=_HEADERS)
 

@@ -16,7 +16,7 @@ from mlmonitor.present.views.model_page import build_model_page
 from mlmonitor.present.views.view_options import SORTS, ModelReading, ViewOptions
 
 REFRESH_SECONDS = 3.0
-_FRESH = 0.6  # of the refresh interval, so that each refresh of a viewer gets a new reading
+_FRESH = 0.6  # share of the refresh interval, so that each refresh of a viewer gets a new reading
 _KEPT = 32  # pages kept per reading
 _SCHEMA = 1
 _COMPRESSION = 2
@@ -64,7 +64,8 @@ class PageSource:
     ) -> RenderedPage:
         """Return the page of the newest reading.
 
-        headlines: of all models, which the page lists. place: the index of this model among them.
+        headlines: those of all models, which the page lists. place: the index of this model among
+        them.
         """
         reading, pages = self._refresh()
         page = pages.get(options)

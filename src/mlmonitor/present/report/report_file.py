@@ -30,12 +30,12 @@ _SUFFIXES = (".html", ".json")
 
 
 def write_report(reading: ModelReading, path: str | PathLike[str]) -> Path:
-    """Write a report to `path`, as HTML or JSON according to the ending; return the path.
+    """Write a report to `path`, as HTML or JSON according to its extension; return the path.
 
     Promise: the write is atomic; a reader finds the old file or the complete new one.
 
     Raises:
-        ConfigError: the ending is neither `.html` nor `.json`.
+        ConfigError: the extension is neither `.html` nor `.json`.
         MissingExtra: the extra `report` is not installed, for HTML.
         OSError: the file cannot be written.
     """

@@ -124,7 +124,7 @@ def _fit_map(
 ) -> OutcomeMap:
     """Fit an outcome by bins of an output.
 
-    names: of the outcome and of the output. data: values of the output and of the outcome.
+    names: those of the outcome and of the output. data: the values of the output and the outcome.
     """
     (measure, output), (scores, outcome) = names, data
     is_error = measure in ERRORS and measure != "bias" and bool((outcome >= 0).all())
@@ -216,7 +216,7 @@ def _choose_edges(scores: Floats, quantiles: int, steps: int) -> Floats:
     """Return the bin edges of the scores: quantiles, and even steps so that no bin is wide.
 
     Narrow bins are needed because a decision threshold may lie within a bin. There are fewer
-    quantiles if a bin would have less than twenty rows.
+    quantiles if a bin would have fewer than twenty rows.
     """
     bins = int(np.clip(scores.size // _ROWS_PER_BIN, 1, quantiles))
     ranked = np.quantile(scores, np.arange(1, bins) / bins, method="inverted_cdf")

@@ -46,7 +46,7 @@ class ReferenceDifference:
     """The differences between two references.
 
     facts: pairs of values by name, for the facts about the training that differ. fields: all
-    fields, also those that do not differ.
+    fields, including those that do not differ.
     """
 
     facts: Mapping[str, tuple[Any, Any]]

@@ -13,7 +13,7 @@ GroupSize = Callable[[Floats], Floats]
 class DesignEffects:
     """How many dependent rows count as one independent row, by field and number of rows.
 
-    It is the larger of two effects. The effect of consecutive rows is interpolated between
+    The result is the larger of two effects. The effect of consecutive rows is interpolated between
     `effects`, `[fields, lengths]`, which were measured on runs of `lengths` rows. The effect of
     groups is `1 + (size - 1) * correlation`, where `size` is the mean group size.
 

@@ -10,7 +10,7 @@ from mlmonitor.records import Floats
 _SIGNIFICANT = 2.3  # standard deviations of chance that a design effect must exceed
 _SIGNIFICANT_BEYOND_GROUPS = 3.0  # stricter, because the effect of declared groups is known
 _LEAST_FREEDOM = 4.0
-_BY_CHANCE = 0.025  # share of models with a false effect: of days or groups, and of block lengths
+_BY_CHANCE = 0.025  # share of models with a false effect of days or groups, and with one of blocks
 _DIRECTIONS = 4
 _LENGTHS = 10
 

@@ -10,13 +10,13 @@ from mlmonitor.stats.dependence.bin_scores import score_directions
 from mlmonitor.stats.dependence.effect_tests import EffectEstimate, EffectTest
 
 FEWEST_BLOCKS = 10
-"""The fewest blocks on which a design effect is measured."""
+"""A design effect of blocks is measured only if there are at least this many."""
 
 FEWEST_DAYS = 7
-"""The fewest days on which their design effect is measured."""
+"""A design effect of days is measured only if there are at least this many."""
 
 _COMPARED_ROWS = 4  # the longest blocks whose rows are compared in pairs instead of counted
-_UNRESOLVED_SHARE = 0.5  # blocks are too short if this share of the variance is between the longest
+_UNRESOLVED_SHARE = 0.5  # too short if this share of the variance lies between the longest blocks
 _SORTED_STEPS = 0.2  # rows are sorted if at most this share of variance is between neighbours
 
 

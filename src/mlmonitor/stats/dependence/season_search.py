@@ -100,7 +100,7 @@ def _has_weekdays(scores: Floats, day: Counts, weekday: Counts, days: int) -> bo
 
 
 def _exceeds(between: float, rest: float, freedom: int, of_rest: int) -> bool:
-    """Whether a ratio of variances is beyond chance."""
+    """Whether a ratio of variances exceeds what chance explains."""
     if freedom < 1 or of_rest < 1 or between <= 0:
         return False
     spread = np.sqrt(2 / freedom + 2 / of_rest)

@@ -90,8 +90,8 @@ class RiskProcess:
         """Return the evidence in all losses so far, and restart if that is due.
 
         totals: counts by bin since the start, then the sum of the losses before clipping.
-        design_effect: how many rows count as one independent row, also in the sample from
-        training.
+        design_effect: how many rows count as one independent row, including those of the sample
+        from training.
         """
         self._weigh(1.0 / max(design_effect, 1.0))
         used = np.flatnonzero(self._order[:, 0] >= 0)

@@ -18,9 +18,9 @@ _NAMED = 5
 class KpiStatus:
     """The status of one business figure.
 
-    sum, count, mean: over the window. total, total_count: sum and count since the start of the
-    process. unit: as declared. failures: blocks of rows for which its function failed. field: its
-    distribution, and its drift if it is in the reference.
+    sum, count, mean: those over the window. total, total_count: sum and count since the start of
+    the process. unit: as declared. failures: blocks of rows for which its function failed. field:
+    its distribution, and its drift if it is in the reference.
     """
 
     name: str
@@ -38,7 +38,7 @@ class KpiStatus:
 class AttributionStatus:
     """The mean absolute attribution of each feature to the predictions of the window.
 
-    mean_absolute: by feature, the largest first. reference: the same at training. ndcg: how well
+    mean_absolute: by feature, the largest first. reference: the means at training. ndcg: how well
     the two rankings of features agree, 1 if they are equal; SageMaker alerts below 0.9.
     """
 

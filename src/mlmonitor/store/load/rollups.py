@@ -134,7 +134,7 @@ def roll_up(
 ) -> None:
     """Add predictions to the rollups of their hours and days, in the open transaction.
 
-    plans: by version; None if it has no reference. shard: see `EventBatch.shard`.
+    plans: the plan of each version; None if it has no reference. shard: see `EventBatch.shard`.
     """
     groups: dict[tuple[Version, str, int], list[int]] = defaultdict(list)
     hours = (block.microseconds // _HOUR).tolist()

@@ -124,7 +124,7 @@ class Ledger:
         if not amounts:
             raise LookupError(f"no histogram {name!r} with these attributes\n{self}")
         whole = reduce(added, amounts)
-        assert isinstance(whole, Explicit | Exponential)  # noqa: S101 - of the kinds asked for
+        assert isinstance(whole, Explicit | Exponential)  # noqa: S101 - selected above
         return total(whole)
 
     def gauge(
@@ -145,7 +145,7 @@ class Ledger:
                 problem = "several series match" if matching else "no series matches"
                 raise LookupError(f"{name!r}: {problem}\n{self}")
             newest = max(matching, key=lambda series: series.newest_ns).newest
-        assert newest is not None  # noqa: S101 - asked above
+        assert newest is not None  # noqa: S101 - checked above
         return newest
 
     def wait_until(

@@ -107,8 +107,8 @@ def _wrap_methods(
 def evaluate_signature(wrapper: Any, function: Callable[..., Any]) -> None:
     """Evaluate text annotations in the function's own module; FastAPI below 0.124 would not.
 
-    `from __future__ import annotations` makes annotations texts, which old versions of FastAPI
-    evaluate in the wrapper's module. If one of them cannot be evaluated here, none is.
+    `from __future__ import annotations` turns annotations into texts, which old versions of FastAPI
+    evaluate in the wrapper's module. If any of them cannot be evaluated here, all stay texts.
     """
     annotations = getattr(function, "__annotations__", {})
     if any(isinstance(annotation, str) for annotation in annotations.values()):

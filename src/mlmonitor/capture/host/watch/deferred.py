@@ -17,7 +17,7 @@ Deferral = Literal["coroutine", "future", "unobservable"] | None
 
 _MAX_TYPES = 1_024
 _FUTURES = (("asyncio", "Future"), ("concurrent.futures", "Future"))
-"""Looked up only in modules that are loaded: without its module, no such future can exist."""
+"""Types of futures, looked up only in loaded modules: without its module, no future can exist."""
 
 _GENERATORS = (GeneratorType, AsyncGeneratorType)
 

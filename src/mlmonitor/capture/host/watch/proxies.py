@@ -94,7 +94,7 @@ class WatchedModel(WatchedObject):
 
 
 _CONTAINER_METHODS = ("__len__", "__getitem__", "__iter__", "__contains__")
-"""Python looks them up in the class, so `__getattr__` does not serve them."""
+"""Python looks them up in the class, so `__getattr__` cannot provide them."""
 
 
 @lru_cache(maxsize=256)

@@ -23,7 +23,7 @@ def close_call(recorder: Recorder, call: OpenCall, token: Token[OpenCall | None]
 
 
 def forget_open_call(recorder: Recorder, call: OpenCall) -> None:
-    """Close a call that ends twice, or in another context than the one in which it began."""
+    """Close a call that ends twice, or in a context other than the one in which it began."""
     call.forget()
     if recorder.open_call.get() is call:
         recorder.open_call.set(None)

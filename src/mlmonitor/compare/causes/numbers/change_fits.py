@@ -145,8 +145,8 @@ def fit_part(quantiles: Quantiles, rank: RankChange, amounts: Floats, step: floa
 def _measure_outside(quantiles: Quantiles, ranks: Floats, ends: Floats) -> tuple[Floats, float]:
     """Return each change's misfit to values outside the reference's range, and their number.
 
-    ranks: of the later values among the changed ones. ends: the ranks of both ends of the range.
-    The number is the effective number of rows.
+    ranks: those of the later values among the changed ones. ends: the ranks of both ends of the
+    range. The number is the effective number of rows.
     """
     now, (low, high) = quantiles.now, quantiles.ends
     is_below, is_above = now < low, now > high

@@ -35,7 +35,7 @@ from mlmonitor.records import Floats
 from mlmonitor.reference.disclosure import LEAST_ROWS
 
 _FINE_RANKS = np.linspace(0, 1, 201)
-_SAME_SHARE = 0.5  # relative difference between the shares of a filler and of values not missing
+_SAME_SHARE = 0.5  # largest relative difference of the shares filled and no longer missing
 _LEAST_STUCK = 0.15
 _MOST_COMPARED = 20  # fields whose pairs are compared
 _MOST_SEARCHED = 5  # fields that are searched for a changed part: 10 ms each
@@ -118,7 +118,7 @@ def _find_filled(features: Sequence[_ChangedFeature], shown: ShownRows) -> Commo
         if value is None:
             continue
         filled = float(np.mean(now == value)) * valid / rows
-        # The share of values that are no longer missing, in contrast to the reference.
+        # The share of values that are no longer missing, unlike in the reference.
         absent = entry.missing / max(entry.rows, 1) - (1 - valid / rows)
         is_recoded = absent > 0 and abs(absent - filled) <= _SAME_SHARE * filled
         what = "missing values coded as" if is_recoded else "part of the values filled with"

@@ -17,7 +17,7 @@ LEAST_ROWS: Final = 200
 LEAST_DIFFERENCE: Final = 0.1
 """The smallest total variation distance that is reported: 10% of the predictions."""
 
-_DEVIATIONS: Final = 3.719  # the standard normal is larger once in 10,000 times
+_DEVIATIONS: Final = 3.719  # a standard normal exceeds it once in 10,000 times
 _BINS: Final = 12
 _FIRST_PREDICTIONS: Final = 500
 

@@ -86,7 +86,7 @@ def list_faults(
 ) -> list[CommonCause]:
     """Return the faults that, once undone, bring a loss of these pairs back to its limit.
 
-    The fault that leaves the smallest loss is the first. sound: earlier pairs with a tolerated
+    The fault that leaves the smallest loss is listed first. sound: earlier pairs with a tolerated
     loss.
     """
     judged = [limit for limit in tolerated if limit.measure in ("mae", "accuracy", "brier")]
@@ -126,10 +126,10 @@ def _is_beyond_chance(
 def are_unrelated(
     plan: OutcomePlan, block: OutcomeBlock, tolerated: Sequence[ToleratedLoss]
 ) -> bool:
-    """Whether labels may be independent of predictions, and less than half as related as before.
+    """Whether labels may be independent of predictions, and follow them less than half as closely.
 
     Halves and quarters of the pairs must show no association either, because an association whose
-    sign changes in between is zero on average.
+    sign changes in the middle is zero on average.
     """
     association = measure_association(plan, block) if block.rows >= _ASSOCIATED else None
     if association is None or not association.may_be_none:

@@ -31,7 +31,7 @@ EMPTY = "empty data points"
 def translation_fault(point: WirePoint, name: str | None) -> str | None:
     """Return why a point cannot be translated (its temporality, name or scale), or None.
 
-    Scales above 8 of exponential histograms are no fault: Prometheus reduces them to 8.
+    Exponential histograms may have scales above 8, which Prometheus reduces to 8.
     """
     metric = point.metric
     if metric.kind not in ("gauge", "summary") and metric.temporality != "cumulative":
