@@ -1,6 +1,6 @@
-"""The tree is the architecture: stages, sizes, names and words are held here.
+"""The architecture of the tree: stages, sizes, names and words.
 
-`LEFT` lists what was there before its rule. Such a list only shrinks: nobody adds to it.
+`LEFT` lists what existed before its rule; the list may only shrink.
 """
 
 import ast
@@ -42,44 +42,44 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def modules() -> list[Path]:
-    """All modules of the package."""
+    """Return all modules of the package."""
     paths = sorted(SOURCE.rglob("*.py"))
     assert len(paths) > 30
     return paths
 
 
 def name_of(path: Path) -> str:
-    """A module's path in the package, as the lists above write it."""
+    """Return a module's path in the package, as in the lists above."""
     return path.relative_to(SOURCE).as_posix()
 
 
 @cache
 def parse(path: Path) -> ast.Module:
-    """A module as it is written; parsed once, as eight tests read it."""
+    """Parse a module, once for all tests."""
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def nodes(path: Path) -> Iterator[ast.AST]:
-    """Everything a module says."""
+    """Return all syntax nodes of a module."""
     return ast.walk(parse(path))
 
 
 def docstrings(path: Path) -> Iterator[str]:
-    """The docstrings of a module, its classes, its functions and its values."""
+    """Return the docstrings of a module and of its classes, functions and values."""
     for node in nodes(path):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             yield str(node.value.value)
 
 
 def methods(path: Path) -> Iterator[Function]:
-    """The functions of a module's classes."""
+    """Return the functions of a module's classes."""
     for node in nodes(path):
         if isinstance(node, ast.ClassDef):
             yield from (child for child in node.body if isinstance(child, Function))
 
 
 def lines_of_code(function: Function) -> int:
-    """The lines of a function but for its docstring, which may be as long as the promise needs."""
+    """Count the lines of a function without its docstring."""
     lines = (function.end_lineno or function.lineno) - function.lineno + 1
     if ast.get_docstring(function, clean=False) is None:
         return lines
@@ -88,28 +88,28 @@ def lines_of_code(function: Function) -> int:
 
 
 def twice(places: dict[str, list[str]]) -> dict[str, list[str]]:
-    """The names that have more than one place."""
+    """Return the names that occur in more than one place."""
     return {name: where for name, where in places.items() if len(where) > 1}
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_no_module_has_more_than_300_lines(path: Path) -> None:
-    """No module is longer than the budget, or has a name that means nothing."""
+def test_no_module_has_more_than_300_lines_or_a_meaningless_name(path: Path) -> None:
+    """`LEFT` lists the exceptions."""
     lines = path.read_text(encoding="utf-8").count("\n")
     assert lines <= MODULE_LINES or name_of(path) in LEFT["long modules"], lines
     assert path.stem not in FORBIDDEN_NAMES
 
 
-def test_a_function_fits_on_a_screen() -> None:
-    """At most 60 lines of code; ruff counts statements, arguments and branches."""
+def test_a_function_has_at_most_60_lines_of_code() -> None:
+    """Statements, arguments and branches are counted by ruff."""
     for path in modules():
         for node in nodes(path):
             if isinstance(node, Function) and name_of(path) not in LEFT["long functions"]:
                 assert lines_of_code(node) <= FUNCTION_LINES, (name_of(path), node.name)
 
 
-def test_a_folder_holds_a_dozen_modules_at_most() -> None:
-    """Besides `__init__`, in the root as in each room."""
+def test_a_folder_has_at_most_twelve_modules() -> None:
+    """`__init__` is not counted, and the root of the package is a folder too."""
     modules_by_folder: dict[Path, list[str]] = defaultdict(list)
     for path in modules():
         if path.stem != "__init__":
@@ -122,7 +122,7 @@ def test_a_folder_holds_a_dozen_modules_at_most() -> None:
 
 
 def test_module_names_are_unique_in_the_package() -> None:
-    """No two modules share a file name, so that a name in a traceback says where it is."""
+    """A file name in a traceback therefore identifies its module."""
     places = defaultdict(list)
     for path in modules():
         if path.stem != "__init__":
@@ -131,7 +131,7 @@ def test_module_names_are_unique_in_the_package() -> None:
 
 
 def test_class_names_are_unique_in_the_package() -> None:
-    """One name, one meaning, in the whole package."""
+    """Each class name has one meaning in the package."""
     places = defaultdict(list)
     for path in modules():
         for node in nodes(path):
@@ -141,7 +141,7 @@ def test_class_names_are_unique_in_the_package() -> None:
 
 
 def test_no_method_has_a_name_that_the_project_no_longer_uses() -> None:
-    """A verb has one meaning: update, merge, ingest, drain, evaluate or reset."""
+    """Each verb has one meaning: update, merge, ingest, drain, evaluate or reset."""
     retired = {
         f"{name_of(path)}: {method.name}"
         for path in modules()
@@ -152,7 +152,7 @@ def test_no_method_has_a_name_that_the_project_no_longer_uses() -> None:
 
 
 def vague_locals(path: Path) -> set[str]:
-    """The locals and parameters of a file that could hold anything."""
+    """Return the locals and parameters of a file whose names say nothing."""
     source = path.read_text(encoding="utf-8")
     if not BOUND.search(source):  # spares parsing most files
         return set()
@@ -166,7 +166,7 @@ def vague_locals(path: Path) -> set[str]:
 
 
 def bound_name(node: ast.AST) -> str:
-    """The name that a node binds, if it does: a variable, or a parameter."""
+    """Return the name that a node binds as a variable or parameter, or None."""
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
         return node.id
     return node.arg if isinstance(node, ast.arg) else ""
@@ -174,15 +174,15 @@ def bound_name(node: ast.AST) -> str:
 
 @pytest.mark.parametrize("folder", ["src", "tests", "benchmarks", "docs", "examples"])
 def test_no_local_variable_has_a_meaningless_name(folder: str) -> None:
-    """`found` may be anything: an alert, a count, a path."""
+    """`found`, for example, could be an alert, a count or a path."""
     paths = sorted((ROOT / folder).rglob("*.py"))
     assert paths
     vague = {str(path.relative_to(ROOT)): vague_locals(path) for path in paths}
     assert {path: names for path, names in vague.items() if names} == {}
 
 
-def test_no_file_contains_conflict_markers_of_a_merge() -> None:
-    """A template, a style sheet or a rule with them would still be read, and shown."""
+def test_no_file_contains_conflict_markers() -> None:
+    """A template, a style sheet or a rule with them would still be read and shown."""
     paths = [path for path in SOURCE.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert len(paths) > 100
     marks = re.compile(rb"^(<{7} |={7}$|>{7} )", re.MULTILINE)
@@ -191,7 +191,7 @@ def test_no_file_contains_conflict_markers_of_a_merge() -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_docstrings_are_free_of_retired_words(path: Path) -> None:
-    """CONTRIBUTING.md says what to write in their place."""
+    """CONTRIBUTING.md lists what to write instead."""
     if name_of(path) in LEFT["words"]:
         return
     words = [word for text in docstrings(path) for word in RETIRED_WORDS.findall(text)]
@@ -199,7 +199,7 @@ def test_docstrings_are_free_of_retired_words(path: Path) -> None:
 
 
 def test_no_layer_imports_a_layer_above_it() -> None:
-    """The layers contract holds, exhaustively."""
+    """The exhaustive contract of layers is checked by import-linter."""
     lint = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
     if lint is None:
         pytest.skip("import-linter is not installed: make check runs it")
@@ -207,8 +207,8 @@ def test_no_layer_imports_a_layer_above_it() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_metric_names_are_written_once() -> None:
-    """No module but the catalogue holds a metric's name."""
+def test_metric_names_are_written_only_in_the_catalogue() -> None:
+    """No other module contains the name of a metric as a constant."""
     names = {metric.name for metric in CATALOG}
     for path in modules():
         if path.parent.name == "catalog":
@@ -219,7 +219,7 @@ def test_metric_names_are_written_once() -> None:
 
 
 def test_nothing_is_unpickled() -> None:
-    """No module imports pickle or its like, but for what writes numbers and never reads."""
+    """No module imports pickle or similar, except to write numbers."""
     forbidden = {"pickle", "shelve", "marshal", "dill", "joblib"}
     for path in modules():
         for node in nodes(path):

@@ -1,4 +1,4 @@
-"""Generated pages are what their generator writes."""
+"""Generated pages equal what their generator writes."""
 
 import importlib.util
 import re
@@ -16,7 +16,7 @@ DOCS = ROOT / "docs"
 
 @pytest.fixture
 def generate(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The generator, as `make docs` runs it."""
+    """The generator module that `make docs` runs."""
     monkeypatch.syspath_prepend(DOCS / "build")
     spec = importlib.util.spec_from_file_location("generate", DOCS / "build" / "generate.py")
     assert spec is not None
@@ -28,21 +28,21 @@ def generate(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_the_page_of_metrics_is_the_catalogue(generate: ModuleType) -> None:
+def test_the_page_of_metrics_shows_the_catalogue(generate: ModuleType) -> None:
     """`make docs` would change nothing."""
     assert (DOCS / "metrics.md").read_text(encoding="utf-8") == generate.metrics_page()
 
 
-def test_the_page_of_options_is_the_configuration(generate: ModuleType) -> None:
-    """Every option has a row, with its default and its variable."""
+def test_the_page_of_options_shows_the_configuration(generate: ModuleType) -> None:
+    """Every option has a row with its default and its environment variable."""
     page = (DOCS / "configuration.md").read_text(encoding="utf-8")
     assert page == generate.configuration_page()
     assert "| `window_slices` | int | 60 | at least 1, at most 10,000 |" in page
     assert "`MLMONITOR_WINDOW_ROWS`" in page
 
 
-def test_the_guide_to_dynatrace_says_what_happens(generate: ModuleType) -> None:
-    """The default exporter before the strict receiver, and ours beside it: run, not remembered."""
+def test_the_guide_to_dynatrace_shows_what_a_strict_receiver_answers(generate: ModuleType) -> None:
+    """Both OpenTelemetry's exporter and ours are run against it."""
     page = (DOCS / "guides" / "dynatrace.md").read_text(encoding="utf-8")
     assert generate.dynatrace_page(page) == page
     assert "UNSUPPORTED_METRIC_TYPE_MONOTONIC_CUMULATIVE_SUM" in page
@@ -50,7 +50,7 @@ def test_the_guide_to_dynatrace_says_what_happens(generate: ModuleType) -> None:
 
 @pytest.mark.parametrize("page", ["challengers", "classifiers", "destinations", "dynatrace"])
 def test_the_examples_of_a_guide_run(page: str) -> None:
-    """As they stand, without sending anything."""
+    """They run unchanged, and send nothing."""
     text = (DOCS / "guides" / f"{page}.md").read_text(encoding="utf-8")
     matches = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert matches
@@ -61,7 +61,7 @@ def test_the_examples_of_a_guide_run(page: str) -> None:
 def test_the_example_of_the_guide_to_references_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It saves the reference where it runs."""
+    """It saves the reference in a temporary folder."""
     monkeypatch.chdir(tmp_path)
     text = (DOCS / "guides" / "references.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
@@ -70,7 +70,7 @@ def test_the_example_of_the_guide_to_references_runs(
 
 
 def test_the_example_of_the_guide_to_dask_runs() -> None:
-    """`tests/spark` runs that of Spark."""
+    """`tests/spark` runs the example of the guide to Spark."""
     pytest.importorskip("dask.dataframe", exc_type=ImportError)
     text = (DOCS / "guides" / "spark_and_dask.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"## Dask\n\n```python\n(.*?)```", text, re.DOTALL)
@@ -82,7 +82,7 @@ def test_the_example_of_the_guide_to_dask_runs() -> None:
 
 
 def test_the_examples_of_the_live_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Served and written to a file; the address is that of this machine."""
+    """The page is served on this machine and written to a file."""
     monkeypatch.chdir(tmp_path)
     text = (DOCS / "guides" / "live_page.md").read_text(encoding="utf-8")
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
@@ -91,26 +91,26 @@ def test_the_examples_of_the_live_page_run(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_the_page_about_false_alerts_shows_the_measured_rates(generate: ModuleType) -> None:
-    """Neither would it here: the table is that of the results."""
+    """The table shows the stored results."""
     page = (DOCS / "false_alerts.md").read_text(encoding="utf-8")
     assert page == generate.false_alerts_page()
 
 
-def test_the_page_of_power_is_what_was_measured(generate: ModuleType) -> None:
-    """The tables are those of the results, which `make bench-power` writes."""
+def test_the_page_of_power_shows_the_measured_delays(generate: ModuleType) -> None:
+    """The tables show the results that `make bench-power` writes."""
     page = (DOCS / "power.md").read_text(encoding="utf-8")
     assert page == generate.power_page()
 
 
 def pages() -> list[Path]:
-    """Every page of the repository that a person reads."""
+    """Return every page of the repository that is written for people."""
     folders = ("*.md", "docs/**/*.md", "examples/*/*.md", "changelog.d/*.md")
     return sorted(page for folder in folders for page in ROOT.glob(folder))
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_of_a_page_lead_to_existing_files(page: Path) -> None:
-    """Pages and figures exist, made by scripts; a figure under 110 kB, a screenshot under 300."""
+    """Figures have a script and are below 110 kB; screenshots are below 300 kB."""
     text = page.read_text(encoding="utf-8")
     for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
         target = page.parent / link
@@ -125,14 +125,14 @@ def test_links_of_a_page_lead_to_existing_files(page: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["algorithms", "guides"])
 def test_an_index_names_every_page_of_its_folder(folder: str) -> None:
-    """What is not in docs/algorithms/README.md or docs/guides/README.md is hard to find."""
+    """A page that is in neither index would be hard to find."""
     pages = {page.name for page in (DOCS / folder).glob("*.md")} - {"README.md"}
     index = (DOCS / folder / "README.md").read_text(encoding="utf-8")
     assert {name for name in pages if f"]({name})" not in index} == set()
 
 
 def test_a_fragment_of_the_changelog_says_what_kind_of_change_it_is() -> None:
-    """As changelog.d/README.md explains; what is named otherwise would never be released."""
+    """A fragment with another name would never be released (changelog.d/README.md)."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     kinds = [kind["directory"] for kind in settings["tool"]["towncrier"]["type"]]
     names = {path.name for path in (ROOT / "changelog.d").iterdir()} - {"README.md"}

@@ -1,4 +1,4 @@
-"""What the README says runs, runs as it stands; so does the demo."""
+"""Examples in the README run unchanged, and so does the demo."""
 
 import os
 import re
@@ -19,7 +19,7 @@ BLOCKS = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
 def readme_blocks() -> list[str]:
-    """The Python blocks of the README, in order."""
+    """Return the Python blocks of the README, in order."""
     matches = BLOCKS.findall((ROOT / "README.md").read_text(encoding="utf-8"))
     assert matches
     return matches
@@ -27,7 +27,7 @@ def readme_blocks() -> list[str]:
 
 @pytest.mark.parametrize("at", range(len(readme_blocks())))
 def test_every_python_block_of_the_readme_runs(at: int, tmp_path: Path) -> None:
-    """Each block is a script of its own and runs without a warning."""
+    """Each block is a complete script and runs without a warning."""
     script = tmp_path / "block.py"
     script.write_text(readme_blocks()[at], encoding="utf-8")
     done = subprocess.run(
@@ -41,8 +41,8 @@ def test_every_python_block_of_the_readme_runs(at: int, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_every_folder_of_examples_says_how_it_is_run() -> None:
-    """In a README; the tests below run the scripts, and `tests/components` the collectors."""
+def test_every_folder_of_examples_has_a_readme() -> None:
+    """It says how to run them; `tests/components` runs the collectors."""
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
     assert folders == {
         "batch_job",
@@ -56,7 +56,7 @@ def test_every_folder_of_examples_says_how_it_is_run() -> None:
 
 
 def run_example(script: str, *arguments: str, folder: Path) -> str:
-    """Run a script as its README says; return what it prints. A warning is a failure, too."""
+    """Run a script as its README says, with warnings as errors, and return its output."""
     done = subprocess.run(
         [sys.executable, "-W", "error", str(EXAMPLES / script), *arguments],
         cwd=folder,
@@ -72,7 +72,7 @@ def run_example(script: str, *arguments: str, folder: Path) -> str:
 
 @pytest.mark.slow
 def test_the_classifier_alerts_after_the_shift_and_matches_all_labels(tmp_path: Path) -> None:
-    """The first status has no alert, the second has one for the measurement that was enlarged."""
+    """The first status has no alert, and the second has one for the enlarged measurement."""
     calm, _, shifted = run_example("classifier/run.py", folder=tmp_path).partition("\n\ntumours")
     assert "no alerts: 8 fields compared with training" in calm
     assert "labels: matched 1,000\n" in calm
@@ -82,7 +82,7 @@ def test_the_classifier_alerts_after_the_shift_and_matches_all_labels(tmp_path: 
 
 @pytest.mark.slow
 def test_the_batch_job_delivers_every_row(tmp_path: Path) -> None:
-    """To a collector: as many predictions arrive as rows were scored."""
+    """A collector receives as many predictions as rows were scored."""
     with OtlpReceiver() as receiver:
         arguments = ("--rows", str(ROWS), "--collector", receiver.url)
         run_example("batch_job/job.py", *arguments, folder=tmp_path)
@@ -90,8 +90,8 @@ def test_the_batch_job_delivers_every_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_model_is_retrained_and_handed_to_its_running_service(tmp_path: Path) -> None:
-    """One verdict to retrain, of the first version after the change; the second one is kept."""
+def test_a_retrained_model_replaces_the_one_in_the_running_service(tmp_path: Path) -> None:
+    """The changed first version gets the verdict to retrain, and the second one is kept."""
     said = run_example("retraining/run.py", folder=tmp_path)
     assert re.findall(r"version (\d+): (\w+):", said) == [("1", "retrain")]
     assert "version 2 is in use" in said
@@ -101,7 +101,7 @@ def test_a_model_is_retrained_and_handed_to_its_running_service(tmp_path: Path) 
 @pytest.mark.demo
 @pytest.mark.slow
 def test_the_demo_ends_by_itself_and_its_sums_agree(tmp_path: Path) -> None:
-    """A short run of the demo exits with 0: what it sent is what the collector received."""
+    """A short run of the demo exits with 0 once the collector has received what was sent."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "examples" / "fastapi_app" / "run.py")],
         cwd=tmp_path,
@@ -149,8 +149,8 @@ def test_the_page_of_the_demo_stays_open_on_request(tmp_path: Path) -> None:
 
 @pytest.mark.demo
 @pytest.mark.slow
-def test_the_demo_is_ended_by_ctrl_c(tmp_path: Path) -> None:
-    """Once claims are being replayed, SIGINT to all of it ends all of it, without a traceback."""
+def test_ctrl_c_ends_the_demo(tmp_path: Path) -> None:
+    """SIGINT during the replay ends all of its processes without a traceback."""
     with subprocess.Popen(
         [sys.executable, "-u", str(ROOT / "examples" / "fastapi_app" / "run.py")],
         cwd=tmp_path,

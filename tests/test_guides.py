@@ -1,4 +1,4 @@
-"""The guides' examples run as they stand."""
+"""The examples of the guides run unchanged."""
 
 import os
 import re
@@ -17,8 +17,8 @@ DOCTOR = Path(__file__).parents[1] / "docs" / "guides" / "doctor.md"
 GUIDE = Path(__file__).parents[1] / "docs" / "guides" / "testing.md"
 
 
-def test_the_example_of_the_guide_passes(tmp_path: Path) -> None:
-    """Its two tests, in a pytest of their own."""
+def test_the_example_of_the_guide_to_testing_passes(tmp_path: Path) -> None:
+    """Its two tests run in a pytest process of their own."""
     (example,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "test_example.py").write_text(example, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
@@ -38,7 +38,7 @@ def test_the_example_of_the_guide_passes(tmp_path: Path) -> None:
 def test_the_guide_to_the_doctor_shows_what_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every command is run, and prints what stands below it; the address is the receiver's."""
+    """Every command prints what the page shows; only the receiver's address is replaced."""
     page = DOCTOR.read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
@@ -57,7 +57,7 @@ def test_the_guide_to_the_doctor_shows_what_is_printed(
 
 
 def test_every_fleet_query_excludes_segments_so_that_no_row_counts_twice() -> None:
-    """A model with segments exports each count for the whole as well, under `segment="all"`."""
+    """A model with segments also exports each count for all rows, as `segment="all"`."""
     root = GUIDE.parents[2]
     rules = (root / "examples" / "collectors" / "fleet.rules.yml").read_text(encoding="utf-8")
     guide = (GUIDE.parent / "fleet.md").read_text(encoding="utf-8")

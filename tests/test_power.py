@@ -1,4 +1,4 @@
-"""The pure parts of the benchmark of power, and of its page."""
+"""The pure functions of the power benchmark and of its page."""
 
 import importlib
 import sys
@@ -25,7 +25,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_a_quantile_that_belongs_to_a_model_without_an_alert_is_none(load: Any) -> None:
-    """Three of five models found the change: the median is theirs, the 90 % quantile is not."""
+    """If three of five models detect the change, there is a median but no 90% quantile."""
     power: ModuleType = load("power")
     assert power.summarise([300, None, 100, None, 200]) == {
         "models": 5,
@@ -36,14 +36,14 @@ def test_a_quantile_that_belongs_to_a_model_without_an_alert_is_none(load: Any) 
     assert power.summarise([None, None])["median_rows"] is None
 
 
-def test_a_false_alert_counts_in_all_spans_that_hold_it(load: Any) -> None:
+def test_a_false_alert_counts_in_every_span_that_contains_it(load: Any) -> None:
     """One at row 3,000 is within 10,000 and 100,000 rows, one at row 50,000 only in the latter."""
     counted = load("power").count_false_alerts([3_000, None, 50_000], 100_000)
     assert counted == {"models": 3, "alerted": {"10000": 1, "100000": 2}}
 
 
-def test_a_line_written_alone_keeps_the_cells_of_other_monitors(load: Any, tmp_path: Path) -> None:
-    """Monitors and clean rows are added one by one; changes stay in their order."""
+def test_writing_one_line_keeps_the_cells_of_other_monitors(load: Any, tmp_path: Path) -> None:
+    """Results are added for one monitor and number of clean rows, and changes stay in order."""
     power, path = load("power"), tmp_path / "power.json"
     kind, first, second = power.INDEPENDENT, power.CHANGES[0], power.CHANGES[1]
     power.write_line(kind, second, {"mlmonitor": {"0": {"found": 1}}}, path)
@@ -73,8 +73,8 @@ def test_every_change_changes_the_rows_of_its_field_alone(load: Any) -> None:
         assert [name for name, same in is_equal.items() if not same] == [change.field]
 
 
-def test_monitors_of_numbers_are_given_indicators_of_categories_and_gaps(load: Any) -> None:
-    """One for each known category, one for all others, and one for what is missing."""
+def test_monitors_of_numbers_get_indicators_of_categories_and_gaps(load: Any) -> None:
+    """Each known category has one, all other categories share one, and missing values have one."""
     streams = load("power_streams")
     columns = {
         "x2": np.array([1.0, np.nan]),
@@ -99,10 +99,10 @@ def test_monitors_of_numbers_are_given_indicators_of_categories_and_gaps(load: A
         (None, None, 2, "never, 2 of 5"),
     ],
 )
-def test_a_cell_says_how_many_models_found_the_change_unless_all_did(
+def test_a_cell_shows_how_many_models_detected_the_change_unless_all_did(
     load: Any, median: float | None, late: float | None, detected: int, text: str
 ) -> None:
-    """Two quantiles, of which either may never be reached."""
+    """Either of its two quantiles may never be reached."""
     figures = {"models": 5, "found": detected, "median_rows": median, "rows_of_90_percent": late}
     calm = {"models": 5, "alerted": {"10000": 0}}
     loud = {"models": 5, "alerted": {"10000": 1}}
@@ -113,7 +113,7 @@ def test_a_cell_says_how_many_models_found_the_change_unless_all_did(
 
 
 def test_a_monitor_whose_false_alerts_were_not_measured_is_marked(load: Any) -> None:
-    """Its delay may be that of a monitor which always alerts."""
+    """Its short delay may be that of a monitor which always alerts."""
     figures = {"models": 5, "found": 5, "median_rows": 800, "rows_of_90_percent": 1_200}
     calm = {"models": 5, "alerted": {"10000": 0}}
     describe = load("power_page").describe_delay

@@ -1,4 +1,4 @@
-"""What is public is what `__all__` lists, documented, and cheap to import."""
+"""Public names are those in `__all__`; they are documented and cheap to import."""
 
 import inspect
 import os
@@ -17,7 +17,7 @@ STAGES = {"capture", "buffer", "aggregate", "compare", "export"}
 
 
 def visible(module: types.ModuleType) -> set[str]:
-    """Names without an underscore, submodules aside."""
+    """Return the names without an underscore, except submodules."""
     return {
         name
         for name, value in vars(module).items()
@@ -26,7 +26,7 @@ def visible(module: types.ModuleType) -> set[str]:
 
 
 def test_the_public_names_are_those_in_all() -> None:
-    """Every visible name of the package is in `__all__`, which is sorted; all of them are told."""
+    """Every visible name is in `__all__`, which is sorted and complete in `dir`."""
     assert visible(mlmonitor) <= set(mlmonitor.__all__)
     assert set(mlmonitor.__all__) <= set(dir(mlmonitor))
     assert list(mlmonitor.__all__) == sorted(mlmonitor.__all__)
@@ -34,7 +34,7 @@ def test_the_public_names_are_those_in_all() -> None:
 
 @pytest.mark.parametrize("module", [mlmonitor, mlmonitor.testing, mlmonitor.export.base])
 def test_every_public_object_is_documented(module: types.ModuleType) -> None:
-    """Classes, their public methods, and functions carry a docstring."""
+    """Classes, their public methods and functions have docstrings."""
     for name in module.__all__:
         value = getattr(module, name)
         if not inspect.isclass(value):
@@ -45,8 +45,8 @@ def test_every_public_object_is_documented(module: types.ModuleType) -> None:
                 assert inspect.getdoc(member), f"{name}.{attribute}"
 
 
-def test_importing_loads_no_client_library() -> None:
-    """A `Monitor` brings numpy and pydantic; clients come when they are first used."""
+def test_importing_the_package_loads_no_client_library() -> None:
+    """`Monitor` needs numpy and pydantic; client libraries are imported at their first use."""
     script = (
         "import sys, numpy; before = {*sys.modules}; from mlmonitor import Monitor\n"
         "heavy = {'opentelemetry', 'requests', 'pandas', 'polars', 'pyarrow', 'scipy', 'grpc',\n"
@@ -64,7 +64,7 @@ def test_importing_loads_no_client_library() -> None:
 
 
 def list_loaded(code: str) -> set[str]:
-    """The modules of the package that a fresh interpreter holds after some code."""
+    """List the modules of the package in a fresh interpreter after some code has run."""
     script = f"{code}\nimport sys; print(*(name for name in sys.modules if 'mlmonitor' in name))"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ
@@ -73,12 +73,12 @@ def list_loaded(code: str) -> set[str]:
 
 
 def list_rooms(modules: set[str]) -> set[str]:
-    """The rooms of these modules."""
+    """List the top-level parts of the package that these modules belong to."""
     return {name.split(".")[1] for name in modules if "." in name}
 
 
 def test_importing_monitor_imports_only_the_part_that_records() -> None:
-    """Whatever compares and exports is imported when a monitor is created."""
+    """Code that compares and exports is imported when a monitor is created."""
     modules = list_loaded("from mlmonitor import Monitor")
     assert len(modules) <= 75
     rooms = {"buffer", "capture", "config", "display", "environment", "errors", "formatting"}
@@ -86,7 +86,7 @@ def test_importing_monitor_imports_only_the_part_that_records() -> None:
 
 
 def test_a_plain_monitor_imports_no_package_that_it_does_not_need(tmp_path: Path) -> None:
-    """It sends no events, calls no webhook, and fits nothing: its reference is a file."""
+    """Its monitor sends no events, calls no webhook, and reads its reference from a file."""
     path = tmp_path / "reference.json"
     mlmonitor.Reference.fit({"x": [1.0, 2.0, 3.0]}, thresholds="asymptotic").save(path)
     modules = list_loaded(
@@ -103,7 +103,7 @@ def test_a_plain_monitor_imports_no_package_that_it_does_not_need(tmp_path: Path
 
 
 def test_the_tests_import_the_package_of_this_tree() -> None:
-    """When a wheel is tested, it is the wheel that is imported, and it says that it is typed."""
+    """If a wheel is tested, it is the wheel that is imported; it contains `py.typed`."""
     package = Path(mlmonitor.__file__).parent
     wheel = os.environ.get("TESTED_WHEEL")
     if wheel is not None:

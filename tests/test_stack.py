@@ -1,4 +1,4 @@
-"""The compose file of the examples names only what is there, and opens nothing to the network."""
+"""The compose file of the examples refers only to what exists, and opens no port to others."""
 
 import re
 import shlex
@@ -25,7 +25,7 @@ CONDITIONS = {"service_started", "service_healthy", "service_completed_successfu
 
 
 def test_every_service_has_an_image_and_only_known_keys() -> None:
-    """Of the compose specification, as far as it is used here."""
+    """The keys are those of the compose specification that are used here."""
     assert COMPOSE.keys() == {"name", "x-python", "x-database", "services", "volumes"}
     for name, service in SERVICES.items():
         assert service.keys() <= SERVICE_KEYS, name
@@ -36,7 +36,7 @@ def test_every_service_has_an_image_and_only_known_keys() -> None:
 
 
 def test_services_wait_only_for_services_that_exist() -> None:
-    """One that has to be healthy says how that is seen; one that has to end is not restarted."""
+    """A service that must be healthy has a health check; one that must end is not restarted."""
     for name, service in SERVICES.items():
         waits = service.get("depends_on", {})
         for other, how in waits.items() if isinstance(waits, dict) else ((o, {}) for o in waits):
@@ -50,7 +50,7 @@ def test_services_wait_only_for_services_that_exist() -> None:
 
 
 def test_every_volume_and_file_of_the_stack_exists() -> None:
-    """Named volumes are declared and used; files are in the folder."""
+    """Named volumes are declared and used, and files exist in the folder."""
     used = set()
     for service in SERVICES.values():
         for volume in service.get("volumes", ()):
@@ -67,15 +67,15 @@ def test_every_volume_and_file_of_the_stack_exists() -> None:
             assert all((ROOT / source).exists() for source in line.split()[1:-1]), line
 
 
-def test_ports_are_bound_to_this_machine() -> None:
-    """A demonstration with known passwords is nothing for the network."""
+def test_ports_of_the_stack_are_bound_to_this_machine() -> None:
+    """A demonstration with known passwords must not be reachable from the network."""
     ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_grafana_gets_every_variable_that_its_files_ask_for() -> None:
-    """Data sources name them."""
+def test_grafana_gets_every_variable_that_its_files_use() -> None:
+    """Data sources refer to them."""
     texts = {path.as_posix(): text for path, text in render_files("grafana", naming="prometheus")}
     asked = set(re.findall(r"\$(MLMONITOR_\w+)", texts["provisioning/datasources/mlmonitor.yml"]))
     assert asked == {name for name in SERVICES["grafana"]["environment"] if "MLMONITOR" in name}
@@ -88,8 +88,8 @@ def test_grafana_gets_every_variable_that_its_files_ask_for() -> None:
         assert provider["options"]["path"].startswith(f"{mounted}/")
 
 
-def test_the_stack_calls_only_commands_that_the_library_has() -> None:
-    """With the options that it has."""
+def test_the_stack_runs_only_commands_that_the_library_has() -> None:
+    """The library's parser accepts their options."""
     commands = []
     for service in SERVICES.values():
         command = service.get("command", "")
@@ -100,15 +100,15 @@ def test_the_stack_calls_only_commands_that_the_library_has() -> None:
         _make_parser().parse_args(shlex.split(command)[1:])
 
 
-def test_the_event_topic_is_that_of_the_library() -> None:
-    """And the topic of dead letters beside it."""
+def test_the_stack_uses_the_event_topic_of_the_library() -> None:
+    """The topic of dead letters is created as well."""
     (_, _, script) = SERVICES["topic"]["entrypoint"]
     assert "mlmonitor.events mlmonitor.events.dead-letters" in script
 
 
 @pytest.mark.integration
 def test_docker_compose_accepts_the_file() -> None:
-    """As the loader of Docker Compose judges it, against its own schema."""
+    """Docker Compose's own schema validates it."""
     command = [program("compose-config"), STACK / "compose.yaml"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=STACK)
     assert done.returncode == 0, done.stderr
@@ -118,8 +118,8 @@ def test_docker_compose_accepts_the_file() -> None:
 
 
 @pytest.mark.integration
-def test_every_configuration_is_accepted_by_its_program(tmp_path: Path) -> None:
-    """As promtool and the Collector themselves judge them, with the shipped rules."""
+def test_every_configuration_of_the_stack_is_accepted_by_its_program(tmp_path: Path) -> None:
+    """The validators of Prometheus and of the Collector check their files with the rules."""
     write_files("alerts", tmp_path / "rules")
     text = (STACK / "config" / "prometheus.yml").read_text(encoding="utf-8")
     (tmp_path / "prometheus.yml").write_text(text, encoding="utf-8")

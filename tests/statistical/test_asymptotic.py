@@ -1,4 +1,4 @@
-"""Asymptotic thresholds beside simulated ones, over fields of many shapes."""
+"""Asymptotic thresholds against simulated ones, over fields of many shapes."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ FIELDS = {
 def test_an_asymptotic_threshold_of_counts_is_within_a_quarter_of_the_simulated_one(
     name: str,
 ) -> None:
-    """For windows of 100 rows or more whose bins expect ten rows or more."""
+    """Windows have at least 100 rows, and their bins expect at least ten rows."""
     counts = COUNTS[name]
     law, simulation = (
         asymptotic(counts, is_ordered=True),
@@ -52,7 +52,7 @@ def test_an_asymptotic_threshold_of_counts_is_within_a_quarter_of_the_simulated_
 def test_an_asymptotic_wasserstein_threshold_is_within_a_quarter_of_the_simulated_one(
     name: str,
 ) -> None:
-    """For windows of 100 rows or more."""
+    """Windows have at least 100 rows."""
     ordered = np.sort(FIELDS[name](np.random.default_rng(1)))
     law = np.array(asymptotic_wasserstein(ordered, ordered.std())["wasserstein"])
     simulation = np.array(simulate_wasserstein(ordered, ordered.std())["wasserstein"])
@@ -61,7 +61,7 @@ def test_an_asymptotic_wasserstein_threshold_is_within_a_quarter_of_the_simulate
 
 
 def test_an_asymptotic_threshold_of_embeddings_is_within_a_tenth_of_the_simulated_one() -> None:
-    """Features are bounded, as those of a kernel are."""
+    """The features are bounded, as those of a kernel are."""
     rng = np.random.default_rng(2)
     points = rng.normal(size=(8, 5_000))
     angles = rng.normal(size=(16, 8)) @ points

@@ -1,4 +1,4 @@
-"""Fields of many rare categories, as postal codes: no drift is none, though rows bring new ones."""
+"""Fields with many rare categories, such as postal codes: rows with new ones are not drift."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ LAWS = {
 
 
 def fitted(shares: Floats, rows: int, rng: np.random.Generator) -> tuple[Counts, Floats, Floats]:
-    """Counts and belief of a reference, and the true shares of its bins."""
+    """Return the counts and the prior of a reference, and the true shares of its bins."""
     names = np.array([f"c{at}" for at in range(len(shares))])
     drawn = rng.choice(len(shares), rows, p=shares)
     reference = fit_reference({"c": names[drawn].tolist()}, fields=PUBLIC)
@@ -56,7 +56,7 @@ def fitted(shares: Floats, rows: int, rng: np.random.Generator) -> tuple[Counts,
 def test_rare_categories_do_not_count_as_drift(
     law: str, rows: int, rng: np.random.Generator
 ) -> None:
-    """In 50,000 rows at most eight streams in a hundred ever have evidence of 1%."""
+    """In 50,000 rows at most eight streams in a hundred ever reach evidence at the 1% level."""
     shares = LAWS[law] / LAWS[law].sum()
     fits = [fitted(shares, rows, rng) for _ in range(REFERENCES)]
     evidence = EProcess(
@@ -76,7 +76,7 @@ def test_rare_categories_do_not_count_as_drift(
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("rows", [120, 150, 200])
 def test_small_references_with_many_categories_fire_no_alert(rows: int) -> None:
-    """Two hundred categories after Zipf's law: six streams in a hundred at most."""
+    """With 200 categories by Zipf's law, at most six streams in a hundred raise an alert."""
     rng = np.random.Generator(np.random.PCG64DXSM([rows, 200]))
     streams = 300
     shares = 1 / np.arange(1, 201)

@@ -1,4 +1,4 @@
-"""Challenges: how often equal models are decided, and how soon a better one is found."""
+"""Challenges: how often equal models are decided, and how soon a better one is detected."""
 
 from collections.abc import Callable
 
@@ -14,18 +14,18 @@ Draw = Callable[[np.random.Generator, int], tuple[Floats, Floats]]
 
 
 def draw_numbers(rng: np.random.Generator, rows: int) -> tuple[Floats, Floats]:
-    """Errors of two equally good models that share most of their noise."""
+    """Draw the errors of two equally good models that share most of their noise."""
     shared = rng.normal(0, 2, rows)
     return shared + rng.normal(size=rows), shared + rng.normal(size=rows)
 
 
 def draw_rare_errors(rng: np.random.Generator, rows: int) -> tuple[Floats, Floats]:
-    """Two classifiers that err on one row in fifty, each on rows of its own."""
+    """Draw two classifiers that are wrong on one row in fifty, each on rows of its own."""
     return (rng.random(rows) < 0.02) * 1.0, (rng.random(rows) < 0.02) * 1.0
 
 
 def draw_heavy_tails(rng: np.random.Generator, rows: int) -> tuple[Floats, Floats]:
-    """Errors with three finite moments."""
+    """Draw errors with three finite moments."""
     return rng.standard_t(4, rows), rng.standard_t(4, rows)
 
 
@@ -49,7 +49,7 @@ def test_challenges_of_equal_models_on_grouped_rows_are_rarely_decided() -> None
 
 
 def count_decisions(draw: Draw, *, streams: int, looks: int, rows: int, is_canary: bool) -> int:
-    """How many streams of equal models are ever decided, read after every few labels."""
+    """Count the streams of equal models that are ever decided, read after every few labels."""
     rng = np.random.default_rng(11)
     decided = 0
     for _ in range(streams):
@@ -74,19 +74,19 @@ def count_decisions(draw: Draw, *, streams: int, looks: int, rows: int, is_canar
 def test_challenges_of_equal_models_are_rarely_decided_however_often_status_is_read(
     draw: Draw, *, is_canary: bool
 ) -> None:
-    """At most alpha of the streams, over 9,000 labels and 60 readings each."""
+    """At most alpha of the streams are decided, over 9,000 labels and 60 readings each."""
     decided = count_decisions(draw, streams=150, looks=60, rows=150, is_canary=is_canary)
     assert decided <= binom.ppf(0.999, 150, ALPHA)
 
 
-def test_few_challenges_of_equal_models_are_decided() -> None:
-    """The short form: 40 streams of 2,000 labels, in shadow."""
+def test_few_challenges_of_equal_models_in_shadow_are_decided() -> None:
+    """The short form has 40 streams of 2,000 labels."""
     decided = count_decisions(draw_numbers, streams=40, looks=20, rows=100, is_canary=False)
     assert decided <= binom.ppf(0.999, 40, ALPHA)
 
 
-def test_a_better_challenger_is_found_within_a_thousand_labels() -> None:
-    """One that errs on 7% of the rows beside one that errs on 12%, on rows of its own."""
+def test_a_better_challenger_is_detected_within_a_thousand_labels() -> None:
+    """It is wrong on 7% of the rows and the other on 12%, each on rows of its own."""
     rng = np.random.default_rng(12)
     labels = []
     for _ in range(20):

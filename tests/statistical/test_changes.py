@@ -1,4 +1,4 @@
-"""Changes of every sort, in one field of a live monitor: found, and in that field alone."""
+"""Changes of every sort in one field of a live monitor are detected in that field alone."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -24,7 +24,7 @@ Columns = dict[str, np.ndarray]
 
 
 def rows(rng: np.random.Generator, count: int) -> Columns:
-    """Claims as the model knows them; one age in a hundred is missing."""
+    """Draw claims as the model was trained on; one age in a hundred is missing."""
     age = rng.normal(45, 12, count)
     age[rng.random(count) < 0.01] = np.nan
     return {
@@ -35,14 +35,14 @@ def rows(rng: np.random.Generator, count: int) -> Columns:
 
 
 class Told(NamedTuple):
-    """Rows of the change after which each field was found, and the measures beyond chance."""
+    """The rows until an alert in each field, and the measures above their critical values."""
 
     rows_until: dict[str, int]
     beyond_chance: set[tuple[str, str]]
 
 
 def watched(change: Callable[[Columns, np.random.Generator, float], None]) -> Told:
-    """Calm rows, then such as `change` makes of them; its last argument goes from 0 to 1."""
+    """Serve rows without a change, then changed ones; the argument of `change` goes from 0 to 1."""
     rng = np.random.default_rng(11)
     reference = Reference.fit(rows(rng, REFERENCE_ROWS), predictions=np.zeros(REFERENCE_ROWS))
     alerts: list[Alert] = []
@@ -83,35 +83,35 @@ def watched(change: Callable[[Columns, np.random.Generator, float], None]) -> To
 
 
 def score(exporter: InMemoryExporter, what: str, name: str, measure: str) -> float:
-    """A score of the last window, or its critical value."""
+    """Return a score of the last window, or its critical value."""
     exported = exporter.value(f"mlmonitor.drift.{what}", {"field": name, "measure": measure})
     assert isinstance(exported, float)
     return exported
 
 
 def by_degrees(columns: Columns, _rng: np.random.Generator, part: float) -> None:
-    """Amounts grow by two thirds in all, a little with every row."""
+    """Increase amounts gradually, by two thirds in all."""
     columns["amount"] *= np.exp(0.5 * part)
 
 
 def wider(columns: Columns, _rng: np.random.Generator, _part: float) -> None:
-    """Ages have the mean they had, and a third more spread."""
+    """Spread ages by a third more around the same mean."""
     columns["age"] = 45 + (columns["age"] - 45) * 1.33
 
 
 def vanished(columns: Columns, rng: np.random.Generator, _part: float) -> None:
-    """One claim in twenty was marine; now none is."""
+    """Remove marine claims, which were one in twenty."""
     gone = columns["line"] == "marine"
     columns["line"][gone] = rng.choice(CATEGORIES[:3], np.count_nonzero(gone))
 
 
 def new(columns: Columns, rng: np.random.Generator, _part: float) -> None:
-    """One claim in fifty is of a line that nobody knew."""
+    """Give one claim in fifty a line of business that is not in the reference."""
     columns["line"] = np.where(rng.random(STEP_ROWS) < 0.02, "cyber", columns["line"])
 
 
 def missing(columns: Columns, rng: np.random.Generator, _part: float) -> None:
-    """Three ages in a hundred are missing, where one was."""
+    """Make three ages in a hundred missing, instead of one."""
     columns["age"][rng.random(STEP_ROWS) < 0.02] = np.nan
 
 
@@ -130,13 +130,13 @@ def missing(columns: Columns, rng: np.random.Generator, _part: float) -> None:
         ),
     ],
 )
-def test_a_change_is_found_in_its_field_and_no_other(
+def test_a_change_is_detected_in_its_own_field_and_no_other(
     change: Callable[[Columns, np.random.Generator, float], None],
     name: str,
     within_rows: int,
     seen_by: str,
 ) -> None:
-    """After calm rows without any alert, one field alerts, and its window is beyond chance."""
+    """Rows without a change raise no alert; later the field's window exceeds its critical value."""
     outcome = watched(change)
     assert set(outcome.rows_until) == {name}
     assert 0 < outcome.rows_until[name] <= within_rows

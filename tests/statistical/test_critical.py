@@ -1,7 +1,7 @@
-"""Critical values hold what they say: one window in a hundred passes them, whatever its size.
+"""Thresholds are exceeded by one window in a hundred, whatever its size.
 
-Windows of one reference depend on each other through it, the more the smaller it is beside them: so
-where it is small, references are what is counted.
+Windows compared with one reference depend on each other, the more so the smaller it is. For small
+references, the test therefore counts references and not windows.
 """
 
 from collections import Counter
@@ -36,14 +36,14 @@ ROWS = 50_000
 
 
 class Law(NamedTuple):
-    """Values to draw, and the share of them up to a bound, exactly."""
+    """A distribution: a function that draws values, and its exact distribution function."""
 
     draw: Callable[[np.random.Generator, int], Floats]
     cdf: Callable[[Floats], Floats]
 
 
 def zero_inflated(rng: np.random.Generator, rows: int) -> Floats:
-    """Six in ten are 0, the others uniform."""
+    """Return the distribution that is 0 with probability 0.6 and uniform otherwise."""
     return np.maximum(rng.random(rows) - 0.6, 0.0) / 0.4
 
 
@@ -59,20 +59,20 @@ LAWS = {
 
 
 def holds(passed: int, windows: int) -> bool:
-    """Whether so many may pass, if each does with a chance of 0.3 to 2%."""
+    """Return whether the count is consistent with a probability of 0.3 to 2%."""
     few = binomtest(passed, windows, 0.003, "less").pvalue
     many = binomtest(passed, windows, 0.02, "greater").pvalue
     return bool(min(few, many) > 1e-3)
 
 
 def holds_by_reference(rates: Floats) -> bool:
-    """The same of the rates of independent references, by their spread."""
+    """Return the same for the rates of independent references, judged by their spread."""
     error = 3.3 * rates.std(ddof=1) / np.sqrt(rates.size)
     return bool(rates.mean() + error >= 0.003 and rates.mean() - error <= 0.02)
 
 
 class Fitted(NamedTuple):
-    """A reference: the true shares of its bins, its counts, and its critical values."""
+    """The true shares of a reference's bins, its counts, and its critical values."""
 
     shares: Floats
     counts: Counts
@@ -81,7 +81,7 @@ class Fitted(NamedTuple):
 
 
 def fitted(law: str, rows: int, rng: np.random.Generator, *, is_learned: bool = False) -> Fitted:
-    """A reference of so many rows, its tables saved with it or worked out in the service."""
+    """Fit a reference; its tables are saved with it, or also simulated as in a service."""
     categories = np.array([0.4, 0.25, 0.15, 0.1, 0.06, 0.03, 0.01])
     names = [f"k{at}" for at in range(len(categories))]
     drawn = LAWS[law].draw(rng, rows) if law in LAWS else rng.choice(names, rows, p=categories)
@@ -104,7 +104,7 @@ def fitted(law: str, rows: int, rng: np.random.Generator, *, is_learned: bool = 
 def passing(
     reference: Fitted, critical: CriticalValues, windows: Counts, *, is_ordered: bool
 ) -> dict[str, float]:
-    """The share of windows that pass, by measure."""
+    """Return the share of windows that exceed their threshold, by measure."""
     limits = critical.at(windows[:1])
     against = np.broadcast_to(reference.counts, windows.shape)
     return {
@@ -116,7 +116,7 @@ def passing(
 
 @pytest.mark.parametrize("law", short_form([*LAWS, "categorical"], "continuous"))
 def test_one_window_in_a_hundred_exceeds_its_threshold(law: str, rng: np.random.Generator) -> None:
-    """Without drift 0.3 to 2% of windows pass, for every measure of counts and every size."""
+    """Without drift, 0.3 to 2% exceed it, for every measure of counts and every size."""
     passed: Counter[tuple[int, str]] = Counter()
     for _ in range(REFERENCES):
         reference = fitted(law, ROWS, rng)
@@ -132,10 +132,10 @@ def test_one_window_in_a_hundred_exceeds_its_threshold(law: str, rng: np.random.
 @pytest.mark.slow
 @pytest.mark.parametrize("law", [*LAWS, "categorical"])
 @pytest.mark.parametrize(("rows", "references"), [(1_000, 40), (5_000, 30)])
-def test_the_bound_holds_over_small_and_learned_references(
+def test_thresholds_also_hold_over_small_and_learned_references(
     law: str, rows: int, references: int, rng: np.random.Generator
 ) -> None:
-    """Over many small references, whether fitted in training or learned in the service."""
+    """Many small references are fitted in training or learned in the service."""
     rates: dict[tuple[str, int, str], list[float]] = {}
     for at in range(references):
         is_learned = at % 2 == 0  # in half of them, for it takes as long as the fit
@@ -163,7 +163,7 @@ def test_the_bound_holds_over_small_and_learned_references(
 def test_wasserstein_from_digests_exceeds_its_threshold_in_one_window_of_a_hundred(
     law: str, size: int, rng: np.random.Generator
 ) -> None:
-    """From digests, as the service keeps them; from the quantiles alone, where it was learned."""
+    """Window quantiles come from digests; the threshold is saved, or simulated from quantiles."""
     passed, windows = np.zeros(2, np.int64), 2_000 if size <= 200 else 400
     for _ in range(4):
         reference = Reference.fit({"x": LAWS[law].draw(rng, ROWS)})
@@ -189,10 +189,10 @@ def test_wasserstein_from_digests_exceeds_its_threshold_in_one_window_of_a_hundr
 
 @pytest.mark.parametrize("change", [0.0, 0.02, 0.1, 0.3])
 @pytest.mark.parametrize(("rows", "window"), [(1_000, 500), (5_000, 1_000), (50_000, 10_000)])
-def test_the_lower_bound_of_psi_lies_below_it_nine_times_in_ten(
+def test_the_lower_bound_of_psi_is_below_the_true_psi_nine_times_in_ten(
     rows: int, window: int, change: float, rng: np.random.Generator
 ) -> None:
-    """Of 4,000 pairs of samples, of laws that lie so far apart; more often where they are equal."""
+    """Two samples are drawn 4,000 times; for small changes the bound holds more often."""
     then = np.array([0.4, 0.25, 0.15, 0.1, 0.06, 0.04])
     now = then * np.exp(np.sqrt(change) * np.linspace(-1, 1, then.size))
     now /= now.sum()

@@ -1,4 +1,4 @@
-"""Derived fields: quiet without drift, and alerted by changes that no field shows by itself."""
+"""Derived fields alert on changes that show in no single field, and rarely without drift."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +27,7 @@ OFTEN = 1 / np.arange(1, len(WORDS) + 1) / np.sum(1 / np.arange(1, len(WORDS) + 
 
 
 def related(rng: np.random.Generator, rows: int, *, strength: float = 0.6) -> dict[str, Floats]:
-    """Six features with heavy tails, of which each is related to the first."""
+    """Draw six features with heavy tails that share a common factor."""
     common = rng.normal(size=rows)
     noise = rng.normal(size=(FIELDS, rows))
     values = np.exp(strength * common + np.sqrt(1 - strength**2) * noise)
@@ -35,18 +35,18 @@ def related(rng: np.random.Generator, rows: int, *, strength: float = 0.6) -> di
 
 
 def unrelated(rng: np.random.Generator, rows: int) -> dict[str, Floats]:
-    """The same, each on its own: every field has the distribution it had."""
+    """Draw the same features independently: each keeps its own distribution."""
     return related(rng, rows, strength=0.0)
 
 
 def flipped(rng: np.random.Generator, rows: int) -> dict[str, Floats]:
-    """As related as before, but one feature the other way round."""
+    """Draw the same features, one of them with its relation to the others reversed."""
     vectors = related(rng, rows)
     return vectors | {"x0": 1 / vectors["x0"]}
 
 
 def clusters(rng: np.random.Generator, rows: int) -> Floats:
-    """Vectors about five topics, of which one is met most of the time."""
+    """Draw vectors about five topics, one of which is the most frequent."""
     topics = np.random.default_rng(5).normal(size=(5, DIMENSIONS))
     at = rng.choice(5, rows, p=[0.6, 0.1, 0.1, 0.1, 0.1])
     vectors: Floats = topics[at] + 0.7 * rng.normal(size=(rows, DIMENSIONS))
@@ -54,27 +54,27 @@ def clusters(rng: np.random.Generator, rows: int) -> Floats:
 
 
 def turned(rng: np.random.Generator, rows: int) -> Floats:
-    """The same vectors, turned: every one is as long as before, and as far from every other."""
+    """Draw the same vectors rotated: norms and distances between them are kept."""
     vectors: Floats = clusters(rng, rows) @ ortho_group.rvs(DIMENSIONS, random_state=2)
     return vectors
 
 
 def unit(rng: np.random.Generator, rows: int) -> Floats:
-    """Directions, as most models for text give them, with wild coordinates."""
+    """Draw unit vectors with heavy-tailed coordinates, as many text models return."""
     wild = rng.standard_t(3, size=(rows, DIMENSIONS)) + 0.5
     vectors: Floats = wild / np.linalg.norm(wild, axis=1, keepdims=True)
     return vectors
 
 
 def texts(rng: np.random.Generator, rows: int) -> list[str]:
-    """A language of few frequent words and many rare ones."""
+    """Draw texts of few frequent words and many rare ones."""
     ends = np.cumsum(rng.poisson(12, rows))
     words = rng.choice(WORDS, ends[-1], p=OFTEN)
     return [" ".join(part) for part in np.split(words, ends[:-1])]
 
 
 def alerts(reference: Reference, draw: Draw, rng: np.random.Generator, rows: int) -> dict[str, int]:
-    """After how many rows each field alerted."""
+    """Return the rows after which each field raised its first alert."""
     alerts: list[Alert] = []
     until: dict[str, int] = {}
     config = Config(
@@ -93,7 +93,7 @@ def alerts(reference: Reference, draw: Draw, rng: np.random.Generator, rows: int
 
 
 def everything(rng: np.random.Generator, rows: int) -> dict[str, Any]:
-    """Related features with gaps, vectors and texts in one."""
+    """Draw related features with gaps, vectors and texts together."""
     columns: dict[str, Any] = dict(related(rng, rows))
     columns["x1"] = np.where(rng.random(rows) < 0.1, np.nan, columns["x1"])
     return columns | {"vector": clusters(rng, rows), "comment": texts(rng, rows)}
@@ -102,7 +102,7 @@ def everything(rng: np.random.Generator, rows: int) -> dict[str, Any]:
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [600, 3_000])
 def test_without_drift_few_models_alert_for_their_derived_fields(size: int) -> None:
-    """Fewer than one in four, as thirty support; halves of the small references are held out."""
+    """Thirty models support a rate below one in four; a small reference holds out half its rows."""
     streams, wrong = 30, 0
     for seed in range(streams):
         rng = np.random.default_rng([seed, size])
@@ -118,10 +118,10 @@ def test_without_drift_few_models_alert_for_their_derived_fields(size: int) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("change", "within_rows"), [(unrelated, 500), (flipped, 1_500)])
-def test_a_change_of_correlation_alone_is_found_by_the_score(
+def test_a_change_of_correlation_alone_is_detected_by_the_anomaly_score(
     change: Draw, within_rows: int
 ) -> None:
-    """No field has changed by itself, and none alerts but those of the row as a whole."""
+    """No field changes by itself, and only the fields of the whole row raise alerts."""
     delays = []
     for seed in range(7):
         rng = np.random.default_rng(seed)
@@ -136,7 +136,7 @@ def test_a_change_of_correlation_alone_is_found_by_the_score(
 
 @pytest.mark.slow
 def test_rotated_vectors_of_the_same_norm_are_detected() -> None:
-    """The norm knows nothing of it; the cosine and the kernel similarity do, within 500 rows."""
+    """The norm is the same; the cosine and the kernel similarity alert within 500 rows."""
     for seed in range(5):
         rng = np.random.default_rng(seed)
         reference = fit_reference({"v": clusters(rng, 4_000)}, schema={"v": "embedding"})
@@ -146,7 +146,7 @@ def test_rotated_vectors_of_the_same_norm_are_detected() -> None:
 
 
 def windows_beyond(draw: Draw, against: Draw, size: int, count: int) -> int:
-    """How many of `8 * count` windows have an MMD beyond chance, over eight references."""
+    """Count the windows above the MMD threshold, of `8 * count` over eight references."""
     beyond = 0
     for seed in range(8):
         rng = np.random.default_rng(seed)
@@ -165,8 +165,8 @@ def windows_beyond(draw: Draw, against: Draw, size: int, count: int) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("draw", [clusters, unit])
 @pytest.mark.parametrize("size", [20, 50, 200, 1_000])
-def test_one_window_in_a_hundred_has_an_mmd_beyond_chance(draw: Draw, size: int) -> None:
-    """Without drift 0.3 to 2% of windows pass the critical value of their size."""
+def test_one_window_in_a_hundred_exceeds_its_mmd_threshold(draw: Draw, size: int) -> None:
+    """Without drift, 0.3 to 2% of windows exceed the threshold of their size."""
     count = 250 if size < 1_000 else 100
     passed = windows_beyond(draw, draw, size, count)
     assert binomtest(passed, 8 * count, 0.003, "less").pvalue > 1e-3
@@ -174,6 +174,6 @@ def test_one_window_in_a_hundred_has_an_mmd_beyond_chance(draw: Draw, size: int)
 
 
 @pytest.mark.slow
-def test_a_window_of_rotated_vectors_has_an_mmd_beyond_chance() -> None:
-    """All windows of 100 rows are found out."""
+def test_a_window_of_rotated_vectors_exceeds_its_mmd_threshold() -> None:
+    """All windows of 100 rows exceed it."""
     assert windows_beyond(turned, clusters, 100, 20) == 160

@@ -1,6 +1,6 @@
-"""False alerts and delays of the e-process, in streams whose truth is known.
+"""False alerts and delays of the e-process in simulated streams with known changes.
 
-Rates are judged by binomial intervals: a sentence claims no lower rate than its number of streams
+Rates are judged by binomial intervals: no test claims a lower rate than its number of streams
 supports, and no index that the code itself once printed is pinned.
 """
 
@@ -36,7 +36,7 @@ KINDS = ("continuous", "discrete", "zero-inflated", "categorical")
 
 
 def shapes() -> Floats:
-    """Bin shares of fields of these `KINDS`."""
+    """Return the bin shares of fields of these `KINDS`."""
     tenths = np.full(BINS, 0.1)
     discrete = np.array([0.36, 0.27, 0.18, 0.09, 0.05, 0.03, 0.02, 0, 0, 0])
     inflated = np.array([0.7, *[0.3 / 9] * 9])
@@ -45,7 +45,7 @@ def shapes() -> Floats:
 
 
 def tilted(shares: Floats, psi: float) -> Floats:
-    """Shares that are moved along the bins by exactly this population stability index."""
+    """Move shares along the bins by exactly this population stability index."""
     slope = np.linspace(-1, 1, shares.size)
 
     def moved(by: float) -> Floats:
@@ -61,7 +61,7 @@ def tilted(shares: Floats, psi: float) -> Floats:
 
 
 def delays(shares: Floats, psi: float, rng: np.random.Generator, *, streams: int = 60) -> Floats:
-    """Rows until a change of this size is found after 50,000 clean rows, one of 20 fields."""
+    """Return the rows until a change is detected after 50,000 clean rows, in one of 20 fields."""
     reference = rng.multinomial(5_000, shares, streams)
     evidence = EProcess(reference, np.ones((streams, BINS), np.bool_))
     for _ in range(100):
@@ -77,7 +77,7 @@ def delays(shares: Floats, psi: float, rng: np.random.Generator, *, streams: int
 
 
 def values(rng: np.random.Generator, rows: int) -> dict[str, np.ndarray]:
-    """Five fields each: continuous, discrete, zero-inflated and categorical."""
+    """Draw five fields of each kind: continuous, discrete, zero-inflated and categorical."""
     columns: dict[str, np.ndarray] = {}
     for at in range(FIELDS // 4):
         columns |= {
@@ -90,7 +90,7 @@ def values(rng: np.random.Generator, rows: int) -> dict[str, np.ndarray]:
 
 
 def watched(rows: int, rng: np.random.Generator) -> tuple[Population, Reader, list[str]]:
-    """A population beside a reference of so many rows, and what reads its values."""
+    """Return a population, its reader and its field names for a reference of this size."""
     columns = values(rng, rows)
     reference = fit_reference(columns)
     plan = reference.plan([Role.FEATURE], deviations=3.0)
@@ -102,7 +102,7 @@ def watched(rows: int, rng: np.random.Generator) -> tuple[Population, Reader, li
 
 
 def take(population: Population, reader: Reader, columns: dict[str, np.ndarray]) -> None:
-    """Rows come in, as the worker takes them."""
+    """Read rows and add them, as the worker does."""
     rows = len(next(iter(columns.values())))
     read_rows = Rows(rows, ColumnTable(columns, rows), {}, [], [], None)
     population.update(reader.read_block(read_rows), now=0.0)
@@ -119,7 +119,7 @@ def take(population: Population, reader: Reader, columns: dict[str, np.ndarray])
 def test_without_drift_at_most_four_streams_in_a_hundred_ever_alert(
     rows: int, length: int, models: int, rng: np.random.Generator
 ) -> None:
-    """Checked every 50 rows, of all kinds of field; and none of 16 or 24 models of 20 fields."""
+    """They are checked every 50 rows, for all kinds of fields; no model of 20 fields alerts."""
     streams = models * FIELDS
     shares = np.tile(shapes(), (streams // len(KINDS), 1))
     reference = rng.multinomial(rows, shares)
@@ -138,7 +138,7 @@ def test_without_drift_at_most_four_streams_in_a_hundred_ever_alert(
 def test_without_drift_at_most_one_model_in_a_hundred_ever_alerts(
     rng: np.random.Generator,
 ) -> None:
-    """None of 300 models of 20 fields does, looked at every 1,000 rows for 50,000 rows."""
+    """None of 300 models of 20 fields alerts, checked every 1,000 rows for 50,000 rows."""
     models = 300
     shares = np.tile(shapes(), (models * FIELDS // len(KINDS), 1))
     evidence = EProcess(rng.multinomial(5_000, shares), np.ones(shares.shape, np.bool_))
@@ -170,12 +170,12 @@ def test_without_drift_at_most_one_model_in_a_hundred_ever_alerts(
         "heavy tails",
     ],
 )
-def test_under_difficult_laws_at_most_two_streams_in_a_hundred_alert(
+def test_under_difficult_distributions_at_most_two_streams_in_a_hundred_alert(
     shares: Floats, rows: int, rng: np.random.Generator
 ) -> None:
-    """The bound is proved over laws as the prior has them; of single ones these are the worst met.
+    """The bound is proved on average over the prior; these single distributions are the worst.
 
-    References much smaller than anyone should use, in many bins, or with bins hardly ever met.
+    References are much smaller than recommended, with many bins or with very rare ones.
     """
     streams = 500
     reference = rng.multinomial(rows, shares, streams)
@@ -195,7 +195,7 @@ def test_under_difficult_laws_at_most_two_streams_in_a_hundred_alert(
 def test_one_population_of_twenty_fields_has_no_alert_in_100_000_rows(
     rows: int, rng: np.random.Generator
 ) -> None:
-    """The whole path from values to alerts, looked at every 50 rows; one stream claims no rate."""
+    """Values go the whole path to alerts, checked every 50 rows; one stream supports no rate."""
     population, reader, _ = watched(rows, rng)
     for _ in range(20):
         block = values(rng, 5_000)
@@ -205,10 +205,10 @@ def test_one_population_of_twenty_fields_has_no_alert_in_100_000_rows(
 
 
 @pytest.mark.slow
-def test_a_shift_of_one_field_of_twenty_is_found_in_that_field_alone(
+def test_a_shift_of_one_field_of_twenty_is_detected_in_that_field_alone(
     rng: np.random.Generator,
 ) -> None:
-    """Of PSI 0.27 in continuous values, after 50,000 clean rows, within twice the median delay."""
+    """The PSI is 0.27 after 50,000 clean rows, and the delay at most twice the median."""
     population, reader, names = watched(5_000, rng)
     for _ in range(100):
         take(population, reader, values(rng, 500))
@@ -225,17 +225,17 @@ def test_a_shift_of_one_field_of_twenty_is_found_in_that_field_alone(
 
 @pytest.mark.parametrize("kind", range(len(KINDS)), ids=KINDS)
 @pytest.mark.parametrize(("psi", "rows"), [(0.27, 300), (0.11, 700), (0.02, 2_800)])
-def test_a_change_after_fifty_thousand_clean_rows_is_found_soon(
+def test_a_change_after_fifty_thousand_clean_rows_is_detected_soon(
     psi: float, rows: int, kind: int, rng: np.random.Generator
 ) -> None:
-    """The median delay in one of twenty fields at a level of 1% for all of them together."""
+    """The delay is the median in one of twenty fields that share a level of 1%."""
     waits = delays(shapes()[kind], psi, rng)
     # Fewer than so many within half of all would be met once in a thousand runs.
     assert np.count_nonzero(waits <= rows) >= binom.ppf(0.001, waits.size, 0.5)
 
 
-def test_without_a_change_the_evidence_ends_up_small(rng: np.random.Generator) -> None:
-    """On average an e-value under the null is at most one."""
+def test_without_a_change_the_evidence_stays_small(rng: np.random.Generator) -> None:
+    """The expectation of an e-value under the null is at most one."""
     streams = 2_000
     shares = np.full(BINS, 0.1)
     evidence = EProcess(rng.multinomial(2_000, shares, streams), np.ones((streams, BINS), np.bool_))
@@ -249,7 +249,7 @@ def test_without_a_change_the_evidence_ends_up_small(rng: np.random.Generator) -
 def test_the_restart_with_the_most_evidence_is_close_to_the_change(
     rng: np.random.Generator,
 ) -> None:
-    """Of 20,000 rows of which the last 2,000 changed, the stretch holds about those."""
+    """The last 2,000 of 20,000 rows changed, and the best restart covers about those."""
     shares = np.full(BINS, 0.1)
     evidence = EProcess(rng.multinomial(5_000, shares, 1), np.ones((1, BINS), np.bool_))
     for _ in range(36):
@@ -260,7 +260,7 @@ def test_the_restart_with_the_most_evidence_is_close_to_the_change(
 
 
 def test_resetting_a_field_does_not_change_the_others(rng: np.random.Generator) -> None:
-    """A forgotten field is as new; its neighbour keeps its evidence."""
+    """The reset field starts again, and its neighbour keeps its evidence."""
     shares = np.full(BINS, 0.1)
     evidence = EProcess(rng.multinomial(5_000, shares, 2), np.ones((2, BINS), np.bool_))
     for _ in range(10):

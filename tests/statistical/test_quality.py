@@ -1,4 +1,4 @@
-"""False alerts and delays of quality, in streams whose truth is known, by binomial intervals."""
+"""False alerts and delays of quality checks in simulated streams, by binomial intervals."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,7 @@ Truth = tuple[Reference, float]
 
 
 def ever(belief: Floats, chances: Floats, rng: np.random.Generator) -> Floats:
-    """The highest evidence of each stream in 50,000 rows without any change."""
+    """Return the highest evidence of each stream in 50,000 rows without a change."""
     shape = belief.shape
     evidence = EProcess(np.zeros(shape, np.int64), np.ones(shape, np.bool_), prior=belief, kept=5)
     highest = np.full(len(belief), -np.inf)
@@ -46,24 +46,24 @@ def ever(belief: Floats, chances: Floats, rng: np.random.Generator) -> Floats:
 
 
 def alerts(highest: Floats) -> int:
-    """How many streams ever passed one in `ALPHA`."""
+    """Count the streams whose evidence ever reached the level of `ALPHA`."""
     return int(np.count_nonzero(highest >= np.log(1 / ALPHA)))
 
 
 def belief_of(reference: Reference, quality: Quality) -> tuple[float, float]:
-    """What a reference lets expect of its only field."""
+    """Return the prior of a defect in the reference's only field."""
     defects = list_defects(reference.entries([Role.FEATURE]))
     return next(defect.belief for defect in defects if defect.quality is quality)
 
 
 def continuous(rng: np.random.Generator, rows: int) -> Truth:
-    """Uniform values: what is outside of their extremes is known exactly."""
+    """Fit uniform values, for which the probability outside their extremes is known exactly."""
     x = rng.random(rows)
     return fit_reference({"x": x}), 1 - (x.max() - x.min())
 
 
 def categories(exponent: float, size: int) -> Callable[[np.random.Generator, int], Truth]:
-    """Categories of Zipf's law, of which a sample never shows all."""
+    """Draw categories by Zipf's law, of which no sample contains all."""
 
     def draw(rng: np.random.Generator, rows: int) -> Truth:
         shares = np.arange(1, size + 1) ** -exponent
@@ -79,10 +79,10 @@ def categories(exponent: float, size: int) -> Callable[[np.random.Generator, int
 
 @pytest.mark.parametrize("share", short_form([0.0, 0.0005, 0.01, 0.3], 0.01))
 @pytest.mark.parametrize("rows", short_form([200, 1_000, 5_000], 1_000))
-def test_counted_reasons_rarely_alert_by_chance(
+def test_missing_and_invalid_values_rarely_alert_by_chance(
     share: float, rows: int, rng: np.random.Generator
 ) -> None:
-    """Missing, infinite and mistyped values that are as frequent as ever."""
+    """Missing, infinite and mistyped values stay as frequent as in the reference."""
     counted = rng.binomial(rows, share, STREAMS)
     belief = np.stack([counted + 0.5, rows - counted + 0.5], axis=1)
     passed = alerts(ever(belief, np.full(STREAMS, share), rng))
@@ -92,7 +92,7 @@ def test_counted_reasons_rarely_alert_by_chance(
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [30, 200, 1_000])
 def test_values_out_of_range_rarely_alert_by_chance(rows: int, rng: np.random.Generator) -> None:
-    """Between the extremes of a sample lies less than it seems, and they allow for that."""
+    """The extremes of a sample cover less than all values, and the prior allows for that."""
     x = np.sort(rng.random((STREAMS, rows)), axis=1)
     chances = 1 - (x[:, -1] - x[:, 0])
     reference, _ = continuous(rng, rows)
@@ -104,7 +104,7 @@ def test_values_out_of_range_rarely_alert_by_chance(rows: int, rng: np.random.Ge
 def test_the_critical_share_out_of_range_allows_for_the_extremes(
     rows: int, rng: np.random.Generator
 ) -> None:
-    """One window in a hundred passes it, each with its reference; of half a count, one in ten."""
+    """One window in a hundred exceeds it; with a prior of half a count, one in ten would."""
     windows, size = 4_000, 2_000
     x = np.sort(rng.random((windows, rows)), axis=1)
     seen = rng.binomial(size, 1 - (x[:, -1] - x[:, 0])) / size
@@ -124,7 +124,7 @@ def test_the_critical_share_out_of_range_allows_for_the_extremes(
 def test_rare_categories_rarely_alert_by_chance(
     law: Callable[[np.random.Generator, int], Truth], rows: int, rng: np.random.Generator
 ) -> None:
-    """New ones come with every thousand rows, as many as Good and Turing say."""
+    """Each thousand rows have new categories, at the rate that Good and Turing estimate."""
     truths = [law(rng, rows) for _ in range(STREAMS // 3)]
     belief = np.array([belief_of(reference, Quality.NEW_CATEGORY) for reference, _ in truths])
     highest = ever(belief, np.array([chance for _, chance in truths]), rng)
@@ -134,10 +134,10 @@ def test_rare_categories_rarely_alert_by_chance(
 @pytest.mark.parametrize(
     ("before", "after", "rows"), [(0.01, 0.03, 1_800), (0.0, 0.01, 600), (0.2, 0.25, 3_200)]
 )
-def test_a_growing_share_is_found_soon(
+def test_a_growing_share_of_invalid_values_is_detected_soon(
     before: float, after: float, rows: int, rng: np.random.Generator
 ) -> None:
-    """The median delay in one of twenty fields at 1% for all, after 20,000 clean rows."""
+    """The median delay is that of one of twenty fields at 1% for all, after 20,000 clean rows."""
     streams = 100
     counted = rng.binomial(20_000, before, streams)
     belief = np.stack([counted + 0.5, 20_000 - counted + 0.5], axis=1)
@@ -161,7 +161,7 @@ def test_a_growing_share_is_found_soon(
 
 
 class Stream:
-    """One population of every kind of field, with a small reference."""
+    """A population of every kind of field with a small reference."""
 
     def __init__(self, rng: np.random.Generator, rows: int) -> None:
         self.rng = rng
@@ -176,7 +176,7 @@ class Stream:
         self._reader = Reader(plan.schema)
 
     def rows(self, count: int) -> dict[str, object]:
-        """Heavy tails, gaps, rare categories, a rare truth."""
+        """Draw heavy tails, gaps, rare categories and a rarely true boolean."""
         gaps = self.rng.lognormal(0, 2, count)
         gaps[self.rng.random(count) < 0.02] = np.nan
         shares = 1 / np.arange(1, 301)
@@ -189,7 +189,7 @@ class Stream:
         }
 
     def serve(self, count: int) -> list[Alert]:
-        """New rows of the same law, looked at."""
+        """Add new rows of the same distribution, and evaluate."""
         columns = self.rows(count)
         table = ColumnTable(columns, count)
         self.population.update(
@@ -204,7 +204,7 @@ class Stream:
 def test_without_drift_at_most_fifteen_models_in_a_hundred_alert_for_drift_or_quality(
     rows: int, rng: np.random.Generator
 ) -> None:
-    """With all streams on, looked at every 250 rows: sixty models support no lower rate by far."""
+    """All streams are on and checked every 250 rows; sixty models support no much lower rate."""
     models = 60
     alerted = 0
     for _ in range(models):
@@ -214,8 +214,10 @@ def test_without_drift_at_most_fifteen_models_in_a_hundred_alert_for_drift_or_qu
 
 
 @pytest.mark.slow
-def test_mixes_are_rarely_beyond_chance_without_drift(rng: np.random.Generator) -> None:
-    """Of contributions without drift, at most about one in a hundred passes what it is said to."""
+def test_contributions_to_a_shift_are_rarely_beyond_chance_without_drift(
+    rng: np.random.Generator,
+) -> None:
+    """Of all contributions without drift, at most about one in a hundred is marked."""
     roles = (Role.FEATURE, Role.PREDICTION)
     passed = compared = 0
     for _ in range(60):

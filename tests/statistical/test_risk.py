@@ -1,4 +1,4 @@
-"""Harmful drift: how often evidence passes without a change, for losses of several laws."""
+"""Harmful drift: how often evidence passes without a change, for several kinds of losses."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ ALPHA = 0.05
 
 
 def draw(rng: np.random.Generator, law: str, rows: int) -> tuple[str, Floats]:
-    """Losses of a law, and the measure that they belong to."""
+    """Draw losses of one kind, and return the measure that they belong to."""
     if law == "heavy":
         return "mae", rng.lognormal(0, 1.5, rows)
     if law == "exponential":
@@ -29,7 +29,7 @@ def draw(rng: np.random.Generator, law: str, rows: int) -> tuple[str, Floats]:
 
 @pytest.mark.parametrize("law", ["heavy", "exponential", "0.01", "0.3"])
 def test_months_without_a_change_rarely_give_evidence_of_one(law: str) -> None:
-    """Looked at every day, without any tolerance, beside a reference of their own."""
+    """Each month has its own reference and is checked every day, without a tolerance."""
     rng = np.random.default_rng(17)
     passed = 0
     for _ in range(MONTHS):
@@ -47,7 +47,7 @@ def test_months_without_a_change_rarely_give_evidence_of_one(law: str) -> None:
 
 
 def draw_groups(rng: np.random.Generator, groups: int) -> Floats:
-    """Ten rows a group, of which the same share is wrong: one in five on average."""
+    """Draw ten rows a group with a common error rate, which is one in five on average."""
     share = rng.beta(0.4, 1.6, groups)  # correlation 1/3 within a group
     wrong: Floats = (rng.random((groups, 10)) < share[:, None]).astype(np.float64).ravel()
     return wrong
@@ -57,7 +57,7 @@ def draw_groups(rng: np.random.Generator, groups: int) -> Floats:
 def test_rows_of_groups_give_evidence_of_a_change_unless_they_count_as_fewer_rows(
     *, design_effect: float, holds: bool
 ) -> None:
-    """Ten rows a group with a correlation of a third count as a quarter of as many."""
+    """Ten rows a group with a correlation of one third count as a quarter of as many rows."""
     rng = np.random.default_rng(18)
     passed, months = 0, 200
     bins = LossBins("accuracy", 1.0)
@@ -75,7 +75,7 @@ def test_rows_of_groups_give_evidence_of_a_change_unless_they_count_as_fewer_row
 
 
 def test_expected_losses_rarely_exceed_the_threshold_without_a_change() -> None:
-    """A calibration of twenty bins, fitted to a sample of its own each month; no tolerance."""
+    """A calibration of twenty bins is fitted to a new sample each month, without a tolerance."""
     rng = np.random.default_rng(19)
     passed, bins = 0, LossBins("accuracy", 1.0)
     for _ in range(MONTHS):
@@ -101,7 +101,7 @@ def test_expected_losses_rarely_exceed_the_threshold_without_a_change() -> None:
 
 
 def test_shuffled_labels_of_a_rare_class_are_found_within_500_labels_in_most_streams() -> None:
-    """One positive in ten, 200 labels a day, twenty quiet days before; no alert in those."""
+    """One label in ten is positive; twenty days of 200 labels without a change raise no alert."""
     rng, delays = np.random.default_rng(20), []
     plan = OutcomePlan("binary", ("0", "1"), 1, has_scores=True)
     threshold = np.log(6 / (0.02 * 0.01))
@@ -126,7 +126,7 @@ def test_shuffled_labels_of_a_rare_class_are_found_within_500_labels_in_most_str
 
 
 def draw_scores(rng: np.random.Generator, rows: int, *, is_shuffled: bool = False) -> OutcomeBlock:
-    """Scores whose area under the curve is 0.9, with their classes."""
+    """Draw scores whose area under the curve is 0.9, with their classes."""
     actual = (rng.random(rows) < 0.1).astype(np.int64)
     scores, nothing = rng.normal(size=rows) + 1.8 * actual, np.full(rows, np.nan)
     actual = rng.permutation(actual) if is_shuffled else actual

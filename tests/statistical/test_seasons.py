@@ -1,4 +1,4 @@
-"""Seasonal traffic whose truth is known: no false alert where plain evidence is sure of one."""
+"""Seasonal traffic without a change raises few alerts, though plain evidence would."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ SLOPE = np.linspace(-1, 1, BINS)
 
 
 def load(seasons: int) -> Floats:
-    """Traffic by hour: nine times as much at noon as at midnight."""
+    """Return the traffic by hour: nine times as much in the evening as in the morning."""
     load: Floats = 1 + 0.8 * np.sin(2 * np.pi * (np.arange(seasons) - 6) / 24)
     return load
 
@@ -34,7 +34,7 @@ LAWS = np.array(
 
 
 def shares(seasons: int, tilt: float = 0.0, law: Floats = LAWS[0]) -> Floats:
-    """Bin shares by hour, leaning one way by day and the other by night; `tilt` is on top."""
+    """Return bin shares that lean one way by day and the other by night; `tilt` is added."""
     lean = 0.6 * np.sin(2 * np.pi * np.arange(seasons) / 24)[:, None] + tilt
     tilted = law * np.exp(lean * SLOPE)
     normed: Floats = tilted / tilted.sum(axis=1, keepdims=True)
@@ -42,7 +42,7 @@ def shares(seasons: int, tilt: float = 0.0, law: Floats = LAWS[0]) -> Floats:
 
 
 def references(laws: Floats, rows: int, rng: np.random.Generator) -> Counts:
-    """Counts `[streams, seasons, bins]` of training rows that came as the traffic does."""
+    """Draw counts `[streams, seasons, bins]` of training rows with the same traffic by hour."""
     seasons = laws.shape[1]
     drawn = rng.poisson(rows * load(seasons) / load(seasons).sum(), laws.shape[:2])
     counts: Counts = rng.multinomial(drawn, laws)
@@ -56,7 +56,7 @@ def references(laws: Floats, rows: int, rng: np.random.Generator) -> Counts:
 def test_seasonal_traffic_rarely_alerts_although_it_nearly_always_would_without_seasons(
     seasons: int, rows: int, rng: np.random.Generator
 ) -> None:
-    """At most one stream in ten in a week, looked at every 100 rows; few rows an hour, and many."""
+    """At most one stream in ten alerts in a week of checks, with few and with many rows an hour."""
     streams = 100
     laws = np.repeat([shares(seasons, law=law) for law in LAWS], streams // len(LAWS), axis=0)
     reference = references(laws, rows, rng)
@@ -83,10 +83,10 @@ def test_seasonal_traffic_rarely_alerts_although_it_nearly_always_would_without_
     ("seasons", "rows", "tilt", "most"),
     [(24, 5_000, 0.5, 1_500), (24, 5_000, 0.25, 6_000), (168, 50_000, 0.5, 4_000)],
 )
-def test_a_shift_of_all_hours_is_found_on_top_of_the_seasons(
+def test_a_shift_of_all_hours_is_detected_on_top_of_the_seasons(
     seasons: int, rows: int, tilt: float, most: int, rng: np.random.Generator
 ) -> None:
-    """PSI 0.1, or 0.025, after three days of clean traffic, at the level of one of 20 fields."""
+    """The PSI is 0.1 or 0.025 after three clean days, at the level of one of 20 fields."""
     streams, level = 40, np.log(FIELDS / ALPHA)
     evidence = SeasonalEProcess(
         references(np.repeat(shares(seasons)[None], streams, axis=0), rows, rng),

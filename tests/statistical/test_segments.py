@@ -1,4 +1,4 @@
-"""False alerts of segments whose truth is known: all fields of all of them share one alpha."""
+"""False alerts of segments with known distributions; all their fields share one alpha."""
 
 import numpy as np
 import pytest
@@ -13,10 +13,10 @@ BINS = 10
 
 
 @pytest.mark.parametrize("rows", short_form([0, 5, 30, 200], 30))
-def test_at_most_one_segment_of_few_training_rows_in_twenty_alerts_without_drift(
+def test_at_most_one_small_segment_in_twenty_alerts_without_drift(
     rows: int, rng: np.random.Generator
 ) -> None:
-    """Bins are the whole's, so that a small segment has many empty ones; that is no change."""
+    """Bins are those of all rows, so a small segment has many empty ones, which is no change."""
     streams = 400
     laws = [np.full(BINS, 0.1), np.array([0.9, 0.1, *[0.0] * 8]), np.eye(BINS)[3]]
     laws.append(np.array([0.3, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.01, 0.005, 0.005]))

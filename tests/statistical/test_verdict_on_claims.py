@@ -1,4 +1,4 @@
-"""Verdicts on the claims of the demo, labelled on the days on which they were closed."""
+"""Verdicts on the demo's claims, labelled on the days on which they were closed."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -28,14 +28,14 @@ def trained(verdicts: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def worlds(verdicts: Any) -> Any:
-    """The claims as they were, with inflation, and with fewer home claims."""
+    """The claims as they are, with inflation, and with fewer home claims."""
     claims = verdicts.claims
     return verdicts.worlds(claims.live(claims.load(claims.prism_path())))
 
 
 @pytest.fixture(scope="module")
 def inflated(verdicts: Any, trained: Any, worlds: Any) -> Any:
-    """The course of the claims with inflation, in quarters."""
+    """The quarterly results of the claims with inflation."""
     return verdicts.follow(worlds[1], *trained)
 
 
@@ -47,7 +47,7 @@ def inflated(verdicts: Any, trained: Any, worlds: Any) -> Any:
 def test_inflation_leads_to_retraining_and_a_benign_shift_of_the_mix_does_not(
     verdicts: Any, trained: Any, worlds: Any, world: int, action: str
 ) -> None:
-    """Although claims take more than a year to close, so that few cohorts are ever mature."""
+    """Claims take more than a year to close, so few cohorts are ever mature."""
     course = verdicts.follow(worlds[world], *trained, cohort_seconds=MONTH_SECONDS)
     verdict = course.looks[-1].verdict
     assert verdict.action == action, str(verdict)
@@ -56,7 +56,7 @@ def test_inflation_leads_to_retraining_and_a_benign_shift_of_the_mix_does_not(
 def test_advice_to_retrain_stands_until_labels_of_the_same_predictions_refute_it(
     inflated: Any,
 ) -> None:
-    """The maturity of a cohort falls below the limit once, when a new cohort begins."""
+    """A new cohort moves the maturity of the others below its limit once meanwhile."""
     actions = [look.verdict.action for look in inflated.looks]
     changes = [after for before, after in pairwise(actions) if before != after]
     assert changes == ["retrain"]
@@ -65,7 +65,7 @@ def test_advice_to_retrain_stands_until_labels_of_the_same_predictions_refute_it
 def test_errors_by_arrival_hide_the_inflation_that_projected_errors_of_cohorts_contain(
     verdicts: Any, inflated: Any
 ) -> None:
-    """On the day of the verdict, of the quarters since the inflation began."""
+    """Errors are compared on the day of the verdict, for the quarters since inflation began."""
     look = next(look for look in inflated.looks if look.verdict.action == "retrain")
     listed = verdicts.quarters(inflated, look)
     late = [quarter for quarter in listed if quarter.middle >= verdicts.claims.SHIFT_DATE]

@@ -1,4 +1,4 @@
-"""Databases and brokers for the event store's tests."""
+"""Databases and brokers for the tests of the event store."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,13 +17,13 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 @pytest.fixture
 def connection(database_url: str) -> Iterator[Connection]:
-    """A connection of the database's owner."""
+    """A connection as the owner of the database."""
     with connect(database_url) as opened:
         yield opened
 
 
 @pytest.fixture
 def store(connection: Connection) -> Connection:
-    """A connection of the owner of an event store."""
+    """A connection as the owner of an event store."""
     initialise(connection)
     return connection

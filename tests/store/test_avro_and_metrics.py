@@ -1,4 +1,4 @@
-"""Events in Avro, and what the loader says about itself over OTLP."""
+"""Events in Avro, and the loader's own metrics over OTLP."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ CONTENTS: list[dict[str, Any]] = [json.loads(line) for line in GOLDEN.read_text(
 
 @pytest.mark.parametrize("content", CONTENTS, ids=lambda content: content["event_id"][-2:])
 def test_an_event_in_avro_is_decoded_as_in_json(content: dict[str, Any]) -> None:
-    """With the writer's schema from the registry."""
+    """The decoder uses the writer's schema from the registry."""
     with serve_registry() as registry:
         (message,) = AvroEncoder({"url": registry.url}, "t").encode([content])
         decoded = AvroDecoder(registry.url).decode(message)
@@ -34,7 +34,7 @@ def test_an_event_in_avro_is_decoded_as_in_json(content: dict[str, Any]) -> None
 
 
 def test_damaged_avro_is_refused_with_a_reason() -> None:
-    """An unknown schema, too few bytes, no registry; one that is away is waited for."""
+    """Reasons are an unknown schema, too few bytes or no registry; if it is down, loading waits."""
     with serve_registry() as registry:
         decoder = AvroDecoder(registry.url)
         (message,) = AvroEncoder({"url": registry.url}, "t").encode(CONTENTS[:1])
@@ -48,7 +48,7 @@ def test_damaged_avro_is_refused_with_a_reason() -> None:
 
 
 def test_avro_and_json_may_share_a_topic() -> None:
-    """A message's first byte says which it is."""
+    """The first byte of a message says which of the two it is."""
     with serve_registry() as registry:
         (binary,) = AvroEncoder({"url": registry.url}, "t").encode(CONTENTS[:1])
         place = PartitionKey("t", 0)
@@ -63,7 +63,7 @@ def test_avro_and_json_may_share_a_topic() -> None:
 
 @pytest.fixture
 def loader() -> Loader:
-    """A loader that has loaded something."""
+    """A loader that has loaded some events."""
     idle_loader = Loader(LoadOptions({}, "t", "g", "postgresql://nowhere"))
     idle_loader.counts.loaded = {"prediction": 7}
     idle_loader.counts.dead, idle_loader.counts.batches, idle_loader.committed_at = 2, 1, 0.0
@@ -71,7 +71,7 @@ def loader() -> Loader:
 
 
 def test_the_loader_exports_its_own_metrics(loader: Loader) -> None:
-    """Events by schema and outcome, lag, outages, and the age of the last commit."""
+    """These are events by schema and outcome, lag, outages, and the age of the last commit."""
     with OtlpReceiver() as receiver:
         metrics = LoaderMetrics(loader, Otlp.collector(receiver.url), interval_seconds=3_600)
         metrics.close()
@@ -82,20 +82,20 @@ def test_the_loader_exports_its_own_metrics(loader: Loader) -> None:
         assert "mlmonitor.loader.commit.age" in receiver.ledger.names
 
 
-def test_metrics_that_cannot_be_delivered_are_counted_and_do_not_delay_loading(
+def test_undeliverable_metrics_of_the_loader_are_counted_and_do_not_delay_loading(
     loader: Loader,
 ) -> None:
-    """The next export holds everything again."""
+    """The next export contains all totals again."""
     exporter = Otlp.collector("http://127.0.0.1:9", timeout_seconds=0.5)
     metrics = LoaderMetrics(loader, exporter, interval_seconds=3_600)
     metrics.close()
     assert metrics.failed == 1
 
 
-def test_the_loader_shows_progress_on_one_line(
+def test_the_loader_shows_its_progress_on_one_line(
     loader: Loader, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Written over and over, and ended at the end."""
+    """The line is overwritten, and ended at the end."""
     progress = _Progress(loader)
     progress()
     progress.finish()

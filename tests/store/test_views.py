@@ -20,7 +20,7 @@ ROWS = 3_000
 
 
 def draw_rows(rows: int, *, seed: int, shift: float = 0.0) -> dict[str, Any]:
-    """Claims: two numbers, one of them with missing values, and two categories."""
+    """Draw claims: two numbers, one of them with missing values, and two categories."""
     draw = np.random.default_rng(seed)
     age = draw.normal(40 + shift, 10, rows)
     age[::50] = np.nan
@@ -33,24 +33,24 @@ def draw_rows(rows: int, *, seed: int, shift: float = 0.0) -> dict[str, Any]:
 
 
 def predict(features: dict[str, Any]) -> Any:
-    """A model that is a little off."""
+    """Predict with a small error."""
     return features["amount"] * 0.8 + np.nan_to_num(features["age"])
 
 
 class Scored:
-    """A service that has run, its status, and the store that its events were loaded into."""
+    """A service that has run, its status, and the store with its events."""
 
     def __init__(self, status: Status, store: Connection) -> None:
         self.status, self.store = status, store
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """The rows of a query."""
+        """Return the rows of a query."""
         return self.store.execute(query).fetchall()
 
 
 @pytest.fixture
 def scored(kafka_broker: KafkaBroker, store: Connection, database_url: str) -> Scored:
-    """3,000 predictions, a third of them with labels, a business figure, one drift."""
+    """Serve 3,000 predictions, a third of them labelled, with a business figure and a drift."""
     training = draw_rows(5_000, seed=1)
     reference = fit_reference(
         training, predictions=predict(training), actuals=predict(training) + 1.0, segments=["line"]
@@ -91,8 +91,8 @@ def scored(kafka_broker: KafkaBroker, store: Connection, database_url: str) -> S
     return Scored(status, store)
 
 
-def test_views_and_status_agree(scored: Scored) -> None:
-    """Drift, statistics, bands, performance by bucket and segment, figures, cohorts."""
+def test_sql_views_and_status_agree(scored: Scored) -> None:
+    """Drift, statistics, bands, figures, cohorts, and performance by bucket and segment do."""
     assert_fields_agree(scored)
     assert_quality_agrees(scored)
     assert_segments_agree(scored)
@@ -101,7 +101,7 @@ def test_views_and_status_agree(scored: Scored) -> None:
 
 
 def assert_fields_agree(scored: Scored) -> None:
-    """PSI, Jensen-Shannon, Hellinger, total variation; mean, deviation, extremes."""
+    """Assert that PSI, JS, Hellinger, total variation, mean, deviation and extremes agree."""
     query = """
         select field, role, psi, psi_debiased, jensen_shannon, hellinger, total_variation
         from mlmonitor.data_drift where span = 'day' and segment = 'all'"""
@@ -130,7 +130,7 @@ def assert_fields_agree(scored: Scored) -> None:
 
 
 def assert_quality_agrees(scored: Scored) -> None:
-    """Every value has the quality it has in the service."""
+    """Assert that every value has the same quality as in the service."""
     query = """
         select field, role, valid, missing, nonfinite, wrong_type, out_of_range, new_category
         from mlmonitor.data_statistics where span = 'day' and segment = 'all'"""
@@ -140,7 +140,7 @@ def assert_quality_agrees(scored: Scored) -> None:
 
 
 def assert_segments_agree(scored: Scored) -> None:
-    """Each segment against the same segment of the reference."""
+    """Assert that each segment is compared with the same segment of the reference."""
     query = """
         select segment, field, role, psi from mlmonitor.data_drift
         where span = 'day' and segment <> 'all'"""
@@ -153,7 +153,7 @@ def assert_segments_agree(scored: Scored) -> None:
 
 
 def assert_performance_agrees(scored: Scored) -> None:
-    """In all, by bucket of the prediction and of the declared feature, by segment."""
+    """Assert equal performance overall, by bucket of prediction or feature, and by segment."""
     performance = scored.status.performance
     assert performance is not None
     query = """
@@ -170,7 +170,7 @@ def assert_performance_agrees(scored: Scored) -> None:
 
 
 def assert_figures_agree(scored: Scored) -> None:
-    """Business figures, traffic and cohorts."""
+    """Assert that business figures, traffic and cohorts agree."""
     query = "select figures, total, mean, minimum, maximum from mlmonitor.kpi_daily"
     assert scored.rows(query)[0][:3] == (3, 750.0, 250.0)
     query = (
@@ -186,7 +186,7 @@ def assert_figures_agree(scored: Scored) -> None:
 
 
 def test_maturity_in_sql_equals_that_of_the_service(store: Connection) -> None:
-    """By chain ladder, over cohorts whose labels arrive late."""
+    """Both use the chain ladder, over cohorts whose labels arrive late."""
     draw = np.random.default_rng(5)
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     table = CohortTable(86_400.0)
@@ -212,7 +212,7 @@ def test_maturity_in_sql_equals_that_of_the_service(store: Connection) -> None:
 
 
 def insert_cohort(store: Connection, day: datetime, predictions: int) -> None:
-    """The predictions of one day, as the loader sums them up."""
+    """Insert the predictions of one day, as the loader sums them."""
     store.execute(
         "insert into mlmonitor.rollup_traffic "
         "values ('m', '', 'all', 'day', %s, 0, %s, 0, 0, 0, 0, 0)",
@@ -221,7 +221,7 @@ def insert_cohort(store: Connection, day: datetime, predictions: int) -> None:
 
 
 def insert_delay(store: Connection, day: datetime, delay: int, labelled: int) -> None:
-    """The labels of one day that arrived so many days later."""
+    """Insert the labels of one day that arrived after this many days."""
     store.execute(
         "insert into mlmonitor.rollup_delay values ('m', '', %s, %s, 0, %s)", (day, delay, labelled)
     )

@@ -1,4 +1,4 @@
-"""Never run: mypy and pyright read it as a user would write it."""
+"""Typed code as a user would write it; mypy and pyright read it, and nothing runs it."""
 
 from datetime import UTC, datetime
 from typing import assert_type
@@ -58,7 +58,7 @@ def predict(features: dict[str, float]) -> float:
 
 @monitor.watch(features="row", prediction="score", id_from="request_id")
 async def score(row: tuple[float, ...], *, request_id: str) -> dict[str, float]:
-    """So does one with options, on a coroutine function."""
+    """A decorator with options keeps the signature of a coroutine function."""
     return {"score": sum(row), "request": len(request_id)}
 
 
@@ -67,12 +67,12 @@ class Service:
 
     @monitor.watch
     def predict(self, features: list[float]) -> str:
-        """A label."""
+        """Return a label."""
         return "high" if sum(features) > 1 else "low"
 
 
 async def use() -> None:
-    """What comes back has the types that went in."""
+    """Results have the types that the functions declare."""
     assert_type(predict({"age": 1.0}), float)
     assert_type(await score((1.0,), request_id="r"), dict[str, float])
     assert_type(Service().predict([1.0]), str)
@@ -89,7 +89,7 @@ async def use() -> None:
 
 
 def receive() -> None:
-    """The receiver, its ledger and its faults."""
+    """The receiver, its ledger and its faults are typed."""
     with OtlpReceiver("dynatrace", token="token", faults=[None, Refuse(503)]) as receiver:  # noqa: S106 - not a real one
         receiver.script(Sometimes([Refuse(429, retry_after_seconds=1)], share=0.1, seed=1))
         assert_type(receiver.url, str)

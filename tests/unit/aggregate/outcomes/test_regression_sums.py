@@ -1,4 +1,4 @@
-"""Error sums by bucket of the prediction, against the formulae of MAE, RMSE and bias."""
+"""Error sums by bucket of the prediction, against the formulas of MAE, RMSE and bias."""
 
 import numpy as np
 import pytest
@@ -13,8 +13,8 @@ PAIRS = st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size
 
 
 @given(PAIRS)
-def test_performance_equals_that_of_numpy(pairs: list[tuple[float, float]]) -> None:
-    """MAE, RMSE and bias over all buckets are those of the pairs."""
+def test_errors_over_all_buckets_equal_numpys(pairs: list[tuple[float, float]]) -> None:
+    """MAE, RMSE and bias are those of all pairs."""
     predicted, actual = np.array(pairs).T
     sums = ErrorSums(EDGES)
     sums.update(predicted, actual)
@@ -27,8 +27,8 @@ def test_performance_equals_that_of_numpy(pairs: list[tuple[float, float]]) -> N
     assert performance.bias == pytest.approx(error.mean(), abs=1e-9 * np.abs(error).max())
 
 
-def test_buckets_are_those_of_the_prediction() -> None:
-    """A prediction on an edge belongs to the bucket below it; the actual has no say."""
+def test_a_pair_belongs_to_the_bucket_of_its_prediction() -> None:
+    """A prediction on an edge belongs to the bucket below; the actual does not matter."""
     sums = ErrorSums(EDGES)
     sums.update(np.array([-5.0, 0.0, 0.1, 10.0, 11.0]), np.array([0.0, 1.0, 50.0, 10.0, 8.0]))
     assert sums.count.tolist() == [2, 2, 1]
@@ -38,7 +38,7 @@ def test_buckets_are_those_of_the_prediction() -> None:
 
 
 def test_a_pair_with_a_missing_side_is_left_out() -> None:
-    """NaN on either side: not labelled. Before the first pair there is no performance."""
+    """NaN on either side means not labelled; before the first pair there is no performance."""
     sums = ErrorSums(np.empty(0))
     sums.update(np.array([np.nan, 1.0]), np.array([1.0, np.nan]))
     sums.update(np.empty(0), np.empty(0))
@@ -46,8 +46,8 @@ def test_a_pair_with_a_missing_side_is_left_out() -> None:
     assert sums.performance() is None
 
 
-def test_errors_beyond_all_floats_are_infinite_without_a_warning() -> None:
-    """Two huge errors of opposite sign: MAE and RMSE are infinite, the bias is unknown."""
+def test_errors_that_overflow_a_float_are_infinite_without_a_warning() -> None:
+    """Of two huge errors of opposite sign, MAE and RMSE are infinite and the bias is unknown."""
     sums = ErrorSums(np.empty(0))
     huge = np.array([1.7e308, -1.7e308])
     for _ in range(2):
@@ -60,7 +60,7 @@ def test_errors_beyond_all_floats_are_infinite_without_a_warning() -> None:
 
 
 def test_infinite_sums_of_opposite_sign_merge_without_a_warning() -> None:
-    """One worker's errors are infinitely high, another's infinitely low: the bias is unknown."""
+    """If one worker's errors are infinite and another's minus infinite, the bias is unknown."""
     high, low = ErrorSums(np.empty(0)), ErrorSums(np.empty(0))
     huge = np.array([1.7e308])
     high.update(huge, -huge)
@@ -70,8 +70,8 @@ def test_infinite_sums_of_opposite_sign_merge_without_a_warning() -> None:
     assert np.isnan(high.signed[0])
 
 
-def test_the_price_is_as_stated() -> None:
-    """32 bytes a bucket, and the edges."""
+def test_error_sums_use_32_bytes_a_bucket() -> None:
+    """The edges are stored in addition."""
     assert ErrorSums(EDGES).nbytes == 3 * 32 + 2 * 8
 
 
@@ -79,8 +79,8 @@ def test_the_price_is_as_stated() -> None:
     ("name", "value"),
     [("count", -1), ("absolute", -1.0), ("squared", np.nan), ("edges", 5.0), ("edges", np.nan)],
 )
-def test_numbers_that_contradict_each_other_are_refused(name: str, value: float) -> None:
-    """Negative counts and sums, and edges that do not ascend."""
+def test_contradictory_error_sums_are_refused(name: str, value: float) -> None:
+    """Counts and sums must not be negative, and edges must ascend."""
     state = ErrorSums(EDGES).state()
     with pytest.raises(FormatError):
         ErrorSums.from_state({**state, name: np.full_like(state[name], value)})

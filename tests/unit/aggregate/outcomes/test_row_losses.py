@@ -1,4 +1,4 @@
-"""Counts of losses by bin, of one batch or of its parts."""
+"""Counts of losses by bin, for one batch or its parts."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from mlmonitor.aggregate.outcomes.row_losses import LossBins
 @pytest.mark.parametrize("rows", [0, 1, 499, 500, 501, 1_700])
 @pytest.mark.parametrize("measure", ["mae", "accuracy"])
 def test_each_part_of_a_batch_is_counted_as_it_is_alone(measure: str, rows: int) -> None:
-    """Bins and sums are those of the part, to the last bit; a part without a loss has none."""
+    """Bins and sums are those of the part to the last bit; a part without losses has none."""
     rng = np.random.default_rng(rows)
     losses = rng.exponential(2.0, rows) if measure == "mae" else rng.integers(0, 2, rows) * 1.0
     losses[rng.random(rows) < 0.1] = np.nan
@@ -23,8 +23,8 @@ def test_each_part_of_a_batch_is_counted_as_it_is_alone(measure: str, rows: int)
     assert parts[:, :-1].sum() == np.count_nonzero(~np.isnan(losses))
 
 
-def test_losses_are_counted_where_a_histogram_has_them() -> None:
-    """Bins of equal width up to the scale; larger losses are in the last one."""
+def test_losses_are_counted_in_the_bins_of_a_histogram() -> None:
+    """Bins have equal width up to the scale, and the last one holds larger losses."""
     losses = np.random.default_rng(0).exponential(1.0, 2_000)
     totals = LossBins("mae", 2.0).count_losses(losses)
     expected, _ = np.histogram(np.minimum(losses, 2.0), bins=np.linspace(0, 2, totals.size))

@@ -1,4 +1,4 @@
-"""Bins over frozen edges: (a, b], ties and point masses, additive counts."""
+"""Bins (a, b] over fixed edges, with ties, point masses and additive counts."""
 
 from itertools import pairwise
 
@@ -24,13 +24,13 @@ SAMPLES = st.one_of(
 
 
 def brute(values: streams.Floats, edges: streams.Floats) -> list[int]:
-    """Counts in (a, b], one comparison at a time; NaN is in no bin."""
+    """Count the values in (a, b] one by one; NaN is in no bin."""
     bounds = [-np.inf, *edges.tolist(), np.inf]
     return [sum(low < value <= high for value in values.tolist()) for low, high in pairwise(bounds)]
 
 
 def counted(values: streams.Floats, edges: list[streams.Floats]) -> np.ndarray:
-    """Counts per bin of a block, the way a profile makes them."""
+    """Count a block's values by bin, as a profile does."""
     ordered = np.sort(values, axis=1)
     valid = np.count_nonzero(~np.isnan(values), axis=1)
     return bin_counts(counts_up_to(ordered, pad_edges(edges)), valid)
@@ -40,7 +40,7 @@ def counted(values: streams.Floats, edges: list[streams.Floats]) -> np.ndarray:
 def test_bin_counts_equal_those_of_comparing_values_one_by_one(
     drawn: list[float], edges: list[float], holes: int
 ) -> None:
-    """A value on an edge is in the bin below it; NaN is in none; the rest add up."""
+    """A value on an edge is in the bin below, NaN is in none, and all others are counted."""
     values = np.array(drawn + [np.nan] * holes)
     table = counted(np.stack([values, values]), [np.unique(edges), np.empty(0)])
     expected = brute(values, np.unique(edges))
@@ -49,7 +49,7 @@ def test_bin_counts_equal_those_of_comparing_values_one_by_one(
 
 
 def test_bin_counts_equal_numpys_for_values_off_the_edges(rng: np.random.Generator) -> None:
-    """Where no value is an edge, the counts are those of `np.histogram`."""
+    """If no value is an edge, the counts are those of `np.histogram`."""
     values, edges = rng.normal(size=(1, 1_000)), np.array([-1.0, 0.0, 2.0])
     expected = np.histogram(values, [-np.inf, *edges, np.inf])[0]
     np.testing.assert_array_equal(counted(values, [edges])[0], expected)
@@ -57,7 +57,7 @@ def test_bin_counts_equal_numpys_for_values_off_the_edges(rng: np.random.Generat
 
 @given(SAMPLES, st.integers(1, 20))
 def test_bin_edges_ascend_and_cover_all_values(drawn: list[float], bins: int) -> None:
-    """Edges are finite and ascend strictly; the bins hold every value, and there are few."""
+    """Edges are finite and strictly ascending, and their number is bounded."""
     ordered = np.sort(np.array(drawn))
     edges = quantile_edges(ordered, bins=bins)
     assert np.isfinite(edges).all()
@@ -69,7 +69,7 @@ def test_bin_edges_ascend_and_cover_all_values(drawn: list[float], bins: int) ->
 
 @given(st.lists(st.integers(-(10**9), 10**9), min_size=21, max_size=200, unique=True))
 def test_without_point_masses_no_bin_is_empty(drawn: list[int]) -> None:
-    """Many distinct values of one row each: every bin holds some of them."""
+    """The values are distinct, with one row each."""
     ordered = np.sort(np.array(drawn, np.float64))
     assert min(brute(ordered, quantile_edges(ordered))) > 0
 
@@ -81,7 +81,7 @@ def test_without_point_masses_no_bin_is_empty(drawn: list[int]) -> None:
 def test_no_number_distinguishable_in_float32_shares_the_bin_of_a_point_mass(
     rows: dict[int, int], bins: int
 ) -> None:
-    """A point mass alone is in its bin: numbers a little above and below are in others."""
+    """Numbers slightly above and below a point mass are in other bins."""
     ordered = np.sort(np.repeat(np.array([*rows], np.float64), [*rows.values()]))
     edges = quantile_edges(ordered, bins=bins)
     distinct, counts = np.unique(ordered, return_counts=True)
