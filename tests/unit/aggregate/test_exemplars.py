@@ -1,4 +1,4 @@
-"""An exemplar stands for a value of its own bucket, the newest one that was traced."""
+"""An exemplar is the newest traced value of its bucket."""
 
 from bisect import bisect_left
 from typing import Any
@@ -50,19 +50,19 @@ drains = st.lists(
 
 
 def block(rows: list[tuple[float, float]]) -> Block:
-    """Rows of the plan's two fields."""
+    """Return rows of the plan's two fields."""
     numeric = np.array(rows, np.float64).T.reshape(2, len(rows))
     return Block(len(rows), numeric, np.zeros((2, 3), np.int64), [])
 
 
 def exemplar(value: float, time_ns: int, origin: tuple[int, int]) -> Exemplar:
-    """As OTLP has its ids."""
+    """Return an exemplar with its ids in the form of OTLP."""
     return Exemplar(value, time_ns, origin[0].to_bytes(16, "big"), origin[1].to_bytes(8, "big"))
 
 
 @given(drains)
-def test_each_bin_and_side_has_the_last_traced_value_that_fell_there(drawn: Any) -> None:
-    """Bins are `(a, b]`, a side is strictly beyond the band; a missing value falls nowhere."""
+def test_each_bin_and_each_side_of_the_band_has_its_last_traced_value(drawn: Any) -> None:
+    """Bins are `(a, b]`, a side is strictly outside the band, and missing values count nowhere."""
     kept = FieldExemplars(PLAN)
     before = kept.nbytes
     bins: dict[tuple[int, int], Exemplar] = {}
@@ -94,8 +94,8 @@ def test_each_bin_and_side_has_the_last_traced_value_that_fell_there(drawn: Any)
 
 
 @given(st.lists(st.tuples(st.none() | st.floats(0, 1), st.none() | st.sampled_from("AB"), ids)))
-def test_a_latency_and_an_error_have_the_last_call_that_was_traced(calls: Any) -> None:
-    """A call that was not timed has no latency; of errors the value is the one that was counted."""
+def test_a_latency_and_an_error_have_the_last_traced_call(calls: Any) -> None:
+    """A call without a duration has no latency; the value of an error's exemplar is one."""
     kept = CallExemplars(BOUNDS)
     durations: dict[int, Exemplar] = {}
     errors: dict[str, Exemplar] = {}
@@ -113,14 +113,14 @@ def test_a_latency_and_an_error_have_the_last_call_that_was_traced(calls: Any) -
 
 
 def traced(error: str | None = None, *, rows: int = 1, span: int = 1) -> Entry:
-    """A call that was made in a span."""
+    """Return a call that was made in a span."""
     traced_call = Traced((SHAPE, PayloadForm.MAPPINGS, rows, {}, None, 2_000_000, error, Call()))
     traced_call.origin = (1, span)
     return traced_call
 
 
 def test_errors_beyond_the_known_types_share_one_exemplar_as_they_share_their_count() -> None:
-    """Whoever raises new types without end fills nothing."""
+    """A host that raises new types again and again does not fill the memory."""
     calls = CallStats(Span(60.0, None, 6), now=0.0)
     entries = [traced(f"E{at}", span=at + 1) for at in range(2 * ERROR_TYPES)]
     calls.update(entries, now=1.0)
@@ -132,8 +132,8 @@ def test_errors_beyond_the_known_types_share_one_exemplar_as_they_share_their_co
         assert name == (f"E{span}" if span < ERROR_TYPES else OTHER_ERRORS)
 
 
-def test_a_latency_falls_into_the_bucket_that_counts_it() -> None:
-    """Two milliseconds are in `(0.001, 0.0025]`, as the histogram says."""
+def test_a_latency_exemplar_is_in_the_bucket_that_counts_it() -> None:
+    """Two milliseconds are in `(0.001, 0.0025]`, as in the histogram."""
     calls = CallStats(Span(60.0, None, 6), now=0.0)
     calls.update([traced()], now=1.0)
     calls.update_exemplars([traced()], 1)
@@ -143,7 +143,7 @@ def test_a_latency_falls_into_the_bucket_that_counts_it() -> None:
 
 
 def test_only_calls_of_one_row_give_field_exemplars() -> None:
-    """Rows are counted from the first that is compared; a reference was learned from the others."""
+    """Rows are numbered from the first compared one; earlier rows trained the reference."""
     run = [traced(), traced(rows=3), (*traced(),), traced(span=5), traced(rows=0), traced(span=6)]
     assert rows_with_origin(run, 7) == ([0, 5, 6], [(1, 1), (1, 5), (1, 6)])
     assert rows_with_origin(run, 2) == ([0, 1], [(1, 5), (1, 6)])

@@ -1,4 +1,4 @@
-"""The slices of a window one by one: they add up to the window, whatever its length means."""
+"""The slices of a window add up to the window, for lengths in rows or in seconds."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ SECONDS, ROWS = Span(60.0, None, 6), Span(None, 60, 6)
 
 
 def draw(seed: int, rows: int) -> Block:
-    """Some rows, of which a tenth lack their first value."""
+    """Draw some rows; a tenth of them lack their first value."""
     rng = np.random.default_rng(seed)
     numeric = rng.normal(seed, 1.0, (2, rows))
     numeric[0, ::10] = np.nan
@@ -33,7 +33,7 @@ def draw(seed: int, rows: int) -> Block:
 
 
 def fill(span: Span, sizes: list[int], *, step: float = 10.0) -> Window:
-    """A window to which a block was added every `step` seconds."""
+    """Return a window to which a block was added every `step` seconds."""
     window = Window(PLAN, span, hitters=4, now=1_000.0)
     for seed, rows in enumerate(sizes):
         now = 1_000.0 + seed * step
@@ -47,7 +47,7 @@ def fill(span: Span, sizes: list[int], *, step: float = 10.0) -> Window:
 @pytest.mark.parametrize("span", [SECONDS, ROWS])
 @pytest.mark.parametrize("sizes", [[7], [7, 0, 5], [9, 30, 1, 12, 8, 25, 3, 40, 6], [200, 3]])
 def test_the_slices_add_up_to_the_window(span: Span, sizes: list[int]) -> None:
-    """Rows, counts and means; so they do once neighbours are merged."""
+    """Rows, counts and means add up, also after neighbouring slices are merged."""
     window = fill(span, sizes)
     view, whole = window.view().profile, window.history()
     for history in (whole, whole.group(4), whole.group(1)):
@@ -62,21 +62,21 @@ def test_the_slices_add_up_to_the_window(span: Span, sizes: list[int]) -> None:
 
 
 def test_slices_of_time_follow_each_other_without_a_gap() -> None:
-    """An empty one counts; those before the first row do not."""
+    """An empty slice is listed; those before the first row are not."""
     history = fill(SECONDS, [5, 0, 0, 4, 2]).history()
     assert history.rows.tolist() == [5, 0, 0, 4, 2]
     assert history.starts.tolist() == [1_000.0, 1_010.0, 1_020.0, 1_030.0, 1_040.0]
 
 
-def test_a_slice_of_rows_starts_when_the_one_before_was_full() -> None:
-    """Each holds its ten rows, but for the open one; its start is when the one before was full."""
+def test_a_slice_of_rows_starts_when_the_previous_one_was_full() -> None:
+    """Each slice holds ten rows, except for the open one."""
     history = fill(ROWS, [10, 10, 5]).history()
     assert history.rows.tolist() == [10, 10, 5]
     assert history.starts.tolist() == [1_000.0, 1_000.0, 1_010.0]
 
 
 def test_a_window_without_rows_has_one_slice() -> None:
-    """The open one."""
+    """It is the open slice."""
     for span in (SECONDS, ROWS):
         history = fill(span, []).history()
         assert len(history) == 1
@@ -84,7 +84,7 @@ def test_a_window_without_rows_has_one_slice() -> None:
 
 
 def test_later_rows_change_no_number_of_a_history() -> None:
-    """It is a copy, as everything in a snapshot."""
+    """A history is a copy, as everything in a snapshot is."""
     window = fill(SECONDS, [5, 6, 7])
     history = window.history()
     before = {name: array.copy() for name, array in history.counts.items()}

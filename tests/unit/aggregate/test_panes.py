@@ -1,4 +1,4 @@
-"""A ring of profiles says what the profiles themselves say when they are merged one by one."""
+"""A ring of profiles gives the merge of the profiles in it."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ PLAN = Plan.build(
 
 
 def pane(seed: int, rows: int) -> FieldProfile:
-    """Some rows, with gaps, of one hour; an empty pane for none."""
+    """Return a profile of some rows with gaps in one hour, or an empty one."""
     rng = np.random.default_rng(seed)
     numeric = rng.normal(scale=10.0 ** rng.integers(-3, 4), size=(2, rows))
     gaps = rng.random(numeric.shape) < 0.2
@@ -41,7 +41,7 @@ def pane(seed: int, rows: int) -> FieldProfile:
 def test_merging_the_ring_equals_merging_its_panes_one_by_one(
     drawn: list[tuple[int, int]], size: int
 ) -> None:
-    """Every count exactly, moments but for rounding, and what was pushed out leaves no trace."""
+    """Counts are exact, moments agree up to rounding, and replaced panes leave no trace."""
     ring, all_panes = Panes(PLAN, size), [pane(seed, rows) for seed, rows in drawn]
     for added in all_panes:
         ring.append(added)
@@ -62,7 +62,7 @@ def test_merging_the_ring_equals_merging_its_panes_one_by_one(
 
 
 def test_a_merged_ring_is_not_changed_by_later_rows() -> None:
-    """It is of its moment, also where only one pane is in use."""
+    """It is a copy, even if only one pane is in use."""
     ring = Panes(PLAN, 3)
     ring.append(pane(1, 10))
     merged = ring.merged()
@@ -75,8 +75,8 @@ def test_a_merged_ring_is_not_changed_by_later_rows() -> None:
 
 
 @pytest.mark.parametrize("rows", [(1 << 31) - 8, (1 << 31) - 7, 1 << 31, 1 << 33])
-def test_a_pane_of_as_many_rows_as_32_bits_hold_or_more_is_counted_exactly(rows: int) -> None:
-    """Kept in 64 bits from then on, with those before it."""
+def test_a_pane_with_more_rows_than_32_bits_hold_is_counted_exactly(rows: int) -> None:
+    """From then on the ring uses 64 bits, also for earlier panes."""
     ring, few, many = Panes(PLAN, 3), pane(1, 7), pane(2, 7)
     many.rows = rows + 7
     many.bins += rows

@@ -1,4 +1,4 @@
-"""Plans: what is frozen before the first row, and when two of them are the same."""
+"""Plans: what is fixed before the first row, and when two plans are equal."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ EDGES = np.array([1.0, 2.0])
 
 
 def a_plan(**changes: object) -> Plan:
-    """A plan of two fields, with something changed."""
+    """Return a plan of two fields, with something changed."""
     numeric = {"edges": EDGES, "low": 0.0, "high": 5.0, "band_low": 1.0, "band_high": 4.0}
     book = {"top": ["a"], "other": ["b"], "is_closed": True, "is_boolean": False}
     for name, value in changes.items():
@@ -24,8 +24,8 @@ def a_plan(**changes: object) -> Plan:
     return Plan.build([field, C], {field: NumericPlan(**numeric)}, {C: Dictionary(**book)})
 
 
-def test_numeric_fields_come_first() -> None:
-    """Datetimes are numbers; the order among each kind stays."""
+def test_numeric_fields_come_first_in_a_plan() -> None:
+    """Datetimes are numeric, and the order within each kind is kept."""
     plan = Plan.build([C, Y, X], {X: NumericPlan(EDGES)}, {})
     assert plan.schema.fields == (Y, X, C)
     assert plan.bins == [1, 3]
@@ -33,7 +33,7 @@ def test_numeric_fields_come_first() -> None:
 
 
 def test_a_numeric_field_without_a_plan_has_one_bin_for_all_values() -> None:
-    """One bin, everything in range and in band; a dictionary that calls everything new."""
+    """Every value is in range and in the band, and every category is new."""
     plan = Plan.build([X, C], {}, {})
     assert plan.probes.tolist() == [[-np.inf, np.inf, -np.inf, np.inf]]
     assert plan.dictionaries[0].names == ("__other__", "__new__")
@@ -41,13 +41,13 @@ def test_a_numeric_field_without_a_plan_has_one_bin_for_all_values() -> None:
 
 
 def test_a_plan_without_fields_is_valid() -> None:
-    """No fields: empty tables of the right shape."""
+    """Its tables are empty and have the right shape."""
     plan = Plan.build([], {}, {})
     assert (plan.edges.shape, plan.probes.shape, plan.widest_dictionary) == ((0, 0), (0, 4), 0)
 
 
 def test_plans_with_equal_contents_are_equal() -> None:
-    """Two plans made alike are equal, have one hash and one fingerprint of sixteen bytes."""
+    """They have the same hash and the same fingerprint of sixteen bytes."""
     one, two = a_plan(), a_plan()
     assert one == two
     assert hash(one) == hash(two)
@@ -75,6 +75,6 @@ def test_plans_with_equal_contents_are_equal() -> None:
     ids=str,
 )
 def test_plans_that_differ_in_anything_are_unequal(change: dict[str, object]) -> None:
-    """An edge, a bound, a category, a field's name or role: counts of the two must not be added."""
+    """Counts must not be added if an edge, bound, category, name or role differs."""
     assert a_plan(**change) != a_plan()
     assert a_plan(**change).fingerprint != a_plan().fingerprint

@@ -1,4 +1,4 @@
-"""Profiles: each value counted in its bin and under its quality, and no plans mixed up."""
+"""Profiles count each value in its bin and by its quality, and refuse other plans."""
 
 import numpy as np
 import pytest
@@ -20,25 +20,25 @@ PLAN = Plan.build([X, C], {X: NUMERIC}, {C: Dictionary(["a"], ["b"])})
 def a_block(
     numbers: list[float], names: list[object], *, refused: tuple[int, ...] = (0, 0, 0)
 ) -> Block:
-    """Rows of one number and one name."""
+    """Return rows of one number and one name."""
     return Block(len(numbers), np.array([numbers]), np.array([refused]), [names])
 
 
 def of(block: Block, plan: Plan = PLAN) -> FieldProfile:
-    """The profile of one block."""
+    """Return the profile of one block."""
     profile = FieldProfile(plan)
     profile.update(block)
     return profile
 
 
 def quality(profile: FieldProfile, field: int) -> dict[Quality, int]:
-    """The counts of one field by quality, none of them zero."""
+    """Return the counts of one field by quality, without zeros."""
     counts = zip(QUALITIES, profile.quality[field].tolist(), strict=True)
     return {name: count for name, count in counts if count}
 
 
-def test_bounds_are_in_range_and_in_band() -> None:
-    """Min and max of the reference are in range, the ends of the band no outliers."""
+def test_the_bounds_of_range_and_band_belong_to_them() -> None:
+    """The reference's extremes are in range, and the limits of the band are not outliers."""
     numbers = [-0.1, 0.0, 0.9, 1.0, 2.0, 2.5, 2.6, 3.0, 3.1]
     profile = of(a_block(numbers, ["a"] * 9))
     assert profile.bins[0].tolist() == [4, 1, 4]
@@ -47,7 +47,7 @@ def test_bounds_are_in_range_and_in_band() -> None:
 
 
 def test_refused_values_are_counted_by_reason() -> None:
-    """Missing, not finite and of a wrong type are in no bin; absent values are not counted."""
+    """Missing, non-finite and mistyped values are in no bin; absent values are not counted."""
     numbers = [np.nan] * 6 + [1.0]
     profile = of(a_block(numbers, ["a", None, [1], "b", "z", "z", "z"], refused=(1, 2, 1)))
     assert quality(profile, 0) == {
@@ -68,8 +68,8 @@ def test_refused_values_are_counted_by_reason() -> None:
 
 
 @given(blocks(1))
-def test_qualities_agree_with_one_comparison_at_a_time(block: np.ndarray) -> None:
-    """In range, in band and in which bin: each value asked on its own gives the same counts."""
+def test_qualities_equal_those_of_comparing_values_one_by_one(block: np.ndarray) -> None:
+    """Range, band and bin of each value give the same counts."""
     values = block[0]
     profile = of(a_block(values.tolist(), [None] * values.size))
     present = values[~np.isnan(values)]
@@ -84,14 +84,14 @@ def test_qualities_agree_with_one_comparison_at_a_time(block: np.ndarray) -> Non
 
 @pytest.mark.parametrize("rows", [0, 1, 5])
 def test_a_plan_without_fields_counts_rows(rows: int) -> None:
-    """No fields at all: rows are counted, and nothing warns."""
+    """Without fields, rows are counted and nothing warns."""
     plan = Plan.build([], {}, {})
     block = Block(rows, np.empty((0, rows)), np.zeros((0, 3), np.int64), [])
     assert of(block, plan).rows == rows
 
 
-def test_counts_go_beyond_what_32_bits_hold() -> None:
-    """Forty doublings of two rows count 2**41 of them in bins, qualities and rows."""
+def test_a_profile_counts_beyond_32_bits() -> None:
+    """After forty doublings of two rows, bins, qualities and rows count 2**41 each."""
     profile = of(a_block([0.5, 9.0], ["a", "z"]))
     for _ in range(40):
         profile.merge(profile)
@@ -102,7 +102,7 @@ def test_counts_go_beyond_what_32_bits_hold() -> None:
 
 
 def test_profiles_with_different_bins_are_not_merged() -> None:
-    """Bins of the same number but other edges: neither merged, nor read as each other's."""
+    """With as many bins but other edges, profiles are neither merged nor read as each other."""
     other = Plan.build(
         [X, C], {X: NUMERIC._replace(edges=np.array([1.0, 2.1]))}, {C: Dictionary(["a"], ["b"])}
     )
@@ -113,8 +113,8 @@ def test_profiles_with_different_bins_are_not_merged() -> None:
         FieldProfile.from_bytes(FieldProfile(other).to_bytes(), PLAN)
 
 
-def test_a_rebuilt_plan_fits_a_saved_state() -> None:
-    """After a restart, a plan made from the same reference reads and merges the old profile."""
+def test_a_saved_profile_is_read_with_a_rebuilt_plan() -> None:
+    """After a restart, a plan from the same reference reads and merges it."""
     again = Plan.build([X, C], {X: NUMERIC}, {C: Dictionary(["a"], ["b"])})
     saved = of(a_block([0.5], ["a"])).to_bytes()
     revived = FieldProfile.from_bytes(saved, again)
@@ -123,15 +123,15 @@ def test_a_rebuilt_plan_fits_a_saved_state() -> None:
 
 
 @pytest.mark.parametrize("name", ["rows", "bins", "categories", "quality", "outliers"])
-def test_negative_counts_are_refused(name: str) -> None:
-    """A saved profile with a count below zero is none."""
+def test_a_saved_profile_with_negative_counts_is_refused(name: str) -> None:
+    """A count below zero raises FormatError."""
     state = FieldProfile(PLAN).state()
     with pytest.raises(FormatError, match=name):
         FieldProfile.from_state({**state, name: state[name] - 1}, PLAN)
 
 
-def test_memory_is_that_of_all_arrays_and_no_larger_when_full() -> None:
-    """What is told is what numpy holds, before the first row and after a block."""
+def test_the_stated_memory_of_a_profile_is_that_of_its_arrays() -> None:
+    """It is the same before the first row and after a block."""
     empty, full = FieldProfile(PLAN), of(a_block([0.5, np.nan, 9.0], ["a", "z", None]))
     for profile in (empty, full):
         parts = [profile.moments.count, profile.moments.mean, profile.moments.m2]

@@ -1,4 +1,4 @@
-"""Seasons: the hour that a clock on a wall shows, wherever the wall stands."""
+"""Seasons: the local hour in any time zone."""
 
 from datetime import UTC, datetime, timedelta
 from math import floor
@@ -16,7 +16,7 @@ ZONES = ["UTC", "Europe/Amsterdam", "America/New_York", "Asia/Kolkata", "Austral
 
 
 def seconds(*parts: int) -> float:
-    """A moment in UTC."""
+    """Return a UTC time in seconds."""
     return datetime(*parts, tzinfo=UTC).timestamp()
 
 
@@ -25,7 +25,7 @@ def seconds(*parts: int) -> float:
     st.sampled_from(ZONES),
 )
 def test_seasons_of_many_times_equal_those_of_each_time(moments: list[float], zone: str) -> None:
-    """The calendar is asked once a quarter of an hour, and answers for all of it."""
+    """The calendar is consulted once for each quarter of an hour."""
     for name in ("hour_of_day", "hour_of_week"):
         season = Season(name, zone)
         assert season.at_each(np.array(moments)).tolist() == [
@@ -37,15 +37,15 @@ def test_seasons_of_many_times_equal_those_of_each_time(moments: list[float], zo
             assert 0 <= season.at(moment) < season.count
 
 
-def test_a_week_has_each_of_its_hours_once() -> None:
-    """From Monday's first to Sunday's last."""
+def test_a_week_has_each_of_its_hours_exactly_once() -> None:
+    """Hours run from Monday's first to Sunday's last."""
     monday = datetime(2026, 6, 1, tzinfo=UTC)
     hours = np.array([(monday + timedelta(hours=h)).timestamp() for h in range(168)])
     assert Season("hour_of_week").at_each(hours).tolist() == list(range(168))
     assert Season("hour_of_day").at_each(hours).tolist() == [*range(24)] * 7
 
 
-def test_daylight_saving_time_is_followed() -> None:
+def test_seasons_follow_daylight_saving_time() -> None:
     """Nine in the morning is the same season in January and in July."""
     season = Season("hour_of_day", "Europe/Amsterdam")
     assert season.at(seconds(2026, 1, 15, 8)) == season.at(seconds(2026, 7, 15, 7)) == 9
@@ -61,6 +61,6 @@ def test_daylight_saving_time_is_followed() -> None:
     ],
 )
 def test_an_unknown_season_or_time_zone_is_refused(name: str, zone: str, named: str) -> None:
-    """With what would be one."""
+    """The error says what is accepted."""
     with pytest.raises(ConfigError, match=named):
         Season(name, zone)

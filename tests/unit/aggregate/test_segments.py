@@ -1,4 +1,4 @@
-"""Segments: names that no two share, codes of rows, and what a row without a value belongs to."""
+"""Segments: unique names, codes of rows, and rows without a value."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ TEXTS = st.one_of(
 
 
 def rows_of(table: ColumnTable | MappingTable) -> Rows:
-    """Rows that hold features alone."""
+    """Return rows that have only features."""
     return Rows(table.rows, table, {}, [], [], None)
 
 
@@ -36,7 +36,7 @@ def rows_of(table: ColumnTable | MappingTable) -> Rows:
 def test_no_two_segments_share_a_name(
     two: list[tuple[str | None, ...]], fields: tuple[str, ...]
 ) -> None:
-    """Whatever their values are, and whatever stands for the whole, the rest and the missing."""
+    """Names also differ from those of the whole, the rest and the missing segment."""
     values = [segment[: len(fields)] for segment in two]
     names = [segment_name(fields, segment) for segment in values]
     assert (names[0] == names[1]) == (values[0] == values[1])
@@ -51,7 +51,7 @@ def _category(text: str | None) -> str | None:
 
 
 def test_segment_names_consist_of_their_values() -> None:
-    """One field by its value, several by name and value, a missing value as such."""
+    """One field is named by its value, several by name and value, a missing value as such."""
     assert segment_name(["line"], ("motor",)) == "motor"
     assert segment_name(["line"], ("a=b,c",)) == "a=b,c"
     assert segment_name(["line", "region"], ("motor", "north")) == "line=motor,region=north"
@@ -71,10 +71,10 @@ COLUMN = st.lists(
 
 
 @given(COLUMN.flatmap(lambda c: st.tuples(st.just(c), st.permutations(c))), st.integers(0, 6))
-def test_live_rows_get_the_code_of_the_segment_with_the_same_values_at_training(
+def test_live_rows_get_the_code_of_their_segment_at_training(
     columns: tuple[list[object], list[object]], kept_count: int
 ) -> None:
-    """Serving and training agree on every row's segment; what was not kept is the rest."""
+    """Rows of segments that were not kept belong to the rest."""
     values = segment_values(columns)
     kept = list(dict.fromkeys(values))[:kept_count]
     codes = SegmentEncoder(["x", "y"], kept)
@@ -96,15 +96,15 @@ def test_live_rows_get_the_code_of_the_segment_with_the_same_values_at_training(
     ],
 )
 def test_rows_in_arrays_belong_to_the_same_segments_as_at_training(column: np.ndarray) -> None:
-    """Of any type that a column may have."""
+    """Arrays may have any type that a column may have."""
     values = segment_values([column])
     kept = list(dict.fromkeys(values))
     codes = SegmentEncoder(["x"], kept).encode(rows_of(ColumnTable({"x": column}, len(column))))
     assert [kept[code] for code in codes.tolist()] == values
 
 
-def test_rows_without_the_field_belong_to_the_missing_or_else_to_the_rest() -> None:
-    """A row that could not be read, and one that lacks the value, have a segment as well."""
+def test_rows_without_the_field_belong_to_the_missing_segment_or_the_rest() -> None:
+    """Unreadable rows and rows without the value have a segment as well."""
     rows = rows_of(MappingTable([{"line": "motor"}, {}, None, {"line": None}, {"line": "new"}]))
     assert SegmentEncoder(["line"], [("motor",), (None,)]).encode(rows).tolist() == [0, 1, 1, 1, 2]
     assert SegmentEncoder(["line"], [("motor",)]).encode(rows).tolist() == [0, 1, 1, 1, 1]

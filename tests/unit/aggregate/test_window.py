@@ -1,4 +1,4 @@
-"""Windows: everything counted once, the old forgotten in time, and memory as stated."""
+"""Windows count everything once, drop old rows in time, and use the stated memory."""
 
 import gc
 import tracemalloc
@@ -24,30 +24,30 @@ YEAR = 365 * 86_400.0
 
 
 def rows(*numbers: float) -> Block:
-    """A row for each number, with its text for a name."""
+    """Return a row for each number, with its text as a name."""
     names = [f"n{number:g}" for number in numbers]
     values = np.array([numbers], np.float64)
     return Block(len(numbers), values, np.zeros((1, 3), np.int64), [names])
 
 
 def a_window(span: Span, plan: Plan = PLAN) -> Window:
-    """A window that begins at time zero."""
+    """Return a window that starts at time zero."""
     return Window(plan, span, hitters=4, now=0.0)
 
 
 def held(window: Window) -> int:
-    """How many rows the view covers."""
+    """Return how many rows the view covers."""
     return window.view().profile.rows
 
 
 def extremes(window: Window) -> tuple[float, float]:
-    """The least and the greatest value that the quantiles know of."""
+    """Return the smallest and the largest value in the digest."""
     digests = window.view().shapes.digests
     return float(digests.min[0]), float(digests.max[0])
 
 
 def test_the_view_drops_old_rows_one_pane_at_a_time() -> None:
-    """A row is seen for between 59 and 60 minutes of an hour, whichever minute it came in."""
+    """A row stays in an hour's view for 59 to 60 minutes."""
     window = a_window(HOUR)
     window.update(rows(1.0), now=59.9)
     for now, seen in ((60.0, 1), (3_599.9, 1), (3_600.0, 0)):
@@ -57,7 +57,7 @@ def test_the_view_drops_old_rows_one_pane_at_a_time() -> None:
 
 
 def test_quantiles_drop_old_rows_half_a_window_at_a_time() -> None:
-    """A value is among the quantiles for half an hour at least, and for an hour at most."""
+    """A value stays among the quantiles for half an hour to an hour."""
     window = a_window(HOUR)
     window.update(rows(1.0), now=10.0)
     window.update(rows(2.0), now=1_810.0)
@@ -73,7 +73,7 @@ def test_quantiles_drop_old_rows_half_a_window_at_a_time() -> None:
 
 @pytest.mark.parametrize("panes", [1, 2, 3, 7, 60])
 def test_no_value_older_than_the_span_is_kept_for_any_number_of_panes(panes: int) -> None:
-    """However few the panes: after a span, neither counts nor quantiles know the value."""
+    """After one span, counts and quantiles are empty, for few and for many panes."""
     window = a_window(Span(60.0, None, panes))
     window.update(rows(1.0), now=0.0)
     assert held(window) == 1
@@ -88,8 +88,10 @@ def test_no_value_older_than_the_span_is_kept_for_any_number_of_panes(panes: int
         [Span(60.0, None, 6), Span(60.0, None, 1), Span(None, 7, 3), Span(None, 1, 60)]
     ),
 )
-def test_the_total_counts_every_row_once(steps: list[tuple[float, int]], span: Span) -> None:
-    """Whatever the ticks and the sizes of blocks, in every bin, quality and moment."""
+def test_the_total_of_a_window_counts_every_row_once(
+    steps: list[tuple[float, int]], span: Span
+) -> None:
+    """Clock ticks and block sizes do not matter to bins, qualities and moments."""
     window, now, taken = a_window(span), 0.0, []
     for wait, size in steps:
         now += wait
@@ -107,7 +109,7 @@ def test_the_total_counts_every_row_once(steps: list[tuple[float, int]], span: S
 
 @given(st.lists(st.integers(0, 50), max_size=12), st.integers(1, 30), st.integers(1, 60))
 def test_a_window_by_rows_holds_the_newest_rows(sizes: list[int], length: int, panes: int) -> None:
-    """The view is a run of the latest rows: at least all but a pane, at most a pane too many."""
+    """The view covers the latest rows, up to a pane more or less than asked for."""
     window, taken = a_window(Span(None, length, panes)), 0
     for size in sizes:
         window.update(rows(*range(taken, taken + size)), now=0.0)
@@ -127,7 +129,7 @@ def test_a_window_by_rows_holds_the_newest_rows(sizes: list[int], length: int, p
 def test_how_rows_are_cut_into_blocks_does_not_matter(
     sizes: list[int], length: int, panes: int
 ) -> None:
-    """A window by rows sees the same after one block as after one row at a time."""
+    """After one block, a window by rows equals that after single rows."""
     span, numbers = Span(None, length, panes), range(sum(sizes))
     one, two, three = (a_window(span) for _ in range(3))
     one.update(rows(*numbers), now=0.0)
@@ -145,8 +147,8 @@ def test_how_rows_are_cut_into_blocks_does_not_matter(
 
 
 @pytest.mark.parametrize(("length", "panes"), [(100, 60), (130, 60), (60, 60), (7, 60), (1, 1)])
-def test_a_window_by_rows_is_as_long_as_asked_for(length: int, panes: int) -> None:
-    """Where panes do not divide the rows there are fewer panes, not a shorter window."""
+def test_a_window_by_rows_has_the_requested_length(length: int, panes: int) -> None:
+    """If panes do not divide the rows, there are fewer panes and not a shorter window."""
     window = a_window(Span(None, length, panes))
     counts = []
     for number in range(3 * length):
@@ -158,7 +160,7 @@ def test_a_window_by_rows_is_as_long_as_asked_for(length: int, panes: int) -> No
 
 
 def test_refused_values_of_a_block_are_counted_once_however_it_is_cut() -> None:
-    """A block that spans many panes brings its refused values along once."""
+    """The refused values of a block that spans many panes are added once."""
     block = Block(9, np.full((1, 9), np.nan), np.array([[4, 3, 2]]), [["a"] * 9])
     window = a_window(Span(None, 4, 2))
     window.update(block, now=0.0)
@@ -166,7 +168,7 @@ def test_refused_values_of_a_block_are_counted_once_however_it_is_cut() -> None:
 
 
 def test_a_gap_of_years_without_rows_costs_no_time() -> None:
-    """A jump of a thousand years opens one pane: by the minute it would not end in this test."""
+    """After a jump of a thousand years one pane is opened, and not one a minute."""
     window = a_window(Span(3_600.0, None, 60))
     window.update(rows(1.0), now=0.0)
     window.update(rows(2.0), now=1_000 * YEAR)
@@ -174,8 +176,8 @@ def test_a_gap_of_years_without_rows_costs_no_time() -> None:
     assert window.total().rows == 2
 
 
-def test_a_pane_opens_on_time_after_a_jump() -> None:
-    """After any silence panes still begin at multiples of their length."""
+def test_a_pane_starts_on_time_after_a_jump_of_the_clock() -> None:
+    """Panes always start at multiples of their length."""
     window = a_window(Span(60.0, None, 6))
     window.advance(1_234.0)
     window.update(rows(1.0), now=1_239.9)
@@ -185,7 +187,7 @@ def test_a_pane_opens_on_time_after_a_jump() -> None:
 
 
 def test_a_clock_that_stops_or_goes_back_is_tolerated() -> None:
-    """A clock set back closes no pane and loses no row."""
+    """A clock that was set back closes no pane and loses no row."""
     window = a_window(HOUR)
     for now in (100.0, 100.0, 50.0, -1e9, 100.0):
         window.update(rows(1.0), now=now)
@@ -193,7 +195,7 @@ def test_a_clock_that_stops_or_goes_back_is_tolerated() -> None:
 
 
 def test_a_huge_block_does_not_open_a_pane_for_every_few_rows() -> None:
-    """100,000 rows into a window of 60: all counted, 60 kept, and not a pane opened for each."""
+    """Of 100,000 rows in a window of 60, all are counted and 60 kept, in few rotations."""
     window = a_window(Span(None, 60, 60))
     opened = []
     window._rotate, rotate = lambda passed: (opened.append(passed), rotate(passed)), window._rotate  # type: ignore[method-assign]  # counts rotations
@@ -203,15 +205,15 @@ def test_a_huge_block_does_not_open_a_pane_for_every_few_rows() -> None:
     assert window.view().profile.moments.min[0] == 99_941
 
 
-def test_rows_that_made_the_reference_are_counted_and_not_compared() -> None:
-    """They are in the total, and in no view."""
+def test_rows_that_trained_the_reference_are_counted_and_not_compared() -> None:
+    """They are in the total and in no view."""
     window = a_window(HOUR)
     window.count_only(rows(1.0, 2.0))
     assert (window.total().rows, held(window)) == (2, 0)
 
 
-def test_a_view_is_not_changed_by_later_rows() -> None:
-    """View and total are of their moment: the next block does not change them."""
+def test_a_view_of_a_window_is_not_changed_by_later_rows() -> None:
+    """View and total are copies."""
     window = a_window(HOUR)
     window.update(rows(1.0), now=0.0)
     view, total = window.view(), window.total()
@@ -225,7 +227,7 @@ FIELDS = [Field(f"x{at}", Role.FEATURE, Kind.NUMERIC) for at in range(3)]
 
 
 def _warm(window: Window, rng: np.random.Generator) -> None:
-    """Have made what is made once in a process: it is not the window's."""
+    """Allocate what is allocated once in a process and does not belong to the window."""
     numbers = rng.normal(size=(3, 10_000))
     block = Block(10_000, numbers, np.zeros((3, 3), np.int64), [["a"] * 10_000])
     window.update(block, now=0.0)
@@ -234,8 +236,10 @@ def _warm(window: Window, rng: np.random.Generator) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("span", [HOUR, Span(None, 50_000, 60), Span(None, 100, 1)])
-def test_memory_is_as_stated_and_does_not_grow(span: Span, rng: np.random.Generator) -> None:
-    """After several times its span it states what it stated before, and holds no more than that."""
+def test_the_memory_of_a_window_stays_within_its_stated_bound(
+    span: Span, rng: np.random.Generator
+) -> None:
+    """The bound does not change, and the memory after several spans is below it."""
     names = [f"{'é' * 150} {at}" for at in range(4_000)]
     numeric = {field: NumericPlan(np.linspace(-2, 2, 9)) for field in FIELDS}
     plan = Plan.build([*FIELDS, C], numeric, {C: Dictionary(["a"])})
@@ -262,15 +266,15 @@ def test_memory_is_as_stated_and_does_not_grow(span: Span, rng: np.random.Genera
     assert stated / 3 < grown <= stated
 
 
-def test_memory_of_a_numeric_field_keeps_to_the_budget() -> None:
-    """20 fields of ten bins in an hour of 60 panes: 32 KiB each at most."""
+def test_a_numeric_field_in_a_window_stays_within_32_kib() -> None:
+    """20 fields of ten bins are kept for an hour in 60 panes."""
     fields = [Field(f"x{at}", Role.FEATURE, Kind.NUMERIC) for at in range(20)]
     plan = Plan.build(fields, {field: NumericPlan(np.arange(9.0)) for field in fields}, {})
     assert Window(plan, HOUR, hitters=16, now=0.0).memory_bytes <= 20 * 32 * 1_024
 
 
-def test_shapes_of_another_schema_are_refused() -> None:
-    """Other fields, or another number of heavy hitters, are not read as ours."""
+def test_saved_shapes_of_another_schema_are_refused() -> None:
+    """The schema includes the fields and the number of heavy hitters."""
     state = Shapes(PLAN, 4).state()
     with pytest.raises(FormatError, match="digests"):
         Shapes.from_state(state, Plan.build([X, X, C], {}, {}), 4)
@@ -278,8 +282,10 @@ def test_shapes_of_another_schema_are_refused() -> None:
         Shapes.from_state(state, PLAN, 5)
 
 
-def test_without_the_extra_names_are_kept_and_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where datasketches is not installed a window does without distinct counts."""
+def test_without_the_extra_new_names_are_kept_and_not_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without datasketches a window has no distinct counts."""
     monkeypatch.setattr(module, "distinct_if_installed", lambda: None)
     window = a_window(HOUR)
     window.update(rows(1.0), now=0.0)
@@ -290,7 +296,7 @@ def test_without_the_extra_names_are_kept_and_not_counted(monkeypatch: pytest.Mo
 
 
 def test_a_window_of_one_pane_stores_no_closed_panes() -> None:
-    """A window of one pane starts anew each span."""
+    """It starts again at each span."""
     window = a_window(Span(60.0, None, 1))
     assert window._panes.size == 0
     for now in (0.0, 30.0, 60.0, 90.0, 119.0):

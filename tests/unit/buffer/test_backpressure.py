@@ -1,4 +1,4 @@
-"""A batch waits for room by reading what is in its way, for a bounded time."""
+"""A batch makes room by reading waiting rows, for a bounded time."""
 
 import asyncio
 
@@ -14,12 +14,12 @@ SHAPE = Shape((), Outputs(), None)
 
 
 def batch(rows: int) -> tuple[object, ...]:
-    """An entry of `rows` rows."""
+    """Return an entry of `rows` rows."""
     return SHAPE, PayloadForm.COLUMNS, rows, {"a": [1.0] * rows}, None, None, None, []
 
 
 def full_handover(batches: int = 3) -> Handover:
-    """A hand-over whose room is used up by batches."""
+    """Return a hand-over that is full of batches."""
     calls = Handover(batches * 10)
     for _ in range(batches):
         assert calls.put(batch(10))  # type: ignore[arg-type]  # as `Entry`, without the casts
@@ -27,7 +27,7 @@ def full_handover(batches: int = 3) -> Handover:
     return calls
 
 
-def test_the_host_ingests_nothing_while_there_is_room() -> None:
+def test_the_host_reads_nothing_while_there_is_room() -> None:
     """A buffer that is not full, or not open yet, has room."""
     for calls in (Handover(10), full_handover(1)):
         if not calls.has_room:
@@ -36,14 +36,14 @@ def test_the_host_ingests_nothing_while_there_is_room() -> None:
 
 
 def test_a_full_buffer_is_read_until_there_is_room() -> None:
-    """One block is enough here, so one block is read."""
+    """Reading one block makes enough room here, so one block is read."""
     calls, reads = full_handover(), []
     assert await_room(calls, lambda: reads.append(calls.drain(1)), timeout_seconds=60.0)
     assert len(reads) == 1
 
 
-def test_waiting_ends_at_the_deadline() -> None:
-    """If reading makes no room, time decides; a timeout of zero still helps once."""
+def test_waiting_for_room_ends_at_the_deadline() -> None:
+    """If reading makes no room, the wait ends; a timeout of zero still allows one read."""
     for timeout, expected in ((0.0, 1), (2.5, 3)):
         calls, reads, now = full_handover(), [], iter(range(100))
         is_free = await_room(
@@ -56,7 +56,7 @@ def test_waiting_ends_at_the_deadline() -> None:
         assert len(reads) == expected
 
 
-def test_a_closed_buffer_is_not_waited_for() -> None:
+def test_nothing_waits_for_a_closed_buffer() -> None:
     """What arrives after `close` is dropped at once."""
     calls = full_handover()
     calls.close()
@@ -64,7 +64,7 @@ def test_a_closed_buffer_is_not_waited_for() -> None:
 
 
 def test_discarded_rows_are_counted_as_dropped() -> None:
-    """Rows that wait when a monitor gives up are a loss like any other."""
+    """Rows still waiting when a monitor gives up are counted like any other loss."""
     calls = full_handover()
     assert calls.discard_waiting() == 30
     assert calls.dropped_rows() == 30
@@ -72,7 +72,7 @@ def test_discarded_rows_are_counted_as_dropped() -> None:
 
 
 def test_a_running_event_loop_is_recognised() -> None:
-    """Inside a coroutine, and nowhere else."""
+    """Inside a coroutine there is a running loop, elsewhere there is none."""
 
     async def ask() -> bool:
         return runs_event_loop()

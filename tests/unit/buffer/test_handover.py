@@ -1,4 +1,4 @@
-"""The hand-over holds what it may, drops the rest, and counts every row of it."""
+"""The hand-over holds rows up to its limit, drops the others, and counts all."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,17 +13,17 @@ SHAPE = Shape((), Outputs())
 
 
 def entry(rows: int = 1, at: int = 0) -> Entry:
-    """A call of some rows."""
+    """Return a call of some rows."""
     return SHAPE, PayloadForm.MAPPINGS, rows, at, None, 1, None, Call()
 
 
 def rows(entries: list[Entry]) -> int:
-    """How many rows these are."""
+    """Count the rows of some entries."""
     return sum(entry[2] for entry in entries)
 
 
 def test_entries_are_drained_in_the_order_they_were_put() -> None:
-    """First in, first out, in portions."""
+    """Entries are drained in portions."""
     handover = Handover(100)
     for at in range(10):
         handover.put(entry(at=at))
@@ -33,7 +33,7 @@ def test_entries_are_drained_in_the_order_they_were_put() -> None:
 
 
 def test_a_full_queue_drops_the_newest_entries_and_counts_them() -> None:
-    """Of 25 rows 10 are kept, the first ones, and 15 are counted as dropped."""
+    """Of 25 rows the first 10 are kept, and 15 are counted as dropped."""
     handover = Handover(10)
     for at in range(25):
         handover.put(entry(at=at))
@@ -43,7 +43,7 @@ def test_a_full_queue_drops_the_newest_entries_and_counts_them() -> None:
 
 
 def test_reading_the_number_of_dropped_rows_does_not_change_it() -> None:
-    """However often it is asked, the count is the same, and later drops are added."""
+    """Repeated reads give the same count, and later drops are added to it."""
     handover = Handover(1)
     for _ in range(3):
         handover.put(entry())
@@ -53,7 +53,7 @@ def test_reading_the_number_of_dropped_rows_does_not_change_it() -> None:
 
 
 def test_a_batch_is_added_or_dropped_as_a_whole() -> None:
-    """While there is any room a batch gets in; when there is none, all its rows are counted."""
+    """If there is any room a batch is added, otherwise all its rows are dropped."""
     handover = Handover(10)
     handover.put(entry(8))
     handover.put(entry(8))
@@ -63,8 +63,8 @@ def test_a_batch_is_added_or_dropped_as_a_whole() -> None:
     assert handover.dropped_rows() == 9
 
 
-def test_room_returns_when_entries_are_drained() -> None:
-    """Single rows and batches both free what they held."""
+def test_draining_entries_makes_room() -> None:
+    """Single rows and batches both free the room that they used."""
     handover = Handover(5)
     for _ in range(50):
         handover.put(entry(5))
@@ -74,7 +74,7 @@ def test_room_returns_when_entries_are_drained() -> None:
 
 
 def test_batches_without_rows_are_bounded_by_the_limit() -> None:
-    """Empty batches take up entries, and only as many as are allowed."""
+    """An empty batch uses one entry, and the number of entries is limited."""
     handover = Handover(10)
     for _ in range(100):
         handover.put(entry(0))
@@ -94,7 +94,7 @@ def test_a_cleared_queue_is_like_a_new_one() -> None:
 
 
 def test_while_the_host_traces_all_entries_pass_through_put() -> None:
-    """There is no room to see from outside, and each entry gets the origin that it has."""
+    """No room is visible from outside then, so that each entry gets its trace origin."""
     handover = Handover(3)
     handover.put(entry())
     assert handover.room == 3
@@ -125,10 +125,10 @@ def test_while_the_host_traces_all_entries_pass_through_put() -> None:
     steps=st.lists(st.integers(0, 9) | st.just(-1), max_size=80),
     is_traced=st.booleans(),
 )
-def test_rows_are_added_or_dropped_and_the_bound_holds(
+def test_rows_are_drained_or_counted_as_dropped_within_the_bound(
     limit: int, steps: list[int], *, is_traced: bool
 ) -> None:
-    """For any puts (rows) and takes (-1): put = taken + dropped + held, and held stays bounded."""
+    """For any puts and drains, put = drained + dropped + waiting, and waiting rows are bounded."""
     handover = Handover(limit)
     if is_traced:
         handover.trace(lambda: (1, 2))

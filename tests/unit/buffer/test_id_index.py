@@ -1,4 +1,4 @@
-"""The index of prediction ids behaves as a dictionary of hashes would."""
+"""The index of prediction ids behaves like a dictionary of hashes."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ small = st.integers(0, 11)
 
 @given(st.lists(st.tuples(st.sampled_from(["add", "remove", "move"]), small), max_size=60))
 def test_an_index_finds_what_a_dictionary_would(steps: list[tuple[str, int]]) -> None:
-    """After any additions, removals and moves, each hash is where the dictionary has it."""
+    """After any additions, removals and moves, each hash is found where the dictionary has it."""
     hashes = hash_ids([f"id {at}" for at in range(12)], 12)
     index, expected = IdIndex(24), dict[int, int]()
     for step, at in steps:
@@ -31,7 +31,7 @@ def test_an_index_finds_what_a_dictionary_would(steps: list[tuple[str, int]]) ->
 
 @pytest.mark.parametrize("capacity", [1, 3, 40, 1_000, 50_000])
 def test_an_index_holds_as_many_ids_as_its_capacity(capacity: int) -> None:
-    """No bucket overflows at full capacity, and no other id is found."""
+    """At full capacity no bucket overflows, and no other id is found."""
     hashes = hash_ids([f"prediction-{at}" for at in range(2 * capacity)], 2 * capacity)
     index = IdIndex(capacity)
     positions = np.random.default_rng(0).permutation(capacity)
@@ -41,7 +41,7 @@ def test_an_index_holds_as_many_ids_as_its_capacity(capacity: int) -> None:
 
 
 def test_a_full_bucket_refuses_further_ids() -> None:
-    """Hashes that share both buckets are sixteen; the seventeenth is refused, and says so."""
+    """Sixteen hashes fit in two shared buckets; the seventeenth is reported as refused."""
     same = np.arange(17, dtype=np.uint64)  # halves that scale to bucket 0
     index = IdIndex(1_000)
     is_kept = index.add(same, np.arange(17))

@@ -1,4 +1,4 @@
-"""Labels and figures wait in bounded queues beside the calls."""
+"""Labels and business figures wait in bounded queues beside the calls."""
 
 import threading
 
@@ -7,7 +7,7 @@ from mlmonitor.capture.host.label_entries import LabelEntry
 
 
 def test_a_full_queue_keeps_the_first_items_and_counts_the_rest() -> None:
-    """Of seven items five fit."""
+    """Five of seven items fit."""
     queue = Queue(5)
     queue.put([(str(at), at) for at in range(4)])
     queue.put([(str(at), at) for at in range(4, 7)])
@@ -17,7 +17,7 @@ def test_a_full_queue_keeps_the_first_items_and_counts_the_rest() -> None:
 
 
 def test_a_drained_queue_has_room_again() -> None:
-    """What was taken makes room."""
+    """Draining makes room."""
     queue = Queue(1)
     for at in range(3):
         queue.put([("x", at)])
@@ -25,8 +25,8 @@ def test_a_drained_queue_has_room_again() -> None:
     assert queue.dropped == 0
 
 
-def test_items_of_many_threads_are_kept_or_counted() -> None:
-    """Eight threads with 2,000 items each, and a reader: taken and dropped make 16,000."""
+def test_items_of_many_threads_are_drained_or_counted_as_dropped() -> None:
+    """Eight threads put 2,000 items each during drains; drained and dropped make 16,000."""
     queue = Queue(100)
 
     def put() -> None:
@@ -43,8 +43,8 @@ def test_items_of_many_threads_are_kept_or_counted() -> None:
     assert taken + queue.dropped == 16_000
 
 
-def test_a_cleared_inbox_holds_nothing() -> None:
-    """A forked child begins with no faults, calls, labels, figures or drops."""
+def test_a_cleared_inbox_is_empty() -> None:
+    """A forked child starts without errors, calls, labels, figures or drops."""
     inbox = Inbox(1)
     inbox.guard.hold(ValueError())
     inbox.labels.put(LabelEntry(["x", "y"], [1, 2]))

@@ -1,4 +1,4 @@
-"""Labels on their way to the worker: the newest are kept, all are counted."""
+"""Labels on their way to the worker: the newest are kept, and all are counted."""
 
 import threading
 
@@ -11,13 +11,13 @@ from mlmonitor.capture.host.label_entries import LabelEntry
 
 
 def some(count: int, first: int = 0) -> LabelEntry:
-    """Labels called by their number."""
+    """Return labels named by their number."""
     numbers = list(range(first, first + count))
     return LabelEntry(list(map(str, numbers)), numbers)
 
 
 def test_the_labels_of_the_oldest_calls_are_dropped_when_the_queue_is_full() -> None:
-    """Of four calls with four labels each, ten of which fit, the last two are kept."""
+    """Of four calls with four labels each, ten of which fit, the last two calls are kept."""
     queue = LabelQueue(10)
     for call in range(4):
         queue.put(some(4, 4 * call))
@@ -27,8 +27,8 @@ def test_the_labels_of_the_oldest_calls_are_dropped_when_the_queue_is_full() -> 
     assert (queue.drain(), len(queue)) == ([], 0)
 
 
-def test_one_call_is_kept_whole_however_many_labels_it_has() -> None:
-    """The host holds its columns anyway."""
+def test_the_labels_of_one_call_are_kept_whole_however_many_there_are() -> None:
+    """The host's columns exist anyway, so keeping them costs little."""
     queue = LabelQueue(10)
     queue.put(some(3))
     queue.put(some(1_000))
@@ -36,8 +36,8 @@ def test_one_call_is_kept_whole_however_many_labels_it_has() -> None:
 
 
 @given(st.lists(st.integers(0, 20), max_size=20), st.integers(0, 30))
-def test_every_label_is_kept_or_counted(sizes: list[int], limit: int) -> None:
-    """For calls of any size: what is drained and what was dropped are all there were."""
+def test_every_label_is_drained_or_counted_as_dropped(sizes: list[int], limit: int) -> None:
+    """Drained and dropped labels add up for calls of any size."""
     queue = LabelQueue(limit)
     for size in sizes:
         queue.put(some(size))
@@ -45,8 +45,8 @@ def test_every_label_is_kept_or_counted(sizes: list[int], limit: int) -> None:
     assert drained + queue.dropped == sum(sizes)
 
 
-def test_a_closed_queue_counts_what_arrives() -> None:
-    """What was there before is still drained."""
+def test_a_closed_queue_counts_new_labels_as_dropped() -> None:
+    """Labels from before are still drained."""
     queue = LabelQueue(10)
     queue.put(some(2))
     queue.close()
@@ -55,7 +55,7 @@ def test_a_closed_queue_counts_what_arrives() -> None:
 
 
 def test_single_labels_are_drained_as_one_column() -> None:
-    """A hundred calls of one are one entry; arrays of one type as well, in the order of arrival."""
+    """A hundred single labels become one entry, as do arrays of one type, in order of arrival."""
     queue = LabelQueue(1_000)
     for at in range(100):
         queue.put(some(1, at))
@@ -66,8 +66,8 @@ def test_single_labels_are_drained_as_one_column() -> None:
     assert (arrays.ids, list(arrays.actuals)) == (["a", "b"], [1.0, 2.0])
 
 
-def test_labels_of_many_threads_are_kept_or_counted() -> None:
-    """Eight threads with 2,000 labels each, and a reader: drained and dropped make 16,000."""
+def test_labels_of_many_threads_are_drained_or_counted_as_dropped() -> None:
+    """Eight threads put 2,000 labels each during drains; drained and dropped make 16,000."""
     queue = LabelQueue(100)
 
     def put() -> None:

@@ -1,4 +1,4 @@
-"""Predictions wait for their labels; each label is counted exactly once, by what became of it."""
+"""Predictions wait for labels, and each label is counted exactly once by its outcome."""
 
 import tracemalloc
 from collections import Counter, OrderedDict
@@ -20,19 +20,19 @@ COLUMNS = {"predicted": "f8"}
 
 
 def made(at_ms: int, chance: int = 0) -> str:
-    """An id of ours, made at a time."""
+    """Return an id that was generated at this time."""
     return prediction_id(unix_ms=at_ms, chance=chance.to_bytes(10))
 
 
 def numbers(actuals: Values) -> Reading:
-    """Actuals that are numbers, None where missing, and text where unreadable."""
+    """Read actuals: None is missing, text is unreadable, and anything else is a number."""
     verdicts = [1 if a is None else 2 if isinstance(a, str) else 0 for a in actuals]
     values = [0.0 if verdict else float(a) for a, verdict in zip(actuals, verdicts, strict=True)]
     return Reading(np.array(verdicts, np.int8), np.array(values).view(np.int64))
 
 
 class Desk:
-    """A `Pending` of numbers, one drain a call."""
+    """A `Pending` of numbers, with one drain for each call."""
 
     def __init__(self, limit: int, max_age_seconds: float | None = None) -> None:
         self.pending = Pending(limit, COLUMNS, max_age_seconds=max_age_seconds)
@@ -40,12 +40,12 @@ class Desk:
     def remember(
         self, ids: Sequence[Ids | None], predicted: Sequence[float], now: float = 0.0
     ) -> None:
-        """Predictions of one drain."""
+        """Add the predictions of one drain."""
         columns = {"predicted": np.array(predicted, float)}
         self.pending.remember(ids, columns, np.full(len(ids), now))
 
     def match(self, labels: Sequence[tuple[str, object]] = ()) -> list[tuple[float, object]]:
-        """The predictions that are labelled now, with their actuals."""
+        """Match labels, and return the labelled predictions with their actuals."""
         entry = LabelEntry([i for i, _ in labels], [a for _, a in labels])
         pairs = []
         for block, is_last in self.pending.due([entry] if labels else []):
@@ -59,12 +59,12 @@ class Desk:
 
     @property
     def counts(self) -> dict[LabelStatus, int]:
-        """What became of the labels, zeros left out."""
+        """The number of labels by outcome, without zeros."""
         return {status: count for status, count in self.pending.counts.items() if count}
 
 
 def test_a_prediction_is_matched_with_one_label() -> None:
-    """The pair is handed out; the same label again is a duplicate, another one contradicts it."""
+    """A repeated equal label counts as a duplicate, a different one as contradicting."""
     desk = Desk(10)
     desk.remember(["a", "b"], [1.0, 2.0])
     assert desk.match([("b", 2.5), ("a", 1.5)]) == [(2.0, 2.5), (1.0, 1.5)]
@@ -79,8 +79,8 @@ def test_a_prediction_is_matched_with_one_label() -> None:
     assert len(desk.pending) == 0
 
 
-def test_labels_that_repeat_each_other_in_one_call_count_once() -> None:
-    """The first that says something stands; what is silent counts as such."""
+def test_repeated_labels_in_one_call_count_once() -> None:
+    """The first readable label counts; missing and unreadable ones are counted as such."""
     desk = Desk(10)
     desk.remember(["a"], [1.0])
     labels = [("a", None), ("a", 1.5), ("a", 1.5), ("a", 9.0), ("a", "x")]
@@ -94,8 +94,8 @@ def test_labels_that_repeat_each_other_in_one_call_count_once() -> None:
     }
 
 
-def test_a_label_that_overtook_its_prediction_is_tried_again() -> None:
-    """What is remembered between two matches is found by the label of the first."""
+def test_a_label_that_arrives_before_its_prediction_is_tried_again() -> None:
+    """A prediction added between two matches is found by the label of the first."""
     desk = Desk(10)
     assert desk.match([("a", 1.5)]) == []
     assert desk.counts == {}
@@ -105,7 +105,7 @@ def test_a_label_that_overtook_its_prediction_is_tried_again() -> None:
 
 
 def test_a_label_is_matched_at_most_twice_before_it_is_counted() -> None:
-    """A prediction that is remembered after the second try is too late for its label."""
+    """A prediction added after the second try is too late for its label."""
     desk = Desk(10)
     desk.match([("a", 1.5)])
     desk.match()
@@ -115,7 +115,7 @@ def test_a_label_is_matched_at_most_twice_before_it_is_counted() -> None:
 
 
 def test_the_oldest_predictions_are_evicted_when_there_is_no_room() -> None:
-    """Of five predictions three fit; those put out are counted, and their labels are late."""
+    """Three of five predictions fit; the evicted ones are counted, and their labels are late."""
     desk = Desk(3)
     ids = [made(at) for at in range(5)]
     for at, identity in enumerate(ids):
@@ -141,7 +141,7 @@ def test_the_oldest_predictions_are_evicted_when_there_is_no_room() -> None:
 def test_the_time_in_an_id_shows_whether_its_label_is_late(
     identity: str, expected: LabelStatus
 ) -> None:
-    """Late is what was made no later than the oldest prediction remembered; the rest is unknown."""
+    """An id no newer than the oldest prediction in memory is late, any other unknown."""
     desk = Desk(2)
     for at in (10, 12, 14):
         desk.remember([made(at)], [1.0], now=at / 1_000)
@@ -151,7 +151,7 @@ def test_the_time_in_an_id_shows_whether_its_label_is_late(
 
 
 def test_no_label_is_late_before_the_first_eviction() -> None:
-    """While every prediction is remembered, a label without one is unknown."""
+    """As long as every prediction is remembered, a label without one is unknown."""
     desk = Desk(10)
     desk.remember([made(10)], [1.0], now=0.01)
     desk.match([(made(5), 0.0)])
@@ -160,7 +160,7 @@ def test_no_label_is_late_before_the_first_eviction() -> None:
 
 
 def test_predictions_that_waited_too_long_are_evicted() -> None:
-    """After an hour those of the first minute are gone, and their labels are late."""
+    """After an hour the predictions of the first minute are gone, and their labels are late."""
     desk = Desk(10, max_age_seconds=3_600)
     desk.remember([made(1_000), made(2_000)], [1.0, 2.0], now=2.0)
     desk.remember([made(60_000)], [3.0], now=60.0)
@@ -174,7 +174,7 @@ def test_predictions_that_waited_too_long_are_evicted() -> None:
 
 
 def test_a_repeated_id_refers_to_its_newest_prediction() -> None:
-    """It takes one place, that of the newest."""
+    """It uses a single place in the memory."""
     desk = Desk(2)
     desk.remember(["a", "b", "a", "c"], [1, 2, 3, 4])
     assert desk.match([("a", 0), ("b", 0), ("c", 0)]) == [(3, 0), (4, 0)]
@@ -184,16 +184,16 @@ def test_a_repeated_id_refers_to_its_newest_prediction() -> None:
     assert desk.match([("d", 0)]) == [(6, 0)]
 
 
-def test_rows_without_an_id_do_not_wait() -> None:
-    """None is no id."""
+def test_rows_without_an_id_do_not_wait_for_labels() -> None:
+    """None does not count as an id."""
     desk = Desk(10)
     desk.remember([None, "a"], [1.0, 2.0])
     assert len(desk.pending) == 1
     assert desk.match([("a", 0)]) == [(2.0, 0)]
 
 
-def test_a_limit_of_zero_remembers_nothing() -> None:
-    """Who expects no labels pays nothing for them."""
+def test_a_limit_of_zero_remembers_no_prediction() -> None:
+    """Without expected labels, no memory is used."""
     desk = Desk(0)
     desk.remember(["a"], [1.0])
     sizes = (len(desk.pending), desk.pending.memory_bytes, desk.pending.evicted)
@@ -206,7 +206,7 @@ def test_a_limit_of_zero_remembers_nothing() -> None:
     )
 )
 def test_every_label_is_counted_exactly_once(steps: list[tuple[bool, list[str]]]) -> None:
-    """For any order of predictions and labels, the counts of all statuses add up."""
+    """For any order of predictions and labels, the counts of all outcomes add up."""
     desk = Desk(3)
     labelled: Counter[str] = Counter()
     matched = 0
@@ -226,10 +226,10 @@ def test_every_label_is_counted_exactly_once(steps: list[tuple[bool, list[str]]]
     st.integers(1, 9),
     st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 25), max_size=6)), max_size=40),
 )
-def test_waiting_rows_behave_like_an_ordered_dictionary(
+def test_waiting_predictions_behave_like_an_ordered_dictionary(
     limit: int, steps: list[tuple[bool, list[int]]]
 ) -> None:
-    """Whatever arrives, is labelled and is put out, the newest `limit` wait, with their values."""
+    """After any additions, labels and evictions, the newest `limit` wait with their values."""
     desk, expected, count = Desk(limit), OrderedDict[str, float](), 0
     for is_label, numbers_ in steps:
         ids = [str(number) for number in dict.fromkeys(numbers_)]
@@ -250,7 +250,7 @@ def test_waiting_rows_behave_like_an_ordered_dictionary(
 
 
 def test_the_newest_of_120_000_predictions_match_the_labels_of_one_call() -> None:
-    """Whatever the order of the labels."""
+    """The labels arrive in any order."""
     desk = Desk(50_000)
     ids = [f"claim-{at}" for at in range(120_000)]
     for start in range(0, len(ids), 10_000):
@@ -262,7 +262,7 @@ def test_the_newest_of_120_000_predictions_match_the_labels_of_one_call() -> Non
 
 
 def test_a_prediction_with_two_ids_is_found_by_either() -> None:
-    """Its caller's id and the one made for it both stand for it."""
+    """They are the caller's id and the generated one."""
     desk = Desk(10)
     desk.remember([("own", "made"), ("own 2", "made 2")], [1.0, 2.0])
     assert desk.match([("made", 0), ("own 2", 0)]) == [(1.0, 0), (2.0, 0)]
@@ -272,7 +272,7 @@ def test_a_prediction_with_two_ids_is_found_by_either() -> None:
 @pytest.mark.parametrize("limit", [500, 2_000, 20_000])
 @pytest.mark.parametrize("length", [10, 10_000])
 def test_waiting_predictions_stay_within_the_reported_memory(limit: int, length: int) -> None:
-    """However long the ids, whatever was labelled and put out."""
+    """Ids may be long, and predictions are labelled or evicted meanwhile."""
     desk, highest = Desk(limit), 0
     tracemalloc.start()
     for start in range(0, 4 * limit, limit // 4):
@@ -287,7 +287,7 @@ def test_waiting_predictions_stay_within_the_reported_memory(limit: int, length:
 
 @pytest.mark.parametrize("predictions", short_form([1_000_000, 100_000], 100_000))
 def test_a_million_predictions_wait_in_64_mib(predictions: int) -> None:
-    """All arrays together, with a number, a class and a segment of each; a tenth, in a tenth."""
+    """Each has a number, a class and a segment; a tenth of them needs a tenth."""
     columns = {"predicted": "f8", "class": "i4", "segment": "i2"}
     pending = Pending(predictions, columns)
     tracemalloc.start()
@@ -303,7 +303,7 @@ def test_a_million_predictions_wait_in_64_mib(predictions: int) -> None:
 
 
 def test_waiting_labels_are_counted_if_no_drain_follows() -> None:
-    """Settling counts each once: late, if it was made before the oldest remembered, or unknown."""
+    """Each is counted once: late if made before the oldest remembered one, otherwise unknown."""
     desk = Desk(1)
     desk.remember([made(10), made(12)], [1.0, 2.0], now=0.012)
     desk.match([(made(10), 0.0), ("nobody's", 0.0)])

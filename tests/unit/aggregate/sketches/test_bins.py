@@ -93,8 +93,8 @@ def test_no_number_distinguishable_in_float32_shares_the_bin_of_a_point_mass(
 
 
 @pytest.mark.parametrize("name", streams.STREAMS)
-def test_bins_of_named_streams_are_even(name: str) -> None:
-    """Ten bins of near equal mass; what is heavier is one value."""
+def test_bins_of_named_streams_have_nearly_equal_counts(name: str) -> None:
+    """Of ten bins, any that is heavier holds a single value."""
     ordered = np.sort(streams.stream(name))
     edges = quantile_edges(ordered)
     counts = np.array(brute(ordered, edges))
@@ -104,7 +104,7 @@ def test_bins_of_named_streams_are_even(name: str) -> None:
 
 
 def rounded(values: streams.Floats) -> list[streams.Floats]:
-    """The same values as other programs hand them over."""
+    """Return the same values in the precisions that other programs use."""
     texts = [f"{value:.12g}" for value in values]
     return [
         values.astype(np.float32).astype(np.float64),
@@ -127,7 +127,7 @@ TENTHS = {
 
 @pytest.mark.parametrize("name", TENTHS)
 def test_values_stay_in_their_bins_in_any_precision(name: str) -> None:
-    """Tenths fitted in one precision and counted in another have the very same counts."""
+    """Tenths fitted in one precision and counted in another have identical counts."""
     forms = [TENTHS[name], *rounded(TENTHS[name])]
     for fitted in forms:
         edges = quantile_edges(np.sort(fitted))
@@ -137,7 +137,7 @@ def test_values_stay_in_their_bins_in_any_precision(name: str) -> None:
 
 
 def test_a_sample_of_two_precisions_has_the_bins_of_one() -> None:
-    """Half of the rows float32, half float64: still one value each, also next to zero."""
+    """Samples mix float32 and float64; each number is still one value, also next to zero."""
     tenths = np.arange(4) / 10
     mixed = np.sort(np.concatenate([tenths, np.float32(tenths), np.arange(4) * 0.1]))
     assert [n for n in brute(mixed, quantile_edges(mixed)) if n] == [3, 3, 3, 3]
@@ -149,21 +149,21 @@ def test_a_sample_of_two_precisions_has_the_bins_of_one() -> None:
     ids=["integers", "fractions of seconds", "large integers"],
 )
 def test_values_beyond_float32_precision_stay_distinct(fine: streams.Floats) -> None:
-    """Where float32's tolerance would make one value of all, bins are still even."""
+    """The tolerance of float32 would merge them all; their bins are still even."""
     counts = np.array(brute(fine, quantile_edges(fine)))
     assert counts.size == 10
     assert np.ptp(counts) <= 1
 
 
 def test_times_are_distinguished_by_the_second() -> None:
-    """A day's first second and the one before are two values, at the tolerance of float64."""
+    """The first second of a day and the one before differ at the tolerance of float64."""
     start = 1_700_000_000.0
     edges = quantile_edges(np.full(9, start), tolerance=FLOAT64_TOLERANCE)
     assert brute(start + np.array([-1.0, 0.0, 1.0]), edges) == [1, 1, 1]
 
 
 def test_zeros_and_their_neighbours_are_distinguished() -> None:
-    """Of a zero-inflated field, less than zero, zero and more than zero are three bins."""
+    """A zero-inflated field has separate bins below zero, for zero, and above zero."""
     ordered = np.sort(np.concatenate([np.zeros(700), np.linspace(-1, 1, 301)]))
     edges = quantile_edges(ordered)
     at = int(np.searchsorted(edges, 0.0))
@@ -173,20 +173,20 @@ def test_zeros_and_their_neighbours_are_distinguished() -> None:
 
 
 def test_values_between_two_point_masses_have_their_own_bin() -> None:
-    """Few values: a bin each, and one on either side; the same around a constant."""
+    """Each of few values has a bin, and so do the gaps around them and around a constant."""
     edges = quantile_edges(np.array([0.0, 0.0, 10.0, 10.0]))
     assert brute(np.array([-1.0, 0.0, 5.0, 9.99, 10.0, 11.0]), edges) == [1, 1, 2, 1, 1]
     assert brute(np.array([2.9, 3.0, 3.1]), quantile_edges(np.full(9, 3.0))) == [1, 1, 1]
     assert quantile_edges(np.empty(0)).tolist() == []
 
 
-def test_edges_are_written_in_few_digits() -> None:
-    """An edge is a short number: it becomes a label in every backend."""
+def test_bin_edges_are_written_in_few_digits() -> None:
+    """An edge becomes a label in every backend, so it is short."""
     edges = quantile_edges(np.arange(1, 1_001) / 10)
     assert max(len(f"{edge}") for edge in edges) <= 9
 
 
 def test_counting_bins_of_no_fields_gives_an_empty_table() -> None:
-    """A plan of categories alone: tables without rows, and no error."""
+    """A plan with only categories has an empty table and raises no error."""
     assert pad_edges([]).shape == (0, 0)
     assert counted(np.empty((0, 7)), []).shape == (0, 1)

@@ -1,4 +1,4 @@
-"""Categories: a name for whatever comes, one code for each value, and no memory of the host's."""
+"""Categories: a name for any value, one code for each value, and no reference to the host's."""
 
 import datetime as dt
 import gc
@@ -32,7 +32,7 @@ MISSING, WRONG_TYPE, NOT_THERE = (
 
 
 def codes(dictionary: Dictionary, *values: object) -> list[int]:
-    """The code of each value."""
+    """Return the code of each value."""
     return [int(code) for code in dictionary.encode(values).codes]
 
 
@@ -86,15 +86,15 @@ def codes(dictionary: Dictionary, *values: object) -> list[int]:
     ids=name_typed,
 )
 def test_each_kind_of_value_has_its_category_name(value: object, name: str | None) -> None:
-    """Equal numbers have one name, truths their own, enum members that of their value."""
+    """Equal numbers share a name, booleans have their own, and enum members use their value."""
     assert category_name(value) == name
 
 
-def test_a_subclass_of_text_cannot_pose_as_another() -> None:
-    """A name is the text itself, whatever its class shows it as."""
+def test_a_subclass_of_str_is_named_by_its_text() -> None:
+    """The name is the text itself, whatever its class returns as its text."""
 
     class Shy(str):
-        """Hides what it is."""
+        """Hides its text."""
 
         __slots__ = ()
 
@@ -107,8 +107,8 @@ def test_a_subclass_of_text_cannot_pose_as_another() -> None:
 
 
 @given(st.text(min_size=NAME_CHARACTERS - 2, max_size=NAME_CHARACTERS + 3))
-def test_names_are_short_and_can_be_sent(text: str) -> None:
-    """At most 200 characters of valid UTF-8 stand for any text; up to 200, the text itself."""
+def test_category_names_are_short_and_valid_utf8(text: str) -> None:
+    """A name has at most 200 characters; shorter ASCII texts are their own names."""
     name = category_name(text)
     assert name is not None
     assert len(name) <= NAME_CHARACTERS
@@ -117,8 +117,8 @@ def test_names_are_short_and_can_be_sent(text: str) -> None:
         assert name == text
 
 
-def test_long_names_are_not_merged() -> None:
-    """Texts that differ after the two hundredth character, and huge numbers, keep apart."""
+def test_long_category_names_are_not_merged() -> None:
+    """Texts that differ after the 200th character, and huge numbers, have different names."""
     texts = ["x" * 299 + end for end in "abc"] + [
         "x" * NAME_CHARACTERS,
         "x" * (NAME_CHARACTERS + 1),
@@ -136,7 +136,7 @@ def test_long_names_are_not_merged() -> None:
 def test_every_value_gets_exactly_one_code(
     *, values: list[object], is_boolean: bool, is_closed: bool
 ) -> None:
-    """A category, missing, of a wrong type, or absent: alone, together, and seen a second time."""
+    """A value is a category, missing, of a wrong type or absent: alone, together and repeated."""
     book = Dictionary(["a", "1", "true"], ["b"], is_closed=is_closed, is_boolean=is_boolean)
     together = book.encode(values)
     assert together.codes.tolist() == [c for value in values for c in codes(book, value)]
@@ -162,7 +162,7 @@ def test_every_value_gets_exactly_one_code(
     ],
 )
 def test_codes_do_not_depend_on_earlier_values(values: list[object]) -> None:
-    """1, 1.0, True and Decimal(1) are one key of a dict; their codes do not depend on the order."""
+    """1, 1.0, True and Decimal(1) are equal keys of a dict; their codes do not depend on order."""
     names = ["1", "true", "1000000000000000"]
     alone = [Dictionary(names).code(value) for value in values]
     for order in (values, values[::-1]):
@@ -174,13 +174,13 @@ def test_codes_do_not_depend_on_earlier_values(values: list[object]) -> None:
 
 @pytest.mark.parametrize("value", [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT])
 def test_every_kind_of_missing_value_counts_as_missing(value: object) -> None:
-    """None, NaN, NaT and pandas' NA, among text and in a boolean field."""
+    """None, NaN, NaT and pandas' NA are missing among texts and in a boolean field."""
     assert codes(Dictionary(["a"]), "a", value) == [0, MISSING]
     assert codes(Dictionary(["false", "true"], is_boolean=True), 1, value) == [1, MISSING]
 
 
 def test_known_rare_and_new_categories_are_distinguished() -> None:
-    """The reference's most frequent, its others, and what it never held."""
+    """The reference lists its most frequent categories, has others, and lacks the new ones."""
     book = Dictionary(["a", "b"], ["c"])
     codes = book.encode(["a", "b", "b", "c", "d", "d", "e"])
     assert codes.counts.tolist() == [1, 2, 1, 3]
@@ -189,14 +189,14 @@ def test_known_rare_and_new_categories_are_distinguished() -> None:
 
 
 def test_an_open_dictionary_counts_no_category_as_new() -> None:
-    """Where not all of the reference's categories are listed, the rest is `other`."""
+    """If the dictionary does not list all categories of the reference, the rest are `other`."""
     codes = Dictionary(["a"], ["b"], is_closed=False).encode(["a", "b", "z"])
     assert codes.counts.tolist() == [1, 2, 0]
     assert not codes.new
 
 
 def test_a_boolean_field_reads_booleans_and_refuses_text() -> None:
-    """True, false, 0 and 1 of any type of number; text and other numbers are of a wrong type."""
+    """True, False, 0 and 1 of any numeric type are read; texts and other numbers are refused."""
     book = Dictionary(["false", "true"], is_boolean=True)
     values = [True, 0, 1.0, np.int64(0), np.True_, "true", "1", 2, 0.5, [1]]
     assert codes(book, *values) == [1, 0, 1, 0, 1, *[WRONG_TYPE] * 5]
@@ -208,7 +208,7 @@ def test_a_category_named_like_a_reserved_one_is_kept_distinct() -> None:
 
 
 def test_the_number_of_cached_values_is_bounded() -> None:
-    """Of 10,000 values of each type 1,024 are remembered in all, and long ones never."""
+    """Of 10,000 values of each type, 1,024 are cached in all, and long ones never."""
     book = Dictionary(["a"])
     for kind in (str, int, float, lambda at: f"{at}".encode(), lambda at: "x" * 100 + str(at)):
         book.encode([kind(at) for at in range(10_000)])
@@ -221,7 +221,7 @@ def test_the_number_of_cached_values_is_bounded() -> None:
 
 
 def test_cached_values_stay_within_the_reported_memory() -> None:
-    """Short names of four bytes a character are remembered only while there is room for them."""
+    """Names of four bytes a character are cached only while there is room."""
     names = [f"known {at}" for at in range(2_000)]
     tracemalloc.start()
     book = Dictionary(names[:50], names[50:])
@@ -234,8 +234,8 @@ def test_cached_values_stay_within_the_reported_memory() -> None:
     assert traced < book.nbytes
 
 
-def test_nothing_of_the_host_is_kept_alive() -> None:
-    """An object that came as a category is of a wrong type, and can be collected at once."""
+def test_no_object_of_the_host_is_kept_alive_by_a_dictionary() -> None:
+    """An object used as a category has a wrong type and can be collected at once."""
     book = Dictionary(["a"])
     host = Opaque()
     seen = weakref.ref(host)
@@ -246,16 +246,16 @@ def test_nothing_of_the_host_is_kept_alive() -> None:
 
 
 def test_unhashable_values_do_not_affect_other_values() -> None:
-    """A list, a dictionary or an array is of a wrong type; its neighbours keep their codes."""
+    """A list, a dictionary or an array has a wrong type; its neighbours keep their codes."""
     book = Dictionary(["a"])
     assert codes(book, "a", [1], {}, np.array([1]), {1}, "z") == [0, *[WRONG_TYPE] * 4, 2]
 
 
 def test_an_enum_whose_value_is_an_enum_is_read_as_the_inner_value() -> None:
-    """A member whose value is a member has that one's name; one whose value is a list has none."""
+    """A member whose value is a member has the inner name; one whose value is a list has none."""
 
     class Outer(Enum):
-        """Members of members."""
+        """An enumeration of members of another."""
 
         INNER = Colour.RED
         LIST = (1, 2)
@@ -263,8 +263,8 @@ def test_an_enum_whose_value_is_an_enum_is_read_as_the_inner_value() -> None:
     assert codes(Dictionary(["red"]), Outer.INNER, Outer.LIST) == [0, WRONG_TYPE]
 
 
-def test_dictionaries_with_equal_contents_are_equal() -> None:
-    """Equal lists in equal order; what has been encoded meanwhile does not matter."""
+def test_dictionaries_with_equal_categories_are_equal() -> None:
+    """The order of categories matters, and what has been encoded since does not."""
     one, two = Dictionary(["a"], ["b"]), Dictionary(["a"], ["b"])
     one.encode(["z", 1])
     assert one == two

@@ -1,4 +1,4 @@
-"""Bytes of sketches: what is written is read, and what is not ours is refused cheaply."""
+"""Bytes of sketches: what is written can be read, and foreign bytes are refused cheaply."""
 
 import json
 import tracemalloc
@@ -23,19 +23,19 @@ STATES = st.dictionaries(st.text(max_size=6), ARRAYS, max_size=4)
 
 
 def sealed(header: object, body: bytes = b"") -> bytes:
-    """Bytes with a right checksum, whatever they say."""
+    """Return bytes with a valid checksum for any header and body."""
     data = json.dumps(header).encode() + b"\n" + body
     return data + zlib.crc32(data).to_bytes(4, "little")
 
 
 def laid_out(*arrays: object, version: object = 1, kind: object = "k") -> dict[str, object]:
-    """A header that lists some arrays."""
+    """Return a header that lists some arrays."""
     return {"mlmonitor": kind, "version": version, "arrays": list(arrays)}
 
 
 @given(STATES)
-def test_what_is_packed_is_unpacked(state: dict[str, np.ndarray[Any, Any]]) -> None:
-    """Names, types, shapes and every bit of every array; the copies can be written to."""
+def test_packed_arrays_are_unpacked_unchanged(state: dict[str, np.ndarray[Any, Any]]) -> None:
+    """Names, types, shapes and bits are kept, and the copies are writable."""
     unpacked = unpack("k", pack("k", state))
     assert list(unpacked) == list(state)
     for name, array in state.items():
@@ -44,8 +44,8 @@ def test_what_is_packed_is_unpacked(state: dict[str, np.ndarray[Any, Any]]) -> N
         assert unpacked[name].flags.writeable
 
 
-def test_the_layout_is_fixed() -> None:
-    """A line of JSON, little-endian numbers, a checksum: version 1 stays readable for ever."""
+def test_the_byte_layout_of_version_1_is_fixed() -> None:
+    """It is a line of JSON, little-endian numbers and a checksum, and stays readable."""
     saved = pack("k", {"x": np.array([1, 256], ">i8")})
     line, body = saved.split(b"\n", 1)
     assert json.loads(line) == laid_out(["x", "<i8", [2]])
@@ -54,8 +54,8 @@ def test_the_layout_is_fixed() -> None:
 
 
 @given(st.binary(max_size=60))
-def test_bytes_of_anything_are_refused(data: bytes) -> None:
-    """Random bytes, alone or after a good header, raise FormatError."""
+def test_random_bytes_are_refused(data: bytes) -> None:
+    """Random bytes, alone or after a valid header, raise FormatError."""
     header = json.dumps(laid_out(["x", "<f8", [2]])).encode() + b"\n"
     for damaged in (data, header + data, header[:-1] + data):
         with pytest.raises(FormatError):
@@ -101,7 +101,7 @@ HUGE = 1 << 39
     ids=lambda header: json.dumps(header)[:90],
 )
 def test_headers_with_false_sizes_are_refused_without_allocating(header: object) -> None:
-    """Even under a right checksum: absurd shapes, types and versions allocate next to nothing."""
+    """Absurd shapes, types and versions under a valid checksum allocate next to nothing."""
     tracemalloc.start()
     try:
         with pytest.raises(FormatError):
@@ -115,33 +115,33 @@ def test_headers_with_false_sizes_are_refused_without_allocating(header: object)
     "line", [b"[" * 100_000, b"{", b"\xff\xfe", b"1" * 5_000, b'"\xed\xa0\x80"']
 )
 def test_header_lines_that_are_not_json_are_refused(line: bytes) -> None:
-    """Nesting without end, cut JSON, other encodings, endless numbers."""
+    """Examples are endless nesting, truncated JSON, other encodings and endless numbers."""
     data = line + b"\n"
     with pytest.raises(FormatError, match="header"):
         unpack("k", data + zlib.crc32(data).to_bytes(4, "little"))
 
 
 def test_a_header_without_a_line_end_is_not_searched_to_the_end() -> None:
-    """Megabytes without a newline are refused by their first."""
+    """Megabytes without a newline are refused after a limited search."""
     with pytest.raises(FormatError, match="no header line"):
         unpack("k", b"{" * (1 << 21) + b"\n")
 
 
 @pytest.mark.parametrize("body", [b"", bytes(7), bytes(9), bytes(16)])
-def test_a_body_of_another_length_is_refused(body: bytes) -> None:
-    """Too short or too long for what the header says."""
+def test_a_body_of_the_wrong_length_is_refused(body: bytes) -> None:
+    """It may be shorter or longer than the header says."""
     with pytest.raises(FormatError, match=r"cut short|too many"):
         unpack("k", sealed(laid_out(["x", "<f8", [1]]), body))
 
 
-def test_refusals_name_what_was_wrong_and_hold_no_values() -> None:
-    """The message says which kind and part; the bytes themselves are not in it."""
+def test_refusals_name_the_kind_and_part_and_show_no_values() -> None:
+    """The bytes themselves are not in the message."""
     with pytest.raises(FormatError, match=r"^k\.secret: cut short$"):
         unpack("k", sealed(laid_out(["secret", "<f8", [9]]), bytes(8)))
 
 
 def test_only_types_that_can_be_read_are_written() -> None:
-    """A state of any other type is a mistake of ours, told when it is made."""
+    """A state of any other type is an error of the code that writes it."""
     with pytest.raises(TypeError, match="int32"):
         pack("k", {"x": np.zeros(1, np.int32)})
 
@@ -154,8 +154,10 @@ def test_only_types_that_can_be_read_are_written() -> None:
         ({"dtype": np.float64, "shape": (3, 2)}, r"expected the shape \(3, 2\), got \(2, 3\)"),
     ],
 )
-def test_a_part_that_does_not_fit_is_named(expected: dict[str, Any], complaint: str) -> None:
-    """Type, dimensions and shape are checked one by one; a missing part is said to be missing."""
+def test_the_error_names_the_array_that_does_not_fit(
+    expected: dict[str, Any], complaint: str
+) -> None:
+    """Type, dimensions and shape are checked one by one, and a missing array is reported so."""
     state = {"x": np.zeros((2, 3))}
     with pytest.raises(FormatError, match=f"^x: {complaint}"):
         part(state, "x", **expected)
@@ -163,16 +165,18 @@ def test_a_part_that_does_not_fit_is_named(expected: dict[str, Any], complaint: 
         part(state, "y", np.float64)
 
 
-def test_parts_are_copies() -> None:
-    """What is changed later does not change the state that it came from."""
+def test_unpacked_parts_are_copies() -> None:
+    """Later changes do not affect the state that they came from."""
     state = {"x": np.zeros(2)}
     part(state, "x", np.float64)[0] = 1.0
     assert state["x"][0] == 0.0
 
 
 @given(STATES, STATES)
-def test_states_nest(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> None:
-    """Two states under names of their own lie side by side, and come back apart."""
+def test_two_nested_states_are_separated_again(
+    one: dict[str, np.ndarray], two: dict[str, np.ndarray]
+) -> None:
+    """Two states are stored side by side under prefixes."""
     both = {**nest("a", one), **nest("ab", two)}
     assert list(within("a", both)) == list(one)
     assert list(within("ab", both)) == list(two)

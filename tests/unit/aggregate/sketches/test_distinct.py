@@ -1,4 +1,4 @@
-"""Distinct counts: how near they are, what they cost, and what happens without the extra."""
+"""Distinct counts: their accuracy and memory, and what happens without the extra."""
 
 import sys
 
@@ -12,7 +12,7 @@ from mlmonitor.errors import FormatError, MissingExtra
 
 @pytest.mark.parametrize("count", [0, 1, 10, 100, 1_000, 10_000, 100_000])
 def test_estimates_of_distinct_names_are_close_to_the_true_number(count: int) -> None:
-    """Within the stated 5%, however often each name comes, and by however many workers."""
+    """They are within the stated 5%, for repeated names and for merged sketches."""
     one, two = Distinct(), Distinct()
     one.update(f"n{at}" for at in range(count * 2 // 3))
     two.update(f"n{at}" for at in range(count // 3, count))
@@ -21,8 +21,8 @@ def test_estimates_of_distinct_names_are_close_to_the_true_number(count: int) ->
     assert abs(one.estimate() - count) <= Distinct.RELATIVE_ERROR * count + 1e-3
 
 
-def test_the_stated_error_holds_nineteen_times_in_twenty() -> None:
-    """Of 40 sketches of 5,000 names at most two are off by more than 5%."""
+def test_the_stated_error_of_distinct_counts_holds_nineteen_times_in_twenty() -> None:
+    """Of 40 sketches of 5,000 names, at most two are off by more than 5%."""
     off = 0
     for seed in range(40):
         sketch = Distinct()
@@ -32,14 +32,14 @@ def test_the_stated_error_holds_nineteen_times_in_twenty() -> None:
 
 
 def test_empty_and_unencodable_names_are_counted() -> None:
-    """The empty name, half a character, a zero byte: the library refuses or skips some of them."""
+    """The library refuses or skips an empty name, half a surrogate pair or a zero byte."""
     sketch = Distinct()
     sketch.update(["", "\ud800", "\0", "a", "", "\ud800"])
     assert sketch.estimate() == pytest.approx(4, abs=1e-3)
 
 
-def test_memory_is_as_stated() -> None:
-    """From the first name to the millionth the bytes held stay within the stated price."""
+def test_the_memory_of_a_distinct_count_stays_within_its_stated_bound() -> None:
+    """It is checked from the first name to the 111,111th."""
     sketch = Distinct()
     for power in range(6):
         sketch.update(f"{power}-{at}" for at in range(10**power))
@@ -47,8 +47,10 @@ def test_memory_is_as_stated() -> None:
 
 
 @pytest.mark.parametrize("names", [0, 1, 7, 50, 1_000])
-def test_foreign_bytes_are_refused(names: int, rng: np.random.Generator) -> None:
-    """Bytes that are no such sketch, or one of another size, raise FormatError or can be used."""
+def test_foreign_bytes_of_a_distinct_count_are_refused_or_usable(
+    names: int, rng: np.random.Generator
+) -> None:
+    """Damaged bytes raise FormatError or give a sketch that can be updated and merged."""
     sketch = Distinct()
     sketch.update(f"n{at}" for at in range(names))
     good = sketch.state()["hll"]
@@ -69,8 +71,8 @@ def test_foreign_bytes_are_refused(names: int, rng: np.random.Generator) -> None
 
 
 @pytest.mark.parametrize("log_buckets", [4, 10, 12])
-def test_a_sketch_of_another_precision_is_refused(log_buckets: int) -> None:
-    """The library would merge them, and lose the stated error without a word."""
+def test_a_distinct_count_of_another_precision_is_refused(log_buckets: int) -> None:
+    """The library would merge them and silently exceed the stated error."""
     foreign = datasketches.hll_sketch(log_buckets, datasketches.tgt_hll_type.HLL_8)
     foreign.update("a")
     data = np.frombuffer(foreign.serialize_compact(), np.uint8)
@@ -78,8 +80,8 @@ def test_a_sketch_of_another_precision_is_refused(log_buckets: int) -> None:
         Distinct.from_state({"hll": data})
 
 
-def test_without_the_extra_there_is_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where datasketches is not installed, making one names the extra, and windows go without."""
+def test_without_the_extra_there_is_no_distinct_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without datasketches the error names the extra, and windows have no distinct counts."""
     monkeypatch.setitem(sys.modules, "datasketches", None)
     with pytest.raises(MissingExtra, match=r"mlmonitor-sdk\[distinct\]"):
         Distinct()

@@ -1,4 +1,4 @@
-"""Exponential buckets: where a value goes, and how fine they stay."""
+"""Exponential buckets: the bucket of each value, and the width of buckets."""
 
 import numpy as np
 import pytest
@@ -11,15 +11,15 @@ positive = st.floats(1e-9, 1e9)
 
 
 def bounds(sketch: ExponentialSketch) -> list[tuple[float, float]]:
-    """The lower and upper end of each bucket that is not empty."""
+    """Return the lower and upper limit of each non-empty bucket."""
     base = 2.0 ** (2.0**-sketch.scale)
     places = (sketch.offset + np.flatnonzero(sketch.counts)).tolist()
     return [(base**place, base ** (place + 1)) for place in places]
 
 
 @given(st.lists(positive, min_size=1, max_size=50))
-def test_every_value_lies_in_a_bucket_of_its_own_size(values: list[float]) -> None:
-    """Above the lower end and up to the upper one, but for the last digits."""
+def test_every_value_lies_between_the_limits_of_its_bucket(values: list[float]) -> None:
+    """The lower limit is excluded and the upper one included, up to rounding."""
     sketch = ExponentialSketch.from_values(np.array(values))
     assert sketch.count == len(values)
     edges = bounds(sketch)
@@ -28,8 +28,8 @@ def test_every_value_lies_in_a_bucket_of_its_own_size(values: list[float]) -> No
 
 
 @pytest.mark.parametrize("power", range(-20, 20))
-def test_powers_of_two_are_the_upper_ends_of_their_buckets(power: int) -> None:
-    """`(base^i, base^(i + 1)]`: exactly, at every scale."""
+def test_powers_of_two_are_upper_limits_of_their_buckets(power: int) -> None:
+    """Buckets are `(base^i, base^(i + 1)]` exactly, at every scale."""
     value = 2.0**power
     sketch = ExponentialSketch.from_values(np.array([value]))
     assert sketch.offset == (power << sketch.scale) - 1
@@ -39,17 +39,17 @@ def test_powers_of_two_are_the_upper_ends_of_their_buckets(power: int) -> None:
 
 
 @pytest.mark.parametrize(("decades", "width"), [(1, 0.022), (2, 0.045), (5, 0.091)])
-def test_buckets_are_as_narrow_as_is_promised(
+def test_exponential_buckets_are_as_narrow_as_promised(
     decades: int, width: float, rng: np.random.Generator
 ) -> None:
-    """Over one decade, over two and over five."""
+    """Values span one, two or five decades."""
     values = 10 ** rng.uniform(0, decades, 10_000)
     sketch = ExponentialSketch.from_values(values)
     assert 2.0 ** (2.0**-sketch.scale) - 1 <= width
 
 
-def test_the_whole_range_of_floats_fits() -> None:
-    """From the smallest to the largest, at the coarsest scale there is."""
+def test_an_exponential_histogram_fits_the_whole_range_of_floats() -> None:
+    """The smallest and the largest float need the coarsest scale."""
     values = np.array([5e-324, 1.7e308, 0.0, np.nan, np.inf, -1.0])
     sketch = ExponentialSketch.from_values(values)
     assert sketch.scale == ExponentialSketch.MIN_SCALE
@@ -57,7 +57,7 @@ def test_the_whole_range_of_floats_fits() -> None:
     assert (sketch.min, sketch.max) == (-1.0, 1.7e308)
 
 
-def test_a_histogram_of_no_values_is_empty() -> None:
-    """It has no buckets to tell of."""
+def test_an_exponential_histogram_of_no_values_has_no_buckets() -> None:
+    """Its memory is small."""
     assert ExponentialSketch.from_values(np.empty(0)).used.size == 0
     assert ExponentialSketch().nbytes <= 1_400

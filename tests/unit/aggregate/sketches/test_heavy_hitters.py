@@ -1,4 +1,4 @@
-"""Heavy hitters: who is kept, who is let go, and what is said of them."""
+"""Heavy hitters: which names are kept, and how accurate their counts are."""
 
 from collections import Counter
 
@@ -9,8 +9,8 @@ from mlmonitor.aggregate.sketches.heavy_hitters import HeavyHitters, Hitter
 from mlmonitor.errors import FormatError
 
 
-def test_counts_are_exact_while_all_names_fit() -> None:
-    """While there is room no count has an error; the most frequent come first, ties by name."""
+def test_counts_of_names_are_exact_while_all_names_fit() -> None:
+    """Counts have no error, the most frequent come first, and ties are sorted by name."""
     hitters = HeavyHitters(3)
     hitters.update({"b": 2, "a": 2})
     hitters.update({"c": 9, "b": 1})
@@ -19,7 +19,7 @@ def test_counts_are_exact_while_all_names_fit() -> None:
 
 
 def test_a_sketch_of_size_one_finds_the_majority_name() -> None:
-    """With a single place, a name that makes up more than half is the one kept."""
+    """A name that makes up more than half of the stream is the one kept."""
     hitters = HeavyHitters(1)
     for name in ["x", "y", "x", "z", "x", "x"]:
         hitters.update({name: 1})
@@ -30,7 +30,7 @@ def test_a_sketch_of_size_one_finds_the_majority_name() -> None:
 def test_the_most_frequent_names_of_a_skewed_stream_are_kept(
     block: int, rng: np.random.Generator
 ) -> None:
-    """Of 20,000 Zipf-distributed names the bounds hold, and the five most frequent are found."""
+    """In 20,000 names by Zipf's law, the bounds hold and the five most frequent are found."""
     names = [f"n{number}" for number in rng.zipf(1.4, 20_000)]
     hitters = HeavyHitters(16)
     for start in range(0, len(names), block):
@@ -43,15 +43,15 @@ def test_the_most_frequent_names_of_a_skewed_stream_are_kept(
 
 
 def test_names_of_all_kinds_survive_saving() -> None:
-    """Empty names, newlines, backslashes, half characters: each is what it was."""
+    """Empty names, newlines, backslashes and lone surrogates are kept unchanged."""
     names = ["", "\n", "\\n", "a\nb", "ä", "\ud800", "\ud83d\ude00", "😀", "x" * 300]
     hitters = HeavyHitters(20)
     hitters.update({name: at + 1 for at, name in enumerate(names)})
     assert HeavyHitters.from_state(hitters.state()).top() == hitters.top()
 
 
-def test_memory_is_as_stated_for_the_longest_names() -> None:
-    """A thousand names a name, of 200 four-byte characters: no more than is told."""
+def test_names_of_four_byte_characters_stay_within_the_stated_memory() -> None:
+    """A thousand names of 200 characters are added to fifty places."""
     hitters = HeavyHitters(50)
     for start in range(0, 1_000, 10):
         hitters.update({"😀" * 190 + f"{at:010}": 1 for at in range(start, start + 10)})
@@ -60,8 +60,8 @@ def test_memory_is_as_stated_for_the_longest_names() -> None:
     assert name_bytes < hitters.nbytes
 
 
-def test_a_sketch_of_size_zero_is_refused() -> None:
-    """To keep no name at all is a mistake, told at construction."""
+def test_a_heavy_hitter_sketch_of_size_zero_is_refused() -> None:
+    """A sketch that keeps no name is an error at construction."""
     with pytest.raises(ValueError, match="size"):
         HeavyHitters(0)
 
@@ -82,8 +82,8 @@ def test_a_sketch_of_size_zero_is_refused() -> None:
         {"names": np.frombuffer(b"a\xff", np.uint8)},
     ],
 )
-def test_numbers_that_contradict_each_other_are_refused(change: dict[str, np.ndarray]) -> None:
-    """Too many names, errors above counts, lengths that do not add up, a name twice, no text."""
+def test_contradictory_saved_heavy_hitters_are_refused(change: dict[str, np.ndarray]) -> None:
+    """Examples are too many names, errors above counts, wrong lengths and repeated names."""
     hitters = HeavyHitters(4)
     hitters.update({"a": 3, "b": 1})
     with pytest.raises(FormatError):

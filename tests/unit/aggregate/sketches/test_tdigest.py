@@ -1,4 +1,4 @@
-"""The t-digest: the corners that laws and oracles do not name."""
+"""Edge cases of the t-digest that the laws and oracles do not cover."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ MEDIAN = np.array([0.5])
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 5), (0, 500), (3, 0)])
 def test_a_block_without_values_changes_no_digest(shape: tuple[int, int]) -> None:
-    """No rows, or no fields: nothing is counted, quantiles are unknown, and nothing warns."""
+    """Without rows or fields, nothing is counted, quantiles are unknown, and nothing warns."""
     digest = TDigest(shape[0])
     digest.update(np.empty(shape))
     digest.merge(TDigest(shape[0]))
@@ -27,7 +27,7 @@ def test_a_block_without_values_changes_no_digest(shape: tuple[int, int]) -> Non
 
 @pytest.mark.parametrize("rows", [1, 3, 300, 5_000])
 def test_one_field_may_be_empty_beside_others(rows: int) -> None:
-    """A column of nothing, one with a single value, one half missing, one full: each is right."""
+    """Fields are empty, have one value, are half missing, or are full."""
     values = np.full((4, rows), np.nan)
     values[1, rows // 2] = 7.0
     values[2, : rows // 2] = 3.0
@@ -43,7 +43,7 @@ def test_one_field_may_be_empty_beside_others(rows: int) -> None:
 
 
 def test_ranks_outside_the_data_are_0_and_1() -> None:
-    """Below the least value 0, from the greatest on 1, NaN for NaN."""
+    """The rank is 0 below the smallest value, 1 from the largest on, and NaN for NaN."""
     digest = TDigest(1)
     digest.update(np.array([[1.0, 2.0, 4.0]]))
     probes = np.array([[-np.inf, 0.9, 1.0, 3.0, 4.0, np.inf, np.nan]])
@@ -52,8 +52,8 @@ def test_ranks_outside_the_data_are_0_and_1() -> None:
 
 
 @pytest.mark.parametrize("reach", [1.7e308, 1e-320])
-def test_the_ends_of_all_floats_have_ranks_and_quantiles(reach: float) -> None:
-    """Evenly from the lowest float to the highest, or over denormals: shares are even, too."""
+def test_ranks_and_quantiles_are_right_at_the_limits_of_floats(reach: float) -> None:
+    """Values are spread evenly over all floats, or over the denormal ones."""
     values = np.linspace(-1.0, 1.0, 20_001) * reach
     digest = TDigest(1)
     digest.update(values[None])
@@ -65,8 +65,8 @@ def test_the_ends_of_all_floats_have_ranks_and_quantiles(reach: float) -> None:
     np.testing.assert_allclose(quantiles / reach, expected / reach, atol=2 * TDigest.MIDDLE_ERROR)
 
 
-def test_a_gap_wider_than_all_floats_is_crossed() -> None:
-    """Half of the values near either end of all floats: half lie below zero, and nothing warns."""
+def test_a_gap_wider_than_the_largest_float_is_crossed() -> None:
+    """Half of the values are near either limit; half lie below zero, and nothing warns."""
     half = np.linspace(0.9, 1.0, 10_000) * 1.7e308
     digest = TDigest(1)
     digest.update(np.concatenate([-half, half])[None])
@@ -75,15 +75,15 @@ def test_a_gap_wider_than_all_floats_is_crossed() -> None:
 
 
 def test_quantile_ranks_outside_0_to_1_are_clipped() -> None:
-    """Quantiles beyond 0 and 1 are min and max; the quantile at NaN is NaN."""
+    """Quantiles beyond 0 and 1 are the extremes, and the quantile at NaN is NaN."""
     digest = TDigest(1)
     digest.update(np.arange(1_000.0)[None])
     quantiles = digest.quantile(np.array([-1.0, 2.0, np.nan]))[0]
     np.testing.assert_array_equal(quantiles, [0.0, 999.0, np.nan])
 
 
-def test_counts_go_beyond_what_32_bits_hold() -> None:
-    """Forty doublings count 2**41 values, and the quantiles have not moved."""
+def test_a_digest_counts_beyond_32_bits() -> None:
+    """After forty doublings there are 2**41 values with the same quantiles."""
     digest = TDigest(1)
     digest.update(np.array([[1.0, 3.0]]))
     for _ in range(40):
@@ -94,7 +94,7 @@ def test_counts_go_beyond_what_32_bits_hold() -> None:
 
 @given(blocks(1, rows=st.integers(0, 400)), st.lists(st.floats(0, 1), min_size=2, max_size=9))
 def test_quantiles_ascend_between_the_extremes(block: np.ndarray, q: list[float]) -> None:
-    """A larger share has no smaller quantile, and none is beyond min or max."""
+    """A larger rank has no smaller quantile, and none lies beyond the extremes."""
     digest = TDigest(1)
     digest.update(block)
     quantiles = digest.quantile(np.sort(np.array(q)))[0]
@@ -104,8 +104,8 @@ def test_quantiles_ascend_between_the_extremes(block: np.ndarray, q: list[float]
 
 
 @given(blocks(1, rows=st.integers(0, 400)))
-def test_centroids_ascend_and_fill_no_more_than_their_cells(block: np.ndarray) -> None:
-    """One centroid a cell, in ascending order; what is no point covers two cells at most."""
+def test_centroids_ascend_and_do_not_exceed_their_cells(block: np.ndarray) -> None:
+    """Except for repeated values, a centroid covers less than two cells."""
     digest = TDigest(1, cells=20)
     digest.update(block)
     used = digest.weights[0] > 0
@@ -117,8 +117,8 @@ def test_centroids_ascend_and_fill_no_more_than_their_cells(block: np.ndarray) -
         assert (np.diff(ends)[~digest.points[0, used]] < 2 + 1e-9).all()
 
 
-def test_missing_values_do_not_cost_accuracy(rng: np.random.Generator) -> None:
-    """A block with holes gives the centroids of the same block without them, to the bit."""
+def test_missing_values_do_not_reduce_the_accuracy_of_a_digest(rng: np.random.Generator) -> None:
+    """Centroids equal those of the same block without gaps, bit for bit."""
     values = rng.normal(size=3_000)
     holes = np.concatenate([values, np.full(500, np.nan)])
     one, two = TDigest(1), TDigest(1)
@@ -128,8 +128,8 @@ def test_missing_values_do_not_cost_accuracy(rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(one.weights, two.weights)
 
 
-def test_the_price_is_as_stated() -> None:
-    """17 bytes a cell, and the two extremes."""
+def test_a_digest_uses_17_bytes_a_cell() -> None:
+    """The two extremes are stored in addition."""
     assert TDigest(10).nbytes == 10 * (17 * TDigest.CELLS + 16)
 
 
@@ -145,8 +145,8 @@ def test_the_price_is_as_stated() -> None:
         ("max", np.nan),
     ],
 )
-def test_numbers_that_contradict_each_other_are_refused(name: str, value: float) -> None:
-    """A saved state with negative weights, or means beyond the extremes, is none."""
+def test_contradictory_saved_digests_are_refused(name: str, value: float) -> None:
+    """Examples are negative weights and means beyond the extremes."""
     digest = TDigest(1)
     digest.update(np.array([[1.0, 3.0]]))
     state = dict(digest.state())
@@ -156,7 +156,7 @@ def test_numbers_that_contradict_each_other_are_refused(name: str, value: float)
 
 
 def test_a_digest_without_cells_is_refused() -> None:
-    """A shape of zero cells would make merging impossible."""
+    """Digests without cells could not be merged."""
     state = {
         name: array[:, :0] if array.ndim == 2 else array
         for name, array in TDigest(1).state().items()
@@ -166,10 +166,10 @@ def test_a_digest_without_cells_is_refused() -> None:
 
 
 @given(st.integers(201, 1_500), st.integers(2, 400), st.integers(0, 150), st.integers(0, 2**32 - 1))
-def test_equal_values_are_joined_as_if_each_were_a_centroid(
+def test_joining_equal_values_first_gives_the_same_centroids(
     rows: int, names: int, missing: int, seed: int
 ) -> None:
-    """Bit for bit, with gaps and without."""
+    """The result is the same bit for bit, with and without gaps."""
     values = np.random.default_rng(seed).integers(-3, names, (3, rows)) / 3
     values[1, :missing] = np.nan
     ordered = np.sort(values, axis=1)
@@ -181,8 +181,8 @@ def test_equal_values_are_joined_as_if_each_were_a_centroid(
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_quantiles_of_some_fields_are_those_of_all_in_the_order_asked_for() -> None:
-    """A field without values is unknown among some as well."""
+def test_quantiles_of_some_fields_follow_the_requested_order() -> None:
+    """They equal the quantiles of all fields, also for a field without values."""
     values = np.random.default_rng(0).normal(size=(5, 900))
     values[2] = np.nan
     digest, ranks = TDigest(5), np.linspace(0, 1, 33)

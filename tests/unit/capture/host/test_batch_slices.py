@@ -1,4 +1,4 @@
-"""Large batches are recorded a slice at a time, whatever they are made of."""
+"""Large batches of any type are recorded slice by slice."""
 
 from itertools import chain
 from typing import Any
@@ -45,7 +45,7 @@ PREDICTIONS = {
 
 
 def values(part: Any) -> Any:
-    """Any of these as nested lists."""
+    """Convert any of these types to nested lists."""
     if isinstance(part, dict):
         return {name: values(column) for name, column in part.items()}
     if isinstance(part, list) and part and isinstance(part[0], np.ndarray):
@@ -56,7 +56,7 @@ def values(part: Any) -> Any:
 
 
 def joined(parts: list[Any]) -> Any:
-    """What the slices hold together."""
+    """Join the contents of the slices."""
     if isinstance(parts[0], dict):
         return {name: list(chain(*(part[name] for part in parts))) for name in parts[0]}
     return list(chain(*parts))
@@ -65,7 +65,7 @@ def joined(parts: list[Any]) -> Any:
 @pytest.mark.parametrize("predictions", PREDICTIONS.values(), ids=PREDICTIONS)
 @pytest.mark.parametrize("features", FEATURES.values(), ids=FEATURES)
 def test_slices_of_a_batch_hold_all_its_rows_in_order(features: Any, predictions: Any) -> None:
-    """Ten rows, four at a time: four, four and two, each with its own predictions and ids."""
+    """Ten rows in slices of four give four, four and two, each with its predictions and ids."""
     ids = [f"r-{row}" for row in range(ROWS)]
     slices = list(slice_batch(RecordedBatch(features, predictions, ids), 4))
     assert [len(part.ids) for part in slices] == [4, 4, 2]
@@ -82,8 +82,8 @@ def test_slices_of_a_batch_hold_all_its_rows_in_order(features: Any, predictions
 
 
 @given(rows=st.integers(1, 50), limit=st.integers(1, 60))
-def test_no_slice_is_longer_than_asked_for_and_none_is_empty(rows: int, limit: int) -> None:
-    """Whatever the numbers, the sizes add up to the batch's."""
+def test_no_slice_of_a_batch_is_too_long_or_empty(rows: int, limit: int) -> None:
+    """The sizes add up to that of the batch for any numbers."""
     sizes = [
         len(part.features) for part in slice_batch(RecordedBatch(np.ones((rows, 3)), None), limit)
     ]
@@ -116,16 +116,16 @@ def test_no_slice_is_longer_than_asked_for_and_none_is_empty(rows: int, limit: i
         "a vector",
     ],
 )
-def test_a_batch_whose_parts_do_not_have_one_entry_per_row_is_not_sliced(
+def test_a_batch_with_parts_of_different_lengths_is_not_sliced(
     batch: RecordedBatch,
 ) -> None:
-    """It is for the reader to say what is wrong with it, once for the whole batch."""
+    """The reader reports the error once for the whole batch."""
     (whole,) = slice_batch(batch, 4)
     assert whole is batch
 
 
 def test_slices_of_arrays_and_frames_are_views() -> None:
-    """Slicing a large batch copies none of it."""
+    """Slicing a large batch copies nothing."""
     first = next(slice_batch(RecordedBatch(MATRIX, MATRIX[:, 0]), 4))
     assert np.shares_memory(first.features, MATRIX)
     assert np.shares_memory(first.predictions, MATRIX)

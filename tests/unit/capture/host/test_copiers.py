@@ -1,4 +1,4 @@
-"""Whatever holds features is copied into a form, such that its owner can no longer change it."""
+"""Features of any type are copied so that their owner can no longer change them."""
 
 import array as plain_array
 import dataclasses
@@ -24,7 +24,7 @@ from mlmonitor.capture.values import UNREADABLE
 
 
 class Claim(BaseModel):
-    """A body as a service would have it."""
+    """A request body as a service would define it."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -34,7 +34,7 @@ class Claim(BaseModel):
 
 @dataclasses.dataclass
 class Row:
-    """A row with names."""
+    """A named tuple as a row."""
 
     a: float
     b: str = "x"
@@ -42,7 +42,7 @@ class Row:
 
 @dataclasses.dataclass(slots=True)
 class Slotted:
-    """A row without a dict."""
+    """A row without a `__dict__`."""
 
     a: float
     b: str = "x"
@@ -50,21 +50,21 @@ class Slotted:
 
 @attrs.define
 class Attrs:
-    """A row of another library."""
+    """A row defined with attrs."""
 
     a: float
     b: str = "x"
 
 
 class Plain:
-    """A row that is just an object."""
+    """A row that is a plain object."""
 
     def __init__(self, a: float, b: str = "x") -> None:
         self.a, self.b = a, b
 
 
 class Colour(Enum):
-    """A label with a dict of its own."""
+    """A label with a `__dict__` of its own."""
 
     RED = "red"
 
@@ -74,7 +74,7 @@ NAMED = {"a": 1.0, "b": "x"}
 
 
 class Hostile(Mapping[str, object]):
-    """A mapping that raises in everything."""
+    """A mapping whose every method raises."""
 
     def __getitem__(self, key: str) -> object:
         raise RuntimeError
@@ -93,7 +93,7 @@ class Hostile(Mapping[str, object]):
 
 
 def copied(features: Any) -> tuple[PayloadForm, int, Any]:
-    """The form of some features, worked out anew."""
+    """Copy features with new copiers."""
     return Copiers()[type(features)](features)
 
 
@@ -121,8 +121,8 @@ def test_any_object_with_named_values_is_one_row(features: object) -> None:
     assert copied(features) == (PayloadForm.MAPPING, 1, NAMED)
 
 
-def test_extra_fields_of_a_model_are_seen() -> None:
-    """A pydantic model that allows extra fields hands them over."""
+def test_extra_fields_of_a_pydantic_model_are_recorded() -> None:
+    """The model's configuration allows extra fields."""
     assert copied(Claim(a=1.0, c=2))[2] == {"a": 1.0, "b": "x", "c": 2}
 
 
@@ -147,24 +147,24 @@ def test_a_sequence_of_values_is_one_row(features: object) -> None:
     [Decimal(1), date(2024, 1, 1), Colour.RED, pd.Timestamp("2024"), pd.NA, np.array(1.0), 1 + 2j],
     ids=repr,
 )
-def test_a_value_of_any_type_begins_a_row(value: object) -> None:
-    """A row whose first value is no plain number is one row all the same."""
+def test_a_row_may_start_with_a_value_of_any_type(value: object) -> None:
+    """A list whose first value is not a number is still one row."""
     assert copied([value, 2.0])[:2] == (PayloadForm.SEQUENCE, 1)
 
 
 @pytest.mark.parametrize(
     "dtype", ["f8", "f4", ">f8", "i8", "u1", "?", "M8[ns]", "m8[s]"], ids=lambda dtype: dtype
 )
-def test_a_numeric_vector_is_kept_as_its_bytes(dtype: str) -> None:
-    """A vector of any numeric type comes back from its bytes as it was."""
+def test_a_numeric_vector_is_copied_as_its_bytes(dtype: str) -> None:
+    """A vector of any numeric type is read back from its bytes unchanged."""
     vector = np.arange(2).astype(dtype)
     form, rows, (kind, data) = copied(vector)
     assert (form, rows) == (PayloadForm.ARRAY, 1)
     np.testing.assert_array_equal(np.frombuffer(data, kind), vector)
 
 
-def test_a_strided_vector_is_kept_in_its_own_order() -> None:
-    """A column of a larger array is copied value by value, not byte by byte."""
+def test_a_strided_vector_is_copied_in_its_own_order() -> None:
+    """A column of a larger array is copied value by value and not byte by byte."""
     _, _, (kind, data) = copied(np.arange(6.0).reshape(3, 2)[::-1, 1])
     assert np.frombuffer(data, kind).tolist() == [5.0, 3.0, 1.0]
 
@@ -175,7 +175,7 @@ def test_a_strided_vector_is_kept_in_its_own_order() -> None:
     ids=["list", "tuple", "vector", "matrix", "frame"],
 )
 def test_an_empty_sequence_is_a_batch_without_rows(empty: object) -> None:
-    """An empty batch is no row, however it is held."""
+    """It is no row, whatever its type."""
     assert copied(empty)[1] == 0
 
 
@@ -185,7 +185,7 @@ def test_an_empty_sequence_is_a_batch_without_rows(empty: object) -> None:
     ids=lambda features: type(features).__name__,
 )
 def test_features_without_values_are_an_unreadable_row(features: object) -> None:
-    """A scalar, text, a set or an iterator is one row that cannot be read; none is consumed."""
+    """A scalar, a text, a set or an iterator is one unreadable row; iterators are not consumed."""
     assert copied(features)[:2] == (PayloadForm.UNREADABLE, 1)
     if isinstance(features, Iterator):
         assert list(features) == [1]
@@ -202,7 +202,7 @@ def test_an_array_of_too_many_dimensions_counts_its_rows() -> None:
     ids=lambda row: type(row).__name__,
 )
 def test_an_unreadable_mapping_does_not_affect_other_rows(good: object) -> None:
-    """Among rows by name, None is a row of nothing, and any other thing an unreadable row."""
+    """Among mappings, None is a row without values, and anything else an unreadable row."""
     bad = [None, 5, "text", [1.0], Hostile(), np.zeros((2, 2))]
     for batch in ([good, *bad, good], [*bad, good, good]):
         form, rows, payload = copied(batch)
@@ -213,7 +213,7 @@ def test_an_unreadable_mapping_does_not_affect_other_rows(good: object) -> None:
 
 
 def test_an_unreadable_sequence_does_not_affect_other_rows() -> None:
-    """Among rows by position, None is a row of nothing, and a lone value an unreadable row."""
+    """Among sequences, None is a row without values, and a single value an unreadable row."""
     form, rows, payload = copied([None, [1.0, 2], (3.0, 4), np.array([5.0, 6]), 7, "text"])
     assert (form, rows) == (PayloadForm.SEQUENCES, 6)
     assert payload[1:4] == [(1.0, 2), (3.0, 4), (5.0, 6)]
@@ -222,20 +222,20 @@ def test_an_unreadable_sequence_does_not_affect_other_rows() -> None:
     assert payload[4] is payload[5] is UNREADABLE
 
 
-def test_a_list_among_more_values_is_a_bad_value() -> None:
-    """One nested value does not turn a row into a batch."""
+def test_a_list_among_other_values_of_a_row_is_an_invalid_value() -> None:
+    """One nested value does not make a batch of the row."""
     assert copied([1.0, [2.0], 3.0])[:2] == (PayloadForm.SEQUENCE, 1)
 
 
-def test_a_list_that_holds_itself_is_copied_in_no_time() -> None:
-    """A list inside itself, twice over, ends: only its own rows are looked at."""
+def test_a_list_that_contains_itself_is_copied_quickly() -> None:
+    """Only the rows of the outer list are read."""
     endless: list[object] = [1.0]
     endless += [endless, endless]
     assert copied(endless)[1] == 3
 
 
 def test_a_structured_array_is_rows_by_name() -> None:
-    """Every element of a structured array is a row; what a mask hides in it is missing."""
+    """Every element is a row, and a masked value is missing."""
     rows = np.array([(1.0, 2), (3.0, 4)], dtype=[("a", "f8"), ("b", "i4")])
     assert copied(rows) == (PayloadForm.MAPPINGS, 2, [{"a": 1.0, "b": 2}, {"a": 3.0, "b": 4}])
     assert copied(rows.view(np.recarray))[2] == copied(rows)[2]
@@ -245,7 +245,7 @@ def test_a_structured_array_is_rows_by_name() -> None:
 
 @pytest.mark.parametrize("shape", [(3,), (1, 3)])
 def test_masked_values_are_not_passed_to_the_worker(shape: tuple[int, ...]) -> None:
-    """The number below a mask, or numpy's filler 1e20, is never recorded."""
+    """Neither the number below a mask nor numpy's filler 1e20 is recorded."""
     masked = np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0]).reshape(shape)
     _, _, payload = copied(masked)
     array = payload if len(shape) == 2 else np.frombuffer(payload[1], payload[0])
@@ -253,7 +253,7 @@ def test_masked_values_are_not_passed_to_the_worker(shape: tuple[int, ...]) -> N
 
 
 def test_features_are_recorded_as_they_were_before_later_changes() -> None:
-    """No change to the original reaches a copy, of any form."""
+    """No change to the original reaches a copy, for any type of features."""
     mapping, row, batch = {"a": 1.0}, [1.0], [{"a": 1.0}, [1.0]]
     vector, matrix, model = np.ones(2), np.ones((2, 2)), Claim(a=1.0)
     sources = [mapping, row, batch, vector, matrix, model]
@@ -265,7 +265,7 @@ def test_features_are_recorded_as_they_were_before_later_changes() -> None:
 
 
 def test_types_created_at_run_time_do_not_fill_the_memory() -> None:
-    """The copiers of thousands of types are not all kept."""
+    """Copiers of thousands of types are not all cached."""
     copiers = Copiers()
     for _ in range(3_000):
         kind = type("Made", (), {})
@@ -273,8 +273,8 @@ def test_types_created_at_run_time_do_not_fill_the_memory() -> None:
     assert len(copiers) <= 1_024
 
 
-def test_columns_have_as_many_rows_as_most_of_them() -> None:
-    """One column of another length does not decide how many rows there are."""
+def test_a_batch_of_columns_has_as_many_rows_as_most_of_its_columns() -> None:
+    """A single column of another length does not decide."""
     form, rows, _ = copy_columns({"a": [1, 2], "b": (1, 2), "c": [1, 2, 3, 4]})
     assert (form, rows) == (PayloadForm.COLUMNS, 2)
     assert copy_columns({"a": [1], "b": [1, 2, 3]})[1] == 3
@@ -286,19 +286,19 @@ def test_columns_have_as_many_rows_as_most_of_them() -> None:
     ids=lambda column: type(column).__name__,
 )
 def test_single_values_do_not_determine_the_number_of_rows(column: object) -> None:
-    """A scalar, text or a mapping where a column should be leaves the other columns alone."""
+    """A scalar, a text or a mapping in place of a column does not affect the other columns."""
     form, rows, payload = copy_columns({"bad": column, "good": [1.0, 2.0]})
     assert (form, rows, payload["good"]) == (PayloadForm.COLUMNS, 2, [1.0, 2.0])
 
 
 def test_a_mapping_of_single_values_is_one_row() -> None:
-    """A mapping of nothing but values, recorded as a batch, is a batch of one row."""
+    """If it is recorded as a batch, it is a batch of one row."""
     assert copy_columns({"a": 1.0, "b": "x"}) == (PayloadForm.MAPPING, 1, {"a": 1.0, "b": "x"})
     assert copy_columns({})[:2] == (PayloadForm.COLUMNS, 0)
 
 
 def test_a_column_that_raises_does_not_affect_other_columns() -> None:
-    """A column that raises when it is copied is unreadable; the others are kept."""
+    """It is unreadable, and the others are kept."""
     _, rows, payload = copy_columns({"bad": Hostile(), "good": [1.0]})
     assert (rows, payload) == (1, {"bad": UNREADABLE, "good": [1.0]})
 
@@ -308,15 +308,15 @@ def test_a_column_that_raises_does_not_affect_other_columns() -> None:
     [deque([1.0]), plain_array.array("d", [1.0]), {1.0}, range(1, 2), {"a": 1.0}.values(), (1.0,)],
     ids=lambda collection: type(collection).__name__,
 )
-def test_every_collection_is_frozen_to_a_list(collection: Any) -> None:
-    """Collections of any kind are lists of their values afterwards, free of the original."""
+def test_every_collection_in_a_result_is_copied_to_a_list(collection: Any) -> None:
+    """The list is independent of the original."""
     copy = copy_result(collection)
     assert copy == [1.0]
     assert isinstance(copy, list)
 
 
 def test_results_are_recorded_as_they_were_before_later_changes() -> None:
-    """What is nested in a result is copied as well, down to the last list."""
+    """Nested lists are copied as well."""
     row = Row(a=1.0)
     row.b = ["x"]  # type: ignore[assignment]  # as services do
     result = {"list": [[1.0]], "array": np.ones(2), "row": row, "frame": pd.DataFrame({"a": [1.0]})}
@@ -334,8 +334,8 @@ def test_results_are_recorded_as_they_were_before_later_changes() -> None:
     [1.0, "x", None, Decimal(1), date(2024, 1, 1), Colour.RED, pd.Timestamp("2024"), pd.NA],
     ids=repr,
 )
-def test_a_single_value_is_copied_unchanged(value: object) -> None:
-    """A single value needs no copy."""
+def test_a_single_value_is_recorded_without_a_copy(value: object) -> None:
+    """It cannot be changed."""
     assert copy_result(value) is value
     assert is_value(type(value))
 
@@ -343,13 +343,13 @@ def test_a_single_value_is_copied_unchanged(value: object) -> None:
 @pytest.mark.parametrize(
     "kind", [list, tuple, dict, set, deque, np.ndarray, np.void, pd.DataFrame, pd.Series, Plain]
 )
-def test_a_collection_does_not_count_as_a_single_value(kind: type) -> None:
-    """Collections, rows and tables are not taken for one value."""
+def test_collections_do_not_count_as_single_values(kind: type) -> None:
+    """Neither do rows and tables."""
     assert not is_value(kind)
 
 
-def test_structured_results_are_columns() -> None:
-    """A structured array is its columns, one of its rows a mapping, a masked float NaN."""
+def test_structured_arrays_as_results_are_columns() -> None:
+    """One of their rows is a mapping, and a masked float is NaN."""
     rows = np.array([(1.0, 2)], dtype=[("a", "f8"), ("b", "i4")])
     assert {name: column.tolist() for name, column in copy_result(rows).items()} == {
         "a": [1.0],
@@ -359,13 +359,13 @@ def test_structured_results_are_columns() -> None:
     assert math.isnan(copy_result(np.ma.array([1.0], mask=[1]))[0])
 
 
-def test_a_named_tuple_keeps_its_names() -> None:
-    """A named tuple as a result names its outputs."""
+def test_a_named_tuple_as_a_result_keeps_its_names() -> None:
+    """Its fields are named outputs."""
     assert copy_result(Pair(1.0, [2.0])) == {"a": 1.0, "b": [2.0]}
 
 
 def test_an_object_inside_a_result_is_not_copied() -> None:
-    """A result that refers to its model hands over its own values; the model is unreadable."""
+    """A result that refers to its model is recorded without the model, which is unreadable."""
     model = SimpleNamespace(weights=[0.0] * 200_000)
     copy = copy_result(SimpleNamespace(score=0.5, labels=["x"], model=model, parts={"m": [model]}))
     assert copy == {
@@ -376,8 +376,8 @@ def test_an_object_inside_a_result_is_not_copied() -> None:
     }
 
 
-def test_lists_that_share_lists_sixty_levels_deep_are_copied_in_no_time() -> None:
-    """What lies below a row or a column is no value: 2 to the 60 lists are not looked at."""
+def test_lists_nested_sixty_levels_deep_are_copied_quickly() -> None:
+    """Below a row or column nothing is a value, so 2 to the 60 shared lists are not visited."""
     endless: list[object] = []
     endless.append(endless)
     shared: list[object] = [1.0]
@@ -389,7 +389,7 @@ def test_lists_that_share_lists_sixty_levels_deep_are_copied_in_no_time() -> Non
 
 
 def test_a_result_is_copied_up_to_a_number_of_nested_elements() -> None:
-    """Of ten lists of 20,000 numbers, inside rows, five are copied; an object's own are counted."""
+    """Of ten lists of 20,000 numbers in rows, five are copied; an object's lists count as well."""
     rows = [[[0.0] * 20_000] for _ in range(10)]
     assert [row[0] is UNREADABLE for row in copy_result(rows)] == [False] * 5 + [True] * 5
     assert copy_result(SimpleNamespace(a=[0.0] * 100_000, b=[0.0])) == {
@@ -399,14 +399,14 @@ def test_a_result_is_copied_up_to_a_number_of_nested_elements() -> None:
 
 
 def test_a_batch_of_any_length_is_copied_whole() -> None:
-    """Rows, columns and rows that are objects count towards no limit."""
+    """Rows, columns and rows that are objects do not count towards the limit."""
     rows = 150_000
     assert copy_result([[0.0, 1.0]] * rows) == [[0.0, 1.0]] * rows
     assert copy_result({"a": [0.0] * rows}) == {"a": [0.0] * rows}
     assert copy_result([Pair(0.0, 1.0)] * rows) == [{"a": 0.0, "b": 1.0}] * rows
 
 
-def test_an_array_of_one_value_is_frozen_to_that_value() -> None:
+def test_an_array_of_one_value_is_copied_to_that_value() -> None:
     """Inside a list as well, where an array would not be read."""
     assert [type(value) for value in copy_result([np.array(0.5), np.array(1)])] == [
         np.float64,

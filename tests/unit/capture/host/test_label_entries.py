@@ -37,7 +37,7 @@ UUID = uuid.UUID("0190b5c0-0000-7000-8000-000000000001")
     ids=str,
 )
 def test_many_ids_in_any_container_are_converted_to_texts(ids: Any, expected: list[str]) -> None:
-    """The same text as that of the prediction; what names nothing is empty."""
+    """The text is the same as for the prediction, and empty if the id names nothing."""
     assert copy_labels(ids, [0.0, 1.0]).ids == expected
 
 
@@ -52,7 +52,7 @@ def test_a_single_id_has_one_actual_even_if_it_is_a_list(one: object, text: str)
     "actuals", [np.array([1.0, 2.0]), pd.Series([1.0, 2.0]), np.ma.array([1.0, 2.0])]
 )
 def test_arrays_of_actuals_are_copied(actuals: Any) -> None:
-    """What the caller does to its array afterwards does not reach the label."""
+    """Later changes to the caller's array do not reach the label."""
     entry = copy_labels(["a", "b"], actuals)
     actuals[0] = 99.0
     assert isinstance(entry.actuals, np.ndarray)
@@ -60,12 +60,12 @@ def test_arrays_of_actuals_are_copied(actuals: Any) -> None:
 
 
 def test_a_masked_actual_is_missing() -> None:
-    """As numpy's own NaN."""
+    """It is treated like NaN."""
     entry = copy_labels(["a", "b"], np.ma.array([1.0, 2.0], mask=[False, True]))
     assert np.isnan(entry.actuals).tolist() == [False, True]
 
 
-def test_ids_and_actuals_of_different_number_are_refused() -> None:
-    """Both numbers are in the message."""
+def test_different_numbers_of_ids_and_actuals_are_refused() -> None:
+    """The message contains both numbers."""
     with pytest.raises(SchemaError, match="each of the 3 ids, got 2"):
         copy_labels(["a", "b", "c"], [1.0, 2.0])

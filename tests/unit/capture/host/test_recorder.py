@@ -1,4 +1,4 @@
-"""Which call is open: found on the stack if it is plain, in the context if it can be suspended."""
+"""The open call is found on the stack if it is plain, in the context if it can be suspended."""
 
 import asyncio
 import threading
@@ -16,7 +16,7 @@ ROW = {"a": 1.0}
 
 @pytest.fixture
 def monitor() -> Iterator[Monitor]:
-    """A monitor whose worker rests."""
+    """A monitor whose worker does not poll."""
     x = np.linspace(-10.0, 10.0, 500)
     reference = fit_reference({"a": x}, predictions=x)
     config = Config(poll_interval_seconds=3600, export_interval_seconds=3600)
@@ -25,12 +25,12 @@ def monitor() -> Iterator[Monitor]:
 
 
 def deep(monitor: Monitor, frames: int) -> str:
-    """The id as it is seen from deep inside."""
+    """Return the id as read this many frames deeper."""
     return deep(monitor, frames - 1) if frames else monitor.prediction_id
 
 
-def test_the_id_of_a_plain_call_is_seen_from_deep_inside(monitor: Monitor) -> None:
-    """However many frames lie between, and in a loop that the call runs."""
+def test_the_id_of_a_plain_call_can_be_read_from_deep_inside(monitor: Monitor) -> None:
+    """It is found through many frames, and in an event loop that the call runs."""
 
     async def inner() -> str:
         return await asyncio.create_task(asyncio.sleep(0, monitor.prediction_id))
@@ -44,7 +44,7 @@ def test_the_id_of_a_plain_call_is_seen_from_deep_inside(monitor: Monitor) -> No
 
 @pytest.mark.parametrize("by_name", [False, True], ids=["by position", "by name"])
 def test_the_id_is_the_same_for_every_way_to_pass_features(monitor: Monitor, by_name: bool) -> None:  # noqa: FBT001 - both ways
-    """Its label finds the prediction, so the id that was told is the id that was recorded."""
+    """The label finds the prediction, so the id that was read is the recorded one."""
     ids: list[str] = []
 
     @monitor.watch
@@ -58,8 +58,8 @@ def test_the_id_is_the_same_for_every_way_to_pass_features(monitor: Monitor, by_
     assert monitor.status().labels["matched"] == 1
 
 
-def test_the_call_that_began_later_is_the_innermost(monitor: Monitor) -> None:
-    """A block in a plain call, a plain call in a block, and both in each other's middle."""
+def test_the_innermost_call_is_the_one_that_began_last(monitor: Monitor) -> None:
+    """Blocks and plain calls are nested in each other."""
     seen: list[str] = []
 
     @monitor.watch
@@ -84,7 +84,7 @@ def test_the_call_that_began_later_is_the_innermost(monitor: Monitor) -> None:
 
 
 def test_a_task_of_a_coroutine_sees_the_call_it_belongs_to(monitor: Monitor) -> None:
-    """Tasks and threads that were given the context are inside the call."""
+    """Tasks and threads that received its context are inside the call."""
 
     @monitor.watch
     async def predict(features: Any) -> set[str]:
@@ -98,10 +98,10 @@ def test_a_task_of_a_coroutine_sees_the_call_it_belongs_to(monitor: Monitor) -> 
     assert len(asyncio.run(predict(ROW))) == 1
 
 
-def test_a_block_that_was_closed_by_another_task_is_over_in_the_first_as_well(
+def test_a_block_closed_by_another_task_is_over_in_the_first_task_as_well(
     monitor: Monitor,
 ) -> None:
-    """An async generator's block: the id of a finished block is never given."""
+    """The block is in an async generator; the id of a finished block is never returned."""
 
     async def stream() -> AsyncIterator[str]:
         with monitor.observe(ROW) as block:
@@ -123,7 +123,7 @@ async def _close(generator: Any) -> None:
 
 
 def test_no_call_is_open_in_a_new_thread(monitor: Monitor) -> None:
-    """What runs beside a plain call is not inside it."""
+    """A thread started during a plain call is not inside it."""
     raised: list[type[BaseException]] = []
 
     def ask() -> None:
@@ -144,7 +144,7 @@ def test_no_call_is_open_in_a_new_thread(monitor: Monitor) -> None:
 
 
 def test_no_call_is_open_while_its_features_are_copied(monitor: Monitor) -> None:
-    """A call is open from its start to its end, and copying comes before; nothing is a fault."""
+    """A call opens after its features are copied, and the copy raises no internal error."""
 
     class Curious(dict[str, float]):
         def keys(self) -> Any:
@@ -157,6 +157,6 @@ def test_no_call_is_open_while_its_features_are_copied(monitor: Monitor) -> None
 
 
 def test_an_empty_vector_does_not_count_as_a_row(monitor: Monitor) -> None:
-    """A vector is a row only if there is something in it."""
+    """A vector is a row only if it has values."""
     monitor.watch(lambda _: [])(np.empty(0))
     assert (monitor.status().predictions, monitor.status().internal_errors) == (0, 0)

@@ -1,4 +1,4 @@
-"""Vectors inside rows are copied where a model has embeddings, and nowhere else."""
+"""Vectors inside rows are copied only where a model has embeddings."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from support.references import fit_reference
 
 
 class Tensor:
-    """Something that numpy can read and its owner can change."""
+    """A vector that numpy can read and its owner can change."""
 
     def __init__(self) -> None:
         self.held = np.ones(2)
@@ -27,20 +27,20 @@ class Tensor:
 
 
 class Broken:
-    """Something that cannot be read."""
+    """A vector that cannot be read."""
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
         raise RuntimeError
 
 
 def zeroed(vector: Any) -> None:
-    """What a careless host does after the call."""
+    """Set a vector to zero, as a host might after the call."""
     vector[:] = [0.0] * len(vector)
 
 
 @pytest.mark.parametrize("make", [lambda: [1.0, 1.0], lambda: np.ones(2)], ids=["list", "array"])
-def test_a_vector_is_not_changed_by_its_owner(make: Callable[[], Any]) -> None:
-    """In a row of its own, and in each row of a batch."""
+def test_a_recorded_vector_is_not_changed_by_its_owner(make: Callable[[], Any]) -> None:
+    """Vectors are in a single row, or in each row of a batch."""
     copiers, vector = VectorCopiers(["v"]), make()
     _, _, row = copiers[dict]({"v": vector, "x": 1.0})
     form, _, rows = copiers[list]([{"v": vector}, None, {"x": 2.0}])
@@ -52,7 +52,7 @@ def test_a_vector_is_not_changed_by_its_owner(make: Callable[[], Any]) -> None:
 
 
 def test_a_tensor_is_copied_and_an_uncopyable_object_is_unreadable() -> None:
-    """The row is kept whatever its vector is; a vector too long for any model is not copied."""
+    """The row is kept with any vector, and a vector too long for any model is not copied."""
     tensor = Tensor()
     row = VectorCopiers(["v", "w", "z"])[dict]({"v": tensor, "w": Broken(), "z": [0.0] * 5_000})[2]
     tensor.held[:] = 0
@@ -61,8 +61,8 @@ def test_a_tensor_is_copied_and_an_uncopyable_object_is_unreadable() -> None:
     assert row["z"] is UNREADABLE
 
 
-def test_arguments_that_are_one_field_each_are_copied() -> None:
-    """As when the features are several arguments of a function."""
+def test_a_vector_among_several_feature_arguments_is_copied() -> None:
+    """Each argument of the function is one field."""
 
     def predict(x: float, v: list[float]) -> float:
         return x
@@ -74,8 +74,8 @@ def test_arguments_that_are_one_field_each_are_copied() -> None:
     assert list(row["v"]) == [1.0, 2.0]
 
 
-def test_models_without_vectors_still_share_memory_with_the_host() -> None:
-    """No copy is made for those who have no embedding."""
+def test_models_without_embeddings_share_memory_with_the_host() -> None:
+    """No vector is copied for a model without embeddings."""
     vector = [1.0]
     assert Copiers()[dict]({"v": vector})[2]["v"] is vector
     assert VectorCopiers(["other"])[dict]({"v": vector})[2]["v"] is vector
@@ -83,7 +83,7 @@ def test_models_without_vectors_still_share_memory_with_the_host() -> None:
 
 @pytest.mark.parametrize("how", ["bare", "named", "block", "async"])
 def test_a_watched_call_copies_its_vector_before_it_runs(how: str) -> None:
-    """However it is watched: what the function does to the vector is not seen."""
+    """What the function does to the vector is not recorded, in every way of watching."""
     rng = np.random.default_rng(0)
     reference = fit_reference({"v": rng.normal(size=(40, 2))}, schema={"v": "embedding"})
     with Monitor("m", reference=reference) as monitor:

@@ -1,4 +1,4 @@
-"""Values become floats or a counted reason, each by itself, whatever its neighbours are."""
+"""Each value becomes a float or a counted reason, whatever its neighbours are."""
 
 import math
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -26,14 +26,14 @@ class Level(IntEnum):
 
 
 class HostileFloat(float):
-    """A float that breaks when it is read."""
+    """A float that raises when it is read."""
 
     def __float__(self) -> float:
         raise ZeroDivisionError
 
 
 class HostileClass:
-    """An object that breaks when its type is asked for."""
+    """An object that raises when its class is read."""
 
     @property
     def __class__(self) -> type:  # type: ignore[override]  # that is the point
@@ -46,7 +46,7 @@ class HostileClass:
 
 
 def verdict(values: object) -> tuple[str, float]:
-    """What `numbers` makes of one value."""
+    """Return what the reader makes of one value."""
     floats, refused = parse_floats(values)
     assert refused.shape == (3,)
     assert len(floats) == 1
@@ -78,7 +78,7 @@ def verdict(values: object) -> tuple[str, float]:
     ids=name_typed,
 )
 def test_every_kind_of_number_is_read_as_a_number(value: object, expected: float) -> None:
-    """Each real number of Python or numpy is its float; a duration is its seconds."""
+    """Every real number of Python or numpy becomes a float, and a duration its seconds."""
     assert verdict([value]) == (VALID, expected)
 
 
@@ -98,7 +98,7 @@ def test_every_kind_of_number_is_read_as_a_number(value: object, expected: float
     ids=name_typed,
 )
 def test_every_kind_of_missing_value_is_read_as_missing(value: object) -> None:
-    """None, NaN, NaT and pandas' NA are counted as missing, and `is_missing` knows most of them."""
+    """None, NaN, NaT and pandas' NA are missing; `is_missing` recognises most of them."""
     assert verdict([value])[0] == MISSING
     assert is_missing(value) or isinstance(value, Decimal)
 
@@ -109,7 +109,7 @@ def test_every_kind_of_missing_value_is_read_as_missing(value: object) -> None:
     ids=["inf", "-inf", "float32", "Decimal", "int", "longdouble"],
 )
 def test_a_number_beyond_the_range_of_floats_is_nonfinite(value: object) -> None:
-    """An infinity, and a number too large for a float, are counted as such."""
+    """Infinities, and numbers too large for a float, are counted as non-finite."""
     assert verdict([value])[0] == NONFINITE
 
 
@@ -137,26 +137,26 @@ def test_a_number_beyond_the_range_of_floats_is_nonfinite(value: object) -> None
     ids=lambda value: f"{type(value).__name__} {str(value)[:4]}",
 )
 def test_a_value_that_is_not_a_number_has_a_wrong_type(value: object) -> None:
-    """Text that looks like a number is not parsed, and a value that raises is no number."""
+    """Text that looks like a number is not parsed, and a value that raises is not a number."""
     assert verdict([value])[0] == WRONG_TYPE
 
 
-def test_a_value_that_raises_at_every_touch_is_of_a_wrong_type() -> None:
-    """Even an object whose type cannot be asked for is counted, and nothing is raised."""
+def test_a_value_that_raises_on_every_access_has_a_wrong_type() -> None:
+    """An object whose class cannot be read is counted, and nothing is raised."""
     _, refused = parse_floats([1.0, HostileClass(), 2.0])
     assert refused.tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize("bad", ["2", None, math.inf, [3.0], 10**400], ids=lambda v: str(v)[:4])
 def test_an_invalid_value_does_not_affect_other_values(bad: object) -> None:
-    """The values around a bad one are read as they would be without it."""
+    """The values around it are read as without it."""
     floats, refused = parse_floats([1.0, bad, 3])
     np.testing.assert_array_equal(floats, [1.0, np.nan, 3.0])
     assert refused.sum() == 1
 
 
-def test_a_value_that_is_rightly_absent_is_not_counted() -> None:
-    """ABSENT is neither valid nor refused: the failed call it stands for has no prediction."""
+def test_an_absent_value_is_not_counted() -> None:
+    """ABSENT is neither valid nor refused: it stands for a failed call without a prediction."""
     floats, refused = parse_floats([1.0, ABSENT])
     np.testing.assert_array_equal(floats, [1.0, np.nan])
     assert refused.tolist() == [0, 0, 0]
@@ -181,17 +181,17 @@ def test_a_value_that_is_rightly_absent_is_not_counted() -> None:
     ],
     ids=["i1", "bool", "f4", "f16", "U", "S", "c", "M", "m", "O", "masked i", "masked f", "empty"],
 )
-def test_an_array_is_read_as_its_values_would_be(
+def test_an_array_is_read_like_its_single_values(
     array: np.ndarray, expected: list[float], refused: list[int]
 ) -> None:
-    """Every type of array keeps what a value at a time would keep; a mask hides a missing value."""
+    """Arrays of every type keep what single values keep, and a masked value is missing."""
     floats, counts = parse_floats(array)
     np.testing.assert_array_equal(floats, expected)
     assert counts.tolist() == refused
 
 
 def test_datetimes_are_read_as_seconds_since_1970() -> None:
-    """Naive is UTC, a date is its midnight, an offset is heeded, ISO text is parsed."""
+    """A naive time is UTC, a date is midnight, an offset is applied, and ISO text is parsed."""
     day = 86_400.0
     values = [
         datetime(1970, 1, 2),  # noqa: DTZ001 - naive on purpose
@@ -208,8 +208,8 @@ def test_datetimes_are_read_as_seconds_since_1970() -> None:
 
 
 @pytest.mark.parametrize("unit", ["D", "s", "ms", "us", "ns"])
-def test_a_column_of_datetimes_has_any_unit(unit: str) -> None:
-    """Numpy's datetimes of each unit give the same seconds; NaT is missing, masked or not."""
+def test_a_column_of_datetimes_may_have_any_unit(unit: str) -> None:
+    """The datetimes of numpy give the same seconds in each unit; NaT is missing, masked or not."""
     column = np.array(["1970-01-02", "NaT", "1969-12-31"], f"M8[{unit}]")
     for values in (column, np.ma.array(column, mask=[0, 0, 0])):
         floats, refused = parse_datetimes(values)
@@ -219,7 +219,7 @@ def test_a_column_of_datetimes_has_any_unit(unit: str) -> None:
 
 @pytest.mark.parametrize("value", [0.0, 86_400, "soon", b"soon", [], int], ids=name_typed)
 def test_a_value_that_is_not_a_time_has_a_wrong_type(value: object) -> None:
-    """A number is no moment in time, nor is text that is no ISO date."""
+    """Numbers, and texts not in ISO form, are not times."""
     _, refused = parse_datetimes([value])
     assert refused.tolist() == [0, 0, 1]
 
@@ -230,22 +230,22 @@ def test_missing_times_are_read_as_missing() -> None:
     assert refused.tolist() == [5, 0, 0]
 
 
-def test_finite_counts_the_values_that_it_replaces() -> None:
-    """NaN is missing, infinities are nonfinite, and neither stays in the array."""
+def test_replaced_nonfinite_values_are_counted() -> None:
+    """NaN is missing, infinities are non-finite, and neither stays in the array."""
     floats, refused = finite(np.array([1.0, np.nan, np.inf, -np.inf]))
     np.testing.assert_array_equal(floats, [1, np.nan, np.nan, np.nan])
     assert refused.tolist() == [1, 2, 0]
 
 
-def test_counts_returned_to_one_reader_cannot_be_changed_by_another() -> None:
-    """The counts of a column with nothing to refuse are shared, and therefore cannot be written."""
+def test_shared_counts_of_refused_values_cannot_be_changed() -> None:
+    """Columns without refused values share one read-only array."""
     _, refused = parse_floats([1.0])
     with pytest.raises(ValueError, match="read-only"):
         refused += 1
 
 
 def test_a_long_text_among_numbers_does_not_multiply_the_memory_of_a_column() -> None:
-    """A megabyte of text among 10,000 numbers is counted without 40 GB for an array of texts."""
+    """A megabyte of text among 10,000 numbers must not create an array of texts of 40 GB."""
     floats, refused = parse_floats([1.0] * 10_000 + ["x" * 1_000_000])
     assert np.nansum(floats) == 10_000
     assert refused.tolist() == [0, 0, 1]
@@ -261,10 +261,10 @@ def test_a_long_text_among_numbers_does_not_multiply_the_memory_of_a_column() ->
     ],
     ids=["float", "int", "bool", "text"],
 )
-def test_a_mask_becomes_the_missing_value_of_its_type(
+def test_a_masked_value_becomes_the_missing_value_of_its_type(
     masked: np.ndarray, expected: list[object]
 ) -> None:
-    """What a mask hides is NaN among floats and None elsewhere; the rest keeps its value."""
+    """It is NaN among floats and None elsewhere; other values are kept."""
     plain = unmask(masked)
     assert type(plain) is np.ndarray
     assert repr(plain.tolist()) == repr(expected)
@@ -272,7 +272,7 @@ def test_a_mask_becomes_the_missing_value_of_its_type(
 
 @pytest.mark.parametrize("cell", [np.array(2.5), np.array([2.5]), [2.5]], ids=name_typed)
 def test_a_container_in_a_cell_is_of_a_wrong_type_and_never_read(cell: object) -> None:
-    """Its owner may have changed what is in it by the time it would be read."""
+    """Its owner may have changed it by the time it would be read."""
     for values in ([cell, 1.0], [cell]):
         floats, refused = parse_floats(values)
         assert math.isnan(floats[0])
@@ -281,8 +281,8 @@ def test_a_container_in_a_cell_is_of_a_wrong_type_and_never_read(cell: object) -
 
 @pytest.mark.parametrize("unit", ["D", "h", "m", "s", "ms", "us", "ns", "ps"])
 @pytest.mark.parametrize("kind", ["M8", "m8"])
-def test_times_of_every_unit_in_an_array_are_the_seconds_of_each(kind: str, unit: str) -> None:
-    """Bit for bit, also beside a missing one and beyond 53 bits of microseconds."""
+def test_times_of_every_unit_in_an_array_are_converted_to_seconds(kind: str, unit: str) -> None:
+    """They are equal bit for bit, beside missing ones and beyond 53 bits of microseconds."""
     step = {"D": 1, "h": 24, "m": 1_440, "s": 86_400}.get(unit, 86_400_000)
     integers = np.array([0, 1, -1, 7, 19_000 * step + 3, -20_000 * step - 1, 200_000 * step + 1])
     times = integers.astype(f"{kind}[{unit}]")

@@ -1,4 +1,4 @@
-"""Rows packed in one pass are what looking at each value would have made of them, or nothing."""
+"""Rows packed in one pass equal values read one by one, or are not packed."""
 
 import subprocess
 import sys
@@ -35,19 +35,19 @@ OTHERS: tuple[Any, ...] = (
 
 @st.composite
 def tables(draw: st.DrawFn) -> list[tuple[object, ...]]:
-    """Rows whose columns hold one kind of number each."""
+    """Draw rows whose columns hold one type of number each."""
     columns = draw(st.lists(st.sampled_from([FLOATS, SMALL]), min_size=1, max_size=6))
     return draw(st.lists(st.tuples(*columns), min_size=1, max_size=8))
 
 
 def one_by_one(rows: Sequence[Sequence[object]]) -> Any:
-    """The oracle: every value turned into a float by Python."""
+    """Convert every value to a float with Python, as the oracle."""
     return [[float(value) for value in row] for row in rows]  # type: ignore[arg-type]
 
 
 @given(tables())
-def test_columns_of_plain_numbers_are_packed_bit_by_bit(rows: list[tuple[object, ...]]) -> None:
-    """Signed zeros, denormals, infinities and NaN included."""
+def test_columns_of_plain_numbers_are_packed_bit_for_bit(rows: list[tuple[object, ...]]) -> None:
+    """Signed zeros, denormals, infinities and NaN are included."""
     packed = pack_rows(rows, len(rows[0]))
     assert packed is not None
     expected = np.array(one_by_one(rows), np.float64)
@@ -55,8 +55,8 @@ def test_columns_of_plain_numbers_are_packed_bit_by_bit(rows: list[tuple[object,
 
 
 @given(tables())
-def test_lists_are_rows_as_tuples_are(rows: list[tuple[object, ...]]) -> None:
-    """As long as all of them are the one or the other."""
+def test_rows_that_are_lists_are_packed_like_tuples(rows: list[tuple[object, ...]]) -> None:
+    """All rows must be of the same type."""
     packed = pack_rows([list(row) for row in rows], len(rows[0]))
     assert packed is not None
     assert packed.tobytes() == np.array(one_by_one(rows), np.float64).tobytes()
@@ -66,7 +66,7 @@ def test_lists_are_rows_as_tuples_are(rows: list[tuple[object, ...]]) -> None:
 def test_one_value_of_another_type_is_never_read_as_a_number(
     rows: list[tuple[object, ...]], data: st.DataObject
 ) -> None:
-    """Wherever it stands: the caller has to look at each value then."""
+    """Wherever it stands, the rows are not packed, and the caller reads each value."""
     row = data.draw(st.integers(0, len(rows) - 1))
     at = data.draw(st.integers(0, len(rows[0]) - 1))
     other = data.draw(st.sampled_from(OTHERS))
@@ -78,7 +78,7 @@ def test_one_value_of_another_type_is_never_read_as_a_number(
 def test_rows_of_different_width_or_type_are_not_packed(
     rows: list[tuple[object, ...]], data: st.DataObject
 ) -> None:
-    """Though all bytes together may be as many."""
+    """Their total number of bytes may still be the same."""
     odd_rows: list[Any] = [rows[0][1:], (*rows[0], 1.0), None, dict.fromkeys("ab"), list(rows[0])]
     row = data.draw(st.integers(1, len(rows)))
     rows.insert(row, data.draw(st.sampled_from(odd_rows)))
@@ -86,21 +86,21 @@ def test_rows_of_different_width_or_type_are_not_packed(
 
 
 @given(st.lists(st.tuples(FLOATS, FLOATS), min_size=2, max_size=6))
-def test_rows_whose_columns_exchange_integers_and_floats_are_not_packed(rows: list[Any]) -> None:
-    """An integer here and a float there: as many bytes, other letters."""
+def test_rows_that_mix_integers_and_floats_in_a_column_are_not_packed(rows: list[Any]) -> None:
+    """They have the same number of bytes but other types."""
     rows[0], rows[1] = (1, rows[0][1]), (rows[1][0], 1)
     assert pack_rows(rows, 2) is None
 
 
 @pytest.mark.parametrize("rows", [[], [()], ((),)])
 def test_an_empty_list_of_rows_is_not_packed(rows: Sequence[Sequence[object]]) -> None:
-    """No rows, or none with a value."""
+    """There are no rows, or rows without values."""
     assert pack_rows(rows, 0) is None
 
 
 @given(st.lists(FLOATS, min_size=1, max_size=8))
-def test_floats_are_packed_bit_by_bit(values: list[float]) -> None:
-    """A column of them, as a list or a tuple."""
+def test_a_column_of_floats_is_packed_bit_for_bit(values: list[float]) -> None:
+    """The column is a list or a tuple."""
     for given_as in (values, tuple(values)):
         packed = pack_floats(given_as)
         assert packed is not None
@@ -108,14 +108,16 @@ def test_floats_are_packed_bit_by_bit(values: list[float]) -> None:
 
 
 @given(st.lists(FLOATS, max_size=8), st.sampled_from([1, *OTHERS]), st.integers(0, 8))
-def test_a_column_with_anything_else_is_not_read(values: list[Any], other: Any, at: int) -> None:
-    """Not a number of floats' own subclasses, either: what they are is for others to say."""
+def test_a_column_with_anything_but_floats_is_not_packed(
+    values: list[Any], other: Any, at: int
+) -> None:
+    """Subclasses of float are left to the slower reader as well."""
     values.insert(at, other)
     assert pack_floats(values) is None
 
 
 def test_a_host_whose_audit_forbids_marshal_loses_no_row() -> None:
-    """A thousand learned from, a thousand compared. Hooks stay: hence a process of its own."""
+    """They are recorded in a process of its own, because audit hooks cannot be removed."""
     code = (
         "import sys\n"
         "from mlmonitor import Monitor\n"
@@ -134,8 +136,8 @@ def test_a_host_whose_audit_forbids_marshal_loses_no_row() -> None:
 
 
 @given(tables())
-def test_the_slow_path_gives_the_same_result(rows: list[tuple[object, ...]]) -> None:
-    """So it does not matter by which of them a row was read."""
+def test_rows_read_without_packing_give_the_same_result(rows: list[tuple[object, ...]]) -> None:
+    """It does not matter which reader is used."""
     packed = pack_rows(rows, len(rows[0]))
     careful = plain_floats([value for row in rows for value in row])
     assert packed is not None

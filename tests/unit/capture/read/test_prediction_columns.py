@@ -1,4 +1,4 @@
-"""Results of every shape become prediction fields, one value a row, bad ones beside good ones."""
+"""Results of every shape become prediction fields, one value a row."""
 
 import math
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ from mlmonitor.records import ABSENT
 
 
 class Answer(BaseModel):
-    """What a service returns."""
+    """A result as a service returns it."""
 
     score: float
     label: str = "x"
@@ -33,7 +33,7 @@ class Scored(NamedTuple):
 
 
 def fields(result: Any, rows: int = 1, **how: Any) -> dict[str, list[object]]:
-    """The prediction fields of one call's result."""
+    """Return the prediction fields of one call's result."""
     outputs = Outputs(**how)
     read = PredictionColumns(outputs).read_calls([extract_prediction(outputs, result)], [rows])
     assert all(len(column) == rows for column in read.values())
@@ -41,7 +41,7 @@ def fields(result: Any, rows: int = 1, **how: Any) -> dict[str, list[object]]:
 
 
 def refused(column: object) -> list[int]:
-    """How many values of a numeric field were missing, not finite, of a wrong type."""
+    """Return how many values were missing, non-finite and of a wrong type."""
     counts: list[int] = parse_floats(column)[1].tolist()
     return counts
 
@@ -59,14 +59,14 @@ def refused(column: object) -> list[int]:
     ],
     ids=["float", "float64", "float32", "0-d", "vector", "matrix", "list"],
 )
-def test_one_number_is_the_prediction(result: object) -> None:
-    """However one number is wrapped, it is the prediction of one row."""
+def test_a_single_number_is_the_prediction(result: object) -> None:
+    """It may be wrapped in any type, and belongs to one row."""
     assert fields(result) == {"prediction": [0.5]}
 
 
 @pytest.mark.parametrize("result", ["high", True, None, 7])
-def test_a_label_is_the_prediction(result: object) -> None:
-    """A label, a truth value, or nothing at all is handed on as it is."""
+def test_a_label_as_a_result_is_the_prediction(result: object) -> None:
+    """Texts, booleans and None are passed on unchanged."""
     assert fields(result) == {"prediction": [result]}
 
 
@@ -85,7 +85,7 @@ def test_a_label_is_the_prediction(result: object) -> None:
     ids=["list", "tuple", "vector", "column", "lists", "pandas", "polars", "objects"],
 )
 def test_a_batch_has_one_prediction_a_row(result: object) -> None:
-    """A value a row is the prediction, in order, however the batch holds them."""
+    """The values are in order, whatever holds them."""
     assert fields(result, 2) == {"prediction": [0.1, 0.2]}
 
 
@@ -105,12 +105,12 @@ def test_a_batch_has_one_prediction_a_row(result: object) -> None:
     ids=["dict", "model", "tuple", "object", "list", "columns", "pandas", "polars", "structured"],
 )
 def test_named_outputs_keep_their_names(result: object) -> None:
-    """Every way to name outputs gives a field each."""
+    """Every way to name outputs gives one field for each."""
     assert fields(result) == {"prediction.score": [0.5], "prediction.label": ["x"]}
 
 
-def test_outputs_without_names_are_reported_by_position() -> None:
-    """A tuple of a number and a label is two fields; the number stays a number."""
+def test_outputs_without_names_are_named_by_position() -> None:
+    """A tuple of a number and a label is two fields, and the number stays a number."""
     assert fields((0.5, "x")) == {"prediction.0": [0.5], "prediction.1": ["x"]}
     assert fields((0.5, "x"), names=("score", "label")) == {
         "prediction.score": [0.5],
@@ -119,7 +119,7 @@ def test_outputs_without_names_are_reported_by_position() -> None:
 
 
 def test_each_column_of_a_matrix_is_a_field() -> None:
-    """Declared names, or positions, name the columns."""
+    """Columns have declared names, or positions."""
     matrix = np.array([[0.1, 1.0], [0.2, 2.0]])
     assert fields(matrix, 2) == {"prediction.0": [0.1, 0.2], "prediction.1": [1.0, 2.0]}
     assert fields(matrix.tolist(), 2, names=("p", "q")) == {
@@ -144,19 +144,21 @@ def test_each_column_of_a_matrix_is_a_field() -> None:
     ],
     ids=["number", "label", "truth", "list", "vector", "matrix", "cube", "empty", "dict", "frame"],
 )
-def test_a_result_that_fits_no_rows_is_one_wrong_value_a_row(result: object, rows: int) -> None:
-    """It is neither spread over the rows nor dropped: each row has one value of a wrong type."""
+def test_a_result_that_fits_no_rows_is_one_value_of_a_wrong_type_a_row(
+    result: object, rows: int
+) -> None:
+    """It is neither repeated for the rows nor dropped."""
     (column,) = fields(result, rows).values()
     assert refused(column) == [0, 0, rows]
 
 
-def test_a_missing_batch_is_missing_in_each_row() -> None:
-    """None for two rows is two missing predictions."""
+def test_a_missing_result_for_a_batch_is_missing_in_each_row() -> None:
+    """None for two rows counts as two missing predictions."""
     assert fields(None, 2) == {"prediction": [None, None]}
 
 
 def test_an_output_of_the_wrong_length_does_not_affect_other_outputs() -> None:
-    """A nested output beside a score is of a wrong type; the score is kept."""
+    """A nested output beside a score has a wrong type, and the score is kept."""
     read = fields({"score": 0.5, "why": {"a": [1]}})
     assert read["prediction.score"] == [0.5]
     assert refused(read["prediction.why"]) == [0, 0, 1]
@@ -171,17 +173,17 @@ def test_an_output_of_the_wrong_length_does_not_affect_other_outputs() -> None:
     ],
     ids=["by name", "by position", "values"],
 )
-def test_an_unreadable_result_does_not_affect_others_of_its_batch(
+def test_an_unreadable_row_of_a_result_does_not_affect_other_rows(
     batch: list[object], expected: list[int]
 ) -> None:
-    """A row that is None is missing, one of another shape is wrong, the others are kept."""
+    """None is missing, another shape has a wrong type, and the others are kept."""
     column = next(iter(fields(batch, 4).values()))
     assert [column[0], column[3]] == [0.1, 0.4]
     assert refused(column) == expected
 
 
 def test_an_unreadable_call_does_not_affect_other_calls() -> None:
-    """Calls that are read together keep their places, whatever one of them returned."""
+    """Calls that are read together keep their rows, whatever one of them returned."""
     outputs = Outputs()
     read = PredictionColumns(outputs).read_calls(
         [0.1, [1.0, 2.0], np.ones((5, 5)), ABSENT, None, 0.6], [1, 2, 1, 2, 1, 1]
@@ -193,8 +195,8 @@ def test_an_unreadable_call_does_not_affect_other_calls() -> None:
 
 
 @pytest.mark.parametrize("result", [0.5, np.ones(3), {"a": 1.0}], ids=["value", "misfit", "named"])
-def test_a_result_is_read_alike_alone_and_in_a_batch(result: object) -> None:
-    """What a call predicted does not depend on the calls it is read together with."""
+def test_a_result_is_read_the_same_alone_and_in_a_batch(result: object) -> None:
+    """What a call predicted does not depend on the calls read with it."""
     outputs = Outputs()
     alone = PredictionColumns(outputs).read_calls([result], [2])
     together = PredictionColumns(outputs).read_calls([result, ABSENT], [2, 1])
@@ -205,7 +207,7 @@ def test_a_result_is_read_alike_alone_and_in_a_batch(result: object) -> None:
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_results_that_fit_nothing_are_counted_even_if_no_call_fits(count: int) -> None:
-    """One misfit, or nothing but unmatched_rules, is counted as such, not as calls that failed."""
+    """They have a wrong type and do not count as failed calls."""
     read = PredictionColumns(Outputs()).read_calls([np.ones(3)] * count, [2] * count)
     assert refused(read["prediction"]) == [0, 0, 2 * count]
 

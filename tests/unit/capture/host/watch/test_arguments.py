@@ -1,4 +1,4 @@
-"""The argument that holds the features is found at decoration, whatever is decorated."""
+"""The argument that holds the features is found when a function is decorated."""
 
 import functools
 from collections.abc import Callable
@@ -19,13 +19,13 @@ ROW = {"a": 1.0}
 
 
 class Model:
-    """Something with methods."""
+    """An object with methods."""
 
     def predict(self, features: Any) -> None:
         """A method."""
 
     def __call__(self, features: Any) -> None:
-        """The object itself."""
+        """A callable object."""
 
 
 def plain(features: Any, other: int = 0) -> None:
@@ -37,23 +37,23 @@ def two(model: Any, features: Any = (2.0,)) -> None:
 
 
 def only_positional(features: Any, /, other: int = 0) -> None:
-    """A function whose argument has no name."""
+    """A function with a positional-only parameter."""
 
 
 def only_named(*, features: Any = None, other: int = 0) -> None:
-    """A function whose arguments have only names."""
+    """A function with keyword-only parameters."""
 
 
 def variadic(*features: Any) -> None:
-    """A function of values."""
+    """A function of `*features`."""
 
 
 def named_values(**features: Any) -> None:
-    """A function of named values."""
+    """A function of `**features`."""
 
 
 def mixed(request: str, *, verbose: bool = False, **features: Any) -> None:
-    """A function that takes named values beside others."""
+    """A function of `**features` beside other parameters."""
 
 
 def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -61,7 +61,7 @@ def wrapped(*args: Any, **kwargs: Any) -> None:
 
 
 def taken(function: Callable[..., Any], which: Any, *args: Any, **kwargs: Any) -> Any:
-    """What is copied of one call."""
+    """Return what is copied of one call."""
     return build_feature_copier(function, which, Copiers())(args, kwargs)
 
 
@@ -105,7 +105,7 @@ def taken(function: Callable[..., Any], which: Any, *args: Any, **kwargs: Any) -
 def test_the_first_argument_holds_the_features(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
-    """Bound or not, by position or by name, the first argument is found and copied."""
+    """It is found and copied for bound and unbound functions, by position and by keyword."""
     form, rows, payload = taken(function, None, *args, **kwargs)
     row = payload[0] if form is PayloadForm.MAPPINGS else payload
     assert (rows, row) == (1, ROW)
@@ -113,13 +113,13 @@ def test_the_first_argument_holds_the_features(
 
 
 def test_any_argument_may_hold_the_features() -> None:
-    """The option names it; a default stands in where the call does not give it."""
+    """An option names it, and its default is used if the call does not give it."""
     assert taken(plain, "other", None, (1.0,))[2] == (1.0,)
     assert taken(two, "features", 1)[2] == (2.0,)
 
 
-def test_several_arguments_are_a_field_each() -> None:
-    """Named together, arguments make one row."""
+def test_each_of_several_named_arguments_is_one_field() -> None:
+    """Together they form one row."""
     assert taken(plain, ["features", "other"], 1.5) == (
         PayloadForm.MAPPING,
         1,
@@ -127,56 +127,56 @@ def test_several_arguments_are_a_field_each() -> None:
     )
 
 
-def test_named_values_leave_other_arguments_out() -> None:
-    """`**features` holds what the other parameters do not."""
+def test_keyword_features_leave_other_arguments_out() -> None:
+    """`**features` has only what the other parameters do not take."""
     assert taken(mixed, "features", "id", verbose=True, a=1.0)[2] == ROW
     assert taken(mixed, "features", "id", a=1.0, verbose=False)[2] == ROW
 
 
-def test_a_name_of_a_positional_parameter_is_free_for_a_value() -> None:
-    """What Python passes into `**features` is a value, also under a name used before the slash."""
+def test_a_feature_may_have_the_name_of_a_positional_only_parameter() -> None:
+    """Python passes it in `**features`, so it is a feature."""
 
     def function(a: Any, /, **features: Any) -> None: ...
 
     assert taken(function, "features", 0, a=1.0)[2] == ROW
 
 
-def test_values_by_position_are_one_row() -> None:
-    """`*features` is a row; without any value it is still one row, not an empty batch."""
+def test_positional_features_form_one_row() -> None:
+    """Without any value, `*features` is still one row and not an empty batch."""
     assert taken(variadic, None, 1.0, 2.0) == (PayloadForm.SEQUENCE, 1, (1.0, 2.0))
     assert taken(variadic, None)[1] == 1
 
 
-def test_a_wrapper_without_a_signature_still_hands_over_its_row() -> None:
-    """A row given to `(*args, **kwargs)` is a batch of that one row."""
+def test_a_wrapper_without_a_signature_hands_over_its_row() -> None:
+    """A row given to `(*args, **kwargs)` is a batch of one row."""
     assert taken(wrapped, None, ROW) == (PayloadForm.MAPPINGS, 1, [ROW])
 
 
-def test_a_call_without_features_is_unreadable() -> None:
-    """The call will fail by itself; until then there is one row of nothing."""
+def test_a_call_without_features_is_one_unreadable_row() -> None:
+    """The call fails by itself afterwards."""
     assert taken(plain, None)[:2] == (PayloadForm.UNREADABLE, 1)
 
 
 def test_a_function_without_arguments_is_refused() -> None:
-    """There is nothing to watch; the message says what to do instead."""
+    """There is nothing to record; the message suggests `observe`."""
     with pytest.raises(ConfigError, match="observe"):
         build_feature_copier(lambda: None, None, Copiers())
 
 
 @pytest.mark.parametrize("which", ["row", ["features", "row"], ""])
-def test_an_argument_that_is_not_there_is_refused(which: Any) -> None:
-    """The message names the function, what was asked for, and what there is."""
+def test_a_missing_features_argument_is_refused(which: Any) -> None:
+    """The message names the function, the requested argument, and the existing ones."""
     with pytest.raises(ConfigError, match=r"plain has no argument .*features, other"):
         build_feature_copier(plain, which, Copiers())
 
 
-def test_a_default_is_picked_for_an_argument_not_given() -> None:
-    """An id with a default is that default; without one it is None."""
+def test_the_default_is_read_for_an_argument_not_given() -> None:
+    """An id argument without a default is then None."""
     assert build_argument_reader(plain, "other")((ROW,), {}) == 0
     assert build_argument_reader(two, "model")((), {}) is None
 
 
 def test_the_bound_parameter_is_not_a_feature() -> None:
-    """`self` can hold no features."""
+    """`self` is not listed among the parameters."""
     assert list(list_parameters(Model.predict)) == ["features"]
     assert list_parameters(min) == {}

@@ -1,4 +1,4 @@
-"""Watched calls through the monitor: the host notices nothing, everything is counted."""
+"""Watched calls: the host sees no difference, and everything is counted."""
 
 import asyncio
 import contextvars
@@ -25,7 +25,7 @@ NAN = float("nan")
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    """Two numbers, and a prediction."""
+    """A reference of two numbers and a prediction."""
     x = np.linspace(-10.0, 10.0, 500)
     return fit_reference({"a": x, "b": x}, predictions=x)
 
@@ -34,7 +34,7 @@ def reference() -> Reference:
 def monitor(
     reference: Reference, exporter: InMemoryExporter, clock: ManualClock
 ) -> Iterator[Monitor]:
-    """A monitor whose worker rests: what is asserted is read by `status`."""
+    """A monitor whose worker does not poll; `status` reads what was recorded."""
     config = Config(poll_interval_seconds=3600, export_interval_seconds=3600)
     with Monitor(
         "m", reference=reference, exporters=[exporter], config=config, clock=clock
@@ -43,17 +43,17 @@ def monitor(
 
 
 def quality(status: Status, name: str, role: Role = Role.FEATURE) -> dict[Quality, int]:
-    """What the values of a field were, zeros left out."""
+    """Return the counts of a field by quality, without zeros."""
     return {kind: n for kind, n in status.field(name, role=role).quality.items() if n}
 
 
 def predictions(status: Status) -> dict[Quality, int]:
-    """What the predictions were."""
+    """Return the counts of the prediction by quality, without zeros."""
     return quality(status, "prediction", Role.PREDICTION)
 
 
 def double(features: dict[str, float]) -> float:
-    """A model."""
+    """Return twice the first feature."""
     return 2 * features["a"]
 
 
@@ -68,12 +68,12 @@ def test_a_decorated_function_keeps_its_name_and_signature(monitor: Monitor) -> 
 
 
 class Service:
-    """Methods of every kind."""
+    """A class with methods of every kind."""
 
     monitor: Monitor
 
     def make(self) -> dict[str, Callable[..., Any]]:
-        """One callable of each kind, all watched by the class's monitor."""
+        """Return one callable of each kind, all watched by the class's monitor."""
         watch = self.monitor.watch
 
         class Model:
@@ -122,8 +122,8 @@ class Service:
 
 
 @pytest.mark.parametrize("by_name", [False, True], ids=["by position", "by name"])
-def test_every_callable_is_watched(monitor: Monitor, by_name: bool) -> None:  # noqa: FBT001 - both ways
-    """Methods of every kind, objects, partials and lambdas are counted with their features."""
+def test_every_kind_of_callable_is_watched(monitor: Monitor, by_name: bool) -> None:  # noqa: FBT001 - both ways
+    """Methods, objects, partials and lambdas are counted with their features."""
     service = Service()
     service.monitor = monitor
     kinds = service.make()
@@ -136,13 +136,13 @@ def test_every_callable_is_watched(monitor: Monitor, by_name: bool) -> None:  # 
 
 
 def test_a_builtin_is_watched(monitor: Monitor) -> None:
-    """A function without a signature is taken to have its features last."""
+    """If a function has no signature, its last argument is assumed to hold the features."""
     assert monitor.watch(max)(0.5, 0.25) == 0.5
     assert monitor.status().predictions == 1
 
 
 def test_stacked_decorators_each_record(monitor: Monitor) -> None:
-    """Watching twice counts twice; a decorator between keeps the signature's argument."""
+    """Watching twice counts twice, also with another decorator in between."""
 
     def passing(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -157,8 +157,8 @@ def test_stacked_decorators_each_record(monitor: Monitor) -> None:
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
-def test_generators_are_refused_at_decoration(monitor: Monitor, is_async: bool) -> None:  # noqa: FBT001 - both ways
-    """A generator function, plain or async, a partial of one and an object of one are refused."""
+def test_generator_functions_are_refused_at_decoration(monitor: Monitor, is_async: bool) -> None:  # noqa: FBT001 - both ways
+    """Async ones, partials of one, and objects whose call is one are refused too."""
 
     class Plain:
         def __call__(self, features: Any) -> Iterator[float]:
@@ -177,8 +177,8 @@ def test_generators_are_refused_at_decoration(monitor: Monitor, is_async: bool) 
 @pytest.mark.parametrize(
     "kind", [ValueError, KeyboardInterrupt, SystemExit, asyncio.CancelledError, StopIteration]
 )
-def test_the_hosts_exception_passes_untouched(monitor: Monitor, kind: type[BaseException]) -> None:
-    """The very object that was raised arrives, and is counted by its type."""
+def test_the_hosts_exception_passes_unchanged(monitor: Monitor, kind: type[BaseException]) -> None:
+    """The same object is raised, and counted by its type."""
     error = kind("reason")
 
     @monitor.watch
@@ -196,8 +196,8 @@ def test_the_hosts_exception_passes_untouched(monitor: Monitor, kind: type[BaseE
     assert predictions(status) == {}
 
 
-def test_a_call_that_python_refuses_fails_as_it_would(monitor: Monitor) -> None:
-    """Wrong arguments are a TypeError of the function's: no call began, so none is counted."""
+def test_a_call_with_wrong_arguments_fails_as_without_watching(monitor: Monitor) -> None:
+    """The TypeError is the function's own, and no failed call is counted."""
     watched = monitor.watch(double)
     for wrong in (watched, lambda: watched(ROW, ROW), lambda: watched(nothing=ROW)):  # type: ignore[call-arg]
         with pytest.raises(TypeError, match="double"):
@@ -226,7 +226,7 @@ def _first(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 def test_a_watched_function_accepts_positional_and_keyword_arguments(
     monitor: Monitor, name: str
 ) -> None:
-    """Whatever its parameter is called, and whatever the wrapper calls it."""
+    """The parameter may have any name, including the names that the wrapper uses."""
     function = ONE_PARAMETER[name]
     parameter = next(iter(inspect.signature(function).parameters))
     watched = monitor.watch(function)
@@ -240,7 +240,7 @@ def test_a_watched_function_accepts_positional_and_keyword_arguments(
 def test_a_wrapper_passes_arguments_that_its_copied_signature_does_not_show(
     monitor: Monitor,
 ) -> None:
-    """Its wrapper may take what the function does not."""
+    """A decorator below may accept more arguments than the function does."""
 
     @functools.wraps(double)
     def traced(*args: Any, **kwargs: Any) -> float:
@@ -251,8 +251,10 @@ def test_a_wrapper_passes_arguments_that_its_copied_signature_does_not_show(
     assert monitor.status().predictions == 1
 
 
-def test_a_bound_method_of_one_argument_is_called_by_place_and_by_name(monitor: Monitor) -> None:
-    """As the model object's own method."""
+def test_a_watched_bound_method_accepts_its_argument_by_position_and_by_keyword(
+    monitor: Monitor,
+) -> None:
+    """It behaves like the model's own method."""
 
     class Model:
         def predict(self, row: dict[str, float]) -> float:
@@ -263,10 +265,10 @@ def test_a_bound_method_of_one_argument_is_called_by_place_and_by_name(monitor: 
     assert monitor.status().predictions == 2
 
 
-def test_features_changed_inside_and_after_the_call_are_recorded_as_given(
+def test_features_are_recorded_as_given_to_the_call(
     monitor: Monitor,
 ) -> None:
-    """What the function and its caller do to the features comes too late."""
+    """Changes by the function or its caller come too late."""
 
     @monitor.watch
     def spoil(features: Any) -> float:
@@ -291,7 +293,7 @@ def test_features_changed_inside_and_after_the_call_are_recorded_as_given(
 def test_results_changed_after_the_call_are_recorded_as_returned(
     monitor: Monitor, make: Callable[[list[float]], Any]
 ) -> None:
-    """The caller may do with its result what it likes."""
+    """The caller may change its result afterwards."""
     select = "score" if isinstance(make([1.0]), dict) else None
     watched = monitor.watch(prediction=select)(lambda _: result)
     result = make([1.0, 2.0])
@@ -301,10 +303,10 @@ def test_results_changed_after_the_call_are_recorded_as_returned(
     assert monitor.status().field("prediction", role=Role.PREDICTION).max == 2.0
 
 
-def test_a_failing_selection_is_a_fault_and_a_missing_prediction(
+def test_a_failing_output_selection_is_an_internal_error_and_a_missing_prediction(
     monitor: Monitor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The host gets its result; the row is kept; what went wrong is counted, without a value."""
+    """The host gets its result and the row is kept; the error contains no value."""
     watched = monitor.watch(prediction="score")(double)
     with caplog.at_level(logging.WARNING, logger="mlmonitor"):
         assert watched(ROW) == 2.0
@@ -321,7 +323,7 @@ class Hostile(dict[str, float]):
         raise RuntimeError
 
     def keys(self) -> Any:
-        """Raise, as all the rest."""
+        """Raise, as every other method does."""
         raise RuntimeError
 
     def __len__(self) -> int:
@@ -334,7 +336,7 @@ class Hostile(dict[str, float]):
 
 
 def test_features_that_raise_do_not_affect_the_call_or_other_rows(monitor: Monitor) -> None:
-    """The call is made and counted; its row cannot be read, and its neighbours can."""
+    """The call is made and counted; its row is unreadable, and other rows are not."""
     watched = monitor.watch(lambda _: 1.0)
     watched(ROW)
     assert watched(Hostile()) == 1.0
@@ -373,8 +375,10 @@ BAD_ROWS: list[tuple[Any, dict[Quality, int]]] = [
 
 
 @pytest.mark.parametrize("bad", range(len(BAD_ROWS)))
-def test_bad_input_is_counted_by_reason_beside_good_neighbours(monitor: Monitor, bad: int) -> None:
-    """Whatever one call was given, it and its neighbours are counted, and nothing is a fault."""
+def test_invalid_calls_are_counted_by_reason_beside_valid_neighbours(
+    monitor: Monitor, bad: int
+) -> None:
+    """Any input is counted without an internal error."""
     features, expected = BAD_ROWS[bad]
     watched = monitor.watch(lambda _: 1.0)
     for row in (ROW, features, ROW):
@@ -384,8 +388,8 @@ def test_bad_input_is_counted_by_reason_beside_good_neighbours(monitor: Monitor,
     assert (status.internal_errors, status.dropped) == (0, 0)
 
 
-def test_bad_rows_of_one_batch_leave_their_neighbours(monitor: Monitor) -> None:
-    """In a recorded list of rows each is judged by itself, and so is each prediction."""
+def test_invalid_rows_of_a_batch_do_not_affect_other_rows(monitor: Monitor) -> None:
+    """Each row of a recorded list, and each prediction, is read on its own."""
     rows = [features for features, _ in BAD_ROWS if isinstance(features, dict)]
     results = [*[1.0] * (len(rows) - 3), "x", None, NAN]
     monitor.record([ROW, *rows, ROW, None, 5], [1.0, *results, 1.0, 1.0, 1.0])
@@ -405,8 +409,8 @@ def test_bad_rows_of_one_batch_leave_their_neighbours(monitor: Monitor) -> None:
     assert status.unknown_fields == {"1": 1, "None": 1, "('a',)": 1}
 
 
-def test_columns_of_unequal_length_are_judged_each_by_itself(monitor: Monitor) -> None:
-    """A column that fits no rows is of a wrong type throughout, and named; the others are kept."""
+def test_a_column_of_the_wrong_length_does_not_affect_other_columns(monitor: Monitor) -> None:
+    """Its values have a wrong type, the error names it, and the other columns are kept."""
     monitor.record({"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0]}, [1.0, 2.0, 3.0])
     status = monitor.status()
     assert status.internal_errors == 1
@@ -439,7 +443,7 @@ def test_predictions_that_are_not_one_per_row_are_missing_and_reported(
     missing: int,
     is_frame: bool,  # noqa: FBT001 - both ways
 ) -> None:
-    """The rows are recorded; the fault says how many were expected and how many were met."""
+    """The rows are recorded, and the error has the expected and the actual number."""
     columns = {"a": [1.0] * 10, "b": [2.0] * 10}
     monitor.record(pd.DataFrame(columns) if is_frame else columns, given)
     status = monitor.status()
@@ -461,17 +465,17 @@ def test_predictions_that_are_not_one_per_row_are_missing_and_reported(
     ids=["frame", "list by name", "value by name", "matrix"],
 )
 def test_a_single_output_of_any_name_is_the_prediction(monitor: Monitor, result: object) -> None:
-    """The reference knows one prediction, the model returns one value a row: they are the same."""
+    """The reference has one prediction and the model returns one value a row."""
     monitor.watch(lambda _: result)(ROW)
     status = monitor.status()
     assert status.field("prediction", role="prediction").mean == pytest.approx(0.7)
     assert (status.unknown_fields, status.internal_errors) == ({}, 0)
 
 
-def test_one_output_of_another_name_than_the_references_is_unknown(
+def test_an_output_with_another_name_than_the_references_is_unknown(
     exporter: InMemoryExporter,
 ) -> None:
-    """Two names that differ are two things."""
+    """A named output is matched by its name, even if there is only one."""
     reference = fit_reference({"a": [1.0, 2.0]}, predictions=pd.DataFrame({"low": [1.0, 2.0]}))
     with Monitor("m", reference=reference, exporters=[exporter]) as monitor:
         monitor.record({"a": [1.0, 2.0]}, {"high": [1.0, 2.0]})
@@ -482,7 +486,7 @@ def test_one_output_of_another_name_than_the_references_is_unknown(
 
 @pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.coo_array, sparse.lil_matrix])
 def test_a_sparse_row_is_read_by_position(exporter: InMemoryExporter, kind: Any) -> None:
-    """With its zeros, from a call and from a batch; its attributes are nobody's features."""
+    """Zeros are included, in a call and in a batch; its attributes are not features."""
     reference = fit_reference(np.eye(2), names=["a", "b"], predictions=[0.0, 1.0])
     with Monitor("m", reference=reference, exporters=[exporter]) as monitor:
         monitor.watch(lambda _: 1.0)(kind([[0.0, 3.0]]))
@@ -493,7 +497,7 @@ def test_a_sparse_row_is_read_by_position(exporter: InMemoryExporter, kind: Any)
 
 
 def test_a_sparse_matrix_too_large_to_be_read_is_reported(monitor: Monitor) -> None:
-    """It would be made dense in the host's thread: the row is counted as unreadable instead."""
+    """Its row counts as unreadable, because it would become a dense array in the host's thread."""
     monitor.watch(lambda _: 1.0)(sparse.csr_matrix((1, 100_001)))
     status = monitor.status()
     assert quality(status, "a") == {Quality.WRONG_TYPE: 1}
@@ -501,8 +505,8 @@ def test_a_sparse_matrix_too_large_to_be_read_is_reported(monitor: Monitor) -> N
     assert "expected a sparse matrix of at most 100,000 values" in str(status.last_error)
 
 
-def test_outputs_of_unequal_length_are_judged_each_by_itself(monitor: Monitor) -> None:
-    """The output that fits is kept, the other is named."""
+def test_an_output_of_the_wrong_length_does_not_affect_the_valid_output(monitor: Monitor) -> None:
+    """The error names the output that does not fit."""
     monitor.record(
         {"a": [1.0] * 3, "b": [1.0] * 3}, {"prediction": [1.0, 2.0, 3.0], "spread": [1.0]}
     )
@@ -517,8 +521,8 @@ def test_outputs_of_unequal_length_are_judged_each_by_itself(monitor: Monitor) -
     [[], {"a": [], "b": []}, np.empty((0, 2)), pd.DataFrame(ROW, [])],
     ids=["list", "columns", "matrix", "frame"],
 )
-def test_an_empty_batch_changes_nothing(monitor: Monitor, empty: Any) -> None:
-    """No rows are no predictions, and no fault."""
+def test_an_empty_batch_records_nothing(monitor: Monitor, empty: Any) -> None:
+    """There are no predictions and no internal errors."""
     monitor.record(empty, [])
     monitor.watch(lambda _: [])(empty if not isinstance(empty, dict) else [])
     status = monitor.status()
@@ -526,8 +530,8 @@ def test_an_empty_batch_changes_nothing(monitor: Monitor, empty: Any) -> None:
     assert quality(status, "a") == {}
 
 
-def test_a_huge_row_is_counted(monitor: Monitor) -> None:
-    """A hundred thousand unknown keys do not hide the known ones, and fill no table."""
+def test_a_row_of_a_hundred_thousand_unknown_fields_is_counted(monitor: Monitor) -> None:
+    """The known fields are recorded, and the table of unknown names stays small."""
     monitor.watch(lambda _: 1.0)(ROW | {str(at): 1.0 for at in range(100_000)})
     status = monitor.status()
     assert quality(status, "a") == {Quality.VALID: 1}
@@ -535,8 +539,8 @@ def test_a_huge_row_is_counted(monitor: Monitor) -> None:
     assert len(status.unknown_fields) < 100
 
 
-def test_ids_of_nested_calls_are_their_own(monitor: Monitor) -> None:
-    """In a recursion each call has an id, and the outer one's is back when the inner returns."""
+def test_nested_calls_have_ids_of_their_own(monitor: Monitor) -> None:
+    """In a recursion, the outer id is current again when the inner call returns."""
     seen: list[tuple[int, str, str]] = []
 
     @monitor.watch
@@ -554,8 +558,8 @@ def test_ids_of_nested_calls_are_their_own(monitor: Monitor) -> None:
         _ = monitor.prediction_id
 
 
-def test_an_inner_call_that_raises_gives_the_id_back(monitor: Monitor) -> None:
-    """After a failed call the outer one is open again."""
+def test_after_an_inner_call_raises_the_outer_id_is_current_again(monitor: Monitor) -> None:
+    """A failed call closes like any other."""
 
     @monitor.watch
     def fail(features: Any) -> float:
@@ -568,7 +572,7 @@ def test_an_inner_call_that_raises_gives_the_id_back(monitor: Monitor) -> None:
 
 
 def test_calls_of_two_monitors_are_not_mixed_up(monitor: Monitor, reference: Reference) -> None:
-    """Each has its own open call, and its own id for it."""
+    """Each monitor has its own open call and its own id for it."""
     config = Config(poll_interval_seconds=3600)
     with Monitor("other", reference=reference, exporters=[], config=config) as other:
 
@@ -583,8 +587,8 @@ def test_calls_of_two_monitors_are_not_mixed_up(monitor: Monitor, reference: Ref
 
 
 @pytest.mark.parametrize("given", ["r-7", 7], ids=["text", "number"])
-def test_the_callers_id_is_the_id(monitor: Monitor, given: object) -> None:
-    """An argument that holds it is read as text, inside the call and when the label comes."""
+def test_an_id_given_by_the_caller_is_used(monitor: Monitor, given: object) -> None:
+    """It is read as text, inside the call and when its label arrives."""
     ids: list[str] = []
 
     @monitor.watch(features="features", id_from="request")
@@ -602,8 +606,8 @@ def test_the_callers_id_is_the_id(monitor: Monitor, given: object) -> None:
     assert monitor.status().labels["matched"] == 2
 
 
-def test_an_id_may_be_asked_for_after_the_block(monitor: Monitor) -> None:
-    """The prediction is found by it, although nobody had asked before the worker took it in."""
+def test_an_id_read_after_the_block_finds_its_prediction(monitor: Monitor) -> None:
+    """The worker had already read the prediction when the id was requested."""
     with monitor.observe(ROW) as observed:
         observed.value = 1.5
     monitor.status()
@@ -612,8 +616,8 @@ def test_an_id_may_be_asked_for_after_the_block(monitor: Monitor) -> None:
     assert monitor.status().labels["matched"] == 1
 
 
-def test_an_id_asked_for_late_is_that_of_what_was_predicted(monitor: Monitor) -> None:
-    """Not of what became of it since; and it waits once, also if it had not been read yet."""
+def test_an_id_read_late_belongs_to_the_value_at_the_end_of_the_block(monitor: Monitor) -> None:
+    """Later changes of the value do not count, and the prediction waits once."""
     result = {"prediction": 1.5}
     with monitor.observe(ROW) as observed:
         observed.value = result
@@ -628,7 +632,7 @@ def test_an_id_asked_for_late_is_that_of_what_was_predicted(monitor: Monitor) ->
 
 
 def test_a_failed_block_has_an_id_but_waits_for_no_label(monitor: Monitor) -> None:
-    """There is no prediction a label could belong to."""
+    """There is no prediction to which a label could belong."""
     observed = monitor.observe(ROW)
     with pytest.raises(ValueError, match="reason"), observed:
         raise ValueError("reason")
@@ -639,7 +643,7 @@ def test_a_failed_block_has_an_id_but_waits_for_no_label(monitor: Monitor) -> No
 
 
 def test_predictions_whose_id_was_never_read_do_not_wait_for_labels(monitor: Monitor) -> None:
-    """Though somebody still might: they wait from then on."""
+    """Reading the id later makes the prediction wait from then on."""
     blocks = [monitor.observe(ROW) for _ in range(10)]
     for observed in blocks:
         with observed:
@@ -650,14 +654,14 @@ def test_predictions_whose_id_was_never_read_do_not_wait_for_labels(monitor: Mon
 
 
 def test_a_block_without_a_value_records_a_missing_prediction(monitor: Monitor) -> None:
-    """The row is counted, its prediction is missing."""
+    """The row is counted."""
     with monitor.observe(ROW):
         pass
     assert predictions(monitor.status()) == {Quality.MISSING: 1}
 
 
-def test_an_exception_in_a_block_passes_and_is_counted(monitor: Monitor) -> None:
-    """Even if a value was set before: a failed block predicted nothing."""
+def test_an_exception_in_a_block_is_raised_and_counted(monitor: Monitor) -> None:
+    """A block that fails after its value was set has no prediction."""
     error = ValueError("reason")
 
     def block() -> None:
@@ -674,7 +678,7 @@ def test_an_exception_in_a_block_passes_and_is_counted(monitor: Monitor) -> None
 
 
 def test_features_that_raise_do_not_affect_a_block(monitor: Monitor) -> None:
-    """The block runs; its row cannot be read."""
+    """The block runs, and its row is unreadable."""
     with monitor.observe(Hostile()) as observed:
         observed.value = 1.0
     status = monitor.status()
@@ -683,7 +687,7 @@ def test_features_that_raise_do_not_affect_a_block(monitor: Monitor) -> None:
 
 
 def test_an_id_that_cannot_be_converted_to_text_is_replaced(monitor: Monitor) -> None:
-    """An id of the caller's that raises as text is a fault; the prediction has one of ours."""
+    """The failed conversion is an internal error, and the prediction gets a generated id."""
 
     class Untold(str):
         __slots__ = ()
@@ -698,7 +702,7 @@ def test_an_id_that_cannot_be_converted_to_text_is_replaced(monitor: Monitor) ->
 
 
 def test_a_block_entered_twice_is_recorded_twice(monitor: Monitor) -> None:
-    """Misuse is counted, never raised: not even one block inside itself."""
+    """Even a block nested in itself raises nothing."""
     observed = monitor.observe(ROW)
     with observed, observed:
         observed.value = 1.0
@@ -706,7 +710,7 @@ def test_a_block_entered_twice_is_recorded_twice(monitor: Monitor) -> None:
 
 
 def test_a_block_may_end_in_another_context(monitor: Monitor) -> None:
-    """As async fixtures do; the call that is open there stays open."""
+    """Async fixtures do this; another open block in that context stays open."""
     observed = monitor.observe(ROW)
     contextvars.copy_context().run(observed.__enter__)
     with monitor.observe(ROW) as other:
@@ -718,7 +722,7 @@ def test_a_block_may_end_in_another_context(monitor: Monitor) -> None:
 def test_a_full_or_broken_queue_does_not_affect_the_call(
     monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If a record cannot be handed over, the host has its result, and a fault is counted."""
+    """If a record cannot be queued, the host has its result and an internal error is counted."""
 
     def broken(_entry: object) -> None:
         raise RuntimeError
@@ -729,12 +733,12 @@ def test_a_full_or_broken_queue_does_not_affect_the_call(
 
 
 def run(coroutine: Any) -> Any:
-    """The result of a coroutine in a loop of its own."""
+    """Run a coroutine in a new event loop and return its result."""
     return asyncio.run(coroutine)
 
 
-def test_a_coroutine_function_stays_one(monitor: Monitor) -> None:
-    """Functions, methods, objects and partials that are async are awaited, and then recorded."""
+def test_a_watched_coroutine_function_remains_one(monitor: Monitor) -> None:
+    """Async functions, methods, objects and partials are awaited and then recorded."""
 
     class Model:
         async def predict(self, features: Any) -> float:
@@ -757,7 +761,7 @@ def test_a_coroutine_function_stays_one(monitor: Monitor) -> None:
 
 
 def test_a_hundred_tasks_have_a_hundred_ids(monitor: Monitor) -> None:
-    """Concurrent calls in one loop each see their own id, before and after they waited."""
+    """Concurrent calls in one loop each see their own id before and after waiting."""
 
     @monitor.watch
     async def predict(features: Any, delay: int) -> tuple[str, str]:
@@ -775,7 +779,7 @@ def test_a_hundred_tasks_have_a_hundred_ids(monitor: Monitor) -> None:
 
 
 def test_a_cancelled_call_is_counted_as_cancelled(monitor: Monitor) -> None:
-    """Cancellation reaches the caller, and is an error of the type CancelledError."""
+    """The caller gets the cancellation, which is counted as CancelledError."""
 
     @monitor.watch
     async def predict(features: Any) -> float:
@@ -805,8 +809,8 @@ def test_a_call_that_was_never_awaited_is_not_recorded(monitor: Monitor) -> None
     assert (status.predictions, status.errors) == (0, {})
 
 
-def test_async_blocks_are_plain_blocks(monitor: Monitor) -> None:
-    """`async with` records value, id and failure as `with` does, also from task to task."""
+def test_async_blocks_behave_like_plain_blocks(monitor: Monitor) -> None:
+    """`async with` records value, id and failure, also in many tasks at once."""
 
     async def one(value: float) -> str:
         async with monitor.observe(ROW) as observed:
@@ -828,10 +832,10 @@ def test_async_blocks_are_plain_blocks(monitor: Monitor) -> None:
 
 
 @pytest.mark.parametrize("given", [{}, {"request": None}, {"request": NAN}], ids=repr)
-def test_calls_whose_id_argument_is_empty_have_each_an_id_of_their_own(
+def test_calls_with_an_empty_id_argument_get_generated_ids(
     monitor: Monitor, given: dict[str, Any]
 ) -> None:
-    """No id told is no id: one is made, another for each call, and its label finds it."""
+    """Each call gets its own id, which its label finds."""
     ids: list[str] = []
 
     @monitor.watch(features="features", id_from="request")
@@ -847,8 +851,8 @@ def test_calls_whose_id_argument_is_empty_have_each_an_id_of_their_own(
     assert monitor.status().labels["matched"] == 3
 
 
-def test_a_batch_without_an_id_for_one_row_has_none_for_it(monitor: Monitor) -> None:
-    """None among the ids of a batch is no id, and not the text "None"."""
+def test_none_among_the_ids_of_a_batch_is_not_an_id(monitor: Monitor) -> None:
+    """It does not become the text "None"."""
 
     @monitor.watch(features="rows", id_from="ids")
     def predict(rows: Any, ids: Any) -> list[float]:
@@ -863,10 +867,10 @@ def test_a_batch_without_an_id_for_one_row_has_none_for_it(monitor: Monitor) -> 
 
 
 @pytest.mark.parametrize("by", ["told inside", "held by the feature"])
-def test_a_prediction_is_found_by_the_id_read_inside_and_by_its_features(
+def test_a_prediction_is_found_by_the_id_read_inside_and_by_that_in_its_features(
     monitor: Monitor, by: str
 ) -> None:
-    """Where a feature holds the id, the one that the monitor told finds the prediction as well."""
+    """If a feature holds the id, the generated id works as well."""
     ids = []
 
     @monitor.watch(id_from="request")
@@ -881,7 +885,7 @@ def test_a_prediction_is_found_by_the_id_read_inside_and_by_its_features(
 
 
 def test_an_array_in_a_row_that_the_function_changes_is_never_recorded(monitor: Monitor) -> None:
-    """The array is shared with the caller, so it is of a wrong type whatever is in it."""
+    """The array is shared with the caller, so it has a wrong type whatever it contains."""
 
     @monitor.watch
     def predict(features: Any) -> float:
@@ -896,7 +900,7 @@ def test_an_array_in_a_row_that_the_function_changes_is_never_recorded(monitor: 
 def test_rows_without_names_are_learned_by_position(
     exporter: InMemoryExporter, clock: ManualClock, kind: Callable[..., Any]
 ) -> None:
-    """Where nobody named the positions, they are x0, x1, ... from the first row on."""
+    """Positions without names become x0, x1, ... from the first row on."""
     config = Config(poll_interval_seconds=3600, export_interval_seconds=3600, baseline_rows=50)
     with Monitor("m", exporters=[exporter], config=config, clock=clock) as monitor:
         predict = monitor.watch(len)

@@ -1,4 +1,4 @@
-"""Fitted models of other packages, watched: their results, their records, their pickles."""
+"""Fitted models of other packages, watched: results, records and pickles."""
 
 import pickle
 from collections.abc import Iterator
@@ -25,44 +25,44 @@ CLASSES = np.array(["no", "yes"])[LABELS]
 
 @pytest.fixture
 def monitor() -> Iterator[Monitor]:
-    """A monitor whose worker rests and whose reference is learned from the first batch."""
+    """A monitor whose worker does not poll, and which learns its reference from the first batch."""
     config = Config(poll_interval_seconds=3600, export_interval_seconds=3600, baseline_rows=ROWS)
     with Monitor("m", exporters=[], features=NAMES, config=config) as monitor:
         yield monitor
 
 
 def list_fields(monitor: Monitor, role: Role) -> set[str]:
-    """The names of the fields of one role."""
+    """Return the names of the fields of one role."""
     return {field.name for field in monitor.status().fields if field.role is role}
 
 
 def count_valid(monitor: Monitor, name: str, role: Role = Role.PREDICTION) -> int:
-    """The valid values of a field."""
+    """Return the number of valid values of a field."""
     return monitor.status().field(name, role=role).quality[Quality.VALID]
 
 
 def import_or_skip(package: str) -> Any:
-    """The package, or a skipped test where it is not installed or does not load."""
+    """Import a package, or skip the test if it is not installed or does not load."""
     reason = f"{package} is not installed, or does not load here"
     return pytest.importorskip(package, reason=reason, exc_type=ImportError)
 
 
 def fit_lightgbm(target: Any) -> Any:
-    """A small model of LightGBM, of a class or of a number."""
+    """Fit a small LightGBM classifier or regressor."""
     lightgbm = import_or_skip("lightgbm")
     kind = lightgbm.LGBMClassifier if target.dtype.kind in "iU" else lightgbm.LGBMRegressor
     return kind(n_estimators=3, min_child_samples=2, n_jobs=1, verbose=-1).fit(FRAME, target)
 
 
 def fit_xgboost(target: Any) -> Any:
-    """A small model of XGBoost, of a class or of a number."""
+    """Fit a small XGBoost classifier or regressor."""
     xgboost = import_or_skip("xgboost")
     kind = xgboost.XGBClassifier if target.dtype.kind in "iU" else xgboost.XGBRegressor
     return kind(n_estimators=3, n_jobs=1).fit(FRAME, target)
 
 
 def fit_catboost(target: Any) -> Any:
-    """A small model of CatBoost, of a class or of a number."""
+    """Fit a small CatBoost classifier or regressor."""
     catboost = import_or_skip("catboost")
     kind = catboost.CatBoostClassifier
     if target.dtype.kind not in "iU":
@@ -78,7 +78,7 @@ FITS = pytest.mark.parametrize("fit", [fit_lightgbm, fit_xgboost, fit_catboost])
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 @pytest.mark.parametrize("rows", [FRAME, FRAME.to_numpy()], ids=["frame", "array"])
 def test_a_fitted_regressor_is_watched(fit: Any, rows: Any, monitor: Monitor) -> None:
-    """The host receives what the bare model returns, and every row is recorded by name."""
+    """The host receives the bare model's result, and every row is recorded by name."""
     fitted = fit(TARGET)
     model: Any = monitor.watch(fitted)
     assert isinstance(model, type(fitted))
@@ -89,10 +89,8 @@ def test_a_fitted_regressor_is_watched(fit: Any, rows: Any, monitor: Monitor) ->
 
 
 @FITS
-def test_classes_and_their_probabilities_have_the_names_of_labels(
-    fit: Any, monitor: Monitor
-) -> None:
-    """The most probable one is the prediction; `predict` gives the same."""
+def test_class_probabilities_are_named_by_the_labels(fit: Any, monitor: Monitor) -> None:
+    """The most probable class is the prediction, as from `predict`."""
     fitted = fit(LABELS)
     model: Any = monitor.watch(fitted)
     np.testing.assert_array_equal(model.predict_proba(FRAME), fitted.predict_proba(FRAME))
@@ -105,8 +103,8 @@ def test_classes_and_their_probabilities_have_the_names_of_labels(
 
 
 @FITS
-def test_a_watched_model_is_pickled_as_the_bare_one(fit: Any, monitor: Monitor) -> None:
-    """What is loaded is of the model's class, predicts the same, and records nothing."""
+def test_a_watched_model_is_pickled_as_the_bare_model(fit: Any, monitor: Monitor) -> None:
+    """The loaded object has the model's class, predicts the same, and records nothing."""
     fitted = fit(TARGET)
     loaded = pickle.loads(pickle.dumps(monitor.watch(fitted)))  # noqa: S301 - our own bytes
     assert type(loaded) is type(fitted)
@@ -114,26 +112,26 @@ def test_a_watched_model_is_pickled_as_the_bare_one(fit: Any, monitor: Monitor) 
     assert monitor.status().predictions == 0
 
 
-def test_a_model_of_labels_that_are_numbers_names_them_as_its_predictions(
+def test_numeric_class_labels_name_probabilities_and_predictions_alike(
     monitor: Monitor,
 ) -> None:
-    """The class 1.0 is the label 1, for probabilities and for predictions."""
+    """The class 1.0 is the label 1 in both."""
     model: Any = monitor.watch(LogisticRegression().fit(X, LABELS.astype(float)))
     model.predict_proba(X)
     expected = {"prediction", "prediction.0", "prediction.1"}
     assert list_fields(monitor, Role.PREDICTION) == expected
 
 
-def test_names_that_are_given_outrank_those_of_the_classes(monitor: Monitor) -> None:
-    """Such as words for the classes 0 and 1."""
+def test_given_names_replace_those_of_the_classes(monitor: Monitor) -> None:
+    """For example, words replace the classes 0 and 1."""
     watch = monitor.watch(output="probabilities", names=["no", "yes"])
     model: Any = watch(LogisticRegression().fit(X, LABELS))
     model.predict_proba(X)
     assert "prediction.yes" in list_fields(monitor, Role.PREDICTION)
 
 
-def test_a_watched_pipeline_is_a_container_of_its_steps(monitor: Monitor) -> None:
-    """Python finds `len` and indexing in the class; a model without them has none."""
+def test_a_watched_pipeline_behaves_as_a_container_of_its_steps(monitor: Monitor) -> None:
+    """`len` and indexing work; a model without them still has none."""
     fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, LABELS)
     model: Any = monitor.watch(fitted)
     assert len(model) == 2
@@ -144,7 +142,7 @@ def test_a_watched_pipeline_is_a_container_of_its_steps(monitor: Monitor) -> Non
 
 @pytest.mark.parametrize("method", ["predict", "inplace_predict"])
 def test_a_booster_of_xgboost_is_watched(method: str, monitor: Monitor) -> None:
-    """A `DMatrix` is read with its names, and what it leaves out is missing."""
+    """A `DMatrix` is read with its names, and entries that it leaves out are missing."""
     xgboost = import_or_skip("xgboost")
     frame = FRAME.copy()
     frame.iloc[:20, 0] = np.nan
@@ -158,8 +156,8 @@ def test_a_booster_of_xgboost_is_watched(method: str, monitor: Monitor) -> None:
     assert status.internal_errors == 0
 
 
-def test_a_matrix_of_codes_says_what_to_watch_instead(monitor: Monitor) -> None:
-    """The categories of a `DMatrix` are numbers by then."""
+def test_a_dmatrix_with_category_codes_is_reported_with_advice(monitor: Monitor) -> None:
+    """The error says to watch the frame, because a `DMatrix` has only codes of categories."""
     xgboost = import_or_skip("xgboost")
     frame = FRAME.assign(line=pd.Categorical(["home", "motor"] * (ROWS // 2)))
     matrix = xgboost.DMatrix(frame, TARGET, enable_categorical=True)
@@ -169,7 +167,7 @@ def test_a_matrix_of_codes_says_what_to_watch_instead(monitor: Monitor) -> None:
 
 
 def test_a_booster_of_lightgbm_is_watched(monitor: Monitor) -> None:
-    """Its probabilities of a class are numbers."""
+    """It predicts probabilities as numbers."""
     booster: Any = monitor.watch(fit_lightgbm(LABELS).booster_)
     booster.predict(FRAME)
     assert list_fields(monitor, Role.FEATURE) == set(NAMES)
@@ -177,7 +175,7 @@ def test_a_booster_of_lightgbm_is_watched(monitor: Monitor) -> None:
 
 
 def test_a_pool_of_catboost_is_read_with_its_names(monitor: Monitor) -> None:
-    """Or by positions where it has none."""
+    """A pool without names is read by position."""
     catboost = import_or_skip("catboost")
     model: Any = monitor.watch(fit_catboost(TARGET))
     model.predict(catboost.Pool(FRAME))
@@ -188,7 +186,7 @@ def test_a_pool_of_catboost_is_read_with_its_names(monitor: Monitor) -> None:
 
 
 def make_session(inputs: dict[str, int]) -> Any:
-    """A session with two outputs: the sum of each row of all inputs, and its tenfold."""
+    """Return a session with two outputs: the sum of each row over all inputs, and ten times it."""
     onnx = import_or_skip("onnx")
     runtime = import_or_skip("onnxruntime")
     from onnx import TensorProto, helper
@@ -220,7 +218,7 @@ def make_session(inputs: dict[str, int]) -> Any:
 
 
 def test_a_session_of_onnx_runtime_is_watched(monitor: Monitor) -> None:
-    """A lone matrix is read as an array; the first output is the prediction."""
+    """A single matrix is read as an array, and the first output is the prediction."""
     bare = make_session({"X": 4})
     session: Any = monitor.watch(bare)
     feed = {"X": X.astype(np.float32)}
@@ -235,7 +233,7 @@ def test_a_session_of_onnx_runtime_is_watched(monitor: Monitor) -> None:
 
 
 def test_the_inputs_of_a_session_are_features_by_name(monitor: Monitor) -> None:
-    """A column an input; the columns of a matrix among them have positions."""
+    """Each input is a column, and the columns of a matrix among them have positions."""
     session: Any = monitor.watch(prediction="tenfold")(make_session({"limit": 1, "rest": 2}))
     rows = X.astype(np.float32)
     feed = {"limit": rows[:, :1], "rest": rows[:, 1:3]}
@@ -249,8 +247,8 @@ def test_the_inputs_of_a_session_are_features_by_name(monitor: Monitor) -> None:
     assert monitor.status().predictions == 3 * ROWS
 
 
-def test_options_that_a_session_cannot_have_are_refused(monitor: Monitor) -> None:
-    """A misspelt output, and features that are no arguments."""
+def test_unsuitable_options_for_a_session_are_refused(monitor: Monitor) -> None:
+    """Examples are a misspelt output, and features that are not arguments."""
     session = make_session({"X": 4})
     with pytest.raises(ConfigError, match="sum, tenfold"):
         monitor.watch(prediction="probability")(session)
@@ -258,8 +256,8 @@ def test_options_that_a_session_cannot_have_are_refused(monitor: Monitor) -> Non
         monitor.watch(features="X")(session)
 
 
-def test_a_call_that_a_session_refuses_is_counted_by_its_error(monitor: Monitor) -> None:
-    """The host gets the error of ONNX Runtime; a call of two rows fails for both."""
+def test_a_failed_call_of_a_session_is_counted_by_its_error(monitor: Monitor) -> None:
+    """The host gets ONNX Runtime's error; a call of two rows counts two."""
     session: Any = monitor.watch(make_session({"X": 4}))
     with pytest.raises(Exception, match="X"):
         session.run(None, {"X": np.zeros((2, 3), np.float32)})

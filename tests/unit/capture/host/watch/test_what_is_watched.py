@@ -1,4 +1,4 @@
-"""What a watched thing may be: futures as results, objects, classes, partials, estimators."""
+"""What can be watched: futures as results, objects, partials and estimators, but no class."""
 
 import asyncio
 import concurrent.futures
@@ -22,20 +22,20 @@ ROW = {"a": 1.0}
 
 @pytest.fixture
 def monitor() -> Iterator[Monitor]:
-    """A monitor whose worker rests and whose reference is learned from ten rows."""
+    """A monitor whose worker does not poll, and which learns its reference from ten rows."""
     config = Config(poll_interval_seconds=3600, export_interval_seconds=3600, baseline_rows=10)
     with Monitor("m", exporters=[], config=config) as monitor:
         yield monitor
 
 
 def count_valid_predictions(monitor: Monitor) -> int:
-    """Predictions that were recorded with a value, once there are ten."""
+    """Record up to ten rows, and count the predictions that have a value."""
     field = monitor.status().field("prediction", role=Role.PREDICTION)
     return field.quality[Quality.VALID]
 
 
 def hide_async(features: Any) -> Coroutine[Any, Any, float]:
-    """A plain function that returns a coroutine, as a decorator around `async def` does."""
+    """Return a plain function that returns a coroutine, as some decorators do."""
 
     async def predict() -> float:
         await asyncio.sleep(0)
@@ -57,7 +57,7 @@ def test_a_coroutine_from_a_plain_function_is_recorded_when_awaited(monitor: Mon
 
 
 def test_a_task_from_a_plain_function_is_recorded_when_done(monitor: Monitor) -> None:
-    """The host receives the very task that the function returned."""
+    """The host receives the same task that the function returned."""
     tasks: list[asyncio.Task[float]] = []
 
     @monitor.watch
@@ -76,7 +76,7 @@ def test_a_task_from_a_plain_function_is_recorded_when_done(monitor: Monitor) ->
 
 
 def test_a_future_of_a_pool_is_recorded_when_done(monitor: Monitor) -> None:
-    """Its error is counted by its type, its value as the prediction."""
+    """Its value is the prediction, and its error is counted by type."""
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
 
         @monitor.watch
@@ -91,7 +91,7 @@ def test_a_future_of_a_pool_is_recorded_when_done(monitor: Monitor) -> None:
 
 
 def test_a_generator_from_a_plain_function_is_reported_once(monitor: Monitor) -> None:
-    """Its rows are counted without a prediction, and one error says what to do."""
+    """Its rows have no prediction, and one error says what to do."""
     watched = monitor.watch(lambda features: (value for value in features.values()))
     for _ in range(12):
         assert list(watched(ROW)) == [1.0]
@@ -103,7 +103,7 @@ def test_a_generator_from_a_plain_function_is_reported_once(monitor: Monitor) ->
 
 
 def test_attributes_of_a_cached_function_stay_reachable(monitor: Monitor) -> None:
-    """`watch` outermost on `lru_cache`: calls are recorded, the cache can be read and cleared."""
+    """With `watch` above `lru_cache`, calls are recorded, and the cache can be read and cleared."""
 
     @functools.lru_cache
     def predict(amount: float) -> float:
@@ -120,7 +120,7 @@ def test_attributes_of_a_cached_function_stay_reachable(monitor: Monitor) -> Non
 
 
 def test_attributes_of_a_callable_object_stay_reachable(monitor: Monitor) -> None:
-    """They are the object's own, now and after they change."""
+    """They are the object's own, also after they change."""
 
     class Model:
         threshold = 0.5
@@ -137,8 +137,8 @@ def test_attributes_of_a_callable_object_stay_reachable(monitor: Monitor) -> Non
     assert monitor.status().predictions == 2
 
 
-def test_a_class_is_refused(monitor: Monitor) -> None:
-    """Its name would become a function."""
+def test_watching_a_class_is_refused(monitor: Monitor) -> None:
+    """Otherwise its name would become a function."""
 
     class Model:
         pass
@@ -163,7 +163,7 @@ def test_a_model_bound_by_partial_does_not_count_as_a_feature(monitor: Monitor) 
 
 
 def test_an_instance_parameter_called_this_does_not_count_as_a_feature(monitor: Monitor) -> None:
-    """A method may call its instance as it likes."""
+    """A method may give its instance any name."""
 
     class Model:
         secret = 7.0
@@ -179,7 +179,7 @@ def test_an_instance_parameter_called_this_does_not_count_as_a_feature(monitor: 
 
 
 def test_a_fitted_estimator_is_watched_by_its_methods(monitor: Monitor) -> None:
-    """`predict` is recorded, and the watched model is still the model."""
+    """`predict` is recorded, and the watched model is still an instance of its class."""
     x = np.arange(20.0).reshape(-1, 1)
     model: Any = monitor.watch(LinearRegression().fit(x, 2 * x[:, 0]))
     np.testing.assert_allclose(model.predict(x), 2 * x[:, 0], atol=1e-9)
@@ -188,7 +188,7 @@ def test_a_fitted_estimator_is_watched_by_its_methods(monitor: Monitor) -> None:
     assert monitor.status().predictions == 20
 
 
-def test_probabilities_of_a_fitted_estimator_bear_the_names_of_its_classes(
+def test_probabilities_of_a_fitted_estimator_have_the_names_of_its_classes(
     monitor: Monitor,
 ) -> None:
     """The label of the most probable class is the prediction."""
@@ -201,10 +201,10 @@ def test_probabilities_of_a_fitted_estimator_bear_the_names_of_its_classes(
     assert status.internal_errors == 0
 
 
-def test_pickling_an_object_that_belongs_to_a_process_says_what_to_do_instead(
+def test_pickling_a_monitor_or_a_watched_function_says_what_to_do_instead(
     monitor: Monitor,
 ) -> None:
-    """A monitor and a watched function; a copy in the process is shared."""
+    """Copying within the process returns the same object."""
     watched = monitor.watch(lambda features: features["a"])
     model = monitor.watch(LinearRegression())
     for thing in (monitor, watched):
@@ -217,8 +217,8 @@ def test_pickling_an_object_that_belongs_to_a_process_says_what_to_do_instead(
         pickle.dumps(monitor)
 
 
-def test_annotations_that_are_text_are_evaluated_where_they_were_written(monitor: Monitor) -> None:
-    """`from __future__ import annotations`: FastAPI below 0.124 reads them in our module."""
+def test_annotations_in_quotes_are_evaluated_where_they_were_written(monitor: Monitor) -> None:
+    """FastAPI below 0.124 would evaluate postponed annotations in our module."""
 
     def predict(features: "dict[str, float]") -> "Role | None":
         return None if features else Role.FEATURE
@@ -227,8 +227,8 @@ def test_annotations_that_are_text_are_evaluated_where_they_were_written(monitor
     assert annotations == dict[str, float]
 
 
-def test_a_thread_of_a_pool_belongs_to_no_open_call(monitor: Monitor) -> None:
-    """`run_in_executor` copies no context: the id has to be passed on."""
+def test_a_thread_of_a_pool_is_not_inside_the_open_call(monitor: Monitor) -> None:
+    """`run_in_executor` copies no context, so the id has to be passed on."""
 
     @monitor.watch
     async def predict(features: Any) -> str:
