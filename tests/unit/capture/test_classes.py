@@ -1,4 +1,4 @@
-"""Class probabilities mean the same to a watched function, a block, and a batch."""
+"""Class probabilities mean the same to a watched function, a block and a batch."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ PROBABILITIES = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
 
 @pytest.fixture
 def monitor(exporter: InMemoryExporter, clock: ManualClock) -> Iterator[Monitor]:
-    """A classifier of two classes, whose worker rests."""
+    """A monitor of a binary classifier whose worker does not poll."""
     p = np.linspace(0.0, 1.0, 100)
     reference = fit_reference(
         {"a": p},
@@ -31,8 +31,10 @@ def monitor(exporter: InMemoryExporter, clock: ManualClock) -> Iterator[Monitor]
         yield monitor
 
 
-def test_blocks_and_batches_are_read_as_watched_functions_are(monitor: Monitor) -> None:
-    """A field a class, and the label of the likeliest; nothing is unknown."""
+def test_blocks_and_batches_read_class_probabilities_as_watched_functions_do(
+    monitor: Monitor,
+) -> None:
+    """Each class has a field, the label is the most probable class, and nothing is unknown."""
     rows = iter(PROBABILITIES)
     read = monitor.watch(output="probabilities", names=NAMES)(lambda _: next(rows))
     for _ in PROBABILITIES:
@@ -63,7 +65,7 @@ def test_blocks_and_batches_are_read_as_watched_functions_are(monitor: Monitor) 
 
 
 def test_an_invalid_output_option_is_counted_and_not_raised(monitor: Monitor) -> None:
-    """While the service runs nothing is raised: the rows are counted, and the fault is told."""
+    """In a running service the rows are recorded and the error is reported."""
     monitor.record({"a": [0.5] * 3}, PROBABILITIES, output="proba")  # type: ignore[arg-type]
     with monitor.observe({"a": 0.5}, names="ab") as prediction:
         prediction.value = 0.5
@@ -73,7 +75,7 @@ def test_an_invalid_output_option_is_counted_and_not_raised(monitor: Monitor) ->
 
 
 def test_output_names_created_at_run_time_do_not_fill_the_memory(monitor: Monitor) -> None:
-    """Names made up by the call are forgotten again; each is read as it was said."""
+    """Names that a call makes up are dropped again, and each call is read with its own."""
     for at in range(600):
         monitor.record({"a": [0.5]}, [[0.4, 0.6]], output="probabilities", names=["good", f"b{at}"])
     status = monitor.status()

@@ -1,4 +1,4 @@
-"""A column by its codes: as the list of its values, to every reader."""
+"""A column of codes reads like the list of its values."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ VALUES = st.one_of(
 
 @st.composite
 def columns(draw: st.DrawFn) -> CodedValues:
-    """A column with categories that no row has, equal ones among them."""
+    """Draw a column with unused categories and some equal ones."""
     categories = draw(st.lists(VALUES, max_size=8))
     places = st.integers(-1, len(categories) - 1)
     codes = draw(st.lists(places, min_size=len(categories), max_size=20))
@@ -33,7 +33,7 @@ def columns(draw: st.DrawFn) -> CodedValues:
 
 @given(columns())
 def test_coded_values_read_like_the_list_of_their_values(column: CodedValues) -> None:
-    """Length, values, names, numbers and times."""
+    """Length, values, names, numbers and times are compared."""
     listed = list(column)
     assert len(column) == len(listed)
     assert [column[row] for row in range(len(column))] == pytest.approx(listed, nan_ok=True)
@@ -47,7 +47,7 @@ def test_coded_values_read_like_the_list_of_their_values(column: CodedValues) ->
 def test_coded_values_are_encoded_like_the_list_of_their_values(
     *, column: CodedValues, is_boolean: bool, is_closed: bool
 ) -> None:
-    """Codes, counts, refusals, new and other names."""
+    """Codes, counts, refused values, and new and other names are compared."""
     dictionary = Dictionary(["a", "true"], ["b"], is_boolean=is_boolean, is_closed=is_closed)
     ours, theirs = dictionary.encode(column), dictionary.encode(list(column))
     assert ours.codes.tolist() == theirs.codes.tolist()
@@ -57,10 +57,10 @@ def test_coded_values_are_encoded_like_the_list_of_their_values(
 
 
 @given(columns(), st.integers(0, 20), st.integers(0, 20))
-def test_a_slice_of_codes_is_the_slice_of_their_values(
+def test_a_slice_of_codes_equals_the_slice_of_their_values(
     column: CodedValues, start: int, stop: int
 ) -> None:
-    """Slices, and rows in another order."""
+    """Slices and reordered rows are compared."""
     assert category_names(column[start:stop]) == category_names(list(column)[start:stop])
     rows = np.arange(len(column))[::-1]
     assert category_names(column.select_rows(rows)) == category_names(list(column)[::-1])
@@ -94,8 +94,10 @@ CODED: dict[str, tuple[Any, list[Any]]] = {
 
 
 @pytest.mark.parametrize(("column", "values"), CODED.values(), ids=CODED)
-def test_columns_of_every_library_are_read_by_their_codes(column: Any, values: list[Any]) -> None:
-    """No column of categories is read value by value."""
+def test_categorical_columns_of_every_library_are_read_by_their_codes(
+    column: Any, values: list[Any]
+) -> None:
+    """None of them is read value by value."""
     coded = read_column(column)
     assert isinstance(coded, CodedValues)
     assert category_names(coded) == category_names(values)
@@ -124,13 +126,13 @@ BIG = [2**53 + 1, None]
     [pd.array(BIG, "Int64"), pl.Series(BIG), pa.array(BIG)],
     ids=["pandas", "polars", "arrow"],
 )
-def test_an_integer_that_no_float_holds_stays_exact_beside_a_gap(column: Any) -> None:
+def test_an_integer_too_large_for_a_float_stays_exact_beside_a_gap(column: Any) -> None:
     """It is read as an object instead."""
     assert category_names(read_column(column)) == [str(2**53 + 1), None]
 
 
-def test_a_dictionary_longer_than_its_column_keeps_only_what_rows_have() -> None:
-    """As a slice of a large column."""
+def test_a_dictionary_longer_than_its_column_keeps_only_the_categories_in_use() -> None:
+    """A slice of a large column is such a case."""
     column = CodedValues([str(name) for name in range(1_000)], np.array([999, -1, 3]))
     assert column.categories == ["3", "999"]
     assert list(column) == ["999", None, "3"]
@@ -138,7 +140,7 @@ def test_a_dictionary_longer_than_its_column_keeps_only_what_rows_have() -> None
 
 @pytest.mark.parametrize("code", ["i1", "u1", "i2", "u4", "i8", "u8"])
 def test_codes_of_every_type_are_counted(code: str) -> None:
-    """Also those that numpy does not convert to its own integers without being asked."""
+    """Unsigned 64-bit codes are included, which numpy does not convert implicitly."""
     column = CodedValues(["a", "b", "c"], np.array([0, 2, 2, 0, 0], code))
     missing, rows = column.row_counts()
     assert (missing, rows.tolist()) == (0, [3, 0, 2])
@@ -149,7 +151,7 @@ WIDTHS = ["Int8", "UInt8", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt6
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_integers_with_gaps_of_every_width_are_the_same_floats(width: str) -> None:
-    """Of a column, of a part of it, and of a column in two chunks."""
+    """They come in a column, a part of it, and two chunks."""
     given = [None, 0, 127, None, 5, 9, None, 1, 2, None, 3]
     nullable = pd.array(given, width)
     whole = pa.array(given, getattr(pa, width.lower())())
@@ -167,8 +169,8 @@ def test_integers_with_gaps_of_every_width_are_the_same_floats(width: str) -> No
         np.testing.assert_array_equal(values, expected)
 
 
-def test_numbers_behind_gaps_decide_nothing() -> None:
-    """A number that no float holds is read only if it is given."""
+def test_a_number_hidden_behind_a_gap_does_not_decide_the_type() -> None:
+    """A masked number too large for a float does not make the column one of objects."""
     hidden = pd.arrays.IntegerArray(np.array([2**53 + 1, 3]), np.array([True, False]))
     values = read_column(hidden)
     assert isinstance(values, np.ndarray)

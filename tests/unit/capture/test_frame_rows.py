@@ -1,4 +1,4 @@
-"""One-row frames: as the same values in rows, joined only with frames of the same columns."""
+"""One-row frames are read like rows, and joined only if their columns agree."""
 
 import datetime as dt
 from decimal import Decimal
@@ -50,17 +50,17 @@ FRAMES: dict[str, pd.DataFrame] = {
 
 
 def entry_of(frame: Any) -> Entry:
-    """The call that was made with a frame."""
+    """Return the queued call with a frame."""
     return (SHAPE, *Copiers()[type(frame)](frame), None, 1, None, [])
 
 
 def read_all(*frames: Any) -> list[Rows]:
-    """What the worker reads from calls with these frames, joined where they are alike."""
+    """Return what the worker reads from calls with these frames, joined where they agree."""
     return [read_rows(run) for run in gather([entry_of(frame) for frame in frames])]
 
 
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
-def test_one_row_has_the_names_and_numbers_that_it_has_among_two(frame: pd.DataFrame) -> None:
+def test_a_one_row_frame_is_read_like_a_longer_frame(frame: pd.DataFrame) -> None:
     """Longer frames are read by column."""
     (rows,) = read_all(frame)
     (both,) = read_all(pd.concat([frame, frame], ignore_index=True))
@@ -74,7 +74,7 @@ def test_one_row_has_the_names_and_numbers_that_it_has_among_two(frame: pd.DataF
 
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
 def test_frames_with_the_same_columns_are_read_together_in_order(frame: pd.DataFrame) -> None:
-    """One table for many calls."""
+    """Many calls give one table."""
     other = frame.iloc[[0]].copy()
     (rows,) = read_all(frame, other, frame)
     assert rows.count == rows.features.rows == 3
@@ -84,10 +84,10 @@ def test_frames_with_the_same_columns_are_read_together_in_order(frame: pd.DataF
 
 
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
-def test_pandas_own_arrays_and_its_interface_give_the_same_values(
+def test_pandas_internal_arrays_and_its_interface_give_the_same_values(
     frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So another version of pandas may keep other arrays."""
+    """Another version of pandas may therefore store other arrays."""
     by_arrays = copy_frame_row(frame)
     monkeypatch.setattr(frame_rows, "_copy_blocks", lambda _: None)
     by_interface = copy_frame_row(frame)
@@ -112,7 +112,7 @@ def test_pandas_own_arrays_and_its_interface_give_the_same_values(
     ids=["another order", "another name", "another type", "a text", "fewer columns"],
 )
 def test_frames_with_other_columns_are_not_joined(other: pd.DataFrame) -> None:
-    """Each is read by its own columns and type."""
+    """Each is read by its own columns and types."""
     first, second = read_all(pd.DataFrame({"x": [1.0], "y": [2.0]}), other)
     assert first.features.column("x")[0] == 1.0  # type: ignore[index]
     assert category_names(second.features.column("x")) == [  # type: ignore[arg-type]
@@ -121,13 +121,13 @@ def test_frames_with_other_columns_are_not_joined(other: pd.DataFrame) -> None:
 
 
 def test_columns_labelled_1_and_true_are_not_joined() -> None:
-    """They are equal in Python, and two names."""
+    """They are equal in Python but have different names."""
     numbered, true = pd.DataFrame([[1.0]], columns=[1]), pd.DataFrame([[2.0]], columns=[True])
     assert [list(rows.features.names()) for rows in read_all(numbered, true)] == [["1"], ["True"]]
 
 
-def test_two_columns_of_one_name_are_an_unreadable_row() -> None:
-    """Its values have a wrong type."""
+def test_two_columns_of_one_name_make_an_unreadable_row() -> None:
+    """The values have a wrong type."""
     (rows,) = read_all(pd.DataFrame([[1.0, 2.0]], columns=["x", "x"]))
     assert rows.count == 1
     assert number(rows.features.column("x")[0]) is None  # type: ignore[index]
@@ -143,8 +143,8 @@ def test_a_later_change_of_the_frame_does_not_change_what_was_recorded() -> None
     assert read_rows([entry]).features.column("x")[0] == 1.0  # type: ignore[index]
 
 
-def test_columns_beyond_those_of_the_reference_are_named() -> None:
-    """So that they are reported."""
+def test_columns_that_the_reference_lacks_are_reported_by_name() -> None:
+    """They count as unknown fields."""
     (rows,) = read_all(pd.DataFrame({"x": [1.0], "extra": [2.0]}))
     assert not rows.features.holds_only(2)
     assert rows.features.names() == {"x": 1, "extra": 1}

@@ -1,4 +1,4 @@
-"""Frames of pandas, polars and pyarrow: copied down to their memory, and read alike."""
+"""Frames of pandas, polars and pyarrow are copied completely and read alike."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -44,13 +44,13 @@ MAKERS: dict[str, Make] = {
 
 @pytest.fixture(params=MAKERS.values(), ids=MAKERS.keys())
 def make(request: pytest.FixtureRequest) -> Make:
-    """A function that makes a frame of columns."""
+    """A function that makes a frame from columns."""
     maker: Make = request.param
     return maker
 
 
 def table(frame: Any) -> Table:
-    """The frame as the worker sees it."""
+    """Return the frame as the worker reads it."""
     form, rows, payload = Copiers()[type(frame)](frame)
     if form is PayloadForm.FRAME_ROW:
         return build_table(form, [payload], ())
@@ -59,7 +59,7 @@ def table(frame: Any) -> Table:
 
 
 def column(frame: Any, name: str) -> tuple[list[float], list[int]]:
-    """One numeric column and what was refused."""
+    """Return one numeric column and the counts of its refused values."""
     values = table(frame).column(name)
     assert values is not None
     floats, refused = parse_floats(values)
@@ -67,12 +67,12 @@ def column(frame: Any, name: str) -> tuple[list[float], list[int]]:
 
 
 def same(actual: Floats | list[float], expected: list[float]) -> bool:
-    """Whether the numbers are equal, NaN included."""
+    """Return whether the numbers are equal, NaN included."""
     return np.array_equal(actual, expected, equal_nan=True)
 
 
 def test_a_null_in_a_numeric_column_is_one_missing_value(make: Make) -> None:
-    """Integers and floats around a null are kept, whatever the library makes of the null."""
+    """The numbers around a null are kept, whatever type the library gives the column."""
     frame = make({"i": [1, None, 3], "f": [1.5, None, 3.5], "b": [True, None, False]})
     for name, expected in [
         ("i", [1, math.nan, 3]),
@@ -85,20 +85,20 @@ def test_a_null_in_a_numeric_column_is_one_missing_value(make: Make) -> None:
 
 
 def test_full_columns_are_read_without_loss(make: Make) -> None:
-    """Nothing is refused where nothing is missing; text in a numeric field is of a wrong type."""
+    """Nothing is refused if nothing is missing; text in a numeric field has a wrong type."""
     frame = make({"i": [1, 2], "f": [1.5, 2.5], "t": ["1", "2"]})
     assert column(frame, "i") == ([1, 2], [0, 0, 0])
     assert column(frame, "f") == ([1.5, 2.5], [0, 0, 0])
     assert column(frame, "t")[1] == [0, 0, 2]
 
 
-def test_one_row_is_a_batch_of_one(make: Make) -> None:
-    """A frame of a single row is a table of one row."""
+def test_a_frame_of_one_row_is_a_batch_of_one(make: Make) -> None:
+    """Its table has one row."""
     assert table(make({"a": [1.0]})).rows == 1
 
 
 def test_missing_values_among_texts_stay_missing(make: Make) -> None:
-    """Text is text, and a null is missing."""
+    """Text stays text, and a null is missing."""
     values = table(make({"t": ["x", None]})).column("t")
     assert values is not None
     assert values[0] == "x"
@@ -106,7 +106,7 @@ def test_missing_values_among_texts_stay_missing(make: Make) -> None:
 
 
 def test_missing_values_among_datetimes_stay_missing(make: Make) -> None:
-    """A null among datetimes is missing; the others are seconds, to the microsecond."""
+    """The other values become seconds, exact to the microsecond."""
     when = datetime(1970, 1, 2, 0, 0, 0, 250_000)  # noqa: DTZ001 - frames hold naive ones
     values = table(make({"when": [when, None]})).column("when")
     assert values is not None
@@ -125,7 +125,7 @@ def test_missing_values_among_datetimes_stay_missing(make: Make) -> None:
     ids=["pandas", "polars", "pyarrow"],
 )
 def test_datetimes_with_a_time_zone_are_converted_to_utc(frame: Any) -> None:
-    """An aware column is read as the same moments."""
+    """The times are the same moments."""
     values = table(frame).column("when")
     assert values is not None
     assert same(parse_datetimes(values)[0], [86_400, math.nan])
@@ -141,7 +141,7 @@ def test_datetimes_with_a_time_zone_are_converted_to_utc(frame: Any) -> None:
     ids=["pandas", "polars", "pyarrow"],
 )
 def test_missing_values_among_categories_stay_missing(frame: Any) -> None:
-    """A null among categories is missing, in a frame and in a column of its own."""
+    """They may be in a frame or in a separate column."""
     own = copy_columns({"c": frame["c"]})[2]["c"]
     for values in (table(frame).column("c"), own):
         assert values is not None
@@ -159,28 +159,28 @@ def test_missing_values_among_categories_stay_missing(frame: Any) -> None:
     ids=["pandas", "polars", "pyarrow"],
 )
 def test_durations_in_frames_are_read_as_seconds(frame: Any) -> None:
-    """A duration is a number of seconds."""
+    """A duration becomes its number of seconds."""
     seconds, refused = column(frame, "d")
     assert same(seconds, [2.0, math.nan])
     assert refused == [1, 0, 0]
 
 
 def test_decimals_in_frames_are_read_as_numbers() -> None:
-    """Exact decimals are read as floats."""
+    """Exact decimals become floats."""
     frame = pl.DataFrame({"d": [Decimal("1.25"), None]})
     assert same(column(frame, "d")[0], [1.25, math.nan])
 
 
-def test_nested_columns_are_of_a_wrong_type(make: Make) -> None:
-    """A list in a cell is no number; the other columns are kept."""
+def test_nested_columns_have_a_wrong_type(make: Make) -> None:
+    """A list in a cell is not a number, and the other columns are kept."""
     frame = make({"a": [1.0, 2.0], "nested": [[1], [2]]})
     assert column(frame, "nested")[1] == [0, 0, 2]
     assert column(frame, "a")[1] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("name", ["polars", "pyarrow", "record batch", "pandas", "narwhals"])
-def test_the_memory_behind_a_frame_may_be_used_again(name: str) -> None:
-    """A buffer that a frame was made of without a copy may be filled anew after the call."""
+def test_the_buffer_behind_a_frame_may_be_reused(name: str) -> None:
+    """The frame was made without a copy, and its buffer is overwritten after the call."""
     buffer = np.ones(3)
     frame = (
         pd.DataFrame({"a": buffer}, copy=False)
@@ -197,8 +197,8 @@ def test_the_memory_behind_a_frame_may_be_used_again(name: str) -> None:
     assert own[0] == 1.0
 
 
-def test_a_frame_changed_afterwards_stays_as_it_was() -> None:
-    """Assignments to cells and columns, and a column taken out, do not reach the copy."""
+def test_later_changes_of_a_frame_do_not_reach_the_copy() -> None:
+    """Cells and columns are assigned, and a column is removed."""
     frame = pd.DataFrame({"a": [2.0, 1.0], "t": ["x", "y"]})
     seen = table(frame)
     frame.loc[0, "a"] = 9.0
@@ -208,20 +208,20 @@ def test_a_frame_changed_afterwards_stays_as_it_was() -> None:
     assert list(seen.column("t")) == ["x", "y"]
 
 
-def test_columns_are_named_by_text() -> None:
+def test_columns_of_a_frame_are_named_by_text() -> None:
     """A column called 0 is the field "0"."""
     assert table(pd.DataFrame(np.ones((2, 2)))).names() == {"0": 2, "1": 2}
 
 
 def test_a_frame_that_names_a_column_twice_is_unreadable() -> None:
-    """Rows of which nobody can say what they hold are unreadable, and counted."""
+    """Its values would be ambiguous."""
     seen = table(pd.DataFrame([[1.0, 2.0]], columns=["a", "a"]))
     assert seen.rows == 1
     assert seen.column("a") == [UNREADABLE]
 
 
-def test_a_series_of_a_frame_is_a_row() -> None:
-    """A row of pandas is a row by name, a series without names a row by position."""
+def test_a_pandas_series_is_a_row() -> None:
+    """It is read by name, or by position without names."""
     row = pd.DataFrame({"a": [1.0], "b": [2.0]}).iloc[0]
     assert Copiers()[type(row)](row) == (PayloadForm.MAPPING, 1, {"a": 1.0, "b": 2.0})
     for series in (pd.Series([1.0, None]), pl.Series([1.0, None])):
@@ -243,7 +243,7 @@ def test_a_series_of_a_frame_is_a_row() -> None:
     ],
     ids=["pandas", "nullable", "on arrow", "objects", "polars", "chunks", "arrow", "narwhals"],
 )
-def test_a_column_of_its_own_is_read_as_in_its_frame(series: Any) -> None:
+def test_a_separate_column_is_read_as_in_its_frame(series: Any) -> None:
     """Columns by name may be series of any library."""
     _, rows, columns = copy_columns({"a": series})
     values = batch_table(PayloadForm.COLUMNS, columns, rows).column("a")
@@ -254,14 +254,14 @@ def test_a_column_of_its_own_is_read_as_in_its_frame(series: Any) -> None:
 
 
 def test_a_lazy_frame_is_not_collected() -> None:
-    """What is not in memory raises in the copier, where the guard meets it: nothing is computed."""
+    """The copier raises TypeError, which the guard holds, and nothing is computed."""
     lazy = pl.LazyFrame({"a": [1.0]})
     with pytest.raises(TypeError):
         Copiers()[type(lazy)](lazy)
 
 
 def entry(frame: Any, prediction: float) -> Entry:
-    """A call that was given this frame."""
+    """Return a call with this frame."""
     form, rows, payload = Copiers()[type(frame)](frame)
     return PLAIN, form, rows, payload, prediction, 1, None, []
 
@@ -280,8 +280,8 @@ ONE_ROWS: list[dict[str, list[Any]]] = [
 ]
 
 
-def test_frames_read_together_are_what_they_are_one_by_one(make: Make) -> None:
-    """Their values, their types and their order; only such as are alike are read together."""
+def test_frames_read_together_equal_frames_read_one_by_one(make: Make) -> None:
+    """Values, types and order are the same; only frames of equal columns are joined."""
     calls = [entry(make(columns), float(at)) for at, columns in enumerate(ONE_ROWS)]
     runs = [read_rows(run) for run in gather(calls)]
     assert 1 < len(runs) < len(calls)
@@ -295,7 +295,7 @@ def test_frames_read_together_are_what_they_are_one_by_one(make: Make) -> None:
 
 
 def told(runs: Sequence[Rows], name: str) -> list[Any]:
-    """Every value of a column of all runs with its type; None where it is missing."""
+    """Return every value of a column in all runs with its type, None where it is missing."""
     columns: list[Any] = []
     for run in runs:
         values = run.features.column(name)
@@ -305,7 +305,7 @@ def told(runs: Sequence[Rows], name: str) -> list[Any]:
 
 
 class Hostile:
-    """A label that raises when it is told."""
+    """A label that raises when it is converted to text."""
 
     def __str__(self) -> str:
         raise RuntimeError
@@ -314,22 +314,22 @@ class Hostile:
 @pytest.mark.parametrize(
     ("one", "other"), [(1, True), (pd.NA, "a"), (Hostile(), Hostile()), ("1", 1)]
 )
-def test_columns_whose_labels_may_not_be_the_same_are_read_one_by_one(one: Any, other: Any) -> None:
-    """And none of them costs the calls beside it."""
+def test_frames_whose_labels_may_differ_are_read_one_by_one(one: Any, other: Any) -> None:
+    """No other call is affected."""
     frames = [pd.DataFrame([[1.0]], columns=[label]) for label in (one, other)]
     calls = [entry(frame, 1.0) for frame in frames]
     runs = [*gather(calls)]
     assert [len(run) for run in runs] == [1, 1]
 
 
-def test_no_more_than_some_frames_are_joined_at_once(make: Make) -> None:
-    """It would hold the interpreter for too long."""
+def test_at_most_32_frames_are_joined(make: Make) -> None:
+    """Joining more would hold the interpreter too long."""
     calls = [entry(make({"a": [1.0, 2.0]}), [1.0, 2.0]) for _ in range(70)]
     assert [len(run) for run in gather(calls)] == [32, 32, 6]
 
 
 def test_large_frames_are_read_one_by_one(make: Make) -> None:
-    """To join them would copy what has been copied already."""
+    """Joining them would copy them a second time."""
     rows = JOINED_ROWS + 1
     calls = [entry(make({"a": [1.0] * rows}), 1.0) for _ in range(3)]
     assert [len(run) for run in gather(calls)] == [1, 1, 1]

@@ -1,4 +1,4 @@
-"""Our faults are held back, counted exactly, and logged rarely and without a value."""
+"""Internal errors are held, counted exactly, and logged rarely and without values."""
 
 import logging
 import threading
@@ -15,7 +15,7 @@ SECRET = "jane.doe@example.org"  # noqa: S105 - a value that must not be told
 
 
 def test_an_internal_error_is_counted_and_not_raised() -> None:
-    """What is raised under the guard goes no further."""
+    """An exception under the guard is not raised."""
     guard = Guard()
     for _ in range(3):
         with guard:
@@ -23,8 +23,8 @@ def test_an_internal_error_is_counted_and_not_raised() -> None:
     assert guard.internal_errors == 3
 
 
-def test_no_internal_error_is_counted_without_an_exception() -> None:
-    """A clean block leaves no trace."""
+def test_a_block_without_an_exception_counts_no_internal_error() -> None:
+    """It leaves no trace."""
     guard = Guard()
     with guard:
         pass
@@ -33,7 +33,7 @@ def test_no_internal_error_is_counted_without_an_exception() -> None:
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_exceptions_meant_for_the_host_propagate(kind: type[BaseException]) -> None:
-    """An interrupt and an exit are not ours to hold."""
+    """They are interrupts and exits."""
     guard = Guard()
     with pytest.raises(kind), guard:
         raise kind
@@ -43,7 +43,7 @@ def test_exceptions_meant_for_the_host_propagate(kind: type[BaseException]) -> N
 def test_the_number_of_log_lines_grows_with_the_logarithm_of_the_errors(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Of 1,000 faults ten are logged: the 1st, 2nd, 4th, ... 512th."""
+    """Of 1,000 errors ten are logged: the 1st, 2nd, 4th, ... 512th."""
     guard = Guard()
     with caplog.at_level(logging.WARNING, logger="mlmonitor"):
         for _ in range(1_000):
@@ -55,7 +55,7 @@ def test_the_number_of_log_lines_grows_with_the_logarithm_of_the_errors(
 def test_the_log_names_the_line_of_an_error_but_not_its_message(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The type of a fault and its place are logged; not its message, which may quote a value."""
+    """The message may quote a value."""
     guard = Guard()
     with guard:
         raise LookupError(SECRET)
@@ -64,8 +64,8 @@ def test_the_log_names_the_line_of_an_error_but_not_its_message(
     assert SECRET not in caplog.text
 
 
-def test_an_exception_of_a_log_handler_is_suppressed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the host's own handlers raise is held back as well."""
+def test_an_exception_of_a_log_handler_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The handlers of the host may raise as well."""
 
     def broken(*_args: object) -> None:
         raise RuntimeError
@@ -76,8 +76,8 @@ def test_an_exception_of_a_log_handler_is_suppressed(monkeypatch: pytest.MonkeyP
     assert guard.internal_errors == 1
 
 
-def test_faults_of_many_threads_are_all_counted() -> None:
-    """Eight threads with 5,000 faults each make 40,000."""
+def test_internal_errors_of_many_threads_are_all_counted() -> None:
+    """Eight threads with 5,000 errors each make 40,000."""
     guard = Guard()
 
     def fail() -> None:
@@ -93,7 +93,7 @@ def test_faults_of_many_threads_are_all_counted() -> None:
 
 
 def test_a_cleared_guard_counts_from_zero() -> None:
-    """A forked child knows nothing of its parent's faults."""
+    """A forked child does not inherit its parent's errors."""
     guard = Guard()
     guard.hold(ValueError())
     guard.clear()
@@ -103,7 +103,7 @@ def test_a_cleared_guard_counts_from_zero() -> None:
 def test_errors_of_this_package_are_logged_with_their_message(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Our own messages hold no values, and say what to do."""
+    """They contain no values, and say what to do."""
     guard = Guard()
     with guard:
         import_extra("no_such_module", extra="frames")
@@ -112,10 +112,10 @@ def test_errors_of_this_package_are_logged_with_their_message(
     assert guard.last.startswith("MissingExtra: no_such_module is not installed")
 
 
-def test_a_fault_inside_a_library_is_logged_at_the_line_of_ours_that_called_it(
+def test_an_error_inside_a_library_is_logged_at_our_line_that_called_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Of numpy's own lines nothing is told: ours is the one to look at."""
+    """The library's own lines are not mentioned."""
 
     class Hostile:
         def __iter__(self) -> Iterator[object]:
@@ -130,7 +130,7 @@ def test_a_fault_inside_a_library_is_logged_at_the_line_of_ours_that_called_it(
 
 
 def test_the_last_error_is_kept_without_the_message_of_a_foreign_exception() -> None:
-    """Each fault takes the place of the one before, also where it is not logged."""
+    """A later error replaces it, even if that one is not logged."""
     guard = Guard()
     assert guard.last is None
     for error in (ConfigError("say more"), ValueError(SECRET), LookupError(SECRET)):
@@ -142,8 +142,8 @@ def test_the_last_error_is_kept_without_the_message_of_a_foreign_exception() -> 
     assert guard.last is None
 
 
-def test_a_message_of_ours_that_cannot_be_printed_is_left_out() -> None:
-    """The fault is counted all the same."""
+def test_a_message_that_cannot_be_printed_is_left_out() -> None:
+    """The error is still counted by its type."""
 
     class Untold(MonitorError):
         def __str__(self) -> str:

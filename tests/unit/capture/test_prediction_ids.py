@@ -1,4 +1,4 @@
-"""Prediction ids: version 7 UUIDs of a given time and given chance."""
+"""Prediction ids are version 7 UUIDs of a given time and given random bytes."""
 
 import math
 import uuid
@@ -17,7 +17,7 @@ chances = st.binary(min_size=10, max_size=10)
 
 @given(times, chances)
 def test_an_id_is_a_version_7_uuid_with_its_creation_time(unix_ms: int, chance: bytes) -> None:
-    """The standard library reads it as version 7 of RFC 9562 in canonical form."""
+    """It is in the canonical form of RFC 9562."""
     new_id = prediction_id(unix_ms=unix_ms, chance=chance)
     parsed = uuid.UUID(new_id)
     assert (parsed.version, parsed.variant) == (7, uuid.RFC_4122)
@@ -26,10 +26,10 @@ def test_an_id_is_a_version_7_uuid_with_its_creation_time(unix_ms: int, chance: 
 
 
 @given(times, times, chances, chances)
-def test_ids_sort_by_the_time_they_were_made(
+def test_ids_sort_by_their_creation_time(
     first_ms: int, second_ms: int, first: bytes, second: bytes
 ) -> None:
-    """Whatever the chance, the earlier id sorts first as text."""
+    """The earlier id sorts first as text, for any random bytes."""
     if first_ms == second_ms:
         return
     ids = [(first_ms, first), (second_ms, second)]
@@ -38,8 +38,10 @@ def test_ids_sort_by_the_time_they_were_made(
 
 
 @given(times, chances, chances)
-def test_random_bytes_distinguish_ids_of_one_millisecond(unix_ms: int, a: bytes, b: bytes) -> None:
-    """74 of the 80 random bits are in the id: it differs unless only the fixed six did."""
+def test_random_bytes_distinguish_ids_of_the_same_millisecond(
+    unix_ms: int, a: bytes, b: bytes
+) -> None:
+    """74 of the 80 random bits are in the id, and only six are fixed."""
     fixed = int.from_bytes(bytes.fromhex("f000c000000000000000"))
     differ = (int.from_bytes(a) ^ int.from_bytes(b)) & ~fixed
     same = prediction_id(unix_ms=unix_ms, chance=a) == prediction_id(unix_ms=unix_ms, chance=b)
@@ -50,7 +52,7 @@ def test_random_bytes_distinguish_ids_of_one_millisecond(unix_ms: int, a: bytes,
     "other", ["", "42", "order-7", str(uuid.UUID(int=0, version=4)), "ab" * 16]
 )
 def test_an_id_of_the_caller_has_no_creation_time(other: str) -> None:
-    """Only a version 7 UUID says when it was made."""
+    """Only a version 7 UUID contains it."""
     assert made_at_ms(other) is None
 
 
@@ -71,7 +73,7 @@ def test_an_id_of_the_caller_has_no_creation_time(other: str) -> None:
     ],
 )
 def test_an_id_has_one_text_for_every_type_of_value(given: object, text: str) -> None:
-    """Numbers that came through numpy or a column of floats, and texts as they are."""
+    """Numbers may have passed through numpy or a column of floats; texts are unchanged."""
     assert id_text(given) == text
 
 
@@ -79,5 +81,5 @@ def test_an_id_has_one_text_for_every_type_of_value(given: object, text: str) ->
     "nothing", [None, math.nan, "", np.datetime64("NaT", "ns"), pd.NA, pd.NaT], ids=repr
 )
 def test_missing_and_empty_values_are_not_ids(nothing: object) -> None:
-    """It is not the text "nan" that other predictions without an id would share."""
+    """Otherwise predictions without an id would share the text "nan"."""
     assert id_text(nothing) is None

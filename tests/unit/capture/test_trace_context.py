@@ -1,4 +1,4 @@
-"""Where a call was made, as the host's OpenTelemetry tells it; without one nobody looks."""
+"""The span of each call, read from the host's OpenTelemetry if it has one."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ ENTRY: Entry = (Shape((), Outputs()), PayloadForm.MAPPING, 1, {"a": 1.0}, 0.5, 7
 
 @pytest.fixture
 def whence() -> SpanSource:
-    """How to ask in this process, which has the SDK."""
+    """The reader of spans in this process, which has the SDK."""
     source = host_span_source()
     assert source is not None
     return source
@@ -28,16 +28,16 @@ def whence() -> SpanSource:
 
 @pytest.fixture
 def tracer() -> Iterator[trace.Tracer]:
-    """Makes spans that are recording and sampled."""
+    """A tracer whose spans are recording and sampled."""
     provider = TracerProvider(sampler=ALWAYS_ON)
     yield provider.get_tracer("host")
     provider.shutdown()
 
 
-def test_an_entry_has_the_origin_of_the_span_it_was_put_in(
+def test_an_entry_has_the_origin_of_its_innermost_span(
     whence: SpanSource, tracer: trace.Tracer
 ) -> None:
-    """The innermost one; to whoever does not ask, it is an entry like any other."""
+    """Otherwise it is an entry like any other."""
     with tracer.start_as_current_span("outer"), tracer.start_as_current_span("inner") as span:
         attached = attach_origin(ENTRY, whence)
     context = span.get_span_context()
@@ -48,8 +48,8 @@ def test_an_entry_has_the_origin_of_the_span_it_was_put_in(
     assert attached[7] is ENTRY[7]
 
 
-def test_without_a_span_there_is_no_origin(whence: SpanSource, tracer: trace.Tracer) -> None:
-    """Nor with one that is over."""
+def test_without_an_open_span_there_is_no_origin(whence: SpanSource, tracer: trace.Tracer) -> None:
+    """A finished span does not count."""
     assert attach_origin(ENTRY, whence) is ENTRY
     with tracer.start_as_current_span("over"):
         pass
@@ -57,7 +57,7 @@ def test_without_a_span_there_is_no_origin(whence: SpanSource, tracer: trace.Tra
 
 
 def test_a_trace_that_is_not_sampled_gives_no_origin(whence: SpanSource) -> None:
-    """Neither a span that was not sampled, nor the caller's, of whom this process keeps nothing."""
+    """The process keeps neither an unsampled span nor the remote span of its caller."""
     provider = TracerProvider(sampler=ALWAYS_OFF)
     with provider.get_tracer("host").start_as_current_span("unsampled"):
         assert whence() is None
@@ -68,7 +68,7 @@ def test_a_trace_that_is_not_sampled_gives_no_origin(whence: SpanSource) -> None
 
 
 def test_a_tracer_that_raises_costs_only_the_origin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it raises is not the host's to see, and the entry is what it was."""
+    """The exception does not reach the host, and the entry is unchanged."""
 
     def broken() -> trace.Span:
         raise RuntimeError("no span today")
@@ -79,10 +79,10 @@ def test_a_tracer_that_raises_costs_only_the_origin(monkeypatch: pytest.MonkeyPa
     assert attach_origin(ENTRY, whence) is ENTRY
 
 
-def test_the_opentelemetry_api_without_an_sdk_records_no_spans(
+def test_the_opentelemetry_api_without_an_sdk_has_no_spans(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Many libraries import it; it takes the SDK, or a provider of somebody else's."""
+    """Many libraries import the API alone; spans need the SDK or another provider."""
     monkeypatch.delitem(sys.modules, "opentelemetry.sdk.trace")
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
     assert host_span_source() is None
@@ -95,7 +95,7 @@ def test_the_opentelemetry_api_without_an_sdk_records_no_spans(
 
 
 def test_opentelemetry_is_not_imported_into_a_host_that_does_not_trace() -> None:
-    """A watched call, and an export, leave `opentelemetry.trace` where it is: not imported."""
+    """Neither a watched call nor an export imports `opentelemetry.trace`."""
     program = """
 import sys
 from mlmonitor import Monitor, Otlp

@@ -1,4 +1,4 @@
-"""A champion against its challenger: in shadow, as a canary, with labels and without."""
+"""A champion against a challenger: in shadow or as a canary, with and without labels."""
 
 import json
 import threading
@@ -14,12 +14,12 @@ Floats = NDArray[np.float64]
 
 
 def errors(challenge: Challenge) -> str | None:
-    """The last mistake that was counted."""
+    """Return the last error that was counted."""
     return challenge.status().last_error
 
 
 def test_a_better_challenger_in_shadow_wins_by_paired_losses() -> None:
-    """Most of the noise is common to both, so a small difference is found soon."""
+    """Both share most of the noise, so a small difference is detected soon."""
     rng = np.random.default_rng(0)
     actual = rng.gamma(2, 500, 2_000)
     common = rng.normal(0, 200, 2_000)
@@ -41,7 +41,7 @@ def test_a_better_challenger_in_shadow_wins_by_paired_losses() -> None:
 
 
 def test_a_worse_challenger_loses_and_an_equal_one_is_not_decided() -> None:
-    """An equal one is neither better nor worse."""
+    """One challenger is worse, the other as good as the champion."""
     rng = np.random.default_rng(1)
     actual = rng.normal(size=3_000)
     one, two = actual + rng.normal(size=3_000), actual + rng.normal(size=3_000)
@@ -66,7 +66,7 @@ def test_a_challenger_must_win_by_the_margin() -> None:
 
 
 def test_a_canary_is_compared_by_the_losses_of_different_rows() -> None:
-    """Each row is predicted by one of the models."""
+    """Each row is predicted by one of the two models."""
     rng = np.random.default_rng(3)
     challenge = Challenge("canary", loss="squared")
     for side, noise in (("champion", 2.0), ("challenger", 1.0)):
@@ -81,7 +81,7 @@ def test_a_canary_is_compared_by_the_losses_of_different_rows() -> None:
 
 
 def test_without_labels_the_predictions_are_compared_and_nothing_is_decided() -> None:
-    """Their distribution over the champion's deciles, and their mean difference."""
+    """The status has the PSI over the champion's deciles."""
     rng = np.random.default_rng(4)
     champion = rng.normal(size=3_000)
     same, other = Challenge("same"), Challenge("other")
@@ -100,7 +100,7 @@ def test_without_labels_the_predictions_are_compared_and_nothing_is_decided() ->
 
 
 def test_classes_are_compared_by_their_errors_and_by_their_agreement() -> None:
-    """Texts, numbers and booleans that mean one class are one."""
+    """A text, a number and a boolean may mean the same class."""
     rng = np.random.default_rng(5)
     actual = rng.choice(["a", "b", "c"], 4_000)
     wrong = rng.choice(["a", "b", "c"], 4_000)
@@ -118,8 +118,8 @@ def test_classes_are_compared_by_their_errors_and_by_their_agreement() -> None:
     assert truths.status().challenger.value == pytest.approx(1 / 3)
 
 
-def test_a_loss_of_your_own_is_a_function_of_two_arrays() -> None:
-    """One that raises is counted and named; nothing else is lost."""
+def test_a_custom_loss_is_a_function_of_two_arrays() -> None:
+    """One that raises is counted and named, and nothing else is lost."""
     challenge = Challenge("own", loss=lambda predicted, actual: np.maximum(actual - predicted, 0))
     challenge.record_outcomes([3.0, 1.0], champion=[1.0, 2.0], challenger=[3.0, 0.0])
     assert challenge.status().champion.value == 1.0
@@ -146,7 +146,7 @@ def test_a_loss_of_your_own_is_a_function_of_two_arrays() -> None:
     ],
     ids=["neither", "lengths", "ids", "labels", "outcomes", "no predictions", "groups"],
 )
-def test_mistakes_are_counted_and_never_raised(call: Any) -> None:
+def test_invalid_calls_are_counted_and_not_raised(call: Any) -> None:
     """The comparison goes on."""
     challenge = Challenge("m")
     call(challenge)
@@ -159,7 +159,7 @@ def test_mistakes_are_counted_and_never_raised(call: Any) -> None:
 
 
 def test_missing_and_unreadable_values_do_not_count() -> None:
-    """On either side, and among the actuals."""
+    """They are among the predictions of either model and among the actuals."""
     challenge = Challenge("m")
     challenge.record_outcomes(
         [1.0, None, 3.0, "text"], champion=[1.0, 1.0, None, 1.0], challenger=[2.0, 1.0, 3.0, 1.0]
@@ -168,8 +168,8 @@ def test_missing_and_unreadable_values_do_not_count() -> None:
     assert (status.champion.count, status.challenger.count, status.difference.count) == (1, 2, 1)
 
 
-def test_models_that_are_recorded_apart_are_paired_by_their_ids_in_any_order() -> None:
-    """Either may be first, and either may follow its label; nothing counts twice."""
+def test_models_recorded_separately_are_paired_by_id_in_any_order() -> None:
+    """Either may be first or follow its label, and nothing counts twice."""
     rng = np.random.default_rng(8)
     actual = rng.normal(size=400)
     champion, challenger = actual + rng.normal(size=(2, 400))
@@ -191,8 +191,8 @@ def test_models_that_are_recorded_apart_are_paired_by_their_ids_in_any_order() -
 
 
 @pytest.mark.parametrize("is_single", [True, False], ids=["one by one", "at once"])
-def test_a_label_waits_for_its_prediction(*, is_single: bool) -> None:
-    """However many calls lie between them; until then no prediction waits for it in the counts."""
+def test_a_label_in_a_challenge_waits_for_its_prediction(*, is_single: bool) -> None:
+    """Many calls may come between them."""
     challenge = Challenge("early", loss="absolute")
     challenge.record(champion=[9.0], ids=["unlabelled"])
     ids, actual = [f"r{row}" for row in range(20)], np.arange(20.0)
@@ -213,8 +213,8 @@ def test_a_label_waits_for_its_prediction(*, is_single: bool) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 49])
-def test_few_groups_never_decide(count: int) -> None:
-    """Each counts as one label, whatever its rows say; a single one has no interval."""
+def test_a_challenge_of_few_groups_is_never_decided(count: int) -> None:
+    """Each group counts as one label, and a single group has no interval."""
     rng = np.random.default_rng(11)
     challenge = Challenge("few groups", loss="absolute")
     groups = np.arange(5_000) % count
@@ -230,7 +230,7 @@ def test_few_groups_never_decide(count: int) -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_huge_predictions_are_counted_as_unusable_without_a_warning() -> None:
-    """Their squares would not be finite; the others go on."""
+    """Their squares would overflow; the other predictions are compared."""
     challenge = Challenge("huge", loss="squared")
     challenge.record_outcomes(
         [1.0, 2.0, 3.0], champion=[1.0, -1.7e308, 3.0], challenger=[1e200, 1.7e308, 4.0]
@@ -241,14 +241,14 @@ def test_huge_predictions_are_counted_as_unusable_without_a_warning() -> None:
 
 
 def test_the_text_says_that_no_label_gave_a_usable_loss() -> None:
-    """It does not call matched labels none."""
+    """The labels were matched, so the text must not claim that there are none."""
     challenge = Challenge("percent", loss="log")
     challenge.record_outcomes([1, 0], champion=[80.0, 20.0], challenger=[70.0, 30.0])
     assert "no label gave a usable loss: only predictions are compared" in str(challenge.status())
 
 
 def test_a_stray_pair_does_not_change_a_canary_into_a_shadow() -> None:
-    """Rows of both models count alone only if they are most of the challenger's."""
+    """Pairs alone are compared only if most rows of the challenger are paired."""
     challenge = Challenge("canary")
     challenge.record_outcomes(np.ones(300), champion=np.full(300, 3.0))
     challenge.record_outcomes(np.ones(300), challenger=np.full(300, 2.0))
@@ -257,8 +257,8 @@ def test_a_stray_pair_does_not_change_a_canary_into_a_shadow() -> None:
     assert (status.basis, status.difference.count) == ("unpaired", 301)
 
 
-def test_a_decision_is_never_taken_back() -> None:
-    """It is made once, after the labels that it names."""
+def test_a_decision_is_final() -> None:
+    """It is made once, and names the number of labels."""
     challenge = Challenge("swing")
     actual = np.zeros(200)
     rng = np.random.default_rng(9)
@@ -271,8 +271,8 @@ def test_a_decision_is_never_taken_back() -> None:
     assert "decided after 200 labels" in str(status)
 
 
-def test_models_that_agreed_so_far_are_not_decided_by_a_margin() -> None:
-    """A hundred equal predictions do not show that the next are equal."""
+def test_models_that_agree_are_not_decided_after_a_hundred_labels() -> None:
+    """A hundred equal predictions do not show that the next ones are equal within the margin."""
     challenge = Challenge("equal so far", loss="error", margin=0.01)
     challenge.record_outcomes(["a"] * 100, champion=["a"] * 100, challenger=["a"] * 100)
     assert challenge.status().decision == "undecided"
@@ -281,7 +281,7 @@ def test_models_that_agreed_so_far_are_not_decided_by_a_margin() -> None:
 
 
 def test_the_loss_follows_from_the_first_predictions_if_none_is_declared() -> None:
-    """Numbers, classes, probabilities of classes, and one of two declared classes."""
+    """Predictions are numbers, classes, probabilities, or the score of one of two classes."""
     names = {}
     given: dict[str, tuple[Any, Any, dict[str, Any], dict[str, Any]]] = {
         "absolute": ([1.0], [1.0], {}, {}),
@@ -298,7 +298,7 @@ def test_the_loss_follows_from_the_first_predictions_if_none_is_declared() -> No
 
 
 def test_predictions_without_a_loss_are_counted_by_model() -> None:
-    """Impossible probabilities, and labels that name no class of the scores."""
+    """Probabilities are impossible, or a label names none of the classes."""
     challenge = Challenge("m", loss="log", classes=["a", "b"])
     bad = [[0.2, 0.8], [0.7, 0.7], [-0.1, 1.1]]
     good = [[0.2, 0.8]] * 3
@@ -314,8 +314,8 @@ def test_predictions_without_a_loss_are_counted_by_model() -> None:
     assert "without a loss: challenger 2" in str(status)
 
 
-def test_classes_beside_a_loss_of_numbers_are_counted_as_unusable() -> None:
-    """A champion that names classes has no log loss."""
+def test_class_names_have_no_log_loss_and_are_counted_as_unusable() -> None:
+    """The other model's probabilities still count."""
     challenge = Challenge("m", loss="log", classes=["no", "yes"])
     challenge.record(champion=["yes", "no"], challenger=[0.9, 0.2], ids=["a", "b"])
     challenge.label(["a", "b"], ["yes", "no"])
@@ -325,8 +325,8 @@ def test_classes_beside_a_loss_of_numbers_are_counted_as_unusable() -> None:
 
 
 @pytest.mark.parametrize("predictions", [["high", "low"], [None, np.nan]], ids=["text", "missing"])
-def test_a_model_is_named_until_it_makes_a_usable_prediction(predictions: Any) -> None:
-    """A whole batch of texts or missing values is a mistake; one value among others is not."""
+def test_a_model_without_a_usable_prediction_is_named_in_the_error(predictions: Any) -> None:
+    """The error is cleared by the model's first usable prediction."""
     challenge = Challenge("m", loss="absolute")
     challenge.record(champion=[1.0, None], challenger=predictions)
     status = challenge.status()
@@ -338,8 +338,8 @@ def test_a_model_is_named_until_it_makes_a_usable_prediction(predictions: Any) -
     assert challenge.status().last_error is None
 
 
-def test_pairs_without_a_loss_are_counted_by_their_reason() -> None:
-    """Actuals that are no classes, texts beside numbers, and scores beside one number."""
+def test_pairs_without_a_loss_are_counted_by_reason() -> None:
+    """Reasons are unreadable actuals, texts, and different forms of the two models."""
     challenge = Challenge("m", loss="log")
     challenge.record_outcomes(["yes", None], champion=[0.8, 0.1], challenger=["high", None])
     status = challenge.status()
@@ -352,7 +352,7 @@ def test_pairs_without_a_loss_are_counted_by_their_reason() -> None:
 
 
 def test_several_outputs_without_classes_are_refused() -> None:
-    """One that is compared must be chosen."""
+    """The message says to choose one of them or to declare classes."""
     challenge = Challenge("m")
     challenge.record(champion={"low": [1.0], "high": [2.0]}, ids=["a"])
     assert "declare classes=, or record one of them" in (errors(challenge) or "")
@@ -374,8 +374,8 @@ def report(challenge: Challenge, how: str, losses: tuple[Floats, Floats], groups
 
 
 @pytest.mark.parametrize("how", ["pairs", "shadow", "canary"])
-def test_rows_of_a_group_that_are_alike_count_as_one_label(how: str) -> None:
-    """As the first row of each group would alone."""
+def test_equal_rows_of_a_group_count_as_one_label(how: str) -> None:
+    """The interval is as wide as that of the first row of each group."""
     rng = np.random.default_rng(10)
     groups = np.repeat(np.arange(150), 10).astype(str)
     champion, challenger = np.repeat(rng.exponential(size=(2, 150)), 10, axis=1)
@@ -392,7 +392,7 @@ def test_rows_of_a_group_that_are_alike_count_as_one_label(how: str) -> None:
 
 
 def test_labels_by_id_count_once_and_unknown_ones_are_counted() -> None:
-    """As in a monitor; the oldest predictions are dropped beyond the limit."""
+    """Beyond the limit, the oldest predictions are evicted, as in a monitor."""
     challenge = Challenge("m", pending_predictions=2)
     challenge.record(champion=1.0, challenger=2.0, ids="first")
     challenge.record(champion=[1.0, 1.0], challenger=[2.0, 2.0], ids=["second", "third"])
@@ -410,7 +410,7 @@ def test_labels_by_id_count_once_and_unknown_ones_are_counted() -> None:
 
 
 def test_predictions_with_too_few_groups_are_refused_as_a_whole() -> None:
-    """They count neither with their actuals nor without."""
+    """Rows are not counted, with actuals or without."""
     challenge = Challenge("m")
     sides = {"champion": [1.0, 2.0, 3.0], "challenger": [1.0, 2.0, 4.0]}
     challenge.record(**sides, ids=["a", "b", "c"], groups=["x", "y"])
@@ -436,8 +436,8 @@ def test_predictions_with_too_few_groups_are_refused_as_a_whole() -> None:
     ],
     ids=str,
 )
-def test_invalid_options_are_refused_by_name(options: dict[str, Any]) -> None:
-    """Before anything is recorded."""
+def test_invalid_options_of_a_challenge_are_refused_by_name(options: dict[str, Any]) -> None:
+    """They are refused before anything is recorded."""
     (name,) = options
     with pytest.raises(ConfigError, match=f"{name}: expected"):
         Challenge("m", **options)

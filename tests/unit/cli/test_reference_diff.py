@@ -17,7 +17,7 @@ rng = np.random.default_rng(0)
 
 
 def rows(seed: int, *, shift: float = 0.0, size: int = 5_000) -> dict[str, Any]:
-    """Three columns; the amount is shifted."""
+    """Return three columns; the amount is shifted."""
     own = np.random.default_rng(seed)
     return {
         "amount": own.gamma(2, 100, size) + shift,
@@ -27,12 +27,12 @@ def rows(seed: int, *, shift: float = 0.0, size: int = 5_000) -> dict[str, Any]:
 
 
 def fit(columns: dict[str, Any], **options: Any) -> Reference:
-    """Fit without simulated thresholds."""
+    """Fit a reference without simulated thresholds."""
     return Reference.fit(columns, thresholds="asymptotic", **options)
 
 
 def save(reference: Reference, path: Path) -> str:
-    """Save a reference; its path."""
+    """Save a reference and return its path."""
     reference.save(path)
     return str(path)
 
@@ -49,7 +49,7 @@ def test_two_samples_of_the_same_rows_do_not_differ(tmp_path: Path, capsys: Any)
 def test_moved_added_and_removed_fields_are_listed_and_set_the_exit_status(
     tmp_path: Path, capsys: Any
 ) -> None:
-    """With the facts of both trainings."""
+    """The output also compares the two training runs."""
     second = rows(2, shift=150)
     del second["line"]
     second["channel"] = ["web", "shop"] * 2_500
@@ -86,7 +86,7 @@ def test_moved_added_and_removed_fields_are_listed_and_set_the_exit_status(
 
 
 def test_a_reference_diff_can_be_printed_as_json(tmp_path: Path, capsys: Any) -> None:
-    """For programs: every field, moved or not."""
+    """It contains every field, changed or not."""
     paths = [
         save(fit(rows(1)), tmp_path / "1.json"),
         save(fit(rows(2, shift=150)), tmp_path / "2.json"),
@@ -103,7 +103,7 @@ def test_a_reference_diff_can_be_printed_as_json(tmp_path: Path, capsys: Any) ->
 
 @pytest.mark.parametrize("shift", [0.0, 5.0, 40.0, 300.0])
 def test_the_distance_of_two_references_is_close_to_that_of_their_rows(shift: float) -> None:
-    """Although the second reference has other bins."""
+    """The second reference has other bins, so the distance is not exact."""
     first, second = rows(1), rows(2, shift=shift)
     fitted = fit(first)
     difference = compare_references(fitted, fit(second))
@@ -119,7 +119,7 @@ def test_the_distance_of_two_references_is_close_to_that_of_their_rows(shift: fl
 
 
 def test_a_field_whose_kind_differs_is_listed_without_a_distance() -> None:
-    """As is one without any value."""
+    """A field without values is also listed without one."""
     first, second = rows(1), rows(2)
     second["count"] = ["two"] * 5_000
     fields = {f.name: f for f in compare_references(fit(first), fit(second)).fields}
@@ -128,7 +128,7 @@ def test_a_field_whose_kind_differs_is_listed_without_a_distance() -> None:
 
 
 def test_an_unreadable_reference_ends_with_exit_status_two(tmp_path: Path, capsys: Any) -> None:
-    """So are a damaged one and a negative tolerance."""
+    """A damaged file and a negative tolerance end with it too."""
     path = save(fit(rows(1, size=100)), tmp_path / "1.json")
     (tmp_path / "damaged.json").write_text("{}")
     assert main(["reference", "diff", path, str(tmp_path / "missing.json")]) == 2

@@ -1,4 +1,4 @@
-"""`mlmonitor report`: files in, a report and an exit status out."""
+"""`mlmonitor report`: reads files, writes a report, and sets the exit status."""
 
 import csv
 import json
@@ -20,14 +20,14 @@ from support.shown_models import Columns, claims_reference, draw_claims, predict
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A saved reference."""
+    """The path of a saved reference."""
     path = tmp_path_factory.mktemp("reference") / "claims.reference.json"
     claims_reference().save(path)
     return path
 
 
 def draw(rows: int, *, is_shifted: bool) -> Columns:
-    """Claims with predictions and actuals."""
+    """Draw claims with predictions and actuals."""
     rng = np.random.default_rng(9)
     claims = draw_claims(rng, rows, is_shifted=is_shifted)
     predictions = predict(claims)
@@ -35,7 +35,7 @@ def draw(rows: int, *, is_shifted: bool) -> Columns:
 
 
 def write(path: Path, columns: Columns) -> Path:
-    """Write columns as the ending of the path says."""
+    """Write columns in the format that the path's ending names."""
     if path.suffix == ".parquet":
         pq.write_table(pa.table(columns), path, row_group_size=700)
         return path
@@ -47,10 +47,10 @@ def write(path: Path, columns: Columns) -> Path:
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
-def test_a_shifted_file_fails_and_a_calm_one_passes(
+def test_a_shifted_file_fails_and_an_unshifted_one_passes(
     reference: Path, tmp_path: Path, ending: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With both kinds of report, and every row counted."""
+    """Both kinds of reports count every row."""
     out = tmp_path / "report.json"
     for is_shifted, expected in ((False, 0), (True, 1)):
         data = write(tmp_path / f"current.{ending}", draw(3_000, is_shifted=is_shifted))
@@ -65,7 +65,7 @@ def test_a_shifted_file_fails_and_a_calm_one_passes(
 
 
 def test_a_csv_and_a_parquet_file_give_the_same_report(reference: Path, tmp_path: Path) -> None:
-    """The numbers of a CSV file are those of the Parquet file it was written from."""
+    """Both are written from the same columns."""
     reports = []
     for ending in ("parquet", "csv"):
         data = write(tmp_path / f"current.{ending}", draw(500, is_shifted=True))
@@ -81,8 +81,10 @@ def test_a_csv_and_a_parquet_file_give_the_same_report(reference: Path, tmp_path
         assert psi == pytest.approx(other[2])
 
 
-def test_without_a_condition_a_shift_does_not_fail(reference: Path, tmp_path: Path) -> None:
-    """The report says it, the exit status does not."""
+def test_without_a_condition_a_shift_does_not_fail_the_command(
+    reference: Path, tmp_path: Path
+) -> None:
+    """The report shows the shift, and the exit status is 0."""
     data = write(tmp_path / "current.csv", draw(2_000, is_shifted=True))
     assert main(["report", str(reference), str(data), "--quiet"]) == 0
     assert main(["report", str(reference), str(data), "--quiet", "--fail-on", "moved"]) == 1
@@ -90,7 +92,7 @@ def test_without_a_condition_a_shift_does_not_fail(reference: Path, tmp_path: Pa
 
 
 def test_columns_with_other_names_can_be_mapped(reference: Path, tmp_path: Path) -> None:
-    """As the predictions and actuals of this file."""
+    """The options name the predictions and actuals of the file."""
     columns = draw(400, is_shifted=False)
     columns["score"], columns["cost"] = columns.pop("prediction"), columns.pop("actual")
     data, out = write(tmp_path / "current.parquet", columns), tmp_path / "r.json"
@@ -116,7 +118,7 @@ def test_columns_with_other_names_can_be_mapped(reference: Path, tmp_path: Path)
         (["text.parquet"], "not a Parquet file"),
     ],
 )
-def test_a_wrong_argument_is_named(
+def test_a_wrong_argument_of_report_is_named(
     reference: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -124,7 +126,7 @@ def test_a_wrong_argument_is_named(
     arguments: list[str],
     sentence: str,
 ) -> None:
-    """On standard error, with the exit status 2."""
+    """The message is on standard error, and the exit status is 2."""
     monkeypatch.chdir(tmp_path)
     Path("rows.csv").write_text("limit,line\n1,home\n", encoding="utf-8")
     Path("strange.csv").write_text("x,y\n1,2\n", encoding="utf-8")
@@ -135,8 +137,8 @@ def test_a_wrong_argument_is_named(
     assert sentence in capsys.readouterr().err
 
 
-def test_values_of_a_csv_file_are_read_as_the_reference_has_them(tmp_path: Path) -> None:
-    """Numbers, truth, times and codes with leading zeros; empty is missing; the rest is text."""
+def test_values_of_a_csv_file_are_read_as_the_reference_declares_them(tmp_path: Path) -> None:
+    """They are numbers, booleans, times, codes with leading zeros, missing values and texts."""
     path = tmp_path / "rows.csv"
     path.write_text(
         "n,b,t,c\n1.5,True,2026-01-02T03:04:05,007\n,no,2026-01-02,\nlots,maybe,soon,x\n2,,,\n\n",
@@ -153,8 +155,8 @@ def test_values_of_a_csv_file_are_read_as_the_reference_has_them(tmp_path: Path)
     assert columns["c"] == ["007", None, "x", None]
 
 
-def test_a_parquet_file_keeps_its_kinds(tmp_path: Path) -> None:
-    """Dictionaries, times, nulls and truth reach the reference as what they are."""
+def test_the_columns_of_a_parquet_file_keep_their_kinds(tmp_path: Path) -> None:
+    """Dictionaries, times, nulls and booleans are read as such."""
     rng = np.random.default_rng(4)
     start = datetime(2026, 1, 1, tzinfo=UTC)
     columns: dict[str, Any] = {
@@ -177,10 +179,10 @@ def test_a_parquet_file_keeps_its_kinds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
-def test_a_file_without_rows_fails_instead_of_passing_for_calm(
+def test_a_file_without_rows_fails(
     reference: Path, tmp_path: Path, ending: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An export that came out empty is no evidence that nothing changed."""
+    """An empty export is no evidence that nothing has changed."""
     columns = {name: values[:0] for name, values in draw(10, is_shifted=False).items()}
     data, out = write(tmp_path / f"current.{ending}", columns), tmp_path / "report.json"
     arguments = ["report", str(reference), str(data), "-o", str(out), "--fail-on", "alert"]

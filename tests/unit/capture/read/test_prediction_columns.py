@@ -212,8 +212,8 @@ def test_results_that_fit_nothing_are_counted_even_if_no_call_fits(count: int) -
     assert refused(read["prediction"]) == [0, 0, 2 * count]
 
 
-def test_no_rows_have_no_predictions() -> None:
-    """An empty batch adds nothing, alone or among others."""
+def test_an_empty_batch_has_no_predictions() -> None:
+    """It adds nothing, alone or among other calls."""
     outputs = Outputs()
     for nothing in ([], None, np.empty(0), np.empty((0, 2)), 0.5):
         assert all(
@@ -238,7 +238,7 @@ def test_no_rows_have_no_predictions() -> None:
 def test_probabilities_give_one_field_per_class_and_a_label(
     result: object, rows: int, names: tuple[str, ...]
 ) -> None:
-    """Each class keeps its probability, and the likeliest is the prediction."""
+    """Each class keeps its probability, and the most probable class is the prediction."""
     assert fields(result, rows, kind="probabilities", names=names) == {
         "prediction.no": [0.2],
         "prediction.yes": [0.8],
@@ -246,16 +246,16 @@ def test_probabilities_give_one_field_per_class_and_a_label(
     }
 
 
-def test_probabilities_of_a_batch_are_labelled_row_by_row() -> None:
-    """A tie goes to the first class; a row that lacks a probability has no label."""
+def test_probabilities_of_a_batch_are_labelled_one_row_at_a_time() -> None:
+    """A tie goes to the first class, and a row without a probability has no label."""
     matrix = [[0.9, 0.1], [0.5, 0.5], [math.nan, 1.0], [None, 1.0], ["1.0", 0.0], None]
     read = fields(matrix, 6, kind="probabilities", names=("no", "yes"))
     assert read["prediction"] == ["no", "no", None, None, None, None]
     assert refused(read["prediction.no"]) == [3, 0, 1]
 
 
-def test_one_column_of_probabilities_is_read_as_a_single_value() -> None:
-    """The probability of the one class of interest is no choice: it is the prediction itself."""
+def test_a_single_column_of_probabilities_is_read_as_one_value_a_row() -> None:
+    """There is nothing to choose from, so the probability is the prediction itself."""
     assert fields([0.2, 0.8], 2, kind="probabilities") == {"prediction": [0.2, 0.8]}
     assert fields(0.7, kind="probabilities") == {"prediction": [0.7]}
 
@@ -275,18 +275,18 @@ def test_one_column_of_probabilities_is_read_as_a_single_value() -> None:
     ],
     ids=["key", "model", "tuple", "index", "last", "number", "function", "column", "method"],
 )
-def test_part_of_a_result_is_selected(result: object, select: Any) -> None:
-    """A key, attribute, index or function finds it, also where a method has that name."""
+def test_an_output_option_selects_part_of_a_result(result: object, select: Any) -> None:
+    """It is a key, attribute, index or function, and may have the name of a method."""
     assert fields(result, select=select) == {"prediction": [0.5]}
 
 
-def test_an_unknown_kind_of_output_is_refused() -> None:
-    """The option is named when the function is decorated."""
+def test_an_unknown_kind_of_output_is_refused_at_decoration() -> None:
+    """The error names the option."""
     with pytest.raises(ConfigError, match="output"):
         Outputs(kind="probability")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_an_output_that_one_call_lacks_is_missing() -> None:
-    """It is missing for that call, and absent by right only for a call that failed."""
+    """It is absent only for a failed call."""
     read = PredictionColumns(Outputs()).read_calls([{"a": 1.0}, {"b": 2.0}, ABSENT], [1, 1, 1])
     assert read == {"prediction.a": [1.0, None, ABSENT], "prediction.b": [None, 2.0, ABSENT]}

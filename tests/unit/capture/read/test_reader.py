@@ -1,4 +1,4 @@
-"""Rows become blocks: each value of each field is valid, or counted under one reason."""
+"""Rows become blocks: each value of each field is valid or counted for one reason."""
 
 import math
 from typing import Any
@@ -24,13 +24,13 @@ OUTPUTS = Outputs()
 
 
 def entry(copied: Any, prediction: Any = None, error: str | None = None) -> Entry:
-    """One finished call."""
+    """Return a finished call."""
     form, rows, payload = copied
     return Shape(NAMES, OUTPUTS), form, rows, payload, prediction, 1, error, Call()
 
 
 def read(reader: Reader, *features: Any, predictions: Any = None) -> list[Block]:
-    """Blocks of some calls, each with what it was given."""
+    """Read some calls into blocks, each with its own features."""
     shape = Shape(NAMES, OUTPUTS)
     results = predictions or [None] * len(features)
     entries = [
@@ -41,7 +41,7 @@ def read(reader: Reader, *features: Any, predictions: Any = None) -> list[Block]
 
 
 def numeric_reader(**options: Any) -> Reader:
-    """A reader of three numbers."""
+    """Return a reader of three numbers."""
     return Reader(Schema(FIELDS), **options)
 
 
@@ -65,7 +65,7 @@ rows_of_json = st.lists(
 
 
 def one(value: object) -> str | float:
-    """The naive reading of one value of a row: the reason why it is none, or its float."""
+    """Read one value naively: return its float, or the reason for refusing it."""
     if value is None:
         return "missing"
     if not isinstance(value, bool | int | float):
@@ -84,7 +84,7 @@ def test_every_value_of_every_row_is_valid_or_counted(
     rows: list[dict[str, object]],
     as_batch: bool,  # noqa: FBT001 - drawn
 ) -> None:
-    """For any rows, valid and refused make up all rows, and both agree with a naive reading."""
+    """Valid and refused values add up to all rows, and agree with reading values one by one."""
     reader = numeric_reader()
     blocks = read(reader, rows) if as_batch else read(reader, *rows)
     assert sum(block.rows for block in blocks) == len(rows)
@@ -102,7 +102,7 @@ def test_every_value_of_every_row_is_valid_or_counted(
 
 @given(st.lists(st.lists(mostly_plain, max_size=5), max_size=6))
 def test_missing_and_unknown_positions_of_rows_are_counted(rows: list[list[object]]) -> None:
-    """A short row misses its last values, a long one has unknown ones; all are counted."""
+    """A short row misses its last values, and a long one has unknown positions."""
     reader = numeric_reader()
     blocks = [
         reader.read_block(read_rows([entry((form, 1, row))]))
@@ -117,7 +117,7 @@ def test_missing_and_unknown_positions_of_rows_are_counted(rows: list[list[objec
 
 
 def by_position(row: list[object]) -> tuple[Any, tuple[object, ...]]:
-    """A row as the one-row form, whatever stands in it."""
+    """Return a row in the form of a single sequence."""
     return PayloadForm.SEQUENCE, tuple(row)
 
 
@@ -134,31 +134,31 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
-def test_every_form_makes_the_same_block(form: Any) -> None:
-    """The same numbers in whatever form are the same block, gaps and infinities included."""
+def test_every_form_of_rows_gives_the_same_block(form: Any) -> None:
+    """The numbers are the same in every form, with gaps and infinities."""
     matrix = np.array([[1.0, np.nan, 3.0], [np.inf, 5.0, 6.0], [-np.inf, np.nan, 0.5]])
     (block,) = read(numeric_reader(), *form(matrix))
     np.testing.assert_array_equal(block.numeric, np.where(np.isfinite(matrix), matrix, np.nan).T)
     assert block.refused.tolist() == [[0, 2, 0], [2, 0, 0], [0, 0, 0]]
 
 
-def test_columns_make_the_same_block() -> None:
-    """A recorded batch of columns is read as rows would be."""
+def test_columns_give_the_same_block_as_rows() -> None:
+    """They are a recorded batch."""
     columns = {"a": [1.0, None], "b": np.array([2.0, np.inf]), "c": ["3", 3]}
     block = numeric_reader().read_block(read_rows([entry(copy_columns(columns))]))
     np.testing.assert_array_equal(block.numeric, [[1, np.nan], [2, np.nan], [np.nan, 3]])
     assert block.refused.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
 
 
-def test_a_field_that_no_row_has_is_missing_throughout() -> None:
-    """In every form: by name, by position, and in an array too narrow."""
+def test_a_field_that_no_row_has_is_missing_in_every_row() -> None:
+    """Rows are read by name, by position, and from an array with too few columns."""
     for features in ({"a": 1.0, "b": 2.0}, [1.0, 2.0], np.ones(2), np.ones((1, 2))):
         (block,) = read(numeric_reader(), features)
         assert block.refused[2].tolist() == [1, 0, 0], type(features)
 
 
-def test_an_unreadable_row_is_of_a_wrong_type_in_every_field() -> None:
-    """Nothing can be read from it, and that is counted, field by field."""
+def test_an_unreadable_row_has_a_wrong_type_in_every_field() -> None:
+    """Every field counts it."""
     for features, rows in ((object(), 1), (5.0, 1), (np.ones((2, 3, 3)), 2)):
         (block,) = read(numeric_reader(), features)
         assert block.refused.tolist() == [[0, 0, rows]] * 3
@@ -166,15 +166,15 @@ def test_an_unreadable_row_is_of_a_wrong_type_in_every_field() -> None:
 
 @pytest.mark.parametrize("order", ["abc", "cab", "bca"])
 def test_fields_are_found_in_any_order_of_the_schema(order: str) -> None:
-    """The schema's order is the block's, not the row's."""
+    """The block has the order of the schema and not that of the row."""
     reader = Reader(Schema([Field(name, Role.FEATURE, Kind.NUMERIC) for name in order]))
     for features in ({"a": 1.0, "b": 2.0, "c": 3.0}, (1.0, 2.0, 3.0), np.array([1.0, 2.0, 3.0])):
         (block,) = read(reader, features)
         assert block.numeric[:, 0].tolist() == ["abc".index(name) + 1.0 for name in order]
 
 
-def test_each_kind_of_field_is_read_by_its_own_rules() -> None:
-    """A datetime is seconds, a category stays what it is, beside a number."""
+def test_each_kind_of_field_has_its_own_reader() -> None:
+    """A datetime becomes seconds and a category stays unchanged beside a number."""
     schema = Schema(
         [
             Field("a", Role.FEATURE, Kind.NUMERIC),
@@ -190,7 +190,7 @@ def test_each_kind_of_field_is_read_by_its_own_rules() -> None:
 
 
 def test_datetimes_of_a_categorical_field_are_not_read_as_integers() -> None:
-    """A column of nanoseconds is listed as datetimes, not as large numbers."""
+    """Nanoseconds become datetimes and not large numbers."""
     schema = Schema([Field("a", Role.FEATURE, Kind.CATEGORICAL)])
     column = np.array(["2024-01-01", "NaT"], "M8[ns]")
     block = Reader(schema).read_block(read_rows([entry(copy_columns({"a": column}))]))
@@ -198,7 +198,7 @@ def test_datetimes_of_a_categorical_field_are_not_read_as_integers() -> None:
 
 
 def test_a_failed_call_does_not_count_as_a_missing_prediction() -> None:
-    """What was never predicted is absent by right: it is counted as neither missing nor wrong."""
+    """What was never predicted is absent, which is neither missing nor of a wrong type."""
     reader = Reader(Schema([*FIELDS, PREDICTION]))
     features = Copiers()[dict]({"a": 1, "b": 2, "c": 3})
     calls = [entry(features, None, "ValueError"), entry(features, 0.5), entry(features, None)]
@@ -212,14 +212,14 @@ def test_a_failed_call_does_not_count_as_a_missing_prediction() -> None:
 
 
 def test_unknown_outputs_are_counted() -> None:
-    """An output that the reference does not know is counted by its name, as often as it came."""
+    """They are outputs that the reference lacks, counted by name."""
     reader = Reader(Schema([*FIELDS, PREDICTION]))
     read(reader, [0.0] * 3, [0.0] * 3, predictions=[0.5, {"score": 0.5, "why": None}])
     assert reader.unknown == {"prediction.score": 1}
 
 
 def test_ignored_fields_are_not_unknown() -> None:
-    """What the user said to ignore is not counted, nor is the feature that holds the id."""
+    """These are the fields of the option, and the feature that holds the id."""
     reader = numeric_reader(ignore=["d"])
     row = {"a": 1, "b": 2, "c": 3, "d": 4, "id": 5}
     form, rows, payload = Copiers()[dict](row)
@@ -228,8 +228,8 @@ def test_ignored_fields_are_not_unknown() -> None:
     assert reader.unknown == {}
 
 
-def test_a_flood_of_names_does_not_fill_the_memory() -> None:
-    """Names beyond the limit are counted together, and a long one is cut; no value is lost."""
+def test_many_unknown_names_do_not_fill_the_memory() -> None:
+    """Names beyond the limit are counted together, long ones are truncated, none is lost."""
     reader = numeric_reader()
     (block,) = read(reader, {f"{'x' * 10_000}{at}" if at else "y" * 10_000: 1 for at in range(500)})
     assert block.refused.tolist() == [[1, 0, 0]] * 3
@@ -240,7 +240,7 @@ def test_a_flood_of_names_does_not_fill_the_memory() -> None:
 
 
 def test_an_empty_batch_is_an_empty_block() -> None:
-    """No rows, no counts, in every form a batch can have."""
+    """It has no rows and no counts, in every form of a batch."""
     for nothing in ([], np.empty((0, 3)), np.empty(0)):
         (block,) = read(numeric_reader(), nothing, predictions=[[]])
         assert (block.rows, block.numeric.shape) == (0, (3, 0))

@@ -1,4 +1,4 @@
-"""Calls of one shape are gathered into rows, with their ids and failures in place."""
+"""Calls of one shape are joined into rows, with ids and failures in order."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ def entry(
     error: str | None = None,
     identity: str | list[str] | None = None,
 ) -> Entry:
-    """What one call leaves behind."""
+    """Return what one call queues."""
     form, rows, payload = Copiers()[type(features)](features)
     call: Call = [] if identity is None else [identity]
     return shape, form, rows, payload, prediction, 1, error, call
 
 
-def test_consecutive_calls_of_one_kind_are_one_run() -> None:
-    """A new shape, or another form, begins a new run; nothing is lost or reordered."""
+def test_consecutive_calls_of_one_kind_are_read_together() -> None:
+    """A new shape or form starts a new run, and the order is kept."""
     other = Shape((), Outputs())
     entries = [
         entry({"a": 1}),
@@ -43,7 +43,7 @@ def test_consecutive_calls_of_one_kind_are_one_run() -> None:
 
 
 def test_a_failed_call_keeps_its_row() -> None:
-    """Its features are read, its prediction is absent, and the neighbours' stay theirs."""
+    """Its features are read, its prediction is absent, and other rows keep theirs."""
     rows = read_rows(
         [entry({"a": 1}, 0.1), entry({"a": 2}, error="ValueError"), entry({"a": 3}, 0.3)]
     )
@@ -53,8 +53,8 @@ def test_a_failed_call_keeps_its_row() -> None:
     assert [rows.predictions["prediction"][0], rows.predictions["prediction"][2]] == [0.1, 0.3]
 
 
-def test_batches_and_their_predictions_stay_together() -> None:
-    """Batches of two, none and one rows are three rows."""
+def test_batches_are_joined_with_their_predictions() -> None:
+    """Batches of two, none and one rows give three rows."""
     batches = [entry([{"a": 1}, {"a": 2}], [0.1, 0.2]), entry([], []), entry([{"a": 3}], [0.3])]
     rows = read_rows(batches)
     assert rows.count == 3
@@ -62,7 +62,7 @@ def test_batches_and_their_predictions_stay_together() -> None:
 
 
 def test_grouping_calls_runs_no_code_of_the_host() -> None:
-    """Two watched functions whose outputs are selected by objects that cannot be compared."""
+    """Two functions select their outputs with objects whose comparison raises."""
 
     class Select:
         def __call__(self, result: Any) -> Any:
@@ -79,13 +79,13 @@ def test_grouping_calls_runs_no_code_of_the_host() -> None:
     assert [len(run) for run in gather(calls[::2])] == [2]
 
 
-def test_a_call_whose_id_was_not_read_has_none() -> None:
-    """Ids are an empty list then, so that nothing is kept waiting."""
+def test_a_call_whose_id_was_not_read_has_no_id() -> None:
+    """Ids are then an empty list, so that nothing waits for a label."""
     assert read_rows([entry({"a": 1}), entry({"a": 2})]).ids == []
 
 
 def test_each_row_has_the_id_of_its_call() -> None:
-    """A batch of one by both its names, a row nobody asked about, a batch's ids, and too few."""
+    """Batches have one id, two ids, none, one for each row, or too few."""
     rows = read_rows(
         [
             entry([{"a": 1}], [0.1], identity="one"),
@@ -102,13 +102,13 @@ def test_each_row_has_the_id_of_its_call() -> None:
     [("r-1", "r-1"), (7, "7"), (7.0, "7"), (7.5, "7.5"), (None, None), (float("nan"), None)],
 )
 def test_a_feature_may_hold_the_id(value: object, expected: str | None) -> None:
-    """It is text; a whole float is the integer that a column of floats made of it."""
+    """It is read as text; a whole float in a column of floats is an integer."""
     shape = Shape((), Outputs(), "id")
     assert list(read_rows([entry({"id": value}, shape=shape)]).ids) == [expected]
 
 
-def test_a_row_without_its_own_id_has_the_one_that_was_asked_for() -> None:
-    """A row has the caller's id and the one made inside the call, or the one of them there is."""
+def test_a_row_has_the_callers_id_and_the_generated_one() -> None:
+    """If only one of the two exists, the row has that one."""
     shape = Shape((), Outputs(), "id")
     calls = [
         entry({"id": "mine"}, shape=shape, identity="made"),
@@ -119,7 +119,7 @@ def test_a_row_without_its_own_id_has_the_one_that_was_asked_for() -> None:
 
 
 def test_an_id_that_raises_is_ignored() -> None:
-    """The row beside it keeps its own."""
+    """The row beside it keeps its id."""
 
     class Hostile:
         def __str__(self) -> str:
@@ -130,7 +130,7 @@ def test_an_id_that_raises_is_ignored() -> None:
     assert list(read_rows(calls).ids) == [None, "two"]
 
 
-def test_an_array_is_named_by_its_shape() -> None:
-    """Names declared with the monitor are those of the columns."""
+def test_the_columns_of_an_array_have_the_declared_names() -> None:
+    """They are declared with the monitor."""
     rows = read_rows([entry(np.array([1.0, 2.0])), entry(np.array([3.0, 4.0]))])
     np.testing.assert_array_equal(rows.features.column("b"), [2.0, 4.0])

@@ -15,7 +15,7 @@ def evaluate(
     rows: float = 1_000,
     has_recovered: bool = False,
 ) -> tuple[bool, bool]:
-    """Whether the alert of one stream fired, and whether it resolved, in one evaluation."""
+    """Return whether the alert of one stream fired and whether it resolved in one evaluation."""
     transitions = states.evaluate(
         np.array([log_e]),
         np.array([effect]),
@@ -26,7 +26,7 @@ def evaluate(
     return bool(transitions.fired[0]), bool(transitions.resolved[0])
 
 
-def test_an_alert_fires_once_stays_and_resolves() -> None:
+def test_an_alert_fires_once_stays_and_later_resolves() -> None:
     """It fires at the first sufficient evaluation and resolves once the stream has recovered."""
     states = AlertStates(1, threshold=THRESHOLD, tolerance=0.01)
     assert evaluate(states, 9.0, 0.5) == (False, False)
@@ -41,7 +41,7 @@ def test_an_alert_fires_once_stays_and_resolves() -> None:
 
 
 def test_evidence_of_a_harmless_change_fires_no_alert() -> None:
-    """An effect within the tolerance does not fire, however sure it is; nor do too few rows."""
+    """An effect within the tolerance, or too few rows, do not fire with any evidence."""
     states = AlertStates(1, threshold=THRESHOLD, tolerance=0.01, min_rows=500)
     assert evaluate(states, 99.0, 0.009) == (False, False)
     assert evaluate(states, 99.0, 0.5, rows=499) == (False, False)

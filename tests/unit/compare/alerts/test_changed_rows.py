@@ -1,4 +1,4 @@
-"""What an alert says of now, of the rows since its change."""
+"""The current value of an alert, computed from the rows since its change."""
 
 import numpy as np
 
@@ -10,8 +10,8 @@ from mlmonitor.formatting import percent
 ROWS = 4_000
 
 
-def test_the_rows_since_a_change_leave_out_those_before_it() -> None:
-    """Until the window holds none from before it."""
+def test_the_rows_since_a_change_exclude_those_before_it() -> None:
+    """Once the window has only newer rows, it is used as a whole."""
     rows = ChangedRows((1, 2))
     rows.begin(np.array([True]), np.array([[90, 20]]), np.array([[5, 15]]))
     since = rows.count(np.array([[95, 45]]), window=np.array([[95, 45]]))
@@ -20,8 +20,8 @@ def test_the_rows_since_a_change_leave_out_those_before_it() -> None:
     np.testing.assert_array_equal(recovered, [[60, 0]])
 
 
-def test_alerts_start_at_the_recorded_time_of_rows_or_else_now() -> None:
-    """A time in the future is one that nobody can have predicted at."""
+def test_alerts_start_at_the_recorded_time_of_rows_or_now() -> None:
+    """A recorded time in the future is replaced by now."""
     clock = RowClock()
     assert clock.read(50.0) == 50.0
     clock.update(np.array([10.0, 30.0, np.nan]))
@@ -32,14 +32,14 @@ def test_alerts_start_at_the_recorded_time_of_rows_or_else_now() -> None:
 
 
 def draw(rng: np.random.Generator, rows: int, moved: float = 0.0) -> dict[str, np.ndarray]:
-    """A number, and one that is missing in a part of the rows once something has changed."""
+    """Draw a number, and another one that is partly missing after a change."""
     gaps = rng.normal(size=rows)
     gaps[rng.random(rows) < moved / 4] = np.nan
     return {"x": rng.normal(size=rows) + moved, "gaps": gaps}
 
 
-def test_a_firing_alert_shows_the_value_since_its_change_and_not_of_the_window() -> None:
-    """Four thousand rows before the change would make a quarter of missing values a twentieth."""
+def test_a_firing_alert_shows_the_value_since_its_change() -> None:
+    """Over the whole window, a quarter of missing values would be a twentieth."""
     rng = np.random.default_rng(0)
     reference = Reference.fit(draw(rng, ROWS), predictions=np.ones(ROWS), thresholds="asymptotic")
     with Monitor("m", reference=reference, exporters=[], config=Config(check_rows=100)) as monitor:

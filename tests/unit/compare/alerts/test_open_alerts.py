@@ -10,7 +10,7 @@ from mlmonitor.records import Role
 
 
 def alert(place: int) -> Alert:
-    """The alert of the field at a place."""
+    """Return the alert of the field at this index."""
     return Alert(
         field=f"f{place}",
         role=Role.FEATURE,
@@ -28,14 +28,14 @@ def alert(place: int) -> Alert:
 
 
 def transitions(fired: list[int], resolved: list[int]) -> Transitions:
-    """Masks over three places."""
+    """Return masks over three fields."""
     masks = np.zeros((2, 3), np.bool_)
     masks[0, fired] = masks[1, resolved] = True
     return Transitions(*masks)
 
 
 def test_alerts_that_fire_stay_open_until_they_resolve() -> None:
-    """Both are returned once, the resolved ones as they were but for their state."""
+    """Each transition is returned once; a resolved alert differs only in its state."""
     alerts = OpenAlerts()
     assert alerts.apply(transitions([0, 2], []), alert) == [alert(0), alert(2)]
     assert alerts.apply(transitions([], []), alert) == []
@@ -59,8 +59,8 @@ def test_only_alerts_that_fire_are_built() -> None:
     assert built == [1]
 
 
-def test_current_follows_the_measure_while_value_stays() -> None:
-    """A measure that is unknown now leaves the last known one; a resolved alert keeps it."""
+def test_the_current_value_of_an_alert_is_updated_and_its_first_value_stays() -> None:
+    """If it is unknown now, the last known one stays, also in a resolved alert."""
     alerts = OpenAlerts()
     alerts.apply(transitions([0, 1], []), alert)
     alerts.refresh(np.array([0.3, np.nan, 9.0]))

@@ -7,16 +7,16 @@ from mlmonitor.records import Counts, Mask
 
 
 def nothing(_: Counts) -> Mask:
-    """Rows never show anything."""
+    """Report that no stream shows a change."""
     return np.ones(2, np.bool_)
 
 
 def rows(first: int, second: int) -> Counts:
-    """Counts of two streams over two bins since the start."""
+    """Return counts of two streams in two bins since the start."""
     return np.array([[first, 0], [second, 0]])
 
 
-def test_each_stream_is_checked_once_it_has_enough_rows() -> None:
+def test_each_stream_is_checked_for_recovery_once_it_has_enough_rows() -> None:
     """The next stretch of a stream begins where its last one ended."""
     recovery = Recovery((2, 2))
     first = recovery.evaluate(rows(RECOVERY_ROWS - 1, RECOVERY_ROWS), nothing)
@@ -26,7 +26,7 @@ def test_each_stream_is_checked_once_it_has_enough_rows() -> None:
 
 
 def test_recovering_takes_three_times_the_rows_that_fired_the_alert() -> None:
-    """They are counted from the alert; the other stream is left alone."""
+    """They are counted from the alert, and the other stream is not affected."""
     recovery = Recovery((2, 2))
     recovery.restart(np.array([True, False]), rows(1_000, 0), np.array([500, 0]))
     assert recovery.evaluate(rows(2_499, 200), nothing).tolist() == [False, True]
@@ -34,7 +34,7 @@ def test_recovering_takes_three_times_the_rows_that_fired_the_alert() -> None:
 
 
 def test_a_stretch_with_a_change_does_not_resolve_an_alert() -> None:
-    """And each stretch is checked by its own rows alone."""
+    """Each stretch is checked with its own rows alone."""
     recovery = Recovery((2, 2))
     stretches: list[Counts] = []
 

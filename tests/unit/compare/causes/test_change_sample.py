@@ -15,7 +15,7 @@ ROWS = 2_000
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    """Two numbers, whole ones, and a category."""
+    """A plan of two numbers, an integer and a category."""
     rng = np.random.default_rng(0)
     features = {
         "x": rng.normal(size=ROWS),
@@ -28,7 +28,7 @@ def plan() -> Plan:
 
 
 def block(rows: int, *, seed: int = 1) -> Block:
-    """Rows in the order of the plan."""
+    """Return rows in the order of the plan."""
     rng = np.random.default_rng(seed)
     numbers = np.vstack([rng.normal(size=(2, rows)), rng.integers(20, 60, (1, rows))])
     return Block(
@@ -37,7 +37,7 @@ def block(rows: int, *, seed: int = 1) -> Block:
 
 
 def repeat(rows: Block, times: int) -> Block:
-    """Each row several times, one after the other."""
+    """Repeat each row several times in succession."""
     order = np.repeat(np.arange(rows.rows), times)
     categories: list[Sequence[object]] = [
         [values[place] for place in order.tolist()] for values in rows.categorical
@@ -45,8 +45,8 @@ def repeat(rows: Block, times: int) -> Block:
     return Block(order.size, rows.numeric[:, order], rows.refused, categories)
 
 
-def test_a_sample_shows_what_a_window_of_its_rows_would(plan: Plan) -> None:
-    """Counts and quantiles are those of the rows, however they are cut."""
+def test_a_change_sample_gives_the_counts_and_quantiles_of_a_window_of_its_rows(plan: Plan) -> None:
+    """Rows may be split into blocks anywhere."""
     whole = block(300)
     sample = ChangeSample(plan, 10)
     for start in range(0, 300, 70):
@@ -64,7 +64,7 @@ def test_a_sample_shows_what_a_window_of_its_rows_would(plan: Plan) -> None:
     np.testing.assert_allclose(medians, np.median(whole.numeric, axis=1), atol=0.05)
 
 
-def test_a_full_sample_takes_no_more_rows(plan: Plan) -> None:
+def test_a_full_change_sample_adds_no_more_rows(plan: Plan) -> None:
     """Its memory is constant."""
     sample = ChangeSample(plan, 10)
     before = sample.nbytes
@@ -76,8 +76,8 @@ def test_a_full_sample_takes_no_more_rows(plan: Plan) -> None:
 
 
 @pytest.mark.parametrize(("times", "copies"), [(1, 0), (2, 150), (3, 300)])
-def test_copies_of_rows_are_counted(plan: Plan, times: int, copies: int) -> None:
-    """All but the first of each, in whichever block they arrive."""
+def test_copies_of_rows_are_counted_in_a_change_sample(plan: Plan, times: int, copies: int) -> None:
+    """All but the first of each count, in any block."""
     sample = ChangeSample(plan, 10)
     sample.update(repeat(block(150), times))
     assert sample.shown().copied_rows == copies
@@ -94,7 +94,7 @@ def test_equal_rows_of_few_possible_values_do_not_count_as_copies(plan: Plan) ->
 
 
 def test_missing_values_beyond_the_kept_rows_are_not_counted(plan: Plan) -> None:
-    """A block of two thousand rows, a tenth of them missing, of which 512 rows are kept."""
+    """Only 512 rows of a block of two thousand are kept."""
     rows = block(ROWS)
     is_missing = np.random.default_rng(3).random(ROWS) < 0.1
     rows.numeric[0, is_missing] = np.nan

@@ -1,4 +1,4 @@
-"""One segment that changed alone, and changes that are not of one segment."""
+"""One segment that changed alone, and changes of more than one segment."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ ROWS = 3_000
 
 
 def observe(changed: tuple[str, ...]) -> tuple[Incident, ...]:
-    """Incidents of rows whose amounts are tripled in these lines."""
+    """Return the incidents of rows whose amounts are tripled in these lines."""
     names = ["fire", "water", "theft"]
     samples = []
     for seed in (0, 1):
@@ -26,8 +26,8 @@ def observe(changed: tuple[str, ...]) -> tuple[Incident, ...]:
         return monitor.status().incidents
 
 
-def test_a_change_of_one_segment_names_it_with_its_cause() -> None:
-    """The factor is that of the segment, not that of the mixture."""
+def test_a_change_of_one_segment_names_the_segment_with_its_cause() -> None:
+    """The factor is that of the segment and not that of all rows."""
     (incident,) = observe(("theft",))
     assert incident.title.startswith("only in theft: all values of amount multiplied by about ")
     assert float(incident.title.rsplit(" ", 1)[1]) == pytest.approx(3, rel=0.1)
@@ -35,14 +35,14 @@ def test_a_change_of_one_segment_names_it_with_its_cause() -> None:
 
 
 @pytest.mark.parametrize("changed", [("fire", "theft"), ("fire", "water", "theft")])
-def test_a_change_of_several_segments_names_none(changed: tuple[str, ...]) -> None:
-    """Two of three, or all."""
+def test_a_change_of_several_segments_names_no_segment(changed: tuple[str, ...]) -> None:
+    """Two of three have changed, or all."""
     for incident in observe(changed):
         assert "only in" not in incident.title
 
 
-def test_the_difference_of_counts_is_standardised() -> None:
-    """Unchanged counts are near zero, others far beyond; few rows leave it unknown."""
+def test_the_standardised_difference_of_counts_shows_a_change() -> None:
+    """It is near zero for unchanged counts, large for others, and unknown for few rows."""
     rng = np.random.default_rng(0)
     shares = np.full(10, 0.1)
     expected = rng.multinomial(3_000, shares)

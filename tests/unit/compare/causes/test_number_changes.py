@@ -1,4 +1,4 @@
-"""Changes of numbers that quantiles show, and neighbours that they must not be taken for."""
+"""Changes of numbers that quantiles show, and similar cases that must not be confused."""
 
 from collections.abc import Callable
 
@@ -18,48 +18,48 @@ ALL_RANKS = np.linspace(0, 1, 41)
 
 
 def amounts(seed: int) -> Floats:
-    """Positive and skewed numbers."""
+    """Draw positive, skewed numbers."""
     return np.random.default_rng(seed).gamma(3.0, 100.0, ROWS)
 
 
 def at_ranks(values: Floats) -> Floats:
-    """Their quantiles."""
+    """Return their quantiles."""
     return np.quantile(values, RANKS)
 
 
 def find(now: Floats, before: Floats, traits: FieldTraits = NO_TRAITS) -> NumberChange | None:
-    """How the values of a field became these, from as many quantiles as the window has."""
+    """Describe the change from `before` to `now` from as many quantiles as a window has."""
     rows = join_rows(now.size, before.size)
     return describe_change(np.quantile(before, FINE), np.quantile(now, FINE), traits, rows=rows)
 
 
 def describe(now: Floats, *, is_share: bool = False) -> str | None:
-    """How amounts became these values."""
+    """Describe how the amounts became these values."""
     change = find(now, amounts(0), FieldTraits(None, is_share=is_share))
     return None if change is None else change.description
 
 
 def test_a_flipped_sign_is_distinguished_from_a_shift() -> None:
-    """Mirrored values have the sign flipped; values moved below zero do not."""
+    """Mirrored values have their sign flipped, values moved below zero do not."""
     assert describe(-amounts(1)) == "with the sign flipped"
     assert (describe(amounts(1) - 3_000) or "").startswith("moved by about -")
 
 
-def test_a_flipped_sign_with_a_factor_has_both() -> None:
-    """Cents of a debit instead of euros of a credit."""
+def test_a_flipped_sign_with_a_factor_is_described_with_both() -> None:
+    """Euros of a credit became cents of a debit."""
     assert (describe(-100 * amounts(1)) or "").startswith(
         "with the sign flipped, multiplied by about "
     )
 
 
-def test_values_around_zero_have_no_sign_to_flip() -> None:
+def test_a_flipped_sign_of_values_around_zero_is_not_described() -> None:
     """They look the same from both sides."""
     values = np.random.default_rng(0).normal(size=ROWS)
     assert find(-values, values) is None
 
 
-def test_a_factor_of_a_hundred_is_percent_for_a_share_alone() -> None:
-    """Another factor, or a field beyond one, is not."""
+def test_only_a_share_times_a_hundred_is_described_as_percent() -> None:
+    """Another factor, or a field with values above one, is not."""
     text = "as percent for a share"
     assert (describe(100 * amounts(1), is_share=True) or "").endswith(text)
     for factor in (60, 1_000):
@@ -67,19 +67,19 @@ def test_a_factor_of_a_hundred_is_percent_for_a_share_alone() -> None:
     assert text not in (describe(100 * amounts(1)) or "")
 
 
-def test_values_of_another_shape_are_neither_scaled_nor_shifted() -> None:
+def test_values_with_another_distribution_are_neither_scaled_nor_shifted() -> None:
     """A uniform field has other quantiles under any factor."""
     uniform = np.random.default_rng(1).uniform(0, 3_000, ROWS)
     assert describe(uniform) is None
 
 
 def replace_some(values: Floats, others: Floats, share: float) -> Floats:
-    """Values of which a share is replaced by others."""
+    """Replace a share of the values by others."""
     return np.where(np.random.default_rng(9).random(ROWS) < share, others, values)
 
 
 def lognormal(seed: int, spread: float) -> Floats:
-    """Amounts of money."""
+    """Draw amounts of money."""
     return np.exp(np.random.default_rng(seed).normal(7.0, spread, ROWS))
 
 
@@ -88,7 +88,7 @@ def lognormal(seed: int, spread: float) -> Floats:
 def test_a_change_of_unit_in_some_rows_is_never_described_as_one_of_all_values(
     share: float, spread: float
 ) -> None:
-    """One of two sources switches from kilometres to another unit."""
+    """One of two sources switches to another unit."""
     values = lognormal(1, spread)
     change = find(replace_some(values, 2.54 * values, share), lognormal(0, spread))
     assert change is None or change.cause == "unknown" or change.share < 0.7
@@ -99,7 +99,7 @@ def test_a_change_of_unit_in_some_rows_is_never_described_as_one_of_all_values(
 
 
 @pytest.mark.parametrize("factor", [0.4, 1.5, 2.54, 12.0])
-def test_a_factor_of_all_values_is_described_as_one(factor: float) -> None:
+def test_a_factor_of_all_values_is_described_as_a_factor(factor: float) -> None:
     """Every quantile has it, up to both tails."""
     change = find(factor * lognormal(1, 0.8), lognormal(0, 0.8))
     assert change is not None
@@ -107,8 +107,8 @@ def test_a_factor_of_all_values_is_described_as_one(factor: float) -> None:
     assert float(change.description.rsplit(" ", 1)[1]) == pytest.approx(factor, rel=0.1)
 
 
-def test_a_small_factor_that_half_of_the_rows_might_have_twice_is_described_on_average() -> None:
-    """Nobody can see whether all amounts grew by a fifth, or half of them by nearly a half."""
+def test_a_small_factor_is_described_only_on_average() -> None:
+    """All amounts may have grown by a fifth, or half of them by nearly a half."""
     change = find(1.2 * lognormal(1, 0.8), lognormal(0, 0.8))
     assert change is not None
     assert change.cause == "unknown"
@@ -116,8 +116,8 @@ def test_a_small_factor_that_half_of_the_rows_might_have_twice_is_described_on_a
 
 
 @pytest.mark.parametrize("moved", [12.0, -20.0, 60.0])
-def test_an_amount_is_not_taken_for_a_factor(moved: float) -> None:
-    """A shift keeps the spread, a factor does not."""
+def test_a_shift_is_not_confused_with_a_factor(moved: float) -> None:
+    """A shift keeps the spread, and a factor does not."""
     ages = np.random.default_rng(0).normal(45.0, 12.0, (2, ROWS))
     change = find(ages[1] + moved, ages[0])
     assert change is not None
@@ -125,8 +125,8 @@ def test_an_amount_is_not_taken_for_a_factor(moved: float) -> None:
     assert change.description.startswith("moved by about ")
 
 
-def test_a_factor_and_an_amount_that_cannot_be_told_apart_are_both_described() -> None:
-    """Pressures around 1,000 that are an eighth higher: few rows hardly show which."""
+def test_a_factor_and_a_shift_that_cannot_be_distinguished_are_both_described() -> None:
+    """Pressures around 1,000 are an eighth higher, and few rows cannot show which it is."""
     pressures = np.random.default_rng(0).normal(1_000.0, 8.0, (2, ROWS))
     change = find(1.12 * pressures[1, :100], pressures[0])
     assert change is not None
@@ -159,8 +159,8 @@ def test_another_mix_or_spread_of_values_has_no_factor_and_no_shift(name: str) -
         assert change is None or change.cause == "unknown"
 
 
-def test_values_that_moved_for_no_known_reason_are_described_by_their_middle() -> None:
-    """The median and the middle half say what a colleague would see."""
+def test_values_that_changed_for_no_known_reason_are_described_by_their_spread() -> None:
+    """The description has the median and the middle half."""
     before, wider = np.quantile(amounts(0), FINE), np.quantile(2 * amounts(1) - 300, FINE)
     text = describe_spread(before, wider, rows=1_000)
     assert text is not None
@@ -175,8 +175,8 @@ def test_values_that_moved_for_no_known_reason_are_described_by_their_middle() -
         (-1, "moved by -1 hour, as in another time zone"),
     ],
 )
-def test_whole_hours_are_another_time_zone(hours: int, description: str) -> None:
-    """In hours and in seconds."""
+def test_a_shift_of_whole_hours_is_another_time_zone(hours: int, description: str) -> None:
+    """Times are in hours or in seconds."""
     times = np.random.default_rng(2).normal(11, 2.5, (2, ROWS))
     for hour in (1.0, 3_600.0):
         change = find(hour * (times[1] + hours), hour * times[0], FieldTraits(hour))
@@ -185,8 +185,8 @@ def test_whole_hours_are_another_time_zone(hours: int, description: str) -> None
 
 
 @pytest.mark.parametrize("hours", [0.5, 2.3, 20.0])
-def test_shifts_other_than_whole_hours_are_not_called_a_time_zone(hours: float) -> None:
-    """A part of an hour, or more hours than zones are apart."""
+def test_other_shifts_than_whole_hours_are_not_described_as_a_time_zone(hours: float) -> None:
+    """They are parts of an hour, or larger than differences between zones."""
     times = np.random.default_rng(2).normal(30, 2.5, ROWS)
     change = find(times + hours, times, FieldTraits(1.0))
     assert change is None or "time zone" not in change.description
@@ -200,14 +200,14 @@ def test_shifts_other_than_whole_hours_are_not_called_a_time_zone(hours: float) 
 def test_a_factor_of_a_part_of_the_values_is_described_with_its_share(
     factor: float, description: str, share: float
 ) -> None:
-    """As one of several clients sends them."""
+    """One of several clients sends them."""
     change = find(replace_some(amounts(1), factor * amounts(2), share), amounts(0))
     assert change is not None
     assert change.description == description
     assert change.share == pytest.approx(share, abs=0.04)
 
 
-def test_hours_of_a_part_of_the_rows_are_another_time_zone() -> None:
+def test_a_shift_of_hours_in_a_part_of_the_rows_is_another_time_zone() -> None:
     """Three of ten rows are five hours ahead."""
     hours = np.random.default_rng(3).normal(11, 2, (2, ROWS))
     hours[1, :600] += 5
@@ -216,7 +216,7 @@ def test_hours_of_a_part_of_the_rows_are_another_time_zone() -> None:
     assert change.description == "moved by +5 hours, as in another time zone"
 
 
-def test_a_part_that_nothing_explains_is_not_described() -> None:
+def test_a_changed_part_without_an_explanation_is_not_described() -> None:
     """Uniform values on both sides of the range are neither scaled nor shifted."""
     rng = np.random.default_rng(4)
     elsewhere = rng.uniform(1_000, 9_000, ROWS) * rng.choice([-1, 1], ROWS)
@@ -225,21 +225,21 @@ def test_a_part_that_nothing_explains_is_not_described() -> None:
 
 
 def test_swapped_fields_have_the_quantiles_of_each_other() -> None:
-    """Both of them: one that became like the other is not swapped."""
+    """If only one became like the other, they are not swapped."""
     low, high = at_ranks(amounts(0)), at_ranks(amounts(0) + 900)
     assert are_swapped((low, high), (high, low))
     assert not are_swapped((low, high), (high, high))
     assert not are_swapped((low, high), (low, high))
 
 
-def test_similar_fields_are_never_swapped() -> None:
-    """Nobody could tell."""
+def test_fields_with_similar_quantiles_are_never_described_as_swapped() -> None:
+    """A swap of them would not show."""
     one, other = at_ranks(amounts(0)), at_ranks(amounts(1))
     assert not are_swapped((one, other), (other, one))
 
 
 def filler_in(values: Floats) -> float | None:
-    """The filler of values beside amounts."""
+    """Return the filler of these values, compared with amounts."""
     before = np.quantile(amounts(0), ALL_RANKS)
     now = np.quantile(values, ALL_RANKS)
     return find_filler(before, now, low=float(before[0]), high=float(before[-1]))
@@ -247,14 +247,14 @@ def filler_in(values: Floats) -> float | None:
 
 @pytest.mark.parametrize("filler", [-999.0, -1_000.0, 99_999.0])
 def test_one_value_beyond_the_range_is_a_filler(filler: float) -> None:
-    """Below or above, for a tenth of the rows."""
+    """It is below or above the range, in a tenth of the rows."""
     values = amounts(1)
     values[: ROWS // 10] = filler
     assert filler_in(values) == filler
 
 
-def test_varied_few_and_inner_values_are_not_taken_for_a_filler() -> None:
-    """Different values beyond the range, few rows, one inside it, and a constant."""
+def test_varied_rare_and_inner_values_are_not_fillers() -> None:
+    """Values beyond the range differ, are few, are inside it, or are all the same."""
     spread, few, inside = amounts(1), amounts(1), amounts(1)
     spread[: ROWS // 10] = -999.0 - np.arange(ROWS // 10)
     few[: ROWS // 100] = -999.0
@@ -268,12 +268,12 @@ FEW_RANKS = np.linspace(0, 1, 201)
 
 
 def limits(seed: int, rows: int = 512) -> Floats:
-    """One of five limits a row."""
+    """Draw one of five limits a row."""
     return np.random.default_rng(seed).choice(LIMITS, rows, p=[0.14, 0.19, 0.34, 0.12, 0.21])
 
 
 def describe_limits(now: Floats, *, hour: float | None = None) -> str | None:
-    """How limits became these values."""
+    """Describe how the limits became these values."""
     before = np.quantile(limits(0, 5_000), FEW_RANKS)
     change = describe_few(before, np.quantile(now, FEW_RANKS), FieldTraits(hour), rows=now.size)
     return None if change is None else change.description
@@ -291,10 +291,10 @@ def describe_limits(now: Floats, *, hour: float | None = None) -> str | None:
     ],
     ids=["factor", "cents", "shift", "unchanged", "in part"],
 )
-def test_a_field_of_few_values_is_described_exactly_whatever_their_shares(
+def test_a_change_of_a_field_with_few_values_is_described_exactly(
     seed: int, change: Callable[[Floats], Floats], description: str | None
 ) -> None:
-    """Quantiles near the edge between two values jump from one to the other by chance."""
+    """Quantiles near the edge between two values jump by chance, so values are compared."""
     assert describe_limits(change(limits(seed))) == description
 
 
@@ -305,5 +305,5 @@ def test_a_field_of_many_values_has_no_exact_factor() -> None:
 
 
 def test_values_of_a_time_of_day_are_left_to_the_search_for_hours() -> None:
-    """Another time zone is a better word than an amount."""
+    """Another time zone is a better description than a number of hours."""
     assert describe_limits(limits(1) + 3_600, hour=3_600.0) is None

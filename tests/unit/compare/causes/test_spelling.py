@@ -1,4 +1,4 @@
-"""New names that are known names in another spelling, and neighbours that are not."""
+"""New names that are known names in another spelling, and similar cases that are not."""
 
 import pytest
 
@@ -29,7 +29,7 @@ CODES = ("1234", "2045", "3310")
 def test_another_spelling_is_described(
     known_names: list[str], new: list[str], description: str
 ) -> None:
-    """Each new name is a known one once both are simplified."""
+    """Each new name equals a known one once both are simplified."""
     assert describe_spelling(known_names, dict.fromkeys(new, 20)) == description
 
 
@@ -48,17 +48,17 @@ def test_another_spelling_is_described(
 def test_different_names_are_not_taken_for_another_spelling(
     known_names: list[str], new: list[str]
 ) -> None:
-    """Names that are no spelling of a known one, one beginning alone, cuts of two lengths."""
+    """Names are unrelated, share only a beginning, or are truncated at two lengths."""
     assert describe_spelling(known_names, dict.fromkeys(new, 20)) is None
 
 
 def test_a_change_of_spelling_must_explain_nine_rows_in_ten() -> None:
-    """One tenth of other names is allowed, one third is not."""
+    """A tenth of other names is allowed, and a third is not."""
     assert describe_spelling(REGIONS, {"Northern ": 90, "Coastal": 10}) == "with spaces added"
     assert describe_spelling(REGIONS, {"Northern ": 60, "Coastal": 30}) is None
 
 
-def test_nine_rows_are_too_few_for_a_spelling() -> None:
-    """Ten are enough."""
+def test_a_spelling_needs_ten_rows() -> None:
+    """Nine are too few."""
     assert describe_spelling(REGIONS, {"Northern ": 9}) is None
     assert describe_spelling(REGIONS, {"Northern ": 10}) == "with spaces added"

@@ -19,7 +19,7 @@ ROWS = 4_000
 
 
 def rows(rng: np.random.Generator, count: int, *, motor: float = 0.5) -> dict[str, Any]:
-    """Two features of which one says almost all."""
+    """Draw two features, of which the first nearly determines the prediction."""
     return {
         "line": np.where(rng.random(count) < motor, "motor", "home").tolist(),
         "noise": rng.normal(size=count),
@@ -27,12 +27,12 @@ def rows(rng: np.random.Generator, count: int, *, motor: float = 0.5) -> dict[st
 
 
 def predicted(columns: dict[str, Any]) -> Any:
-    """Motor costs 300, home 100."""
+    """Predict 300 for motor and 100 for home."""
     return np.where(np.array(columns["line"]) == "motor", 300.0, 100.0) + columns["noise"]
 
 
 class Service:
-    """A reference, and profiles of rows that were served."""
+    """A reference, and profiles of served rows."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
@@ -45,7 +45,7 @@ class Service:
         )
 
     def served(self, count: int, *, motor: float = 0.5) -> FieldProfile:
-        """The profile of new rows."""
+        """Return the profile of new rows."""
         columns = rows(self.rng, count, motor=motor)
         numeric = np.array([columns["noise"], predicted(columns)])
         block = Block(count, numeric, np.zeros((2, 3), np.int64), [columns["line"]])
@@ -54,7 +54,7 @@ class Service:
         return profile
 
     def explained(self, profile: FieldProfile) -> Shift:
-        """Why that profile's mean prediction is where it is."""
+        """Explain the mean prediction of that profile."""
         assert self.decomposition is not None
         shift = self.decomposition.explain(profile)
         assert shift is not None
@@ -62,7 +62,7 @@ class Service:
 
 
 def part(shift: Shift, field: str) -> Contribution:
-    """What one field contributes."""
+    """Return the contribution of one field."""
     return next(contribution for contribution in shift.contributions if contribution.field == field)
 
 
@@ -72,8 +72,8 @@ def service(rng: np.random.Generator) -> Service:
     return Service(rng)
 
 
-def test_the_mix_of_the_field_that_moved_explains_the_shift(service: Service) -> None:
-    """Motor from 50 to 80% at 200 more a piece makes 60; what did not move makes none."""
+def test_the_mix_of_the_changed_field_explains_the_shift(service: Service) -> None:
+    """Motor rises from 50 to 80%, which adds 60; the other field adds nothing."""
     shift = service.explained(service.served(5_000, motor=0.8))
     assert shift.prediction == "prediction"
     assert shift.shift == pytest.approx(60, abs=5)
@@ -87,7 +87,7 @@ def test_the_mix_of_the_field_that_moved_explains_the_shift(service: Service) ->
 
 
 def test_a_shift_without_a_changed_mix_is_entirely_unexplained(service: Service) -> None:
-    """If the model predicts 50 more for everybody, no feature's mix has to do with it."""
+    """If the model predicts 50 more for all rows, no feature's mix explains it."""
     profile = service.served(5_000)
     profile.moments.mean += np.array([0.0, 50.0])
     shift = service.explained(profile)
@@ -98,8 +98,10 @@ def test_a_shift_without_a_changed_mix_is_entirely_unexplained(service: Service)
 @pytest.mark.slow
 @settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(1, 500), st.floats(0, 1)), min_size=1, max_size=8))
-def test_over_a_fleet_contributions_add_up_by_rows(parts: list[tuple[int, float]]) -> None:
-    """The contribution of the pooled rows is the mean of the workers', weighted by their rows."""
+def test_contributions_of_a_fleet_are_means_weighted_by_rows(
+    parts: list[tuple[int, float]],
+) -> None:
+    """Pooled rows have the weighted mean of the workers' contributions."""
     service = Service(np.random.default_rng(1))
     workers = [service.served(count, motor=motor) for count, motor in parts]
     pooled = FieldProfile(service.plan)
@@ -113,7 +115,7 @@ def test_over_a_fleet_contributions_add_up_by_rows(parts: list[tuple[int, float]
 
 
 def test_values_outside_the_reference_contribute_nothing_to_the_shift(service: Service) -> None:
-    """New categories stand at the mean: their prediction in the reference is not known."""
+    """The reference has no mean prediction for new categories."""
     numeric = np.array([np.zeros(100), np.full(100, 200.0)])
     profile = FieldProfile(service.plan)
     profile.update(Block(100, numeric, np.zeros((2, 3), np.int64), [["boat"] * 100]))
@@ -121,14 +123,14 @@ def test_values_outside_the_reference_contribute_nothing_to_the_shift(service: S
 
 
 def bent(x: Any) -> Any:
-    """A model that falls where its training data ends."""
+    """A model that decreases beyond its training data."""
     return np.where(x < 4, x, 100.0 - 25.0 * x)
 
 
-def test_a_feature_beyond_the_range_explains_no_shift_of_the_other_sign(
+def test_a_feature_beyond_its_range_does_not_explain_a_shift_of_opposite_sign(
     rng: np.random.Generator,
 ) -> None:
-    """Its outer bin predicts more, the model extrapolates to much less."""
+    """Its outer bin predicts more than the mean, and the model extrapolates to much less."""
     trained = rng.normal(size=ROWS)
     reference = fit_reference({"x": trained}, predictions=bent(trained))
     shifts = {}
@@ -149,8 +151,10 @@ def test_a_feature_beyond_the_range_explains_no_shift_of_the_other_sign(
     assert not beyond[1].is_beyond_chance
 
 
-def test_missing_values_are_a_bin_of_their_own(rng: np.random.Generator) -> None:
-    """If rows without an age are predicted high, more of them raise the mean."""
+def test_missing_values_contribute_to_the_shift_as_a_bin_of_their_own(
+    rng: np.random.Generator,
+) -> None:
+    """If rows without an age have high predictions, more of them raise the mean."""
     age = np.where(rng.random(ROWS) < 0.2, np.nan, 1.0)
     reference = fit_reference({"age": age}, predictions=np.where(np.isnan(age), 100.0, 0.0))
     plan, entries = reference.plan(ROLES, deviations=3.0), reference.entries(ROLES)
@@ -174,7 +178,7 @@ def test_missing_values_are_a_bin_of_their_own(rng: np.random.Generator) -> None
 def test_without_rows_or_without_a_numeric_prediction_nothing_is_explained(
     service: Service,
 ) -> None:
-    """None, and no warning."""
+    """The result is None, without a warning."""
     assert service.decomposition is not None
     assert service.decomposition.explain(FieldProfile(service.plan)) is None
     for predictions in (None, ["a", "b", "a"]):
@@ -189,7 +193,7 @@ def test_the_status_and_the_export_explain_the_shift(
     rng: np.random.Generator,
     exporter: InMemoryExporter,
 ) -> None:
-    """With a reference from training, and with one that the service learned itself."""
+    """The reference comes from training, or was learned by the service."""
     columns = rows(rng, ROWS)
     reference = None if learn else fit_reference(columns, predictions=predicted(columns))
     config = Config(baseline_rows=ROWS)

@@ -1,4 +1,4 @@
-"""Drift of a population: what it counts, when it alerts, and what it says about it."""
+"""Drift of a population: what it counts, when it alerts, and what the alert says."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ Columns = dict[str, Any]
 
 
 class Stream:
-    """A reference over a number, a category and a flag, and rows that come one batch at a time."""
+    """A reference of a number, a category and a boolean, and rows that arrive in batches."""
 
     def __init__(self, rng: np.random.Generator, level: Significance = LEVEL) -> None:
         self.rng = rng
@@ -32,7 +32,7 @@ class Stream:
         self._reader = Reader(self.plan.schema)
 
     def rows(self, count: int, *, shift: float = 0.0, missing: float = 0.01) -> Columns:
-        """Rows like the reference's, or not."""
+        """Draw rows like those of the reference, or changed ones."""
         amount = self.rng.normal(shift, 1, count)
         amount[self.rng.random(count) < missing] = np.nan
         return {
@@ -42,7 +42,7 @@ class Stream:
         }
 
     def take(self, columns: Columns, *, now: float = 1.0) -> list[Alert]:
-        """Take in a batch and look."""
+        """Add a batch, and return the transitions of an evaluation."""
         rows = len(columns["amount"])
         table = Rows(rows, ColumnTable(columns, rows), {}, [], [], None)
         self.total.update(self._reader.read_block(table))
@@ -51,12 +51,12 @@ class Stream:
 
 @pytest.fixture
 def stream(rng: np.random.Generator) -> Stream:
-    """A stream at its beginning."""
+    """A stream before its first row."""
     return Stream(rng)
 
 
-def test_the_table_counts_every_value_once(stream: Stream) -> None:
-    """Bins, categories and missing values add up to the rows, and the reference's likewise."""
+def test_the_table_of_counts_has_every_value_once(stream: Stream) -> None:
+    """Bins, categories and missing values add up to the rows, in the reference too."""
     stream.take(stream.rows(700, missing=0.2))
     counts = profile_counts(stream.total)
     assert counts.sum(axis=1).tolist() == [700, 700, 700]
@@ -68,14 +68,14 @@ def test_the_table_counts_every_value_once(stream: Stream) -> None:
 
 
 def test_an_unchanged_distribution_fires_no_alert(stream: Stream) -> None:
-    """Forty looks at rows like the reference's raise nothing."""
+    """Forty evaluations with rows like the reference's raise no alert."""
     alerts = [alert for _ in range(40) for alert in stream.take(stream.rows(250))]
     assert alerts == []
     assert (stream.drift.log10_e_value < 2).all()
 
 
 def test_a_shift_is_reported_once_with_the_field_and_the_bin_that_moved(stream: Stream) -> None:
-    """The alert names the field, its PSI beyond chance, the rows, and the bin that moved most."""
+    """The alert has the field, its PSI, the rows, and the bin that changed most."""
     for _ in range(10):
         stream.take(stream.rows(500))
     alerts = [f for _ in range(10) for f in stream.take(stream.rows(200, shift=0.5), now=9.0)]
@@ -91,15 +91,15 @@ def test_a_shift_is_reported_once_with_the_field_and_the_bin_that_moved(stream: 
     assert list(stream.drift.alerts) == alerts
 
 
-def test_missing_values_are_a_bin_of_their_own(stream: Stream) -> None:
-    """Values missing in 6% instead of 1% are found, and the reason says so."""
+def test_more_missing_values_are_detected_as_drift(stream: Stream) -> None:
+    """They rise from 1% to 6%, and the reason says so."""
     alerts = [f for _ in range(20) for f in stream.take(stream.rows(250, missing=0.06))]
     assert [f.field for f in alerts] == ["amount"]
     assert "missing" in alerts[0].reason
 
 
-def test_a_new_category_and_one_that_vanished_are_found(stream: Stream) -> None:
-    """Both are changes of the dictionary's counts."""
+def test_a_new_category_and_a_lost_one_are_detected_as_drift(stream: Stream) -> None:
+    """Both change the counts of the dictionary."""
 
     def changed() -> Columns:
         rows = stream.rows(250)
@@ -112,7 +112,7 @@ def test_a_new_category_and_one_that_vanished_are_found(stream: Stream) -> None:
 
 
 def test_an_alert_resolves_after_more_rows_than_fired_it(stream: Stream) -> None:
-    """It holds while the shift does, and a while after; then it is cleared, and can come again."""
+    """It fires again if the shift returns."""
     raised = [f for _ in range(20) for f in stream.take(stream.rows(250, shift=0.5))]
     assert [f.state for f in raised] == ["firing"]
     assert stream.take(stream.rows(100)) == []
@@ -123,8 +123,8 @@ def test_an_alert_resolves_after_more_rows_than_fired_it(stream: Stream) -> None
     assert [f.state for f in again] == ["firing"]
 
 
-def test_a_change_within_the_tolerance_never_alerts(rng: np.random.Generator) -> None:
-    """With a tolerance of a PSI of 1, a shift by half a deviation is evident and harmless."""
+def test_a_change_within_the_tolerance_never_alerts_for_drift(rng: np.random.Generator) -> None:
+    """With a tolerated PSI of 1, a shift by half a standard deviation is evident and harmless."""
     stream = Stream(rng, LEVEL._replace(tolerance=1.0))
     alerts = [f for _ in range(20) for f in stream.take(stream.rows(500, shift=0.5))]
     assert alerts == []
@@ -132,7 +132,7 @@ def test_a_change_within_the_tolerance_never_alerts(rng: np.random.Generator) ->
 
 
 def test_skipped_rows_give_no_evidence(stream: Stream) -> None:
-    """What became the reference is left out of the evidence, however it looks."""
+    """They became the reference, so they do not count as evidence."""
     before = stream.drift.log10_e_value
     table = stream.rows(2_000, shift=3.0)
     rows = Rows(2_000, ColumnTable(table, 2_000), {}, [], [], None)
@@ -142,8 +142,8 @@ def test_skipped_rows_give_no_evidence(stream: Stream) -> None:
     np.testing.assert_allclose(stream.drift.log10_e_value, before, atol=1e-9)
 
 
-def test_counts_far_beyond_int32_stay_numbers(stream: Stream) -> None:
-    """Ten billion rows neither overflow nor warn, and leave the other fields alone."""
+def test_counts_far_beyond_32_bits_do_not_overflow(stream: Stream) -> None:
+    """Ten billion rows cause no warning and do not affect other fields."""
     stream.take(stream.rows(1_000))
     stream.total.bins *= 10**7
     transitions = stream.drift.evaluate(stream.total, now=1.0)
@@ -152,7 +152,7 @@ def test_counts_far_beyond_int32_stay_numbers(stream: Stream) -> None:
 
 
 def test_the_memory_of_drift_does_not_grow_with_rows(stream: Stream) -> None:
-    """A hundred looks do not add a byte."""
+    """A hundred evaluations do not add a byte."""
     before = stream.drift.nbytes
     for _ in range(100):
         stream.take(stream.rows(60))

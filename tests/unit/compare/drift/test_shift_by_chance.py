@@ -1,4 +1,4 @@
-"""The shift of a mean prediction that chance explains, also where predictions are mostly zero."""
+"""The shift of a mean prediction that chance explains, also if most predictions are zero."""
 
 from collections.abc import Callable
 
@@ -21,10 +21,10 @@ LAWS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [100, 1_000])
 @pytest.mark.parametrize("law", LAWS)
-def test_few_windows_shift_by_more_than_chance_explains(
+def test_few_windows_shift_by_more_than_chance(
     rng: np.random.Generator, law: str, rows: int
 ) -> None:
-    """At most 3% of 300 windows, where the normal law let up to 8% pass."""
+    """At most 3% of 300 windows do; a normal approximation allows up to 8%."""
     beyond = 0
     for _ in range(300):
         before, now = LAWS[law](rng, 10_000), LAWS[law](rng, rows)
@@ -45,8 +45,10 @@ def test_few_windows_shift_by_more_than_chance_explains(
         ([1e300, -1e300], None),
     ],
 )
-def test_a_reference_holds_the_skewness(values: list[float], skewness: float | None) -> None:
-    """Where it is a number."""
+def test_a_reference_stores_the_skewness_of_a_field(
+    values: list[float], skewness: float | None
+) -> None:
+    """It is stored only if it is a number."""
     reference = fit_reference({"x": values}, predictions=np.arange(float(len(values))))
     saved = getattr(reference.content.fields[0], "skewness", None)
     assert saved == (None if skewness is None else pytest.approx(skewness, abs=0.01))

@@ -1,4 +1,4 @@
-"""An error of units in a few rows of a heavy-tailed field, which its range does not show."""
+"""A unit error in a few rows of a heavy-tailed field, which its range does not show."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ LAWS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
 
 
 def count_alerts(draw: Callable[[int], np.ndarray], change: Callable[[np.ndarray], None]) -> int:
-    """How many of some equal fields alert within 10,000 rows, of a reference of 20,000."""
+    """Count the fields, of eight, that alert within 10,000 rows; the reference has 20,000."""
 
     def columns(rows: int) -> dict[str, np.ndarray]:
         return {f"x{at}": draw(rows) for at in range(FIELDS)}
@@ -45,10 +45,10 @@ def count_alerts(draw: Callable[[int], np.ndarray], change: Callable[[np.ndarray
     ("law", "factor"),
     [("lognormal, sigma 2", 100.0), ("lognormal, sigma 2", 0.01), ("Cauchy", 100.0)],
 )
-def test_a_unit_error_in_two_percent_of_a_heavy_tailed_field_is_found(
+def test_a_unit_error_in_two_percent_of_a_heavy_tailed_field_is_detected(
     law: str, factor: float, rng: np.random.Generator
 ) -> None:
-    """Values in cents, or in hundreds, in at least seven of eight fields."""
+    """Values are in cents or in hundreds, and at least seven of eight fields alert."""
 
     def change(values: np.ndarray) -> None:
         values[rng.random(values.size) < 0.02] *= factor
@@ -61,6 +61,8 @@ def _keep(values: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("law", LAWS)
-def test_a_heavy_tailed_field_without_a_change_is_quiet(law: str, rng: np.random.Generator) -> None:
-    """However far its farthest values are."""
+def test_a_heavy_tailed_field_without_a_change_fires_no_alert(
+    law: str, rng: np.random.Generator
+) -> None:
+    """Its largest values may be very far out."""
     assert count_alerts(lambda rows: LAWS[law](rng, rows), _keep) == 0

@@ -1,4 +1,4 @@
-"""Alerts on estimated performance: before labels arrive, and no longer once they decide."""
+"""Alerts on estimated performance, which end once labels decide."""
 
 from functools import cache
 
@@ -14,7 +14,7 @@ Pairs = tuple[Floats, Floats, Floats]
 
 
 def draw(task: str, rows: int, *, harder: bool, seed: int) -> Pairs:
-    """Feature, score or prediction, and outcome; the harder rows are near the threshold."""
+    """Draw a feature, a score or prediction, and an outcome; harder rows are near the threshold."""
     rng = np.random.default_rng(seed)
     x = rng.normal(0.0, 0.7 if harder else 3.0, rows)
     if task == "regression":
@@ -26,16 +26,14 @@ def draw(task: str, rows: int, *, harder: bool, seed: int) -> Pairs:
 
 @cache
 def reference(task: str) -> Reference:
-    """Rows that are mostly easy."""
+    """A reference of mostly easy rows."""
     x, predicted, actual = draw(task, 4_000, harder=False, seed=0)
     return Reference.fit({"x": x}, predictions=predicted, actuals=actual, thresholds="asymptotic")
 
 
 @pytest.mark.parametrize(("task", "measure"), [("binary", "accuracy"), ("regression", "mae")])
-def test_harder_rows_alert_without_a_label_and_say_that_the_value_is_estimated(
-    task: str, measure: str
-) -> None:
-    """In the alert, its title and its attributes; those of training give no alert."""
+def test_harder_rows_fire_an_alert_on_estimated_performance(task: str, measure: str) -> None:
+    """The alert, its title and its attributes say so; rows as in training fire none."""
     opened = []
     with Monitor(
         "m", reference=reference(task), exporters=[], on_incident=opened.append
@@ -57,7 +55,7 @@ def test_harder_rows_alert_without_a_label_and_say_that_the_value_is_estimated(
 
 
 def test_an_estimated_alert_resolves_once_labels_decide() -> None:
-    """Half of the newest predictions are enough; from then on their losses alert."""
+    """Labels for half of the newest predictions suffice; then their losses decide."""
     with Monitor("m", reference=reference("binary"), exporters=[]) as monitor:
         x, predicted, actual = draw("binary", 3_000, harder=True, seed=3)
         ids = [str(row) for row in range(3_000)]
@@ -71,7 +69,7 @@ def test_an_estimated_alert_resolves_once_labels_decide() -> None:
 
 @pytest.mark.parametrize("bins", [LossBins("accuracy", 1.0), LossBins("mae", 7.0)])
 def test_losses_split_between_two_bins_keep_their_mean(bins: LossBins) -> None:
-    """Exactly, for bins of classes and of errors, within the range of their values."""
+    """The mean is exact for bins of classes and of errors, within the range of their values."""
     losses = np.random.default_rng(4).uniform(0.1, 7.0, 1_000) * bins.scale / 7.0
     totals = split_losses(bins, losses, np.ones(1_000))
     assert totals[:-1].sum() == pytest.approx(1_000)

@@ -1,4 +1,4 @@
-"""Performance without labels: right wherever the calibration of training holds."""
+"""Performance without labels is right where the calibration from training holds."""
 
 import json
 from itertools import pairwise
@@ -25,7 +25,7 @@ ROWS = 20_000
 
 
 class Scored(NamedTuple):
-    """Rows with a feature, a score of known calibration, a decision, and the truth."""
+    """Rows with a feature, a miscalibrated score, a decision and the true class."""
 
     x: Any
     score: Any
@@ -34,7 +34,7 @@ class Scored(NamedTuple):
 
 
 def scored(rng: np.random.Generator, rows: int = ROWS, *, shift: float = 0.0) -> Scored:
-    """Scores that are overconfident: the chance of a 1 is the root of their odds."""
+    """Draw overconfident scores: the true log odds are half of theirs."""
     x = rng.normal(shift, 1, rows)
     odds = 2 * x + rng.normal(0, 0.5, rows)
     chance = 1 / (1 + np.exp(-odds))
@@ -44,13 +44,13 @@ def scored(rng: np.random.Generator, rows: int = ROWS, *, shift: float = 0.0) ->
 
 
 def reference_of(data: Scored, **options: Any) -> Reference:
-    """A reference with its calibration."""
+    """Fit a reference with its calibration."""
     predictions = {"label": data.label, "score": data.score}
     return fit_reference({"x": data.x}, predictions=predictions, actuals=data.truth, **options)
 
 
 def estimates(reference: Reference, data: Scored) -> Any:
-    """What is estimated for these rows, without a label."""
+    """Return the estimates for these rows without labels."""
     with Monitor("m", reference=reference, exporters=[], clock=ManualClock()) as monitor:
         monitor.record({"x": data.x}, {"label": data.label, "score": data.score})
         status = monitor.status()
@@ -59,7 +59,7 @@ def estimates(reference: Reference, data: Scored) -> Any:
 
 
 def realised(data: Scored) -> dict[str, float]:
-    """The same measures by scikit-learn, with the labels."""
+    """Return the same measures computed by scikit-learn from labels."""
     truth, label = data.truth, data.label
     return {
         "accuracy": metrics.accuracy_score(truth, label),
@@ -80,7 +80,7 @@ def training() -> Scored:
 
 @pytest.fixture(scope="module")
 def reference(training: Scored) -> Reference:
-    """Their reference."""
+    """A reference of the training rows."""
     return reference_of(training)
 
 
@@ -88,7 +88,7 @@ def reference(training: Scored) -> Reference:
 def test_estimates_match_the_labels_while_features_and_scores_shift(
     reference: Reference, shift: float
 ) -> None:
-    """Seven measures of two classes, of scores that are not calibrated themselves."""
+    """Seven measures of two classes are estimated from scores that are not calibrated."""
     live = scored(np.random.default_rng(2), shift=shift)
     estimated, realised_values = estimates(reference, live), realised(live)
     assert set(estimated) == set(realised_values)
@@ -103,7 +103,7 @@ def test_estimates_match_the_labels_while_features_and_scores_shift(
 def test_intervals_cover_what_labels_give_in_nineteen_of_twenty_chunks(
     reference: Reference,
 ) -> None:
-    """Chunks of a thousand rows; the interval holds the labels' chance and the calibration's."""
+    """Chunks have a thousand rows; intervals include chance of the labels and calibration."""
     covered = []
     for seed in range(60):
         live = scored(np.random.default_rng(100 + seed), 1_000)
@@ -114,10 +114,10 @@ def test_intervals_cover_what_labels_give_in_nineteen_of_twenty_chunks(
     assert 0.9 < np.mean(covered) < 0.995
 
 
-def test_a_model_that_lost_its_calibration_is_shown_by_the_gap_once_labels_arrive(
+def test_a_lost_calibration_shows_in_the_gap_once_labels_arrive(
     reference: Reference,
 ) -> None:
-    """Labels shuffled: the estimate cannot know, the labels do."""
+    """Labels are shuffled, which the estimate alone cannot show."""
     rng = np.random.default_rng(3)
     live = scored(rng, 2_000)
     ids = [f"r{at}" for at in range(2_000)]
@@ -141,8 +141,10 @@ def test_a_model_that_lost_its_calibration_is_shown_by_the_gap_once_labels_arriv
     assert gaps[1] > 0.2
 
 
-def test_a_feature_on_which_the_calibration_depends_corrects_the_estimate() -> None:
-    """Scores that ignore a group whose odds differ: more of it is another performance (PAPE)."""
+def test_a_group_whose_effect_changes_its_sign_with_the_score_does_not_correct_the_estimate() -> (
+    None
+):
+    """Its effect on calibrated scores averages out, so the field is not used."""
     rng = np.random.default_rng(4)
 
     def rows(share: float) -> tuple[Any, Any, Any]:
@@ -166,7 +168,7 @@ def test_a_feature_on_which_the_calibration_depends_corrects_the_estimate() -> N
 
 
 def test_a_group_with_other_odds_at_each_score_corrects_the_estimate() -> None:
-    """Half the log odds are the group's; the score knows the other half alone (PAPE)."""
+    """The score contains only half of the log odds, and the group the other half (PAPE)."""
     rng = np.random.default_rng(5)
 
     def rows(share: float) -> tuple[Any, Any, Any]:
@@ -196,7 +198,7 @@ def test_a_group_with_other_odds_at_each_score_corrects_the_estimate() -> None:
 
 
 def test_several_classes_are_estimated_from_one_probability_each() -> None:
-    """Accuracy, macro measures and one-vs-rest area as scikit-learn gives them with labels."""
+    """Accuracy, macro averages and the one-vs-rest area agree with scikit-learn's from labels."""
     rng = np.random.default_rng(6)
     names = np.array(["a", "b", "c"])
 
@@ -230,8 +232,8 @@ def test_several_classes_are_estimated_from_one_probability_each() -> None:
                 assert estimated[name].low < value < estimated[name].high, name
 
 
-def test_errors_of_a_regression_are_expected_by_prediction_and_by_field() -> None:
-    """Errors grow with the prediction, and are twice as large in one region."""
+def test_errors_of_a_regression_are_estimated_by_prediction_and_by_field() -> None:
+    """Errors grow with the prediction, and are four times as large in one region."""
     rng = np.random.default_rng(7)
 
     def rows(share: float, level: float) -> tuple[Any, Any, Any]:
@@ -268,7 +270,7 @@ def test_errors_of_a_regression_are_expected_by_prediction_and_by_field() -> Non
     ],
     ids=["score", "number", "text", "bool", "two columns", "decision values"],
 )
-def test_two_classes_are_estimated_in_every_common_form(
+def test_two_classes_are_estimated_alike_in_every_common_form(
     form: Any, training: Scored, reference: Reference
 ) -> None:
     """The same rows have the same estimates."""
@@ -295,7 +297,7 @@ def test_two_classes_are_estimated_in_every_common_form(
 def test_estimates_are_exported_with_their_basis_and_are_part_of_the_status(
     reference: Reference,
 ) -> None:
-    """One series a measure; the text says what is assumed."""
+    """Each measure is one series, and the text says what is assumed."""
     live = scored(np.random.default_rng(9), 3_000)
     memory = InMemoryExporter()
     with Monitor("m", reference=reference, exporters=[memory], clock=ManualClock()) as monitor:
@@ -315,7 +317,7 @@ def test_estimates_are_exported_with_their_basis_and_are_part_of_the_status(
 def test_a_reference_keeps_its_calibration_and_one_without_it_estimates_nothing(
     reference: Reference,
 ) -> None:
-    """An old file has none; a saved one comes back; a removed feature takes its effect along."""
+    """A saved calibration is read back, and an old file has none."""
     content = reference.content
     assert load(dump(content)).calibration == content.calibration
     old = content.model_dump(mode="json")
@@ -327,8 +329,8 @@ def test_a_reference_keeps_its_calibration_and_one_without_it_estimates_nothing(
 
 
 @pytest.mark.parametrize("actuals", [None, "few", "one class"])
-def test_too_few_training_pairs_give_no_calibration(actuals: str | None) -> None:
-    """No actuals, fewer than a hundred, or actuals of a single class."""
+def test_too_few_or_one_sided_training_pairs_give_no_calibration(actuals: str | None) -> None:
+    """There are no actuals, fewer than a hundred, or those of a single class."""
     data = scored(np.random.default_rng(1), 90 if actuals == "few" else 500)
     truth = {None: None, "few": data.truth, "one class": np.zeros(500, int)}[actuals]
     reference = fit_reference({"x": data.x}, predictions=data.score, actuals=truth)
@@ -338,7 +340,7 @@ def test_too_few_training_pairs_give_no_calibration(actuals: str | None) -> None
 def test_scores_that_are_not_probabilities_are_left_out_of_the_estimate(
     reference: Reference,
 ) -> None:
-    """Missing ones and those outside of 0 to 1; the other rows are estimated alone."""
+    """Scores that are missing or outside 0 to 1 are skipped, and other rows are estimated."""
     live = scored(np.random.default_rng(3), 2_000)
     broken = live.score.copy()
     broken[::4], broken[1::4] = np.nan, 1.5
@@ -349,8 +351,8 @@ def test_scores_that_are_not_probabilities_are_left_out_of_the_estimate(
     assert estimated["accuracy"].value == pytest.approx(alone["accuracy"].value)
 
 
-def test_classes_named_after_persons_are_not_stored_in_a_calibration() -> None:
-    """Two e-mail addresses as classes leave no calibration in the file."""
+def test_a_calibration_with_persons_as_classes_is_not_stored() -> None:
+    """Two e-mail addresses are the classes."""
     data = scored(np.random.default_rng(3), 2_000)
     names = np.array(["mary@example.com", "john@example.com"])
     reference = fit_reference(
@@ -362,7 +364,7 @@ def test_classes_named_after_persons_are_not_stored_in_a_calibration() -> None:
 
 
 def test_estimates_drop_old_rows_half_a_window_at_a_time(reference: Reference) -> None:
-    """What is older than the window has no part in the estimate."""
+    """Rows older than the window do not contribute."""
     clock = ManualClock()
     config = Config(window_seconds=600)
     good, bad = scored(np.random.default_rng(1), 2_000), scored(np.random.default_rng(2), 2_000)
@@ -388,7 +390,7 @@ def test_estimates_drop_old_rows_half_a_window_at_a_time(reference: Reference) -
 def test_calibrated_rates_are_monotone_and_keep_the_total(
     rates: list[int], rows: list[int]
 ) -> None:
-    """No rate is out of order, each lies among the bins', and their sum over rows is the same."""
+    """They lie between 0 and 1, and their sum over rows is unchanged."""
     counts = np.array(rows[: len(rates)])
     sums = np.minimum(np.array(rates), counts).astype(float)
     curve = monotone_rates(counts, sums)
@@ -402,7 +404,7 @@ def test_calibrated_rates_are_monotone_and_keep_the_total(
 @settings(max_examples=20)
 @given(cuts=st.lists(st.integers(0, 300), max_size=4), seed=st.integers(0, 99))
 def test_any_split_of_the_rows_gives_the_same_estimates(cuts: list[int], seed: int) -> None:
-    """Merged from several parts, in any order, as from one."""
+    """Parts may be merged in any order."""
     data = scored(np.random.default_rng(seed), 300)
     calibration, plan = _CALIBRATION
     bounds = [0, *sorted(cuts), 300]
@@ -420,7 +422,7 @@ def test_any_split_of_the_rows_gives_the_same_estimates(cuts: list[int], seed: i
 
 
 def test_expected_sums_survive_serialisation() -> None:
-    """The state of merged sums is read back as it was."""
+    """The state of merged sums is read back unchanged."""
     sums = ExpectedSums(2, 3, 2)
     sums.update(np.array([0, 1]), np.array([2, 0]), np.array([0.5, 0.25]), np.array([0.25, 0.1]))
     sums.update_classes(np.array([[0.5, 0.1], [0.5, 0.9]]), np.array([0, 1]))
@@ -455,14 +457,14 @@ NOON = 20_000.5 * DAY
 
 
 class Predicted(NamedTuple):
-    """The outputs of some rows by name, and what happened."""
+    """The outputs of some rows by name, and their actuals."""
 
     outputs: dict[str, Any]
     actuals: Any
 
 
 def predicted(task: str, rng: np.random.Generator, rows: int) -> Predicted:
-    """Predictions of a task."""
+    """Draw predictions of a task."""
     if task == "binary":
         data = scored(rng, rows)
         return Predicted({"label": data.label, "score": data.score}, data.truth)
@@ -477,7 +479,7 @@ def predicted(task: str, rng: np.random.Generator, rows: int) -> Predicted:
 
 
 def status_of(reference: Reference, data: Predicted, rows: Any, at: Any = None) -> Any:
-    """The status once these rows were recorded, and the first of them was labelled."""
+    """Return the status after these rows were recorded and the first was labelled."""
     clock = ManualClock(NOON)
     ids = [str(row) for row in rows.tolist()]
     with Monitor("m", reference=reference, exporters=[], clock=clock) as monitor:
@@ -492,7 +494,7 @@ def status_of(reference: Reference, data: Predicted, rows: Any, at: Any = None) 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_the_estimate_of_a_cohort_is_that_of_its_rows_alone(task: str) -> None:
-    """Rows of two days in one block; those without a time of prediction are of today."""
+    """Rows of two days are in one block; those without a recorded time belong to today."""
     rng = np.random.default_rng(5)
     data = predicted(task, rng, 900)
     reference = fit_reference(
@@ -510,8 +512,8 @@ def test_the_estimate_of_a_cohort_is_that_of_its_rows_alone(task: str) -> None:
             assert cohort.estimated[name][3:] == (is_own.sum(), "estimated")
 
 
-def test_a_period_that_takes_the_place_of_an_old_one_has_its_own_rows_alone() -> None:
-    """The newest sixty periods are kept; a row of an older one is not counted."""
+def test_a_cohort_that_replaces_an_old_one_has_only_its_own_rows() -> None:
+    """The newest sixty cohorts are kept, and rows of older ones are not counted."""
     data, (calibration, plan) = scored(np.random.default_rng(6), 300), _CALIBRATION
     estimator = _estimator(calibration, plan)
     for day in (0, 1, 60, 0):
@@ -522,8 +524,8 @@ def test_a_period_that_takes_the_place_of_an_old_one_has_its_own_rows_alone() ->
     assert estimator.by_cohort()[60] == alone.by_cohort()[60]
 
 
-def test_an_estimate_follows_rows_that_arrive_after_it_was_read() -> None:
-    """What was computed for a page is computed again once the period has more rows."""
+def test_an_estimate_is_computed_again_after_more_rows_arrive() -> None:
+    """Results are cached only until their period has more rows."""
     data, (calibration, plan) = scored(np.random.default_rng(7), 300), _CALIBRATION
     estimator = _estimator(calibration, plan)
     estimator.ingest(_block(data, slice(100)), now=0.0)
@@ -539,7 +541,7 @@ def test_an_estimate_follows_rows_that_arrive_after_it_was_read() -> None:
 def test_wide_tables_of_many_classes_are_kept_for_fewer_periods(
     nbytes_each: int, most: int
 ) -> None:
-    """All of them stay within half a megabyte, unless one alone is more."""
+    """All of them stay within half a megabyte, unless one alone needs more."""
     estimates = CohortEstimates(DAY, nbytes_each, lambda _: {})
     for period in range(100):
         estimates.update(period, ExpectedSums(2, 3))
@@ -548,7 +550,7 @@ def test_wide_tables_of_many_classes_are_kept_for_fewer_periods(
 
 
 def test_the_memory_bound_of_an_estimator_includes_its_cohorts() -> None:
-    """Sixty tables besides the three of the window and of the labels."""
+    """They are sixty tables beside the three of the window and of the labels."""
     calibration, plan = _CALIBRATION
     bins = len(calibration.maps[0].rows)
     assert _estimator(calibration, plan).nbytes == (60 + 3) * 24 * 2 * bins + 60 * 2_048

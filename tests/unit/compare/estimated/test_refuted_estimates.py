@@ -1,4 +1,4 @@
-"""Estimates that labels refute: shown as such, and the ground of no alert and no verdict."""
+"""Estimates that labels refute are shown as such and cause no alert and no verdict."""
 
 from functools import cache
 from pathlib import Path
@@ -13,10 +13,10 @@ Pairs = tuple[Floats, Floats, Floats]
 
 
 def draw(task: str, rows: int, *, seed: int, spread: float = 1.0, errs: float = 1.0) -> Pairs:
-    """Feature, prediction and outcome.
+    """Draw a feature, a prediction and an outcome.
 
-    spread: of the feature; scores of a small one are uncertain. errs: times the errors of training;
-    of a class, the share of the wrong outcomes that it turns.
+    spread: of the feature; scores near 0.5 have a small one. errs: error relative to training; for
+    classes, the rate of outcomes with another sign.
     """
     rng = np.random.default_rng(seed)
     x = rng.normal(0.0, 3.0 * spread, rows)
@@ -29,7 +29,7 @@ def draw(task: str, rows: int, *, seed: int, spread: float = 1.0, errs: float = 
 
 @cache
 def reference(task: str) -> Reference:
-    """Rows that the estimates are calibrated by."""
+    """Fit the reference with which estimates are calibrated."""
     x, predicted, actual = draw(task, 4_000, seed=0)
     return Reference.fit({"x": x}, predictions=predicted, actuals=actual, thresholds="asymptotic")
 
@@ -37,7 +37,7 @@ def reference(task: str) -> Reference:
 def serve(
     task: str, parts: list[Pairs], *, labelled: float = 1.0, report: Path | None = None
 ) -> Status:
-    """Predict and label these rows, by fives of hundreds, and write a report if wanted."""
+    """Record and label these rows, 500 at a time, and write a report on request."""
     with Monitor("m", reference=reference(task), exporters=[]) as monitor:
         for place, (x, predicted, actual) in enumerate(parts):
             for start in range(0, len(x), 500):
@@ -54,10 +54,10 @@ def serve(
 
 
 @pytest.mark.parametrize(("task", "measure"), [("binary", "accuracy"), ("regression", "mae")])
-def test_labels_that_refute_an_estimate_are_named_beside_it_with_the_gap(
+def test_the_status_and_the_report_name_an_estimate_that_labels_refute(
     task: str, measure: str, tmp_path: Path
 ) -> None:
-    """In the status and in the report, although most labels are from before the change."""
+    """They show the gap, although most labels are from before the change."""
     errs = 0.2 if task == "binary" else 2.0
     calm, changed = draw(task, 3_000, seed=1), draw(task, 2_000, seed=2, errs=errs)
     report = tmp_path / "report.html"
@@ -71,15 +71,15 @@ def test_labels_that_refute_an_estimate_are_named_beside_it_with_the_gap(
 
 @pytest.mark.parametrize("task", ["binary", "regression"])
 def test_labels_that_agree_with_an_estimate_refute_nothing(task: str) -> None:
-    """However often they are compared."""
+    """They are compared again and again."""
     status = serve(task, [draw(task, 6_000, seed=3)])
     assert status.estimated is not None
     assert dict(status.estimated.refuted) == {}
     assert "right if" in " ".join(str(status).split())
 
 
-def test_an_estimate_that_is_refuted_fires_no_alert() -> None:
-    """A third of the labels show that uncertain scores are right much more often than estimated."""
+def test_a_refuted_estimate_fires_no_alert() -> None:
+    """A third of the labels show that uncertain scores are right more often than estimated."""
     hard = draw("binary", 6_000, seed=4, spread=0.2, errs=0.98)
     status = serve("binary", [hard], labelled=0.3)
     assert status.estimated is not None

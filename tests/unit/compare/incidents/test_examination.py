@@ -1,4 +1,4 @@
-"""Titles that become more exact in the rows since an incident opened."""
+"""Titles of incidents become more exact with the rows since an incident opened."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ CONFIG = Config(
 
 
 def draw(seed: int, rows: int = ROWS) -> Columns:
-    """Claims without a defect."""
+    """Draw claims without a defect."""
     rng = np.random.default_rng(seed)
     return {
         "amount": rng.gamma(4.0, 100.0, rows),
@@ -30,28 +30,28 @@ def draw(seed: int, rows: int = ROWS) -> Columns:
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    """What the claims look like without a defect."""
+    """A reference of claims without a defect."""
     return Reference.fit(draw(0), predictions=np.ones(ROWS), thresholds="asymptotic")
 
 
 def in_cents(columns: Columns) -> Columns:
-    """Amounts in another unit."""
+    """Convert amounts to another unit."""
     return {**columns, "amount": 100 * columns["amount"]}
 
 
 def renamed(columns: Columns) -> Columns:
-    """A category under another name."""
+    """Rename a category."""
     line = np.where(columns["line"] == "water", "H2O", columns["line"])
     return {**columns, "line": line}
 
 
 def repeat(columns: Columns) -> Columns:
-    """Each row arrives five times, one after the other."""
+    """Repeat each row five times in succession."""
     return {name: np.repeat(values, 5) for name, values in columns.items()}
 
 
 def blocks(columns: Columns) -> Iterator[Columns]:
-    """The rows in small blocks."""
+    """Return the rows in small blocks."""
     for start in range(0, len(columns["age"]), BLOCK):
         yield {name: values[start : start + BLOCK] for name, values in columns.items()}
 
@@ -70,10 +70,10 @@ def record(monitor: Monitor, columns: Columns) -> None:
         (renamed, "a category of line renamed: 31% of rows"),
     ],
 )
-def test_an_incident_that_begins_midway_gets_the_title_it_would_have_from_the_start(
+def test_an_incident_that_begins_midway_gets_the_title_as_from_the_start(
     reference: Reference, plant: Callable[[Columns], Columns], title: str
 ) -> None:
-    """The window holds mostly rows from before; those since the alert show the cause."""
+    """Most rows of the window are older; those since the alert show the cause."""
     calls: list[Incident] = []
     with Monitor(
         "m", reference=reference, exporters=[], on_incident=calls.append, config=CONFIG
@@ -86,12 +86,12 @@ def test_an_incident_that_begins_midway_gets_the_title_it_would_have_from_the_st
 
 
 def resend(columns: Columns) -> Columns:
-    """The same three hundred rows arrive ten times, so that copies are far from their originals."""
+    """Repeat the first three hundred rows ten times, so that copies are far apart."""
     return {name: np.tile(values[:300], 10) for name, values in columns.items()}
 
 
 def resend_beyond_range(columns: Columns) -> Columns:
-    """Among rows that arrive ten times, a few have an age that the reference does not know."""
+    """Repeat rows ten times, a few of which have an age outside the reference's range."""
     columns = {name: np.tile(values[:300], 10) for name, values in columns.items()}
     return {**columns, "age": np.where(columns["age"] > 70, columns["age"] + 200, columns["age"])}
 
@@ -99,10 +99,10 @@ def resend_beyond_range(columns: Columns) -> Columns:
 @pytest.mark.parametrize(
     ("copy", "copied"), [(repeat, 80), (resend, 41), (resend_beyond_range, 41)]
 )
-def test_rows_that_are_sent_repeatedly_are_one_incident(
+def test_repeatedly_sent_rows_are_one_incident(
     reference: Reference, copy: Callable[[Columns], Columns], copied: int
 ) -> None:
-    """Fields fire one after the other; copies whose originals are too far away do not count."""
+    """Fields fire at different times, and copies too far from their originals are not counted."""
     with Monitor("m", reference=reference, exporters=[], config=CONFIG) as monitor:
         record(monitor, copy(draw(4, 600)))
         (incident,) = monitor.status().incidents
@@ -110,10 +110,10 @@ def test_rows_that_are_sent_repeatedly_are_one_incident(
     assert incident.title == f"rows repeated: at least {copied}% of them are copies of earlier ones"
 
 
-def test_an_exact_title_is_in_the_event_log_under_the_id_of_the_first(
+def test_a_more_exact_title_is_in_the_event_log_under_the_first_alert_id(
     reference: Reference, tmp_path: Path
 ) -> None:
-    """The incident fires again with its new title."""
+    """The incident's event is sent again with its new title."""
     with Monitor(
         "m", reference=reference, exporters=[], config=CONFIG, events=Files(tmp_path)
     ) as monitor:
@@ -128,7 +128,7 @@ def test_an_exact_title_is_in_the_event_log_under_the_id_of_the_first(
 
 
 def test_limits_of_five_sizes_are_named_with_their_exact_factor() -> None:
-    """A third of the rows have one new value, but no value is stuck."""
+    """A third of the rows have one new value, which is still not a stuck field."""
     rng = np.random.default_rng(5)
     sizes, shares = np.array([8.0, 15.0, 20.0, 200.0, 300.0]), [0.14, 0.19, 0.34, 0.12, 0.21]
     before = {**draw(0), "limit": rng.choice(sizes, ROWS, p=shares)}
@@ -140,8 +140,8 @@ def test_limits_of_five_sizes_are_named_with_their_exact_factor() -> None:
     assert (incident.cause, incident.title) == ("scaled", "all values of limit multiplied by 1.25")
 
 
-def test_inputs_that_moved_the_prediction_are_those_that_changed_themselves() -> None:
-    """The mix effect of `age` is beyond chance, too, but its distribution is as in training."""
+def test_a_title_explains_the_prediction_by_inputs_that_changed_themselves() -> None:
+    """The mix effect of `age` is beyond chance too, but its distribution is unchanged."""
     evenly = (np.arange(ROWS) + 0.5) / ROWS
     rng = np.random.default_rng(6)
     age, kind = rng.permutation(evenly), rng.permutation(np.floor(4 * evenly))

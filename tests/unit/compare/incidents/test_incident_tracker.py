@@ -10,22 +10,22 @@ from mlmonitor.records import Role
 
 
 def alert(field: str, rows: int) -> Alert:
-    """An alert of drift that fires on this many rows."""
+    """Return a drift alert that fires on this many rows."""
     return Alert(field, Role.FEATURE, "all", "psi", 1.0, 1.0, 0.1, 9.0, "firing", rows, 5.0, "")
 
 
 def resolved(field: str, rows: int) -> Alert:
-    """The same once it has recovered."""
+    """Return the same alert after it has recovered."""
     return replace(alert(field, rows), state="resolved")
 
 
 def name_fields(alerts: Sequence[Alert]) -> CommonCause:
-    """A cause whose title is the fields."""
+    """Return a cause whose title lists the fields."""
     return CommonCause("".join(alert.field for alert in alerts), "unknown", "")
 
 
-def test_alerts_of_one_change_join_although_they_fire_one_after_the_other() -> None:
-    """The second fires later, on rows that began before the first fired: only one opens."""
+def test_alerts_of_one_change_join_one_incident_although_they_fire_at_different_times() -> None:
+    """The second fires on rows that began before the first fired."""
     tracker = IncidentTracker()
     (opened,) = tracker.apply([alert("a", 200)], name_fields, row=1_200)
     assert opened.members == (alert("a", 200),)
@@ -55,7 +55,7 @@ def test_an_incident_is_over_once_all_its_alerts_have_resolved() -> None:
 
 
 def test_an_incident_gets_the_cause_that_newer_rows_show() -> None:
-    """It is looked for again for all members; one that is no longer seen is kept."""
+    """The cause is searched for all members, and the last one is kept if none shows now."""
     tracker = IncidentTracker()
     tracker.apply([alert("a", 200)], name_fields, row=1_200)
     assert not tracker.is_explained
@@ -69,8 +69,8 @@ def test_an_incident_gets_the_cause_that_newer_rows_show() -> None:
     assert tracker.incidents[0].title == "a scaled"
 
 
-def test_incidents_of_repeated_rows_become_one() -> None:
-    """The later one ends; the first has the alerts of both, and gets all later drift."""
+def test_incidents_of_repeated_rows_are_merged() -> None:
+    """The later one closes; the first has the alerts of both, and those of later drift."""
     tracker = IncidentTracker()
     tracker.apply([alert("a", 200)], name_fields, row=1_200)
     tracker.apply([alert("b", 300)], name_fields, row=9_000)

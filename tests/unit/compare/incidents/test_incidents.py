@@ -12,7 +12,7 @@ Columns = dict[str, np.ndarray]
 
 
 def draw(seed: int, fields: int = 3) -> Columns:
-    """Rows of numeric features, and one category."""
+    """Draw rows of numeric features and one category."""
     rng = np.random.default_rng(seed)
     columns: Columns = {f"x{place}": rng.gamma(4.0, 10.0, ROWS) for place in range(fields)}
     columns["line"] = rng.choice(["fire", "water", "theft"], ROWS, p=[0.5, 0.3, 0.2])
@@ -20,7 +20,7 @@ def draw(seed: int, fields: int = 3) -> Columns:
 
 
 def reference(fields: int = 3) -> Reference:
-    """What `draw` looks like without a change; the prediction follows the first feature."""
+    """A reference of `draw` without a change; the prediction depends on the first feature."""
     columns = draw(0, fields)
     return Reference.fit(columns, predictions=2 * columns["x0"])
 
@@ -28,7 +28,7 @@ def reference(fields: int = 3) -> Reference:
 def observe(
     changed: Mapping[str, np.ndarray], fields: int = 3
 ) -> tuple[list[Alert], list[Incident], str]:
-    """Alerts and incidents of rows with these columns, and the printed status."""
+    """Return the alerts and incidents of rows with these columns, and the printed status."""
     alerts: list[Alert] = []
     incidents: list[Incident] = []
     with Monitor(
@@ -49,7 +49,7 @@ def observe(
 
 
 def test_forty_alerts_of_one_cause_are_one_incident() -> None:
-    """All columns in another unit: many alerts, one call of `on_incident`."""
+    """All columns are in another unit, and `on_incident` is called once."""
     changed = {f"x{place}": 1_000 * draw(1, 40)[f"x{place}"] for place in range(40)}
     alerts, incidents, text = observe(changed, 40)
     assert len(alerts) >= 40
@@ -62,22 +62,22 @@ def test_forty_alerts_of_one_cause_are_one_incident() -> None:
 
 
 def test_a_feature_in_another_unit_is_named_with_its_factor() -> None:
-    """Ten times the values: the title has a factor of about ten."""
+    """Values are ten times as large, and the title has a factor of about ten."""
     _, (incident,), _ = observe({"x1": 10 * draw(1)["x1"]})
     assert incident.cause == "scaled"
     assert incident.title.startswith("all values of x1 multiplied by about ")
     assert float(incident.title.rsplit(" ", 1)[1]) == pytest.approx(10, rel=0.1)
 
 
-def test_a_feature_with_an_offset_is_named_with_it() -> None:
-    """Degrees Celsius as kelvin: the title has the difference."""
+def test_a_feature_with_an_offset_is_named_with_the_difference() -> None:
+    """Degrees Celsius are sent as kelvin."""
     _, (incident,), _ = observe({"x1": draw(1)["x1"] + 273.15})
     assert incident.cause == "shifted"
     assert float(incident.title.rsplit(" ", 1)[1]) == pytest.approx(273.15, rel=0.1)
 
 
-def test_a_renamed_category_is_recognised_and_not_named() -> None:
-    """One known category is gone, and a new one of its share is there."""
+def test_a_renamed_category_is_detected_and_its_name_is_not_shown() -> None:
+    """One known category is gone, and a new one has its share."""
     line = draw(1)["line"].astype(object)
     line[line == "water"] = "H2O"
     _, (incident,), _ = observe({"line": line})
@@ -91,7 +91,7 @@ def test_a_renamed_category_is_recognised_and_not_named() -> None:
     [(np.nan, "lost", "x1 lost"), (40.0, "stuck", "x1 stuck at one value")],
 )
 def test_a_lost_or_stuck_field_is_named(value: float, cause: str, title: str) -> None:
-    """No values at all, or always the same."""
+    """It has no values at all, or always the same one."""
     _, (incident,), _ = observe({"x1": np.full(ROWS, value)})
     assert (incident.cause, incident.title) == (cause, title)
 
@@ -103,17 +103,15 @@ def test_a_lost_or_stuck_field_is_named(value: float, cause: str, title: str) ->
         (lambda name: name + " ", "names of line with spaces added: 100% of rows"),
     ],
 )
-def test_names_in_another_spelling_are_recognised(
-    respelt: Callable[[str], str], title: str
-) -> None:
-    """All names of the field are new, and known once simplified; none is in the title."""
+def test_names_in_another_spelling_are_detected(respelt: Callable[[str], str], title: str) -> None:
+    """All names are new until they are simplified, and the title shows none."""
     line = np.array([respelt(name) for name in draw(1)["line"]], object)
     _, (incident,), _ = observe({"line": line})
     assert (incident.cause, incident.title) == ("respelt", title)
 
 
-def test_respelt_names_are_found_beside_a_field_of_more_categories() -> None:
-    """The counts of all fields are as wide as those of the widest."""
+def test_respelt_names_are_detected_beside_a_field_with_more_categories() -> None:
+    """The counts of all fields are as wide as those of the widest one."""
     rng = np.random.default_rng(3)
     trained = {
         "code": rng.choice(["1234", "2045"], ROWS),
@@ -129,8 +127,8 @@ def test_respelt_names_are_found_beside_a_field_of_more_categories() -> None:
     assert incident.title == "names of code with '.0' added: 100% of rows"
 
 
-def test_numbers_with_a_decimal_comma_are_unreadable() -> None:
-    """Texts that are no numbers have the wrong type."""
+def test_numbers_with_a_decimal_comma_are_reported_as_unreadable() -> None:
+    """Texts that are not numbers have a wrong type."""
     texts = np.array([f"{number:.2f}".replace(".", ",") for number in draw(1)["x1"]], object)
     _, (incident,), _ = observe({"x1": texts})
     assert incident.cause == "unreadable"
@@ -138,7 +136,7 @@ def test_numbers_with_a_decimal_comma_are_unreadable() -> None:
 
 
 def fit_and_observe(trained: Columns, live: Columns) -> Incident:
-    """The one incident of live rows beside a reference of trained ones."""
+    """Return the single incident of live rows against a reference of training rows."""
     reference = Reference.fit(trained, predictions=np.ones(ROWS), thresholds="asymptotic")
     with Monitor("claims", reference=reference, exporters=[]) as monitor:
         monitor.record(live, np.ones(ROWS))
@@ -148,8 +146,8 @@ def fit_and_observe(trained: Columns, live: Columns) -> Incident:
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5])
-def test_a_unit_that_a_part_of_the_rows_has_is_not_called_one_of_all_values(share: float) -> None:
-    """One of two sources switches to inches; where both units overlap, no factor is named."""
+def test_a_unit_change_in_some_rows_is_not_described_as_one_of_all_values(share: float) -> None:
+    """One of two sources switches to inches; if the units overlap, no factor is named."""
     rng = np.random.default_rng(7)
     length, price = np.exp(rng.normal(3, 0.3, ROWS)), np.exp(rng.normal(7, 0.8, ROWS))
     is_other = rng.random(ROWS) < share
@@ -170,8 +168,8 @@ def test_swapped_columns_are_one_incident_that_names_both() -> None:
     assert (incident.cause, incident.title) == ("swapped", "age and mileage swapped")
 
 
-def test_a_constant_for_missing_values_is_named() -> None:
-    """Where values were missing, they are -999; without missing ones it is part of the values."""
+def test_a_constant_in_place_of_missing_values_is_named() -> None:
+    """Missing values became -999; without any in training, they are part of the values."""
     income = np.random.default_rng(5).normal(40, 9, ROWS)
     is_missing = np.arange(ROWS) % 10 == 0
     gaps, filled = np.where(is_missing, np.nan, income), np.where(is_missing, -999.0, income)

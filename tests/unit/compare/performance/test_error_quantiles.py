@@ -9,7 +9,7 @@ from mlmonitor.aggregate.sketches.exponential_histogram import ExponentialSketch
 
 @pytest.mark.parametrize("rank", [0.1, 0.5, 0.9, 0.99])
 def test_a_quantile_of_errors_is_close_to_that_of_the_rows(rank: float) -> None:
-    """Within five percent, in two reports."""
+    """It is within 5%, with errors reported in two parts."""
     rng = np.random.default_rng(1)
     actual = rng.normal(100, 20, 4_000)
     predicted = actual + rng.standard_t(4, 4_000) * 5
@@ -23,8 +23,8 @@ def test_a_quantile_of_errors_is_close_to_that_of_the_rows(rank: float) -> None:
     assert performance.error_quantile(rank) == pytest.approx(expected, rel=0.06)
 
 
-def test_a_classifier_and_a_bucket_have_no_error_quantiles() -> None:
-    """They say what they would need."""
+def test_a_classifier_has_no_error_quantiles() -> None:
+    """The error says what they need."""
     config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
     with Monitor("m", exporters=[], config=config) as monitor:
         monitor.record_outcomes(["a", "b"] * 50, ["a", "a"] * 50)
@@ -34,8 +34,8 @@ def test_a_classifier_and_a_bucket_have_no_error_quantiles() -> None:
         performance.error_quantile(0.5)
 
 
-def test_an_exponential_sketch_has_quantiles_with_zeros_and_nan_if_empty() -> None:
-    """Values at zero are zero."""
+def test_quantiles_of_an_exponential_sketch_include_zeros() -> None:
+    """An empty sketch has NaN."""
     sketch = ExponentialSketch.from_values(np.array([0.0, 0.0, 0.0, 8.0]))
     assert sketch.quantile(np.array([0.5, 1.0])) == pytest.approx([0.0, 8.0], rel=0.01)
     assert np.isnan(ExponentialSketch().quantile(np.array([0.5]))).all()

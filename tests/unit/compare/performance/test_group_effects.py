@@ -1,4 +1,4 @@
-"""Intervals of performance where rows of one group depend on each other."""
+"""Intervals of performance if the rows of a group depend on each other."""
 
 import time
 from typing import Any
@@ -21,12 +21,12 @@ BINARY = OutcomePlan("binary", ("0", "1"), has_scores=True)
 
 
 def hashes_of(groups: Any) -> Hashes:
-    """The hash of the group of each row."""
+    """Return the hash of each row's group."""
     return hash_row_groups(groups, alone_before=0)[0]
 
 
 def measure(plan: OutcomePlan, block: OutcomeBlock, groups: Hashes | None) -> Performance:
-    """The performance of a block; independent rows without groups."""
+    """Return the performance of a block, with independent rows if there are no groups."""
     tables = OutcomeTables(plan, 1)
     tables.update(block, np.zeros(block.rows, np.int64))
     if groups is None:
@@ -37,7 +37,7 @@ def measure(plan: OutcomePlan, block: OutcomeBlock, groups: Hashes | None) -> Pe
 
 
 def numbers(rng: np.random.Generator, groups: Any) -> OutcomeBlock:
-    """Errors of which a half of the variance is that of the group."""
+    """Draw errors of which half the variance is that of the group."""
     rows = len(groups)
     own = rng.normal(size=groups.max() + 1)[groups]
     actual = 20 + rng.normal(size=groups.max() + 1)[groups] + rng.normal(size=rows)
@@ -47,7 +47,7 @@ def numbers(rng: np.random.Generator, groups: Any) -> OutcomeBlock:
 
 
 def classes(rng: np.random.Generator, groups: Any) -> OutcomeBlock:
-    """Classes whose scores are wrong in the same way for all rows of a group."""
+    """Draw classes whose scores are wrong in the same way in all rows of a group."""
     rows = len(groups)
     own = rng.normal(size=groups.max() + 1)[groups]
     actual = rng.normal(size=rows) + own > 0
@@ -60,8 +60,8 @@ def classes(rng: np.random.Generator, groups: Any) -> OutcomeBlock:
 
 
 @pytest.mark.parametrize(("plan", "draw"), [(REGRESSION, numbers), (BINARY, classes)])
-def test_groups_of_one_row_leave_every_interval_as_it_is(plan: OutcomePlan, draw: Any) -> None:
-    """Cluster-robust intervals extend those of independent rows."""
+def test_groups_of_one_row_do_not_change_any_interval(plan: OutcomePlan, draw: Any) -> None:
+    """Cluster-robust intervals generalise those of independent rows."""
     rng = np.random.default_rng(5)
     block = draw(rng, np.arange(ROWS))
 
@@ -72,7 +72,7 @@ def test_groups_of_one_row_leave_every_interval_as_it_is(plan: OutcomePlan, draw
 
 @pytest.mark.parametrize(("plan", "draw"), [(REGRESSION, numbers), (BINARY, classes)])
 def test_rows_without_a_group_are_groups_of_one_row(plan: OutcomePlan, draw: Any) -> None:
-    """A missing group joins no other row."""
+    """Rows without a group are not joined."""
     block = draw(np.random.default_rng(6), np.arange(ROWS))
 
     grouped = measure(plan, block, hashes_of(np.full(ROWS, np.nan)))
@@ -81,7 +81,7 @@ def test_rows_without_a_group_are_groups_of_one_row(plan: OutcomePlan, draw: Any
 
 
 @pytest.mark.parametrize(("plan", "draw"), [(REGRESSION, numbers), (BINARY, classes)])
-def test_rows_repeated_ten_times_have_the_interval_of_one_row_each(
+def test_rows_repeated_ten_times_have_the_interval_of_single_rows(
     plan: OutcomePlan, draw: Any
 ) -> None:
     """Copies of a row are no further evidence."""
@@ -105,7 +105,7 @@ def test_rows_repeated_ten_times_have_the_interval_of_one_row_each(
 def test_intervals_over_groups_of_ten_rows_contain_the_true_value(
     plan: OutcomePlan, draw: Any
 ) -> None:
-    """About 95%, where intervals of independent rows contain it less often."""
+    """About 95% do, while intervals of independent rows do so less often."""
     rng = np.random.default_rng(8)
     groups = np.arange(ROWS) // SIZE
     many = np.arange(300_000) // SIZE
@@ -125,7 +125,7 @@ def test_intervals_over_groups_of_ten_rows_contain_the_true_value(
     assert min(hits / repeats for hits in plain.values()) < 0.85
 
 
-def test_sums_by_group_merge_to_those_of_all_rows() -> None:
+def test_sums_by_group_merge_to_the_sums_of_all_rows() -> None:
     """Any split of the rows gives the same sums."""
     rng = np.random.default_rng(9)
     terms: Floats = rng.normal(size=(2, ROWS))
@@ -142,8 +142,8 @@ def test_sums_by_group_merge_to_those_of_all_rows() -> None:
     assert first.effect(np.array([-1.0, 2.0])) == pytest.approx(whole.effect(np.array([-1.0, 2.0])))
 
 
-def test_a_single_group_gives_no_interval() -> None:
-    """One group says nothing about the variance between groups."""
+def test_a_single_group_has_no_interval() -> None:
+    """It shows no variance between groups."""
     block = numbers(np.random.default_rng(10), np.zeros(ROWS, np.int64))
 
     grouped = measure(REGRESSION, block, hashes_of(np.zeros(ROWS)))
@@ -153,8 +153,8 @@ def test_a_single_group_gives_no_interval() -> None:
     assert grouped["mae"].value == measure(REGRESSION, block, None)["mae"].value
 
 
-def test_a_model_that_is_always_right_is_as_certain_as_its_number_of_groups() -> None:
-    """Wilson's interval counts groups where all rows agree."""
+def test_a_model_without_errors_is_as_certain_as_its_number_of_groups() -> None:
+    """Wilson's interval counts groups if all rows agree."""
     groups = np.arange(ROWS) // SIZE
     codes = np.arange(ROWS) % 2
     nothing = np.full(ROWS, np.nan)
@@ -170,7 +170,7 @@ def test_a_model_that_is_always_right_is_as_certain_as_its_number_of_groups() ->
 
 @pytest.mark.parametrize("reports", ["labels", "outcomes"])
 def test_declared_groups_widen_the_intervals_of_a_monitor(reports: str) -> None:
-    """With labels by id and with pairs, in all and by bucket."""
+    """Labels arrive by id and as pairs, and performance is overall and by bucket."""
     rng = np.random.default_rng(11)
     groups = np.arange(ROWS) // SIZE
     block = numbers(rng, groups)
@@ -202,8 +202,8 @@ def test_declared_groups_widen_the_intervals_of_a_monitor(reports: str) -> None:
 
 @pytest.mark.parametrize("groups", [None, "g"])
 @pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
-def test_the_parts_of_an_estimate_are_floats_of_python(task: str, groups: str | None) -> None:
-    """In all, by bucket, by cohort, projected and estimated: they can be written as JSON."""
+def test_all_parts_of_performance_are_python_floats(task: str, groups: str | None) -> None:
+    """Overall, by bucket, by cohort, projected and estimated, they can be written as JSON."""
     rng = np.random.default_rng(12)
     x = rng.normal(size=600)
     predicted, actual = {

@@ -1,4 +1,4 @@
-"""Selective labels: told as what they are, and never because of chance or of young cohorts."""
+"""Selective labels are reported, and neither chance nor young cohorts count as selection."""
 
 import gc
 import tracemalloc
@@ -16,7 +16,7 @@ DAY = 86_400.0
 
 
 def run(days: int, chance: Any, *, task: str = "numbers") -> Status:
-    """Days of 200 predictions, of which some get a label a day later, by their value."""
+    """Serve 200 predictions a day, some of which get a label a day later by their value."""
     rng, clock = np.random.default_rng(7), ManualClock(1_700_006_400.0)
     with Monitor(
         "m", exporters=[], clock=clock, config=Config(cohort_seconds=DAY, baseline_rows=100)
@@ -38,7 +38,7 @@ def run(days: int, chance: Any, *, task: str = "numbers") -> Status:
 
 @pytest.mark.parametrize("task", ["numbers", "classes"])
 def test_labels_of_only_high_predictions_are_reported_as_selective(task: str) -> None:
-    """In the status as an attribute, and in words."""
+    """The status has it as an attribute and in its text."""
     status = run(10, lambda x: x > 0.5, task=task)
     selection = status.selection
     assert selection is not None
@@ -51,7 +51,7 @@ def test_labels_of_only_high_predictions_are_reported_as_selective(task: str) ->
         assert selection.unlabelled_mean < 0.3
 
 
-def test_labels_of_half_of_the_predictions_at_random_are_not_selective() -> None:
+def test_labels_of_a_random_half_of_the_predictions_are_not_selective() -> None:
     """They are as good as all labels."""
     status = run(10, lambda x: np.full(x.size, 0.5))
     assert status.selection is not None
@@ -59,13 +59,13 @@ def test_labels_of_half_of_the_predictions_at_random_are_not_selective() -> None
     assert "selective" not in str(status)
 
 
-def test_labels_that_are_still_to_arrive_are_not_judged() -> None:
+def test_labels_that_are_still_to_arrive_do_not_count_as_selective() -> None:
     """High predictions are labelled first, and no cohort is mature."""
     assert run(1, lambda x: x > 0.5).selection is None
 
 
-def test_predictions_of_classes_do_not_wait_for_numbers() -> None:
-    """Their memory is constant."""
+def test_selection_of_class_predictions_uses_constant_memory() -> None:
+    """Classes do not wait for numbers to compare."""
     cohorts = CohortTable(DAY)
     table, place, nothing = SelectionTable(cohorts), np.zeros(1, np.int64), np.full(1, np.nan)
     gc.collect()
@@ -81,8 +81,8 @@ def test_predictions_of_classes_do_not_wait_for_numbers() -> None:
 
 
 @pytest.mark.slow
-def test_random_labels_are_called_selective_in_none_of_a_thousand_streams() -> None:
-    """Whose share of labels, and whose predictions, differ from cohort to cohort."""
+def test_random_labels_are_reported_as_selective_in_none_of_a_thousand_streams() -> None:
+    """The share of labels and the predictions vary between cohorts."""
     rng, judged = np.random.default_rng(8), 0
     for _ in range(1_000):
         cohorts = CohortTable(DAY)

@@ -1,4 +1,4 @@
-"""Ground truth: matched, watched as a field, summed up as errors."""
+"""Labels are matched, watched as a field, and summed as errors."""
 
 from dataclasses import replace
 from typing import Any
@@ -30,14 +30,14 @@ PUBLIC = [Field("actual", public=True)]
 
 
 def labels_of(reference: Reference, limit: int = 1_000) -> tuple[LabelledOutcomes, Pending]:
-    """Nothing labelled yet."""
+    """Return outcomes without labels."""
     pending = Pending(limit, PredictionKeeper.COLUMNS)
     keeper = KEEPERS[id(pending)] = PredictionKeeper(pending)
     return LabelledOutcomes(reference, keeper, LENS), pending
 
 
 def predicted(ids: list[str | None], values: dict[str, list[Any]]) -> Rows:
-    """Calls whose ids were asked for."""
+    """Return calls whose ids were read."""
     return Rows(len(ids), MappingTable([{}] * len(ids)), values, ids, [], None)
 
 
@@ -48,7 +48,7 @@ def remember(pending: Pending, rows: Rows) -> None:
 
 
 def entries(*labels: tuple[str, Any]) -> list[LabelEntry]:
-    """Labels of one call."""
+    """Return the labels of one call."""
     return [LabelEntry([i for i, _ in labels], [a for _, a in labels])] if labels else []
 
 
@@ -56,8 +56,8 @@ money = st.floats(-1e6, 1e6)
 
 
 @given(st.lists(st.tuples(money, money), min_size=1, max_size=80))
-def test_error_sums_by_bucket_are_numpys(pairs: list[tuple[float, float]]) -> None:
-    """Count, absolute, squared and signed errors of each bin of the prediction, and the whole."""
+def test_error_sums_by_bucket_equal_numpys(pairs: list[tuple[float, float]]) -> None:
+    """Count, absolute, squared and signed errors are compared in each bin and overall."""
     reference = fit_reference({"x": [0.0] * 3}, predictions=[-10.0, 0.0, 10.0])
     labels, pending = labels_of(reference)
     ids = [str(at) for at in range(len(pairs))]
@@ -78,8 +78,8 @@ def test_error_sums_by_bucket_are_numpys(pairs: list[tuple[float, float]]) -> No
     assert performance.bias == pytest.approx((p - a).mean(), abs=1e-6)
 
 
-def test_class_labels_are_compared_with_the_reference() -> None:
-    """Actuals of a classifier are categories; a class never seen in training is told."""
+def test_class_labels_are_compared_with_those_of_the_reference() -> None:
+    """Actuals of a classifier are categories, and a class not seen in training is reported."""
     reference = fit_reference(X, predictions=list("abab"), actuals=list("aabb"), fields=PUBLIC)
     labels, pending = labels_of(reference)
     remember(pending, predicted(["1", "2", "3"], {"prediction": ["a", "b", "a"]}))
@@ -108,7 +108,7 @@ def test_class_labels_are_compared_with_the_reference() -> None:
 def test_without_training_actuals_their_kind_follows_from_the_first_labels(
     actuals: list[Any], kind: Kind
 ) -> None:
-    """What the first labels are, or else what the predictions are: here, classes."""
+    """If the labels do not decide, the predictions do, here classes."""
     labels, pending = labels_of(fit_reference(X, predictions=list("abab")))
     remember(pending, predicted(["1", "2"], {"prediction": ["a", "b"]}))
     labels.match(entries(("1", actuals[0]), ("2", actuals[1])), now=1.0)
@@ -118,7 +118,7 @@ def test_without_training_actuals_their_kind_follows_from_the_first_labels(
 
 
 def test_an_unreadable_label_is_counted_but_does_not_affect_the_error() -> None:
-    """Text, infinity and nothing among numbers are told by reason; the sums are of the rest."""
+    """Text, infinity and None among numbers are counted by reason, and the others are summed."""
     labels, pending = labels_of(fit_reference(X, predictions=[1.0, 2.0, 3.0, 4.0]))
     ids = ["a", "b", "c", "d", "e"]
     remember(pending, predicted(list(ids), {"prediction": [1.0, 2.0, 3.0, 4.0, None]}))
@@ -148,7 +148,7 @@ def test_an_unreadable_label_is_counted_but_does_not_affect_the_error() -> None:
 def test_a_missing_label_leaves_its_prediction_waiting(
     predictions: list[Any], actuals: list[Any] | None, wrong: object, right: object
 ) -> None:
-    """Missing or unreadable, it is counted as such, and the next one finds the prediction."""
+    """A missing or unreadable label is counted, and the next one finds the prediction."""
     labels, pending = labels_of(fit_reference(X, predictions=predictions, actuals=actuals))
     ids: list[str | None] = ["1", "2"]
     remember(pending, predicted(ids, {"prediction": predictions[:2]}))
@@ -166,8 +166,8 @@ def test_a_missing_label_leaves_its_prediction_waiting(
     }
 
 
-def test_dates_are_labels_without_an_error() -> None:
-    """Actuals that are moments are watched as such."""
+def test_dates_are_labels_without_an_error_measure() -> None:
+    """Actuals that are times are watched as such."""
     moments = ["2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01"]
     labels, pending = labels_of(fit_reference(X, actuals=moments, schema={"actual": "datetime"}))
     remember(pending, predicted(["1"], {"prediction": [1.0]}))
@@ -177,8 +177,8 @@ def test_dates_are_labels_without_an_error() -> None:
     assert (status.kind, status.count) == (Kind.DATETIME, 1)
 
 
-def test_labels_that_match_nothing_make_no_population() -> None:
-    """Unknown ids are counted by the pending, and the field is not begun."""
+def test_labels_that_match_nothing_start_no_actual_field() -> None:
+    """Their unknown ids are counted."""
     labels, pending = labels_of(fit_reference(X))
     labels.match(entries(("nobody", 1.0)), now=1.0)
     labels.match(entries(), now=2.0)
@@ -186,8 +186,8 @@ def test_labels_that_match_nothing_make_no_population() -> None:
     assert pending.counts[LabelStatus.UNKNOWN] == 1
 
 
-def test_the_number_of_waiting_predictions_is_bounded() -> None:
-    """The newest predictions are remembered, as many as configured."""
+def test_the_number_of_waiting_predictions_is_limited() -> None:
+    """The newest ones are remembered, as many as configured."""
     _, pending = labels_of(fit_reference(X), limit=10)
     for at in range(100):
         remember(pending, predicted([str(at)], {"prediction": [at]}))
@@ -206,8 +206,10 @@ def test_the_number_of_waiting_predictions_is_bounded() -> None:
     ],
     ids=["no id", "failed call", "nobody asked", "no output", "several outputs"],
 )
-def test_only_predictions_that_were_made_and_asked_for_wait(rows: Rows, waiting: int) -> None:
-    """A failed call has nothing to wait for; of several outputs the first waits."""
+def test_only_successful_predictions_whose_id_was_read_wait_for_labels(
+    rows: Rows, waiting: int
+) -> None:
+    """Of several outputs, the first one waits."""
     pending = Pending(10, PredictionKeeper.COLUMNS)
     remember(pending, rows)
     assert len(pending) == waiting

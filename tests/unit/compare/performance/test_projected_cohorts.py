@@ -1,4 +1,4 @@
-"""Cohorts whose labels are not complete: the projected final loss."""
+"""Cohorts with incomplete labels: the projected final loss."""
 
 import numpy as np
 import pytest
@@ -13,9 +13,9 @@ DAYS = 12
 
 
 def claims(rng: np.random.Generator, *, factor: float = 1.0) -> tuple[Cohort, ...]:
-    """Cohorts of claims: small ones are labelled at once, large ones three days later.
+    """Return cohorts of claims: small ones are labelled at once, large ones after three days.
 
-    The errors of large claims are ten times as large. factor: of the errors of the newest cohorts.
+    The errors of large claims are ten times as large. factor: of the errors in the newest cohorts.
     """
     clock = ManualClock(1_700_006_400.0)
     config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
@@ -43,8 +43,8 @@ def claims(rng: np.random.Generator, *, factor: float = 1.0) -> tuple[Cohort, ..
     return status.cohorts
 
 
-def test_early_labels_mislead_and_the_projection_does_not() -> None:
-    """Small claims close first."""
+def test_early_labels_are_biased_and_the_projection_is_not() -> None:
+    """Small claims with small errors close first."""
     final = 5.5 * np.sqrt(2 / np.pi)  # half of the claims have ten times the error
     newest = claims(np.random.default_rng(1))[-1]
     assert newest.maturity == pytest.approx(0.5, abs=0.1)
@@ -55,22 +55,22 @@ def test_early_labels_mislead_and_the_projection_does_not() -> None:
     assert projected.basis == "estimated"
 
 
-def test_growing_losses_are_seen_before_their_large_claims_are_labelled() -> None:
-    """Three times the errors."""
+def test_growing_losses_show_before_large_claims_are_labelled() -> None:
+    """Errors of the newest cohorts are three times as large."""
     calm, grown = (claims(np.random.default_rng(2), factor=factor)[-1] for factor in (1.0, 3.0))
     assert grown.projected["mae"].value > 2 * calm.projected["mae"].value
 
 
-def test_the_projection_of_a_mature_cohort_is_its_loss() -> None:
-    """No label is expected any more."""
+def test_the_projection_of_a_mature_cohort_equals_its_loss() -> None:
+    """No more labels are expected."""
     oldest = claims(np.random.default_rng(3))[0]
     assert oldest.maturity == 1.0
     realised, projected = oldest.performance["mae"], oldest.projected["mae"]
     assert projected.value == pytest.approx(realised.value, rel=1e-9)
 
 
-def test_the_day_under_way_is_not_projected() -> None:
-    """Its maturity is not known, either."""
+def test_the_current_day_is_not_projected() -> None:
+    """Its maturity is not known either."""
     clock = ManualClock(1_700_006_400.0)
     config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
     with Monitor("m", exporters=[], config=config, clock=clock) as monitor:
@@ -79,8 +79,8 @@ def test_the_day_under_way_is_not_projected() -> None:
     assert (cohort.maturity, dict(cohort.projected)) == (None, {})
 
 
-def test_a_cohort_that_is_labelled_completely_is_mature_whatever_earlier_ones_were() -> None:
-    """A cohort has at most as many labels as predictions."""
+def test_a_completely_labelled_cohort_is_mature() -> None:
+    """A cohort has at most as many labels as predictions, whatever earlier ones had."""
     clock = ManualClock(1_700_006_400.0)
     config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
     values = np.linspace(0, 100, 200)

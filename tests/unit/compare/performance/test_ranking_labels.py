@@ -1,4 +1,4 @@
-"""Rankings that are recorded with ids, and labelled with rows of relevances."""
+"""Rankings recorded with ids and labelled with rows of relevances."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ QUERIES, ITEMS = 60, 5
 
 
 def label_rankings(scores: Any, *labels: tuple[Any, Any]) -> Status:
-    """The status after labels of some recorded predictions, whose ids are 0, 1, 2, ..."""
+    """Return the status after labelling recorded predictions, whose ids are 0, 1, 2, ..."""
     monitor = Monitor("ranker", exporters=[], config=Config(baseline_rows=20))
     ids = [str(row) for row in range(len(scores))]
     monitor.record({"x": np.arange(float(len(scores)))}, scores, ids=ids)
@@ -26,15 +26,15 @@ def label_rankings(scores: Any, *labels: tuple[Any, Any]) -> Status:
 
 
 def draw(items: int = ITEMS) -> tuple[Any, Any, list[str]]:
-    """Scores, relevances and ids of some queries."""
+    """Draw scores, relevances and ids of some queries."""
     rng = np.random.default_rng(1)
     scores, relevances = rng.normal(size=(QUERIES, items)), rng.integers(0, 3, (QUERIES, items))
     return scores, relevances, [str(row) for row in range(QUERIES)]
 
 
 @pytest.mark.parametrize("form", ["array", "lists", "one by one"])
-def test_labels_of_rankings_give_the_measures_of_pairs(form: str) -> None:
-    """Rows of relevances by id, as `record_outcomes` gets them beside the scores."""
+def test_labelled_rankings_have_the_measures_of_pairs(form: str) -> None:
+    """The pairs are those that `record_outcomes` receives."""
     scores, relevances, ids = draw()
     labels: list[tuple[Any, Any]] = [(ids, relevances)]
     if form == "lists":
@@ -61,8 +61,8 @@ def test_labels_of_rankings_give_the_measures_of_pairs(form: str) -> None:
     assert status.last_error is None
 
 
-def test_relevances_before_their_reference_or_again_are_counted_once() -> None:
-    """The same row is a duplicate, another one contradicts, and a missing one waits."""
+def test_repeated_or_missing_relevances_are_counted_by_status() -> None:
+    """The same row is a duplicate, another one contradicts it, and a missing one waits."""
     scores, relevances, ids = draw()
     other = (relevances[:2] + 1).tolist()
 
@@ -81,8 +81,8 @@ def test_relevances_before_their_reference_or_again_are_counted_once() -> None:
 
 
 @pytest.mark.parametrize("items", [ITEMS - 1, ITEMS + 1])
-def test_a_row_of_another_length_is_unreadable_and_named(items: int) -> None:
-    """The message names the call that takes rankings of any length."""
+def test_a_row_of_relevances_of_another_length_is_unreadable_and_reported(items: int) -> None:
+    """The message names the call that accepts rankings of any length."""
     scores, _, ids = draw()
 
     status = label_rankings(scores, (ids, np.ones((QUERIES, items))))
@@ -91,8 +91,8 @@ def test_a_row_of_another_length_is_unreadable_and_named(items: int) -> None:
     assert "record_outcomes(scores, relevances)" in str(status.last_error)
 
 
-def test_rows_of_relevances_for_single_predictions_are_unreadable_and_named() -> None:
-    """They are told about once, and labels of the right form still count."""
+def test_rows_of_relevances_for_single_predictions_are_unreadable_and_reported() -> None:
+    """Labels of the right form still count."""
     rng = np.random.default_rng(2)
     predicted = rng.normal(size=QUERIES)
     ids = [str(row) for row in range(QUERIES)]
@@ -117,7 +117,7 @@ def test_single_labels_after_rankings_are_reported_and_do_not_affect_them() -> N
 
 
 def test_rows_of_labels_for_scores_named_by_class_are_not_rankings() -> None:
-    """A row of zeros and a one is then a class in another form."""
+    """The row could be a one-hot class, so it is not read."""
     rng = np.random.default_rng(3)
     scores = dict(zip("abc", rng.dirichlet([1, 1, 1], QUERIES).T, strict=True))
     monitor = Monitor("m", exporters=[], config=Config(baseline_rows=20))
@@ -135,8 +135,10 @@ def test_rows_of_labels_for_scores_named_by_class_are_not_rankings() -> None:
 
 
 @pytest.mark.parametrize("missing", [None, float("nan")])
-def test_a_ranking_with_a_missing_relevance_is_unreadable_and_named(missing: float | None) -> None:
-    """Its measure would be that of the other items alone; the other rankings count."""
+def test_a_ranking_with_a_missing_relevance_is_unreadable_and_reported(
+    missing: float | None,
+) -> None:
+    """Its measure would ignore that item; the other rankings count."""
     scores, relevances, ids = draw()
     rows: list[list[Any]] = relevances.tolist()
     rows[3][1] = missing
@@ -150,8 +152,8 @@ def test_a_ranking_with_a_missing_relevance_is_unreadable_and_named(missing: flo
     assert "a relevance for each score" in str(status.last_error)
 
 
-def test_rankings_that_are_padded_alike_are_complete() -> None:
-    """A query of fewer items has neither a score nor a relevance at the end of its row."""
+def test_rankings_with_equal_padding_are_complete() -> None:
+    """A query with fewer items has neither a score nor a relevance at the end of its row."""
     scores, relevances, ids = draw()
     padded = relevances.astype(float)
     scores[::2, -1] = padded[::2, -1] = np.nan

@@ -1,4 +1,4 @@
-"""Bad values beyond chance: found by reason, told once, cleared, and never by chance."""
+"""Invalid values: alerts by reason, fired once, resolved, and rarely by chance."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ Columns = dict[str, Any]
 
 
 def rows(rng: np.random.Generator, count: int) -> Columns:
-    """Rows as they should be; one age in a hundred is missing."""
+    """Draw rows without defects; one age in a hundred is missing."""
     age = rng.normal(45, 12, count)
     age[rng.random(count) < 0.01] = np.nan
     return {
@@ -28,7 +28,7 @@ def rows(rng: np.random.Generator, count: int) -> Columns:
 
 
 class Watched:
-    """A monitor that looks at every batch, and what it found."""
+    """A monitor that evaluates every batch, and its alerts."""
 
     def __init__(self, rng: np.random.Generator, **options: Any) -> None:
         self.rng = rng
@@ -49,7 +49,7 @@ class Watched:
         )
 
     def serve(self, batches: int, **columns: Any) -> list[Alert]:
-        """Batches of 500 rows, some columns replaced; what was found meanwhile."""
+        """Record batches of 500 rows with some columns replaced; return the new transitions."""
         before = len(self.found)
         for _ in range(batches):
             batch = rows(self.rng, 500)
@@ -63,7 +63,7 @@ class Watched:
 
 @pytest.fixture
 def watched(rng: np.random.Generator) -> Iterator[Watched]:
-    """A monitor with two thousand calm rows behind it."""
+    """A monitor that has seen two thousand rows without defects."""
     service = Watched(rng)
     with service.monitor:
         assert service.serve(4) == []
@@ -71,7 +71,7 @@ def watched(rng: np.random.Generator) -> Iterator[Watched]:
 
 
 def replaced(watched: Watched, share: float, value: object) -> Any:
-    """A column of which a share is something else."""
+    """Return a function that replaces a share of a column."""
 
     def change(column: list[object]) -> list[object]:
         return [value if watched.rng.random() < share else value_before for value_before in column]
@@ -80,7 +80,7 @@ def replaced(watched: Watched, share: float, value: object) -> Any:
 
 
 def turns(alerts: list[Alert], name: str, measure: str) -> list[str]:
-    """How one alert was raised and cleared."""
+    """Return the states of one alert in order."""
     return [f.state for f in alerts if (f.field, f.measure) == (name, measure)]
 
 
@@ -98,10 +98,10 @@ def turns(alerts: list[Alert], name: str, measure: str) -> list[str]:
         ("flag", None, "missing"),
     ],
 )
-def test_each_reason_is_detected_reported_once_and_resolved(
+def test_each_kind_of_invalid_value_fires_one_alert_and_resolves(
     watched: Watched, name: str, value: object, measure: str
 ) -> None:
-    """Three in a hundred values are bad for a while; the alert says which way and how many."""
+    """Three values in a hundred are invalid; the alert says how, and how many."""
     alerts = watched.serve(4, **{name: replaced(watched, 0.03, value)})
     assert turns(alerts, name, measure) == ["firing"]
     alert = next(f for f in alerts if f.measure == measure)
@@ -119,8 +119,8 @@ def test_each_reason_is_detected_reported_once_and_resolved(
     assert {f.measure for f in alerts} <= {measure, "psi"}
 
 
-def test_series_of_alerts_and_shares_start_at_zero(watched: Watched) -> None:
-    """Before anything was found every alert is there, beside the counters, which come first."""
+def test_all_series_of_quality_alerts_start_at_zero(watched: Watched) -> None:
+    """Every alert is exported before anything has been detected."""
     for name, reasons in {
         "age": {"missing", "nonfinite", "wrong_type", "out_of_range", "constant", "vanished"},
         "line": {"missing", "wrong_type", "new_category", "constant", "vanished"},
@@ -138,8 +138,8 @@ def test_series_of_alerts_and_shares_start_at_zero(watched: Watched) -> None:
         assert shares == dict.fromkeys(reasons, 0.0)
 
 
-def test_a_field_that_stops_to_vary_is_constant(watched: Watched) -> None:
-    """Numbers, categories and truths alike; cleared once they vary again."""
+def test_a_field_that_no_longer_varies_is_reported_as_constant(watched: Watched) -> None:
+    """It may be numeric, categorical or boolean, and resolves once it varies again."""
     alerts = watched.serve(
         2,
         age=lambda column: [41.0] * len(column),
@@ -155,14 +155,14 @@ def test_a_field_that_stops_to_vary_is_constant(watched: Watched) -> None:
 
 
 def test_values_within_one_bin_are_not_constant(watched: Watched) -> None:
-    """A field that keeps to a tenth of its range has moved, but it varies."""
+    """A field that stays within a tenth of its range has drifted but varies."""
     alerts = watched.serve(2, age=lambda column: (45 + watched.rng.random(len(column))).tolist())
     assert turns(alerts, "age", "constant") == []
     assert turns(alerts, "age", "psi") == ["firing"]
 
 
-def test_a_field_that_never_varied_may_stay_constant(rng: np.random.Generator) -> None:
-    """A field that is constant in the reference, or nearly, raises nothing."""
+def test_a_field_that_is_constant_in_the_reference_fires_no_alert(rng: np.random.Generator) -> None:
+    """A nearly constant field fires none either."""
     reference = fit_reference({"same": [1.0] * 500, "rare": [True] + [False] * 499})
     alerts: list[Alert] = []
     with Monitor("m", reference=reference, exporters=[], on_alert=alerts.append) as monitor:
@@ -173,16 +173,16 @@ def test_a_field_that_never_varied_may_stay_constant(rng: np.random.Generator) -
 
 
 @pytest.mark.parametrize("column", [None, [None] * 500])
-def test_a_field_that_stops_arriving_has_vanished(watched: Watched, column: object) -> None:
-    """Whether rows lack it or hold nothing in it."""
+def test_a_field_that_no_longer_arrives_has_vanished(watched: Watched, column: object) -> None:
+    """Rows lack it, or have no value in it."""
     alerts = watched.serve(2, age=lambda _: column)
     assert turns(alerts, "age", "vanished") == ["firing"]
     assert turns(alerts, "age", "missing") == ["firing"]
     assert turns(watched.serve(3), "age", "vanished") == ["resolved"]
 
 
-def test_a_field_that_the_reference_does_not_know_is_new(watched: Watched) -> None:
-    """Found by its name, and cleared when it no longer comes."""
+def test_a_field_that_the_reference_lacks_is_reported_as_new(watched: Watched) -> None:
+    """The alert has its name, and resolves when the field no longer arrives."""
     alerts = watched.serve(2, extra=lambda count: [1.0] * count)
     assert turns(alerts, "extra", "new_field") == ["firing"]
     attributes = {"field": "__unknown__", "reason": "new_field"}
@@ -191,7 +191,7 @@ def test_a_field_that_the_reference_does_not_know_is_new(watched: Watched) -> No
 
 
 def test_random_names_sent_by_clients_do_not_count_as_new_fields(watched: Watched) -> None:
-    """A hundred names, each in one row, are counted, and nothing is told of any."""
+    """A hundred names in one row each are counted, and none fires an alert."""
     for at in range(100):
         batch = {name: column[:1] for name, column in rows(watched.rng, 1).items()}
         watched.monitor.record({**batch, f"name{at}": [1.0]}, [0.0])
@@ -200,7 +200,7 @@ def test_random_names_sent_by_clients_do_not_count_as_new_fields(watched: Watche
 
 
 def test_random_variation_in_small_windows_fires_no_alert(rng: np.random.Generator) -> None:
-    """Two in a hundred rows are missing where one is to be expected: ten times over, nothing."""
+    """Twice as many values as expected are missing in each of ten small windows."""
     watched = Watched(rng)
     with watched.monitor as monitor:
         for _ in range(10):
@@ -216,7 +216,7 @@ def test_random_variation_in_small_windows_fires_no_alert(rng: np.random.Generat
 
 
 def test_an_improvement_of_quality_fires_no_alert(rng: np.random.Generator) -> None:
-    """Where a third was missing and now nothing is, quality has nothing to tell; drift has."""
+    """A third of the values was missing and none is now; only drift is reported."""
     age = rng.normal(size=3_000)
     age[rng.random(3_000) < 0.33] = np.nan
     reference = fit_reference({"age": age})
@@ -229,15 +229,15 @@ def test_an_improvement_of_quality_fires_no_alert(rng: np.random.Generator) -> N
 
 
 def test_min_rows_and_the_tolerance_suppress_alerts(rng: np.random.Generator) -> None:
-    """A change of fewer rows, or one too small to matter, never alerts."""
+    """The change has too few rows, or is too small to matter."""
     for config in (Config(min_rows=50_000), Config(quality_tolerance=0.2, drift_tolerance=1.0)):
         watched = Watched(rng, config=config)
         with watched.monitor:
             assert watched.serve(6, age=replaced(watched, 0.1, None)) == []
 
 
-def test_streams_count_each_value_once(rng: np.random.Generator) -> None:
-    """Values that could not be read are neither in range nor out of it."""
+def test_each_value_counts_once_in_the_streams_of_defects(rng: np.random.Generator) -> None:
+    """Unreadable values are neither in range nor out of range."""
     entries = fit_reference(rows(rng, 500)).entries([Role.FEATURE])
     streams = list_defects(entries)
     quality = np.array([[900, 50, 5, 5, 40, 0], [980, 10, 0, 0, 0, 10], [1_000, 0, 0, 0, 0, 0]])
@@ -252,7 +252,7 @@ def test_streams_count_each_value_once(rng: np.random.Generator) -> None:
 
 
 def test_the_reference_counts_missing_wrong_and_infinite_values_separately() -> None:
-    """What was infinite or text at training is expected to be so again."""
+    """Their shares in training are expected again."""
     values: list[object] = [1.0, 2.0, None, float("inf"), "text", "more"]
     entry = fit_reference({"x": values}, schema={"x": "numeric"}).content.fields[0]
     assert (entry.missing, entry.nonfinite, entry.wrong_type) == (4, 1, 2)

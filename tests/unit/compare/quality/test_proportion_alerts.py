@@ -1,4 +1,4 @@
-"""Alerts on growing proportions, between evaluations without new values."""
+"""Alerts on growing proportions, and evaluations without new values."""
 
 import numpy as np
 
@@ -6,13 +6,13 @@ from mlmonitor.compare.quality.proportion_alerts import ProportionAlerts
 
 
 def begin() -> ProportionAlerts:
-    """Three streams with one defective value in a hundred at training."""
+    """Return alerts of three streams with one defective value in a hundred at training."""
     belief = np.tile([10.5, 990.5], (3, 1))
     return ProportionAlerts(belief, threshold=np.log(100), tolerance=0.005, min_rows=10)
 
 
 def test_evaluations_without_new_values_change_no_evidence() -> None:
-    """A subject that is evaluated again and again reports what one does that is not.
+    """A subject evaluated more often than values arrive reports the same as another.
 
     The first stream's share grows and falls again, so that its alert fires and resolves.
     """
