@@ -18,7 +18,7 @@ _LISTED, _WIDTH = 10, 40
 
 
 class ByName(dict[Any, _V]):
-    """A dictionary of entries by name; only `entries[name]` of an unknown name differs.
+    """A dictionary of entries by name that raises a helpful error for an unknown name.
 
     noun: what an entry is, in the singular, such as `measure`; see `describe_unknown`.
 

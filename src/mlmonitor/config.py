@@ -221,7 +221,7 @@ class Config(BaseModel):
         ignored, and `warn` gets a sentence about it.
 
         Raises:
-            ConfigError: an `MLMONITOR_*` variable names no option or its value is out of bounds.
+            ConfigError: an `MLMONITOR_*` variable is unknown, or its value is out of bounds.
         """
         options: dict[str, object] = {} if base is None else base.model_dump(exclude_unset=True)
         own, standard = _read_options(environ), _read_standard(environ, warn)

@@ -152,7 +152,7 @@ def _restart_all() -> None:
 
 
 def _restart_after_python_fork() -> None:
-    """Restart without comparing pids: a child in its own pid namespace may share the parent's."""
+    """Restart without comparing pids: a child in its own namespace may have its parent's pid."""
     global _restarting  # noqa: PLW0603 - another thread of the parent may have held it
     _restarting = threading.RLock()
     _restart_all()

@@ -94,7 +94,7 @@ class CallStats:
             self.fine.update(seconds)
 
     def update_exemplars(self, entries: Sequence[Entry], time_ns: int) -> None:
-        """Store the traces of calls that `update` has counted as exemplars."""
+        """Store exemplars: the traces of the calls that `update` has counted."""
         traced = [entry for entry in entries if isinstance(entry, Traced)]
         origins = (
             (

@@ -110,7 +110,7 @@ class Plan:
 
     @property
     def seasons(self) -> int:
-        """The number of seasons, or 0 without a cycle."""
+        """The number of seasons, or 0 if there is no cycle."""
         return 0 if self.season is None else self.season.count
 
     @property

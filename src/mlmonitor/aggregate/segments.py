@@ -102,7 +102,7 @@ class SegmentEncoder:
 
     @property
     def nbytes(self) -> int:
-        """Most memory held, in bytes."""
+        """Maximum memory held, in bytes."""
         tables = sum(step.nbytes for step in self._steps)
         return tables + sum(dictionary.nbytes for dictionary in self._dictionaries)
 

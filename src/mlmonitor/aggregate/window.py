@@ -162,7 +162,7 @@ class Window:
 
     @property
     def memory_bytes(self) -> int:
-        """Most memory held, in bytes: all slices, and the larger of a view and the staged rows."""
+        """Maximum memory, in bytes: all slices, and the larger of a view and the staged rows."""
         profile, shapes = self._closed.nbytes + _PROFILE_BYTES, self._shapes[0].nbytes
         shapes += _SHAPES_BYTES + _FIELD_BYTES * len(self.plan.schema.categorical)
         panes = self._panes.nbytes + _PROFILE_BYTES

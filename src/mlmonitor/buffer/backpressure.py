@@ -18,7 +18,7 @@ def await_room(
 
     `read_block` ingests one block of the waiting entries in the calling thread, beside the worker.
     It is called at least once if there is no room, so a job with a timeout of 0 makes progress.
-    A closed buffer never has room again, so the function returns at once.
+    A closed buffer never has room again, so the function returns immediately.
     Price: nothing if there is room.
     """
     deadline: float | None = None

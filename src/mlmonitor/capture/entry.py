@@ -48,7 +48,7 @@ class TimedCall(list[Any]):
 
 
 def name(call: Call, identity: str | Sequence[str | None]) -> None:
-    """Set the id of a call; if two threads do so at once, the first id wins."""
+    """Set the id of a call; if two threads do so at the same time, the first id wins."""
     call.extend((identity,)[len(call) :])  # atomic: no thread sees it half done
 
 

@@ -117,7 +117,7 @@ class ChallengeState:
         self._compare_losses(predictions, actual, np.ones((2, rows), np.bool_), hashes)
 
     def _hash(self, groups: Values | None, rows: int) -> Hashes | None:
-        """Return the hash of each row's group; None without groups.
+        """Return the hash of each row's group; None if there are no groups.
 
         Raises:
             SchemaError: there is not one group for each row.

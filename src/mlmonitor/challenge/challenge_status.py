@@ -33,14 +33,13 @@ class ChallengeStatus:
     score_psi: the PSI between the predictions of both; None before 500 predictions of the champion,
         unless they are classes.
     rows: predictions of the `champion`, of the `challenger`, and rows with `both`.
-    labels: by outcome, as in `Status.labels`; `waiting` are labels whose prediction has not
-    arrived,
-        `evicted` are predictions dropped without a label.
+    labels: their numbers by outcome, as in `Status.labels`; `waiting` labels have no prediction
+        yet, and `evicted` predictions were dropped without a label.
     unusable: predictions of each model that have no loss: missing and unreadable ones, and labelled
         ones such as an impossible probability.
     invalid: calls that could not be read.
-    last_error: the error of the last such call; otherwise says so if no prediction of a model has
-    been usable so far.
+    last_error: the error of the last such call. If there was none, it says whether a model has
+        had no usable prediction so far.
     """
 
     name: str

@@ -68,7 +68,7 @@ class PairLosses:
 
     @property
     def has_classes(self) -> bool:
-        """Whether the comparison without labels is of classes and not of numbers."""
+        """Whether the comparison without labels compares classes rather than numbers."""
         return self.has_codes or self.width > 1
 
     def begin(self, outputs: OutputColumns) -> bool:
@@ -191,7 +191,7 @@ class PairLosses:
         return np.where(codes < max(self.width, 2), codes, np.nan)
 
     def measure(self, predicted: Floats, actual: Floats) -> Floats:
-        """Return the loss of each row; NaN without a prediction or actual, or if it exceeds `MOST`.
+        """Return each row's loss; NaN if it exceeds `MOST`, or a prediction or actual is missing.
 
         Raises:
             CallbackError: the custom loss raised, or did not return one number for each row.

@@ -38,12 +38,12 @@ class RunningMean:
 
     @property
     def mean(self) -> float:
-        """The mean; NaN without a value."""
+        """The mean; NaN if there is no value."""
         return self._center + self._total / self.count if self.count else NAN
 
     @property
     def mean_square(self) -> float:
-        """The mean of the squared values; NaN without a value."""
+        """The mean of the squared values; NaN if there is no value."""
         return self.mean**2 + self._compute_variance() if self.count else NAN
 
     def _compute_variance(self) -> float:

@@ -73,8 +73,7 @@ def check_challengers(
 
     Raises:
         ConfigError: an item is not a `Challenger`, two have the same version, or one has the
-        version
-            in use.
+            version in use.
     """
     is_listed = isinstance(challengers, list | tuple)
     if not is_listed or not all(isinstance(item, Challenger) for item in challengers):

@@ -97,7 +97,7 @@ class ModelState:
             keeps_rows=keeps_rows,
         )
         self.estimates: EstimateAlerts | None = None
-        """Alerts on estimated performance; None without a calibration in the reference."""
+        """Alerts on estimated performance; None if the reference has no calibration."""
         self.labels: LabelledOutcomes | None = None
         """None until there is a reference, because its bins are the buckets of the errors."""
         self._moment_ns, self._mistakes = 0, RunMistakes()
@@ -119,8 +119,8 @@ class ModelState:
     ) -> MonitorError | None:
         """Add the rows of calls of one form.
 
-        Returns the user's mistake that the rows show, or the error of a figure; None without
-        either.
+        Returns the user's mistake that the rows show, or the error of a figure; None if there is
+        neither.
         """
         if self.traffic.keeps_rows:
             rows = replace(rows, origin=RowOrigin(run, 0, now))
@@ -201,7 +201,7 @@ class ModelState:
     ) -> None:
         """Count labels and pairs that still wait, once no reference will be learned any more.
 
-        Labels that never had a reference are counted but give no errors. Pairs need no reference.
+        Labels that never had a reference are counted, but not compared. Pairs need no reference.
         """
         if self.labels is None:
             for entry, is_last_try in self.pending.due(labels.drain()):
@@ -242,7 +242,7 @@ class ModelState:
 
     @property
     def actuals(self) -> Population | None:
-        """The population of labels; None without labels and without actuals in the reference."""
+        """The population of labels; None before the first label if the reference has no actuals."""
         return None if self.labels is None else self.labels.population
 
     @property

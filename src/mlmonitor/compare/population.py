@@ -290,7 +290,7 @@ class Population:
     def _compute_scores(
         self, view: View, percentiles: Floats
     ) -> tuple[dict[str, Floats], dict[str, Floats]]:
-        """Scores and thresholds of the window, by measure; empty without a reference."""
+        """Scores and thresholds of the window, by measure; empty if there is no reference."""
         if self.drift is None:
             return {}, {}
         scores, thresholds = self.drift.window.compare(view, percentiles)

@@ -39,11 +39,11 @@ class TracedValues:
 class PopulationSnapshot:
     """A population beside its reference. Arrays are `[fields]` in the order of the plan's schema.
 
-    entries: those of the reference, in the same order; empty without a reference.
+    entries: those of the reference, in the same order; empty if there is no reference.
     total: everything since the start.
     view: the window.
     quantiles: those of the window, `[numeric fields, STATUS_QUANTILES]`.
-    scores, thresholds: those of the window, by measure; empty without entries.
+    scores, thresholds: those of the window, by measure; empty if there are no entries.
     shift: the shift of the mean prediction.
     explained_by: the features that explain the shift.
     effective_rows: how many independent rows the window's values are worth.

@@ -58,7 +58,7 @@ class SegmentPopulations:
             yield_gil()
 
     def update_groups(self, values: Values | None, codes: Codes) -> None:
-        """Add the groups of rows in these segments; None if the rows have no groups."""
+        """Add the groups of rows in these segments; `values` is None if the rows have no groups."""
         if values is None:
             return
         listed = plain_values(values)

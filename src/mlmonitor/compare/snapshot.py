@@ -113,7 +113,7 @@ class LabelsSnapshot:
 
     evicted: predictions dropped without a label.
     performance: None before the first matched label.
-    estimated: the performance of the window, without labels; None without a calibration or
+    estimated: the performance of the window, without labels; None if there is no calibration or
         predictions.
     risks: the risk of each measure.
     alerts: those on risks and on estimates.

@@ -34,7 +34,7 @@ _ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
 
 
 class ReadRows(NamedTuple):
-    """Rows, the block that was read from them, and the segment of each; None without segments."""
+    """Rows, the block read from them, and the segment of each row; None if there are none."""
 
     rows: Rows
     block: Block
@@ -56,9 +56,9 @@ class Comparing:
     keeps_rows: bool = False
     outbox: list[ReadRows] = field(default_factory=list)
     groups: str | None = None
-    """The column with the group of each row; None without groups."""
+    """The column with the group of each row; None if there are no groups."""
     estimator: Estimator | None = None
-    """Estimates performance; None without a calibration in the reference."""
+    """Estimates performance; None if the reference has no calibration."""
 
     @classmethod
     def begin(
@@ -212,11 +212,11 @@ class Traffic:
 
     @property
     def segmentation(self) -> Segmentation | None:
-        """The segments; None without segments or before comparing begins."""
+        """The segments; None if there are no segments or before comparing begins."""
         return None if self.comparing is None else self.comparing.segmentation
 
     def codes(self, rows: Rows) -> Codes | None:
-        """The segment of each row; None without segments or before comparing begins."""
+        """The segment of each row; None if there are no segments or before comparing begins."""
         return None if self.segmentation is None else self.segmentation.codes(rows)
 
     def begin_comparing(self, *, now: float) -> None:

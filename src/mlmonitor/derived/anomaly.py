@@ -45,7 +45,7 @@ class Scaling(NamedTuple):
         return cls(np.where(lost, 0.0, centre), np.where(lost, 0.0, scale))
 
     def apply(self, values: Floats) -> Floats:
-        """Scale to standard deviations, clipped at `REACH` on either side; NaN stays."""
+        """Scale to standard deviations, clipped at `REACH` on either side; NaN stays NaN."""
         with np.errstate(over="ignore", invalid="ignore"):
             scaled: Floats = (values - self.centre[:, None]) / self.scale[:, None]
         cut: Floats = np.clip(scaled, -REACH, REACH)

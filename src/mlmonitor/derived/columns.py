@@ -9,7 +9,7 @@ from mlmonitor.records import Counts, Floats
 class DerivedColumns(NamedTuple):
     """Derived fields of some rows.
 
-    numeric: `[fields, rows]`, NaN without a value. reasons: the cause, in the same shape.
+    numeric: `[fields, rows]`, NaN where there is no value. reasons: the cause, in the same shape.
     kernels: `[kernel features, rows]` of an embedding.
     """
 

@@ -46,7 +46,7 @@ def kernel_plans(content: ReferenceFile) -> list[KernelPlan]:
 class Deriver:
     """Adds the derived fields of a reference to each block.
 
-    Price: none without derived fields; see `TextColumns`, `EmbeddingColumns` and `Distances`.
+    Price: that of `TextColumns`, `EmbeddingColumns` and `Distances`, as far as they are used.
     """
 
     def __init__(self, content: ReferenceFile, schema: Schema) -> None:
@@ -66,7 +66,7 @@ class Deriver:
 
     @property
     def nbytes(self) -> int:
-        """Most memory held, in bytes."""
+        """Maximum memory held, in bytes."""
         columns = sum(columns.nbytes for columns in self._columns)
         means = sum(8 * len(e.kernel_mean) for e in self._entries if e.kind == "embedding")
         return columns + means + (0 if self._distances is None else self._distances.nbytes)

@@ -177,6 +177,6 @@ class EmbeddingColumns:
 
 
 def most_common_length(values: Sequence[object]) -> int:
-    """Return the most common length of the vectors, or 0 without vectors."""
+    """Return the most common length of the vectors, or 0 if there are no vectors."""
     lengths = Counter(value.size for value in values if isinstance(value, np.ndarray))
     return max(lengths, key=lambda length: (lengths[length], length), default=0)

@@ -89,7 +89,7 @@ class Vocabulary:
 
     @property
     def nbytes(self) -> int:
-        """Most memory held, in bytes: the filter and the cache of words."""
+        """Maximum memory held, in bytes: the filter and the cache of words."""
         return len(self._bits) + _WORDS_REMEMBERED * _WORD_BYTES
 
     def __contains__(self, word: str) -> bool:
@@ -143,7 +143,7 @@ class TextColumns:
 
     @property
     def nbytes(self) -> int:
-        """Most memory held, in bytes."""
+        """Maximum memory held, in bytes."""
         return self._vocabulary.nbytes
 
     def read(self, values: Values) -> DerivedColumns:

@@ -87,7 +87,7 @@ def track(
     *,
     count: Callable[[Item], int] = lambda _item: 1,
 ) -> Iterator[Item]:
-    """Yield items, and show how many are done. count: how many an item counts as.
+    """Yield items, and show how many are done. count: returns how much an item adds.
 
     The progress line is created after the first item, so that a single item costs nothing extra.
     """

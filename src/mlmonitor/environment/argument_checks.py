@@ -25,7 +25,7 @@ def check_path(path: object, argument: str = "path") -> None:
 
 
 def find_file(path: str | PathLike[str], argument: str, advice: str) -> Path:
-    """Return the path of a file that is there. advice: which file was expected.
+    """Return the path of a file that exists. advice: which file was expected.
 
     Raises:
         ConfigError: `path` is not a path.

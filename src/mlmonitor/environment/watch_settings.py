@@ -1,4 +1,4 @@
-"""Typed values of the variables that name the callable `opentelemetry-instrument` monitors."""
+"""Typed values of the variables that name what `opentelemetry-instrument` has to monitor."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

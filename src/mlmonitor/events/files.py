@@ -29,7 +29,7 @@ class Files:
             file per schema with the columns of the database, which is lost if the process crashes.
         max_file_bytes, max_file_seconds: a file is completed at this size or age, and at each
             flush and at the end.
-        max_total_bytes: the most bytes of all files in the folder.
+        max_total_bytes: the maximum total size of the files in the folder.
         redact, hash, fields, sample, ids, hash_key: as for `Kafka`.
 
     Raises:

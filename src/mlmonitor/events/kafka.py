@@ -47,7 +47,7 @@ class Kafka:
         hash_key: a key for hashes, without which nobody can compute them.
         format: `json`, or `avro` with schemas in a `schema_registry`.
         schema_registry: the URL of the registry, or settings of confluent-kafka's registry client.
-        buffer_bytes: the most bytes of events that wait for the broker.
+        buffer_bytes: the maximum bytes of events that wait for the broker.
         options: further settings of librdkafka, such as `security.protocol`, `sasl.password`,
             `ssl.ca.location`. Secret settings are never shown.
 

@@ -23,7 +23,7 @@ class Postgres:
 
     Args:
         url: such as `postgresql://user:password@host:5432/database`; it is never shown.
-        buffer_bytes: the most bytes of events that wait for the database.
+        buffer_bytes: the maximum bytes of events that wait for the database.
         redact, hash, fields, sample, ids, hash_key: as for `Kafka`.
 
     Raises:

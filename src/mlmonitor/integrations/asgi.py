@@ -33,8 +33,8 @@ class MonitorMiddleware:
 
     Promise: requests, lifespan messages and exceptions of the app pass through unchanged. The
         monitor is closed after the app has shut down, or failed to, and before the server is
-        notified, because the server may then end its process at once. If the app does not support
-        the lifespan protocol, the middleware answers the server instead.
+        notified, because the server may then end its process immediately. If the app does not
+        support the lifespan protocol, the middleware answers the server instead.
     Price: one more coroutine per request; at shutdown the event loop is blocked for up to two
         seconds. The server must run with its lifespan on (uvicorn: not `--lifespan off`).
     Source: ASGI specification, "Lifespan protocol" 2.0.

@@ -1,4 +1,4 @@
-"""Event files in Parquet: Dask's workers join predictions and labels, this process replays them."""
+"""Event files in Parquet: Dask joins predictions and labels, and this process replays them."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime

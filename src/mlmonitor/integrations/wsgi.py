@@ -20,8 +20,7 @@ def page(*monitors: Monitor, allowed_hosts: Collection[str] = ()) -> "WsgiPage":
     """Build the live page of some monitors, as a WSGI app to mount.
 
     Promise: that of `mlmonitor.integrations.asgi.page`. Everyone who can reach the mount can read
-    the
-        page. An app mounted with Werkzeug's `DispatcherMiddleware` is not behind your app's
+        the page. An app mounted with Werkzeug's `DispatcherMiddleware` is not behind your app's
         authentication: use `flask_view` or `django_view` for that.
     Price: one reading every three seconds while the page is open, in a thread of the server.
 

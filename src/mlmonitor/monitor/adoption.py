@@ -38,10 +38,10 @@ class Adoption:
         """Compare with the reference of a new version from now on, without a restart.
 
         Calls that ended before belong to the old version, later ones to the new. The series of the
-        new version start at zero beside the old ones, whose totals stay. Labels find the version
-        that made their prediction, among the newest three of this process. Alerts of the old
-        version are reported as resolved. Positional features are named by the new reference, unless
-        `features=` was given.
+        new version start at zero beside the old ones, whose totals are kept. Labels find the
+        version that made their prediction, among the newest three of this process. Alerts of the
+        old version are reported as resolved. Positional features are named by the new reference,
+        unless `features=` was given.
 
         reference: as in `Monitor`; None to learn one from the next rows. version: a label that this
         process has not used yet.

@@ -42,9 +42,9 @@ class Feedback:
     def label(self, prediction_id: object, actual: Any, at: object = None) -> None:
         """Report the actual of one prediction, or of several: as many actuals as ids.
 
-        The newest `Config.pending_predictions` of this process can be labelled; in another process
-        use `record_outcomes`. at: when the actual became known, in seconds since 1970 or as a
-        datetime, one for all or one per label; by default now. Never raises: `status().labels`
+        Labels find the newest `Config.pending_predictions` predictions of this process; in another
+        process, use `record_outcomes`. at: when the actual became known, in seconds since 1970 or
+        as a datetime, one for all or one per label; by default now. Never raises: `status().labels`
         counts labels by outcome, and `status().last_error` names a mistake. The actual of a
         ranking, whose prediction was a row of at most 32 scores, is a row of as many relevances.
         """

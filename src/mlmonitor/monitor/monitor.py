@@ -208,7 +208,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
     def flush(self, *, timeout_seconds: float = 2.0) -> bool:
         """Export everything recorded so far; return whether all destinations accepted it in time.
 
-        Called in `on_alert` or `on_incident`, it returns False at once: the export follows.
+        Called in `on_alert` or `on_incident`, it returns False immediately: the export follows.
         """
         seconds = read_timeout(timeout_seconds)
         return self._worker.flush(timeout_seconds=seconds) if self.config.enabled else True
@@ -218,8 +218,8 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
 
         timeout_seconds: if None, 2 in a service, and `Config.exit_wait_seconds` in a process that
         used `record`. Losses are counted and logged. Rows that are recorded later are dropped, and
-        counted in `status().dropped`. Called in `on_alert` or `on_incident`, it returns False at
-        once: the last export follows the callback.
+        counted in `status().dropped`. Called in `on_alert` or `on_incident`, it returns False
+        immediately: the last export follows the callback.
         """
         seconds = None if timeout_seconds is None else read_timeout(timeout_seconds)
         self._stop_serving()

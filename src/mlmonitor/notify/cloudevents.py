@@ -22,7 +22,7 @@ NoticeKind = Literal["alert", "incident", "verdict", "challenge"]
 KINDS: Final[tuple[NoticeKind, ...]] = ("alert", "incident", "verdict", "challenge")
 
 _MOST_MEMBERS = 20
-"""The most alerts of an incident that its event lists; the others are only counted."""
+"""The maximum number of an incident's alerts that its event lists; others are only counted."""
 
 
 @dataclass(frozen=True)

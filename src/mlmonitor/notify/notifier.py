@@ -131,7 +131,7 @@ class Notifier:
     def _settle(
         self, entry: tuple[float, CloudEvent], attempt: Attempt, attempts: int, age: float
     ) -> int:
-        """Count an attempt; if it failed, pause. Return how often the next event was tried."""
+        """Count an attempt; if it failed, pause. Return how often the next event has been tried."""
         with self._wake:
             if attempt.outcome == "delivered":
                 self._counts["delivered"] += 1

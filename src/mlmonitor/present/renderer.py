@@ -73,6 +73,6 @@ def render_parts(page: ModelPage, model: str, options: ViewOptions) -> dict[str,
 
 
 def _describe_count(page: ModelPage) -> str:
-    """Say how many fields there are and how many have changed; empty without fields."""
+    """Say how many fields there are and how many have changed; empty if there are no fields."""
     fields = page.fields
     return f"{fields.total - fields.calm} of {fields.total} changed" if fields.total else ""

@@ -1,1 +1,1 @@
-"""Profiles: rows are counted anywhere, counts are merged, and compared with a reference later."""
+"""Profiles: count rows anywhere, merge the counts, and compare them with a reference later."""

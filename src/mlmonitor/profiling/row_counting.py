@@ -1,4 +1,4 @@
-"""Count rows by the code that a service runs, as if all were predicted at one moment."""
+"""Count rows with the code that a service runs, as if all were predicted at one moment."""
 
 import time
 from collections import OrderedDict

@@ -138,7 +138,7 @@ class Profile:
 
     @property
     def last_at(self) -> float | None:
-        """When the newest rows were predicted, in seconds since 1970; None without rows."""
+        """When the newest rows were predicted, in seconds since 1970; None if there are no rows."""
         return None if self._content is None else self._content.last_at
 
     def merge(self, other: Self) -> Self:

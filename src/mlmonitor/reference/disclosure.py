@@ -36,7 +36,7 @@ _MOST_EQUAL = 0.01
 
 
 def least_count(counts: Collection[int]) -> int:
-    """Return the fewest rows that a category needs for its name to be stored.
+    """Return the number of rows that a category needs for its name to be stored.
 
     counts: the rows of each category. All names of a closed vocabulary are stored: it has at most
     50 categories, and those with five rows or more hold 99% of the rows. In an open vocabulary a
@@ -122,7 +122,7 @@ def is_advancing(rows: Floats) -> bool:
 
 
 def coarsen(numbers: Floats, low: float, high: float) -> Floats:
-    """Round numbers to multiples of a power of ten: a hundredth to a tenth of `high - low`.
+    """Round numbers to multiples of a power of ten that is 1% to 10% of `high - low`.
 
     Promise: rounding keeps the order, and leaves 10 to 100 distinct values over the range.
     """

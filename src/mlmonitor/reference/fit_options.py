@@ -152,7 +152,7 @@ def _check_names(what: str, names: Any) -> tuple[str, ...]:
 
 
 def season_of(season: Any, timezone: Any, *, has_times: bool) -> Season | None:
-    """Return the cycle by which rows are compared; None without a season, or for `auto`.
+    """Return the cycle by which rows are compared; None if there is no season, or for `auto`.
 
     Raises:
         ConfigError: the season or the time zone is unknown, or there are no times.

@@ -110,7 +110,7 @@ class Reference(NotebookReference):
                 or the features to use for it.
             segments: features whose values split the rows into segments; each segment needs as
                 much memory as all rows together.
-            max_segments: the most segments to store, the largest first; all others become one.
+            max_segments: how many segments to store, the largest first; all others become one.
             groups: the group of each row, or the name of its column, which is not a feature then.
             times: when each row was observed, in the forms of `actuals`: datetimes, ISO 8601 texts
                 or seconds since 1970; naive times count as UTC.
@@ -242,7 +242,7 @@ class Reference(NotebookReference):
 
     @property
     def segments(self) -> tuple[str, ...]:
-        """The features that split the rows into segments; empty without segments."""
+        """The features that split the rows into segments; empty if there are no segments."""
         return tuple(self.content.segmented_by)
 
     @property
@@ -263,7 +263,7 @@ class Reference(NotebookReference):
         return None if content.season is None else Season(content.season, content.season_timezone)
 
     def without(self, names: Collection[str]) -> "Reference":
-        """Return this reference without some features; the segments and their rows stay."""
+        """Return this reference without some features; the segments and their rows are kept."""
         return replace(self, content=drop_features(self.content, names)) if names else self
 
     def entries(self, roles: Sequence[Role], *, segment: int | None = None) -> list[CountedEntry]:

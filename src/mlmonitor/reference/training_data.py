@@ -129,7 +129,7 @@ class AlignedInput:
         return {check_column_name(name): column for name, column in fields.items()}
 
     def finish(self) -> None:
-        """Raise SchemaError if there are more chunks than chunks of features."""
+        """Raise SchemaError if this input has more chunks than the features."""
         if self._parts is not None and next(self._parts, self) is not self:
             raise SchemaError(f"{self._what}: more chunks than features have")
 

@@ -76,7 +76,7 @@ class CriticalValues:
     ) -> dict[str, Floats]:
         """Return the critical values by measure, `[fields]`, for a window of `current`'s size.
 
-        NaN without rows, and for a measure that does not apply. against: the expected counts, if
+        NaN if there are no rows, or if a measure does not apply. against: the expected counts, if
         they are not the whole reference. digested: the number of values behind the quantiles of
         each numeric field, if these are not all values of `current`.
         """
@@ -145,7 +145,7 @@ def _list_steps(
 
 
 def _scale_table(name: str, values: Sequence[float] | None, reference_rows: float) -> Floats:
-    """Return one field's critical values, divided by their dependence on the number of rows."""
+    """Return a field's critical values with their dependence on the number of rows divided out."""
     if not values or reference_rows == 0:
         return np.full(len(CRITICAL_ROWS), np.nan)
     noise = sampling_noise(

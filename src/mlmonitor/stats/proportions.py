@@ -14,7 +14,7 @@ def critical_share(belief: Floats, rows: Counts) -> Floats:
 
     belief: `[streams, 2]`, prior counts of invalid and valid values, so the number of invalid
     values is beta-binomial. The result is exact up to 64 invalid values; beyond, a beta
-    distribution of the same mean and variance is used. NaN without rows.
+    distribution of the same mean and variance is used. NaN if there are no rows.
     Source: Paulson, "An approximate normalization of the analysis of variance distribution", 1942,
         for the beta distribution; it uses Wilson and Hilferty's approximation.
     """
@@ -76,7 +76,7 @@ def growth_lower_bound(belief: Floats, invalid: Counts | Floats, rows: Counts | 
     """Return a lower 90% confidence bound of the growth of a share of invalid values.
 
     It uses the variances of both shares; half a count is added to the newer count. The bound is
-    negative if the share may not have grown, and -1 without rows.
+    negative if the share may not have grown, and -1 if there are no rows.
     """
     n = rows + 1.0
     now, whole = (invalid + 0.5) / n, belief.sum(axis=1)

@@ -62,7 +62,7 @@ class FieldStatus:
     has_alert: whether a drift alert is firing.
     is_id_like: whether the reference's values were almost all different, so that the field is not
     compared. is_advancing: whether it holds timestamps or serial numbers, whose drift fires no
-    alert. training: the field's statistics in the reference; None without a reference.
+    alert. training: the field's statistics in the reference; None if there is no reference.
     scores, thresholds: by measure (`psi`, `psi_debiased`, `js`, `hellinger`, `tv`, `ks`,
     `wasserstein`, `chi2`), the distance of the window from the reference, and the value that it
     exceeds once in a hundred windows without drift; `psi` and `jensen_shannon` are shortcuts.
@@ -248,7 +248,7 @@ def _build_categorical_status(columns: _Columns, place: int, field: Field) -> Fi
 
 
 def _build_training(population: PopulationSnapshot, place: int) -> TrainingStats | None:
-    """Build the reference's statistics of the field at index `place`; None without a reference."""
+    """Build the statistics of a field in the reference; None if there is no reference."""
     if not population.entries:
         return None
     entry = population.entries[place]

@@ -44,7 +44,7 @@ def add_derived(
     *,
     with_derived: bool,
 ) -> Mapping[str, Any]:
-    """Return the features, and if asked the derived fields; refused values are replaced.
+    """Return the features, and the derived fields if requested; refused values are replaced.
 
     `invalid` names outputs and derived fields as well, so no field is added for its names; it only
     explains values that are None, see `unread_value`.

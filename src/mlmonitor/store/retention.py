@@ -1,4 +1,4 @@
-"""Delete rows of old days; daily rollups stay."""
+"""Delete rows of old days; daily rollups are kept."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -23,8 +23,8 @@ class Removed(NamedTuple):
 def retain(connection: Any, *, days: int, now: datetime | None = None) -> list[Removed]:
     """Remove rows older than `days` whole days; return what was removed from each table.
 
-    Daily rollups and references stay: they are small and do not contain individual rows. Concurrent
-    calls run one after another.
+    Daily rollups and references are kept: they are small and do not contain individual rows.
+    Concurrent calls run one after another.
 
     Raises:
         ConfigError: `days` is not at least 1.

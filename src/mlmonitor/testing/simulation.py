@@ -149,7 +149,7 @@ def simulate(  # noqa: PLR0913 - all but two by keyword
     the reference has seasons, from the bins of the row's season. If a field's rows depend on each
     other, each value is repeated as often as the field's design effect says. Texts, embeddings and
     fields derived from several others cannot be drawn and are left out. A run ends with its first
-    alert. A terminal shows the progress.
+    alert. Progress is shown on a terminal.
     Promise: the same seed gives the same result.
     Price: about 0.1 s for a run of 20,000 rows and ten fields without an alert.
     """
@@ -173,7 +173,7 @@ def _run(
     sizes: tuple[int, int],
     config: Config,
 ) -> int | None:
-    """Return the row of the first alert; after the change, only the changed field's count."""
+    """Return the row of the first alert; after the change, alerts on other fields do not count."""
     clean, rows = sizes
     total, step = clean + rows, max((clean + rows) // _CHECKS, 1)
     checks = np.arange(total) // step

@@ -49,7 +49,7 @@ def find_breach(
 
 
 def estimate_reason(snapshot: ModelSnapshot, limits: VerdictLimits) -> VerdictReason | None:
-    """Describe the performance estimated without labels; None without an estimate or a baseline.
+    """Describe the performance estimated without labels; None if it or its baseline is unknown.
 
     An estimate never changes the action: a harder mix of rows worsens it as well, and a new model
     would not make these rows easier.

@@ -18,7 +18,7 @@ from mlmonitor.verdict.loss_rise import (
 from mlmonitor.verdict.verdict import Verdict, VerdictReason, describe_labels
 
 MOSTLY_MATURE, PARTLY_MATURE = 0.8, 0.5
-"""Least shares of a cohort's labels that can show a rise; see `find_early_rise`."""
+"""The smallest shares of a cohort's labels that can show a rise; see `find_early_rise`."""
 
 _ADDITIVE = frozenset({"mae", "mape", "log_loss", "brier", "accuracy", "ndcg", "mrr"})
 """Measures that are means of row losses, none of them negative."""

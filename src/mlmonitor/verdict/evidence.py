@@ -10,7 +10,7 @@ _PRIOR_ROWS = 100.0
 
 
 def log10_mixture_e_value(statistic: float, count: float, *, dimensions: int = 1) -> float:
-    """Return the base-10 logarithm of the e-value of a chi-squared statistic; 0 without labels.
+    """Return the log10 e-value of a chi-squared statistic; 0 if there are no labels.
 
     The alternatives have a normal prior that weighs as much as `_PRIOR_ROWS` labels. For large
     counts, the probability that the e-value ever reaches `1 / a` without a change is `a`. count:
@@ -34,7 +34,7 @@ def log10_excess_e_value(estimate: Estimate, limit: float, *, deviation: float =
 
 
 def standard_error(estimate: Estimate) -> float:
-    """Return the standard error that the 95% interval implies; NaN without an interval."""
+    """Return the standard error that the 95% interval implies; NaN if there is no interval."""
     widths = (estimate.high - estimate.value, estimate.value - estimate.low)
     return max(widths) / TWO_SIDED_95
 

@@ -12,7 +12,7 @@ from mlmonitor.verdict.recalibration import Recalibration, compute_recalibration
 from mlmonitor.verdict.verdict import VerdictReason, describe_labels
 
 _EXCESS = 0.05
-"""Least part of the squared error that a worthwhile correction removes."""
+"""The smallest part of the squared error that makes a correction worthwhile if it is removed."""
 
 _BIAS = 0.1
 """Bias relative to the mean actual above which a correction is worthwhile."""

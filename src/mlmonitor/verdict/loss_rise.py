@@ -59,7 +59,7 @@ class LossRise(NamedTuple):
     """A measure over one window beside its baseline.
 
     value, limit: those of the measure itself.
-    loss, baseline_loss: turned so that higher is worse.
+    loss, baseline_loss: reversed if needed, so that higher is worse.
     is_high: whether the evidence for a loss beyond the limit suffices.
     is_recovered: whether the newest labels are within half the tolerance again.
     """

@@ -123,7 +123,7 @@ class Worker(AggregateReads, FlushRequests):
     def hand_over_batch(self, entry: Entry) -> None:
         """Hand over a recorded batch; while there is no room, ingest waiting rows in this thread.
 
-        In a running event loop a batch without room is dropped and counted at once.
+        In a running event loop, a batch without room is dropped and counted immediately.
         """
         check_fork()
         self._inbox.has_batches = True
@@ -136,7 +136,7 @@ class Worker(AggregateReads, FlushRequests):
     def hand_over_outcomes(self, outcomes: OutcomeEntry | RankingEntry) -> None:
         """Hand over pairs of predictions and actuals; make room first if there is none.
 
-        In a running event loop pairs without room are dropped and counted at once.
+        In a running event loop, pairs without room are dropped and counted immediately.
         """
         check_fork()
         self._inbox.has_batches = True

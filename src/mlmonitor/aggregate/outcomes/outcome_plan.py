@@ -13,7 +13,7 @@ from mlmonitor.records import Floats, Metric
 Task = Literal["regression", "binary", "multiclass", "ranking"]
 
 MOST_SCORED_CLASSES = 32
-"""The most classes whose scores are counted, each in its own histogram."""
+"""The maximum number of classes whose scores are counted, each in its own histogram."""
 
 
 @dataclass(frozen=True, slots=True)

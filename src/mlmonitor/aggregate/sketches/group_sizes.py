@@ -69,7 +69,7 @@ class GroupSizes:
         return self.since(type(self)())
 
     def mean_size(self) -> float:
-        """Return the estimated mean group size, averaged over rows; 1 without rows."""
+        """Return the estimated mean group size, averaged over rows; 1 if there are no rows."""
         if not self.rows:
             return 1.0
         squares = float((self.counters.astype(np.float64) ** 2).sum())

@@ -12,7 +12,7 @@ from mlmonitor.errors import FormatError, IncompatibleSketch
 
 
 class Hitter(NamedTuple):
-    """A name, an upper bound of its count, and the most by which this bound may be too high."""
+    """A name, an upper bound of its count, and the largest amount by which it may be too high."""
 
     name: str
     count: int  # type: ignore[assignment]  # no one counts a tuple's elements here

@@ -25,7 +25,7 @@ class SequenceTable:
         self._width = len(self._position)
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
-        """Convert all values at once; None unless all are numbers in rows of the declared width."""
+        """Convert all values; None unless all are numbers in rows of the declared width."""
         if [*map(len, self._rows)].count(
             self._width
         ) < self.rows or not self._position.keys() >= set(names):

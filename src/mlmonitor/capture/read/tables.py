@@ -52,7 +52,7 @@ class MappingTable:
         self._is_readable = False  # set once no row can be None
 
     def matrix(self, names: Sequence[str]) -> Floats | None:
-        """Convert all values at once; None unless all of them are plain numbers."""
+        """Convert all values in one step; None unless all of them are plain numbers."""
         try:
             values = [*map(itemgetter(*names), self._rows)]  # type: ignore[arg-type]  # see below
         except (KeyError, TypeError):  # a row of None has no items

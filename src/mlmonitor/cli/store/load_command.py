@@ -141,7 +141,7 @@ def _read_options(options: argparse.Namespace) -> LoadOptions:
 
 @contextmanager
 def _stop_at_signals(loader: Loader) -> Iterator[None]:
-    """Stop the loader at SIGTERM and SIGINT; a second signal ends the process at once."""
+    """Stop the loader at SIGTERM and SIGINT; a second signal ends the process immediately."""
     previous: dict[int, Any] = {}
 
     def stop(number: int, _frame: object) -> None:

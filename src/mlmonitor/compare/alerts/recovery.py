@@ -7,7 +7,7 @@ import numpy as np
 from mlmonitor.records import Counts, Mask
 
 RECOVERY_ROWS = 200
-"""Fewest rows that can show that a stream has recovered."""
+"""The minimum number of rows that can show that a stream has recovered."""
 
 RECOVERY_FACTOR = 3
 """Recovery takes three times the rows that fired the alert; fewer could miss the change."""

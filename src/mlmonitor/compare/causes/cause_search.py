@@ -138,7 +138,8 @@ def _blame_inputs(
 
     Features with an alert are named first, even those whose effect is unknown because the model
     extrapolated. Other features are named if they have drifted and explain a part. A feature
-    without drift is not named, even if its effect is beyond chance. None without features to name.
+    without drift is not named, even if its effect is significant. None if there are no features to
+    name.
     """
     decomposition, drift = population.decomposition, population.drift
     shift = None if decomposition is None else decomposition.explain(shown.profile)

@@ -18,6 +18,6 @@ class CommonCause(NamedTuple):
 
 
 def join_fields(alerts: Sequence[Alert]) -> str:
-    """Join the fields of alerts; if there are more than three, the first one and a number."""
+    """Join the fields of alerts; of more than three, name the first and count the others."""
     names = list(dict.fromkeys(alert.field for alert in alerts))
     return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} more fields"

@@ -1,4 +1,4 @@
-"""Whether a change is large enough to matter, for each restart of the evidence that shows it."""
+"""Whether a change is large enough to matter, judged for each restart of the evidence."""
 
 from typing import NamedTuple
 

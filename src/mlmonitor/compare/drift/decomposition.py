@@ -214,8 +214,8 @@ class ShiftDecomposition:
     def _count_beyond(self, recent: FieldProfile, counts: Counts) -> Floats:
         """The rows in each feature's outer bins whose value is beyond the reference's range.
 
-        Values are counted as out of range without their side. If some lie on both sides, they are
-        divided in proportion to the rows of the outer bins.
+        Values out of range are counted without recording the side. If some lie on both sides, they
+        are divided in proportion to the rows of the outer bins.
         """
         plan, beyond = recent.plan, np.zeros(counts.shape)
         numeric = self._fields[self._fields < len(plan.schema.numeric)]

@@ -188,7 +188,7 @@ class Drift:
             self._season = season
 
     def history(self, slices: History) -> DriftHistory:
-        """The PSI of each part of the window, with thresholds exceeded by one part in a hundred."""
+        """The PSI of each part of the window, with the threshold that 1% of such parts exceed."""
         return compute_drift_history(
             slices,
             self._plan,

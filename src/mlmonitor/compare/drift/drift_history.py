@@ -20,8 +20,8 @@ class DriftHistory:
     """The PSI of parts of a window, the oldest first, each compared with the reference on its own.
 
     starts: when each part began, in seconds since 1970. rows: `[parts]`. scores, thresholds:
-    `[parts, fields]`; NaN without rows. Without drift, one part in a hundred with this many rows
-    exceeds its threshold.
+    `[parts, fields]`; NaN for a part without rows. Without drift, one part in a hundred with this
+    many rows exceeds its threshold.
     """
 
     starts: Floats

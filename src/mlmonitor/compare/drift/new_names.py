@@ -36,6 +36,6 @@ def shown_hitters(hitters: HeavyHitters, entry: CountedEntry | None) -> list[Hit
 
 
 def join_new_names(hitters: list[Hitter]) -> str:
-    """Return the first three names as text to append: `, such as 'a', 'b'`; empty without any."""
+    """Return the first three names as text to append: `, such as 'a', 'b'`; empty for no names."""
     names = [repr(truncate(hitter.name, _NAME_LENGTH)) for hitter in hitters[:_NAMED]]
     return f", such as {', '.join(names)}" if names else ""

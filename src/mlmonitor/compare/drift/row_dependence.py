@@ -30,7 +30,7 @@ class Grouping(NamedTuple):
 
 
 def find_grouping(reference: Reference | None, column: str | None) -> Grouping | None:
-    """Return the grouping of a monitor's rows; None without groups.
+    """Return the grouping of a monitor's rows; None if there are no groups.
 
     column: as declared for the monitor; by default that of the reference.
     """
@@ -41,7 +41,7 @@ def find_grouping(reference: Reference | None, column: str | None) -> Grouping |
 
 
 def find_group_column(reference: Reference | None, column: str | None) -> str | None:
-    """Return the column that names the group of a row; None without groups."""
+    """Return the column that names the group of a row; None if there are no groups."""
     grouping = find_grouping(reference, column)
     return None if grouping is None else grouping.column
 

@@ -26,7 +26,7 @@ _NEWEST_COHORTS = 3
 
 
 class EstimateAlerts:
-    """Alerts if unlabelled predictions are expected to have larger errors than those in training.
+    """Fires alerts if the expected errors of unlabelled predictions exceed those in training.
 
     The mean absolute error or the accuracy is watched by a running risk, whose evidence is valid at
     any time. Nothing fires while most of the newest predictions are labelled, or while labels

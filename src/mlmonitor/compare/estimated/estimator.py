@@ -134,7 +134,7 @@ class Estimator:
     def performance(
         self, realised: Performance | None = None, *, trusts_labels: bool = True
     ) -> EstimatedPerformance | None:
-        """Return the estimates of the window; None without predictions.
+        """Return the estimates of the window; None if there are no predictions.
 
         realised: the performance of the rows that were labelled. trusts_labels: whether labels can
         refute an estimate; False if they have a fault.
@@ -287,5 +287,5 @@ class Estimator:
 
 
 def estimates_by_period(estimator: Estimator | None) -> Mapping[int, Mapping[str, Estimate]]:
-    """Return the estimates of each cohort by its period; empty without an estimator."""
+    """Return the estimates of each cohort by its period; empty if there is no estimator."""
     return {} if estimator is None else estimator.by_cohort()

@@ -26,5 +26,5 @@ class LabelledPairs:
 
 
 def listeners_of(estimator: Estimator | None) -> Sequence[LabelledPairs]:
-    """Return the listener that passes pairs to the estimator; empty without an estimator."""
+    """Return the listener that passes pairs to the estimator; empty if there is no estimator."""
     return () if estimator is None else (LabelledPairs(estimator),)

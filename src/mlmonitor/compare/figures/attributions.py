@@ -24,8 +24,8 @@ class AttributionsSnapshot:
     """Attributions over the window.
 
     mean_absolute: by feature, the largest first. reference: the same at training, or else the
-    reference's importances; empty without either. ndcg: how well the ranking now agrees with that
-    of the reference, 1 if they are equal; None without a reference ranking.
+    reference's importances; empty if neither exists. ndcg: how well the ranking now agrees with
+    that of the reference, 1 if they are equal; None if there is no reference ranking.
     """
 
     population: PopulationSnapshot
@@ -127,7 +127,7 @@ class Attributions:
 
 
 def _join_rows(entries: Sequence[AttributionEntry]) -> Iterator[tuple[int, Any]]:
-    """Yield batches as they are and neighbouring single rows joined, with the number of rows."""
+    """Yield batches unchanged and neighbouring single rows joined, each with its number of rows."""
     for is_single, group in groupby(entries, key=lambda entry: entry.rows == 1):
         if is_single:
             rows = [entry.by_feature for entry in group]

@@ -32,8 +32,8 @@ class Examination:
     searched for in the first 64, 128, 256 and 512 of them (`LOOKS`). If it is still unknown,
     another sample begins once twice as many rows have arrived.
     Price: nothing without an open incident; then a `ChangeSample` for each population, and a search
-        for the cause at each of these numbers. The number of samples grows with the logarithm of
-        the rows.
+        for the cause after each of these numbers of rows. The number of samples grows with the
+        logarithm of the rows.
     """
 
     __slots__ = ("_begun_at", "_looks", "_resume_at")

@@ -63,8 +63,8 @@ class Incident:
         `performance`, `objective`: only the performance is worse, or only an objective is broken.
         `unknown`: none of these.
     title, cause, advice: found at first in the window when the incident opened, later in the rows
-    since. They may change while it is open.
-    harm: whether labels of predictions made since show that a drift is `harmful` or `benign`;
+        since. They may change while it is open.
+    harm: whether labels of predictions made since then show that a drift is `harmful` or `benign`;
         `unknown` with too few of them. A data fault is never benign.
     harm_reason: the measure that shows it.
     members: all its alerts so far.

@@ -22,7 +22,7 @@ class CountWatch:
         self._breach = Breach(NAN, NAN, 0, 0.0)
 
     def evaluate(self, *, now: float) -> tuple[bool, bool]:
-        """Check the measure now; return whether the alert fired, and whether it resolved."""
+        """Check the current measure; return whether the alert fired, and whether it resolved."""
         measured = self._measure(now)
         if measured is None or measured[1] < self._min_rows:
             return False, False

@@ -64,7 +64,7 @@ class LabelStretches:
         return self.estimate(measure, tables)
 
     def estimate(self, measure: str, tables: OutcomeTables) -> Estimate | None:
-        """Return a measure over a stretch; None without labels that have the measure.
+        """Return a measure over a stretch; None if there are no labels that have the measure.
 
         The interval accounts for dependence within groups.
         """

@@ -85,7 +85,8 @@ class ObjectiveAlerts:
     def _estimate_maturity(self, now: float) -> tuple[float, int] | None:
         """Return the labelled share of predictions old enough to have a label, and their number.
 
-        A cohort in which every prediction has a label counts at any age. None without predictions.
+        A cohort in which every prediction has a label counts at any age. None if there are no
+        predictions.
         """
         shares, current = self._table.shares_by_age(now), np.floor(now / self._table.seconds)
         order = self._table.order()
@@ -109,7 +110,7 @@ class ObjectiveAlerts:
     def begin(self, plan: OutcomePlan, effects: GroupEffects | None = None) -> None:
         """Watch measures of performance, once the task is known.
 
-        effects: the dependence within declared groups; None without groups.
+        effects: the dependence within declared groups; None if there are no groups.
         """
         if self._of_labels:
             measures = [watch.objective.measure for watch in self._of_labels]

@@ -53,7 +53,7 @@ class ServiceState:
         self.rate.ingest(self.calls.rows - before, now=now)
 
     def count_rows(self, rows: int, *, now: float) -> None:
-        """Count predictions that were made in calls elsewhere, whose durations are unknown."""
+        """Count predictions that were made elsewhere, by calls of unknown duration."""
         self.calls.predictions += rows
         self.rate.ingest(rows, now=now)
 

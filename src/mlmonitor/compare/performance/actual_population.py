@@ -86,7 +86,7 @@ class ActualPopulation:
 
 
 def list_entries(reference: Reference | None, role: Role) -> list[CountedEntry]:
-    """Return the reference's entries of a role; empty without a reference."""
+    """Return the reference's entries of a role; empty if there is no reference."""
     return [] if reference is None else reference.entries([role])
 
 

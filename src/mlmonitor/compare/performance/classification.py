@@ -63,7 +63,7 @@ def compute_binary(matrix: Counts | Floats, positive: int) -> dict[str, Estimate
 
 
 def compute_multiclass(matrix: Counts | Floats) -> dict[str, Estimate]:
-    """Measures of several classes: means over the classes that were true or predicted.
+    """Measures of several classes: means over the classes that occur as actual or predicted.
 
     The intervals follow from the delta method, applied to each cell of the matrix.
     """

@@ -42,8 +42,8 @@ class Cohort(NamedTuple):
         much as in earlier cohorts. Its interval accounts for the differences between these cohorts,
         and is NaN with fewer than three of them. Selective labels, such as those of only approved
         loans, are not corrected.
-    estimated: measures of all its predictions without any label, as in `status.estimated`; empty
-        without a calibration in the reference.
+    estimated: measures of all its predictions without any label, as in `status.estimated`; empty if
+    the reference has no calibration.
     """
 
     start: datetime

@@ -52,7 +52,7 @@ def estimate(value: float, variance: float, count: float, *, low: float, high: f
 
 
 def bounds_of(measure: str, task: str = "binary") -> tuple[float, float]:
-    """Return the least and the largest value of a measure; infinite if it has no bound.
+    """Return the smallest and the largest value of a measure; infinite if it has no bound.
 
     task: decides the bound of the Brier score, which reaches 2 for several classes and 1 for two.
     """

@@ -70,7 +70,7 @@ class LabelledOutcomes:
 
     @property
     def split(self) -> SegmentPopulations | None:
-        """The populations of actuals by segment; None without segments."""
+        """The populations of actuals by segment; None if there are no segments."""
         return self._actuals.split
 
     @property
@@ -84,7 +84,7 @@ class LabelledOutcomes:
         return self._actuals.segment_errors
 
     def ready(self, *, now: float) -> Population | None:
-        """Return the population of actuals, created if the reference has actuals; or None."""
+        """Return the population of actuals; create it if the reference has actuals, else None."""
         if self.population is None and self._inference.knows_actuals:
             self._prepare([], now=now)
         return self.population

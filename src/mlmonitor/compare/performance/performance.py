@@ -170,7 +170,7 @@ class Performance(MeasuresByName):
         return loss if self._effects is None else self._effects.widen_pinball(loss, quantile)
 
     def error_quantile(self, rank: float) -> float:
-        """Return a quantile of the absolute errors of all labelled numbers; NaN without any.
+        """Return a quantile of the absolute errors of all labelled numbers; NaN if there are none.
 
         The result is accurate to half a bucket of an exponential histogram: to 2% if the absolute
         errors span two decades, to 5% if they span five.
@@ -207,7 +207,7 @@ class Performance(MeasuresByName):
         """Return counts `[2, bins]` of the scores of each class, in bins between `tops`.
 
         The first row counts other classes, the second row the class. tops: the upper edges of the
-        bins, ascending, the last 1.
+        bins, ascending; the last is 1.
         """
         plan = self._tables.plan
         names = [plan.classes[plan.positive]] if plan.task == "binary" else plan.classes

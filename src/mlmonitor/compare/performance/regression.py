@@ -11,7 +11,7 @@ Terms = Mapping[str, float]
 
 
 def compute_regression(t: Terms, *, quantile: float = 0.5) -> dict[str, Estimate]:
-    """Return every measure with its interval; empty without labelled rows.
+    """Return every measure with its interval; empty if there are no labelled rows.
 
     quantile: the quantile that the model predicts, for the pinball loss. Intervals of means over
     rows are normal; those of ratios and roots follow from the delta method.

@@ -144,8 +144,8 @@ class RunDetector:
         """The share of equal or absent values since the run of each stream began, `[streams]`.
 
         It is 1 while the run lasts. Afterwards it is 0 for constant streams, and for vanished
-        streams the share of missing values in the window, `recent`. NaN without values in the
-        window.
+        streams the share of missing values in the window, `recent`. NaN if the window has no
+        values.
         """
         constant = len(self._belief)
         valid, rows = profile_counts(recent)[:, :-1].sum(axis=1), recent.quality.sum(axis=1)
@@ -177,7 +177,7 @@ def _has_varied(entry: CountedEntry) -> bool:
 
 
 def _log_all(belief: Floats, whole: Floats, n: Floats) -> Floats:
-    """Log probability that all `n` values fall into bins with `belief` of all `whole` counts."""
+    """Log probability that all `n` values fall into bins that have `belief` of `whole` counts."""
     log_chance: Floats = (
         log_gamma(belief + n) - log_gamma(belief) - log_gamma(whole + n) + log_gamma(whole)
     )

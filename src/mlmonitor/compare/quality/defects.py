@@ -72,7 +72,7 @@ def _form_beliefs(entry: CountedEntry) -> dict[Quality, tuple[float, float]]:
 
 
 class DefectColumns(NamedTuple):
-    """Where the counts of some defects stand in counts `[fields, qualities]`."""
+    """The positions of some defects in counts `[fields, qualities]`."""
 
     place: Counts
     column: Counts
@@ -80,7 +80,7 @@ class DefectColumns(NamedTuple):
 
     @classmethod
     def find(cls, defects: Sequence[Defect]) -> "DefectColumns":
-        """Find those of `defects`, in their order."""
+        """Find the positions of `defects`, in the same order."""
         return cls(
             np.array([defect.place for defect in defects], np.int64),
             np.array([_COLUMN[defect.quality] for defect in defects], np.int64),

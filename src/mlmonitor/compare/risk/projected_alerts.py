@@ -42,7 +42,7 @@ class _Projection(NamedTuple):
 
 
 class ProjectedAlerts:
-    """Alerts on cohorts that will do worse than training, by the labels that have arrived so far.
+    """Fires on cohorts that will do worse than at training, by the labels that have arrived.
 
     The loss of a cohort is projected by the chain ladder of earlier cohorts, so cohorts count only
     once three older ones show how much a mean changes with further labels. The evidence is that of
@@ -172,7 +172,7 @@ class ProjectedAlerts:
         )
 
     def _has_recovered(self, measure: str, projections: Sequence[_Projection]) -> bool:
-        """Whether cohorts newer than all that fired the alert may be within the limit."""
+        """Whether the cohorts after those that fired the alert may be within the limit."""
         limit, _ = self._read_baseline(measure)
         newer = [p for p in projections if p.start > self._fired_after[measure]]
         return any(p.loss - ONE_IN_TEN * p.error <= limit for p in newer[-1:])

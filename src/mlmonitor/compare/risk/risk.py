@@ -12,8 +12,7 @@ class Risk(NamedTuple):
     error has little effect. Accuracy, recall, precision and Brier score have no losses beyond it.
 
     value: the measure over the `count` newest labels, at least 500 if there are that many; while
-    the alert is
-        firing, over those since the change.
+        the alert is firing, over those since the change.
     low, high: a 95% confidence sequence of the measure.
     reference: the measure at training, from the source in `basis`: the reference's own losses, the
         `training_metrics` that it was given, or the first labels of this process.

@@ -54,7 +54,7 @@ class RiskOptions(NamedTuple):
 
 
 class RiskAlerts:
-    """Alerts if labelled predictions show that a model does worse than at training.
+    """Fires alerts if labelled predictions show that a model does worse than at training.
 
     Each measure is a stream of evidence that is valid at any time; the streams share
     `PERFORMANCE_PART` of `alpha`.

@@ -28,7 +28,7 @@ class RiskLimits(NamedTuple):
     """The conditions of an alert.
 
     threshold: the natural logarithm of the e-value that it needs. tolerance: the relative growth of
-    the loss that is ignored. min_rows: the fewest labels.
+    the loss that is ignored. min_rows: the minimum number of labels.
     """
 
     threshold: float
@@ -131,7 +131,7 @@ class RiskStream:
         )
 
     def current(self) -> float:
-        """Return the measure over the newest labels, without clipping; NaN without labels."""
+        """Return the measure over the newest labels, unclipped; NaN if there are no labels."""
         counts, total = self._process.newest(self._totals, CURRENT_LABELS)
         rows = int(counts.sum())
         return to_measure(self.baseline.bins.measure, total / rows) if rows else float("nan")

@@ -42,7 +42,7 @@ class _Streams(NamedTuple):
 
 
 class ServiceAlerts:
-    """Alerts if more calls fail, or calls take longer, than among the first `BASELINE_CALLS`.
+    """Fires alerts if more calls fail, or calls take longer, than in the first `BASELINE_CALLS`.
 
     Both are streams of evidence that is valid at any time, and share `SERVICE_PART` of `alpha`. A
     call counts once, however many rows it has; calls without a duration, such as those of `record`,
@@ -87,8 +87,8 @@ class ServiceAlerts:
             self._baseline = TimedCalls.empty()
         self.unevaluated_rows += calls.seconds.size
         self._waiting.append(calls)
-        # While an alert is firing, each call is counted at once: further growth is measured against
-        # the first ones.
+        # While an alert is firing, each call is counted immediately: further growth is measured
+        # against the first ones.
         is_full = sum(part.seconds.size for part in self._waiting) >= _MOST_WAITING
         if is_full or len(self._open):
             self._count_waiting(self._streams)

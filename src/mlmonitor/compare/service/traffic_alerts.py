@@ -20,10 +20,10 @@ from mlmonitor.records import Role
 TRAFFIC: Final = "traffic"
 
 GONE: Final = 0.1
-"""Traffic is gone if it is below this share of the least traffic of earlier days."""
+"""Traffic is gone if it is below this share of the lowest traffic of earlier days."""
 
 GROWN: Final = 1.5
-"""Traffic has grown if it exceeds this multiple of the most traffic of earlier days."""
+"""Traffic has grown if it exceeds this multiple of the highest traffic of earlier days."""
 
 _SHIFT_SLOTS = 6  # traffic may arrive half an hour earlier or later than on other days
 _LEAST = 30  # predictions; fewer show no pattern
@@ -36,7 +36,7 @@ Change = Literal["gone", "grown"]
 
 
 class _Usual(NamedTuple):
-    """The least and the most predictions at this time of earlier days, and the number of days.
+    """The lowest and the highest count at this time of earlier days, and the number of days.
 
     dispersion: the variance of counts divided by that of independent predictions, at least 1.
     """
@@ -48,7 +48,7 @@ class _Usual(NamedTuple):
 
 
 class TrafficAlerts:
-    """Alerts if traffic is gone or has grown, compared with the same half hour of earlier days.
+    """Fires alerts if traffic is gone or has grown since the same half hour of earlier days.
 
     Working days are compared with working days, weekends with weekends. Traffic that is as frequent
     at night as by day is compared with all days. Half an hour earlier or later counts as the same

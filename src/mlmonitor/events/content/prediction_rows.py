@@ -1,4 +1,4 @@
-"""The predictions of a block in columns, encoded as JSON at once or converted row by row."""
+"""The predictions of a block in columns, encoded as JSON in one step or converted row by row."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, repeat

@@ -23,7 +23,7 @@ _NAME_CHARACTERS = 60
 
 @dataclass(frozen=True)
 class FileLimits:
-    """The size and age (seconds) at which a file is completed, and the most bytes of a folder."""
+    """The size and age (seconds) at which a file is completed, and the size limit of a folder."""
 
     file_bytes: int
     file_seconds: float

@@ -1,4 +1,4 @@
-"""Log why exports fail: each reason at once, then less and less often."""
+"""Log why exports fail: each reason immediately, then less and less often."""
 
 import logging
 import threading

@@ -10,7 +10,7 @@ from mlmonitor.export.base import Attributes, Point
 
 
 class Gpus:
-    """The GPUs of the machine, read through NVML; none without a driver or `nvidia-ml-py`.
+    """The GPUs of the machine, read through NVML; none if there is no driver or `nvidia-ml-py`.
 
     Utilization and memory are those of the whole GPU, over all processes.
     """

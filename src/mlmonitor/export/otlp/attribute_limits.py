@@ -5,7 +5,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 KEY_LIMIT, VALUE_LIMIT = 100, 255
-"""The most characters of a dimension's key and value in Dynatrace; other backends allow more."""
+"""Maximum characters of a dimension's key and value in Dynatrace; other backends allow more."""
 
 _MARK = "~"
 _HASH_BYTES = 6

@@ -24,7 +24,7 @@ class BackendProfile(NamedTuple):
     distributions: how numeric fields are sent: as histograms, or as one counter per bin.
     durations: how latencies are sent: in explicit or in exponential buckets.
     limits: limits of one request, before compression.
-    dimensions: the most dimensions of a point, including those of the resource.
+    dimensions: the maximum number of dimensions of a point, including those of the resource.
     ambiguous: whether deltas without an answer count as stored (`advance`: at most once) or are
     sent again (`keep`: at least once, as OTLP specifies). Totals can always be sent again.
     keeps_exemplars: whether the destination stores exemplars.

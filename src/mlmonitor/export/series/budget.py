@@ -36,7 +36,7 @@ def series_count(  # noqa: PLR0913 - all by keyword
     segments: int = 0,
     has_compared_rest: bool = False,
 ) -> int:
-    """Return the most field series that a process can export, as Prometheus counts them.
+    """Return the maximum number of field series of a process, as Prometheus counts them.
 
     numeric, categorical: the number of fields with a reference, including predictions and actuals;
     each has `bins` bins or `categories` categories. segments: the number of listed segments; all

@@ -12,7 +12,7 @@ _Key = tuple[MetricSpec, type]
 
 
 class SnapshotCache:
-    """A cache whose values stay as long as every snapshot uses them.
+    """A cache that keeps a value as long as every snapshot uses it.
 
     A value that one snapshot does not use is removed at the next: the cache holds the values of at
     most two snapshots.

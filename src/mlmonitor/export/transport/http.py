@@ -33,9 +33,9 @@ class HttpTransport:
     """Posts requests to one URL and reads the answers; a server's failure is not raised.
 
     Promise: `post` returns within `timeout_seconds`, unless DNS is slow. Nothing is sent to a host
-    other than that of the URL. The application's own instrumentation records no span or
-        metric of the request, and `.netrc` is not read. Connections are closed after each export:
-        if an idle one had died, it would be unknown whether a request was stored.
+        other than that of the URL. The application's own instrumentation records no span or metric
+        of the request, and `.netrc` is not read. Connections are closed after each export: if an
+        idle one had died, it would be unknown whether a request was stored.
     """
 
     def __init__(self, url: str, trust: Trust, *, timeout_seconds: float, is_gzip: bool) -> None:

@@ -21,7 +21,7 @@ class Route(NamedTuple):
 
 
 def describe_proxy(proxy: str | None, *, is_given: bool) -> str:
-    """Return where the proxy was set and its address without credentials; empty without a proxy."""
+    """Describe where the proxy was set, and its address without credentials; empty if none was."""
     if not proxy:
         return ""
     source = "given as proxy=" if is_given else f"of {_VARIABLES}"

@@ -17,7 +17,7 @@ class RecheckTimes:
         self._due_at, self._wait_seconds = inf, inf
 
     def start(self, now: float) -> None:
-        """Restart the series after a batch was stored; an earlier scheduled check stays."""
+        """Restart the series after a batch was stored; keep a check that is already scheduled."""
         self._wait_seconds = _FIRST_SECONDS
         self._due_at = min(self._due_at, now + self._wait_seconds)
 

@@ -34,7 +34,7 @@ class OutcomeMap(_CalibrationPart):
 
     `outcome` names a class or an error. For a class, `sums` counts its rows; for an error, `sums`
     and `squares` hold its sum and its sum of squares. `offsets` holds one number per bin, to which
-    the effects of features are added; it is empty without effects.
+    the effects of features are added; it is empty if there are no effects.
     """
 
     outcome: Name

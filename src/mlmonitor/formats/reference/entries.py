@@ -44,7 +44,7 @@ class FieldDependence(BaseModel):
     `effects` holds the design effects of runs of `rows` consecutive rows: the ratio of the variance
     of a count to its variance for independent rows. `correlation` is the intraclass correlation of
     declared groups. `is_resolved`: whether there were enough rows to measure the dependence.
-    `dates`: the number of dates that were compared; 0 without times.
+    `dates`: the number of dates that were compared; 0 if there are no times.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(

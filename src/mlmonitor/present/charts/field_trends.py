@@ -22,7 +22,7 @@ class Trend:
 
 
 def draw_trends(population: PopulationSnapshot, places: Sequence[int]) -> dict[int, Trend | None]:
-    """Return the sparklines of the fields at these indices; None without a drift history."""
+    """Return the sparklines of the fields at these indices; None if there is no drift history."""
     drift = population.drift_history
     if drift is None or len(drift.rows) < _FEWEST:
         return dict.fromkeys(places)

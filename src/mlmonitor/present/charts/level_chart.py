@@ -54,7 +54,7 @@ def independent_share(population: PopulationSnapshot, place: int) -> float:
 
 
 def _compute_chance(stddev: float, rows: Floats, reference_rows: int) -> Floats:
-    """Return half the width of the 99% interval of a mean of this many rows; NaN without rows."""
+    """Return half the width of the 99% interval of a mean of this many rows; NaN for 0 rows."""
     with np.errstate(divide="ignore"):
         noise = np.sqrt(1 / rows + 1 / max(reference_rows, 1))
     with np.errstate(invalid="ignore"):  # NaN for a constant in a slice without rows
@@ -100,7 +100,7 @@ def _draw_share(population: PopulationSnapshot, place: int, slices: Slices) -> T
 
 
 def _find_trained_shares(population: PopulationSnapshot, place: int, size: int) -> Floats | None:
-    """Return the reference's shares of the first `size` categories; None without a reference."""
+    """Return the reference's shares of `size` categories; None if there is no reference."""
     if not population.entries:
         return None
     counts = population.entries[place].counts

@@ -67,7 +67,7 @@ def _draw_training_band(entry: NumericReference, size: int) -> list[ChartLine]:
 def _draw_deviations(
     parts: History, place: int, entry: NumericReference, slices: Slices, title: str
 ) -> TimeChart:
-    """Draw mean and standard deviation instead, if many values' bins were empty at training."""
+    """Draw mean and deviation instead, if many values are in bins that were empty at training."""
     has_values = parts.valid[:, place] > 0
     mean = np.where(has_values, parts.mean[:, place], np.nan)
     spread = np.where(has_values, parts.stddev[:, place], np.nan)

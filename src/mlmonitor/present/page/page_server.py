@@ -57,7 +57,8 @@ def start_server(
 
     Raises:
         ConfigError: the port is out of range or in use, or the host is not an address of this
-        machine. MissingExtra: the extra `page` is not installed.
+            machine.
+        MissingExtra: the extra `page` is not installed.
     """
     if type(port) is not int or not 0 <= port <= _MOST_PORT:
         raise ConfigError("port: expected a number from 0 to 65535; 0 takes a free one")

@@ -31,8 +31,9 @@ class ChallengerTile:
 class ChallengerCard:
     """The comparison of one challenger with the version in use.
 
-    difference: that of the mean losses; None before both models have labels. limit: the difference
-    below which the challenger wins, in thousandths of the chart's width. labels: those of the axis.
+    difference: the difference of the mean losses; None before both models have labels. limit: the
+    difference below which the challenger wins, in thousandths of the chart's width. labels: those
+    of the axis.
     """
 
     name: str

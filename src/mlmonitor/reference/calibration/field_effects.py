@@ -41,7 +41,7 @@ class Link(NamedTuple):
 
 
 def logistic(offset: Floats) -> Floats:
-    """Return the probabilities of log odds."""
+    """Convert log odds to probabilities."""
     odds: Floats = 1.0 / (1.0 + np.exp(-np.clip(offset, -_LARGEST, _LARGEST)))
     return odds
 

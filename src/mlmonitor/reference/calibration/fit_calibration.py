@@ -57,7 +57,7 @@ class TrainingRows(NamedTuple):
 
 
 def fit_calibration(data: TrainingRows) -> CalibrationReference | None:
-    """Return the calibration; None without enough pairs or scores, or if a class names a person.
+    """Return the calibration; None if there are too few pairs or scores, or a class names a person.
 
     Price: a sort of the scores, and binning at most 20,000 rows of each feature.
     """

@@ -8,7 +8,7 @@ _FAN_IN = 8
 
 
 def sample_dask(df: Any, *, seed: int, limit: int) -> RowSample | None:
-    """Sample each partition on its worker, and merge the samples in a tree; None without rows."""
+    """Sample each partition on its worker, and merge in a tree; None if there are no rows."""
     import dask
 
     sample, merge = dask.delayed(_sample), dask.delayed(_merge)

@@ -16,7 +16,7 @@ _SHARDS = 16
 
 
 def sample_spark(df: Any, *, seed: int, limit: int) -> RowSample | None:
-    """Sample each partition in an executor, and merge in two steps; None without rows."""
+    """Sample each partition in an executor, and merge in two steps; None if there are no rows."""
     from pyspark.sql import types
 
     schema = types.StructType(

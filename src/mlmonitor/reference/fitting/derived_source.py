@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 SAMPLE_ROWS = {Kind.TEXT: 100_000, Kind.EMBEDDING: 10_000}
-"""The most rows in the uniform sample."""
+"""The maximum number of rows in the uniform sample."""
 
 _BANDWIDTH_ROWS = 500
 

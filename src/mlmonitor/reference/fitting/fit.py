@@ -153,7 +153,7 @@ def _fit_field_calibration(
     slots: Reservoir,
     entries: Sequence[CountedEntry],
 ) -> CalibrationReference | None:
-    """Fit the calibration of the sampled predictions; None without actuals or predictions."""
+    """Fit the calibration of sampled predictions; None if there are no actuals or predictions."""
     actual = samples.get((Role.ACTUAL, ACTUAL))
     outputs = {n: s.rows(slots) for (role, n), s in samples.items() if role is Role.PREDICTION}
     if actual is None or not outputs:

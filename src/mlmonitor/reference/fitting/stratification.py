@@ -183,7 +183,7 @@ class Stratification:
         return numbers if at is None else numbers[at]
 
     def _find_seasons(self, slots: Reservoir, at: Counts | None) -> Counts:
-        """Return the season of each sampled row, as its number; 0 without seasons."""
+        """Return the season of each sampled row, as its number; 0 if there are no seasons."""
         seconds = self.order.seconds(slots, at)
         if self.season is None:
             return np.zeros(seconds.size, np.int64)

@@ -77,7 +77,7 @@ class StratifiedField:
         return scores
 
     def part(self, rows: Rows, seasons: Counts, count: int) -> SegmentField:
-        """Summarise the rows of a segment; `count` is the number of seasons, 0 without."""
+        """Summarise the rows of a segment; `count` is the number of seasons, 0 if it has none."""
         counts = np.bincount(self._cells[rows], minlength=len(self._entry.counts) + 1).tolist()
         segment = SegmentField(
             missing=counts[-1],
@@ -137,7 +137,7 @@ def refused_of(reasons: Reasons) -> dict[str, Any]:
 
 
 def _spread(ordered: Floats, entry: NumericReference) -> dict[str, object]:
-    """Return moments, range and quantiles of sorted numbers; empty without numbers."""
+    """Return moments, range and quantiles of sorted numbers; empty if there are no numbers."""
     if not ordered.size:
         return {}
     moments = Moments.from_block(ordered[None, :])

@@ -89,7 +89,7 @@ def ranked(
 class _Withheld(NamedTuple):
     """The names that may not leave the process: `personal` ones, and those in too few rows.
 
-    least: the fewest rows of a name that may leave. are_some: whether any name is withheld.
+    least: how many rows a name needs not to be withheld. are_some: whether any name is withheld.
     """
 
     least: int
@@ -98,7 +98,7 @@ class _Withheld(NamedTuple):
 
     @classmethod
     def decide(cls, counts: Counter[str], *, is_open: bool) -> Self:
-        """Decide from the number of rows of each name; with `is_open`, all names may leave."""
+        """Decide from the number of rows of each name; if `is_open`, no name is withheld."""
         if is_open:
             return cls(1, frozenset(), are_some=False)
         least, personal = least_count(counts.values()), personal_names(counts)
@@ -106,7 +106,7 @@ class _Withheld(NamedTuple):
         return cls(least, personal, are_some=is_rare or bool(personal))
 
     def may_name(self, name: str, count: int) -> bool:
-        """Whether a name that occurs in `count` rows may leave."""
+        """Whether a name that occurs in `count` rows may leave the process."""
         return count >= self.least and name not in self.personal
 
 

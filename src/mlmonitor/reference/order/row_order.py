@@ -23,7 +23,7 @@ _DAY_SECONDS = 86_400.0
 class BinnedRows(NamedTuple):
     """The bin of each sampled row, by slot; the last of `width` bins is that of missing values.
 
-    season: the number of each row's season; empty without seasons.
+    season: the number of each row's season; empty if there are no seasons.
     """
 
     cells: Counts
@@ -59,7 +59,7 @@ class RowOrder:
             self._group.ingest(self._number_groups(groups), slots)
 
     def seconds(self, slots: Reservoir, at: Counts | None = None) -> Floats:
-        """Return the time of each sampled row in seconds since 1970; 0 without times."""
+        """Return the time of each sampled row in seconds since 1970; 0 if there are no times."""
         return _select_values(self._seconds.rows(slots), at)
 
     def dependence(
@@ -71,7 +71,7 @@ class RowOrder:
         fields: int = 1,
         is_evident: bool = False,
     ) -> FieldDependence | None:
-        """Measure how the rows of a field depend on each other; None without rows.
+        """Measure how the rows of a field depend on each other; None if there are no rows.
 
         at: the slots of the field's rows, if not all. fields: the number of fields that are tested,
         for the correction of significance. is_evident: whether another field has already shown
@@ -111,7 +111,7 @@ class RowOrder:
         )
 
     def grouped(self, field: str | None, slots: Reservoir) -> GroupedRows | None:
-        """Return the number and size of the groups; None without groups.
+        """Return the number and size of the groups; None if there are no groups.
 
         field: the column that names the group, if there is one. The size is a mean over rows, not
         over groups, so that large groups weigh more.

@@ -64,7 +64,7 @@ def block_effects(  # noqa: PLR0913 - what rows have, by keyword
     fields: how many fields of the model are measured.
     is_evident: whether another field of the same rows has an evident effect.
 
-    Promise: 1 for all fields of nineteen in twenty models of independent rows.
+    Promise: if rows are independent, the effects of all fields are 1 in nineteen of twenty models.
     Price: about 4 ms for 100,000 rows of ten bins.
     Source: Kish, "Survey sampling", 1965, for design effects; Rao and Scott, "The analysis of
         categorical data from complex sample surveys", 1981, for tables of counts.

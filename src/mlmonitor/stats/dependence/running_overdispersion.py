@@ -46,7 +46,7 @@ class RunningOverdispersion:
             self._count_waiting()
 
     def _count_waiting(self) -> None:
-        """Add the waiting values to the blocks; many at once cost as much as a few."""
+        """Add the waiting values to the blocks; adding many costs as much as adding a few."""
         values = np.concatenate(self._waiting) if self._waiting else np.empty(0)
         self._waiting, self._waiting_rows = [], 0
         for place, length in enumerate(_LENGTHS):
@@ -80,6 +80,6 @@ class RunningOverdispersion:
 
     @property
     def nbytes(self) -> int:
-        """Most memory held, in bytes."""
+        """Maximum memory held, in bytes."""
         values = 8 * (_MOST_WAITING + sum(_LENGTHS) + 2 * _KEPT * len(_LENGTHS))
         return values + 112 * _MOST_PARTS

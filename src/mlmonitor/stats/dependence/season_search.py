@@ -8,7 +8,7 @@ import numpy as np
 from mlmonitor.records import Counts, Floats
 
 FEWEST_DAYS, FEWEST_WEEK_DAYS = 3, 14
-"""The fewest days of a reference in which a daily and a weekly season are looked for."""
+"""The minimum days of a reference for which a daily and a weekly season are looked for."""
 
 _DEVIATIONS = 10.0  # standard deviations by which a ratio of variances must exceed 1
 _LEAST_ROWS = 20  # in each hour of the week, on average
@@ -38,8 +38,8 @@ def find_season(hours: Counts, seconds: Floats, columns: Sequence[Floats]) -> Fo
     1970. columns: the scores of fields, each `[rows, directions]`.
     The variance between hours of the day is compared with the residual variance of hours within
     days, so hours that differ in another way each day are not a season. In the same way, the
-    variance between days of the week is compared with that between days of the same name. Neither
-    dependent rows nor days that differ are therefore mistaken for a season.
+    variance between days of the week is compared with that between the same days of different
+    weeks. Neither dependent rows nor days that differ are therefore mistaken for a season.
     Promise: no season in 99 of 100 references of 20 fields without one.
     Source: Fisher, "Statistical methods for research workers", 1925, for the two-way layout.
     """
@@ -71,7 +71,7 @@ def _follows(ratio: _Test, column: Floats, day: Counts, other: Counts, days: int
 
 
 def _has_hours(scores: Floats, day: Counts, hour: Counts, days: int) -> bool:
-    """Whether hours of the day differ by more than the same hour differs from day to day."""
+    """Whether hours of the day differ more than the same hour does from day to day."""
     size = days * _HOURS
     cell = day * _HOURS + hour
     rows = np.bincount(cell, minlength=size).reshape(days, _HOURS).astype(np.float64)
@@ -88,7 +88,7 @@ def _has_hours(scores: Floats, day: Counts, hour: Counts, days: int) -> bool:
 
 
 def _has_weekdays(scores: Floats, day: Counts, weekday: Counts, days: int) -> bool:
-    """Whether days of the week differ more than days of the same name do."""
+    """Whether days of the week differ more than the same day does from week to week."""
     rows = np.bincount(day, minlength=days).astype(np.float64)
     means = np.bincount(day, scores, minlength=days) / np.maximum(rows, 1)
     sums = np.bincount(weekday, rows * means, minlength=_WEEK_DAYS)

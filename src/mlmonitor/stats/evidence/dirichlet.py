@@ -19,7 +19,7 @@ def effective_reference(reference: Counts, dependence: DesignEffects | None) -> 
 
 
 def least_pseudo_counts(prior: Floats | None, present: Mask) -> Floats:
-    """Return the least pseudo-count of each bin: half a count, or `prior` if that is less."""
+    """Return the smallest pseudo-count of each bin: half a count, or `prior` if that is less."""
     if prior is None:
         return np.where(present, PRIOR, 0.0)
     is_less = present & (prior > 0)

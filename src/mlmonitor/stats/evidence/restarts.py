@@ -9,8 +9,8 @@ def slot_for_restart(order: Counts) -> Counts:
     """Choose the slot of each field's next restart, `[fields]`.
 
     order: `[kept, fields]`, the number of the restart in each slot, -1 if it is free. Once all are
-    used, the first restart stays, and the restart whose neighbours have the smallest ratio of ages
-    is replaced. So the remaining restarts are spaced geometrically over the past.
+    used, the first restart is kept, and the restart whose neighbours have the smallest ratio of
+    ages is replaced. So the remaining restarts are spaced geometrically over the past.
     """
     fields = order.shape[1]
     if fields == 1:

@@ -116,7 +116,7 @@ class RiskProcess:
             self._log_f = _log_against(self._values, reference, self._means)
 
     def newest(self, totals: Floats, rows: int) -> tuple[Counts, float]:
-        """Return the losses since the newest restart that at least `rows` losses follow.
+        """Return the losses since the newest restart with at least `rows` losses after it.
 
         If there is none, return the losses since the oldest restart.
         """

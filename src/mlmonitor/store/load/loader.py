@@ -1,4 +1,4 @@
-"""The loader: one thread reads and decodes, another writes; at most one batch waits between."""
+"""The loader: one thread reads and decodes, another writes; at most one batch waits in between."""
 
 import logging
 import queue

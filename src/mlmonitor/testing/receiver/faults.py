@@ -49,7 +49,7 @@ class Redirect:
 
 @dataclass(frozen=True)
 class Slow:
-    """Accept the points at once, and delay the answer, or the second half of its body."""
+    """Accept the points immediately, but delay the answer, or the second half of its body."""
 
     seconds: float
     part: Literal["answer", "body"] = "answer"

@@ -9,7 +9,7 @@ from mlmonitor.testing.receiver.decoding import Explicit, Exponential
 
 @dataclass(frozen=True, slots=True)
 class HistogramTotal:
-    """A histogram with explicit bounds: `counts` has one bucket `(a, b]` more than `bounds`.
+    """A histogram with explicit bounds: `counts` has one more bucket `(a, b]` than `bounds`.
 
     `sum`, `min` and `max` are None if any of the added histograms lacks them.
     """

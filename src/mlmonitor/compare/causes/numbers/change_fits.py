@@ -69,7 +69,7 @@ class Quantiles(NamedTuple):
     ends: tuple[float, float] = (-np.inf, np.inf)
 
     def rank(self, values: Floats) -> Floats:
-        """Return the ranks of values of any shape among those of the reference."""
+        """Return the ranks of an array of values, of any shape, among those of the reference."""
         return estimate_ranks(self.before, values)
 
     def rank_scaled(self, factors: Floats, values: Floats | None = None) -> Floats:
@@ -161,7 +161,7 @@ def _measure_outside(quantiles: Quantiles, ranks: Floats, ends: Floats) -> tuple
 
 
 def fit_line(quantiles: Quantiles) -> float:
-    """Return the least misfit of a linear change of all values, or of their logarithms.
+    """Return the smallest misfit of a linear change of all values, or of their logarithms.
 
     If another mean and spread of all values fits, there is no reason to assume a changed part.
     """

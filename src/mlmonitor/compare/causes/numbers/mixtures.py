@@ -12,10 +12,10 @@ _MOST_BEFORE = 0.05  # largest share that a stuck value may have had before
 _EVIDENT = 2.5  # times the tolerated difference: how far a part must move the ranks
 
 APART: Final = 0.5
-"""The least change of ranks: values that move less overlap too much with the others."""
+"""The smallest change of ranks: values that move less overlap too much with the others."""
 
 FAR: Final = 0.9
-"""The least change of ranks by a candidate that is not preferred."""
+"""The smallest change of ranks by a candidate that is not preferred."""
 
 
 class Part(NamedTuple):

@@ -57,7 +57,7 @@ def describe_factor(factor: float, traits: FieldTraits) -> str:
 
 
 def describe_overall(factor: float) -> str:
-    """Describe how many times as large values are on average; not how many of them changed."""
+    """Describe by what factor values have grown on average, but not how many of them changed."""
     return f"about {short(round_factor(factor))} times as large overall"
 
 

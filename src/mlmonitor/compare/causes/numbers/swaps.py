@@ -49,7 +49,7 @@ def are_swapped(before: tuple[Floats, Floats], now: tuple[Floats, Floats]) -> bo
 
 
 def find_filler(before: Floats, now: Floats, *, low: float, high: float) -> float | None:
-    """Return the value outside the reference's range that part of a window has; None if none.
+    """Return the value outside the reference's range that fills part of a window, or None.
 
     before, now: quantiles at evenly spaced ranks from 0 to 1. low, high: the reference's range. The
     value must fill three ranks in a row. It must be more than half the interquartile range away

@@ -25,7 +25,7 @@ _FIRST_PREDICTIONS: Final = 500
 class LabelSelection(NamedTuple):
     """How the labelled predictions of mature cohorts differ from those that never got a label.
 
-    predicted, labelled: the rows of these cohorts.
+    predicted, labelled: the number of rows of these cohorts, and how many have a label.
     difference: the total variation distance between labelled and unlabelled predictions, from 0 to
         1.
     labelled_mean, unlabelled_mean: their mean predictions; NaN for classes.
@@ -109,7 +109,7 @@ class SelectionTable:
         self.counts[kind] += added.reshape(MOST_COHORTS, _BINS)
 
     def judge(self, *, now: float) -> LabelSelection | None:
-        """Compare labelled with unlabelled predictions of mature cohorts; None if there are few."""
+        """Compare labelled with unlabelled predictions of mature cohorts; None if too few."""
         order = np.array(self._table.order(), np.int64)
         if not order.size:
             return None

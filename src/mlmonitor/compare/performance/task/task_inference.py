@@ -38,7 +38,7 @@ class Pairs(NamedTuple):
 class TaskInference:
     """Infers the kind of actuals and the task of a model.
 
-    A reference with predictions and actuals decides at once. Otherwise the first `ENOUGH_PAIRS`
+    A reference with predictions and actuals decides immediately. Otherwise the first `ENOUGH_PAIRS`
     pairs are stored and their majority decides, so that a stray text or a missing value among them
     has no effect.
     Price: the stored columns of these pairs.
@@ -71,7 +71,7 @@ class TaskInference:
             self._first.append(pairs)
 
     def close_if_enough(self) -> None:
-        """Make the task certain if there are enough pairs."""
+        """Make the task final if there are enough pairs."""
         if self.rows >= ENOUGH_PAIRS:
             self._first = None
 

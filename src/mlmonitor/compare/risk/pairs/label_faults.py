@@ -65,7 +65,7 @@ UNRELATED: Final = CommonCause(
 def list_worse(
     plan: OutcomePlan, block: OutcomeBlock, tolerated: Sequence[ToleratedLoss]
 ) -> list[ToleratedLoss]:
-    """Return the measures whose loss over these pairs exceeds the tolerated loss beyond chance."""
+    """Return the measures whose loss over these pairs significantly exceeds the tolerated loss."""
     losses = _compute_losses(plan, block)
     worse = []
     for limit in tolerated:
@@ -105,7 +105,7 @@ def list_faults(
 def _is_beyond_chance(
     plan: OutcomePlan, block: OutcomeBlock, attempt: RepairAttempt, limit: ToleratedLoss
 ) -> bool:
-    """Whether undoing the fault restored the loss by more than chance.
+    """Whether undoing the fault improved the loss by more than chance explains.
 
     A shift must be clearly better than a random pairing, because several shifts are tried. After a
     partial repair, the repaired pairs alone must have a small loss, because they were selected.
@@ -126,7 +126,7 @@ def _is_beyond_chance(
 def are_unrelated(
     plan: OutcomePlan, block: OutcomeBlock, tolerated: Sequence[ToleratedLoss]
 ) -> bool:
-    """Whether labels may be independent of predictions, and follow them less than half as closely.
+    """Whether labels may be independent of predictions, and their association has halved at least.
 
     Halves and quarters of the pairs must show no association either, because an association whose
     sign changes in the middle is zero on average.

@@ -3,7 +3,7 @@
 Sources, all on docs.dynatrace.com: "About OTLP metrics ingest" (types, limits, names),
 "OpenTelemetry metrics ingest API" (statuses), "OTLP API endpoints" (protobuf over HTTP only), and
 for the names of reasons the community article "Why are my OpenTelemetry metrics not ingested?".
-Reasons that no source names have names of our own, which are marked below.
+Reasons without a documented name have names of our own, which are marked below.
 """
 
 import hmac

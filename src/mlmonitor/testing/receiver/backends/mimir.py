@@ -83,7 +83,7 @@ class Mimir:
         self._series = SampleHead()
 
     def refusal(self, head: Head) -> Refusal | None:
-        """Return 401 without the tenant, 415 for anything but protobuf or JSON, plain or gzip.
+        """Return 401 if there is no tenant, 415 for anything but protobuf or JSON, plain or gzip.
 
         lz4 and zstd also give a 415: Mimir reads them, but this receiver does not.
         """
