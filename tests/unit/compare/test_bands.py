@@ -1,4 +1,4 @@
-"""The anomaly band: mean plus or minus k deviations of the reference."""
+"""The anomaly band is the mean plus or minus k standard deviations of the reference."""
 
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ START = datetime(2024, 1, 1)  # noqa: DTZ001 - naive, as frames hold them
 
 @pytest.fixture
 def reference(rng: np.random.Generator) -> Reference:
-    """A feature of each numeric sort, and a prediction."""
+    """A reference with a feature of each numeric kind, and a prediction."""
     days = [START + timedelta(days=at % 100) for at in range(ROWS)]
     return fit_reference(
         {"x": rng.normal(10, 2, ROWS), "one": np.full(ROWS, 1 / 3), "when": days},
@@ -24,7 +24,7 @@ def reference(rng: np.random.Generator) -> Reference:
 
 
 def exported(reference: Reference, deviations: float) -> InMemoryExporter:
-    """What is exported once rows below, inside and above every band have come."""
+    """Export once rows below, inside and above every band were recorded."""
     exporter = InMemoryExporter()
     config = Config(outlier_deviations=deviations)
     with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
@@ -43,10 +43,10 @@ def exported(reference: Reference, deviations: float) -> InMemoryExporter:
 
 @pytest.mark.parametrize("deviations", [2.0, 3.0])
 @pytest.mark.parametrize("name", ["x", "when", "one", "prediction"])
-def test_a_band_is_the_mean_and_n_deviations_to_either_side(
+def test_a_band_is_the_mean_plus_and_minus_the_configured_deviations(
     reference: Reference, name: str, deviations: float
 ) -> None:
-    """For features and predictions, datetimes in seconds; a constant's band has no width."""
+    """Datetimes are in seconds, and the band of a constant has no width."""
     exporter = exported(reference, deviations)
     role = "prediction" if name == "prediction" else "feature"
     band = {
@@ -61,7 +61,7 @@ def test_a_band_is_the_mean_and_n_deviations_to_either_side(
 
 @pytest.mark.parametrize("name", ["x", "when", "one", "prediction"])
 def test_values_outside_the_band_are_counted_by_side(reference: Reference, name: str) -> None:
-    """One value was too low and two too high; a constant's own value is neither."""
+    """One value is too low and two are too high; a constant's own value counts on neither side."""
     exporter = exported(reference, 3.0)
     for side, count in (("low", 1), ("high", 2)):
         attributes = {"field": name, "side": side}

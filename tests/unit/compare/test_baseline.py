@@ -1,4 +1,4 @@
-"""Seasonal references: fitted, saved, and compared with as the rows came."""
+"""Seasonal references: fitted, saved, and compared with live rows."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,12 +19,12 @@ ROLES = (Role.FEATURE, Role.PREDICTION)
 
 
 def hours_of(rows: int, rng: np.random.Generator, weeks: int = 1) -> np.ndarray:
-    """Moments all over some weeks."""
+    """Draw times spread over some weeks."""
     return START.timestamp() + rng.uniform(0, weeks * 7 * 86_400, rows)
 
 
 def traffic(moments: np.ndarray, rng: np.random.Generator, moved: float = 0.0) -> dict[str, Any]:
-    """Amounts that are large by day, and a line that is asked for by night."""
+    """Draw amounts that are large by day, and a line that is frequent at night."""
     phase = np.sin(2 * np.pi * moments / 86_400)
     return {
         "amount": rng.normal(2 * phase + moved, 1.0),
@@ -33,20 +33,20 @@ def traffic(moments: np.ndarray, rng: np.random.Generator, moved: float = 0.0) -
 
 
 def as_dates(moments: np.ndarray) -> np.ndarray:
-    """Seconds as numpy's datetimes."""
+    """Convert seconds to numpy's datetimes."""
     return (moments * 1e6).astype("M8[us]")
 
 
 def fit(rng: np.random.Generator, **options: Any) -> Reference:
-    """A reference of four weeks."""
+    """Fit a reference to four weeks."""
     moments = hours_of(20_000, rng, weeks=4)
     columns = traffic(moments, rng)
     season = {"times": as_dates(moments), "season": "hour_of_day"}
     return fit_reference(columns, predictions=columns["amount"], **{**season, **options})
 
 
-def test_the_seasons_of_a_field_add_up_to_it(rng: np.random.Generator) -> None:
-    """Counted over the bins of the whole, missing values last, for numbers and for categories."""
+def test_the_counts_of_all_seasons_add_up_to_those_of_the_field(rng: np.random.Generator) -> None:
+    """They use the same bins, with missing values last, for numbers and categories."""
     moments = hours_of(3_000, rng)
     columns = traffic(moments, rng)
     columns["amount"][::7] = np.nan
@@ -65,10 +65,10 @@ def test_the_seasons_of_a_field_add_up_to_it(rng: np.random.Generator) -> None:
     assert baseline.by_season[0, 17, -1] == np.isnan(columns["amount"][at]).sum()
 
 
-def test_a_reference_is_saved_with_its_seasons_and_damage_is_detected(
+def test_a_reference_is_saved_with_its_seasons_and_damage_is_refused(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    """A line of the file a season; what contradicts itself is refused."""
+    """Each season is a line of the file, and contradictions are refused."""
     reference = fit(rng, season_timezone="Europe/Amsterdam", segments=["line"])
     path = tmp_path / "reference.json"
     reference.save(path)
@@ -89,8 +89,8 @@ def test_a_reference_is_saved_with_its_seasons_and_damage_is_detected(
             Reference.load(path)
 
 
-def test_times_may_arrive_in_chunks_like_their_rows(rng: np.random.Generator) -> None:
-    """As predictions have them: an iterator, or a function of a chunk."""
+def test_times_may_be_given_in_chunks_like_their_rows(rng: np.random.Generator) -> None:
+    """They are an iterator, as predictions may be."""
     moments = hours_of(2_000, rng)
     columns = traffic(moments, rng)
     whole = fit_reference(columns, times=as_dates(moments), season="hour_of_day")
@@ -118,13 +118,13 @@ def test_times_may_arrive_in_chunks_like_their_rows(rng: np.random.Generator) ->
 def test_times_and_seasons_that_do_not_fit_are_refused(
     options: dict[str, Any], error: type[Exception], named: str, rng: np.random.Generator
 ) -> None:
-    """When the reference is made, with what was expected."""
+    """The error is raised by the fit, and says what was expected."""
     with pytest.raises(error, match=named):
         fit(rng, **options)
 
 
-def test_the_reference_of_some_hours_is_their_mixture() -> None:
-    """Weighted by the rows of the window; as uncertain as the hours that it rests on."""
+def test_the_reference_of_a_window_is_the_mixture_of_its_hours() -> None:
+    """It is weighted by the window's rows, and as uncertain as the hours it consists of."""
     reference = fit_reference(
         {"flag": [True] * 90 + [False] * 10 + [True] * 10 + [False] * 30},
         times=["2026-06-01T05:00"] * 100 + ["2026-06-01T06:00"] * 40,
@@ -157,7 +157,7 @@ def serve(
     hours: int,
     moved: float = 0.0,
 ) -> None:
-    """Every quarter of an hour a hundred rows."""
+    """Record a hundred rows every quarter of an hour."""
     for _ in range(hours * 4):
         columns = traffic(np.full(100, clock()), rng, moved)
         monitor.record(columns, columns["amount"])
@@ -166,7 +166,7 @@ def serve(
 
 
 def monitor_of(reference: Reference, clock: ManualClock) -> Monitor:
-    """A monitor whose window is an hour and a half."""
+    """Return a monitor whose window is an hour and a half."""
     config = Config(window_seconds=5_400, window_slices=6, export_interval_seconds=86_400)
     return Monitor(
         "m", reference=reference, exporters=[InMemoryExporter()], config=config, clock=clock
@@ -174,10 +174,10 @@ def monitor_of(reference: Reference, clock: ManualClock) -> Monitor:
 
 
 @pytest.mark.slow
-def test_seasonal_traffic_counts_as_drift_only_once_it_really_changes(
+def test_seasonal_traffic_counts_as_drift_only_after_a_real_change(
     rng: np.random.Generator,
 ) -> None:
-    """Two days of it raise nothing; a shift on top is found within a thousand rows."""
+    """Two days fire no alert, and a shift is detected within a thousand rows."""
     clock = ManualClock(START.timestamp())
     with monitor_of(fit(rng), clock) as monitor:
         serve(monitor, clock, rng, hours=48)
@@ -192,7 +192,7 @@ def test_seasonal_traffic_counts_as_drift_only_once_it_really_changes(
 
 
 def test_without_seasons_seasonal_traffic_counts_as_drift(rng: np.random.Generator) -> None:
-    """Its nights are not its days: that is what the option is for."""
+    """Nights differ from days, which is why the option exists."""
     clock = ManualClock(START.timestamp())
     with monitor_of(fit(rng, times=None, season=None), clock) as monitor:
         serve(monitor, clock, rng, hours=8)
@@ -200,8 +200,8 @@ def test_without_seasons_seasonal_traffic_counts_as_drift(rng: np.random.Generat
 
 
 @pytest.mark.slow
-def test_a_seasonal_window_is_within_what_chance_explains(rng: np.random.Generator) -> None:
-    """At hours of few training rows, too, where chance explains much."""
+def test_few_seasonal_windows_exceed_their_threshold(rng: np.random.Generator) -> None:
+    """Hours with few training rows, whose thresholds are high, are included."""
     clock = ManualClock(START.timestamp())
     passed = looked = 0
     reference = fit(rng)
@@ -216,10 +216,10 @@ def test_a_seasonal_window_is_within_what_chance_explains(rng: np.random.Generat
     assert passed <= 0.04 * looked  # one in a hundred, and windows that overlap
 
 
-def test_rows_are_counted_in_their_seasons_and_predictions_in_theirs(
+def test_rows_and_predictions_are_counted_in_their_season(
     rng: np.random.Generator,
 ) -> None:
-    """A failed call has a season, and no prediction in it."""
+    """A failed call has a season but no prediction."""
     clock = ManualClock((START + timedelta(hours=5)).timestamp())
     with monitor_of(fit(rng), clock) as monitor:
 

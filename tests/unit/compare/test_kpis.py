@@ -18,8 +18,8 @@ OPTIONS = ComparisonOptions(
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(-1e6, 1e6)), min_size=1, max_size=60))
-def test_a_figure_has_the_moments_of_what_was_reported(figures: list[tuple[str, float]]) -> None:
-    """Count, mean and deviation of each name equal numpy's, in however many parts they came."""
+def test_a_figure_has_the_moments_of_its_reported_values(figures: list[tuple[str, float]]) -> None:
+    """Count, mean and deviation of each name equal numpy's, for any split into calls."""
     kpis = Kpis(OPTIONS)
     for figure in figures:
         kpis.ingest([figure], now=1.0)
@@ -35,8 +35,8 @@ def test_a_figure_has_the_moments_of_what_was_reported(figures: list[tuple[str, 
             assert status.psi is None
 
 
-def test_the_number_of_figure_names_is_bounded() -> None:
-    """Beyond `NAMES` figures are counted together; those known before keep their own count."""
+def test_the_number_of_names_of_figures_is_bounded() -> None:
+    """Further names are counted together, and known ones keep their own count."""
     kpis = Kpis(OPTIONS)
     kpis.ingest([(f"k{at}", 1.0) for at in range(Kpis.NAMES + 50)], now=1.0)
     kpis.ingest([("k0", 1.0), ("new", 1.0)], now=1.0)
@@ -45,16 +45,16 @@ def test_the_number_of_figure_names_is_bounded() -> None:
     assert kpis.populations["k0"].window.total().rows == 2
 
 
-def test_a_long_name_is_cut_and_stays_distinct() -> None:
-    """Two names that differ only at the end of a megabyte are two figures of 200 characters."""
+def test_a_long_figure_name_is_truncated_and_stays_distinct() -> None:
+    """Two names that differ only after a megabyte are two figures of at most 200 characters."""
     kpis = Kpis(OPTIONS)
     kpis.ingest([("n" * 1_000_000 + end, 1.0) for end in "ab"], now=1.0)
     assert len(kpis.populations) == 2
     assert {len(name) for name in kpis.populations} <= {199, 200}
 
 
-def test_a_figure_that_is_not_a_number_is_counted() -> None:
-    """A figure that cannot be read is refused by reason, and its neighbours are kept."""
+def test_a_figure_that_is_not_a_number_is_counted_by_reason() -> None:
+    """It is refused, and other figures are kept."""
     kpis = Kpis(OPTIONS)
     kpis.ingest([("a", 1.0), ("a", "x"), ("a", None), ("a", float("inf")), ("a", 10**400)], now=1.0)
     (status,) = field_statuses(kpis.populations["a"].snapshot(now=1.0))

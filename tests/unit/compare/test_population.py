@@ -1,4 +1,4 @@
-"""What was seen of a population's fields, beside the reference."""
+"""The statistics of a population's fields beside those of the reference."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ LENS = ComparisonOptions(SPAN, Significance(alpha=0.01, fields=1, tolerance=0.00
 
 
 def seen(reference: Reference, *batches: dict[str, list[Any]]) -> tuple[Population, Reader]:
-    """A population of the reference's features that has taken in batches of columns."""
+    """Return a population of the reference's features after some batches of columns."""
     plan = reference.plan([Role.FEATURE], deviations=3.0)
     entries = reference.entries([Role.FEATURE])
     population = Population(plan, entries, LENS, now=0.0)
@@ -37,7 +37,7 @@ def seen(reference: Reference, *batches: dict[str, list[Any]]) -> tuple[Populati
 
 
 def statuses(reference: Reference, *batches: dict[str, list[Any]]) -> dict[str, FieldStatus]:
-    """The status of each feature after these batches."""
+    """Return the status of each feature after these batches."""
     population, _ = seen(reference, *batches)
     return {status.name: status for status in field_statuses(population.snapshot(now=2.0))}
 
@@ -46,8 +46,10 @@ numbers = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=60)
 
 
 @given(numbers, numbers)
-def test_scores_are_the_distances_of_the_counts(then: list[float], now: list[float]) -> None:
-    """PSI and Jensen-Shannon are those of the histograms over the reference's edges."""
+def test_scores_of_a_field_are_the_distances_of_its_counts(
+    then: list[float], now: list[float]
+) -> None:
+    """PSI and Jensen-Shannon are those of histograms over the reference's edges."""
     reference = fit_reference({"x": then})
     (entry,) = reference.content.fields
     edges = entry.edges if entry.kind == "numeric" else []
@@ -59,8 +61,8 @@ def test_scores_are_the_distances_of_the_counts(then: list[float], now: list[flo
 
 
 @given(numbers)
-def test_the_window_has_the_moments_of_its_values(now: list[float]) -> None:
-    """Count, mean, deviation, range and the ends of the quantiles agree with numpy."""
+def test_the_window_has_the_moments_of_its_rows(now: list[float]) -> None:
+    """Count, mean, deviation, range and extreme quantiles agree with numpy."""
     status = statuses(fit_reference({"x": [0.0, 1.0]}), {"x": now})["x"]
     assert (status.count, status.min, status.max) == (len(now), min(now), max(now))
     assert status.mean == pytest.approx(np.mean(now), abs=1e-6)
@@ -69,8 +71,8 @@ def test_the_window_has_the_moments_of_its_values(now: list[float]) -> None:
     assert list(status.quantiles.values()) == sorted(status.quantiles.values())
 
 
-def test_the_reference_against_itself_has_not_moved() -> None:
-    """The training rows, served once more, are at no distance."""
+def test_the_training_rows_have_distance_zero_from_their_reference() -> None:
+    """They are recorded once more."""
     data = {"x": [1.0, 2.0, 3.0, 4.0] * 25, "line": ["motor", "home", "boat", "boat"] * 25}
     for status in statuses(fit_reference(data), data).values():
         assert (status.psi, status.jensen_shannon, status.has_moved) == (0.0, 0.0, False)
@@ -79,7 +81,7 @@ def test_the_reference_against_itself_has_not_moved() -> None:
 
 @pytest.mark.parametrize("values", [[7.0] * 20, [None] * 20, ["a"] * 20, [True] * 20])
 def test_a_constant_or_empty_field_has_a_status(values: list[Any]) -> None:
-    """One value or none at all is told without a warning; what is unknown is None."""
+    """There is no warning, and unknown statistics are None."""
     data = {"x": values, "y": [float(at) for at in range(20)]}
     status = statuses(fit_reference(data), data)["x"]
     is_empty = values[0] is None
@@ -90,7 +92,7 @@ def test_a_constant_or_empty_field_has_a_status(values: list[Any]) -> None:
 
 
 def test_before_the_first_row_scores_and_statistics_are_unknown() -> None:
-    """No rows, no numbers: None throughout, and no warning."""
+    """All of them are None, and there is no warning."""
     for status in statuses(fit_reference({"x": [1.0, 2.0], "line": ["a", "b"]})).values():
         assert (status.count, status.psi, status.jensen_shannon, status.mean) == (
             0,
@@ -101,8 +103,8 @@ def test_before_the_first_row_scores_and_statistics_are_unknown() -> None:
         assert (status.quantiles, status.psi_threshold, status.has_moved) == ({}, None, False)
 
 
-def test_new_categories_are_named_once_they_are_many() -> None:
-    """A value seen four times may be one person's name; seen five times it is shown."""
+def test_new_categories_are_named_from_their_fifth_row_on() -> None:
+    """A value that occurs four times might be a person's name."""
     data = {"line": ["motor", "home"] * 10, "x": [1.0] * 20}
     now = {"line": ["caravan"] * 5 + ["Ada Lovelace"] * 4 + ["home"], "x": [1.0] * 10}
     status = statuses(fit_reference(data), now)["line"]
@@ -110,8 +112,8 @@ def test_new_categories_are_named_once_they_are_many() -> None:
     assert status.quality[Quality.NEW_CATEGORY] == 9
 
 
-def test_known_but_rare_categories_are_not_new() -> None:
-    """Beyond the most frequent, what the reference listed is `other`, not `new`."""
+def test_known_rare_categories_do_not_count_as_new() -> None:
+    """Categories beyond the most frequent ones are `other`."""
     data = {"c": [f"c{at}" for at in range(100)] * 20, "x": [1.0] * 2_000}
     status = statuses(fit_reference(data), data)["c"]
     assert status.quality[Quality.NEW_CATEGORY] == 0
@@ -120,8 +122,8 @@ def test_known_but_rare_categories_are_not_new() -> None:
     assert status.psi < status.psi_threshold
 
 
-def test_every_value_of_the_training_data_is_known_while_serving() -> None:
-    """Categories keep their names from training to serving, odd ones included."""
+def test_every_category_of_the_training_data_is_known_in_service() -> None:
+    """Unusual values keep their names too."""
     odd = ["\ud800", "n" * 500, "", "__new__", b"bytes", 7, 7.0, True, "7"]
     data = {"c": odd, "x": [1.0] * len(odd)}
     status = statuses(fit_reference(data, schema={"c": "categorical"}), data)["c"]
@@ -129,14 +131,14 @@ def test_every_value_of_the_training_data_is_known_while_serving() -> None:
 
 
 def test_no_category_counts_as_new_for_an_open_vocabulary() -> None:
-    """Where the reference had more categories than it could keep, nothing is called new."""
+    """The reference had more categories than it could store, so any value may be known."""
     data = {"c": [f"c{at}" for at in range(10_000)], "x": [1.0] * 10_000}
     status = statuses(fit_reference(data), {"c": ["unheard of"] * 10, "x": [1.0] * 10})["c"]
     assert (status.quality[Quality.NEW_CATEGORY], status.new_categories) == (0, ())
 
 
-def test_distinct_categories_are_counted() -> None:
-    """Those of the dictionary exactly, the others about; None without the extra for the others."""
+def test_the_number_of_distinct_categories_is_estimated() -> None:
+    """It is exact for those of the dictionary, and needs the extra for the others."""
     reference = fit_reference({"c": ["a", "b", "c"], "x": [1.0] * 3})
     population, _ = seen(reference, {"c": ["a", "a", "b", "new"], "x": [1.0] * 4})
     compared = population.snapshot(now=2.0)
@@ -146,7 +148,7 @@ def test_distinct_categories_are_counted() -> None:
 
 
 def test_rows_that_leave_the_window_still_count_in_the_total_quality() -> None:
-    """Moments and scores forget with the window; what became of the values does not."""
+    """Moments and scores cover the window, and quality covers all rows."""
     population, _ = seen(fit_reference({"x": [1.0, 2.0]}), {"x": [1.0, None, float("inf")]})
     (status,) = field_statuses(population.snapshot(now=100_000.0))
     assert (status.count, status.psi, status.mean) == (0, None, None)
@@ -155,8 +157,8 @@ def test_rows_that_leave_the_window_still_count_in_the_total_quality() -> None:
     assert sum(status.window_quality.values()) == 0
 
 
-def test_the_quality_of_the_window_is_that_of_its_rows() -> None:
-    """As long as the window has forgotten nothing, it is that of all rows."""
+def test_the_quality_of_the_window_covers_its_rows() -> None:
+    """Before any row has left the window, it is that of all rows."""
     population, _ = seen(fit_reference({"x": [1.0, 2.0]}), {"x": [1.0, None, float("inf")]})
     (status,) = field_statuses(population.snapshot(now=2.0))
     assert status.window_quality == status.quality
@@ -164,7 +166,7 @@ def test_the_quality_of_the_window_is_that_of_its_rows() -> None:
 
 
 def test_a_shift_is_distinguished_from_chance() -> None:
-    """Fifty rows of the same distribution have not moved; a thousand shifted ones have."""
+    """Fifty rows of the same distribution have not moved, and a thousand shifted ones have."""
     rng = np.random.default_rng(7)
     reference = fit_reference({"x": rng.normal(size=10_000)})
     same = statuses(reference, {"x": rng.normal(size=50).tolist()})["x"]

@@ -1,4 +1,4 @@
-"""One value is one value in every precision, and a value between known ones is new."""
+"""One value is the same value in every precision, and a value between known ones is new."""
 
 import io
 
@@ -14,7 +14,7 @@ ROWS = 6_000
 
 
 def watched(reference: Floats, live: Floats) -> tuple[FieldStatus, list[str]]:
-    """The status of a feature fitted on one column and served another; fields with an alert."""
+    """Return the status of a feature fitted and served, and the fields with an alert."""
     rng = np.random.default_rng(7)
     fitted = Reference.fit({"x": reference}, predictions=rng.normal(size=len(reference)))
     monitor = Monitor("m", reference=fitted, exporters=[])
@@ -26,7 +26,7 @@ def watched(reference: Floats, live: Floats) -> tuple[FieldStatus, list[str]]:
 
 
 def through_csv(values: Floats) -> Floats:
-    """The column as pandas reads it from a file that pandas wrote."""
+    """Return the column as pandas reads it from a file that it wrote."""
     text = pd.DataFrame({"x": values}).to_csv(index=False)
     return pd.read_csv(io.StringIO(text))["x"].to_numpy()
 
@@ -51,7 +51,7 @@ SERVED = {
 def test_the_same_values_in_another_precision_do_not_count_as_drift(
     counts: np.ndarray, fitted: str, served: str
 ) -> None:
-    """Every distance of counts is 0, no value is out of range, nothing alerts."""
+    """All distances of counts are 0, no value is out of range, and no alert fires."""
     field, alerts = watched(SERVED[fitted](counts), SERVED[served](counts))
     assert (field.psi, field.jensen_shannon) == (0.0, 0.0)
     assert field.quality["valid"] == ROWS  # type: ignore[index]  # a StrEnum's value
@@ -65,7 +65,7 @@ def test_the_same_values_in_another_precision_do_not_count_as_drift(
 def test_a_value_between_two_known_point_masses_counts_as_drift(
     reference: tuple[float, ...], live: tuple[float, ...]
 ) -> None:
-    """New values between point masses, or beside a constant, are seen by distances and alert."""
+    """Between point masses or beside a constant, new values are counted in bins of their own."""
     repeat = ROWS // len(reference)
     field, alerts = watched(np.tile(reference, repeat) * 1.0, np.tile(live, repeat) * 1.0)
     assert field.psi is not None

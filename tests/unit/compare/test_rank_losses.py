@@ -1,4 +1,4 @@
-"""Losses of pairs: their mean is one minus ROC AUC, however the rows are cut into blocks."""
+"""Losses of pairs, whose mean is one minus ROC AUC for any split into blocks."""
 
 import numpy as np
 import pytest
@@ -13,23 +13,23 @@ PLAN = OutcomePlan("binary", ("0", "1"), 1, has_scores=True)
 
 
 def block_of(scores: Floats, actual: Counts) -> OutcomeBlock:
-    """Pairs of scores and classes alone."""
+    """Return pairs of scores and classes."""
     nothing = np.full(scores.size, np.nan)
     return OutcomeBlock(nothing, nothing, actual, actual, scores[None], {})
 
 
 def draw(seed: int, rows: int) -> tuple[Floats, Counts]:
-    """One positive in ten; scores with ties, and some that are missing."""
+    """Draw scores with ties and gaps, one in ten of them positive."""
     rng = np.random.default_rng(seed)
     actual = (rng.random(rows) < 0.1).astype(np.int64)
     return np.round(rng.normal(size=rows) + actual, 1), actual
 
 
 @pytest.mark.parametrize("rows", [1, 7, 200, 40_000])
-def test_the_mean_loss_is_one_minus_the_area_under_the_curve_for_blocks_of_any_size(
+def test_the_mean_loss_is_one_minus_roc_auc_for_blocks_of_any_size(
     rows: int,
 ) -> None:
-    """Negatives wait for the next positive; only positives have a loss."""
+    """Negatives wait for the next positive, and only positives have a loss."""
     scores, actual = draw(1, 40_000)
     ranks = RankLosses(PLAN)
     losses = np.concatenate(
@@ -43,15 +43,15 @@ def test_the_mean_loss_is_one_minus_the_area_under_the_curve_for_blocks_of_any_s
 
 
 def test_the_mean_loss_of_training_rows_does_not_depend_on_their_order() -> None:
-    """Not even if they are sorted by class."""
+    """They may even be sorted by class."""
     scores, actual = draw(2, 40_000)
     order = np.argsort(actual)
     training = pair_training_rows(PLAN, block_of(scores[order], actual[order]))
     assert 1 - training.mean() == pytest.approx(roc_auc_score(actual, scores), abs=0.015)
 
 
-def test_rows_without_a_score_or_class_are_in_no_pair() -> None:
-    """Of three positives the last has no negative left."""
+def test_rows_without_a_score_or_class_are_not_paired() -> None:
+    """The last of three positives has no negative left."""
     scores = np.array([0.9, 0.2, np.nan, 0.4, 0.1, 0.3, 0.5])
     actual = np.array([1, 0, 0, 1, -1, 1, 0])
     losses = RankLosses(PLAN).measure(block_of(scores, actual))

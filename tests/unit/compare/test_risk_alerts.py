@@ -1,4 +1,4 @@
-"""Alerts on harmful drift, from pairs whose task is not certain at first."""
+"""Alerts on harmful drift, from pairs whose task may change."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ MULTICLASS = OutcomePlan("multiclass", ("a", "b", "c"))
 
 
 def begin_binary(measure: str) -> RiskAlerts:
-    """Alerts on a measure that was 0.9 in training, of a model that seems to have two classes."""
+    """Return alerts on a measure that was 0.9 in training, for two assumed classes."""
     bins = LossBins(measure, 1.0, is_floor=True)
     alerts = RiskAlerts(
         {measure: certain_baseline(bins, 0.1, "training_metrics")},
@@ -34,16 +34,16 @@ def begin_binary(measure: str) -> RiskAlerts:
 
 
 def block_of(rows: int, *, predicted: int = 1) -> OutcomeBlock:
-    """Pairs of one predicted class, and the actual class `b`."""
+    """Return pairs of one predicted class with the actual class `b`."""
     nothing, ones = np.full(rows, np.nan), np.ones(rows, np.int64)
     return OutcomeBlock(nothing, nothing, predicted * ones, ones, np.empty((0, rows)), {})
 
 
 @pytest.mark.parametrize(("further", "harm"), [(-1, "unknown"), (0, "benign")])
-def test_first_pairs_that_are_ingested_again_count_once_in_the_harm_of_a_drift(
+def test_first_pairs_ingested_again_count_once_in_the_harm_of_a_drift(
     further: int, harm: str
 ) -> None:
-    """They are, once a third class shows that there are more than two; the time stays watched."""
+    """A third class shows that there are more than two, so the pairs are read again."""
     alerts = begin_binary("accuracy")
     alerts.watch_since([0.0])
     alerts.ingest(block_of(100), np.ones(100))
@@ -54,10 +54,10 @@ def test_first_pairs_that_are_ingested_again_count_once_in_the_harm_of_a_drift(
 
 
 @pytest.mark.parametrize(("measure", "state"), [("recall", "resolved"), ("accuracy", "firing")])
-def test_an_alert_resolves_if_the_task_turns_out_not_to_have_its_measure(
+def test_an_alert_resolves_if_its_measure_does_not_exist_for_the_task(
     measure: str, state: str
 ) -> None:
-    """Several classes have no recall of one of them, and still an accuracy."""
+    """Several classes have no recall of one class, but they have an accuracy."""
     alerts = begin_binary(measure)
     alerts.ingest(block_of(90, predicted=0), np.ones(90))
     (fired,) = alerts.evaluate(now=0.0)
@@ -71,10 +71,8 @@ def test_an_alert_resolves_if_the_task_turns_out_not_to_have_its_measure(
 
 
 @pytest.mark.parametrize("tolerates", [True, False])
-def test_losses_of_one_batch_are_the_evidence_that_small_batches_of_them_are(
-    *, tolerates: bool
-) -> None:
-    """Labels that arrive in one call give the risk of labels that arrive 500 at a time."""
+def test_losses_in_one_batch_give_the_same_evidence_as_in_small_batches(*, tolerates: bool) -> None:
+    """One call with all labels equals calls with 500 labels each."""
     rng = np.random.default_rng(0)
     predicted = rng.integers(0, 2, 4_321)
     actual = np.where(rng.random(4_321) < (0.1 if tolerates else 0.2), 1 - predicted, predicted)

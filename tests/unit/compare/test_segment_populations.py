@@ -1,4 +1,4 @@
-"""A population in segments: what is counted of them adds up, wherever a block is cut."""
+"""A population in segments: counts add up wherever a block is split."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ LINES = ["home", "motor", "travel", "pet"]
 
 
 def reference(**options: Any) -> Reference:
-    """Two kinds of numbers, a category and a flag, parted by line."""
+    """Fit numbers, a datetime, a category and a boolean with segments by line."""
     rng = np.random.default_rng(0)
     line = rng.choice(LINES, 800, p=[0.5, 0.3, 0.15, 0.05])
     columns = {
@@ -58,7 +58,7 @@ CALL = st.tuples(ROW, st.one_of(VALUE, st.just(ABSENT)))
 
 
 def rows_of(calls: list[tuple[dict[str, object], object]]) -> Rows:
-    """Finished calls as the worker gathers them."""
+    """Return finished calls as the worker joins them."""
     table = MappingTable([features for features, _ in calls])
     predictions = [prediction for _, prediction in calls]
     failed = [prediction is ABSENT for prediction in predictions]
@@ -68,14 +68,14 @@ def rows_of(calls: list[tuple[dict[str, object], object]]) -> Rows:
 
 
 def watched(of: Reference = REFERENCE) -> Traffic:
-    """What takes rows in, whole and by segment."""
+    """Return traffic that counts rows overall and by segment."""
     traffic = Traffic(of, LENS, Declared(segments=("line",)), baseline_rows=100)
     traffic.begin_comparing(now=0.0)
     return traffic
 
 
 def counts(population: Population) -> dict[str, np.ndarray]:
-    """Every count of a population, since the start and over the window."""
+    """Return every count of a population, in total and over the window."""
     counts_by_field = {}
     for name, profile in (
         ("total", population.window.total()),
@@ -89,8 +89,8 @@ def counts(population: Population) -> dict[str, np.ndarray]:
 
 
 @given(st.lists(CALL, min_size=1, max_size=30))
-def test_the_segments_add_up_to_the_whole(calls: list[Any]) -> None:
-    """For every count there is, whatever the values turn out to be; of failed calls, too."""
+def test_counts_of_segments_add_up_to_those_of_all_rows(calls: list[Any]) -> None:
+    """Every count does, for any values and also for failed calls."""
     traffic = watched()
     traffic.ingest(rows_of(calls), now=1.0)
     assert traffic.population is not None
@@ -104,10 +104,10 @@ def test_the_segments_add_up_to_the_whole(calls: list[Any]) -> None:
 
 
 @given(st.lists(CALL, min_size=2, max_size=20), st.data())
-def test_the_split_of_rows_into_blocks_changes_no_segment(
+def test_the_split_of_rows_into_blocks_does_not_change_a_segment(
     calls: list[Any], data: st.DataObject
 ) -> None:
-    """One batch or two: each segment has counted the same."""
+    """One batch or two give each segment the same counts."""
     at = data.draw(st.integers(1, len(calls) - 1))
     one, two = watched(), watched()
     one.ingest(rows_of(calls), now=1.0)
@@ -124,7 +124,7 @@ def test_the_split_of_rows_into_blocks_changes_no_segment(
 
 @given(st.lists(CALL, min_size=1, max_size=20))
 def test_the_counts_of_a_segment_equal_those_of_its_rows_alone(calls: list[Any]) -> None:
-    """A segment is a population of its rows, and of no other's."""
+    """A segment is a population of its own rows."""
     traffic = watched()
     traffic.ingest(rows_of(calls), now=1.0)
     assert traffic.segmentation is not None
@@ -144,8 +144,8 @@ def _place(line: object) -> str:
     return str(line) if line in ("home", "motor") else "__other__"
 
 
-def test_a_matrix_keeps_apart_what_was_missing_and_what_was_infinite() -> None:
-    """Read at once, and still known value by value."""
+def test_missing_and_infinite_values_of_a_matrix_are_counted_separately_by_segment() -> None:
+    """The matrix is read in one step, and each value's reason is kept."""
     plain = fit_reference(
         {"line": np.repeat([0.0, 1.0], 50), "age": np.arange(100.0)}, segments=["line"]
     )
@@ -172,8 +172,8 @@ def test_a_matrix_keeps_apart_what_was_missing_and_what_was_infinite() -> None:
     assert parts[1].refused.tolist() == [[0, 0, 0], [1, 1, 0]]
 
 
-def test_a_block_without_reasons_by_row_still_adds_up_over_segments() -> None:
-    """Each reason is given to as many of the missing values as it was counted for."""
+def test_refused_counts_without_reasons_by_row_still_add_up_over_segments() -> None:
+    """Each reason is assigned to as many missing values as it was counted for."""
     numeric = np.array([[1.0, np.nan, np.nan, np.nan]])
     block = Block(4, numeric, np.array([[1, 1, 0]]), [])
     refused = [part.refused for _, part in split_block(block, np.array([0, 0, 1, 1]))]
@@ -181,8 +181,8 @@ def test_a_block_without_reasons_by_row_still_adds_up_over_segments() -> None:
     np.testing.assert_array_equal(sum(refused), block.refused)
 
 
-def test_a_block_is_split_in_the_order_of_its_rows() -> None:
-    """A stable sort: the rows of a segment come as they came."""
+def test_splitting_a_block_keeps_the_order_of_its_rows() -> None:
+    """The sort by segment is stable."""
     block = Block(5, np.arange(5.0)[None, :], np.zeros((1, 3), np.int64), [list("abcde")])
     parts = list(split_block(block, np.array([2, 0, 2, 0, 2])))
     assert [code for code, _ in parts] == [0, 2]
@@ -190,8 +190,8 @@ def test_a_block_is_split_in_the_order_of_its_rows() -> None:
     assert [part.categorical[0] for _, part in parts] == [["b", "d"], ["a", "c", "e"]]
 
 
-def test_the_rest_is_compared_if_the_reference_has_one() -> None:
-    """Else it is counted: nothing is known of it to compare it with."""
+def test_the_rest_is_compared_only_if_the_reference_has_such_rows() -> None:
+    """Otherwise its rows are only counted."""
     for most, has_rest in ((2, True), (4, False)):
         of = reference(max_segments=most)
         split = SegmentPopulations(of, ROLES, of.plan(ROLES, deviations=3.0), LENS, now=0.0)
@@ -202,14 +202,14 @@ def test_the_rest_is_compared_if_the_reference_has_one() -> None:
 
 
 def test_alpha_is_shared_by_the_fields_of_all_segments() -> None:
-    """Five fields, of the whole and of three segments that are compared."""
+    """Five fields are compared overall and in each of three segments."""
     assert len(REFERENCE.segment_names) == 3
     assert share_alpha(LENS, REFERENCE, has_segments=True).significance.fields == 5 * 4
     assert share_alpha(LENS, REFERENCE, has_segments=False).significance.fields == 5
 
 
-def test_columns_are_split_like_rows() -> None:
-    """A batch of columns, of which one is an array."""
+def test_columns_are_split_into_segments_like_rows() -> None:
+    """One of the columns is an array."""
     traffic = watched()
     table = ColumnTable(
         {"line": np.array(["home", "motor", "home"]), "age": [1.0, None, 3.0], "day": [None] * 3}, 3

@@ -1,4 +1,4 @@
-"""One immutable value a tick holds everything that status and exported series read."""
+"""One immutable snapshot a tick holds all that the status and exported series read."""
 
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
@@ -19,7 +19,7 @@ ROWS = 2_000
 
 
 def columns(rng: np.random.Generator, rows: int, *, shift: float = 0.0) -> dict[str, Any]:
-    """A number, a category and a line of business."""
+    """Draw a number, a category and a line of business."""
     return {
         "amount": rng.normal(100.0 + shift, 10.0, rows),
         "plan": rng.choice(["basic", "gold"], rows).tolist(),
@@ -29,7 +29,7 @@ def columns(rng: np.random.Generator, rows: int, *, shift: float = 0.0) -> dict[
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    """Trained with segments and actuals."""
+    """A reference fitted with segments and actuals."""
     rng = np.random.default_rng(3)
     training = columns(rng, ROWS)
     return fit_reference(
@@ -64,7 +64,7 @@ class Service:
 
     @property
     def pipeline(self) -> Pipeline:
-        """What the worker would drive."""
+        """The pipeline that the worker would drive."""
         return self.monitor._worker.pipeline
 
     def serve(self, rows: int, *, shift: float = 0.0, labelled: int = 0) -> None:
@@ -79,12 +79,12 @@ class Service:
         self.pipeline.catch_up(self.clock())
 
     def snapshot(self) -> ModelSnapshot:
-        """The snapshot at this moment."""
+        """Take a snapshot now."""
         return self.pipeline.model_snapshot(self.clock())
 
 
 def digest(snapshot: ModelSnapshot) -> tuple[str, list[str]]:
-    """All that status prints and all series that are described."""
+    """Return the printed status and all described series."""
     describer = Describer(
         (("model.name", "m"),), has_segments=True, deviations=3.0, max_series=100_000
     )
@@ -95,8 +95,8 @@ def digest(snapshot: ModelSnapshot) -> tuple[str, list[str]]:
     return f"{build_status(snapshot)}\n{build_status(snapshot).segments}", series
 
 
-def test_later_rows_change_nothing_in_a_snapshot(reference: Reference) -> None:
-    """Rows, labels, figures, alerts, errors and exports after it leave it as it was."""
+def test_later_rows_do_not_change_a_snapshot(reference: Reference) -> None:
+    """Neither do labels, figures, alerts, errors and exports."""
     service = Service(reference, segments=["line"], fields=[Field("amount", maximum=500)])
     service.serve(300, labelled=100)
     snapshot = service.snapshot()
@@ -123,18 +123,18 @@ def test_later_rows_change_nothing_in_a_snapshot(reference: Reference) -> None:
     ],
     ids=["totals", "window", "scores", "errors", "destinations", "attribute", "population"],
 )
-def test_a_snapshot_refuses_to_be_written_to(
+def test_a_snapshot_cannot_be_changed(
     reference: Reference, write: Callable[[ModelSnapshot], object]
 ) -> None:
-    """Counts, mappings and attributes alike."""
+    """Writing to counts, mappings and attributes raises an error."""
     service = Service(reference, segments=["line"])
     service.serve(50)
     with pytest.raises((ValueError, TypeError, AttributeError, FrozenInstanceError)):
         write(service.snapshot())
 
 
-def test_comparing_begins_with_the_row_after_the_learned_ones() -> None:
-    """Until then a snapshot holds how far learning is, and no populations of rows."""
+def test_comparing_begins_after_the_rows_that_train_the_reference() -> None:
+    """Until then a snapshot has the progress of learning and no populations."""
     service = Service(None)
     waiting = service.snapshot()
     assert (waiting.learning.phase, waiting.traffic, waiting.reference) == ("waiting", None, None)
@@ -151,8 +151,8 @@ def test_comparing_begins_with_the_row_after_the_learned_ones() -> None:
     assert watching.traffic.view.profile.rows == 100
 
 
-def test_reading_a_model_does_not_begin_to_compare(reference: Reference) -> None:
-    """Getters are pure: the populations exist once comparing has begun, by an explicit step."""
+def test_reading_the_state_of_a_model_does_not_start_comparing(reference: Reference) -> None:
+    """Populations exist only after an explicit step."""
     service = Service(reference, segments=["line"])
     state = service.pipeline.state
     assert state.populations == ()
@@ -166,8 +166,8 @@ def test_reading_a_model_does_not_begin_to_compare(reference: Reference) -> None
     assert state.populations == begun
 
 
-def test_an_alert_carries_its_measure_now_beside_the_one_that_fired() -> None:
-    """`value` stays; `current` is the window's score at each tick while the alert is firing."""
+def test_an_alert_has_its_current_measure_beside_the_one_that_fired() -> None:
+    """`value` stays, and `current` is the window's score at each tick while the alert fires."""
     rng = np.random.default_rng(5)
     training = {"amount": rng.normal(100.0, 10.0, ROWS)}
     service = Service(fit_reference(training, predictions=np.zeros(ROWS)))
@@ -188,8 +188,8 @@ def test_an_alert_carries_its_measure_now_beside_the_one_that_fired() -> None:
     assert fired == alert == replace(alert, current=0.0)
 
 
-def test_segments_add_up_to_the_whole(reference: Reference) -> None:
-    """Their rows, labels and populations are those of the model."""
+def test_rows_and_labels_of_segments_add_up_to_those_of_the_model(reference: Reference) -> None:
+    """The rows of their populations add up too."""
     service = Service(reference, segments=["line"])
     service.serve(400, labelled=150)
     service.serve(10)  # labels find their predictions with the next drain at the latest

@@ -1,4 +1,4 @@
-"""From learning to comparing."""
+"""The transition from learning a reference to comparing with it."""
 
 import math
 from typing import Any
@@ -21,7 +21,7 @@ SPAN = Span(3_600.0, None, 60)
 
 
 def watched(reference: Reference | None, baseline_rows: int = 10) -> Traffic:
-    """A new one, at time zero."""
+    """Return new traffic at time zero."""
     return Traffic(
         reference,
         ComparisonOptions(SPAN, Significance(alpha=0.01, fields=1, tolerance=0.005), hitters=4),
@@ -31,13 +31,13 @@ def watched(reference: Reference | None, baseline_rows: int = 10) -> Traffic:
 
 
 def calls(values: list[Any], name: str = "x") -> Rows:
-    """Single calls of one feature, and its double as the prediction."""
+    """Return single calls of one feature, with its double as the prediction."""
     rows = [{name: value} for value in values]
     return Rows(len(rows), MappingTable(rows), {"prediction": list(values)}, [], [], None)
 
 
 def test_rows_that_became_the_reference_are_counted_but_not_compared() -> None:
-    """They are in the totals, not in the window: a reference is not compared with itself."""
+    """They are in the total and not in the window."""
     subject = watched(None)
     subject.ingest(calls([float(x) for x in range(10)]), now=1.0)
     assert subject.learner is None
@@ -52,8 +52,8 @@ def test_rows_that_became_the_reference_are_counted_but_not_compared() -> None:
 
 
 @pytest.mark.parametrize(("batch", "times"), [(10_000, 1), (20_000, 3), (300, 4), (500, 2)])
-def test_rows_beyond_those_learned_are_compared(batch: int, times: int) -> None:
-    """Of a batch that completes the reference, and of those after it, the window misses none."""
+def test_rows_after_the_learned_ones_are_compared(batch: int, times: int) -> None:
+    """The window has all of them, also those in the batch that completes the reference."""
     subject = watched(None, baseline_rows=1_000)
     for _ in range(times):
         x = np.arange(float(batch))
@@ -66,8 +66,8 @@ def test_rows_beyond_those_learned_are_compared(batch: int, times: int) -> None:
     assert (compared.total.rows, compared.view.profile.rows) == (came, came - 1_000)
 
 
-def test_a_batch_is_cut_where_its_rows_are() -> None:
-    """Missing, wrong and absent values, and those of unknown names, stay on their own side."""
+def test_a_batch_is_split_after_the_row_that_completes_the_reference() -> None:
+    """Missing, mistyped, absent and unknown values stay with their rows."""
     rows = [{"x": 1.0}, {"x": None}, {"x": 3.0}, {"x": "?"}, {"x": math.nan}, {"x": 6.0, "y": 1}]
     predictions = [1.0, 2.0, 3.0, ABSENT, 5.0, None]
     failed = [prediction is ABSENT for prediction in predictions]
@@ -85,8 +85,8 @@ def test_a_batch_is_cut_where_its_rows_are() -> None:
     assert subject.comparing.reader.unknown == {"y": 1}
 
 
-def test_values_without_a_name_are_still_counted_in_a_batch_that_is_cut() -> None:
-    """A value beyond the declared names is unknown, on whichever side of the cut its row is."""
+def test_unnamed_values_of_a_split_batch_are_counted_as_unknown() -> None:
+    """Their rows come before or after the split."""
     subject = watched(None, baseline_rows=2)
     rows = [[1.0], [2.0], [3.0], [4.0, 5.0], [6.0, 7.0]]
     subject.ingest(Rows(5, SequenceTable(rows, ["x"]), {}, [], [], None), now=1.0)
@@ -95,7 +95,7 @@ def test_values_without_a_name_are_still_counted_in_a_batch_that_is_cut() -> Non
 
 
 def test_a_learned_reference_is_used_like_a_given_one() -> None:
-    """After learning, the scores are those of a reference fitted on the same rows."""
+    """The scores are those of a reference fitted to the same rows."""
     first, then = [float(x) for x in range(50)], [float(x) for x in range(25, 60)]
     taught = watched(fit_reference({"x": first}, predictions=first))
     taught.begin_comparing(now=1.0)
@@ -116,7 +116,7 @@ def test_a_learned_reference_is_used_like_a_given_one() -> None:
 
 
 def test_nothing_is_compared_while_a_reference_is_learned() -> None:
-    """There is no population before there is a reference; with one, there is at once."""
+    """Without a reference there is no population, even after `begin_comparing`."""
     subject = watched(None)
     subject.ingest(calls([1.0]), now=1.0)
     subject.begin_comparing(now=2.0)
@@ -127,8 +127,8 @@ def test_nothing_is_compared_while_a_reference_is_learned() -> None:
     assert given.population is not None
 
 
-def test_learning_that_fails_starts_over_and_keeps_no_rows() -> None:
-    """Rows of which nothing can be learned are let go, so that memory stays bounded."""
+def test_failed_learning_starts_again_and_keeps_no_rows() -> None:
+    """Rows from which nothing can be learned are dropped, so memory stays bounded."""
     subject = watched(None, baseline_rows=3)
     nothing = Rows(3, MappingTable([{"tags": [1]}] * 3), {}, [], [], None)
     for _ in range(3):
@@ -140,8 +140,8 @@ def test_learning_that_fails_starts_over_and_keeps_no_rows() -> None:
     assert subject.reference is not None
 
 
-def test_a_field_that_was_not_learned_is_unknown() -> None:
-    """A column left out of a learned reference is counted as unknown, then and later."""
+def test_a_column_that_was_not_learned_is_unknown() -> None:
+    """It is counted so in the learned rows as well."""
     subject = watched(None, baseline_rows=2)
     rows = [{"x": 1.0, "tags": [1]}, {"x": 2.0, "tags": [2]}]
     subject.ingest(Rows(2, MappingTable(rows), {}, [], [], None), now=1.0)
@@ -150,7 +150,7 @@ def test_a_field_that_was_not_learned_is_unknown() -> None:
 
 
 def test_a_learned_reference_has_the_bins_of_its_rows(rng: np.random.Generator) -> None:
-    """A thousand rows make ten bins of a hundred."""
+    """A thousand rows give ten bins of a hundred."""
     subject = watched(None, baseline_rows=1_000)
     subject.ingest(calls(rng.normal(size=1_000).tolist()), now=1.0)
     assert subject.reference is not None

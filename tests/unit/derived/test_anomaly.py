@@ -1,4 +1,4 @@
-"""The distance of a row: gaps, constants, twins and wild values."""
+"""The anomaly distance of a row with gaps, constants, copies and extreme values."""
 
 import numpy as np
 import pytest
@@ -10,22 +10,22 @@ from mlmonitor.records import Floats
 
 
 def distances(values: Floats) -> Distances:
-    """As they are fitted to these values."""
+    """Return distances fitted to these values."""
     scaling = Scaling.fit(values)
     return Distances(scaling, shrunk_covariance(scaling.apply(values)))
 
 
 def related(rng: np.random.Generator, fields: int, rows: int) -> Floats:
-    """Fields that have much in common."""
+    """Draw correlated fields."""
     mixed: Floats = rng.normal(size=(fields, fields)) @ rng.normal(size=(fields, rows))
     return mixed
 
 
 @pytest.mark.parametrize("fields", [2, 5, STEPS + 1])
-def test_a_row_with_gaps_is_judged_by_the_fields_it_has(
+def test_a_row_with_gaps_is_scored_by_its_present_fields(
     fields: int, rng: np.random.Generator
 ) -> None:
-    """Exactly as if there were no others: the marginal of the same covariance."""
+    """The distance is that of the marginal of the same covariance."""
     values = related(rng, fields, 500)
     scaling = Scaling.fit(values)
     covariance = shrunk_covariance(scaling.apply(values))
@@ -40,8 +40,8 @@ def test_a_row_with_gaps_is_judged_by_the_fields_it_has(
         assert count[row] == has.sum()
 
 
-def test_with_more_gaps_the_distance_is_never_too_small(rng: np.random.Generator) -> None:
-    """Steps not taken leave the missing values farther off than they would be expected."""
+def test_with_many_gaps_the_distance_is_never_below_the_exact_one(rng: np.random.Generator) -> None:
+    """The iteration stops early, which can only increase it."""
     values = related(rng, 60, 400)
     scaling = Scaling.fit(values)
     covariance = shrunk_covariance(scaling.apply(values))
@@ -54,15 +54,17 @@ def test_with_more_gaps_the_distance_is_never_too_small(rng: np.random.Generator
 
 
 def test_a_row_without_any_field_has_no_score(rng: np.random.Generator) -> None:
-    """And one with a single field has one."""
+    """A row with a single field has a score."""
     values = related(rng, 3, 200)
     score = distances(values).score(np.array([[np.nan, 0.0], [np.nan] * 2, [np.nan] * 2]))
     assert np.isnan(score[0])
     assert np.isfinite(score[1])
 
 
-def test_a_score_is_about_a_normal_deviate_for_any_fields(rng: np.random.Generator) -> None:
-    """Of normal fields, with or without gaps: about 0 on average, with a deviation of about 1."""
+def test_the_anomaly_score_of_normal_fields_is_approximately_standard_normal(
+    rng: np.random.Generator,
+) -> None:
+    """With and without gaps, its mean is about 0 and its deviation about 1."""
     values = related(rng, 8, 20_000)
     judge = distances(values)
     for share in (0.0, 0.3):
@@ -73,7 +75,7 @@ def test_a_score_is_about_a_normal_deviate_for_any_fields(rng: np.random.Generat
 
 
 def test_extreme_values_do_not_dominate_the_anomaly_score(rng: np.random.Generator) -> None:
-    """One value in two hundred is a billion: neither scale nor correlation is of these."""
+    """One value in two hundred is a billion, without effect on scale and correlation."""
     values = related(rng, 2, 10_000)
     wild = values.copy()
     wild[0, ::200] = 1e9
@@ -84,7 +86,7 @@ def test_extreme_values_do_not_dominate_the_anomaly_score(rng: np.random.Generat
 
 
 def test_constant_fields_have_no_scale_and_nearly_constant_ones_do() -> None:
-    """A field that is 0 but for one value in a thousand is about that value."""
+    """A field that is 0 except in one value of a thousand has a scale."""
     rare = np.zeros(2_000)
     rare[::1_000] = 1.0
     scale = Scaling.fit(np.stack([np.full(2_000, 0.1), rare, np.full(2_000, np.nan)])).scale
@@ -94,7 +96,7 @@ def test_constant_fields_have_no_scale_and_nearly_constant_ones_do() -> None:
 
 
 def test_a_copy_of_a_field_does_not_break_the_anomaly_score(rng: np.random.Generator) -> None:
-    """Until it no longer does: then the row is far off."""
+    """Only a row in which the two fields disagree is far off."""
     x = rng.normal(size=(1, 5_000))
     judge = distances(np.vstack([x, 2 * x + 1, rng.normal(size=(1, 5_000))]))
     usual, odd = judge.score(np.array([[1.0, 1.0], [3.0, -1.0], [0.0, 0.0]]))
@@ -106,7 +108,7 @@ def test_a_copy_of_a_field_does_not_break_the_anomaly_score(rng: np.random.Gener
 def test_a_covariance_can_always_be_inverted(
     seed: int, fields: int, rows: int, gaps: float
 ) -> None:
-    """Of few rows, with pairs that were never met together, and of columns that are one."""
+    """Rows are few, some pairs never occur together, and two columns are equal."""
     rng = np.random.default_rng(seed)
     z = rng.normal(size=(fields, rows)).round(1)
     z[-1] = z[0]

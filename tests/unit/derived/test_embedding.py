@@ -1,4 +1,4 @@
-"""Embeddings as numbers, whatever stands where a vector should."""
+"""Embeddings become numbers, and any other value in their place is refused."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ KERNEL = Kernel(dimensions=3, bandwidth=2.0, seed=7, features=64)
 
 
 def columns(centroid: list[float] | None = None) -> EmbeddingColumns:
-    """Of three dimensions, around a centre."""
+    """Return columns of three dimensions around a centre."""
     centre = np.array([1.0, 0.0, 0.0] if centroid is None else centroid)
     return EmbeddingColumns(centre, KERNEL, KERNEL.features(centre[None, :])[:, 0])
 
@@ -34,8 +34,8 @@ def columns(centroid: list[float] | None = None) -> EmbeddingColumns:
         np.array([3.0, 4.0, 0.0], object),
     ],
 )
-def test_a_vector_has_a_length_a_direction_and_a_likeness(vector: object) -> None:
-    """Lists, tuples and arrays of numbers are the same vector."""
+def test_a_vector_has_a_norm_a_cosine_and_a_kernel_similarity(vector: object) -> None:
+    """Lists, tuples and arrays of numbers give the same values."""
     numeric, reasons, features = columns().read([vector])
     expected = np.exp(-(2**2 + 4**2) / (2 * 2.0**2))
     np.testing.assert_allclose(numeric[:2, 0], [5.0, 0.6])
@@ -68,7 +68,7 @@ def test_a_vector_has_a_length_a_direction_and_a_likeness(vector: object) -> Non
     ],
 )
 def test_values_that_are_not_vectors_are_counted_by_reason(value: object, reason: int) -> None:
-    """Missing, not finite or of a wrong type, for each derived field; its neighbours are kept."""
+    """Each derived field counts them as missing, non-finite or mistyped; others are kept."""
     embedded = columns().read([value, [1.0, 0.0, 0.0]])
     numeric, refused, features = embedded.numeric, embedded.refused, embedded.kernels
     assert np.isnan(numeric[:, 0]).all()
@@ -78,8 +78,8 @@ def test_values_that_are_not_vectors_are_counted_by_reason(value: object, reason
     assert not features[:, 0].any()
 
 
-def test_a_vector_of_length_zero_has_no_direction() -> None:
-    """It is missing for the cosine alone; so is every one where the centroid has none."""
+def test_a_vector_of_length_zero_has_no_cosine() -> None:
+    """It is missing for the cosine alone, as is any vector if the centroid is zero."""
     read = columns().read([[0.0, 0.0, 0.0]])
     numeric, refused = read.numeric, read.refused
     np.testing.assert_array_equal(np.isnan(numeric[:, 0]), [False, True, False])
@@ -88,8 +88,8 @@ def test_a_vector_of_length_zero_has_no_direction() -> None:
 
 
 @given(st.lists(st.one_of(RAW, st.lists(st.floats(), min_size=3, max_size=3)), max_size=20))
-def test_every_value_is_read_as_a_vector_or_counted_as_refused(values: list[object]) -> None:
-    """Nothing is raised, and every value is one or the other."""
+def test_every_value_is_read_as_a_vector_or_counted(values: list[object]) -> None:
+    """Nothing is raised."""
     read = vectors(values, 3)
     present = sum(value is not ABSENT for value in values)
     assert read.known.sum() + np.count_nonzero(read.reasons) == present
@@ -97,21 +97,21 @@ def test_every_value_is_read_as_a_vector_or_counted_as_refused(values: list[obje
 
 
 def test_a_seed_gives_the_same_frequencies_in_every_release() -> None:
-    """A saved reference means what it meant: numpy has frozen this generator's stream."""
+    """The stream of this generator is fixed by numpy, so saved references keep their meaning."""
     drawn = Kernel(dimensions=2, bandwidth=1.0, seed=0, features=4)._frequencies
     # RandomState(0).standard_normal(), as published in countless tutorials
     np.testing.assert_allclose(drawn, [[1.76405235, 0.40015721], [0.97873798, 2.2408932]])
 
 
-def test_the_bandwidth_is_the_median_distance() -> None:
-    """1 where all vectors are the same, whatever their rounding, or too far apart."""
+def test_the_kernel_bandwidth_is_the_median_distance_or_one() -> None:
+    """It is 1 if all vectors are equal up to rounding, or if there is only one."""
     assert median_distance(np.array([[0.0, 0.0], [3.0, 4.0]])) == pytest.approx(5.0)
     assert median_distance(np.full((9, 3), 0.1)) == 1.0
     assert median_distance(np.zeros((1, 2))) == 1.0
 
 
-def test_the_most_common_length_of_vectors_is_their_dimension() -> None:
-    """Of as many of each length, the longer; none where there is no vector."""
+def test_the_dimension_is_the_most_common_length_of_vectors() -> None:
+    """Of equally frequent lengths, the longer counts; without vectors it is 0."""
     values = [np.zeros(2), np.zeros(3), np.zeros(3), None, np.zeros(2)]
     assert most_common_length(values) == 3
     assert most_common_length([None]) == 0

@@ -1,4 +1,4 @@
-"""Texts as numbers, and a vocabulary that no word can be read from."""
+"""Texts become numbers, and no word can be read from a vocabulary."""
 
 import numpy as np
 import pytest
@@ -35,20 +35,20 @@ WORDS = st.lists(st.text(max_size=6), max_size=50)
         ("\ud800 x", ["x"]),
     ],
 )
-def test_words_are_runs_of_letters_folded(text: str, words: list[str]) -> None:
-    """In every script, composed or not; digits, marks and underscores part them."""
+def test_words_are_runs_of_case_folded_letters(text: str, words: list[str]) -> None:
+    """In every script, digits, punctuation and underscores separate words."""
     assert words_of(text) == words
 
 
-def test_a_text_costs_no_more_than_its_first_characters() -> None:
-    """What is behind them is not looked at for words, and no word is longer than the longest."""
+def test_only_the_first_characters_of_a_text_are_split_into_words() -> None:
+    """The length of a word is limited as well."""
     assert words_of("a " * CHARACTERS) == ["a"] * (CHARACTERS // 2)
     assert max(map(len, words_of("b" * CHARACTERS))) == WORD_CHARACTERS
 
 
 @given(WORDS)
 def test_a_word_of_the_reference_is_always_recognised(words: list[str]) -> None:
-    """Also after its bits were saved and read."""
+    """The vocabulary is also saved and read back."""
     vocabulary = Vocabulary.from_words(words)
     assert all(word in vocabulary for word in words)
     assert vocabulary.unknown_share(words) == 0 if words else vocabulary.false_positives == 0
@@ -56,7 +56,7 @@ def test_a_word_of_the_reference_is_always_recognised(words: list[str]) -> None:
 
 @pytest.mark.parametrize("size", [1, 90, 3_000, MOST_WORDS])
 def test_an_unknown_word_is_rarely_counted_as_known(size: int) -> None:
-    """The rate is what the filter says, and below one in a hundred."""
+    """The rate is as computed from the filter, and below one in a hundred."""
     vocabulary = Vocabulary.from_words([f"known{at}" for at in range(size)])
     taken = sum(f"unknown{at}" in vocabulary for at in range(20_000))
     expected = 20_000 * vocabulary.false_positives
@@ -64,15 +64,15 @@ def test_an_unknown_word_is_rarely_counted_as_known(size: int) -> None:
     assert abs(taken - expected) <= 5 * np.sqrt(expected) + 1
 
 
-def test_a_word_of_one_text_is_not_kept() -> None:
-    """However often it stands there: it may be a name."""
+def test_a_word_that_occurs_in_one_text_only_is_not_stored() -> None:
+    """However often it occurs there, it may be a name."""
     texts = ["Ada Ada wrote", "she wrote", None, 5]
     assert LEAST_TEXTS == 2
     assert frequent_words(texts) == ["wrote"]
 
 
-def test_texts_become_their_length_words_and_unknown_share() -> None:
-    """Missing, mistyped and wordless ones are counted; rows without a value by right are not."""
+def test_texts_become_a_length_a_number_of_words_and_a_share_of_unknown_words() -> None:
+    """Missing, mistyped and wordless texts are counted, and absent rows are not."""
     columns = TextColumns(Vocabulary.from_words(["good", "morning"]))
     values = ["Good morning Ada", "", None, 5, ["a"], ABSENT, "x" * 9_000]
     numeric, refused = columns.read(values).numeric, columns.read(values).refused
@@ -84,8 +84,8 @@ def test_texts_become_their_length_words_and_unknown_share() -> None:
 
 
 @given(st.lists(RAW, max_size=20))
-def test_every_value_is_read_as_a_number_or_counted_as_refused(values: list[object]) -> None:
-    """Each value of each derived field is one or the other, unless it is absent by right."""
+def test_every_text_is_read_as_numbers_or_counted(values: list[object]) -> None:
+    """Absent values are not counted."""
     read = TextColumns(Vocabulary.from_words(["a"])).read(values)
     numeric, refused = read.numeric, read.refused
     present = sum(value is not ABSENT for value in values)
@@ -98,12 +98,12 @@ def test_every_value_is_read_as_a_number_or_counted_as_refused(values: list[obje
 
 
 def test_values_other_than_texts_are_missing_or_unreadable() -> None:
-    """What is no text takes no room."""
+    """They are not kept in memory."""
     assert [as_text(value) for value in ("a", None, [1] * 99)] == ["a", None, UNREADABLE]
 
 
-def test_words_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream of ever new words does not fill the memory, and the answers stay."""
+def test_the_cache_of_words_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream of new words does not fill it, and answers stay right."""
     monkeypatch.setattr("mlmonitor.derived.text._WORDS_REMEMBERED", 10)
     vocabulary = Vocabulary.from_words(["a"])
     assert [f"w{at}" in vocabulary for at in range(100)] == [False] * 100

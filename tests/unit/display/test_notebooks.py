@@ -1,4 +1,4 @@
-"""What values show in a notebook: a fragment of HTML, every name as text."""
+"""Values in a notebook: fragments of HTML, with every name as text."""
 
 from mlmonitor import Reference
 from support.html_checks import Document
@@ -6,7 +6,7 @@ from support.shown_models import HOSTILE, claims_reference, hostile_monitor, shi
 
 
 def test_status_alert_incident_and_reference_are_shown_in_a_notebook() -> None:
-    """With what their text says, as a table where there is one."""
+    """They show what their text says, partly as tables."""
     with shifted_monitor() as monitor:
         status = monitor.status()
     status_html = Document(status._repr_html_())
@@ -24,8 +24,8 @@ def test_status_alert_incident_and_reference_are_shown_in_a_notebook() -> None:
         assert document.problems == []
 
 
-def test_hostile_names_are_text_in_a_notebook() -> None:
-    """In a notebook a fragment is part of the page, so it must not run anything."""
+def test_hostile_names_are_shown_as_text_in_a_notebook() -> None:
+    """The fragment becomes part of the notebook's page and must not run anything."""
     with hostile_monitor() as monitor:
         status, reference = monitor.status(), monitor.reference
     assert isinstance(reference, Reference)

@@ -1,4 +1,4 @@
-"""Progress of long work: a line on a terminal, nothing anywhere else."""
+"""Progress of long work is shown on a terminal and nowhere else."""
 
 import io
 
@@ -9,28 +9,28 @@ from mlmonitor.testing import ManualClock
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that reports to be a terminal."""
 
     def isatty(self) -> bool:
-        """As a terminal answers."""
+        """Return True."""
         return True
 
 
 class BrokenTerminal(Terminal):
-    """One whose reader is gone; counts the attempts to write to it."""
+    """A terminal whose reader is gone; counts the attempts to write to it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.attempts = 0
 
     def write(self, _text: str, /) -> int:
-        """As a closed pipe answers."""
+        """Raise as a closed pipe does."""
         self.attempts += 1
         raise BrokenPipeError
 
 
-def test_long_work_shows_its_share_and_clears_the_line() -> None:
-    """From the second second on; the line is erased at the end."""
+def test_long_work_shows_its_progress_and_clears_the_line() -> None:
+    """Nothing is shown at first, and the line is erased at the end."""
     stream, clock = Terminal(), ManualClock(0.0)
     with ProgressLine("fitting", 200, stream=stream, clock=clock) as progress:
         progress.update(10)
@@ -40,8 +40,8 @@ def test_long_work_shows_its_share_and_clears_the_line() -> None:
     assert stream.getvalue() == "\r\x1b[Kfitting [######..................] 25% of 200\r\x1b[K"
 
 
-def test_short_work_shows_nothing() -> None:
-    """Not even an erased line."""
+def test_short_work_shows_no_progress() -> None:
+    """It does not even erase a line."""
     stream, clock = Terminal(), ManualClock(0.0)
     with ProgressLine("fitting", 200, stream=stream, clock=clock) as progress:
         for done in range(200):
@@ -49,8 +49,8 @@ def test_short_work_shows_nothing() -> None:
     assert stream.getvalue() == ""
 
 
-def test_a_pipe_stays_silent() -> None:
-    """However long it takes."""
+def test_progress_is_not_written_to_a_pipe() -> None:
+    """Work of any length stays silent."""
     stream, clock = io.StringIO(), ManualClock(0.0)
     with ProgressLine("loading", stream=stream, clock=clock) as progress:
         clock.advance(3_600)
@@ -58,8 +58,8 @@ def test_a_pipe_stays_silent() -> None:
     assert stream.getvalue() == ""
 
 
-def test_lines_are_written_at_most_ten_times_a_second() -> None:
-    """Though work reports more often."""
+def test_progress_is_written_at_most_ten_times_a_second() -> None:
+    """Updates may be more frequent."""
     stream, clock = Terminal(), ManualClock(0.0)
     with ProgressLine("loading", stream=stream, clock=clock) as progress:
         clock.advance(QUIET_SECONDS)
@@ -69,8 +69,8 @@ def test_lines_are_written_at_most_ten_times_a_second() -> None:
     assert 9 <= stream.getvalue().count("loading: ") <= 11
 
 
-def test_a_terminal_that_is_gone_does_not_stop_the_work() -> None:
-    """Neither does one that was closed before; nothing is written after the first failure."""
+def test_a_closed_terminal_does_not_stop_the_work() -> None:
+    """After the first failure nothing more is written."""
     broken, closed = BrokenTerminal(), Terminal()
     closed.close()
     updated = []
@@ -87,7 +87,7 @@ def test_a_terminal_that_is_gone_does_not_stop_the_work() -> None:
 
 
 def test_progress_beyond_the_planned_number_shows_100_percent() -> None:
-    """A file that grew meanwhile is at 100%."""
+    """A file may grow while it is read."""
     stream, clock = Terminal(), ManualClock(0.0)
     progress = ProgressLine("reading", 10, stream=stream, clock=clock)
     clock.advance(QUIET_SECONDS)
@@ -96,7 +96,7 @@ def test_progress_beyond_the_planned_number_shows_100_percent() -> None:
 
 
 def test_tracked_items_pass_unchanged_and_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each by its own size; the line is erased even if the reader stops early."""
+    """Each counts by its size, and the line is erased even if reading stops early."""
     stream = Terminal()
     monkeypatch.setattr("sys.stderr", stream)
     monkeypatch.setattr("mlmonitor.display.progress.QUIET_SECONDS", -1.0)
@@ -107,8 +107,8 @@ def test_tracked_items_pass_unchanged_and_are_counted(monkeypatch: pytest.Monkey
     assert stream.getvalue().endswith("\r\x1b[K")
 
 
-def test_work_of_one_item_sets_up_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call of `record` with a single slice asks no stream and no clock."""
+def test_work_of_one_item_creates_no_progress_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call of `record` with a single slice checks neither stream nor clock."""
     monkeypatch.setattr("mlmonitor.display.progress.ProgressLine", pytest.fail)
     assert list(track([], "recording")) == []
     monkeypatch.setattr("mlmonitor.display.progress.ProgressLine", ProgressLine)

@@ -1,4 +1,4 @@
-"""The library without its metadata, as in a frozen program."""
+"""The library without its package metadata, as in a frozen program."""
 
 from importlib import metadata
 
@@ -12,7 +12,7 @@ from mlmonitor.testing import OtlpReceiver
 def test_a_program_without_metadata_exports_without_a_version(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """PyInstaller leaves metadata out unless it is told to copy it."""
+    """PyInstaller omits metadata by default."""
 
     def find_none(name: str) -> str:
         raise metadata.PackageNotFoundError(name)

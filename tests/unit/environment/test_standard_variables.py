@@ -1,4 +1,4 @@
-"""What the standard OpenTelemetry variables say about OTLP and the process."""
+"""The standard OpenTelemetry variables for OTLP and the process."""
 
 import logging
 
@@ -46,10 +46,10 @@ ENDPOINTS: list[tuple[dict[str, str], tuple[str, str] | None]] = [
 
 
 @pytest.mark.parametrize(("environ", "expected"), ENDPOINTS, ids=map(str, range(len(ENDPOINTS))))
-def test_the_standard_variables_say_where_metrics_go(
+def test_the_standard_variables_determine_the_destination_of_metrics(
     environ: dict[str, str], expected: tuple[str, str] | None
 ) -> None:
-    """As the OpenTelemetry protocol specification has it; the signal's own variables precede."""
+    """They follow the OTLP specification; variables for metrics take precedence."""
     warnings: list[str] = []
     settings = otlp_from_environment(environ, warnings.append)
     assert expected == (None if settings is None else settings[:2])
@@ -76,10 +76,8 @@ def test_the_standard_variables_say_where_metrics_go(
         ("INSECURE", "1", "INSECURE counts as false: expected true or false"),
     ],
 )
-def test_a_standard_variable_that_is_not_understood_is_ignored(
-    name: str, value: str, warning: str
-) -> None:
-    """As if it were unset, so that a service starts; the warning repeats no value."""
+def test_an_invalid_standard_variable_is_ignored(name: str, value: str, warning: str) -> None:
+    """The service starts as if it were unset, and the warning does not repeat the value."""
     warnings: list[str] = []
     settings = otlp_from_environment({f"{O}ENDPOINT": URL, f"{O}{name}": value}, warnings.append)
     assert settings is not None
@@ -93,7 +91,7 @@ def test_a_standard_variable_that_is_not_understood_is_ignored(
 
 
 def test_an_invalid_variable_for_metrics_falls_back_to_the_general_one() -> None:
-    """What is not understood counts as unset, and so does not hide what is."""
+    """An invalid value counts as unset."""
     settings = otlp_from_environment(
         {f"{O}ENDPOINT": URL, f"{O}METRICS_TIMEOUT": "soon", f"{O}TIMEOUT": "3000"}, lambda _: None
     )
@@ -106,7 +104,10 @@ def test_an_invalid_variable_for_metrics_falls_back_to_the_general_one() -> None
     [("10000", 10, False), ("250", 0.25, False), ("0", 3_600, False), ("10", 0.01, True)],
 )
 def test_the_timeout_is_in_milliseconds(text: str, seconds: float, is_odd: bool) -> None:  # noqa: FBT001 - a case
-    """Source: the specification, section "Timeout". 0 is indefinite; seconds are suspected."""
+    """Source: the specification, section "Timeout".
+
+    0 is indefinite; small values are suspected to be seconds.
+    """
     warnings: list[str] = []
     environ = {f"{O}ENDPOINT": URL, f"{O}TIMEOUT": text}
     settings = otlp_from_environment(environ, warnings.append)
@@ -118,7 +119,7 @@ def test_the_timeout_is_in_milliseconds(text: str, seconds: float, is_odd: bool)
 def test_a_service_starts_with_any_value_of_the_standard_variables(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each is named by one warning for all monitors of the process."""
+    """Each invalid variable is named in one warning for all monitors of the process."""
     wrong = {
         f"{O}ENDPOINT": "not a url",
         f"{O}METRICS_ENDPOINT": "http://127.0.0.1:9",
@@ -148,10 +149,10 @@ def test_a_service_starts_with_any_value_of_the_standard_variables(
     assert "cannot be reached" in reason
 
 
-def test_a_certificate_that_is_not_there_is_named_in_the_reason(
+def test_a_missing_certificate_file_is_named_in_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The file may be mounted later: the export fails, and the service does not."""
+    """The file may be mounted later, so only the export fails."""
     monkeypatch.setenv(f"{O}ENDPOINT", "https://127.0.0.1:9")
     monkeypatch.setenv(f"{O}CERTIFICATE", "/no/such/ca.pem")
     with Monitor("m") as monitor:
@@ -164,7 +165,7 @@ def test_a_certificate_that_is_not_there_is_named_in_the_reason(
 def test_a_header_that_cannot_be_sent_is_named_in_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The zero width space that a web page leaves in a copied token."""
+    """The header contains a zero-width space, as tokens copied from web pages do."""
     monkeypatch.setenv(f"{O}ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv(f"{O}HEADERS", "api-token=hunter2\u200bhunter2")
     with Monitor("m") as monitor:
@@ -176,8 +177,8 @@ def test_a_header_that_cannot_be_sent_is_named_in_the_reason(
     assert "hunter2" not in reason
 
 
-def test_the_port_of_grpc_is_named_by_a_warning() -> None:
-    """It may be right, so the export is tried: a collector can listen anywhere."""
+def test_the_port_of_grpc_used_over_http_is_named_in_a_warning() -> None:
+    """A collector can listen on any port, so the export is tried."""
     warnings: list[str] = []
     exporter = Otlp.from_environment({f"{O}ENDPOINT": "http://h:4317"}, warn=warnings.append)
     assert exporter is not None
@@ -187,7 +188,7 @@ def test_the_port_of_grpc_is_named_by_a_warning() -> None:
 
 
 def test_variables_can_set_everything_about_a_connection() -> None:
-    """Headers are percent-encoded or not; the variables for metrics precede."""
+    """Headers may be percent-encoded, and the variables for metrics take precedence."""
     settings = otlp_from_environment(
         {
             f"{O}ENDPOINT": URL,
@@ -207,7 +208,7 @@ def test_variables_can_set_everything_about_a_connection() -> None:
 
 
 def test_resource_variables_describe_the_process() -> None:
-    """The service's own variable outranks the list; an item that is not a pair is ignored."""
+    """The service name's own variable takes precedence, and invalid pairs are ignored."""
     given = {"OTEL_RESOURCE_ATTRIBUTES": "service.name=a,k8s.pod=p%2C1,nonsense,=x, b = c "}
     assert resource_from_environment({}, service="m") == {"service.name": "m"}
     assert resource_from_environment(given, service="m") == {
@@ -219,8 +220,8 @@ def test_resource_variables_describe_the_process() -> None:
     assert resource_from_environment(named, service="m")["service.name"] == "s"
 
 
-def test_a_token_in_a_variable_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not shown."""
+def test_a_token_in_a_variable_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is stored as a secret."""
     monkeypatch.setenv("SOME_TOKEN", " s3cret ")
     secret = token_from_environment("SOME_TOKEN")
     assert secret == "s3cret"  # noqa: S105 - a test's own

@@ -9,12 +9,12 @@ NAMED = {"MLMONITOR_WATCH": "shop.pricing:Service.predict", "MLMONITOR_MODEL": "
 
 
 def test_nothing_is_watched_unless_a_callable_is_named() -> None:
-    """The name of a model alone asks for nothing."""
+    """The name of a model alone is not enough."""
     assert read_watch_settings({"MLMONITOR_MODEL": "claims"}) is None
 
 
 def test_a_callable_and_a_model_are_enough() -> None:
-    """All else is what `Monitor` and `watch` take when it is not given."""
+    """All other settings have the defaults of `Monitor` and `watch`."""
     expected = WatchSettings("shop.pricing", "Service.predict", "claims")
     assert read_watch_settings(NAMED) == expected
 
@@ -31,7 +31,9 @@ def test_a_callable_and_a_model_are_enough() -> None:
         ("ID_FROM", "claim_id", "id_from", "claim_id"),
     ],
 )
-def test_each_argument_has_its_variable(name: str, text: str, field: str, value: object) -> None:
+def test_each_argument_of_watch_has_a_variable(
+    name: str, text: str, field: str, value: object
+) -> None:
     """Commas separate several arguments, and a number is an index of the result."""
     settings = read_watch_settings(NAMED | {f"MLMONITOR_{name}": text})
     assert settings is not None
@@ -48,12 +50,12 @@ def test_each_argument_has_its_variable(name: str, text: str, field: str, value:
         ({"MLMONITOR_MODEL": ""}, "MLMONITOR_MODEL"),
     ],
 )
-def test_a_mistake_is_named_by_its_variable(change: dict[str, str], variable: str) -> None:
+def test_an_invalid_variable_is_named_in_the_error(change: dict[str, str], variable: str) -> None:
     """The message says what is expected."""
     with pytest.raises(ConfigError, match=variable):
         read_watch_settings(NAMED | change)
 
 
 def test_config_ignores_the_variables_of_the_watched_callable() -> None:
-    """They are no options of `Config`, and no misspelt ones either."""
+    """They are neither options of `Config` nor misspelt ones."""
     assert Config.from_environment(NAMED) == Config()

@@ -1,4 +1,4 @@
-"""The page of the event log says what is there."""
+"""The documentation page of the event log is complete and right."""
 
 import re
 from pathlib import Path
@@ -10,8 +10,8 @@ from mlmonitor.formats.events import EVENT_MODELS, decode_events
 PAGE = (Path(__file__).parents[3] / "docs" / "event_log.md").read_text(encoding="utf-8")
 
 
-def test_every_field_of_every_schema_is_on_the_page() -> None:
-    """Under its schema, or in the envelope."""
+def test_every_field_of_every_event_schema_is_on_the_page() -> None:
+    """It is listed with its schema or with the envelope."""
     envelope = PAGE.partition("## The envelope")[2].partition("## The schemas")[0]
     for schema, model in EVENT_MODELS.items():
         part = PAGE.partition(f"### {schema}\n")[2].partition("\n### ")[0]
@@ -19,8 +19,10 @@ def test_every_field_of_every_schema_is_on_the_page() -> None:
         assert set(model.model_fields) - {"schema_name"} <= names, schema
 
 
-def test_the_examples_of_the_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As they stand; the first leaves a file of events."""
+def test_the_examples_of_the_event_log_page_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They run unchanged, and the first one writes a file of events."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KAFKA_PASSWORD", "of-a-test")
     first, second = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

@@ -23,20 +23,20 @@ from support.references import fit_reference
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    """Of a number and a category."""
+    """A reference of a number and a category."""
     rng = np.random.default_rng(0)
     columns = {"amount": rng.normal(size=300), "line": rng.choice(["motor", "home"], 300).tolist()}
     return fit_reference(columns, predictions=rng.normal(size=300))
 
 
 def rows(count: int) -> dict[str, Any]:
-    """Columns of random values."""
+    """Return columns of random values."""
     rng = np.random.default_rng(1)
     return {"amount": rng.normal(size=count), "line": rng.choice(["motor", "home"], count).tolist()}
 
 
 def read_lines(folder: Path) -> list[dict[str, Any]]:
-    """All events of the complete files, each of which is read by the usual reader."""
+    """Read all events of the completed files with the usual reader."""
     lines = [
         line for path in sorted(folder.glob("*.jsonl")) for line in path.read_bytes().splitlines()
     ]
@@ -46,12 +46,12 @@ def read_lines(folder: Path) -> list[dict[str, Any]]:
 
 
 def make_monitor(reference: Reference, events: Files) -> Monitor:
-    """A monitor with an event log and nothing else."""
+    """Make a monitor with an event log and no exporters."""
     return Monitor("claims/eu", version="7", reference=reference, exporters=[], events=events)
 
 
 def test_each_event_is_a_line_of_a_complete_file(tmp_path: Path, reference: Reference) -> None:
-    """None is called `.part` once the monitor is closed."""
+    """Once the monitor is closed, no file is called `.part`."""
     with make_monitor(reference, Files(tmp_path / "new" / "events")) as monitor:
         monitor.record(rows(1_000), np.zeros(1_000))
         monitor.label("a", 1.0)
@@ -70,7 +70,7 @@ def test_each_event_is_a_line_of_a_complete_file(tmp_path: Path, reference: Refe
 def test_events_are_counted_as_dropped_while_their_sink_cannot_be_opened(
     tmp_path: Path, reference: Reference
 ) -> None:
-    """Under the name that the sink has once it opens; they stay counted then."""
+    """They count under the sink's name, and stay counted after it opens."""
     with pytest.MonkeyPatch.context() as patch, make_monitor(reference, Files(tmp_path)) as monitor:
         complete = "mlmonitor.events.sinks.file_sink.complete_abandoned"
         patch.setattr(complete, Mock(side_effect=PermissionError))
@@ -90,10 +90,8 @@ def test_events_are_counted_as_dropped_while_their_sink_cannot_be_opened(
     assert unopened.last_error == opened.last_error == "PermissionError"
 
 
-def test_files_are_rotated_by_size_and_their_names_are_in_order(
-    tmp_path: Path, reference: Reference
-) -> None:
-    """Each is little larger than the limit."""
+def test_files_are_rotated_by_size_and_named_in_order(tmp_path: Path, reference: Reference) -> None:
+    """Each file is little larger than the limit."""
     with make_monitor(reference, Files(tmp_path, max_file_bytes=100_000)) as monitor:
         monitor.record(rows(2_000), np.arange(2_000.0))
     paths = sorted(tmp_path.glob("*.jsonl"))
@@ -103,10 +101,10 @@ def test_files_are_rotated_by_size_and_their_names_are_in_order(
     assert predictions == sorted(predictions)
 
 
-def test_a_file_is_completed_when_it_is_old_enough(
+def test_a_file_is_completed_after_its_time_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a flush."""
+    """It does not need a flush."""
     moments = iter([0.0, 10.0, 31.0])
     monkeypatch.setattr("mlmonitor.events.sinks.file_sink.time.monotonic", lambda: next(moments))
     sink = LineSink(tmp_path, EventSource("m", "1", "i"), FileLimits(1 << 20, 30.0, 1 << 30))
@@ -117,10 +115,10 @@ def test_a_file_is_completed_when_it_is_old_enough(
     assert [path.read_text() for path in tmp_path.glob("*.jsonl")] == ['{"schema":"kpi"}\n']
 
 
-def test_events_beyond_the_limit_of_the_folder_are_dropped_and_counted(
+def test_events_beyond_the_size_limit_of_the_folder_are_dropped_and_counted(
     tmp_path: Path, reference: Reference
 ) -> None:
-    """Nothing that is there is removed."""
+    """Existing files are not removed."""
     (tmp_path / "other.jsonl").write_bytes(b"\n" * 5_000)
     with make_monitor(reference, Files(tmp_path, max_total_bytes=5_000)) as monitor:
         monitor.record(rows(100), np.zeros(100))
@@ -133,8 +131,8 @@ def test_events_beyond_the_limit_of_the_folder_are_dropped_and_counted(
     assert [path.name for path in tmp_path.iterdir()] == ["other.jsonl"]
 
 
-def test_a_full_disk_leaves_whole_lines_and_is_counted(tmp_path: Path) -> None:
-    """What was written in part is cut off; later events are written again."""
+def test_a_full_disk_leaves_whole_lines_and_its_losses_are_counted(tmp_path: Path) -> None:
+    """A partly written line is removed, and later events are written again."""
     sink = LineSink(tmp_path, EventSource("m", "1", "i"), FileLimits(1 << 30, 300.0, 1 << 30))
     event = {"schema": "kpi", "name": "x" * 500}
     sink.put([event])
@@ -166,8 +164,8 @@ os.kill(os.getpid(), 9)
 """
 
 
-def test_the_lines_of_a_process_that_crashed_are_completed_by_the_next(tmp_path: Path) -> None:
-    """But for the one that was not written to its end; a living process keeps its file."""
+def test_the_next_process_completes_the_file_of_a_crashed_one(tmp_path: Path) -> None:
+    """An incomplete last line is dropped, and a running process keeps its file."""
     limits = FileLimits(1 << 30, 300.0, 1 << 30)
     living = LineSink(tmp_path, EventSource("m", "1", "other"), limits)
     living.put([{"schema": "kpi"}])
@@ -185,10 +183,10 @@ def test_the_lines_of_a_process_that_crashed_are_completed_by_the_next(tmp_path:
     living.close(1.0)
 
 
-def test_a_forked_child_writes_nothing_of_its_parent_again(
+def test_a_forked_child_does_not_write_its_parents_events_again(
     tmp_path: Path, reference: Reference
 ) -> None:
-    """Each process has files of its own, of both formats."""
+    """Each process has its own files, in both formats."""
     for form in ("jsonl", "parquet"):
         folder = tmp_path / form
         monitor = make_monitor(reference, Files(folder, format=form))  # type: ignore[arg-type]  # both are
@@ -219,7 +217,7 @@ def test_a_forked_child_writes_nothing_of_its_parent_again(
 def test_each_schema_has_a_parquet_file_with_the_columns_of_its_table(
     tmp_path: Path, reference: Reference
 ) -> None:
-    """Numbers are numbers, times are times, objects are JSON."""
+    """Numbers and times keep their types, and objects are JSON."""
     with make_monitor(reference, Files(tmp_path, format="parquet")) as monitor:
         monitor.record(rows(9_000), np.arange(9_000.0))
         monitor.label(["a", "b"], [1.0, None])
@@ -244,14 +242,14 @@ def test_each_schema_has_a_parquet_file_with_the_columns_of_its_table(
     [{"format": "csv"}, {"max_file_bytes": 0}, {"max_file_seconds": -1}, {"max_total_bytes": "x"}],
     ids=str,
 )
-def test_a_wrong_option_is_refused(options: dict[str, Any], tmp_path: Path) -> None:
-    """With its name."""
+def test_a_wrong_option_of_files_is_refused(options: dict[str, Any], tmp_path: Path) -> None:
+    """The error names it."""
     with pytest.raises(ConfigError, match=next(iter(options))):
         Files(tmp_path, **options)
 
 
-def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
-    """At set-up, and not in the worker."""
+def test_a_folder_that_cannot_be_created_is_refused(tmp_path: Path) -> None:
+    """The error is raised at set-up and not in the worker."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="folder: cannot be created"):
         Files(tmp_path / "file" / "events")

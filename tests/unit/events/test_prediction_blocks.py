@@ -1,4 +1,4 @@
-"""Predictions that are read in bulk: the same rows, and the same refusals, as one by one."""
+"""Predictions read in bulk: the same rows and refusals as one by one."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +24,7 @@ TEXT = "Zürich 🦄 \t"
 
 
 def draw_event(**changes: Any) -> dict[str, Any]:
-    """One prediction with other fields."""
+    """Draw a prediction with some fields changed."""
     return EventSource(3).prediction(START) | changes
 
 
@@ -46,7 +46,7 @@ EVENTS = {
 
 
 def build_block(events: list[dict[str, Any]]) -> PredictionBlock:
-    """Read messages in bulk, with none left to its model."""
+    """Read messages in bulk; none of them may need its model."""
     records = read_records([orjson.dumps(event) for event in events])
     assert None not in records
     block, left_out = PredictionBlock.from_records(records, earliest=0, latest=LATEST)
@@ -55,8 +55,8 @@ def build_block(events: list[dict[str, Any]]) -> PredictionBlock:
 
 
 @pytest.mark.parametrize("changes", EVENTS.values(), ids=EVENTS)
-def test_columns_are_written_as_the_same_rows_as_contents(changes: dict[str, Any]) -> None:
-    """Alone, and among others that differ from it in each column."""
+def test_columns_are_encoded_as_the_same_rows_as_single_events(changes: dict[str, Any]) -> None:
+    """They are encoded alone and among others that differ in each column."""
     event = draw_event(**changes)
     assert encode_predictions(build_block([event])) == encode_copy("prediction", [event])
     others = [draw_event(**other) for other in EVENTS.values()]
@@ -64,14 +64,14 @@ def test_columns_are_written_as_the_same_rows_as_contents(changes: dict[str, Any
     assert encode_predictions(build_block(events)) == encode_copy("prediction", events)
 
 
-def test_equal_outputs_of_different_types_are_written_as_what_they_are() -> None:
-    """1 and True are equal in Python, but not in a database."""
+def test_equal_outputs_of_different_types_keep_their_types() -> None:
+    """1 and True are equal in Python but not in a database."""
     events = [draw_event(outputs={"c": value}) for value in (1, True, 1.0)]
     assert encode_predictions(build_block(events)) == encode_copy("prediction", events)
 
 
-def test_blocks_of_records_and_of_contents_are_joined_row_by_row() -> None:
-    """Rows of both are there, in order, and so are their days."""
+def test_blocks_of_records_and_of_events_are_joined_in_order() -> None:
+    """Their days are joined as well."""
     events = [draw_event(**changes) for changes in EVENTS.values()]
     blocks = [build_block(events[:4]), PredictionBlock.from_contents(events[4:])]
     joined = PredictionBlock.join(blocks)
@@ -81,14 +81,14 @@ def test_blocks_of_records_and_of_contents_are_joined_row_by_row() -> None:
     assert joined.days == ["2026-11-27"]
 
 
-def test_no_predictions_are_an_empty_copy() -> None:
-    """The head of the format and its end."""
+def test_an_empty_block_of_predictions_is_an_empty_copy() -> None:
+    """It has only the header and the trailer of the format."""
     empty = PredictionBlock.from_contents([])
     assert encode_predictions(empty) == encode_copy("prediction", [])
 
 
 def write(**changes: Any) -> bytes:
-    """A message with other fields."""
+    """Return a message with some fields changed."""
     return orjson.dumps(draw_event(**changes))
 
 
@@ -128,8 +128,8 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("message", HOSTILE.values(), ids=HOSTILE)
-def test_what_the_model_refuses_is_not_read_in_bulk_either(message: bytes) -> None:
-    """It is left out, and the rows around it are not."""
+def test_an_event_that_its_model_refuses_is_not_read_in_bulk_either(message: bytes) -> None:
+    """The rows around it are read."""
     with pytest.raises(FormatError):
         parse_event(message)
     good = write()
@@ -141,14 +141,14 @@ def test_what_the_model_refuses_is_not_read_in_bulk_either(message: bytes) -> No
 
 @pytest.mark.parametrize("time", ["1969-12-31T23:59:59Z", "2030-01-01T00:00:00.000001Z"])
 def test_times_out_of_range_are_left_out(time: str) -> None:
-    """The range is that of the caller."""
+    """The caller gives the range."""
     records = read_records([write(), write(time=time)])
     block, left_out = PredictionBlock.from_records(records, earliest=0, latest=LATEST)
     assert (block.rows, list(left_out)) == (1, [1])
 
 
-def test_labels_and_figures_read_in_bulk_are_valid_by_their_models() -> None:
-    """With the values that were sent."""
+def test_labels_and_figures_read_in_bulk_equal_those_read_by_their_models() -> None:
+    """The values are those that were sent."""
     source = EventSource()
     prediction = source.prediction(START)
     pair = source.envelope("label", START) | {
@@ -165,24 +165,24 @@ def test_labels_and_figures_read_in_bulk_are_valid_by_their_models() -> None:
         assert model.model_validate_json(orjson.dumps(content)) == parse_event(message)
 
 
-def test_a_label_without_a_prediction_is_left_to_the_validation_by_its_model() -> None:
-    """It says what is missing."""
+def test_a_label_without_a_prediction_is_left_to_its_model() -> None:
+    """The model's error says what is missing."""
     source = EventSource()
     label = source.label(source.prediction(START), START, prediction_id=None)
     (record,) = read_records([orjson.dumps(label)])
     assert read_content(record) is None
 
 
-def test_numbers_with_thousands_of_digits_are_rewritten_as_they_were_read() -> None:
-    """The database would refuse them as they were written."""
+def test_numbers_with_thousands_of_digits_are_rewritten() -> None:
+    """The database would refuse them as they were sent."""
     message = write().replace(b'"features":{', b'"features":{"x":1e-20000,')
     block, _ = PredictionBlock.from_records(read_records([message]), earliest=0, latest=LATEST)
     assert b"1e-20000" in encode_predictions(block)
     assert b"1e-20000" not in encode_predictions(block.rewrite())
 
 
-def test_fields_of_records_are_the_columns_of_a_block() -> None:
-    """In the same order."""
+def test_records_have_the_columns_of_a_block_in_the_same_order() -> None:
+    """The two are built from one another by position."""
     assert build_record_types().prediction.__struct_fields__ == (  # type: ignore[attr-defined]  # a struct's
         PredictionBlock.from_contents([]).columns._fields
     )

@@ -1,4 +1,4 @@
-"""Predictions as events: what is in them, for every way to record a prediction."""
+"""Predictions as events: their contents, for every way to record a prediction."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ ROWS = 300
 
 
 def features(rows: int = ROWS, seed: int = 0) -> dict[str, Any]:
-    """Columns of every kind."""
+    """Return columns of every kind."""
     rng = np.random.default_rng(seed)
     return {
         "amount": rng.normal(1_000, 100, rows).tolist(),
@@ -27,24 +27,24 @@ def features(rows: int = ROWS, seed: int = 0) -> dict[str, Any]:
 
 
 def reference(**options: Any) -> Reference:
-    """Of these columns, with a numeric prediction."""
+    """Fit a reference of these columns with a numeric prediction."""
     predictions = np.random.default_rng(1).normal(size=ROWS)
     return fit_reference(features(), predictions=predictions, **options)
 
 
 def row(place: int = 0) -> dict[str, Any]:
-    """One row of them."""
+    """Return one row of them."""
     return {name: column[place] for name, column in features().items()}
 
 
 def monitor(recorder: EventRecorder, clock: ManualClock, **options: Any) -> Monitor:
-    """A monitor with an event log in memory."""
+    """Make a monitor with an event log in memory."""
     options = {"reference": reference(), "exporters": [], "version": "7"} | options
     return Monitor("claims", events=recorder, clock=clock, **options)
 
 
-def test_a_watched_call_is_an_event_with_all_its_values(clock: ManualClock) -> None:
-    """Id, time, model, version, features, prediction, latency and status."""
+def test_a_watched_call_is_one_event_with_all_its_values(clock: ManualClock) -> None:
+    """It has id, time, model, version, features, prediction, latency and status."""
     recorder = EventRecorder()
     with monitor(recorder, clock) as watching:
         watching.watch(lambda _: 12.5)(row())
@@ -61,7 +61,7 @@ def test_a_watched_call_is_an_event_with_all_its_values(clock: ManualClock) -> N
 
 
 def test_every_way_to_record_a_row_gives_the_same_event(clock: ManualClock) -> None:
-    """Calls, blocks, batches of columns, frames and rows."""
+    """Rows come from calls, blocks, columns, frames and lists."""
     recorder = EventRecorder()
     with monitor(recorder, clock) as watching:
         watching.watch(lambda _: 1.0)(row())
@@ -79,7 +79,7 @@ def test_every_way_to_record_a_row_gives_the_same_event(clock: ManualClock) -> N
 
 
 def test_a_failed_call_has_its_features_and_the_type_of_its_error(clock: ManualClock) -> None:
-    """It predicts nothing; the text of the error is not sent."""
+    """It has no prediction, and the text of the error is not sent."""
     recorder = EventRecorder()
 
     def fail(_features: object) -> float:
@@ -96,8 +96,10 @@ def test_a_failed_call_has_its_features_and_the_type_of_its_error(clock: ManualC
     assert b"4711" not in b"".join(recorder.messages)
 
 
-def test_classes_and_their_probabilities_are_prediction_and_scores(clock: ManualClock) -> None:
-    """Under the names that the reference has for them."""
+def test_a_class_and_its_probabilities_are_sent_as_prediction_and_scores(
+    clock: ManualClock,
+) -> None:
+    """The names are those of the reference."""
     rng = np.random.default_rng(2)
     fitted = fit_reference(
         features(),
@@ -118,7 +120,7 @@ def test_classes_and_their_probabilities_are_prediction_and_scores(clock: Manual
 
 
 def test_the_segment_of_a_row_is_in_its_event(clock: ManualClock) -> None:
-    """By the name that everything else has for it."""
+    """It has the same name as everywhere else."""
     recorder = EventRecorder()
     fitted = reference(segments=["line"])
     with monitor(recorder, clock, reference=fitted, segments=["line"]) as watching:
@@ -131,8 +133,8 @@ def test_the_segment_of_a_row_is_in_its_event(clock: ManualClock) -> None:
     assert segments == {"all", "motor", "home"}
 
 
-def test_an_id_that_is_read_later_is_that_of_the_event(clock: ManualClock) -> None:
-    """And a label of it is matched in the process, too."""
+def test_an_id_read_after_the_block_is_that_of_its_event(clock: ManualClock) -> None:
+    """A label with it is also matched in the process."""
     recorder = EventRecorder()
     with monitor(recorder, clock) as watching:
         with watching.observe(row()) as block:
@@ -148,8 +150,8 @@ def test_an_id_that_is_read_later_is_that_of_the_event(clock: ManualClock) -> No
     assert label["actual"] == 2.0
 
 
-def test_an_id_that_is_read_in_time_is_that_of_the_event(clock: ManualClock) -> None:
-    """Of a block, of a watched call, and of the rows of a batch."""
+def test_an_id_read_inside_a_call_is_that_of_its_event(clock: ManualClock) -> None:
+    """It is read in a block, in a watched call, and for the rows of a batch."""
     recorder = EventRecorder()
     ids = []
     with monitor(recorder, clock) as watching:
@@ -175,7 +177,7 @@ def test_an_id_that_is_read_in_time_is_that_of_the_event(clock: ManualClock) -> 
 
 
 def test_ids_of_the_caller_are_sent_as_hashes_unless_they_may_be_plain(clock: ManualClock) -> None:
-    """A prediction and its label have the same one either way."""
+    """A prediction and its label have the same id either way."""
     for ids in ("hashed", "plain"):
         recorder = EventRecorder(ids=ids)
         with monitor(recorder, clock) as watching:
@@ -188,8 +190,8 @@ def test_ids_of_the_caller_are_sent_as_hashes_unless_they_may_be_plain(clock: Ma
         assert (event["prediction_id"] == "mary@example.com") == (ids == "plain")
 
 
-def test_rows_that_became_the_reference_are_events_as_well(clock: ManualClock) -> None:
-    """Each once, whether or not the reference was ever learned."""
+def test_rows_that_became_the_reference_are_sent_as_events_as_well(clock: ManualClock) -> None:
+    """Each is sent once, whether or not the reference could be learned."""
     for rows, baseline in ((500, 200), (150, 200)):
         recorder = EventRecorder()
         config = Config(baseline_rows=baseline)
@@ -205,8 +207,8 @@ def test_rows_that_became_the_reference_are_events_as_well(clock: ManualClock) -
         assert all(has_values) if rows > baseline else not any(has_values)
 
 
-def test_a_sample_has_whole_predictions_with_their_labels(clock: ManualClock) -> None:
-    """Chosen by the id alone; each says the share it stands for."""
+def test_a_sample_of_events_has_predictions_with_their_labels(clock: ManualClock) -> None:
+    """The id alone decides, and each event contains the sampled share."""
     recorder = EventRecorder(sample=0.25, ids="plain")
     ids = [f"claim-{place}" for place in range(2_000)]
     columns = {name: (column * 7)[:2_000] for name, column in features().items()}
@@ -225,10 +227,10 @@ def test_a_sample_has_whole_predictions_with_their_labels(clock: ManualClock) ->
         assert event["features"]["line"] == columns["line"][place]
 
 
-def test_redacted_and_unchosen_fields_are_left_out_and_hashed_ones_are_hashes(
+def test_redacted_and_unselected_fields_are_left_out_and_hashed_ones_are_hashed(
     clock: ManualClock,
 ) -> None:
-    """A redacted field is nowhere; a hash is the same for the same value."""
+    """A redacted field is in no event, and equal values have equal hashes."""
     recorder = EventRecorder(redact=["amount"], hashed=["line"], fields=["line", "at", "amount"])
     with monitor(recorder, clock) as watching:
         for place in range(20):
@@ -249,8 +251,8 @@ def test_redacted_and_unchosen_fields_are_left_out_and_hashed_ones_are_hashes(
     assert "motor" not in labels
 
 
-def test_hashes_with_a_key_differ_from_those_without(clock: ManualClock) -> None:
-    """And from those of another key."""
+def test_hashes_with_a_key_differ_from_hashes_without(clock: ManualClock) -> None:
+    """They also differ between keys."""
     hashes = set()
     for key in (None, "one", "two"):
         recorder = EventRecorder(hashed=["line"], hash_key=key)
@@ -261,8 +263,8 @@ def test_hashes_with_a_key_differ_from_those_without(clock: ManualClock) -> None
     assert len(hashes) == 3
 
 
-def test_a_new_category_is_named_from_its_fifth_row_on(clock: ManualClock) -> None:
-    """Fewer rows may be one person's; a public field names it at once."""
+def test_a_new_category_is_named_in_events_from_its_fifth_row_on(clock: ManualClock) -> None:
+    """Fewer rows may be those of one person; a public field names it at once."""
     for fields, expected in (
         ([], ["__new__"] * 4 + ["boat"] * 3),
         ([Field("line", public=True)], ["boat"] * 7),
@@ -293,7 +295,7 @@ HOSTILE: dict[str, Any] = {
 
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_values_are_sent_as_plain_text(value: Any, clock: ManualClock) -> None:
-    """In any field, as an id, a prediction, an actual, a name: every event can be read."""
+    """Any field, id, prediction, actual or name may be hostile, and every event can be read."""
     recorder = EventRecorder(ids="plain")
     with monitor(recorder, clock) as watching:
         for name in features():
@@ -317,8 +319,8 @@ def test_hostile_values_are_sent_as_plain_text(value: Any, clock: ManualClock) -
         assert others.items() <= row().items()
 
 
-def test_a_value_that_is_not_a_number_is_sent_as_null_with_its_reason(clock: ManualClock) -> None:
-    """Missing needs no reason."""
+def test_a_value_that_is_not_a_number_is_sent_as_null_with_a_reason(clock: ManualClock) -> None:
+    """A missing value has no reason."""
     recorder = EventRecorder()
     with monitor(recorder, clock) as watching:
         for value in (None, float("inf"), "twelve"):
@@ -330,8 +332,8 @@ def test_a_value_that_is_not_a_number_is_sent_as_null_with_its_reason(clock: Man
     assert reasons == [None, "nonfinite", "wrong_type"]
 
 
-def test_hostile_field_names_are_sent_as_plain_text(clock: ManualClock) -> None:
-    """Of the model, a version, a feature, a figure and a segment."""
+def test_hostile_names_are_sent_as_plain_text(clock: ManualClock) -> None:
+    """They are names of a model, a version, a feature and a figure."""
     name = "x'\"; \x00\ud800" + "y" * 2_000
     rng = np.random.default_rng(3)
     fitted = fit_reference({"'; drop": rng.normal(size=100)}, predictions=rng.normal(size=100))
@@ -348,8 +350,8 @@ def test_hostile_field_names_are_sent_as_plain_text(clock: ManualClock) -> None:
     assert recorder.select("kpi")[0]["name"] == event["model"]
 
 
-def test_pairs_without_ids_are_labels_with_their_predictions(clock: ManualClock) -> None:
-    """Also in a process that has no reference."""
+def test_pairs_without_ids_are_sent_as_labels_with_their_predictions(clock: ManualClock) -> None:
+    """The process may have no reference."""
     recorder = EventRecorder()
     with monitor(recorder, clock, reference=None) as watching:
         watching.record_outcomes(
@@ -363,7 +365,7 @@ def test_pairs_without_ids_are_labels_with_their_predictions(clock: ManualClock)
 
 
 def test_labels_are_sent_whether_or_not_their_prediction_is_known(clock: ManualClock) -> None:
-    """With their own time, if they have one."""
+    """They have their own time, if it was given."""
     recorder = EventRecorder(ids="plain")
     with monitor(recorder, clock) as watching:
         watching.label(["a", "b"], [1.0, 2.0], at=datetime(2026, 2, 1, tzinfo=UTC))
@@ -373,8 +375,8 @@ def test_labels_are_sent_whether_or_not_their_prediction_is_known(clock: ManualC
     assert recorder.select("label")[0]["time"].startswith("2026-02-01T00:00:00")
 
 
-def test_labels_that_wait_when_a_version_is_adopted_are_sent_once(clock: ManualClock) -> None:
-    """They are drained twice; later events carry the new version and its reference."""
+def test_labels_that_wait_while_a_version_is_adopted_are_sent_once(clock: ManualClock) -> None:
+    """Later events have the new version and its reference."""
     recorder = EventRecorder(ids="plain")
     with monitor(recorder, clock) as watching:
         watching.watch(lambda _: 1.0)(row())
@@ -389,10 +391,10 @@ def test_labels_that_wait_when_a_version_is_adopted_are_sent_once(clock: ManualC
     assert len({event["reference_id"] for event in recorder.select("reference")}) == 2
 
 
-def test_alerts_and_incidents_are_events_when_they_begin_and_when_they_end(
+def test_alerts_and_incidents_are_sent_when_they_begin_and_when_they_end(
     clock: ManualClock,
 ) -> None:
-    """Both with one id, so that a reader can close what it opened."""
+    """Both events have one id, so that a reader can match them."""
     recorder = EventRecorder()
     with monitor(recorder, clock) as watching:
         columns = features(2_000, seed=5)
@@ -413,8 +415,8 @@ def test_alerts_and_incidents_are_events_when_they_begin_and_when_they_end(
     assert ["firing", "resolved"] in by_id.values()
 
 
-def test_a_reference_is_the_same_events_in_every_process(clock: ManualClock) -> None:
-    """Its counts are those that live rows are compared with."""
+def test_a_reference_gives_the_same_events_in_every_process(clock: ManualClock) -> None:
+    """Its counts are those with which live rows are compared."""
     fitted, parts = reference(), []
     for _ in range(2):
         recorder = EventRecorder()
@@ -431,8 +433,8 @@ def test_a_reference_is_the_same_events_in_every_process(clock: ManualClock) -> 
     assert {event["fields"] for event in parts[0]} == {len(parts[0])}
 
 
-def test_nothing_is_opened_before_the_first_event(clock: ManualClock) -> None:
-    """So that a process that forks has nothing to share."""
+def test_the_event_sink_is_not_opened_before_the_first_event(clock: ManualClock) -> None:
+    """A process that forks before it has nothing to share."""
     recorder = EventRecorder()
     with monitor(recorder, clock) as watching:
         assert recorder.opened == 0
@@ -443,8 +445,8 @@ def test_nothing_is_opened_before_the_first_event(clock: ManualClock) -> None:
     assert recorder.is_closed
 
 
-def test_rows_recorded_with_a_time_carry_it(clock: ManualClock) -> None:
-    """Also those that became the reference."""
+def test_events_have_the_recorded_time_of_their_rows(clock: ManualClock) -> None:
+    """Rows that became the reference have it too."""
     times = [datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)] * 150
     for given, config in ((reference(), Config()), (None, Config(baseline_rows=101))):
         recorder = EventRecorder()
@@ -456,7 +458,7 @@ def test_rows_recorded_with_a_time_carry_it(clock: ManualClock) -> None:
 
 
 def test_the_group_of_a_row_is_sent_as_a_hash(clock: ManualClock) -> None:
-    """The same for rows of one group; the column itself is no feature."""
+    """Rows of one group have the same hash, and the column is not a feature."""
     columns = features() | {"customer": [f"mary{at // 3}" for at in range(ROWS)]}
     fitted = fit_reference(columns, predictions=np.zeros(ROWS), groups="customer")
     recorder = EventRecorder()
@@ -471,10 +473,10 @@ def test_the_group_of_a_row_is_sent_as_a_hash(clock: ManualClock) -> None:
     assert b"mary" not in b"".join(recorder.messages)
 
 
-def test_figures_computed_from_rows_are_sent_as_sums_and_reported_figures_one_by_one(
+def test_computed_figures_are_sent_as_sums_and_reported_figures_singly(
     clock: ManualClock,
 ) -> None:
-    """With their unit and the number of rows that have one."""
+    """A sum has its unit and the number of its rows."""
     saved = Kpi("saved", lambda rows: rows["amount"] - rows["prediction"], unit="EUR")
     recorder = EventRecorder()
     with monitor(recorder, clock, kpis=[saved]) as watching:
@@ -490,8 +492,8 @@ def test_figures_computed_from_rows_are_sent_as_sums_and_reported_figures_one_by
     assert figures["visits"]["value"] == 3.0
 
 
-def test_a_new_category_that_identifies_by_its_form_is_never_named(clock: ManualClock) -> None:
-    """However often it occurs."""
+def test_a_new_category_that_looks_like_an_identifier_is_never_named(clock: ManualClock) -> None:
+    """An e-mail address stays unnamed however often it occurs."""
     recorder = EventRecorder()
     with monitor(recorder, clock) as watching:
         for _ in range(20):
@@ -500,8 +502,8 @@ def test_a_new_category_that_identifies_by_its_form_is_never_named(clock: Manual
     assert {e["features"]["line"] for e in recorder.select("prediction")} == {"__new__"}
 
 
-def test_the_task_of_a_reference_is_that_of_its_actuals(clock: ManualClock) -> None:
-    """With the positive class of two."""
+def test_a_reference_event_has_the_task_of_its_actuals(clock: ManualClock) -> None:
+    """Two classes have a positive one."""
     rng = np.random.default_rng(4)
     cases: list[tuple[dict[str, Any], str | None, str | None]] = [
         ({"predictions": rng.normal(size=ROWS)}, None, None),
@@ -531,10 +533,10 @@ def test_the_task_of_a_reference_is_that_of_its_actuals(clock: ManualClock) -> N
         assert {event.get("positive_class") for event in events} == {positive}
 
 
-def test_a_call_within_a_span_carries_its_trace(
+def test_the_event_of_a_call_within_a_span_has_its_trace_id(
     clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The ids that the host's tracing has, in hexadecimal digits."""
+    """The ids are those of the host's tracing, in hexadecimal."""
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
 
@@ -565,8 +567,8 @@ def test_outcomes_of_events_are_exported_with_the_sink(clock: ManualClock) -> No
         assert exporter.value(catalog.EVENTS.name, labels) == count
 
 
-def test_outcomes_of_events_are_counted_for_each_version_alone(clock: ManualClock) -> None:
-    """Their sum is what the process has sent."""
+def test_outcomes_of_events_are_counted_by_model_version(clock: ManualClock) -> None:
+    """They add up to what the process has sent."""
     recorder, exporter = EventRecorder(), InMemoryExporter()
     with monitor(recorder, clock, exporters=[exporter]) as watching:
         for version in ("8", "9"):
@@ -584,8 +586,8 @@ def test_outcomes_of_events_are_counted_for_each_version_alone(clock: ManualCloc
     assert all(delivered[:2])
 
 
-def test_a_switched_off_monitor_sends_nothing(clock: ManualClock) -> None:
-    """Its event log is never opened."""
+def test_a_switched_off_monitor_sends_no_events(clock: ManualClock) -> None:
+    """The sink is never opened."""
     recorder = EventRecorder()
     with monitor(recorder, clock, config=Config(enabled=False)) as watching:
         watching.watch(lambda _: 1.0)(row())

@@ -1,4 +1,4 @@
-"""Predictions written to JSON from columns: byte for byte what orjson writes of each event."""
+"""Predictions written to JSON from columns, byte for byte as orjson writes each event."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ numbers = st.lists(
 def build_rows(
     values: list[list[float]], others: list[list[Any]], predictions: list[Any], ids: list[str]
 ) -> PredictionRows:
-    """Events of three rows; features have awkward names."""
+    """Return the events of three rows whose features have awkward names."""
     names = tuple(f"{TEXTS[place]} {place}" for place in range(len(values)))
     return PredictionRows(
         head={"schema": "prediction", "schema_version": 1},
@@ -50,17 +50,17 @@ def build_rows(
 
 
 @given(numbers, st.lists(cells, max_size=2), cells, st.lists(texts, min_size=ROWS, max_size=ROWS))
-def test_the_json_of_columns_is_that_of_each_event(
+def test_the_json_of_columns_equals_that_of_single_events(
     values: list[list[float]], others: list[list[Any]], predictions: list[Any], ids: list[str]
 ) -> None:
-    """For numbers of every size, nulls, truths, and texts that hold what JSON is made of."""
+    """Values are numbers of any size, nulls, booleans, and texts with characters of JSON."""
     rows = build_rows(values, others, predictions, ids)
     assert JsonEncoder().encode(rows) == [orjson.dumps(event) for event in rows]
     assert list_keys(rows) == [event["prediction_id"] for event in rows] == ids
 
 
-def test_rows_are_a_sequence_of_their_events() -> None:
-    """By place, from the end, and in part; what else is asked for is refused as of a list."""
+def test_prediction_rows_are_a_sequence_of_events() -> None:
+    """They can be indexed from both ends and sliced; other indices raise IndexError."""
     rows = build_rows([[1.0, 2.0, 3.0]], [["a", "b", None]], [0.5, None, 1.5], ["x", "y", "z"])
     listed: list[Content] = [*rows]
     assert [event["features"]["other, 0"] for event in listed] == ["a", "b", None]

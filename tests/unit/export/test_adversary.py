@@ -1,4 +1,4 @@
-"""Names that somebody meant to break us with: nothing refused, nothing merged by accident."""
+"""Hostile names: nothing is refused, and no two are merged."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -50,7 +50,7 @@ def receivers(clock: ManualClock) -> Iterator[dict[str, OtlpReceiver]]:
 
 
 def exporters(receivers: dict[str, OtlpReceiver], profiles: Sequence[str]) -> list[Any]:
-    """An exporter to each of these."""
+    """Return an exporter to each of these."""
     makers = {
         "prometheus": Otlp.prometheus,
         "mimir": Otlp.mimir,
@@ -67,7 +67,7 @@ def exporters(receivers: dict[str, OtlpReceiver], profiles: Sequence[str]) -> li
         (ODD, ("prometheus", "dynatrace")),
     ),
 )
-def test_every_name_arrives_as_a_series_of_its_own(
+def test_every_hostile_name_arrives_as_a_separate_series(
     receivers: dict[str, OtlpReceiver],
     exporter: InMemoryExporter,
     clock: ManualClock,
@@ -75,7 +75,7 @@ def test_every_name_arrives_as_a_series_of_its_own(
     profiles: Sequence[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As field, category, figure, kind of error, model and version, at several backends at once."""
+    """It is a field, category, figure, error type, model or version, at several backends."""
     many = ",".join(f"k8s.label.{at}=v" for at in range(80))
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", f"{many},Not Legal=1,k8s.empty=")
     columns: dict[str, Any] = {key: np.arange(50.0) - 20 for key in NAMES}
@@ -116,7 +116,7 @@ INSTEAD = ("mlmonitor.field.distribution", "mlmonitor.field.bin")
 
 
 def fail(monitor: Monitor, name: str) -> None:
-    """A call that fails with an exception of that name."""
+    """Make a call that fails with an exception of that name."""
     kind = type(name.replace("\x00", "0").encode("utf-8", "replace").decode(), (Exception,), {})
 
     @monitor.watch

@@ -1,4 +1,4 @@
-"""A system clock that is set ahead and back costs neither exports nor counts."""
+"""A system clock that is set forward and back loses neither exports nor counts."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -25,18 +25,18 @@ DESTINATIONS: dict[str, Callable[[OtlpReceiver], Any]] = {
 
 
 class Hands:
-    """True time, and a system clock that is off by an error; both are moved by hand."""
+    """True time and a system clock with an error, both set by the test."""
 
     def __init__(self) -> None:
         self.true, self.error = 1_700_000_000.0, 0.0
         self.clock = ProcessClock(wall=self.wall, monotonic=lambda: self.true - 1_699_999_000.0)
 
     def wall(self) -> float:
-        """What the system's clock shows."""
+        """Return the time of the system clock."""
         return self.true + self.error
 
     def now(self) -> float:
-        """What the clock of a backend shows, which is right."""
+        """Return the time of a backend's clock, which is right."""
         return self.true
 
 
@@ -82,7 +82,7 @@ def receivers(hands: Hands) -> Iterator[dict[str, OtlpReceiver]]:
 
 
 def sum_instances(receiver: OtlpReceiver, metric: str, attributes: dict[str, str]) -> float:
-    """The sum of a counter over every instance that reported it, from what it was at first."""
+    """Return the sum of a counter over every instance that reported it."""
     return float(receiver.ledger.total(metric, attributes))
 
 
@@ -90,7 +90,7 @@ def sum_instances(receiver: OtlpReceiver, metric: str, attributes: dict[str, str
 def test_exports_resume_within_a_minute_after_a_clock_was_an_hour_ahead(
     name: str, receivers: dict[str, OtlpReceiver], hands: Hands
 ) -> None:
-    """Every row is counted once, whether the wrong stamps were refused or accepted."""
+    """Every row is counted once, whether the wrong times were refused or accepted."""
     receiver = receivers[name]
     service = Service(DESTINATIONS[name](receiver), hands)
     with service.monitor:
@@ -109,7 +109,7 @@ def test_exports_resume_within_a_minute_after_a_clock_was_an_hour_ahead(
 def test_a_process_that_starts_an_hour_ahead_exports_once_its_clock_is_right(
     name: str, receivers: dict[str, OtlpReceiver], hands: Hands
 ) -> None:
-    """The start of its series is corrected along with their stamps."""
+    """The start time of its series is corrected as well."""
     receiver = receivers[name]
     hands.error = HOUR
     service = Service(DESTINATIONS[name](receiver), hands)
@@ -122,10 +122,10 @@ def test_a_process_that_starts_an_hour_ahead_exports_once_its_clock_is_right(
 
 
 @pytest.mark.parametrize("name", DESTINATIONS)
-def test_a_clock_set_back_by_half_a_minute_waits_within_the_same_series(
+def test_a_clock_set_back_by_half_a_minute_continues_the_same_series(
     name: str, receivers: dict[str, OtlpReceiver], hands: Hands
 ) -> None:
-    """Exports go on, stamped a little ahead, under one identity."""
+    """Exports continue with times slightly ahead and the same instance id."""
     receiver = receivers[name]
     service = Service(DESTINATIONS[name](receiver), hands)
     with service.monitor:
@@ -138,7 +138,7 @@ def test_a_clock_set_back_by_half_a_minute_waits_within_the_same_series(
 def test_a_clock_set_back_twice_still_counts_every_row_once(
     receivers: dict[str, OtlpReceiver], hands: Hands
 ) -> None:
-    """The second identity continues from the first, which had continued from the process's own."""
+    """The second new instance continues from the first one."""
     receiver = receivers["collector"]
     service = Service(Otlp.collector(receiver.url), hands)
     with service.monitor:
@@ -150,10 +150,10 @@ def test_a_clock_set_back_twice_still_counts_every_row_once(
         assert histogram.count == service.rows
 
 
-def test_the_time_since_the_last_success_is_right_after_a_correction(
+def test_the_time_since_the_last_success_is_right_after_a_clock_correction(
     receivers: dict[str, OtlpReceiver], hands: Hands
 ) -> None:
-    """It is measured by the clock that never falls."""
+    """It is measured by a monotonic clock."""
     service = Service(Otlp.collector(receivers["collector"].url), hands)
     with service.monitor:
         for error in (0.0, HOUR, 0.0):

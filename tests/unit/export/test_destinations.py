@@ -1,4 +1,4 @@
-"""Addresses are checked at construction, and an error holds the fix but no secret."""
+"""Addresses are checked at construction; errors say what to do and show no secret."""
 
 import pytest
 
@@ -15,28 +15,28 @@ from mlmonitor import ConfigError, Otlp
         ("http://[::1]:4318", "http://[::1]:4318/v1/metrics"),
     ],
 )
-def test_the_metrics_path_is_added_where_it_is_missing(given: str, used: str) -> None:
-    """A collector's base address is enough, and a whole one is left as it is."""
+def test_the_metrics_path_is_added_if_it_is_missing(given: str, used: str) -> None:
+    """A base address is enough, and a full one stays unchanged."""
     assert used in repr(Otlp.collector(given))
 
 
 @pytest.mark.parametrize("endpoint", ["localhost:4318", "", "ftp://host", "http://", "//host"])
-def test_an_invalid_address_is_refused_with_an_example(endpoint: str) -> None:
+def test_an_invalid_endpoint_is_refused_with_an_example(endpoint: str) -> None:
     """The message shows what an endpoint looks like."""
     with pytest.raises(ConfigError, match="http://localhost:4318"):
         Otlp.collector(endpoint)
 
 
 def test_credentials_in_an_address_are_refused_and_not_repeated() -> None:
-    """They would show up in logs; headers do not."""
+    """They would appear in logs, while headers do not."""
     with pytest.raises(ConfigError, match="headers") as caught:
         Otlp.collector("http://user:s3cret@host:4318")
     assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("address", ["http://u:s3cret@c:4318", "http://c:4318/?token=s3cret"])
-def test_an_address_that_may_contain_a_secret_is_refused(address: str) -> None:
-    """Neither from the program nor from a variable, because addresses are shown and logged."""
+def test_an_endpoint_that_may_contain_a_secret_is_refused(address: str) -> None:
+    """Arguments and variables are checked, because addresses are shown and logged."""
     with pytest.raises(ConfigError, match="headers") as caught:
         Otlp.collector(address)
     warnings = [str(caught.value)]
@@ -46,16 +46,16 @@ def test_an_address_that_may_contain_a_secret_is_refused(address: str) -> None:
     assert "s3cret" not in "".join(warnings)
 
 
-def test_invalid_values_of_options_are_refused() -> None:
-    """A protocol is one of two; a timeout takes time."""
+def test_invalid_options_of_otlp_are_refused() -> None:
+    """The protocol is unknown, or the timeout is zero."""
     with pytest.raises(ConfigError, match="protocol"):
         Otlp.collector(protocol="udp")  # type: ignore[arg-type]  # a mistake, to be refused
     with pytest.raises(ConfigError, match="timeout_seconds"):
         Otlp.collector(timeout_seconds=0)
 
 
-def test_grpc_keeps_the_address_as_it_is() -> None:
-    """There is no path in gRPC."""
+def test_a_grpc_endpoint_gets_no_path() -> None:
+    """There are no paths in gRPC."""
     pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc", reason="extra grpc")
     assert "4317'" in repr(Otlp.collector("http://localhost:4317", protocol="grpc"))
 
@@ -75,10 +75,10 @@ def test_grpc_keeps_the_address_as_it_is() -> None:
         ),
     ],
 )
-def test_the_signals_own_variable_is_used_verbatim_and_the_general_one_gets_the_path(
+def test_only_the_general_endpoint_variable_gets_the_metrics_path(
     environ: dict[str, str], used: str
 ) -> None:
-    """As the OTLP specification has it."""
+    """The variable for metrics is used verbatim, as the OTLP specification says."""
     assert used in repr(Otlp.from_environment(environ))
 
 
@@ -86,13 +86,13 @@ def test_the_signals_own_variable_is_used_verbatim_and_the_general_one_gets_the_
     "environ",
     [{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_METRICS_EXPORTER": "none"}],
 )
-def test_unset_or_empty_variables_make_no_exporter(environ: dict[str, str]) -> None:
-    """Nothing is sent to an address that nobody named."""
+def test_unset_or_empty_variables_give_no_exporter(environ: dict[str, str]) -> None:
+    """Nothing is sent to an address that nobody configured."""
     assert Otlp.from_environment(environ) is None
 
 
 def test_the_port_of_grpc_is_refused_over_http() -> None:
-    """Whoever listens there answers in words of gRPC; the error holds both ways out."""
+    """A gRPC server answers there; the error names both remedies."""
     with pytest.raises(ConfigError, match=r'4318.*or protocol="grpc"'):
         Otlp.collector("http://localhost:4317")
     Otlp.collector("http://localhost:14317")

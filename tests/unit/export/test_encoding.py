@@ -1,4 +1,4 @@
-"""Our bytes say what OpenTelemetry's own encoder says of the same points."""
+"""Our bytes hold what OpenTelemetry's own encoder writes of the same points."""
 
 import numpy as np
 import pytest
@@ -24,18 +24,18 @@ LIMITS = Limits(1 << 30, 1 << 30)
 
 
 def snapshot(points: list[Point], book: SnapshotCache, *, time_ns: int = TIME) -> Snapshot:
-    """A snapshot of some points."""
+    """Return a snapshot of some points."""
     return Snapshot("i", "s", START, time_ns, group_points(points, book))
 
 
 def sent(sender: Sender, snapshot_to_send: Snapshot, limits: Limits = LIMITS) -> list[bytes]:
-    """The requests that a sender makes of a snapshot."""
+    """Return the requests that a sender makes of a snapshot."""
     outgoing = sender.prepare(snapshot_to_send)
     return [outgoing.body(part) for part in outgoing.parts(limits)]
 
 
 def merged(bodies: list[bytes]) -> ExportMetricsServiceRequest:
-    """Several requests as one."""
+    """Merge several requests into one."""
     message = ExportMetricsServiceRequest()
     for body in bodies:
         message.MergeFromString(body)
@@ -43,10 +43,10 @@ def merged(bodies: list[bytes]) -> ExportMetricsServiceRequest:
 
 
 @given(points, points, names)
-def test_any_points_are_encoded_as_the_sdk_does(
+def test_any_points_are_encoded_as_by_the_sdk(
     first: list[Point], second: list[Point], resource: tuple[tuple[str, str], ...]
 ) -> None:
-    """Names, attributes and values of any kind, twice, so that templates are used again."""
+    """Snapshots are repeated, so that templates are reused."""
     book, resource_attributes = SnapshotCache(), dict(resource)
     sender = Sender(COLLECTOR, resource_attributes, Snapshot("i", "s", START, TIME, ()), "1.2")
     named = {"service.name": "s", "service.instance.id": "i"}
@@ -64,15 +64,15 @@ def test_any_points_are_encoded_as_the_sdk_does(
 
 
 def _own(attributes: dict[str, str]) -> dict[str, str]:
-    """What no variable can overrule."""
+    """Return the attributes that no variable can replace."""
     return {"service.name": attributes.get("service.name", "s"), "service.instance.id": "i"}
 
 
 @given(points, st.integers(1, 5), st.integers(200, 2_000))
-def test_parts_hold_everything_once_and_keep_to_their_limits(
+def test_parts_of_a_request_hold_every_point_once_within_the_limits(
     drawn: list[Point], most: int, size: int
 ) -> None:
-    """A point that is larger than the limit goes alone; halves hold what the whole held."""
+    """A single point may exceed the size limit, and halves hold what the whole held."""
     sender = Sender(COLLECTOR, {}, Snapshot("i", "s", START, TIME, ()), "1")
     content = snapshot(drawn, SnapshotCache())
     whole = flat(merged(sent(sender, content)))
@@ -91,7 +91,7 @@ def test_parts_hold_everything_once_and_keep_to_their_limits(
 
 @given(st.lists(st.booleans(), min_size=1, max_size=20))
 def test_a_gauge_without_a_number_has_no_point(are_there: list[bool]) -> None:
-    """NaN and infinity stand for nothing to tell; their neighbours are told all the same."""
+    """NaN and infinity mean that there is no value; other points are sent."""
     values = np.where(are_there, np.arange(len(are_there)), np.inf).astype(np.float64)
     series = Series((("field", str(at)),) for at in range(len(values)))
     one_snapshot = Snapshot("i", "s", START, TIME, [Family(catalog.MEAN, series, values)])
@@ -107,15 +107,15 @@ def test_a_gauge_without_a_number_has_no_point(are_there: list[bool]) -> None:
 
 
 def test_encoding_no_series_gives_no_bytes() -> None:
-    """Empty families are as good as none."""
+    """Empty families count as none."""
     empty = Family(catalog.MEAN, Series(()), np.empty(0))
     assert len(encode_points(empty, 0, TIME)) == 0
     assert not list(split_batches([], LIMITS, Frame(b"", b"", is_delta=False)))
 
 
 @given(st.integers(0, 2**63))
-def test_lengths_are_as_protobuf_writes_them(number: int) -> None:
-    """A varint is that of the message `uint64 = 1`."""
+def test_varints_are_encoded_as_by_protobuf(number: int) -> None:
+    """The expected bytes are those of a message with this number."""
     from opentelemetry.proto.metrics.v1.metrics_pb2 import SummaryDataPoint
 
     serialized = SummaryDataPoint(flags=number % 2**32).SerializeToString()
@@ -124,8 +124,8 @@ def test_lengths_are_as_protobuf_writes_them(number: int) -> None:
     assert int.from_bytes(varint(number)[-1:], "big") < 128
 
 
-def test_tags_are_read_from_the_descriptors() -> None:
-    """Packed numbers have the wire type of bytes, whatever their own."""
+def test_tags_are_derived_from_the_protobuf_descriptors() -> None:
+    """Packed numbers have the wire type of bytes."""
     from opentelemetry.proto.metrics.v1 import metrics_pb2 as metrics
 
     assert tag(metrics.NumberDataPoint, "time_unix_nano") == b"\x19"
@@ -134,8 +134,8 @@ def test_tags_are_read_from_the_descriptors() -> None:
         tag(metrics.Gauge, "no_such_field")
 
 
-def test_exponential_buckets_are_sent_where_they_are_wanted(clock: ManualClock) -> None:
-    """The same latencies, as a native histogram; its zero is born in the same form."""
+def test_exponential_histograms_are_sent_to_destinations_that_want_them(clock: ManualClock) -> None:
+    """Latencies become a native histogram, and their zero has the same form."""
     with OtlpReceiver("prometheus", clock=clock) as fine, OtlpReceiver("mimir", clock=clock) as old:
         exporters = [Otlp.prometheus(fine.url, durations="exponential"), Otlp.mimir(old.url)]
         config = Config(export_interval_seconds=3_600)

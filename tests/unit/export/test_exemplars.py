@@ -1,4 +1,4 @@
-"""A trace travels with the value it explains, once, to those who keep it."""
+"""A trace is sent once with the value it explains, to destinations that keep it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,35 +21,35 @@ BREAKS = {"amount": -1e6}
 
 @pytest.fixture
 def sink() -> Iterator[Sink]:
-    """A receiver that keeps points as they came."""
+    """A receiver that keeps points as they arrive."""
     with running_sink() as server:
         yield server
 
 
 @pytest.fixture
 def tracer() -> Iterator[trace.Tracer]:
-    """The host's; spans go nowhere."""
+    """The tracer of the host, whose spans are not exported."""
     provider = TracerProvider()
     yield provider.get_tracer("host")
     provider.shutdown()
 
 
 def monitor_of(*exporters: Any, clock: ManualClock | None = None, **options: Any) -> Monitor:
-    """A monitor of one feature whose worker exports when it is asked to."""
+    """Return a monitor of one feature whose worker exports on request."""
     config = Config(**{"poll_interval_seconds": 3_600, "export_interval_seconds": 3_600, **options})
     reference = fit_reference({"amount": EDGES_AT}, predictions=EDGES_AT)
     return Monitor("m", reference=reference, exporters=exporters, config=config, clock=clock)
 
 
 def predict(features: dict[str, float]) -> float:
-    """A model that fails on what is broken."""
+    """Return the amount, but raise an error for one of the inputs."""
     if features == BREAKS:
         raise ValueError("broken")
     return features["amount"]
 
 
 def traces(sink: Sink, metric: catalog.MetricSpec, **attributes: str) -> list[tuple[float, str]]:
-    """Value and trace of each exemplar of a metric, in the order they came."""
+    """Return value and trace of each exemplar of a metric in order of arrival."""
     return [
         (one.as_double, one.trace_id.hex())
         for received in sink.named(metric.name, **attributes)
@@ -58,14 +58,14 @@ def traces(sink: Sink, metric: catalog.MetricSpec, **attributes: str) -> list[tu
 
 
 def in_trace(tracer: trace.Tracer, call: Any) -> str:
-    """Make a call in a span of its own; the id of its trace."""
+    """Make a call in a span of its own, and return the trace id."""
     with tracer.start_as_current_span("request") as span:
         call()
     return format(span.get_span_context().trace_id, "032x")
 
 
 def test_bins_outliers_and_errors_lead_to_their_traces(sink: Sink, tracer: trace.Tracer) -> None:
-    """Of two values in a bin the newer one; a call outside of any span leads nowhere."""
+    """Of two values in a bin the newer one counts; a call outside a span has no exemplar."""
     with monitor_of(Otlp.prometheus(f"http://127.0.0.1:{sink.port}")) as monitor:
         watched = monitor.watch(predict)
         watched({"amount": 55.0})
@@ -98,15 +98,15 @@ def test_bins_outliers_and_errors_lead_to_their_traces(sink: Sink, tracer: trace
 
 
 async def predict_later(features: dict[str, float]) -> float:
-    """The same, as a coroutine function."""
+    """Do the same as a coroutine function."""
     return predict(features)
 
 
 @pytest.mark.parametrize("way", ["watch", "watch by name", "async", "observe", "record"])
-def test_every_way_of_watching_one_row_knows_its_trace(
+def test_every_way_of_recording_one_row_has_its_trace(
     way: str, sink: Sink, tracer: trace.Tracer
 ) -> None:
-    """A batch has one trace for all rows: it stands for its duration, and for none of them."""
+    """The trace of a batch of several rows belongs to none of them."""
     with monitor_of(Otlp.collector(f"http://127.0.0.1:{sink.port}")) as monitor:
 
         def coroutine() -> None:
@@ -134,7 +134,7 @@ def test_every_way_of_watching_one_row_knows_its_trace(
 
 
 def test_native_histograms_carry_exemplars(sink: Sink, tracer: trace.Tracer) -> None:
-    """In the order of time, as Prometheus wants those of one series."""
+    """They are in order of time, as Prometheus requires for one series."""
     destination = Otlp.prometheus(f"http://127.0.0.1:{sink.port}", durations="exponential")
     with monitor_of(destination) as monitor:
         trace_id = in_trace(tracer, lambda: monitor.watch(predict)({"amount": 7.0}))
@@ -145,7 +145,7 @@ def test_native_histograms_carry_exemplars(sink: Sink, tracer: trace.Tracer) -> 
 
 
 def requests_of(exporter: OtlpExporter) -> list[bytes]:
-    """The requests that an exporter makes from now on, answered or not."""
+    """Return a list to which the exporter's further requests are added."""
     transport: Any = exporter._process.transport
     post, bodies = transport.post, []
 
@@ -160,9 +160,9 @@ def requests_of(exporter: OtlpExporter) -> list[bytes]:
 def test_exemplars_are_sent_until_each_destination_has_stored_them(
     sink: Sink, tracer: trace.Tracer
 ) -> None:
-    """One that refused gets them with the next export; one that has them does not, nor ever again.
+    """A destination that refused gets them again, and one that has them does not.
 
-    The clock stands still: what is new is told apart by more than its time.
+    The clock stands still, so new exemplars are recognised by more than their time.
     """
     with OtlpReceiver("collector") as flaky:
         steady, other = Otlp.collector(f"http://127.0.0.1:{sink.port}"), Otlp.collector(flaky.url)
@@ -191,7 +191,7 @@ def test_exemplars_are_sent_until_each_destination_has_stored_them(
 def test_exemplars_are_not_sent_to_dynatrace_or_when_switched_off(
     sink: Sink, tracer: trace.Tracer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Then nobody looks for spans either."""
+    """Spans are not read then either."""
     with OtlpReceiver("dynatrace", token=TOKEN) as receiver:
         with monitor_of(Otlp.dynatrace(receiver.url, token=TOKEN)) as monitor:
             in_trace(tracer, lambda: monitor.watch(predict)({"amount": 7.0}))
@@ -209,10 +209,10 @@ def test_exemplars_are_not_sent_to_dynatrace_or_when_switched_off(
     )
 
 
-def test_a_host_may_begin_to_trace_later_and_a_forked_child_goes_on(
+def test_a_host_may_start_tracing_later_and_a_forked_child_continues(
     sink: Sink, tracer: trace.Tracer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is looked for with each drain until it is there; a child begins with it."""
+    """Each drain checks for tracing until it is there."""
     monkeypatch.setattr("mlmonitor.pipeline.drain.host_span_source", lambda: None)
     with monitor_of(Otlp.collector(f"http://127.0.0.1:{sink.port}")) as monitor:
         watched = monitor.watch(predict)
@@ -232,7 +232,7 @@ def test_a_host_may_begin_to_trace_later_and_a_forked_child_goes_on(
 
 
 def test_rows_that_became_the_reference_have_no_exemplars(sink: Sink, tracer: trace.Tracer) -> None:
-    """They are in no bin that is compared; the first row after them is, and brings its own."""
+    """They are in no compared bin; the first row after them has an exemplar."""
     exporters = [Otlp.collector(f"http://127.0.0.1:{sink.port}")]
     config = Config(baseline_rows=50, poll_interval_seconds=3_600, export_interval_seconds=3_600)
     with Monitor("m", exporters=exporters, config=config) as monitor:
@@ -244,10 +244,10 @@ def test_rows_that_became_the_reference_have_no_exemplars(sink: Sink, tracer: tr
     assert traces(sink, catalog.DISTRIBUTION, field="amount") == [(7.0, trace_id)]
 
 
-def test_a_field_that_is_left_out_takes_its_exemplars_along(
+def test_a_field_dropped_from_export_takes_its_exemplars_along(
     sink: Sink, tracer: trace.Tracer
 ) -> None:
-    """Those of the fields that are sent stay with them, whatever their rows are now."""
+    """The other fields keep their own exemplars."""
     names = [f"f{at}" for at in range(12)]
     reference = fit_reference(dict.fromkeys(names, EDGES_AT), predictions=EDGES_AT)
     exporters = [Otlp.collector(f"http://127.0.0.1:{sink.port}")]

@@ -1,4 +1,4 @@
-"""Whatever a backend does for a while: when it is back, the sums are exact, in either form."""
+"""After faults of a backend the sums are exact, for totals and for deltas."""
 
 import gc
 import logging
@@ -40,7 +40,7 @@ UNSURE = [Drop("unread")]
 
 
 class Service:
-    """A monitor that is fed by hand, minute by minute, and what it ought to have told."""
+    """A monitor driven minute by minute, and what it should have exported."""
 
     def __init__(self, exporters: list[Any], clock: ManualClock, rng: np.random.Generator) -> None:
         reference = fit_reference({"x": rng.exponential(size=500)}, predictions=np.zeros(500))
@@ -52,7 +52,7 @@ class Service:
         self._clock, self._rng = clock, rng
 
     def minute(self) -> bool:
-        """A minute of traffic, and an export; whether all of it was taken."""
+        """Record a minute of traffic and export; return whether all of it was accepted."""
         values = np.round(self._rng.exponential(size=int(self._rng.integers(1, 20))), 3)
         self.monitor.record({"x": values}, np.zeros(len(values)))
         self.rows, self.total = self.rows + len(values), self.total + float(values.sum())
@@ -60,7 +60,7 @@ class Service:
         return self.monitor.flush(timeout_seconds=20)
 
     def check(self, receiver: OtlpReceiver) -> None:
-        """What was received is what happened, to the last count."""
+        """Assert that a receiver has exactly what was recorded."""
         ledger = receiver.ledger
         assert ledger.total("mlmonitor.predictions", {"status": "ok"}) == self.rows
         assert ledger.total("mlmonitor.field.values", FIELD) == self.rows
@@ -92,15 +92,15 @@ def receivers(clock: ManualClock) -> Iterator[dict[str, OtlpReceiver]]:
 def service_of(
     receivers: dict[str, OtlpReceiver], clock: ManualClock, rng: np.random.Generator
 ) -> Service:
-    """A service that tells all of them."""
+    """Return a service that exports to all of them."""
     exporters = [make(receivers[name]) for name, make in PROFILES.items()]
     return Service(exporters, clock, rng)
 
 
-def test_ten_minutes_without_a_receiver_lose_nothing(
+def test_two_outages_of_ten_minutes_lose_nothing(
     receivers: dict[str, OtlpReceiver], clock: ManualClock, rng: np.random.Generator
 ) -> None:
-    """From the first minute on, and once more in the middle; nothing is missing afterwards."""
+    """They are at the start and in the middle."""
     service = service_of(receivers, clock, rng)
     with service.monitor:
         for _ in range(2):
@@ -127,7 +127,7 @@ def test_an_hour_of_random_faults_loses_nothing(
     seed: int,
     minutes: int,
 ) -> None:
-    """Unavailable, overloaded, too large, dropped, flapping: half of all requests, for an hour."""
+    """Half of all requests are refused, dropped, too large or not answered."""
     service = service_of(receivers, clock, rng)
     faults: list[Any] = [*REFUSED, *UNSURE]
     for name, receiver in receivers.items():
@@ -151,7 +151,7 @@ def test_an_hour_of_random_faults_loses_nothing(
 def test_a_request_without_an_answer_is_not_repeated_if_at_most_once_is_configured(
     clock: ManualClock, rng: np.random.Generator
 ) -> None:
-    """The points were stored: they are not sent again, and are counted as possibly lost."""
+    """The points were stored; they count as possibly lost."""
     with OtlpReceiver("dynatrace", token=TOKEN, clock=clock) as receiver:
         exporter = Otlp.dynatrace(receiver.url, token=TOKEN, ambiguous="advance")
         service = Service([exporter], clock, rng)
@@ -169,7 +169,7 @@ def test_a_request_without_an_answer_is_not_repeated_if_at_most_once_is_configur
 def test_a_request_without_an_answer_is_sent_again_and_counted_by_its_kind(
     clock: ManualClock, rng: np.random.Generator, kind: str
 ) -> None:
-    """OTLP's rule: the client retries. Nothing is missing, and what may be double is counted."""
+    """As OTLP requires, the client sends it again; nothing is lost, and doubles are counted."""
     fault: Any = Drop("unread") if kind == "closed" else Slow(1.5)
     with OtlpReceiver("dynatrace", token=TOKEN, clock=clock) as receiver:
         exporter = Otlp.dynatrace(receiver.url, token=TOKEN, timeout_seconds=0.5)
@@ -190,8 +190,10 @@ def test_a_request_without_an_answer_is_sent_again_and_counted_by_its_kind(
             assert total > service.rows
 
 
-def test_a_partial_refusal_is_permanent(clock: ManualClock, rng: np.random.Generator) -> None:
-    """A delta that a backend will not have is not sent for ever: it is counted as rejected."""
+def test_a_partially_refused_delta_is_not_sent_again(
+    clock: ManualClock, rng: np.random.Generator
+) -> None:
+    """It is counted as rejected."""
     with OtlpReceiver("dynatrace", token=TOKEN, clock=clock) as receiver:
         service = Service([Otlp.dynatrace(receiver.url, token=TOKEN)], clock, rng)
         receiver.next(PartialSuccess(1))
@@ -206,10 +208,10 @@ def test_a_partial_refusal_is_permanent(clock: ManualClock, rng: np.random.Gener
 
 
 @pytest.mark.slow
-def test_an_outage_of_any_length_takes_no_memory(
+def test_an_outage_of_any_length_uses_no_memory(
     clock: ManualClock, rng: np.random.Generator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """There is no queue: after thirty failed exports nothing more is held than after ten."""
+    """There is no queue: thirty failed exports need no more memory than ten."""
     exporters = [
         Otlp.collector("http://127.0.0.1:9", timeout_seconds=1),
         Otlp.dynatrace("http://127.0.0.1:9", token=TOKEN, timeout_seconds=1),
@@ -230,10 +232,10 @@ def test_an_outage_of_any_length_takes_no_memory(
     assert after - before < 30_000
 
 
-def test_the_second_of_two_destinations_is_served_though_the_first_is_dead(
+def test_a_destination_is_served_although_the_one_before_it_is_unreachable(
     clock: ManualClock, rng: np.random.Generator
 ) -> None:
-    """One destination's failure is not another's."""
+    """The failure of one does not affect the other."""
     with OtlpReceiver("prometheus", clock=clock) as receiver:
         exporters = [Otlp.collector("http://127.0.0.1:9"), Otlp.prometheus(receiver.url)]
         service = Service(exporters, clock, rng)
@@ -244,10 +246,10 @@ def test_the_second_of_two_destinations_is_served_though_the_first_is_dead(
     assert "never accepted; Otlp.collector" in text
 
 
-def test_new_series_are_not_held_up_by_a_pause_that_is_over(
+def test_new_series_are_exported_right_after_a_requested_pause(
     clock: ManualClock, rng: np.random.Generator
 ) -> None:
-    """Their zeros are of the time before, in the middle of the pause: what counts is now."""
+    """Their zeros are dated within the pause, but they are sent after it."""
     with OtlpReceiver("prometheus", clock=clock) as receiver:
         service = Service([Otlp.prometheus(receiver.url)], clock, rng)
         with service.monitor:

@@ -1,4 +1,4 @@
-"""What a user can get wrong about a backend is refused at once, with the right answer in it."""
+"""Wrong settings for a backend are refused at once, with the right ones in the message."""
 
 from pathlib import Path
 from typing import Any
@@ -15,22 +15,22 @@ LIVE = "https://abc12345.live.dynatrace.com"
 
 
 def prometheus(url: str) -> OtlpExporter:
-    """An exporter to Prometheus."""
+    """Return an exporter to Prometheus."""
     return Otlp.prometheus(url)
 
 
 def mimir(url: str) -> OtlpExporter:
-    """An exporter to Mimir."""
+    """Return an exporter to Mimir."""
     return Otlp.mimir(url, tenant="t")
 
 
 def cloud(url: str) -> OtlpExporter:
-    """An exporter to Grafana Cloud."""
+    """Return an exporter to Grafana Cloud."""
     return Otlp.grafana_cloud(url, instance=1234, token="glc_x")  # noqa: S106 - of no account
 
 
 def dynatrace(url: str) -> OtlpExporter:
-    """An exporter to Dynatrace."""
+    """Return an exporter to Dynatrace."""
     return Otlp.dynatrace(url, token=ACCESS)
 
 
@@ -52,8 +52,8 @@ def dynatrace(url: str) -> OtlpExporter:
         (dynatrace, "http://127.0.0.1:1", "http://127.0.0.1:1/api/v2/otlp/v1/metrics"),
     ],
 )
-def test_a_base_url_is_enough(make: Any, given: str, used: str) -> None:
-    """The path of the OTLP receiver is added, and a whole one left as it is."""
+def test_the_base_url_of_a_backend_is_enough(make: Any, given: str, used: str) -> None:
+    """The path of the OTLP receiver is added, and a full URL stays unchanged."""
     assert f"{used!r})" in repr(make(given))
 
 
@@ -81,7 +81,7 @@ def test_a_base_url_is_enough(make: Any, given: str, used: str) -> None:
     ],
 )
 def test_a_wrong_url_is_refused_with_the_right_one(make: Any, given: str, said: str) -> None:
-    """The message holds the fix, and no secret."""
+    """The message shows no secret."""
     with pytest.raises(ConfigError, match=said) as caught:
         make(given)
     assert "hunter2" not in str(caught.value)
@@ -91,7 +91,7 @@ def test_a_wrong_url_is_refused_with_the_right_one(make: Any, given: str, said: 
     "token", ["", "hunter2", "dt0c01.hunter2", "dt0c01.a.hunter2 ", "Api-Token dt0c01.a.hunter2"]
 )
 def test_a_token_of_the_wrong_shape_is_refused_and_not_repeated(token: str) -> None:
-    """The id alone, a token with its prefix, one with a space: the usual mistakes."""
+    """Typical errors are the id alone, a token with its prefix, and one with a space."""
     with pytest.raises(ConfigError, match=r"dt0c01\.<id>\.<secret>") as caught:
         Otlp.dynatrace(LIVE, token=token)
     assert "hunter2" not in str(caught.value)
@@ -100,7 +100,7 @@ def test_a_token_of_the_wrong_shape_is_refused_and_not_repeated(token: str) -> N
 def test_a_token_is_read_from_a_variable_or_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without any the error names all three ways."""
+    """Without one the error names all three ways."""
     with pytest.raises(ConfigError, match=r"token=, token_file= or the variable DYNATRACE_API_TOK"):
         Otlp.dynatrace(LIVE)
     with pytest.raises(ConfigError, match="GRAFANA_CLOUD_TOKEN"):
@@ -115,12 +115,12 @@ def test_a_token_is_read_from_a_variable_or_a_file(
 
 
 def headers(exporter: OtlpExporter) -> dict[str, str]:
-    """What is sent with each request."""
+    """Return the headers sent with each request."""
     return dict(exporter._access.headers())
 
 
-def test_each_backend_gets_its_own_credentials() -> None:
-    """Basic for Grafana Cloud, a tenant for Mimir, whatever is expected for the others."""
+def test_each_backend_gets_its_own_headers() -> None:
+    """Grafana Cloud gets basic authentication, Mimir a tenant, and others the given headers."""
     assert headers(cloud(CLOUD)) == {"Authorization": "Basic MTIzNDpnbGNfeA=="}
     assert headers(mimir("http://m")) == {"X-Scope-OrgID": "t"}
     assert headers(Otlp.mimir("http://m", headers={"a": "b"})) == {"a": "b"}
@@ -152,23 +152,23 @@ def test_each_backend_gets_its_own_credentials() -> None:
         ({"headers": {"a": "b\r\nc: hunter2"}}, "headers"),
     ],
 )
-def test_an_option_that_makes_no_sense_is_named(options: dict[str, Any], said: str) -> None:
-    """At construction, not at the first export."""
+def test_an_invalid_option_of_a_destination_is_named(options: dict[str, Any], said: str) -> None:
+    """The error is raised at construction and not at the first export."""
     for make in (Otlp.collector, Otlp.prometheus):
         with pytest.raises(ConfigError, match=said) as caught:
             make(**options)
         assert "hunter2" not in str(caught.value)
 
 
-def test_grpc_uses_its_own_environment_variables() -> None:
-    """It knows no proxy but that of the environment."""
+def test_a_proxy_option_is_refused_over_grpc() -> None:
+    """The proxy of gRPC comes from the environment alone."""
     with pytest.raises(ConfigError, match="https_proxy"):
         Otlp.collector("http://c:4317", protocol="grpc", proxy="http://p:3128")
 
 
 @pytest.mark.parametrize("wrong", [{"ambiguous": "maybe"}, {"ambiguous": None}])
-def test_an_unknown_choice_is_refused(wrong: dict[str, Any]) -> None:
-    """A delta without an answer counts as taken, or it does not."""
+def test_an_unknown_choice_for_a_destination_is_refused(wrong: dict[str, Any]) -> None:
+    """The errors name `ambiguous` and `instance`."""
     with pytest.raises(ConfigError, match="ambiguous"):
         Otlp.dynatrace(LIVE, token=ACCESS, **wrong)
     with pytest.raises(ConfigError, match="instance"):
@@ -176,7 +176,7 @@ def test_an_unknown_choice_is_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_profiles_hold_the_settings_in_which_backends_differ() -> None:
-    """Deltas and bins for Dynatrace alone; each with its own limits and spelling of names."""
+    """Dynatrace alone gets deltas and bins; limits and spelling of names differ."""
     profiles = {
         exporter.name: exporter.profile for exporter in (prometheus("http://p"), dynatrace(LIVE))
     }

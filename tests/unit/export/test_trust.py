@@ -1,4 +1,4 @@
-"""Certificates, proxies, and whose word is taken for what."""
+"""Certificates, proxies, and which of them are trusted."""
 
 import re
 import socket
@@ -26,14 +26,14 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 class Server(NamedTuple):
-    """A server of one request at a time, and what it was asked."""
+    """The port of a server, and the requests that it received."""
 
     port: int
     requests: list[bytes]
 
 
 def read(connection: socket.socket) -> bytes:
-    """A whole request: a server that closes on an unread one resets the connection."""
+    """Read a whole request, because closing on an unread one resets the connection."""
     with connection.makefile("rb") as stream:
         head = b"".join(iter(stream.readline, b"\r\n"))
         match = re.search(rb"content-length: (\d+)", head.lower())
@@ -41,7 +41,7 @@ def read(connection: socket.socket) -> bytes:
 
 
 def serve(listener: socket.socket, context: ssl.SSLContext | None, server: Server) -> None:
-    """Answer 200 to everything, until the listener is closed."""
+    """Answer 200 to everything until the listener is closed."""
     while True:
         try:
             connection, _ = listener.accept()
@@ -60,7 +60,7 @@ def serve(listener: socket.socket, context: ssl.SSLContext | None, server: Serve
 
 
 def started(context: ssl.SSLContext | None) -> tuple[socket.socket, Server]:
-    """A server on a port of its own."""
+    """Run a server on a port of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = Server(listener.getsockname()[1], [])
     threading.Thread(target=serve, args=(listener, context, server), daemon=True).start()
@@ -69,7 +69,7 @@ def started(context: ssl.SSLContext | None) -> tuple[socket.socket, Server]:
 
 @pytest.fixture
 def grpcs(authority: trustme.CA) -> Iterator[Callable[..., str]]:
-    """Starts gRPC servers with a certificate of that authority; each takes all that it is sent."""
+    """Start gRPC servers with a certificate of that authority, which accept everything."""
     grpc: Any = pytest.importorskip("grpc", reason="extra grpc")
     running, threads = [], ThreadPoolExecutor(2)
     issued = authority.issue_cert("127.0.0.1")
@@ -104,13 +104,13 @@ class Files(NamedTuple):
 
 @pytest.fixture
 def authority() -> trustme.CA:
-    """Whom the clients of this test trust, if they are told to."""
+    """The authority that the clients of a test may trust."""
     return trustme.CA()
 
 
 @pytest.fixture
 def files(authority: trustme.CA, tmp_path: Path) -> Files:
-    """The authority's certificate, and one of a client with its key."""
+    """The authority's certificate, and that of a client with its key."""
     paths = Files(tmp_path / "ca.pem", tmp_path / "client.pem", tmp_path / "client.key")
     authority.cert_pem.write_to_path(str(paths.ca))
     client = authority.issue_cert("client.example")
@@ -140,7 +140,7 @@ def send(exporter: OtlpExporter) -> Delivered:
 def test_a_servers_certificate_is_verified(
     https: tuple[Server, ssl.SSLContext], files: Files
 ) -> None:
-    """With the authority that is named; else with those of the system, who do not know it."""
+    """`ca_file` names the authority; those of the system do not know it."""
     url = f"https://127.0.0.1:{https[0].port}"
     with pytest.raises(ExportError, match="not trusted; pass ca_file"):
         send(Otlp.collector(url))
@@ -148,13 +148,13 @@ def test_a_servers_certificate_is_verified(
     assert send(Otlp.collector(url, ca_file=files.ca)).accepted == 1
 
 
-def test_the_environments_authorities_are_trusted_unless_others_are_named(
+def test_the_environments_authorities_are_trusted_unless_ca_file_is_given(
     https: tuple[Server, ssl.SSLContext],
     files: Files,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """`REQUESTS_CA_BUNDLE` holds where there is no `ca_file`, and loses to it."""
+    """`REQUESTS_CA_BUNDLE` is used without `ca_file` only."""
     url = f"https://127.0.0.1:{https[0].port}"
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(files.ca))
     assert send(Otlp.collector(url)).accepted == 1
@@ -169,7 +169,7 @@ def test_the_environments_authorities_are_trusted_unless_others_are_named(
 def test_a_client_shows_its_certificate(
     https: tuple[Server, ssl.SSLContext], files: Files, authority: trustme.CA
 ) -> None:
-    """Where the server wants one, there is no other way in."""
+    """The server requires one; arguments or variables name its files."""
     server, context = https
     context.verify_mode = ssl.CERT_REQUIRED
     authority.configure_trust(context)
@@ -194,7 +194,7 @@ def test_a_client_shows_its_certificate(
 def test_a_servers_certificate_is_verified_over_grpc(
     grpcs: Callable[..., str], files: Files
 ) -> None:
-    """The reason says what to do, and an address without TLS is no way around it."""
+    """The reason says what to do, and an address without TLS does not work either."""
     url = grpcs()
     with pytest.raises(ExportError, match="not trusted; pass ca_file"):
         send(Otlp.collector(url, protocol="grpc", timeout_seconds=5))
@@ -205,10 +205,8 @@ def test_a_servers_certificate_is_verified_over_grpc(
     assert send(trusted).accepted == 1
 
 
-def test_a_client_shows_its_certificate_over_grpc_as_well(
-    grpcs: Callable[..., str], files: Files
-) -> None:
-    """By arguments or by variables; an address without a scheme is taken for one with TLS."""
+def test_a_client_shows_its_certificate_over_grpc(grpcs: Callable[..., str], files: Files) -> None:
+    """Arguments or variables name its files; an address without a scheme uses TLS."""
     url = grpcs(wants_clients=True)
     with pytest.raises(ExportError):
         send(Otlp.collector(url, protocol="grpc", ca_file=files.ca, timeout_seconds=5))
@@ -235,7 +233,7 @@ def test_a_client_shows_its_certificate_over_grpc_as_well(
 
 @pytest.mark.parametrize("by", ["argument", "variable"])
 def test_requests_go_through_the_configured_proxy(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one that is named, or that of the usual variables; its password is not shown."""
+    """It is given as an argument or in the usual variables, and its password is not shown."""
     listener, proxy = started(None)
     url = f"http://user:s3cret@127.0.0.1:{proxy.port}"
     with closing(listener):
@@ -252,8 +250,8 @@ def test_requests_go_through_the_configured_proxy(by: str, monkeypatch: pytest.M
     assert "s3cret" not in repr(exporter) + repr(exporter._access)
 
 
-def test_a_dead_proxy_has_another_reason_than_a_dead_destination() -> None:
-    """What is to be mended differs."""
+def test_an_unreachable_proxy_has_another_reason_than_an_unreachable_destination() -> None:
+    """The remedies differ."""
     exporter = Otlp.collector("http://collector.example:4318", proxy="http://127.0.0.1:9")
     with pytest.raises(
         ExportError, match=r"the proxy http://127.0.0.1:9 \(given as proxy=\) cannot be reached"

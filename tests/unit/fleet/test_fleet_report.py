@@ -21,12 +21,12 @@ HOURS, PROCESSES, ROWS = 5, 2, 300
 
 
 def draw_hour(hour: int, process: int) -> Columns:
-    """The claims of one process; those of the last two hours are shifted."""
+    """Draw the claims of one process; those of the last two hours are shifted."""
     return draw_claims(np.random.default_rng([hour, process]), ROWS, is_shifted=hour >= 3)
 
 
 def hour_profile(hour: int, process: int) -> Profile:
-    """Their counts."""
+    """Return their counts."""
     claims = draw_hour(hour, process)
     at = START + 3_600 * hour + process
     return Profile.of(claims, predict(claims), reference=REFERENCE, segments=["line"], at=at)
@@ -34,7 +34,7 @@ def hour_profile(hour: int, process: int) -> Profile:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five hours of two processes, and the reference."""
+    """A folder with five hours of two processes, and their reference."""
     folder = tmp_path_factory.mktemp("fleet")
     REFERENCE.save(folder / "r.json")
     for hour in range(HOURS):
@@ -43,10 +43,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_report_of_a_folder_draws_every_hour_of_all_processes(
+def test_the_report_of_a_folder_shows_every_hour_of_all_processes(
     folder: Path, tmp_path: Path
 ) -> None:
-    """The window is the newest hour; the history has a slice for each."""
+    """The window is the newest hour, and the history has a slice for each hour."""
     arguments = ["fleet", str(folder), "--reference", str(folder / "r.json"), "--by", "hour"]
     reports = ["--report", str(tmp_path / "f.json"), "--report", str(tmp_path / "f.html")]
     assert main([*arguments, *reports, "--model", "claims", "--fail-on", "alert"]) == 1
@@ -69,8 +69,8 @@ def test_the_report_of_a_folder_draws_every_hour_of_all_processes(
     assert f"Share of travel: {share:.1f}%, " in Document(text).text
 
 
-def test_a_report_in_python_is_that_of_the_status(tmp_path: Path) -> None:
-    """One round has one slice; another ending is refused before anything is compared."""
+def test_a_report_of_a_profile_contains_its_status(tmp_path: Path) -> None:
+    """A profile has a single slice, and another file ending is refused at once."""
     profile = hour_profile(4, 0)
     path = profile.report(tmp_path / "f.json", REFERENCE, model="claims", at=START)
     report = json.loads(path.read_text(encoding="utf-8"))
@@ -81,8 +81,8 @@ def test_a_report_in_python_is_that_of_the_status(tmp_path: Path) -> None:
         profile.report(tmp_path / "f.pdf", REFERENCE)
 
 
-def test_names_in_a_fleet_report_stay_text(tmp_path: Path) -> None:
-    """Those of fields, categories, segments, unknown columns and the model."""
+def test_hostile_names_are_shown_as_text_in_a_fleet_report(tmp_path: Path) -> None:
+    """They are names of fields, categories, segments, unknown columns and the model."""
 
     def draw(seed: int, shift: float) -> dict[str, Any]:
         rng = np.random.default_rng(seed)
@@ -104,8 +104,8 @@ def test_names_in_a_fleet_report_stay_text(tmp_path: Path) -> None:
     assert HOSTILE[0] in document.text
 
 
-def test_files_are_merged_again_only_if_one_has_changed(tmp_path: Path) -> None:
-    """A folder is listed anew, and shows a process that has begun since."""
+def test_profile_files_are_merged_again_only_after_a_change(tmp_path: Path) -> None:
+    """The folder is listed each time, so a new process appears."""
     REFERENCE.save(tmp_path / "r.json")
     hour_profile(0, 0).save(tmp_path / "a.profile")
     files = FleetFiles(
@@ -121,10 +121,10 @@ def test_files_are_merged_again_only_if_one_has_changed(tmp_path: Path) -> None:
     assert (first.status.window_rows, files.read().status.window_rows) == (ROWS, 2 * ROWS)
 
 
-def test_the_page_is_served_until_the_command_is_interrupted(
+def test_the_page_of_a_fleet_is_served_until_the_command_is_interrupted(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On this machine alone, with the rows of all processes."""
+    """It has the rows of all processes, and is reachable from this machine alone."""
     pages = []
 
     def wait_for_a_reader() -> None:
@@ -141,10 +141,10 @@ def test_the_page_is_served_until_the_command_is_interrupted(
     assert "claims" in Document(page).text
 
 
-def test_a_report_with_another_ending_is_refused_before_a_profile_is_read(
+def test_a_fleet_report_with_another_ending_is_refused_before_reading(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With exit status 2; so is a folder without a profile."""
+    """The exit status is 2, as for a folder without profiles."""
     REFERENCE.save(tmp_path / "r.json")
     arguments = ["fleet", str(tmp_path), "--reference", str(tmp_path / "r.json")]
     assert main([*arguments, "--report", "f.pdf"]) == 2

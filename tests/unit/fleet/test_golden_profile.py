@@ -1,4 +1,4 @@
-"""A profile saved by a released version: it loads, with every count it was saved with."""
+"""A profile saved by a released version loads with all its counts."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 def test_a_profile_of_version_1_keeps_its_counts() -> None:
-    """Of fields, segments and unknown columns; written again, it is the same."""
+    """They are counts of fields, segments and unknown columns; saving it gives the same bytes."""
     data = (GOLDEN / "profile_v1.profile").read_bytes()
     profile = Profile.from_bytes(data)
     assert profile.rows == 200

@@ -1,4 +1,4 @@
-"""Profiles out of a monitor and into another: the counts of a service that recorded the rows."""
+"""Profiles from a monitor and recorded by another have the counts of the same rows."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ WHOLE = Profile.of(FRAME, reference=REFERENCE, segments=["line"], at=AT)
 
 
 def begin(**options: Any) -> Monitor:
-    """A monitor of the claims."""
+    """Return a monitor of the claims."""
     options.setdefault("exporters", [])
     options.setdefault("segments", ["line"])
     return Monitor("claims", reference=REFERENCE, clock=ManualClock(AT), **options)
 
 
-def test_the_profile_of_a_service_has_the_counts_of_the_rows_it_recorded() -> None:
-    """Those of a profile of the same rows; and it merges with one."""
+def test_the_profile_of_a_service_has_the_counts_of_its_recorded_rows() -> None:
+    """They equal those of a profile of the same rows, and the two can be merged."""
     with begin() as monitor:
         monitor.record(FEATURES, COLUMNS["prediction"])
         profile = monitor.profile()
@@ -29,8 +29,8 @@ def test_the_profile_of_a_service_has_the_counts_of_the_rows_it_recorded() -> No
         assert monitor.profile().merge(WHOLE).rows == 2 * ROWS
 
 
-def test_a_profile_holds_the_window_and_not_what_has_left_it() -> None:
-    """A window of 1,000 rows in slices of 100, after 2,000 rows."""
+def test_a_profile_covers_only_the_window() -> None:
+    """After 2,000 rows a window of 1,000 rows in slices of 100 has 900."""
     config = Config(window_seconds=None, window_rows=1_000, window_slices=10)
     with begin(config=config, segments=()) as monitor:
         for start in range(0, ROWS, 100):
@@ -42,8 +42,8 @@ def test_a_profile_holds_the_window_and_not_what_has_left_it() -> None:
     assert counts(profile) == counts(last)
 
 
-def test_a_recorded_profile_is_exported_as_the_rows_would_be() -> None:
-    """The drift of every field in a metric of the same name, with the same value."""
+def test_a_recorded_profile_is_exported_like_its_rows() -> None:
+    """Metrics and their values are the same."""
     scores = []
     for records_profile in (True, False):
         exporter = InMemoryExporter()
@@ -67,8 +67,8 @@ def test_a_recorded_profile_is_exported_as_the_rows_would_be() -> None:
     assert len(scores[0]) > 20
 
 
-def test_profiles_and_rows_add_up() -> None:
-    """A job that records some rows itself."""
+def test_profiles_and_rows_add_up_in_a_monitor() -> None:
+    """A job may record some rows itself."""
     with begin() as monitor:
         half = FRAME.iloc[:1_000]
         monitor.record(half.drop(columns="prediction"), half["prediction"])
@@ -79,8 +79,8 @@ def test_profiles_and_rows_add_up() -> None:
         assert counts(monitor.profile()) == counts(WHOLE)
 
 
-def test_a_profile_of_another_shape_is_refused_and_nothing_is_added() -> None:
-    """Other segments, or a monitor that is still learning its reference."""
+def test_an_incompatible_profile_is_refused_and_adds_nothing() -> None:
+    """It has segments, or the monitor has no reference yet."""
     with begin(segments=()) as monitor:
         with pytest.raises(IncompatibleSketch, match="segments"):
             monitor.record_profile(WHOLE)
@@ -92,7 +92,7 @@ def test_a_profile_of_another_shape_is_refused_and_nothing_is_added() -> None:
 
 
 def test_a_disabled_monitor_has_an_empty_profile() -> None:
-    """And takes none."""
+    """It does not accept one either."""
     with begin(config=Config(enabled=False)) as monitor:
         monitor.record_profile(WHOLE)
         assert monitor.profile().rows == 0

@@ -25,7 +25,7 @@ REFERENCE = claims_reference()
 
 @pytest.fixture
 def reference(tmp_path: Path) -> str:
-    """A saved reference."""
+    """The path of a saved reference."""
     REFERENCE.save(tmp_path / "r.json")
     return str(tmp_path / "r.json")
 
@@ -33,7 +33,7 @@ def reference(tmp_path: Path) -> str:
 def test_files_of_many_processes_become_one_status(
     tmp_path: Path, reference: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Parquet and CSV, counted apart and merged, count as the frame does."""
+    """Parquet and CSV files are counted separately and merged; counts are those of the frame."""
     table = pa.table(COLUMNS)
     pq.write_table(table[:700], tmp_path / "a.parquet", row_group_size=300)
     pa_csv.write_csv(table[700:].cast(table.schema), tmp_path / "b.csv")
@@ -57,15 +57,15 @@ def test_files_of_many_processes_become_one_status(
 def test_a_file_that_is_not_a_profile_is_named_in_the_error(
     tmp_path: Path, reference: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither a reference nor a missing file is a profile."""
+    """A reference and a missing file are no profiles."""
     assert main(["fleet", reference, "--reference", reference]) == 2
     assert reference in capsys.readouterr().err
     assert main(["fleet", str(tmp_path / "none"), "--reference", reference]) == 2
     assert "No such file" in capsys.readouterr().err
 
 
-def test_files_that_are_not_of_this_model_are_refused(tmp_path: Path) -> None:
-    """By their ending, their content, their columns, and the column that was asked for."""
+def test_files_that_do_not_fit_the_model_are_refused(tmp_path: Path) -> None:
+    """The ending, the content, the columns or the requested column is wrong."""
     (tmp_path / "rows.parquet").write_bytes(b"not parquet")
     with pytest.raises(FormatError, match="data: not a Parquet file"):
         Profile.read(tmp_path / "rows.parquet", reference=REFERENCE)
@@ -79,7 +79,7 @@ def test_files_that_are_not_of_this_model_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_parquet_file_is_counted_like_its_columns_in_memory(tmp_path: Path) -> None:
-    """Nulls in texts, integers, booleans and moments; dictionaries, and small row groups."""
+    """It has nulls in texts, integers, booleans and times, dictionaries, and small row groups."""
     rng = np.random.default_rng(2)
     start = np.datetime64("2025-01-01", "us")
     columns = {
@@ -104,8 +104,8 @@ def test_a_parquet_file_is_counted_like_its_columns_in_memory(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    """Five times the rows need no more memory of Python and numpy."""
+def test_profiling_a_larger_file_needs_no_more_memory(tmp_path: Path) -> None:
+    """Five times the rows have the same peak of Python and numpy."""
     peaks = []
     for repeats in (20, 100):
         path = tmp_path / f"{repeats}.parquet"
@@ -122,10 +122,10 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     assert peaks[1] < 1.2 * peaks[0]
 
 
-def test_a_file_that_is_damaged_within_is_refused(
+def test_a_file_that_is_damaged_in_the_middle_is_refused(
     tmp_path: Path, reference: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its last lines are intact, so that it can be opened; no profile is written."""
+    """Its end is intact, so that it opens; no profile is written."""
     path, out = tmp_path / "rows.parquet", tmp_path / "out.profile"
     pq.write_table(pa.table(COLUMNS), path)
     data = bytearray(path.read_bytes())
@@ -139,7 +139,7 @@ def test_a_file_that_is_damaged_within_is_refused(
 def test_a_csv_file_counts_the_same_in_parts_of_any_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a byte-order mark, quoted line ends, stray quotes, empty lines and all line ends."""
+    """It has a byte-order mark, quoted line ends, stray quotes, empty lines and mixed line ends."""
     lines = ["home", '"a\nb"', '"a\r\n\r\nb"', 'in"ch', "motor", '"say ""hi"""', "\u00e9t\u00e9"]
     rows = [f"{n},{lines[n % 7]}" for n in range(50)]
     ends = ["\n", "\r\n", "\r", "\n\n"]
@@ -157,7 +157,7 @@ def test_a_csv_file_counts_the_same_in_parts_of_any_size(
 
 
 def read_in_parts(path: Path) -> list[tuple[int, dict[str, Any]]]:
-    """The rows that each part is said to have, and those that it has."""
+    """Return the declared and the actual rows of each part."""
     file = data_file.split_data_file(str(path))
     return [
         (part.rows, chunk)
@@ -167,10 +167,10 @@ def read_in_parts(path: Path) -> list[tuple[int, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize(("name", "value"), [("frozen", True), ("executable", "")])
-def test_a_program_without_an_interpreter_counts_in_its_own_process(
+def test_a_frozen_program_counts_in_its_own_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object
 ) -> None:
-    """A frozen program would start itself again, and not Python."""
+    """Its executable is the program itself and not Python."""
     monkeypatch.setattr(data_file, "PART_ROWS", 500)
     monkeypatch.setattr(sys, name, value, raising=False)
     monkeypatch.setattr(subprocess, "Popen", None)
@@ -180,8 +180,8 @@ def test_a_program_without_an_interpreter_counts_in_its_own_process(
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5])
-def test_fewer_workers_than_one_are_refused(tmp_path: Path, workers: Any) -> None:
-    """Before a row is read."""
+def test_fewer_than_one_worker_is_refused(tmp_path: Path, workers: Any) -> None:
+    """The error is raised before a row is read."""
     pq.write_table(pa.table(COLUMNS), tmp_path / "rows.parquet")
     with pytest.raises(ConfigError, match="workers: expected 1 or more"):
         Profile.read(tmp_path / "rows.parquet", reference=REFERENCE, workers=workers)

@@ -1,4 +1,4 @@
-"""Profiles: the counts of the rows, whatever the partitioning."""
+"""Profiles have the counts of all rows, whatever the partitioning."""
 
 from collections.abc import Iterator
 from functools import reduce
@@ -28,7 +28,7 @@ WHOLE = Profile.of(FRAME, reference=REFERENCE, segments=["line"], at=AT)
 
 
 def profile_rows(places: Any) -> Profile:
-    """The profile of some of the rows."""
+    """Return the profile of some of the rows."""
     rows = FRAME.iloc[places]
     return Profile.of(rows, reference=REFERENCE, segments=["line"], at=AT)
 
@@ -36,10 +36,10 @@ def profile_rows(places: Any) -> Profile:
 @pytest.mark.slow
 @settings(max_examples=6, deadline=None)
 @given(cuts=st.lists(st.integers(0, ROWS), max_size=4), seed=st.integers(0, 99))
-def test_every_partitioning_in_any_order_gives_the_counts_of_the_rows_at_once(
+def test_profiles_of_any_partitioning_merge_to_the_counts_of_all_rows(
     cuts: list[int], seed: int
 ) -> None:
-    """Empty parts included."""
+    """Parts may be empty and are merged in any order."""
     rng = np.random.default_rng(seed)
     parts = np.split(rng.permutation(ROWS), sorted(cuts))
     profiles = [profile_rows(part) for part in parts]
@@ -50,7 +50,7 @@ def test_every_partitioning_in_any_order_gives_the_counts_of_the_rows_at_once(
 
 
 def test_names_of_unknown_columns_are_bounded_over_all_merged_profiles() -> None:
-    """Each of four has forty of its own: 64 names are kept, and every value is counted."""
+    """Four profiles have forty names each: 64 names are kept, and every value is counted."""
     rows = FRAME.iloc[:3]
     merged = Profile()
     for place in range(4):
@@ -66,7 +66,7 @@ def test_names_of_unknown_columns_are_bounded_over_all_merged_profiles() -> None
     assert len(unknown) == len(live) == 65
 
 
-def test_the_empty_profile_changes_nothing_on_either_side() -> None:
+def test_merging_an_empty_profile_of_any_side_changes_nothing() -> None:
     """It has no reference, and its bytes can be read."""
     kept = WHOLE.to_bytes()
     assert Profile().merge(WHOLE).to_bytes() == kept
@@ -78,15 +78,15 @@ def test_the_empty_profile_changes_nothing_on_either_side() -> None:
 
 
 def test_a_merged_profile_shares_nothing_with_its_parts() -> None:
-    """Neither changes when the other is merged again, and a profile can be merged with itself."""
+    """Merging one again does not change the other, and a profile can be merged with itself."""
     part = profile_rows(np.arange(10))
     merged = Profile().merge(part)
     merged.merge(merged).merge(part)
     assert (merged.rows, part.rows) == (30, 10)
 
 
-def test_a_service_that_recorded_the_same_rows_shows_the_same() -> None:
-    """Counts, scores, means and segments; the e-values are of another order of evaluation."""
+def test_a_service_that_recorded_the_same_rows_has_the_same_status() -> None:
+    """Counts, scores, means and segments agree; e-values depend on when they are evaluated."""
     monitor = Monitor(
         "claims",
         reference=REFERENCE,
@@ -111,7 +111,7 @@ def test_a_service_that_recorded_the_same_rows_shows_the_same() -> None:
 
 
 def split_into_pairs() -> Iterator[tuple[Any, Any]]:
-    """Chunks of features and predictions."""
+    """Yield chunks of features and predictions."""
     for start in range(0, ROWS, 300):
         rows = FRAME.iloc[start : start + 300]
         yield rows.drop(columns="prediction"), rows["prediction"].to_numpy()
@@ -130,21 +130,21 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_rows_in_any_container_are_counted_alike(source: str) -> None:
+def test_rows_in_any_container_have_the_same_counts(source: str) -> None:
     """The column of predictions is found by its name."""
     profile = Profile.of(SOURCES[source], reference=REFERENCE, segments=["line"], at=AT)
     assert counts(profile) == counts(WHOLE)
 
 
-def test_actuals_are_no_features_and_other_columns_are_unknown() -> None:
-    """A column of the actuals is left out; an ignored one, too."""
+def test_actuals_are_not_features_and_other_columns_are_unknown() -> None:
+    """Columns of actuals and ignored columns are left out."""
     rows = FRAME.assign(actual=1.0, extra=2.0, noise=3.0)
     profile = Profile.of(rows, reference=REFERENCE, ignore=["noise"])
     assert profile.status(REFERENCE).unknown_fields == {"extra": ROWS}
 
 
-def test_profiles_of_different_references_are_not_merged() -> None:
-    """Nothing is added, and neither compares with the other's reference."""
+def test_profiles_of_different_references_cannot_be_merged() -> None:
+    """Nothing is added, and neither can be compared with the other's reference."""
     other = fit_reference({"limit": np.arange(100.0)})
     mine, theirs = profile_rows(np.arange(5)), Profile.of({"limit": [1.0]}, reference=other)
     for profile in (theirs, Profile.of(FRAME[:5], reference=REFERENCE)):
@@ -156,20 +156,20 @@ def test_profiles_of_different_references_are_not_merged() -> None:
 
 
 @pytest.mark.parametrize("rows", ["data.parquet", 7, None])
-def test_data_without_rows_is_refused(rows: object) -> None:
-    """A path belongs to `read`."""
+def test_data_without_rows_cannot_be_profiled(rows: object) -> None:
+    """The error for a path suggests `Profile.read`."""
     with pytest.raises(ConfigError, match=r"Profile\.read"):
         Profile.of(rows, reference=REFERENCE)
 
 
-def test_rows_that_do_not_fit_together_are_refused() -> None:
-    """A service counts the mistake; a profile without the rows would be wrong."""
+def test_features_and_predictions_that_do_not_fit_together_are_refused() -> None:
+    """A service would count the error; a profile without these rows would be wrong."""
     with pytest.raises(SchemaError, match="cannot be read"):
         Profile.of({**COLUMNS, "limit": [1.0]}, reference=REFERENCE)
 
 
-def test_a_damaged_profile_is_refused_wherever_the_damage_is() -> None:
-    """Cut short or with a byte changed; so are other bytes."""
+def test_damaged_bytes_of_a_profile_are_refused() -> None:
+    """They are truncated, changed in one byte, or not a profile."""
     data = WHOLE.to_bytes()
     for place in range(0, len(data), 997):
         damaged = bytearray(data)
@@ -182,16 +182,16 @@ def test_a_damaged_profile_is_refused_wherever_the_damage_is() -> None:
         Profile.from_bytes(b"PAR1")
 
 
-def test_bytes_read_back_are_the_same_bytes() -> None:
-    """So are the status and its quantiles."""
+def test_a_profile_read_back_writes_the_same_bytes() -> None:
+    """Its status and quantiles are also the same."""
     data = WHOLE.to_bytes()
     back = Profile.from_bytes(data)
     assert back.to_bytes() == data
     assert back.status(REFERENCE, at=AT).fields == WHOLE.status(REFERENCE, at=AT).fields
 
 
-def test_no_value_that_may_identify_a_person_is_in_the_bytes() -> None:
-    """Rare new categories, and the extremes of numbers that are ids; frequent names may stay."""
+def test_no_identifying_value_is_in_the_bytes_of_a_profile() -> None:
+    """Rare new categories and extremes of ids are left out, and frequent names may stay."""
     rng = np.random.default_rng(1)
     ids = rng.permutation(9_000_000)[:2_000] + 1_000_000
     own = fit_reference({"number": ids, "line": rng.choice(["home", "motor"], 2_000)})
@@ -208,14 +208,14 @@ def test_no_value_that_may_identify_a_person_is_in_the_bytes() -> None:
     assert Profile.from_bytes(data).status(own).field("line").quality["new_category"] == 10
 
 
-def test_a_notebook_shows_the_number_of_rows() -> None:
-    """As does `repr`."""
+def test_a_notebook_shows_the_number_of_rows_of_a_profile() -> None:
+    """Its `repr` does as well."""
     assert repr(WHOLE) == "Profile(2,000 rows)"
     assert "2,000 rows" in WHOLE._repr_html_()
 
 
-def test_a_reference_may_be_given_by_its_path(tmp_path: Any) -> None:
-    """And a profile saved."""
+def test_the_reference_of_a_profile_may_be_given_by_its_path(tmp_path: Any) -> None:
+    """The profile is saved and read as well."""
     REFERENCE.save(tmp_path / "r.json")
     profile = Profile.of(FRAME[:9], reference=tmp_path / "r.json")
     profile.save(tmp_path / "a.profile")

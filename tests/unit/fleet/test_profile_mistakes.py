@@ -1,4 +1,4 @@
-"""A profile of rows that are not the model's is refused, or logged where it may be right."""
+"""Profiles of rows that do not fit the model are refused or logged."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ def count(rows: Any, predictions: Any = None) -> Callable[[Path], object]:
 
 
 def read(text: str, name: str = "rows.csv") -> Callable[[Path], object]:
-    """Count a file of this content."""
+    """Count a file with this content."""
 
     def write_and_read(folder: Path) -> Profile:
         (folder / name).write_text(text, encoding="utf-8")
@@ -118,24 +118,24 @@ MISTAKES: dict[str, tuple[Callable[[Path], object], type[MonitorError], str]] = 
 
 
 @pytest.mark.parametrize(("mistake", "kind", "answer"), MISTAKES.values(), ids=MISTAKES)
-def test_rows_that_are_not_the_models_are_refused_with_the_remedy(
+def test_rows_that_do_not_fit_the_model_are_refused_with_the_remedy(
     mistake: Callable[[Path], object], kind: type[MonitorError], answer: str, tmp_path: Path
 ) -> None:
-    """A profile of them would raise alerts of columns that vanished, hours later."""
+    """Their profile would fire alerts about vanished columns hours later."""
     with pytest.raises(kind, match=answer):
         mistake(tmp_path)
 
 
-def test_further_columns_are_counted_and_shown_in_the_status() -> None:
-    """They are no mistake: a table often has more than the model reads."""
+def test_additional_columns_are_counted_and_shown_in_the_status() -> None:
+    """A table often has more columns than the model reads."""
     rows = pd.DataFrame(COLUMNS).assign(prediction=PREDICTIONS, branch="a")
     assert Profile.of(rows, reference=REFERENCE).status(REFERENCE).unknown_fields == {
         "branch": ROWS
     }
 
 
-def test_a_column_that_is_gone_for_a_reason_can_be_ignored() -> None:
-    """The error says so."""
+def test_a_missing_column_can_be_ignored() -> None:
+    """The error suggests it."""
     rows = {"age": COLUMNS["age"], "prediction": PREDICTIONS}
     assert Profile.of(rows, reference=REFERENCE, ignore=["line"]).rows == ROWS
 
@@ -143,7 +143,7 @@ def test_a_column_that_is_gone_for_a_reason_can_be_ignored() -> None:
 def test_a_file_without_rows_is_counted_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An hour may have no traffic; an export may have failed, too."""
+    """An hour may have no traffic, or its export may have failed."""
     pq.write_table(pa.table({**COLUMNS, "prediction": PREDICTIONS}).slice(0, 0), tmp_path / "r.pq")
     assert Profile.read(tmp_path / "r.pq", reference=REFERENCE).rows == 0
     assert "profile: there are no rows to count" in caplog.text
@@ -152,6 +152,6 @@ def test_a_file_without_rows_is_counted_with_a_warning(
 def test_rows_without_predictions_are_counted_with_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The reference has them, so that they count as missing."""
+    """The reference has predictions, so they count as missing."""
     assert Profile.of(COLUMNS, reference=REFERENCE).rows == ROWS
     assert "the reference has predictions (prediction), but no row has one" in caplog.text

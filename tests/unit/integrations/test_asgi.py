@@ -1,4 +1,4 @@
-"""The middleware between a server and an app, message by message."""
+"""The ASGI middleware between a server and an app, message by message."""
 
 import asyncio
 from collections import deque
@@ -18,11 +18,11 @@ STARTED, ENDED = "lifespan.startup.complete", "lifespan.shutdown.complete"
 
 
 class Boom(Exception):
-    """What an app raises."""
+    """The exception of an app."""
 
 
 class Server:
-    """Says what a server says, and writes down what it hears, and when the monitor was closed."""
+    """Sends what a server sends, and records what it receives and when the monitor was closed."""
 
     def __init__(self, exporter: InMemoryExporter, *, says: tuple[str, ...]) -> None:
         self.monitor = Monitor(
@@ -33,7 +33,7 @@ class Server:
         self.heard: list[tuple[str, str]] = []
 
     def run(self, app: Any) -> None:
-        """One lifespan of the app, in the middleware."""
+        """Run one lifespan of the app in the middleware."""
         wrapped = MonitorMiddleware(app, self.monitor)
         asyncio.run(wrapped({"type": "lifespan"}, self._say, self._hear))
 
@@ -45,7 +45,7 @@ class Server:
 
     @property
     def state(self) -> str:
-        """Whether the monitor is closed."""
+        """The state of the monitor."""
         return self.monitor.status().state
 
 
@@ -59,47 +59,47 @@ IN_ORDER = [(STARTED, "learning"), (ENDED, "closed")]
 
 
 async def supporting(_scope: Any, receive: Any, send: Any) -> None:
-    """Follows the protocol."""
+    """Follow the lifespan protocol."""
     for end in (STARTED, ENDED):
         await receive()
         await send({"type": end})
 
 
 async def refusing(scope: Any, _receive: Any, _send: Any) -> None:
-    """Knows requests alone."""
+    """Raise on anything but requests."""
     assert scope["type"] == "http"
 
 
 async def ignoring(_scope: Any, _receive: Any, _send: Any) -> None:
-    """Returns from whatever it does not know."""
+    """Return at once from the lifespan."""
 
 
 async def listening(_scope: Any, receive: Any, _send: Any) -> None:
-    """Takes the first message and says nothing to it."""
+    """Receive the first message and return."""
     await receive()
 
 
 async def starting(_scope: Any, receive: Any, send: Any) -> None:
-    """Returns once it has started."""
+    """Return after the start."""
     await receive()
     await send({"type": STARTED})
 
 
 @pytest.mark.parametrize("app", [supporting, refusing, ignoring, listening, starting])
-def test_every_server_is_answered_and_the_monitor_closed_before_the_last_answer(
+def test_every_lifespan_is_completed_with_the_monitor_closed_before_the_last_answer(
     app: Any, server: Server, exporter: InMemoryExporter
 ) -> None:
-    """Whether the app answers, refuses, ignores or stops half-way."""
+    """The app supports the lifespan, refuses it, ignores it or returns half-way."""
     server.run(app)
     assert server.heard == IN_ORDER
     assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 1
 
 
 @pytest.mark.parametrize("step", [STARTUP, SHUTDOWN])
-def test_a_failure_of_the_app_is_passed_on_after_the_monitor_was_closed(
+def test_a_failure_of_the_app_is_passed_on_after_the_monitor_is_closed(
     step: str, server: Server
 ) -> None:
-    """A server that hears of it may end its process at once."""
+    """The server may end its process as soon as it receives the failure."""
 
     async def failing(_scope: Any, receive: Any, send: Any) -> None:
         await receive()
@@ -114,8 +114,8 @@ def test_a_failure_of_the_app_is_passed_on_after_the_monitor_was_closed(
     assert server.heard[-1] == (f"{step}.failed", "closed")
 
 
-def test_an_app_that_raises_at_its_end_leaves_a_closed_monitor(server: Server) -> None:
-    """What it raises is raised; a server takes that for the end."""
+def test_after_an_app_raises_at_shutdown_the_monitor_is_closed(server: Server) -> None:
+    """The exception is raised, which a server reads as the end."""
 
     async def raising(_scope: Any, receive: Any, send: Any) -> None:
         await receive()
@@ -128,10 +128,10 @@ def test_an_app_that_raises_at_its_end_leaves_a_closed_monitor(server: Server) -
     assert server.state == "closed"
 
 
-def test_an_app_that_raises_at_its_start_is_not_mistaken_for_one_without_a_lifespan(
+def test_an_exception_of_the_app_at_startup_is_raised(
     server: Server,
 ) -> None:
-    """It is raised, as without us; the monitor goes on, since some servers serve all the same."""
+    """It does not count as a missing lifespan, and the monitor stays open."""
 
     async def raising(_scope: Any, receive: Any, _send: Any) -> None:
         await receive()
@@ -143,8 +143,8 @@ def test_an_app_that_raises_at_its_start_is_not_mistaken_for_one_without_a_lifes
     assert server.state != "closed"
 
 
-def test_requests_pass_through_untouched(server: Server) -> None:
-    """The app is given the very objects that the server gave."""
+def test_requests_pass_the_middleware_unchanged(server: Server) -> None:
+    """The app receives the same objects that the server sent."""
     seen: list[object] = []
 
     async def app(*given: Any) -> None:
@@ -159,10 +159,10 @@ def test_requests_pass_through_untouched(server: Server) -> None:
         assert seen[0] is scope
 
 
-def test_one_line_in_a_fastapi_app_delivers_every_row(
+def test_the_middleware_in_a_fastapi_app_delivers_every_row(
     server: Server, exporter: InMemoryExporter
 ) -> None:
-    """Its own lifespan runs as before, and what it records while it shuts down is delivered."""
+    """The app's own lifespan still runs, and what it records at shutdown is delivered."""
     predict = server.monitor.watch(lambda features: features["a"])
 
     @asynccontextmanager
@@ -177,10 +177,10 @@ def test_one_line_in_a_fastapi_app_delivers_every_row(
     assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 2
 
 
-def test_an_app_with_its_own_lifespan_function_closes_the_monitor(
+def test_the_lifespan_context_manager_closes_the_monitor(
     exporter: InMemoryExporter,
 ) -> None:
-    """The context manager closes the monitor, also where the service fails."""
+    """It does so even if the service fails."""
     for error in (None, Boom()):
         monitor = Monitor("m", exporters=[exporter])
 

@@ -24,21 +24,21 @@ pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")  # of Dask
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """The scheduler of the calling thread, so that a failure shows its place."""
+    """Run Dask in the calling thread, so that a failure shows its traceback."""
     with dask.config.set(scheduler="synchronous"):
         yield
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Three days of predictions, of which two are labelled; some labels twice."""
+    """A folder with three days of predictions, two of them labelled and some labels sent twice."""
     path: Path = tmp_path_factory.mktemp("events")
     write_claims(path)
     return str(path)
 
 
-def test_performance_is_that_of_the_predictions_that_dask_labelled(folder: str) -> None:
-    """The first label counts; predictions without one are missing from none of the cohorts."""
+def test_dask_performance_is_that_of_the_labelled_predictions(folder: str) -> None:
+    """The first label counts, and predictions without a label stay in their cohorts."""
     events = EventFolder.find(folder, "claims", "7")
     assert events.since == START
     with Monitor("claims", version="7", reference=REFERENCE, exporters=[]) as monitor:
@@ -50,8 +50,8 @@ def test_performance_is_that_of_the_predictions_that_dask_labelled(folder: str) 
     assert sum(cohort.predicted for cohort in status.cohorts) == ROWS
 
 
-def test_a_period_of_event_files_is_read_alone(folder: str) -> None:
-    """In the order of times, its end not included, over the end of a day."""
+def test_only_event_files_of_the_period_are_read(folder: str) -> None:
+    """Rows are in order of time, over midnight, and the end of the period is excluded."""
     first, last = START + timedelta(days=0.5), START + timedelta(days=1.5)
     events = EventFolder.find(folder, "claims", "7", since=first, until=last)
     chunks = list(events.read(chunk_rows=300))
@@ -69,7 +69,7 @@ def test_a_backtest_by_dask_finds_the_change_that_the_events_hold(folder: str) -
 
 
 def test_predictions_without_any_label_have_no_actuals(folder: str, tmp_path: Path) -> None:
-    """A folder with no file of labels is read all the same."""
+    """A folder without files of labels can be read."""
     for file in Path(folder).glob("prediction-*"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     events = EventFolder.find(str(tmp_path), "claims", "7")
@@ -81,7 +81,7 @@ def test_predictions_without_any_label_have_no_actuals(folder: str, tmp_path: Pa
 def test_a_version_that_no_event_file_holds_is_refused(
     model: str, folder: str, tmp_path: Path
 ) -> None:
-    """Another version, another model, another folder."""
+    """The error distinguishes another version, another model and another folder."""
     for place in (folder, str(tmp_path / "none")):
         with pytest.raises(ConfigError, match="there are no predictions"):
             EventFolder.find(place, model, "8")

@@ -1,4 +1,4 @@
-"""Profiles of Dask frames: the counts of all rows, whatever the partitioning."""
+"""Profiles of Dask frames count all rows, whatever the partitioning."""
 
 import tracemalloc
 from typing import Any
@@ -25,20 +25,20 @@ WHOLE = Profile.of(FRAME, reference=REFERENCE, segments=["line"], at=AT)
 
 
 def partition(frame: pd.DataFrame, sizes: list[int]) -> Any:
-    """A Dask frame with partitions of these sizes."""
+    """Return a Dask frame with partitions of these sizes."""
     ends = np.cumsum(sizes)
     parts = [frame.iloc[end - size : end] for end, size in zip(ends, sizes, strict=True)]
     return dd.from_delayed([dask.delayed(part) for part in parts], meta=frame.iloc[:0])
 
 
 def arrow_with_nan(frame: pd.DataFrame) -> pa.Table:
-    """The frame as an arrow table, in which NaN is a number."""
+    """Return the frame as an Arrow table, in which NaN is a number."""
     return pa.table({name: frame[name].to_numpy() for name in frame.columns})
 
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Any:
-    """The scheduler of the calling thread, so that a failure shows its place."""
+    """Run Dask in the calling thread, so that a failure shows its traceback."""
     with dask.config.set(scheduler="synchronous"):
         yield
 
@@ -48,14 +48,14 @@ def one_thread() -> Any:
     [[2_000], [500] * 4, [0, 1_990, 0, 10], [1, *[0] * 8, 1_999], [100] * 20],
     ids=["one", "four", "skewed and empty", "nearly empty", "more than a merge takes"],
 )
-def test_every_partitioning_gives_the_counts_of_all_rows(sizes: list[int]) -> None:
-    """And distances that are bit for bit the same."""
+def test_every_partitioning_of_a_dask_frame_gives_the_counts_of_all_rows(sizes: list[int]) -> None:
+    """Distances are also identical bit for bit."""
     merged = profile(partition(FRAME, sizes), REFERENCE, segments=["line"], at=AT)
     assert counts(merged) == counts(WHOLE)
 
 
-def test_profiles_by_day_and_line_hold_the_rows_of_each_group() -> None:
-    """A day is no feature, and not unknown; a line is one; rows without a key have their own."""
+def test_dask_profiles_by_day_and_line_hold_the_rows_of_each_group() -> None:
+    """The day is not a feature, the line is one, and rows without a key have a profile."""
     days = np.where(np.arange(2_000) % 3 == 0, "2025-01-01", "2025-01-02")
     frame = FRAME.assign(day=days)
     frame.loc[:99, "line"] = None
@@ -68,8 +68,8 @@ def test_profiles_by_day_and_line_hold_the_rows_of_each_group() -> None:
         assert counts(own) == counts(Profile.of(rows, reference=REFERENCE, at=AT))
 
 
-def test_profiles_by_one_column_are_keyed_by_its_values() -> None:
-    """As pandas groups do, and in order."""
+def test_dask_profiles_by_one_column_are_keyed_by_its_values() -> None:
+    """Keys are ordered as pandas orders groups."""
     by_line = profile(partition(FRAME, [900, 1_100]), REFERENCE, by="line")
     sizes = FRAME.groupby("line").size().to_dict()
     assert {line: own.rows for line, own in by_line.items()} == sizes
@@ -85,8 +85,8 @@ def test_profiles_by_one_column_are_keyed_by_its_values() -> None:
     ],
     ids=["text", "number", "duration"],
 )
-def test_keys_that_are_false_are_ordered_like_all_others(keys: Any) -> None:
-    """An empty text, zero, and no duration; a missing one is the last."""
+def test_keys_that_are_false_in_python_are_ordered_like_all_others(keys: Any) -> None:
+    """They are an empty text, zero and a zero duration; a missing key comes last."""
     plan = CountingPlan.resolve(REFERENCE, at=AT).to_bytes()
     by_key = collect_profiles(count_partition([FRAME[:5].assign(key=keys)], plan, ("key",)), "key")
     assert [own.rows for own in by_key.values()] == [2, 2, 1]
@@ -95,8 +95,8 @@ def test_keys_that_are_false_are_ordered_like_all_others(keys: Any) -> None:
     assert last is None
 
 
-def test_nan_is_one_key_with_missing_values_in_all_partitions() -> None:
-    """Of an arrow table, where NaN is not null; NaN does not equal itself."""
+def test_nan_and_missing_values_are_one_key_in_all_partitions() -> None:
+    """In an Arrow table NaN is not null, and it does not equal itself."""
     tables = [FRAME.iloc[:2].assign(key=[1.0, None]), FRAME.iloc[2:4].assign(key=[None, 1.0])]
     plan = CountingPlan.resolve(REFERENCE, at=AT).to_bytes()
     parts = [
@@ -109,7 +109,7 @@ def test_nan_is_one_key_with_missing_values_in_all_partitions() -> None:
 
 
 def test_keys_of_several_types_are_refused_without_their_values() -> None:
-    """The name of the column is enough to find them."""
+    """The error names the column."""
     plan = CountingPlan.resolve(REFERENCE, at=AT).to_bytes()
     frame = FRAME[:2].assign(key=[1, "Jane Doe"])
     with pytest.raises(SchemaError, match="values of one type in column 'key'") as caught:
@@ -117,8 +117,8 @@ def test_keys_of_several_types_are_refused_without_their_values() -> None:
     assert "Jane" not in str(caught.value)
 
 
-def test_a_frame_without_rows_is_the_empty_profile() -> None:
-    """And has no groups."""
+def test_a_dask_frame_without_rows_is_the_empty_profile() -> None:
+    """It has no groups either."""
     empty = partition(FRAME.iloc[:0], [0, 0])
     assert profile(empty, REFERENCE).rows == 0
     assert profile(empty, REFERENCE, by="line") == {}
@@ -134,24 +134,24 @@ def test_a_frame_without_rows_is_the_empty_profile() -> None:
         (partition(FRAME[["calm"]].rename(columns={"calm": "x"}), [9]), {}, "no column of the"),
     ],
 )
-def test_arguments_that_do_not_fit_are_refused_before_any_work(
+def test_invalid_arguments_are_refused_before_dask_starts_to_work(
     frame: Any, options: dict[str, Any], message: str
 ) -> None:
-    """By what is wrong."""
+    """The error says what is wrong."""
     with pytest.raises(ConfigError, match=message):
         profile(frame, REFERENCE, **options)
 
 
-def test_more_groups_than_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A profile for each row would not fit; the limit is lowered here."""
+def test_more_groups_than_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile for each row would need too much memory; the test lowers the limit."""
     monkeypatch.setattr(row_counting, "MOST_GROUPS", 5)
     rows = FRAME.assign(number=np.arange(2_000)).iloc[:6]
     with pytest.raises(SchemaError, match="by: expected at most 5 groups"):
         profile(partition(rows, [6]), REFERENCE, by="number")
 
 
-def test_groups_that_take_turns_are_counted_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only one is set up at a time; what it had counted before is kept."""
+def test_alternating_groups_are_counted_completely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only one group is active at a time, and its earlier counts are kept."""
     monkeypatch.setattr(row_counting, "MOST_ACTIVE", 1)
     frame = FRAME.assign(turn=np.arange(2_000) % 3)
     parts = [frame.iloc[start : start + 500] for start in range(0, 2_000, 500)]
@@ -166,8 +166,8 @@ def test_groups_that_take_turns_are_counted_in_full(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.slow
-def test_memory_of_a_partition_does_not_grow_with_its_rows() -> None:
-    """Five times the tables need no more memory of Python and numpy, with groups and without."""
+def test_profiling_a_larger_partition_needs_no_more_memory() -> None:
+    """Five times the tables have the same peak, with and without groups."""
     plan = CountingPlan.resolve(REFERENCE, at=AT).to_bytes()
     for by in ((), ("line",)):
         list(count_partition([FRAME], plan, by))

@@ -1,4 +1,4 @@
-"""What the instrumentor watches, leaves alone and restores."""
+"""What the instrumentor watches, leaves unchanged and restores."""
 
 import importlib
 import itertools
@@ -44,7 +44,7 @@ Load = Callable[..., ModuleType]
 
 @pytest.fixture
 def reader() -> InMemoryMetricReader:
-    """Where the metrics of the host's provider are read."""
+    """The metric reader of the host's provider."""
     return InMemoryMetricReader()
 
 
@@ -52,7 +52,7 @@ def reader() -> InMemoryMetricReader:
 def load(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: InMemoryMetricReader
 ) -> Iterator[Load]:
-    """Instruments as the environment says, then imports a service that nobody has seen before."""
+    """Instrument as the environment says, then import a new service module."""
     instrumentor = MonitorInstrumentor()
     provider = MeterProvider([reader])
 
@@ -73,7 +73,7 @@ def load(
 
 
 def count_predictions(reader: InMemoryMetricReader, status: str = "ok") -> int:
-    """How many predictions the provider shows, after the monitor has closed."""
+    """Close the monitor, and return how many predictions the provider shows."""
     MonitorInstrumentor().uninstrument()
     data: Any = reader.get_metrics_data()
     return sum(
@@ -100,20 +100,20 @@ def count_predictions(reader: InMemoryMetricReader, status: str = "ok") -> int:
 def test_a_call_of_the_named_callable_is_counted(
     attribute: str, call: Callable[[ModuleType], float], load: Load, reader: InMemoryMetricReader
 ) -> None:
-    """Functions, methods, inherited or static ones, and models: with their own results."""
+    """It is a function, a method of any kind, or a model, and returns its own result."""
     module = load(attribute)
     assert call(module) == 42.0
     assert count_predictions(reader) == 1
 
 
-def test_several_arguments_are_a_feature_each(load: Load, reader: InMemoryMetricReader) -> None:
+def test_each_of_several_arguments_is_one_feature(load: Load, reader: InMemoryMetricReader) -> None:
     """`MLMONITOR_FEATURES` names them."""
     module = load("price", FEATURES="age,line")
     assert [module.price(age=21.0, line="home") for _ in range(3)] == [42.0] * 3
     assert count_predictions(reader) == 3
 
 
-def test_an_exception_of_the_service_passes_through(
+def test_an_exception_of_an_instrumented_service_passes_unchanged(
     load: Load, reader: InMemoryMetricReader
 ) -> None:
     """It is counted as an error."""
@@ -125,7 +125,7 @@ def test_an_exception_of_the_service_passes_through(
 
 @pytest.mark.parametrize("attribute", ["predict", "service.predict", "Service.score"])
 def test_uninstrumenting_restores_the_original_object(attribute: str, load: Load) -> None:
-    """A class or an instance is left without an attribute that it did not have."""
+    """A class or an instance does not keep an attribute that it did not have."""
     module = load(attribute)
     owner = getattr(module, attribute.partition(".")[0]) if "." in attribute else module
     name = attribute.rpartition(".")[2]
@@ -137,7 +137,7 @@ def test_uninstrumenting_restores_the_original_object(attribute: str, load: Load
 def test_modules_imported_after_uninstrumenting_are_not_watched(
     load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The hook for the module outlives the instrumentor, and does nothing then."""
+    """The import hook of the module stays, but does nothing."""
     (tmp_path / "imported_late.py").write_text(SERVICE, encoding="utf-8")
     load("predict", WATCH="imported_late:predict")
     MonitorInstrumentor().uninstrument()
@@ -155,10 +155,10 @@ def test_modules_imported_after_uninstrumenting_are_not_watched(
         ({"WINDOW_ROW": "5"}, "MLMONITOR_WINDOW_ROW"),
     ],
 )
-def test_a_mistake_is_logged_and_the_service_runs_unmonitored(
+def test_a_mistake_is_logged_and_the_service_runs_without_a_monitor(
     variables: dict[str, str], reason: str, load: Load, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither the import nor the call notices."""
+    """Neither the import nor the call fails."""
     module = load("predict", **variables)
     assert module.predict({"age": 21.0}) == 42.0
     assert not hasattr(module.predict, "__wrapped__")

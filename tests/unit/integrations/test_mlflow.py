@@ -1,4 +1,4 @@
-"""A reference goes into MLflow with its model, and comes back by the model's URI.
+"""A reference is logged to MLflow with its model, and loaded by the model's URI.
 
 The tracking store and the registry are files. MLflow alone takes two seconds to import.
 """
@@ -20,13 +20,13 @@ pytestmark = [
 
 
 def fit(start: int) -> Reference:
-    """A reference that differs from others by its values."""
+    """Fit a reference whose values depend on the argument."""
     values = [float(start + i % 10) for i in range(100)]
     return Reference.fit({"age": values}, predictions=values, thresholds="asymptotic")
 
 
 class Logged(NamedTuple):
-    """A run with a registered model, and what it returned for its two references."""
+    """A run with a registered model, and the URIs of its two references."""
 
     run_id: str
     logged_model_uri: str
@@ -36,7 +36,7 @@ class Logged(NamedTuple):
 
 @pytest.fixture(scope="module")
 def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """MLflow on a store of its own."""
+    """MLflow with a store of its own."""
     store = tmp_path_factory.mktemp("mlflow") / "store"  # made by MLflow
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
@@ -49,7 +49,7 @@ def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def logged(mlflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Logged:
-    """One run that logs a model, its reference, and that of another model."""
+    """A run that logs a model, its reference, and the reference of another model."""
     script = tmp_path_factory.mktemp("model") / "model.py"
     script.write_text(
         "import mlflow\n"
@@ -81,15 +81,15 @@ def logged(mlflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Logged:
         "{0.reference_uri}",
     ],
 )
-def test_every_uri_of_a_model_leads_to_its_reference(uri: str, logged: Logged) -> None:
-    """The same content as the one that was logged, ready for a monitor."""
+def test_every_uri_of_a_model_loads_its_reference(uri: str, logged: Logged) -> None:
+    """The content is that of the logged reference, and a monitor accepts it."""
     reference = load_reference(uri.format(logged))
     assert reference.content == fit(0).content
     assert Monitor("claims", reference=reference, exporters=[]).reference is reference
 
 
 def test_a_loaded_model_is_watched_against_its_reference(mlflow: Any, logged: Logged) -> None:
-    """As in the guide: the model and its reference by one URI."""
+    """One URI gives the model and its reference, as in the guide."""
     assert logged.logged_model_uri
     uri = "models:/claims@champion"
     monitor = Monitor("claims", reference=load_reference(uri), exporters=[])
@@ -101,14 +101,14 @@ def test_a_loaded_model_is_watched_against_its_reference(mlflow: Any, logged: Lo
     assert status.last_error is None
 
 
-def test_a_run_holds_several_references(logged: Logged) -> None:
-    """Each is found by the file that it was logged as, or by its own URI."""
+def test_a_run_can_have_several_references(logged: Logged) -> None:
+    """Each is found by its file in the run, or by its own URI."""
     by_file = load_reference("models:/claims/1", artifact_file="other/reference.json")
     assert by_file.content == load_reference(logged.other_uri).content == fit(50).content
 
 
-def test_a_reference_can_be_added_to_a_run_that_has_ended(mlflow: Any) -> None:
-    """By the id of the run."""
+def test_a_reference_can_be_logged_to_a_finished_run(mlflow: Any) -> None:
+    """The run is given by its id."""
     with mlflow.start_run() as run:
         pass
     uri = log_reference(fit(7), run_id=run.info.run_id)
@@ -116,27 +116,27 @@ def test_a_reference_can_be_added_to_a_run_that_has_ended(mlflow: Any) -> None:
 
 
 def test_without_a_run_nothing_is_logged(mlflow: Any) -> None:
-    """MLflow itself would begin a run and leave it open."""
+    """MLflow itself would start a run and leave it open."""
     with pytest.raises(ConfigError, match=r"mlflow\.start_run"):
         log_reference(fit(0))
     assert mlflow.active_run() is None
 
 
 @pytest.mark.parametrize("file", ["reference.pkl", "../reference.json", "/reference.json"])
-def test_a_file_outside_of_the_run_is_refused(file: str) -> None:
-    """Before anything is written."""
+def test_an_artifact_file_outside_the_run_is_refused(file: str) -> None:
+    """Nothing is written."""
     with pytest.raises(ConfigError, match="artifact_file"):
         log_reference(fit(0), artifact_file=file)
 
 
-def test_a_model_whose_run_has_no_reference_says_so(logged: Logged) -> None:
-    """MLflow's own error names the file."""
+def test_a_run_without_a_reference_is_reported_with_the_missing_file(logged: Logged) -> None:
+    """The error is MLflow's own."""
     with pytest.raises(Exception, match=r"missing\.json"):
         load_reference(f"runs:/{logged.run_id}/model", artifact_file="missing.json")
 
 
-def test_no_reference_is_left_behind(logged: Logged, tmp_path: Path) -> None:
-    """What was downloaded is removed."""
+def test_loading_a_reference_leaves_no_downloaded_file(logged: Logged, tmp_path: Path) -> None:
+    """The temporary copy is removed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tempfile.tempdir", str(tmp_path))
         load_reference(logged.reference_uri)

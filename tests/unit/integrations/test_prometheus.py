@@ -14,7 +14,7 @@ client = pytest.importorskip("prometheus_client", reason="extra prometheus")
 OWN = ("mlmonitor_export", "mlmonitor_memory")
 
 
-def test_a_scrape_shows_the_names_and_figures_that_prometheus_stores(
+def test_a_scrape_has_the_names_and_values_that_prometheus_stores(
     rng: np.random.Generator, clock: ManualClock
 ) -> None:
     """The oracle is a receiver that translates names as Prometheus does."""
@@ -47,7 +47,7 @@ def test_a_scrape_shows_the_names_and_figures_that_prometheus_stores(
 
 
 def stored_value(receiver: OtlpReceiver, family: Any, sample: Any) -> float:
-    """What the receiver stores of a scraped sample's series."""
+    """Return what the receiver stored for a scraped sample."""
     labels = dict(sample.labels)
     if family.type == "histogram":
         return receiver.ledger.histogram(family.name, labels).count
@@ -56,8 +56,8 @@ def stored_value(receiver: OtlpReceiver, family: Any, sample: Any) -> float:
     return receiver.ledger.gauge(sample.name, labels)
 
 
-def test_the_exposition_is_one_that_prometheus_client_parses(clock: ManualClock) -> None:
-    """Buckets are cumulative and end in +Inf; every row recorded before the scrape is in it."""
+def test_prometheus_client_parses_the_scraped_text(clock: ManualClock) -> None:
+    """Buckets are cumulative and end in +Inf, and rows recorded before the scrape are included."""
     from prometheus_client.parser import text_string_to_metric_families
 
     registry = client.CollectorRegistry()
@@ -85,15 +85,15 @@ def test_the_exposition_is_one_that_prometheus_client_parses(clock: ManualClock)
     monitor.close()
 
 
-def test_a_monitor_that_is_switched_off_shows_nothing() -> None:
-    """As it exports nothing."""
+def test_a_disabled_monitor_adds_nothing_to_a_scrape() -> None:
+    """It exports nothing either."""
     registry = client.CollectorRegistry()
     collector(Monitor("m", exporters=[], config=Config(enabled=False)), registry)
     assert client.generate_latest(registry) == b""
 
 
-def test_a_monitor_is_shown_once_however_often_it_is_registered() -> None:
-    """A module that is imported again registers again; after `unregister` it may return."""
+def test_a_monitor_registered_twice_is_shown_once() -> None:
+    """A module may be imported again; after `unregister` the monitor can be registered again."""
     registry = client.CollectorRegistry()
     with Monitor("m", exporters=[]) as monitor:
         first = collector(monitor, registry)

@@ -1,4 +1,4 @@
-"""The live page in WSGI services. The oracle is the same page over ASGI."""
+"""The live page in WSGI services; the oracle is the same page over ASGI."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -30,7 +30,7 @@ urlpatterns: list[Any] = []
 
 @pytest.fixture(scope="module")
 def monitor() -> Iterator[Monitor]:
-    """A model whose page is quickly drawn."""
+    """A model whose page is rendered quickly."""
     ages = [float(age) for age in range(20, 70)]
     reference = Reference.fit({"age": ages}, predictions=ages, thresholds="asymptotic")
     with Monitor("claims", reference=reference, exporters=[], clock=ManualClock()) as watched:
@@ -39,12 +39,12 @@ def monitor() -> Iterator[Monitor]:
 
 
 def mount_in_werkzeug(monitor: Monitor) -> Any:
-    """Beside an app of Flask."""
+    """Mount the page beside a Flask app."""
     return DispatcherMiddleware(flask.Flask("service"), {"/monitor": page(monitor)})
 
 
 def mount_in_flask(monitor: Monitor) -> Any:
-    """As a view of an app of Flask."""
+    """Mount the page as a view of a Flask app."""
     app = flask.Flask("service")
     view = flask_view(monitor)
     app.add_url_rule("/monitor/", view_func=view)
@@ -53,7 +53,7 @@ def mount_in_flask(monitor: Monitor) -> Any:
 
 
 def mount_in_django(monitor: Monitor) -> Any:
-    """As a view of Django, behind the middlewares of a new project that change headers."""
+    """Mount the page as a Django view, behind a new project's middleware that changes headers."""
     if not settings.configured:
         settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, USE_TZ=True)
         django.setup()
@@ -74,17 +74,17 @@ MOUNTS = [mount_in_werkzeug, mount_in_flask, mount_in_django]
 def browse(
     request: pytest.FixtureRequest, monitor: Monitor
 ) -> Iterator[Callable[..., TestResponse]]:
-    """A browser at the service of each framework."""
+    """A test client of the service in each framework."""
     client = Client(request.param(monitor))
     yield lambda path, **options: client.open(path, **({"headers": HOST} | options))
     urlpatterns.clear()
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_the_page_is_that_of_an_asgi_service(
+def test_the_page_over_wsgi_equals_that_over_asgi(
     path: str, browse: Callable[..., TestResponse], monitor: Monitor
 ) -> None:
-    """The same status, body and headers; a framework may add headers of its own."""
+    """Status, body and headers agree, but for headers that a framework adds."""
     answer = browse(f"/monitor{path}")
     expected = TestClient(asgi.page(monitor), headers=HOST).get(path)
     assert answer.status_code == expected.status_code
@@ -96,56 +96,56 @@ def test_the_page_is_that_of_an_asgi_service(
     ]
 
 
-def test_a_page_without_changes_is_answered_by_304(browse: Callable[..., TestResponse]) -> None:
-    """What the script of the page asks with goes through to it."""
+def test_an_unchanged_page_is_answered_with_304(browse: Callable[..., TestResponse]) -> None:
+    """The page's script sends the ETag back."""
     etag = browse("/monitor/snapshot.json").headers["ETag"]
     answer = browse("/monitor/snapshot.json", headers=HOST | {"If-None-Match": etag})
     assert (answer.status_code, answer.data) == (304, b"")
 
 
-def test_a_foreign_host_is_refused(browse: Callable[..., TestResponse]) -> None:
+def test_a_foreign_host_header_is_refused_over_wsgi(browse: Callable[..., TestResponse]) -> None:
     """A page elsewhere may have rebound its name to this address."""
     answer = browse("/monitor/", headers={"Host": "evil.example"})
     assert answer.status_code == 421
 
 
-def test_a_page_accepts_only_read_requests(browse: Callable[..., TestResponse]) -> None:
-    """A view of Flask refuses it before the page is asked."""
+def test_a_wsgi_page_accepts_only_read_requests(browse: Callable[..., TestResponse]) -> None:
+    """Flask refuses others before they reach the page."""
     assert browse("/monitor/", method="POST").status_code == 405
 
 
-def test_the_head_of_a_page_has_no_body(monitor: Monitor) -> None:
-    """As HTTP has it; Django leaves this to its server."""
+def test_a_head_request_for_a_page_has_no_body(monitor: Monitor) -> None:
+    """Django leaves this to its server."""
     answer = Client(page(monitor)).head("/page.css", headers=HOST)
     assert (answer.status_code, answer.data) == (200, b"")
 
 
-def test_the_mount_itself_leads_to_the_page(monitor: Monitor) -> None:
-    """Its links are relative, so the address must end in a slash."""
+def test_the_mount_without_a_slash_redirects_to_the_page(monitor: Monitor) -> None:
+    """Links of the page are relative, so its address must end in a slash."""
     answer = Client(mount_in_werkzeug(monitor)).get("/monitor", headers=HOST)
     assert (answer.status_code, answer.headers["Location"]) == (307, "./monitor/")
 
 
-def test_a_page_at_the_root_of_a_server_needs_no_slash(monitor: Monitor) -> None:
+def test_a_page_at_the_root_of_a_wsgi_server_needs_no_slash(monitor: Monitor) -> None:
     """An empty path is the root."""
     environ = {"REQUEST_METHOD": "GET", "HTTP_HOST": "localhost"}
     assert page(monitor).answer("", environ).status_code == 200
 
 
-def test_a_name_that_is_allowed_is_answered(monitor: Monitor) -> None:
-    """`allowed_hosts`, as over ASGI."""
+def test_an_allowed_host_is_answered_over_wsgi(monitor: Monitor) -> None:
+    """`allowed_hosts` is an option, as over ASGI."""
     app = page(monitor, allowed_hosts=["claims.example"])
     assert Client(app).get("/", headers={"Host": "claims.example:443"}).status_code == 200
 
 
-def test_the_name_that_a_server_takes_from_the_request_is_not_trusted(monitor: Monitor) -> None:
-    """Behind a Unix socket, gunicorn fills SERVER_NAME from the header under check."""
+def test_a_server_name_taken_from_the_request_is_not_trusted(monitor: Monitor) -> None:
+    """Behind a Unix socket, gunicorn copies the Host header under test into SERVER_NAME."""
     environ = {"REQUEST_METHOD": "GET", "HTTP_HOST": "evil.example", "SERVER_NAME": "evil.example"}
     assert page(monitor).answer("/", environ).status_code == 421
 
 
 @pytest.mark.parametrize("build", [page, flask_view, django_view])
 def test_a_page_without_monitors_is_refused(build: Callable[[], Any]) -> None:
-    """When the service starts, not when somebody looks."""
+    """The error is raised at the start of the service, not at the first request."""
     with pytest.raises(ConfigError, match="one or more monitors"):
         build()

@@ -1,4 +1,4 @@
-"""A new normal: `monitor.accept(field)` makes the live window of a field its baseline."""
+"""`monitor.accept(field)` makes the live window of a field its baseline."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ ROWS = 3_000
 
 
 class Watched:
-    """A monitor of two fields, a number and a category."""
+    """A monitor of two numbers and a category."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
@@ -31,7 +31,7 @@ class Watched:
         )
 
     def rows(self, *, shift: float = 0.0, names: tuple[str, ...] = ("a", "b")) -> dict[str, Any]:
-        """Rows of which the number may have moved, and the categories may be others."""
+        """Draw rows whose numbers may be shifted and whose categories may be others."""
         return {
             "x": self.rng.normal(shift, 1, ROWS),
             "y": self.rng.normal(shift / 2, 1, ROWS),
@@ -39,7 +39,7 @@ class Watched:
         }
 
     def serve(self, **change: Any) -> Status:
-        """Record rows after the window has passed."""
+        """Record rows after the previous window has passed."""
         self.clock.advance(7_200.0)
         for _ in range(2):
             self.monitor.record(self.rows(**change), np.zeros(ROWS))
@@ -51,17 +51,19 @@ class Watched:
 
 @pytest.fixture
 def watched() -> Watched:
-    """Two fields whose reference is a window without drift."""
+    """A monitor of fields without drift."""
     return Watched(np.random.default_rng(3))
 
 
 def firing(status: Status) -> set[str]:
-    """The fields whose alerts are firing."""
+    """Return the fields whose alerts are firing."""
     return {alert.field for alert in status.alerts}
 
 
-def test_an_accepted_number_is_the_new_normal(watched: Watched) -> None:
-    """The other field's alert goes on."""
+def test_after_a_numeric_field_is_accepted_its_live_window_is_the_baseline(
+    watched: Watched,
+) -> None:
+    """The alert of the other field keeps firing."""
     with watched.monitor as monitor:
         assert firing(watched.serve(shift=1.0)) == {"x", "y"}
         monitor.accept("x")
@@ -82,15 +84,15 @@ def test_an_accepted_number_is_the_new_normal(watched: Watched) -> None:
     assert "firing" not in states[2:]
 
 
-def test_a_return_to_the_old_normal_is_then_a_drift(watched: Watched) -> None:
-    """The window is the baseline."""
+def test_a_return_to_the_training_values_after_acceptance_is_drift(watched: Watched) -> None:
+    """The accepted window is the baseline."""
     with watched.monitor as monitor:
         watched.serve(shift=1.0)
         monitor.accept("x")
         assert "x" in firing(watched.serve(shift=0.0))
 
 
-def test_a_new_category_raises_no_alert_once_it_is_accepted(watched: Watched) -> None:
+def test_an_accepted_new_category_fires_no_further_alert(watched: Watched) -> None:
     """It keeps its share as a new one."""
     with watched.monitor as monitor:
         assert "line" in firing(watched.serve(names=("a", "c")))
@@ -100,7 +102,7 @@ def test_a_new_category_raises_no_alert_once_it_is_accepted(watched: Watched) ->
 
 
 def test_an_accepted_prediction_is_found_by_its_role(watched: Watched) -> None:
-    """Features and predictions may share a name."""
+    """Features and predictions may have the same name."""
     with watched.monitor as monitor:
         watched.clock.advance(7_200.0)
         monitor.record(watched.rows(), watched.rng.normal(5, 1, ROWS))
@@ -109,10 +111,10 @@ def test_an_accepted_prediction_is_found_by_its_role(watched: Watched) -> None:
         assert "prediction" not in firing(monitor.status())
 
 
-def test_the_reference_records_what_was_accepted_and_can_be_saved(
+def test_accepted_fields_are_recorded_in_the_reference_and_saved(
     watched: Watched, tmp_path: Path
 ) -> None:
-    """A later process starts from it."""
+    """A later process can start from it."""
     with watched.monitor as monitor:
         watched.serve(shift=1.0, names=("a", "c"))
         monitor.accept("x")
@@ -128,7 +130,7 @@ def test_the_reference_records_what_was_accepted_and_can_be_saved(
 
 
 def test_fields_with_too_few_values_or_unknown_names_cannot_be_accepted(watched: Watched) -> None:
-    """With what was expected."""
+    """The error says what was expected."""
     with watched.monitor as monitor:
         monitor.status()
         with pytest.raises(ConfigError, match="at least 200 values of x"):

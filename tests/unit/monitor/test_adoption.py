@@ -1,4 +1,4 @@
-"""A new version of a model is handed to a running monitor; its series begin beside the old ones."""
+"""A running monitor adopts a new version of a model, whose series begin beside the old ones."""
 
 import os
 import threading
@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 
 def fit(center: float = 0.0, *, names: tuple[str, ...] = ("x", "z"), **options: Any) -> Reference:
-    """The training data of one version."""
+    """Fit the reference of one version."""
     rng = np.random.default_rng(0)
     columns = {name: rng.normal(center, 1, 1_000) for name in names}
     predicted = 10 + columns[names[0]]
@@ -34,20 +34,20 @@ OLD, NEW = fit(), fit(3.0)
 
 @pytest.fixture
 def exporter() -> InMemoryExporter:
-    """Keeps what is exported."""
+    """An exporter that keeps what it receives."""
     return InMemoryExporter()
 
 
 @pytest.fixture
 def monitor(exporter: InMemoryExporter) -> Iterator[Monitor]:
-    """A monitor of version 7, with few rows a block."""
+    """A monitor of version 7 with small blocks."""
     config = Config(block_rows=16, export_interval_seconds=3_600)
     with Monitor("m", version="7", reference=OLD, exporters=[exporter], config=config) as running:
         yield running
 
 
 def record(monitor: Monitor, rows: int, *, center: float = 0.0, prefix: str = "") -> Floats:
-    """Record a batch with ids `<prefix>0`, ...; return its predictions."""
+    """Record a batch with ids `<prefix>0`, ..., and return its predictions."""
     rng = np.random.default_rng(1)
     x = rng.normal(center, 1, rows)
     ids = [f"{prefix}{row}" for row in range(rows)] if prefix else None
@@ -56,14 +56,14 @@ def record(monitor: Monitor, rows: int, *, center: float = 0.0, prefix: str = ""
 
 
 def value(exporter: InMemoryExporter, name: str, version: str, **labels: str) -> Any:
-    """The newest value of a series of one version."""
+    """Return the newest value of a series of one version."""
     return exporter.value(name, {"model.version": version, **labels})
 
 
-def test_counters_of_the_new_version_start_at_zero_and_the_old_totals_stay(
+def test_counters_of_an_adopted_version_start_at_zero_and_old_totals_stay(
     monitor: Monitor, exporter: InMemoryExporter
 ) -> None:
-    """Rows recorded before belong to the old version, even those that still wait."""
+    """Rows recorded earlier belong to the old version, even if they still wait."""
     record(monitor, 300)
     monitor.adopt(NEW, version="8")
     record(monitor, 50, center=3.0)
@@ -75,8 +75,8 @@ def test_counters_of_the_new_version_start_at_zero_and_the_old_totals_stay(
     assert repr(monitor) == "Monitor('m', version='8')"
 
 
-def test_a_collector_adds_up_every_row_once_whatever_its_version() -> None:
-    """Cumulative counters arrive with a zero first, so that no increase is lost or doubled."""
+def test_a_collector_counts_every_row_once_over_two_versions() -> None:
+    """Cumulative counters start with a zero, so no increase is lost or doubled."""
     with OtlpReceiver() as receiver:
         with Monitor(
             "m", version="7", reference=OLD, exporters=[Otlp.collector(receiver.url)]
@@ -99,8 +99,8 @@ def test_a_collector_adds_up_every_row_once_whatever_its_version() -> None:
         assert not ledger.warnings
 
 
-def test_rows_are_compared_with_the_new_reference(monitor: Monitor) -> None:
-    """What was drift is the new normal; alerts of the old version are resolved."""
+def test_after_adoption_rows_are_compared_with_the_new_reference(monitor: Monitor) -> None:
+    """What was drift before is normal now, and alerts of the old version resolve."""
     alerts: list[Any] = []
     incidents: list[Any] = []
     monitor._callbacks = monitor._callbacks._replace(
@@ -120,10 +120,10 @@ def test_rows_are_compared_with_the_new_reference(monitor: Monitor) -> None:
     assert [incident.state for incident in incidents] == ["open", "closed"]
 
 
-def test_labels_find_the_version_that_predicted(
+def test_labels_count_for_the_version_that_predicted(
     monitor: Monitor, exporter: InMemoryExporter
 ) -> None:
-    """In one call for both versions; an unknown id counts in the version in use."""
+    """One call may label both versions; an unknown id counts for the current one."""
     old = record(monitor, 40, prefix="old-")
     monitor.adopt(NEW, version="8")
     new = record(monitor, 30, center=3.0, prefix="new-")
@@ -148,8 +148,8 @@ def test_labels_find_the_version_that_predicted(
     ) == pytest.approx(5)
 
 
-def test_a_label_repeated_after_the_change_is_a_duplicate_of_its_version(monitor: Monitor) -> None:
-    """The old version remembers which predictions have a label."""
+def test_a_label_repeated_after_adoption_is_a_duplicate_of_its_version(monitor: Monitor) -> None:
+    """The old version remembers which predictions were labelled."""
     old = record(monitor, 10, prefix="old-")
     monitor.status()
     monitor.label("old-0", old[0])
@@ -162,8 +162,8 @@ def test_a_label_repeated_after_the_change_is_a_duplicate_of_its_version(monitor
     assert status.labels["unknown"] == 0
 
 
-def test_an_id_that_both_versions_used_means_the_newest_prediction(monitor: Monitor) -> None:
-    """As within one version."""
+def test_an_id_used_by_both_versions_means_the_newest_prediction(monitor: Monitor) -> None:
+    """The same holds within one version."""
     record(monitor, 5, prefix="id-")
     monitor.adopt(NEW, version="8")
     new = record(monitor, 5, center=3.0, prefix="id-")
@@ -174,10 +174,10 @@ def test_an_id_that_both_versions_used_means_the_newest_prediction(monitor: Moni
     assert status.earlier[0].labels == {}
 
 
-def test_a_label_that_waited_for_its_prediction_finds_it_in_the_new_version(
+def test_a_label_that_waits_during_adoption_finds_its_prediction_in_the_new_version(
     monitor: Monitor,
 ) -> None:
-    """It was reported before the change, and its prediction was recorded after it."""
+    """It arrived before the adoption, and its prediction afterwards."""
     monitor.label("new-3", 12.0)
     monitor.adopt(NEW, version="8")
     record(monitor, 5, center=3.0, prefix="new-")
@@ -185,8 +185,8 @@ def test_a_label_that_waited_for_its_prediction_finds_it_in_the_new_version(
     assert monitor.status().labels["matched"] == 1
 
 
-def test_pairs_count_for_the_version_that_ran_when_they_were_predicted() -> None:
-    """Pairs whose time of prediction is not given belong to the version in use."""
+def test_pairs_count_for_the_version_in_use_at_their_prediction_time() -> None:
+    """Pairs without a time belong to the current version."""
     now = 1_000.0
     with Monitor("m", version="7", reference=OLD, exporters=[], clock=lambda: now) as monitor:
         now = 2_000.0
@@ -201,8 +201,8 @@ def test_pairs_count_for_the_version_that_ran_when_they_were_predicted() -> None
     assert status.earlier[0].labels["matched"] == 10
 
 
-def test_predictions_made_while_a_reference_was_learned_can_be_labelled_after_the_change() -> None:
-    """The reference is handed over before enough rows were seen to learn one."""
+def test_predictions_made_while_learning_can_be_labelled_after_adoption() -> None:
+    """A reference is adopted before enough rows were seen to learn one."""
     with Monitor("m", version="7", exporters=[]) as monitor:
         old = record(monitor, 20, prefix="old-")
         monitor.label("old-1", old[1] + 2)
@@ -219,7 +219,7 @@ def test_predictions_made_while_a_reference_was_learned_can_be_labelled_after_th
 
 
 def test_a_new_version_may_learn_its_reference(monitor: Monitor) -> None:
-    """From its own first rows."""
+    """It learns it from its own first rows."""
     record(monitor, 50)
     monitor.adopt(None, version="8")
     assert monitor.status().state == "waiting"
@@ -231,7 +231,7 @@ def test_a_new_version_may_learn_its_reference(monitor: Monitor) -> None:
 def test_two_earlier_versions_are_kept_and_older_ones_are_dropped(
     monitor: Monitor, exporter: InMemoryExporter
 ) -> None:
-    """Memory stays bounded: a label for a dropped version is unknown."""
+    """Memory stays bounded, and a label for a dropped version is unknown."""
     for version in ("8", "9", "10"):
         record(monitor, 10, prefix=f"{int(version) - 1}-")
         monitor.adopt(NEW, version=version)
@@ -246,8 +246,8 @@ def test_two_earlier_versions_are_kept_and_older_ones_are_dropped(
     assert versions == {"8", "9", "10"}
 
 
-def test_counts_of_the_process_are_split_between_its_versions(exporter: InMemoryExporter) -> None:
-    """Errors while the old version was used are no increase of the new version's series."""
+def test_counts_of_the_process_are_split_by_version(exporter: InMemoryExporter) -> None:
+    """Errors counted earlier do not appear in the new version's series."""
     with Monitor("m", version="7", reference=OLD, exporters=[exporter]) as monitor:
         monitor._inbox.guard.hold(ValueError("one"))
         monitor.adopt(NEW, version="8")
@@ -265,8 +265,8 @@ def test_counts_of_the_process_are_split_between_its_versions(exporter: InMemory
         assert sent[1] == sum(len(snapshot.points) for snapshot in exporter.snapshots[:-1])
 
 
-def test_positional_rows_are_named_by_the_new_reference() -> None:
-    """A model of other features gets rows of other columns, in the same watched function."""
+def test_positional_rows_get_the_names_of_the_new_reference() -> None:
+    """The same watched function gets rows with other columns."""
     with Monitor("m", version="7", reference=OLD, exporters=[]) as monitor:
 
         @monitor.watch
@@ -285,7 +285,7 @@ def test_positional_rows_are_named_by_the_new_reference() -> None:
 
 
 def test_declared_names_of_positions_hold_for_every_version() -> None:
-    """They were given to the monitor, not taken from the first reference."""
+    """They were given to the monitor and not taken from the first reference."""
     with Monitor("m", version="7", features=["x", "z"], reference=OLD, exporters=[]) as monitor:
         monitor.adopt(fit(names=("z", "x")), version="8")
         with monitor.observe([1.0, 2.0]) as prediction:
@@ -293,8 +293,8 @@ def test_declared_names_of_positions_hold_for_every_version() -> None:
         assert monitor.status().field("x").mean == 1.0
 
 
-def test_a_child_forked_after_the_change_watches_the_new_version() -> None:
-    """From zero, without the earlier versions, whose counts are its parent's."""
+def test_a_child_forked_after_adoption_watches_the_new_version() -> None:
+    """It starts at zero, and the earlier versions stay with its parent."""
     with Monitor("m", version="7", reference=OLD, exporters=[]) as monitor:
         record(monitor, 10)
         monitor.adopt(NEW, version="8")
@@ -312,7 +312,7 @@ def test_a_child_forked_after_the_change_watches_the_new_version() -> None:
         assert os.read(reader, 100) == b"8 5 0"
 
 
-def test_no_row_is_lost_while_threads_record_and_versions_change(
+def test_no_row_is_lost_while_threads_record_and_versions_are_adopted(
     exporter: InMemoryExporter,
 ) -> None:
     """Every call counts in exactly one version."""
@@ -353,8 +353,8 @@ def test_a_callback_may_adopt_a_version() -> None:
 
 
 @pytest.mark.parametrize("version", ["7", "8", ""])
-def test_a_version_that_was_used_before_is_refused(monitor: Monitor, version: str) -> None:
-    """Its series could not be continued with other bins; nothing changes."""
+def test_a_version_that_was_used_before_cannot_be_adopted(monitor: Monitor, version: str) -> None:
+    """Its series could not continue with other bins, and nothing changes."""
     monitor.adopt(NEW, version="8")
     with pytest.raises(ConfigError, match="version: expected a label"):
         monitor.adopt(OLD, version=version)
@@ -362,7 +362,7 @@ def test_a_version_that_was_used_before_is_refused(monitor: Monitor, version: st
     monitor.adopt(OLD, version="9")
 
 
-def test_a_reference_that_does_not_fit_is_refused_and_the_old_one_stays() -> None:
+def test_an_incompatible_reference_is_not_adopted_and_the_old_one_stays() -> None:
     """Segments, embeddings and types are checked before anything changes."""
     segmented = Reference.fit(
         {"x": np.arange(100.0), "line": ["a", "b"] * 50},
@@ -388,8 +388,8 @@ def test_a_reference_that_does_not_fit_is_refused_and_the_old_one_stays() -> Non
         )
 
 
-def test_a_reference_may_be_a_path(monitor: Monitor, tmp_path: Any) -> None:
-    """As for a monitor."""
+def test_an_adopted_reference_may_be_a_path(monitor: Monitor, tmp_path: Any) -> None:
+    """A failed attempt does not use up the version."""
     NEW.save(tmp_path / "reference.json")
     monitor.adopt(tmp_path / "reference.json", version="8")
     with pytest.raises(FileNotFoundError):
@@ -398,7 +398,7 @@ def test_a_reference_may_be_a_path(monitor: Monitor, tmp_path: Any) -> None:
 
 
 def test_a_disabled_monitor_accepts_a_version_and_still_records_nothing() -> None:
-    """A program runs alike with the monitor and without it."""
+    """A program behaves the same with and without the monitor."""
     monitor = Monitor("m", reference=OLD, exporters=[], config=Config(enabled=False))
     monitor.adopt(NEW, version="8")
     record(monitor, 3)

@@ -1,4 +1,4 @@
-"""A closed monitor drops what it is given, says so once, and refuses what can have no effect."""
+"""A closed monitor drops what it receives, logs this once, and refuses calls without effect."""
 
 import logging
 from collections.abc import Callable
@@ -14,12 +14,12 @@ COLUMNS = {"age": np.arange(50.0)}
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    """A number and a prediction."""
+    """A reference of a number and a prediction."""
     return fit_reference(COLUMNS, predictions=np.arange(50.0))
 
 
 def close(reference: Reference) -> Monitor:
-    """Make a monitor that has been closed."""
+    """Return a closed monitor."""
     monitor = Monitor("m", reference=reference, exporters=[])
     monitor.record(COLUMNS, COLUMNS["age"])
     assert monitor.close()
@@ -39,7 +39,7 @@ CALLS: dict[str, Callable[[Monitor], object]] = {
 def test_rows_and_labels_after_close_are_dropped_counted_and_logged_once(
     call: str, reference: Reference, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The host goes on, and learns from its log that it records into nothing."""
+    """The host continues, and its log says that nothing is recorded."""
     monitor = close(reference)
     caplog.set_level(logging.WARNING, "mlmonitor")
     caplog.clear()
@@ -65,7 +65,7 @@ def test_rows_and_labels_after_close_are_dropped_counted_and_logged_once(
 def test_methods_without_effect_after_close_raise_an_error(
     call: Callable[[Monitor], object], reference: Reference
 ) -> None:
-    """These calls are made by a program's own hand, and not while it serves a request."""
+    """A program calls them deliberately and not while it serves a request."""
     with pytest.raises(
         MonitorError, match="expected an open monitor, but it was closed: create an"
     ):

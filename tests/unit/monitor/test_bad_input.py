@@ -1,4 +1,4 @@
-"""Whatever a host hands over: nothing is raised, every row is counted, and neighbours are kept."""
+"""For any input of the host, nothing is raised, every row is counted, and others are kept."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ GOOD = {"a": 0.5, "b": "x", "c": True, "d": "2024-01-02"}
 
 
 class Refusal(Exception):
-    """What hostile objects raise when they are looked at."""
+    """The exception of hostile objects."""
 
 
 def _refuse(*_: object, **__: object) -> Any:
@@ -28,13 +28,13 @@ def _refuse(*_: object, **__: object) -> Any:
 
 
 class Elusive:
-    """Has no attribute that can be asked for."""
+    """Has no readable attribute."""
 
     __getattr__ = _refuse
 
 
 class Unequal(str):
-    """A text that is equal to nothing, noisily."""
+    """A text whose comparison raises."""
 
     __slots__ = ()
     __eq__ = _refuse
@@ -42,31 +42,31 @@ class Unequal(str):
 
 
 class Unreal(float):
-    """A number that is none when it is asked."""
+    """A number whose conversion raises."""
 
     __float__ = _refuse
 
 
 class Endless(list[object]):
-    """A list of no length."""
+    """A list whose length raises."""
 
     __len__ = _refuse
 
 
 class Closed(dict[str, object]):
-    """A mapping that shows nothing."""
+    """A mapping that cannot be read."""
 
     __iter__ = keys = items = _refuse
 
 
 class Hollow:
-    """An array that cannot be made one."""
+    """An array-like that cannot be converted."""
 
     __array__ = _refuse
 
 
 class Mute:
-    """Has no text."""
+    """Cannot be converted to text."""
 
     __slots__ = ()
     __repr__ = _refuse
@@ -95,7 +95,7 @@ ROW = st.one_of(
 
 
 def objects(values: list[object]) -> object:
-    """An array of objects."""
+    """Return an array of objects."""
     array = np.empty(len(values), object)
     for at, value in enumerate(values):
         array[at] = value
@@ -103,7 +103,7 @@ def objects(values: list[object]) -> object:
 
 
 def frame(rows: int) -> Mapping[str, object]:
-    """Columns of a frame that lacks two fields."""
+    """Return a frame that lacks two fields."""
     return {"a": [1.0] * rows, "b": ["x"] * rows}
 
 
@@ -124,23 +124,23 @@ Handed = Callable[[Monitor, Any, Any, Any], None]
 
 
 def call(monitor: Monitor, features: Any, result: Any, _: Any) -> None:
-    """A watched call."""
+    """Make a watched call."""
     assert monitor.watch(lambda _: result)(features) is result
 
 
 def call_classifier(monitor: Monitor, features: Any, result: Any, _: Any) -> None:
-    """A watched call whose result should be probabilities."""
+    """Make a watched call whose result should be probabilities."""
     watched = monitor.watch(output="probabilities", names=["no", "yes"])(lambda _: result)
     assert watched(features) is result
 
 
 def call_part(monitor: Monitor, features: Any, result: Any, _: Any) -> None:
-    """A watched call whose result should have a part `p`."""
+    """Make a watched call whose result should have a part `p`."""
     assert monitor.watch(prediction="p")(lambda _: result)(features) is result
 
 
 def call_by_id(monitor: Monitor, features: Any, result: Any, extra: Any) -> None:
-    """A watched call with an id, whose label comes at once."""
+    """Make a watched call with an id, and label it at once."""
 
     def predict(_: object, i: object) -> object:
         return result
@@ -150,13 +150,13 @@ def call_by_id(monitor: Monitor, features: Any, result: Any, extra: Any) -> None
 
 
 def observe(monitor: Monitor, features: Any, result: Any, extra: Any) -> None:
-    """A block."""
+    """Run a block."""
     with monitor.observe(features, prediction_id=extra) as prediction:
         prediction.value = result
 
 
 def record(monitor: Monitor, features: Any, result: Any, extra: Any) -> None:
-    """A batch."""
+    """Record a batch."""
     monitor.record(features, result, ids=extra)
 
 
@@ -175,21 +175,21 @@ REFERENCE = fit_reference(
 
 
 def make() -> Monitor:
-    """A monitor that knows a field of every kind."""
+    """Return a monitor with a field of every kind."""
     return Monitor(
         "m", reference=REFERENCE, exporters=[], config=Config(poll_interval_seconds=3_600)
     )
 
 
 def counted(status: Status) -> dict[tuple[str, str], int]:
-    """How many values of each field have a quality."""
+    """Return how many values of each field have a quality."""
     return {(field.name, field.role): sum(field.quality.values()) for field in status.fields}
 
 
 @pytest.mark.parametrize("way", WAYS)
 @given(st.data())
-def test_nothing_is_raised_and_every_row_is_counted(way: Handed, data: st.DataObject) -> None:
-    """Each field has one value of some quality for each row, however little could be read."""
+def test_no_input_raises_and_every_row_is_counted(way: Handed, data: st.DataObject) -> None:
+    """Each field has one value of some quality in each row."""
     with make() as monitor:
         for _ in range(3):
             way(monitor, data.draw(FEATURES), data.draw(RESULT), data.draw(EXTRA))
@@ -203,10 +203,10 @@ def test_nothing_is_raised_and_every_row_is_counted(way: Handed, data: st.DataOb
 
 
 @given(ROW, VALUE, VALUE)
-def test_an_invalid_row_does_not_affect_other_rows(
+def test_an_invalid_row_of_any_kind_does_not_affect_other_rows(
     bad: object, result: object, identity: object
 ) -> None:
-    """Between two good rows of one batch: both are read, and found by their labels."""
+    """It stands between two valid rows, which are read and labelled."""
     with make() as monitor:
         monitor.record([GOOD, bad, GOOD], [1.0, result, 1.0], ids=["one", identity, "three"])
         monitor.status()
@@ -221,8 +221,10 @@ def test_an_invalid_row_does_not_affect_other_rows(
 
 
 @given(st.lists(ROW, max_size=6), st.sampled_from(range(7)))
-def test_an_invalid_call_does_not_affect_other_calls(bad: list[object], at: int) -> None:
-    """A good call among bad ones of one drain is read, whichever of them it is."""
+def test_an_invalid_call_does_not_affect_other_calls_of_its_drain(
+    bad: list[object], at: int
+) -> None:
+    """A valid call among invalid ones is read in any position."""
     with make() as monitor:
         predict = monitor.watch(lambda _: 1.0)
         for features in [*bad[:at], GOOD, *bad[at:]]:
@@ -232,8 +234,8 @@ def test_an_invalid_call_does_not_affect_other_calls(bad: list[object], at: int)
             assert status.field(name).quality[Quality.VALID] >= 1
 
 
-def test_labels_that_do_not_fit_their_ids_say_so() -> None:
-    """A mistake in the host's code is a fault that tells what was expected."""
+def test_labels_that_do_not_fit_their_ids_are_an_error_with_advice() -> None:
+    """The error says what was expected."""
     with make() as monitor:
         monitor.label(["a", "b"], [1.0])
         status = monitor.status()

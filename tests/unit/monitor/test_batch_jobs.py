@@ -1,4 +1,4 @@
-"""A job that records a table and exits loses no row, and says so if it had to."""
+"""A job that records a table and exits loses no row, or says so."""
 
 import asyncio
 import logging
@@ -21,13 +21,13 @@ OK = {"status": "ok"}
 
 
 def table(rows: int, rng: np.random.Generator) -> dict[str, Any]:
-    """Features of a nightly job."""
+    """Draw the features of a nightly job."""
     return {"age": rng.normal(45, 12, rows), "limit": rng.lognormal(10, 1, rows)}
 
 
 @pytest.fixture
 def reference(rng: np.random.Generator) -> Reference:
-    """What such a table looked like at training."""
+    """A reference of such a table."""
     held_out = table(5_000, rng)
     return fit_reference(held_out, predictions=held_out["age"], thresholds="asymptotic")
 
@@ -36,7 +36,7 @@ def reference(rng: np.random.Generator) -> Reference:
 def test_every_row_of_a_job_that_exits_is_counted(
     chunk_rows: int, reference: Reference, rng: np.random.Generator
 ) -> None:
-    """200,000 rows through a buffer of 4,096, and then the end of the `with` block."""
+    """It records 200,000 rows through a buffer of 4,096 in a `with` block."""
     exporter, columns = InMemoryExporter(), table(ROWS, rng)
     config = Config(buffer_rows=4_096)
     with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:
@@ -51,7 +51,7 @@ def test_every_row_of_a_job_that_exits_is_counted(
     )
 
 
-def test_a_frame_recorded_in_slices_is_counted_as_if_it_were_whole(
+def test_a_frame_recorded_in_slices_is_counted_like_the_whole(
     reference: Reference, rng: np.random.Generator
 ) -> None:
     """The same rows in one slice and in many have the same statistics."""
@@ -68,7 +68,7 @@ def test_a_frame_recorded_in_slices_is_counted_as_if_it_were_whole(
 
 @pytest.mark.slow
 def test_a_script_that_records_and_ends_delivers_every_row(tmp_path: Path) -> None:
-    """A nightly script: one `record`, no `close`, the interpreter exits."""
+    """It calls `record` once and does not call `close`."""
     script = tmp_path / "job.py"
     script.write_text(
         "import sys, numpy as np\n"
@@ -92,7 +92,7 @@ def test_a_script_that_records_and_ends_delivers_every_row(tmp_path: Path) -> No
 
 
 class Broken:
-    """A destination that fails for good."""
+    """A destination that refuses everything permanently."""
 
     name = "broken"
 
@@ -101,13 +101,13 @@ class Broken:
         return Delivered(0, snapshot.size, 0, 0, "quota exceeded")
 
     def close(self, *, timeout_seconds: float) -> None:
-        """Nothing to close."""
+        """Do nothing."""
 
 
-def test_a_job_that_could_not_deliver_says_so(
+def test_a_job_that_could_not_deliver_reports_it(
     reference: Reference, rng: np.random.Generator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """`close` is False, now and when asked again; one line names the destination and the reason."""
+    """`close` returns False each time; one log line has the destination and the reason."""
     monitor = Monitor("m", reference=reference, exporters=[Broken()])
     monitor.record(table(1_000, rng), np.zeros(1_000))
     with caplog.at_level(logging.WARNING, logger="mlmonitor"):
@@ -120,7 +120,7 @@ def test_a_job_that_could_not_deliver_says_so(
 def test_rows_that_are_not_read_in_time_are_dropped_and_counted(
     reference: Reference, rng: np.random.Generator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A worker that hangs in a dead destination leaves rows behind: they do not vanish."""
+    """The worker hangs in an unreachable destination and leaves the rows behind."""
     monitor = Monitor("m", reference=reference)
     monitor._worker._thread = object()  # type: ignore[assignment]  # one that never answers
     monitor.record(table(1_000, rng), np.zeros(1_000))
@@ -131,10 +131,10 @@ def test_rows_that_are_not_read_in_time_are_dropped_and_counted(
     assert "1,000 rows were not read in time" in caplog.text
 
 
-def test_a_monitor_without_destinations_that_ends_too_early_says_that_rows_were_being_counted(
+def test_a_monitor_without_destinations_that_is_closed_too_early_logs_uncounted_rows(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """No export is blamed where there is none."""
+    """The message does not mention an export."""
     monitor = Monitor("m", exporters=[])
     monitor._worker.pipeline.log_losses(0, is_delivered=False)
     monitor.close()
@@ -142,10 +142,10 @@ def test_a_monitor_without_destinations_that_ends_too_early_says_that_rows_were_
     assert line.endswith("rows and labels were still being counted when the time was up")
 
 
-def test_in_an_event_loop_a_full_buffer_drops_instead_of_blocking(
+def test_a_full_buffer_in_an_event_loop_drops_rows_instead_of_blocking(
     reference: Reference, rng: np.random.Generator
 ) -> None:
-    """A handler that records must not stop every other request of its loop."""
+    """A handler that records must not stop the other requests of its loop."""
     config = Config(buffer_rows=1_000, record_wait_seconds=3_600, poll_interval_seconds=3_600)
     columns = table(50_000, rng)
 
@@ -170,7 +170,7 @@ def test_close_returns_true_for_a_job_without_a_destination(
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9"])
 def test_a_service_still_exits_within_two_seconds(url: str) -> None:
-    """Only `record` makes a process a batch job."""
+    """Only a call of `record` makes a process a batch job."""
     monitor = Monitor("m", exporters=[Otlp.collector(url)])
     monitor.watch(lambda _features: 1.0)({"a": 1.0})
     assert monitor._worker.exit_seconds == 2.0

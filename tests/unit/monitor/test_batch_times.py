@@ -1,4 +1,4 @@
-"""When the predictions of a batch job were made: `record(at=)` decides their cohort."""
+"""The prediction times of a batch job: `record(at=)` determines their cohort."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ ROWS = 60
 
 
 def job(**options: Any) -> Monitor:
-    """A nightly job, which nobody but the test drives."""
+    """A nightly job that only the test drives."""
     values = np.linspace(0, 1, 100)
     reference = fit_reference({"x": values}, predictions=values, actuals=values)
     config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600, **options)
@@ -24,7 +24,7 @@ def job(**options: Any) -> Monitor:
 
 
 def days(count: int) -> list[datetime]:
-    """The same time of this many days, the last one yesterday, one for each of the rows."""
+    """Return a time for each row, on this many days in turn, the last one yesterday."""
     return [NOW - timedelta(days=1 + row % count) for row in range(ROWS)]
 
 
@@ -38,8 +38,8 @@ def days(count: int) -> list[datetime]:
     ],
     ids=["datetimes", "seconds", "texts", "numpy"],
 )
-def test_rows_count_in_the_cohorts_of_their_times(form: Any) -> None:
-    """Datetimes, seconds, texts and numpy's times."""
+def test_rows_count_in_the_cohorts_of_their_recorded_times(form: Any) -> None:
+    """Times are datetimes, seconds, texts or numpy's times."""
     ids = [str(row) for row in range(ROWS)]
     with job() as monitor:
         monitor.record({"x": np.linspace(0, 1, ROWS)}, np.zeros(ROWS), ids=ids, at=form(days(3)))
@@ -50,8 +50,8 @@ def test_rows_count_in_the_cohorts_of_their_times(form: Any) -> None:
     assert [(c.predicted, c.labelled) for c in status.cohorts] == [(20, 20)] * 3
 
 
-def test_one_time_holds_for_all_rows() -> None:
-    """A job that scores one day."""
+def test_a_single_time_applies_to_all_rows() -> None:
+    """A job may score one day."""
     ids = [str(row) for row in range(ROWS)]
     with job() as monitor:
         at = NOW - timedelta(days=4)
@@ -61,7 +61,7 @@ def test_one_time_holds_for_all_rows() -> None:
     assert (cohort.start.day, cohort.predicted) == (6, ROWS)
 
 
-def test_a_large_batch_keeps_its_times_although_it_is_sliced() -> None:
+def test_a_large_batch_recorded_in_slices_keeps_its_times() -> None:
     """Each slice has the times of its rows."""
     rows = 5_000
     at = NOW.timestamp() - 86_400.0 * (1 + np.arange(rows) // 1_000)
@@ -74,7 +74,7 @@ def test_a_large_batch_keeps_its_times_although_it_is_sliced() -> None:
 
 
 def test_rows_without_times_count_as_predicted_now() -> None:
-    """By the monitor's clock."""
+    """The time is that of the monitor's clock."""
     ids = [str(row) for row in range(ROWS)]
     with job() as monitor:
         monitor.record({"x": np.zeros(ROWS)}, np.zeros(ROWS), ids=ids)
@@ -84,7 +84,7 @@ def test_rows_without_times_count_as_predicted_now() -> None:
 
 
 @pytest.mark.parametrize("at", [[NOW] * 3, "no time"], ids=["three", "text"])
-def test_times_that_cannot_be_read_are_an_error_and_the_rows_are_kept(at: Any) -> None:
+def test_a_wrong_argument_for_times_is_an_error_and_the_rows_are_kept(at: Any) -> None:
     """They count as predicted now."""
     ids = [str(row) for row in range(ROWS)]
     with job() as monitor:
@@ -101,8 +101,8 @@ def test_times_that_cannot_be_read_are_an_error_and_the_rows_are_kept(at: Any) -
     [1_000 * NOW.timestamp(), "yesterday", 253402300799.0, [253402300799]],
     ids=["milliseconds", "words", "year 9999", "list"],
 )
-def test_times_that_cannot_be_read_count_as_now_and_are_reported(unread: Any) -> None:
-    """Nothing is lost, and the status, which shows days, still can be read."""
+def test_unreadable_times_count_as_now_and_are_reported(unread: Any) -> None:
+    """No row is lost, and the status can still be printed."""
     with job() as monitor:
         monitor.record({"x": [0.1, 0.2]}, [0.1, 0.2], ids=["a", "b"], at=unread)
         monitor.label("a", 1.0, at=unread)
@@ -117,7 +117,7 @@ def test_times_that_cannot_be_read_count_as_now_and_are_reported(unread: Any) ->
     "missing", [float("nan"), np.datetime64("NaT", "s"), [None]], ids=["nan", "nat", "none"]
 )
 def test_missing_times_count_as_now(missing: Any) -> None:
-    """As if none were given, without a word."""
+    """They are treated as not given, without an error."""
     with job() as monitor:
         monitor.record({"x": [0.1]}, [0.1], ids=["a"], at=missing)
         monitor.label("a", 1.0, at=missing)

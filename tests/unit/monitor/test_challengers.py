@@ -1,4 +1,4 @@
-"""Challengers beside the version that a monitor watches: in shadow, as a canary, late and wrong."""
+"""Challengers beside the watched version: in shadow, as a canary, late and invalid."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,12 +23,12 @@ REFERENCE = Reference.fit({"x": X}, predictions=WORSE, actuals=ACTUAL, threshold
 
 @pytest.fixture
 def exporter() -> InMemoryExporter:
-    """Keeps what is exported."""
+    """An exporter that keeps what it receives."""
     return InMemoryExporter()
 
 
 def begin(*challengers: Challenger, **options: Any) -> Monitor:
-    """A monitor of version 7 with challengers, which exports nothing of its own accord."""
+    """Return a monitor of version 7 with challengers, which exports only on request."""
     options.setdefault("exporters", [])
     config = options.pop("config", Config(block_rows=64, export_interval_seconds=3_600))
     return Monitor(
@@ -43,23 +43,23 @@ def begin(*challengers: Challenger, **options: Any) -> Monitor:
 
 @pytest.fixture
 def monitor() -> Iterator[Monitor]:
-    """A monitor with one challenger, whose loss is that of numbers."""
+    """A monitor with one challenger and a loss of numbers."""
     with begin(Challenger("8")) as running:
         yield running
 
 
 def challenge(monitor: Monitor) -> ChallengeStatus:
-    """The challenge of version 8."""
+    """Return the challenge of version 8."""
     return monitor.status().challenges["8"]
 
 
 def paired_difference() -> float:
-    """The mean difference of the absolute errors."""
+    """Return the mean difference of the absolute errors."""
     return float((np.abs(X - ACTUAL) - np.abs(WORSE - ACTUAL)).mean())
 
 
-def test_a_challenger_in_shadow_is_paired_with_the_rows_that_are_watched(monitor: Monitor) -> None:
-    """Its predictions follow by id, before or after the label; labels are given once."""
+def test_a_challenger_in_shadow_is_paired_with_the_watched_rows(monitor: Monitor) -> None:
+    """Its predictions arrive by id, before or after the label, which is given once."""
     monitor.record_challenger("8", X[:100], ids=IDS[:100])
     monitor.record({"x": X}, WORSE, ids=IDS)
     monitor.label(IDS[:300], ACTUAL[:300])
@@ -79,8 +79,8 @@ def test_a_challenger_in_shadow_is_paired_with_the_rows_that_are_watched(monitor
     assert status.to_dict()["challenges"]["8"]["decision"] == "challenger"
 
 
-def test_watched_calls_are_paired_by_the_id_that_they_read(monitor: Monitor) -> None:
-    """Inside the call, and from the block of `observe`."""
+def test_watched_calls_are_paired_by_the_id_read_in_them(monitor: Monitor) -> None:
+    """The id is read inside a call, and from the block of `observe`."""
 
     @monitor.watch
     def predict(features: dict[str, float]) -> float:
@@ -101,8 +101,8 @@ def test_watched_calls_are_paired_by_the_id_that_they_read(monitor: Monitor) -> 
     assert result.difference.count == 2
 
 
-def test_a_canary_predicts_rows_of_its_own_whose_labels_are_not_unknown(monitor: Monitor) -> None:
-    """They count neither as traffic of the version in use nor in its performance."""
+def test_a_canary_predicts_other_rows_and_their_labels_count_for_it(monitor: Monitor) -> None:
+    """They count neither as traffic nor in the performance of the current version."""
     half = ROWS // 2
     monitor.record({"x": X[:half]}, WORSE[:half], ids=IDS[:half])
     monitor.record_challenger("8", X[half:], ids=IDS[half:])
@@ -118,10 +118,10 @@ def test_a_canary_predicts_rows_of_its_own_whose_labels_are_not_unknown(monitor:
     assert status.performance.count == half
 
 
-def test_labels_wait_for_the_monitors_prediction_if_the_challenger_was_first(
+def test_labels_wait_for_the_monitors_prediction_if_the_challenger_came_first(
     monitor: Monitor,
 ) -> None:
-    """However many drains lie between them; both performances count every label once."""
+    """Many drains may come between; both performances count every label once."""
     monitor.record_challenger("8", X, ids=IDS)
     monitor.label(IDS, ACTUAL)
     assert monitor.status().labels["unknown"] == 0
@@ -136,7 +136,7 @@ def test_labels_wait_for_the_monitors_prediction_if_the_challenger_was_first(
 
 
 def test_labels_of_evicted_predictions_are_counted_although_a_challenger_has_the_row() -> None:
-    """The version in use had predicted it, so its label is not one of a canary."""
+    """The current version had predicted the row, so its label is not that of a canary."""
     config = Config(block_rows=64, export_interval_seconds=3_600, pending_predictions=100)
     with begin(Challenger("8"), config=config) as monitor:
         monitor.record({"x": X}, WORSE, ids=IDS)
@@ -150,8 +150,10 @@ def test_labels_of_evicted_predictions_are_counted_although_a_challenger_has_the
 
 
 @pytest.mark.parametrize("names", [("no", "yes"), (0, 1)], ids=str)
-def test_probabilities_of_classes_are_compared_by_their_log_loss(names: tuple[Any, Any]) -> None:
-    """The champion's are those that `record` was given, whatever their order."""
+def test_class_probabilities_of_both_models_are_compared_by_log_loss(
+    names: tuple[Any, Any],
+) -> None:
+    """The classes may be in a different order for each model."""
     chance = 1 / (1 + np.exp(-X))
     scores = np.stack([1 - chance, chance], axis=1)
     truth = RNG.random(ROWS) < chance
@@ -171,10 +173,10 @@ def test_probabilities_of_classes_are_compared_by_their_log_loss(names: tuple[An
 
 
 @pytest.mark.parametrize(("kind", "loss"), [("probability", "log"), ("decision", "hinge")])
-def test_the_reference_decides_the_loss_of_a_classifier_if_none_is_declared(
+def test_without_a_declared_loss_that_of_a_classifier_follows_from_the_reference(
     kind: str, loss: str
 ) -> None:
-    """One score a row says nothing of classes; a call that failed before says nothing at all."""
+    """A score alone does not show whether it is a probability; a failed call shows nothing."""
     scores = {"probability": 1 / (1 + np.exp(-X)), "decision": X}
     actual = (ACTUAL > 0).astype(int)
     reference = Reference.fit(
@@ -191,8 +193,8 @@ def test_the_reference_decides_the_loss_of_a_classifier_if_none_is_declared(
     assert (result.loss, result.champion.count, result.last_error) == (loss, ROWS, None)
 
 
-def test_a_challenge_counts_the_groups_of_the_monitor() -> None:
-    """Ten equal rows of a customer are one label; those of a canary are named with its rows."""
+def test_a_challenge_uses_the_groups_of_the_monitor() -> None:
+    """Ten equal rows of a customer are one label; a canary gives groups with its rows."""
     columns = {"x": X, "customer": np.arange(ROWS) // 10}
     options: dict[str, Any] = {"predictions": WORSE, "actuals": ACTUAL, "groups": "customer"}
     reference = Reference.fit(columns, thresholds="asymptotic", **options)
@@ -213,7 +215,7 @@ def test_a_challenge_counts_the_groups_of_the_monitor() -> None:
 
 
 def test_a_challenge_is_exported_and_announced_once(exporter: InMemoryExporter) -> None:
-    """The difference with its interval, the evidence, the decision, and what was counted."""
+    """The export has the difference with its interval, evidence, decision and counts."""
     decided: list[ChallengeStatus] = []
     options = {"exporters": [exporter], "on_challenge": decided.append}
     with begin(Challenger("8", margin=0.01), Challenger("9"), **options) as monitor:
@@ -243,8 +245,8 @@ def test_a_challenge_is_exported_and_announced_once(exporter: InMemoryExporter) 
     assert exporter.value("mlmonitor.challenge.decision", other | {"decision": "undecided"}) == 1.0
 
 
-def test_a_version_that_is_adopted_ends_its_challenge_and_the_others_begin_again() -> None:
-    """Late labels of the old version still count in its own challenge alone."""
+def test_adopting_a_challenger_ends_its_challenge_and_restarts_the_others() -> None:
+    """Late labels of the old version count for the old version alone."""
     with begin(Challenger("8"), Challenger("9")) as monitor:
         monitor.record({"x": X}, WORSE, ids=IDS)
         monitor.record_challenger("9", X, ids=IDS)
@@ -258,8 +260,8 @@ def test_a_version_that_is_adopted_ends_its_challenge_and_the_others_begin_again
     assert status.earlier[0].labels["matched"] == ROWS
 
 
-def test_predictions_of_a_challenger_that_was_adopted_do_not_fill_the_queue() -> None:
-    """A job that still records them loses nothing else, and keeps none of them."""
+def test_predictions_of_an_adopted_challenger_do_not_fill_the_queue() -> None:
+    """A job that still records them loses nothing else."""
     config = Config(buffer_rows=20, poll_interval_seconds=3_600, export_interval_seconds=3_600)
     with begin(Challenger("8"), config=config) as monitor:
         monitor.adopt(REFERENCE, version="8")
@@ -269,8 +271,8 @@ def test_predictions_of_a_challenger_that_was_adopted_do_not_fill_the_queue() ->
     assert (status.dropped, status.challenges) == (0, {})
 
 
-def test_classes_of_a_challenger_may_be_the_array_of_a_model() -> None:
-    """Such as `classes=model.classes_`, beside a reference of a classifier."""
+def test_classes_of_a_challenger_may_be_an_array() -> None:
+    """`classes=model.classes_` is used beside the reference of a classifier."""
     actual = (X > 0).astype(int)
     scores = 1 / (1 + np.exp(-X))
     reference = Reference.fit({"x": X}, predictions=scores, actuals=actual, thresholds="asymptotic")
@@ -292,8 +294,8 @@ def test_classes_of_a_challenger_may_be_the_array_of_a_model() -> None:
     ],
     ids=["undeclared", "lengths", "output", "an object"],
 )
-def test_mistakes_with_a_challenger_never_reach_the_host(monitor: Monitor, call: Any) -> None:
-    """They are counted, and the version in use goes on."""
+def test_invalid_calls_for_a_challenger_do_not_reach_the_host(monitor: Monitor, call: Any) -> None:
+    """They are counted, and the current version is not affected."""
     call(monitor)
     monitor.record({"x": X}, WORSE, ids=IDS)
     monitor.label(IDS, ACTUAL)
@@ -315,10 +317,10 @@ def test_mistakes_with_a_challenger_never_reach_the_host(monitor: Monitor, call:
     ],
     ids=["no ids", "a matrix", "groups", "names", "missing", "texts"],
 )
-def test_no_prediction_of_a_challenger_is_lost_in_silence(
+def test_no_prediction_of_a_challenger_is_lost_silently(
     monitor: Monitor, predictions: Any, options: dict[str, Any], unusable: int
 ) -> None:
-    """A mistake in a call is named by the status, and a prediction without a loss is counted."""
+    """A wrong call is in the status, and a prediction without a loss is counted."""
     monitor.record({"x": X}, WORSE, ids=IDS)
     monitor.status()
     monitor.record_challenger("8", predictions, **{"ids": IDS, **options})
@@ -330,8 +332,8 @@ def test_no_prediction_of_a_challenger_is_lost_in_silence(
     )
 
 
-def test_predictions_that_wait_for_labels_are_bounded_and_evictions_counted() -> None:
-    """The bound of memory includes them."""
+def test_waiting_predictions_of_a_challenger_are_bounded_and_evictions_counted() -> None:
+    """The memory bound includes them."""
     without, small = begin(), begin(Challenger("8", pending_predictions=50))
     with without, small:
         small.record({"x": X}, WORSE, ids=IDS)
@@ -343,10 +345,10 @@ def test_predictions_that_wait_for_labels_are_bounded_and_evictions_counted() ->
         assert small.memory_bytes > without.memory_bytes
 
 
-def test_a_fault_in_a_challenge_counts_no_row_twice(
+def test_an_internal_error_in_a_challenge_counts_no_row_twice(
     monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Calls that cannot be read together are read one by one, but these were read."""
+    """Calls are read one by one only if reading them together failed."""
 
     def fail(*_args: Any, **_options: Any) -> None:
         raise ZeroDivisionError
@@ -360,7 +362,7 @@ def test_a_fault_in_a_challenge_counts_no_row_twice(
     assert (status.window_rows, status.field("x").count) == (3, 3)
 
 
-def test_the_bound_of_memory_is_the_same_before_and_after_the_rows_of_a_challenger() -> None:
+def test_the_memory_bound_does_not_change_with_the_rows_of_a_challenger() -> None:
     """It depends on the options alone, so a service knows it at its start."""
     with Monitor("m", version="7", groups="g", challengers=[Challenger("8")]) as monitor:
         before = monitor.memory_bytes
@@ -370,8 +372,8 @@ def test_the_bound_of_memory_is_the_same_before_and_after_the_rows_of_a_challeng
         assert monitor.memory_bytes == before
 
 
-def test_a_batch_job_loses_no_prediction_of_a_challenger_for_want_of_room() -> None:
-    """A service does, and counts what it dropped."""
+def test_a_batch_job_waits_for_room_for_a_challengers_predictions() -> None:
+    """A service does not wait, and counts what it drops."""
     config = Config(buffer_rows=20, poll_interval_seconds=3_600, export_interval_seconds=3_600)
     with begin(Challenger("8"), config=config) as job, begin(Challenger("8"), config=config) as web:
         job.record({"x": X[:10]}, WORSE[:10], ids=IDS[:10])
@@ -387,20 +389,20 @@ def test_a_batch_job_loses_no_prediction_of_a_challenger_for_want_of_room() -> N
     ["8", [8], [Challenger("8"), Challenger("8")], [Challenger("8"), Challenger("7")]],
     ids=["text", "number", "twice", "the version in use"],
 )
-def test_wrong_challengers_are_refused_at_set_up(challengers: Any) -> None:
-    """With a word on what is expected."""
+def test_invalid_challengers_are_refused_at_set_up(challengers: Any) -> None:
+    """The error says what is expected."""
     with pytest.raises(ConfigError, match="challengers: expected"):
         Monitor("m", version="7", challengers=challengers)
 
 
-def test_an_undeclared_challenger_is_answered_with_those_declared(monitor: Monitor) -> None:
-    """A number instead of a text is the usual reason."""
+def test_the_error_for_an_undeclared_challenger_lists_the_declared_ones(monitor: Monitor) -> None:
+    """Typically a number is given instead of a text."""
     monitor.record_challenger(8, 1.0, ids="a")  # type: ignore[arg-type]
     assert "declared challenger ('8'), as a text" in (monitor.status().last_error or "")
 
 
 def test_a_disabled_monitor_ignores_challengers() -> None:
-    """Nothing is kept, and nothing is shown."""
+    """Nothing is stored or shown."""
     monitor = begin(Challenger("8"), config=Config(enabled=False))
     monitor.record_challenger("8", 1.0, ids="a")
     assert monitor.status().challenges == {}

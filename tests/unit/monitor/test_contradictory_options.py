@@ -1,7 +1,7 @@
-"""Options that contradict themselves or the reference are refused when the monitor is made.
+"""Options that contradict each other or the reference are refused when a monitor is created.
 
-What only the rows can show, such as a misspelt column that need not be a feature, is counted,
-logged once, and in the status.
+A misspelt column that need not be a feature shows only in the rows: it is counted, logged once, and
+in the status.
 """
 
 import logging
@@ -26,7 +26,7 @@ PREDICTIONS = np.arange(float(ROWS))
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    """A number, a category and a prediction, whose rows come in groups."""
+    """A reference of a number, a category and a prediction, with grouped rows."""
     return fit_reference(COLUMNS, predictions=PREDICTIONS, groups="customer_id")
 
 
@@ -97,7 +97,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 def test_an_option_that_contradicts_the_reference_or_itself_is_refused(
     options: dict[str, Any], answer: str, reference: Reference
 ) -> None:
-    """Before a row is recorded, with the option, the expectation and the kind that was given."""
+    """The error is raised before a row is recorded, with the option and what was expected."""
     with pytest.raises(ConfigError, match=answer):
         Monitor(**{"model": "m", "reference": reference, "exporters": [], **options})
 
@@ -119,17 +119,17 @@ THREE_BUCKETS = {"(-inf, 20]": 21, "(20, 40]": 20, "(40, inf)": 19}
 def test_edges_of_buckets_may_be_in_any_sequence(
     edges: Any, rows: dict[str, int], reference: Reference
 ) -> None:
-    """One edge makes two buckets, numpy's numbers are numbers, and each row is in its bucket."""
+    """One edge makes two buckets, numpy's numbers are allowed, and rows are in their buckets."""
     with Monitor("m", reference=reference, exporters=[], buckets={"age": edges}) as monitor:
         monitor.record_outcomes(PREDICTIONS, PREDICTIONS + 1.0, features=COLUMNS)
         by_age = monitor.status().performance.by("age")
     assert {name: bucket["mae"].count for name, bucket in by_age.items()} == rows
 
 
-def test_declared_columns_that_no_row_has_are_counted_and_logged_once_with_a_similar_name(
+def test_declared_columns_that_no_row_has_are_logged_once_with_a_similar_name(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """They need not be features of the reference, so nothing but the rows can show it."""
+    """They need not be features of the reference, so only the rows can show it."""
     own = fit_reference({"age": COLUMNS["age"]}, predictions=PREDICTIONS)
     with Monitor(
         "m", reference=own, exporters=[], groups="custmer_id", buckets={"amount": [1, 2]}
@@ -152,7 +152,7 @@ def test_declared_columns_that_no_row_has_are_counted_and_logged_once_with_a_sim
 def test_a_declared_column_that_most_rows_have_is_not_reported(
     caplog: pytest.LogCaptureFixture, reference: Reference
 ) -> None:
-    """A row may have no customer, and a first call to warm up may lack the column."""
+    """A row may have no customer, and a first call may lack the column."""
     caplog.set_level(logging.WARNING, "mlmonitor")
     with Monitor("m", reference=reference, exporters=[], groups="customer_id") as monitor:
         predict = monitor.watch(lambda row: row["age"])
@@ -165,10 +165,10 @@ def test_a_declared_column_that_most_rows_have_is_not_reported(
     assert not [r for r in caplog.records if "declared column" in r.getMessage()]
 
 
-def test_the_groups_of_the_reference_are_reported_if_no_row_names_them(
+def test_missing_groups_are_reported_if_the_reference_has_them(
     caplog: pytest.LogCaptureFixture, reference: Reference
 ) -> None:
-    """Without its group each row counts as independent, and more alerts fire than are true."""
+    """Rows without a group count as independent, so more false alerts fire."""
     rows = {"age": COLUMNS["age"], "line": COLUMNS["line"], "customerid": COLUMNS["customer_id"]}
     with Monitor("m", reference=reference, exporters=[]) as monitor:
         monitor.record(rows, PREDICTIONS)
@@ -188,10 +188,10 @@ def _record_outcomes(monitor: Monitor) -> None:
 
 
 @pytest.mark.parametrize("record", [_record, _record_outcomes])
-def test_buckets_of_a_column_without_numbers_are_reported_however_rows_arrive(
+def test_buckets_of_a_column_without_numbers_are_reported(
     record: Callable[[Monitor], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A misspelt column and one of texts leave all rows without a bucket; numbers do not."""
+    """A misspelt column and one of texts leave all rows without a bucket."""
     edges = {"agee": [20], "line": [1], "age": [20]}
     with Monitor("m", exporters=[], buckets=edges) as monitor:
         record(monitor)
@@ -203,8 +203,8 @@ def test_buckets_of_a_column_without_numbers_are_reported_however_rows_arrive(
     assert [r for r in caplog.records if "buckets line" in r.getMessage()]
 
 
-def test_columns_that_are_declared_for_learning_are_counted_if_no_row_has_them() -> None:
-    """Without a reference a misspelt kind or segment would go unnoticed, too."""
+def test_columns_declared_for_learning_are_reported_if_no_row_has_them() -> None:
+    """Without a reference, only the rows can show that a kind or a segment is misspelt."""
     with Monitor(
         "m",
         exporters=[],

@@ -1,4 +1,4 @@
-"""Where features meet: segments, seasons, derived fields, quality, and the way out."""
+"""Combinations of features: segments, seasons, derived fields, quality and export."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ CONFIG = Config(check_rows=200, check_interval_seconds=0)
 
 
 def texts(rng: np.random.Generator, rows: int, *, line: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """Notes of which a fifth of one line is no text, and numbers that are bad by line."""
+    """Draw notes and numbers that are invalid in different ways by line."""
     words = np.array(["claim", "car", "owner", "lost", "house", "broken", "window", "water"])
     notes: list[object] = [" ".join(rng.choice(words, 6)) for _ in range(rows)]
     amount: list[object] = rng.gamma(2.0, 100.0, rows).tolist()
@@ -31,13 +31,13 @@ def texts(rng: np.random.Generator, rows: int, *, line: np.ndarray[Any, Any]) ->
 
 
 def batch(rng: np.random.Generator, rows: int = ROWS) -> dict[str, Any]:
-    """Two lines, each bad in a way of its own."""
+    """Draw two lines, each with its own kind of invalid values."""
     return texts(rng, rows, line=rng.choice(["home", "motor"], rows))
 
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    """Text, segments, an anomaly score, and reasons that belong to one segment each."""
+    """A reference with a text, segments, an anomaly score, and invalid values by segment."""
     rng = np.random.default_rng(0)
     columns = batch(rng, 4_000)
     return fit_reference(
@@ -50,14 +50,14 @@ def reference() -> Reference:
 
 
 def alerts(monitor: Monitor) -> set[tuple[str, str, str]]:
-    """Field, segment and measure of the alerts that hold."""
+    """Return field, segment and measure of the firing alerts."""
     return {(alert.field, alert.segment, alert.measure) for alert in monitor.status().alerts}
 
 
 def test_each_segment_is_compared_with_its_own_share_of_invalid_values(
     reference: Reference,
 ) -> None:
-    """What is missing in one line and infinite in another is so in the reference of each."""
+    """Values missing in one line and infinite in another are so in the reference's segments."""
     refused = {}
     for at, name in enumerate(reference.segment_names):
         entries = reference.entries([Role.FEATURE, Role.DERIVED], segment=at)
@@ -80,7 +80,7 @@ def test_each_segment_is_compared_with_its_own_share_of_invalid_values(
 def test_invalid_values_as_frequent_as_in_training_fire_no_alert(
     reference: Reference, rng: np.random.Generator, clock: ManualClock
 ) -> None:
-    """Neither of the whole, nor of a segment, nor of a derived field; changed ones are."""
+    """They are those of all rows, a segment or a derived field; changed shares do fire."""
     config = CONFIG
     with Monitor(
         "m", reference=reference, segments=["line"], config=config, exporters=[], clock=clock
@@ -101,10 +101,10 @@ def test_invalid_values_as_frequent_as_in_training_fire_no_alert(
         assert monitor.status().internal_errors == 0
 
 
-def test_all_metrics_are_exported_by_segment_except_those_of_all_rows(
+def test_metrics_are_exported_by_segment_except_those_of_all_rows(
     reference: Reference, rng: np.random.Generator, exporter: InMemoryExporter
 ) -> None:
-    """Derived fields and shares of bad values in each; rules and contributions are the whole's."""
+    """Derived fields have segments; rules and contributions exist for all rows only."""
     with Monitor(
         "m",
         reference=reference,
@@ -136,7 +136,7 @@ VECTORS = 600
 
 
 def vectors(rng: np.random.Generator, rows: int, *, shift: float = 0.0) -> dict[str, Any]:
-    """Embeddings in two segments."""
+    """Draw embeddings in two segments."""
     return {
         "v": list(rng.normal(shift, 1.0, (rows, 8))),
         "line": rng.choice(["home", "motor"], rows).tolist(),
@@ -144,7 +144,7 @@ def vectors(rng: np.random.Generator, rows: int, *, shift: float = 0.0) -> dict[
 
 
 def scored(status: Status, exporter: InMemoryExporter) -> set[str]:
-    """The segments of which an MMD is told."""
+    """Return the segments that have an MMD."""
     assert status.internal_errors == 0
     return {
         dict(point.attributes)["segment"]
@@ -153,10 +153,10 @@ def scored(status: Status, exporter: InMemoryExporter) -> set[str]:
     }
 
 
-def test_vectors_are_compared_as_a_whole_and_their_parts_by_segment(
+def test_the_mmd_covers_all_rows_and_derived_numbers_have_segments(
     rng: np.random.Generator, exporter: InMemoryExporter
 ) -> None:
-    """The MMD is told of the whole alone, and segments hold no kernel sums."""
+    """Segments store no kernel sums."""
     reference = fit_reference(vectors(rng, 2_000), schema={"v": "embedding"}, segments=["line"])
     with Monitor("m", reference=reference, segments=["line"], exporters=[exporter]) as monitor:
         monitor.record(vectors(rng, VECTORS, shift=1.0), rng.normal(size=VECTORS))
@@ -167,7 +167,7 @@ def test_vectors_are_compared_as_a_whole_and_their_parts_by_segment(
 
 
 def seasonal(rng: np.random.Generator, hours: np.ndarray[Any, Any]) -> list[str]:
-    """Names of a long tail, of which every hour has its own favourites."""
+    """Draw names with a long tail, of which every hour has its own frequent ones."""
     ranks = rng.zipf(1.5, hours.size) % 3_000
     return [
         f"n{(rank + 40 * (hour // 12)) % 3_000}" for rank, hour in zip(ranks, hours, strict=True)
@@ -175,13 +175,13 @@ def seasonal(rng: np.random.Generator, hours: np.ndarray[Any, Any]) -> list[str]
 
 
 def days(start: datetime, rows: int) -> Iterator[datetime]:
-    """Rows spread over days."""
+    """Return times spread over days."""
     return (start + timedelta(minutes=7 * at) for at in range(rows))
 
 
 @pytest.mark.slow
 def test_a_long_tail_of_names_with_seasons_does_not_count_as_drift(clock: ManualClock) -> None:
-    """Names that were chosen for being frequent, and new ones, are expected hour by hour."""
+    """Frequent and new names are expected hour by hour."""
     rng = np.random.default_rng(1)
     start = datetime(2024, 1, 1, tzinfo=UTC)
     times = list(days(start, 12_000))

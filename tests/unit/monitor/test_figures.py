@@ -1,4 +1,4 @@
-"""Business figures computed from rows, and attributions: what a running monitor keeps of them."""
+"""Business figures computed from rows, and attributions, in a running monitor."""
 
 import json
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ SAVINGS = Kpi("total_savings", lambda rows: rows["claimed_amount"] - rows["predi
 
 
 def claims(rows: int, seed: int = 1, *, scale: float = 1_000.0) -> dict[str, Any]:
-    """Claims with an amount and a line."""
+    """Draw claims with an amount and a line."""
     rng = np.random.default_rng(seed)
     return {"claimed_amount": rng.gamma(2, scale, rows), "line": rng.choice(["a", "b"], rows)}
 
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    """Training data with the figure and with attributions."""
+    """A reference with the figure and attributions."""
     rows = claims(2_000, 0)
     rng = np.random.default_rng(0)
     return Reference.fit(
@@ -43,19 +43,19 @@ def reference() -> Reference:
 
 @pytest.fixture
 def exporter() -> InMemoryExporter:
-    """Keeps what is exported."""
+    """An exporter that keeps what it receives."""
     return InMemoryExporter()
 
 
 @pytest.fixture
 def monitor(reference: Reference, exporter: InMemoryExporter) -> Iterator[Monitor]:
-    """A monitor of one declared figure."""
+    """A monitor with one declared figure."""
     with Monitor("m", reference=reference, exporters=[exporter], kpis=[SAVINGS]) as running:
         yield running
 
 
-def test_a_figure_is_summed_over_all_rows_however_they_are_recorded(monitor: Monitor) -> None:
-    """Batches, frames and single rows."""
+def test_a_declared_figure_is_summed_over_all_rows(monitor: Monitor) -> None:
+    """Rows arrive in batches, frames and one by one."""
     rows = claims(500)
     predicted = 0.8 * rows["claimed_amount"]
     monitor.record(rows, predicted)
@@ -71,8 +71,8 @@ def test_a_figure_is_summed_over_all_rows_however_they_are_recorded(monitor: Mon
     assert kpi.mean == pytest.approx(kpi.sum / 1_003)
 
 
-def test_a_figure_drifts_and_alerts_like_any_field(monitor: Monitor) -> None:
-    """Its band and its bins are those of the training rows."""
+def test_a_declared_figure_drifts_and_alerts_like_any_field(monitor: Monitor) -> None:
+    """Its band and bins are those of the training rows."""
     rows = claims(2_000)
     monitor.record(rows, 0.3 * rows["claimed_amount"])
     status = monitor.status()
@@ -83,8 +83,10 @@ def test_a_figure_drifts_and_alerts_like_any_field(monitor: Monitor) -> None:
     assert {alert.role for alert in status.alerts if alert.field == "total_savings"} == {"kpi"}
 
 
-def test_figures_and_units_are_exported(monitor: Monitor, exporter: InMemoryExporter) -> None:
-    """With the series of any field, and one that names the unit."""
+def test_declared_figures_and_their_units_are_exported(
+    monitor: Monitor, exporter: InMemoryExporter
+) -> None:
+    """They have the series of any field, and one with the unit."""
     rows = claims(200)
     monitor.record(rows, 0.8 * rows["claimed_amount"])
     assert monitor.flush(timeout_seconds=60)
@@ -110,7 +112,7 @@ FAULTY = [
 def test_a_figure_whose_function_raises_is_counted_and_named(
     reference: Reference, kpi: Kpi, form: str
 ) -> None:
-    """The rows and the other figures count all the same."""
+    """Rows and other figures are still counted."""
     with Monitor("m", reference=reference, exporters=[], kpis=[kpi, SAVINGS]) as monitor:
         rows = claims(50)
         if form == "columns":
@@ -130,8 +132,8 @@ def test_a_figure_whose_function_raises_is_counted_and_named(
     assert "secret value" not in status.last_error
 
 
-def test_a_figure_that_cannot_be_computed_for_a_row_is_missing_there(reference: Reference) -> None:
-    """Infinite and missing numbers; the columns of failed calls are left out."""
+def test_a_figure_that_cannot_be_computed_for_a_row_is_missing(reference: Reference) -> None:
+    """Its inputs are infinite or missing; failed calls are left out."""
     kpi = Kpi("ratio", lambda rows: rows["prediction"] / rows["claimed_amount"])
     with Monitor("m", reference=reference, exporters=[], kpis=[kpi]) as monitor:
         monitor.record({"claimed_amount": [2.0, 0.0, None], "line": ["a"] * 3}, [1.0, 1.0, 1.0])
@@ -145,8 +147,8 @@ def test_a_figure_that_cannot_be_computed_for_a_row_is_missing_there(reference: 
     assert status.field.missing == 2
 
 
-def test_outputs_are_columns_by_their_full_name(reference: Reference) -> None:
-    """`prediction.<output>`; categories are arrays of objects."""
+def test_the_function_of_a_figure_gets_outputs_by_their_full_name(reference: Reference) -> None:
+    """They are `prediction.<output>`; categories are arrays of objects."""
     kpi = Kpi(
         "spread",
         lambda rows: np.where(
@@ -162,8 +164,8 @@ def test_outputs_are_columns_by_their_full_name(reference: Reference) -> None:
     assert kpis["spread"].sum == 3.0
 
 
-def test_reported_figures_stand_beside_declared_ones(monitor: Monitor) -> None:
-    """`monitor.kpi` works as before; a name of both is one figure."""
+def test_reported_figures_exist_beside_declared_ones(monitor: Monitor) -> None:
+    """One with the name of a declared figure is added to it."""
     monitor.kpi("market_value", 7.0)
     monitor.kpi("total_savings", 3.0)
     monitor.record({"claimed_amount": [5.0], "line": ["a"]}, [4.0])
@@ -185,14 +187,14 @@ def test_reported_figures_stand_beside_declared_ones(monitor: Monitor) -> None:
         {"x": [1.0]},
     ],
 )
-def test_wrong_declarations_are_refused(kpis: Any) -> None:
-    """At construction, with an example."""
+def test_wrong_declarations_of_figures_are_refused(kpis: Any) -> None:
+    """The error is raised at construction and has an example."""
     with pytest.raises(ConfigError, match=r"kpis: .*expected"):
         Monitor("m", exporters=[], kpis=kpis)
 
 
-def test_figures_of_a_reference_may_be_columns_and_must_fit_its_rows() -> None:
-    """As for predictions."""
+def test_figures_of_a_reference_may_be_columns_of_its_length() -> None:
+    """Columns of another length are refused, as for predictions."""
     fitted = Reference.fit({"x": [1.0, 2.0, 4.0]}, kpis={"value": [3.0, 4.0, 5.0]}, bins=2)
     assert [field.name for field in fitted.fields if field.role == "kpi"] == ["value"]
     with pytest.raises(SchemaError, match="kpis: 'value': expected one for each of the 3 rows"):
@@ -201,8 +203,8 @@ def test_figures_of_a_reference_may_be_columns_and_must_fit_its_rows() -> None:
         Reference.fit({"x": [1.0, 2.0, 4.0]}, kpis=[SAVINGS])
 
 
-def test_a_stream_of_chunks_has_figures_and_attributions_by_function() -> None:
-    """The same as of all rows at once."""
+def test_chunks_of_rows_get_figures_and_attributions_by_functions() -> None:
+    """The result is the same as for all rows at once."""
     whole = claims(300)
     chunks = (
         {n: column[start : start + 100] for n, column in whole.items()} for start in (0, 100, 200)
@@ -220,16 +222,16 @@ def test_a_stream_of_chunks_has_figures_and_attributions_by_function() -> None:
     }
 
 
-def test_a_reference_with_figures_and_facts_survives_its_file(
+def test_a_reference_with_figures_and_training_facts_is_saved_completely(
     reference: Reference, tmp_path: Any
 ) -> None:
-    """Nothing is lost."""
+    """What is loaded equals what was saved."""
     reference.save(tmp_path / "r.json")
     assert Reference.load(tmp_path / "r.json").content == reference.content
 
 
 class Explanation:
-    """Looks like SHAP's: an array and the names of its columns."""
+    """Looks like an explanation of SHAP: an array and its column names."""
 
     def __init__(self, values: Floats) -> None:
         self.values = values
@@ -248,7 +250,7 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_attributions_are_read_in_every_form(monitor: Monitor, form: str) -> None:
-    """Mean absolute sizes over the window, the largest first."""
+    """They are mean absolute values over the window, the largest first."""
     rows = claims(400)
     rng = np.random.default_rng(3)
     parts = np.column_stack([rng.normal(0, 1, 400), rng.normal(0, 5, 400)])
@@ -266,7 +268,7 @@ def test_attributions_are_read_in_every_form(monitor: Monitor, form: str) -> Non
 
 
 def test_the_attributions_of_one_observation_are_recorded(monitor: Monitor) -> None:
-    """With the value, in any order; of a feature without one nothing is known."""
+    """They may be set before or after the value, and features may lack one."""
     for value in (1.0, -3.0):
         with monitor.observe({"claimed_amount": 1.0, "line": "a"}) as prediction:
             prediction.attributions = {"claimed_amount": value}
@@ -279,7 +281,7 @@ def test_the_attributions_of_one_observation_are_recorded(monitor: Monitor) -> N
     assert status.last_error is None
 
 
-def test_a_ranking_that_turned_around_is_seen_and_exported(
+def test_a_reversed_ranking_of_attributions_is_detected_and_exported(
     monitor: Monitor, exporter: InMemoryExporter
 ) -> None:
     """The distribution of each attribution is compared as well."""
@@ -308,10 +310,10 @@ def test_a_ranking_that_turned_around_is_seen_and_exported(
     [np.zeros((3, 2)), np.zeros((2, 5)), "text", 5, {"claimed_amount": [1.0]}, [{}, {}, {}]],
     ids=str,
 )
-def test_attributions_that_do_not_fit_are_counted_and_the_rows_are_kept(
+def test_invalid_attributions_are_counted_and_the_rows_are_kept(
     monitor: Monitor, given: Any
 ) -> None:
-    """A mistake never reaches the host."""
+    """No exception reaches the host."""
     monitor.record(
         {"claimed_amount": [1.0, 2.0], "line": ["a", "b"]}, [1.0, 2.0], attributions=given
     )
@@ -321,8 +323,8 @@ def test_attributions_that_do_not_fit_are_counted_and_the_rows_are_kept(
     assert "attributions: expected" in status.last_error
 
 
-def test_an_attribution_of_an_unknown_feature_is_named(monitor: Monitor) -> None:
-    """Those of the others count."""
+def test_an_attribution_of_an_unknown_feature_is_reported(monitor: Monitor) -> None:
+    """The other attributions count."""
     with monitor.observe({"claimed_amount": 1.0, "line": "a"}) as prediction:
         prediction.value = 2.0
         prediction.attributions = {"line": 1.0, "lien": 2.0}
@@ -333,8 +335,8 @@ def test_an_attribution_of_an_unknown_feature_is_named(monitor: Monitor) -> None
     assert "there is no feature 'lien'" in status.last_error
 
 
-def test_without_attributions_at_training_the_importances_are_the_ranking() -> None:
-    """And without either there is none."""
+def test_without_training_attributions_the_importances_give_the_ranking() -> None:
+    """Without importances there is no ranking."""
     rows = claims(100)
     for importances, ndcg in (({"claimed_amount": 3.0, "line": 1.0}, 1.0), (None, None)):
         fitted = Reference.fit(rows, importances=importances, thresholds="asymptotic")
@@ -346,7 +348,7 @@ def test_without_attributions_at_training_the_importances_are_the_ranking() -> N
 
 
 def test_alerts_of_important_features_are_shown_first() -> None:
-    """By the importances of the reference."""
+    """The reference has the importances."""
     rng = np.random.default_rng(0)
     rows = {name: rng.normal(size=1_000) for name in ("minor", "major")}
     fitted = Reference.fit(rows, importances={"minor": 0.1, "major": 5.0}, thresholds="asymptotic")
@@ -359,8 +361,8 @@ def test_alerts_of_important_features_are_shown_first() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_agreement_of_rankings_is_that_of_scikit_learn(seed: int) -> None:
-    """With the gains at training as relevance."""
+def test_the_ndcg_of_rankings_equals_scikit_learns(seed: int) -> None:
+    """Sizes at training are the relevances."""
     from sklearn.metrics import ndcg_score
 
     rng = np.random.default_rng(seed)
@@ -371,15 +373,15 @@ def test_the_agreement_of_rankings_is_that_of_scikit_learn(seed: int) -> None:
     assert compute_ndcg(ranked, gains) == pytest.approx(expected)
 
 
-def test_equal_rankings_agree_completely() -> None:
-    """And worthless features do not matter."""
+def test_equal_rankings_have_an_ndcg_of_one() -> None:
+    """Features without relevance do not matter."""
     assert compute_ndcg(["a", "b"], {"a": 2.0, "b": 1.0}) == 1.0
     assert compute_ndcg(["a", "b"], {"a": 0.0, "b": 0.0}) == 1.0
     assert compute_ndcg([], {"a": 1.0}) == 0.0
 
 
-def test_how_a_model_was_trained_is_kept_shown_and_exported(exporter: InMemoryExporter) -> None:
-    """Duration, rows and the version it replaced."""
+def test_facts_about_the_training_are_stored_shown_and_exported(exporter: InMemoryExporter) -> None:
+    """They are its duration, its rows and the version that the model replaced."""
     fitted = Reference.fit(
         claims(100),
         training_seconds=12.5,
@@ -415,7 +417,7 @@ def test_how_a_model_was_trained_is_kept_shown_and_exported(exporter: InMemoryEx
     ids=str,
 )
 def test_an_invalid_fact_about_the_training_is_refused_by_name(facts: dict[str, Any]) -> None:
-    """Before any work."""
+    """The error is raised before any work."""
     (name,) = facts
     with pytest.raises(ConfigError, match=f"{name}: expected"):
         Reference.fit({"x": [1.0, 2.0]}, **facts)

@@ -1,4 +1,4 @@
-"""The first pairs of predictions and actuals do not decide alone what a model's task is."""
+"""The first pairs of predictions and actuals do not determine the task alone."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ SCORES = [0.1, 0.9, 0.2, 0.8] * 5
 
 @pytest.fixture(scope="module")
 def trained() -> Reference:
-    """A reference of a regression, without actuals."""
+    """A reference of a regression without actuals."""
     return fit_reference({"x": NUMBERS}, predictions=NUMBERS)
 
 
@@ -26,7 +26,7 @@ def report(
     *,
     by_id: bool = False,
 ) -> Status:
-    """What a monitor says of pairs that arrive one by one."""
+    """Return the status of a monitor after pairs that arrive one by one."""
     config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
     with Monitor("m", reference=reference, exporters=[], config=config) as monitor:
         for row, (prediction, actual) in enumerate(zip(predictions, actuals, strict=True)):
@@ -41,17 +41,17 @@ def report(
 
 
 def counts_of(status: Status) -> dict[str, int]:
-    """How labels were counted, where they were."""
+    """Return the counts of labels by status, without zeros."""
     return {name: count for name, count in status.labels.items() if count}
 
 
 @pytest.mark.parametrize("stray", ["n/a", True])
 @pytest.mark.parametrize("place", [0, 20])
 @pytest.mark.parametrize("by_id", [False, True])
-def test_a_stray_prediction_is_unreadable_and_leaves_a_regression_a_regression(
+def test_a_stray_prediction_is_unreadable_and_does_not_change_the_task(
     stray: object, place: int, *, by_id: bool, trained: Reference
 ) -> None:
-    """The first or the last, with and without a reference of numbers; its error is named."""
+    """It is the first or last of a regression's; the error says what was expected."""
     predictions, actuals = list(NUMBERS), [number + 1 for number in NUMBERS]
     predictions.insert(place, stray)
     actuals.insert(place, 3.0)
@@ -64,8 +64,8 @@ def test_a_stray_prediction_is_unreadable_and_leaves_a_regression_a_regression(
 
 
 @pytest.mark.parametrize("missing", [None, float("nan")])
-def test_a_first_prediction_that_is_missing_decides_nothing(missing: object) -> None:
-    """Neither for numbers nor for names."""
+def test_a_missing_first_prediction_does_not_determine_the_task(missing: object) -> None:
+    """Later predictions are numbers or names."""
     for values, task in ((NUMBERS, "regression"), (["a", "b"] * 10, "binary")):
         status = report([missing, *values], [values[0], *values])
         assert status.performance is not None
@@ -74,8 +74,10 @@ def test_a_first_prediction_that_is_missing_decides_nothing(missing: object) -> 
 
 
 @pytest.mark.parametrize(("first", "verdict"), [("n/a", "unreadable"), (None, "missing")])
-def test_a_first_label_of_another_type_decides_nothing(first: object, verdict: str) -> None:
-    """Later ones show that labels are numbers; it is counted as what it is."""
+def test_a_first_label_of_another_type_does_not_determine_the_task(
+    first: object, verdict: str
+) -> None:
+    """Later labels are numbers, so the first one is counted as unreadable or missing."""
     status = report([1.0, *NUMBERS], [first, *NUMBERS])
     assert status.performance is not None
     assert (status.performance.task, status.performance.count) == ("regression", 20)
@@ -85,23 +87,23 @@ def test_a_first_label_of_another_type_decides_nothing(first: object, verdict: s
     assert sum(cohort.labelled for cohort in status.cohorts) == 20
 
 
-def test_counts_that_begin_with_zeros_and_ones_are_a_regression() -> None:
-    """Even if the first predictions look like probabilities."""
+def test_counts_that_begin_with_zeros_and_ones_give_a_regression() -> None:
+    """The first predictions may look like probabilities."""
     status = report([0.2, 0.9, 3.5, 2.0], [0, 1, 4, 2])
     assert status.performance is not None
     assert status.performance.task == "regression"
     assert status.performance["mae"].value == pytest.approx(0.2)
 
 
-def test_booleans_followed_by_numbers_are_a_regression() -> None:
+def test_booleans_followed_by_numbers_give_a_regression() -> None:
     """True is 1 among numbers."""
     status = report([1.5, *NUMBERS], [True, *NUMBERS])
     assert status.performance is not None
     assert (status.performance.task, status.performance.count) == ("regression", 21)
 
 
-def test_classes_that_arrive_one_by_one_are_all_known() -> None:
-    """Not only those of the first pair."""
+def test_classes_that_arrive_one_by_one_all_count() -> None:
+    """The first pair has only one of them."""
     status = report(list("abcabc"), list("abcaba"))
     assert status.performance is not None
     assert status.performance["accuracy"].value == pytest.approx(5 / 6)
@@ -109,15 +111,15 @@ def test_classes_that_arrive_one_by_one_are_all_known() -> None:
 
 
 def test_a_text_among_scores_of_two_classes_is_unreadable() -> None:
-    """It is no class of its own, and no wrong prediction."""
+    """It is neither a third class nor a wrong prediction."""
     status = report(["error", *SCORES], [1, *(round(score) for score in SCORES)])
     assert status.performance is not None
     assert (status.performance.task, status.performance["accuracy"].value) == ("binary", 1.0)
     assert counts_of(status) == {"matched": 20, "unreadable": 1}
 
 
-def test_labels_that_the_first_pairs_show_not_to_be_comparable_stay_so() -> None:
-    """Later ones that look comparable by themselves change nothing, and the reason stays."""
+def test_first_pairs_that_cannot_be_compared_determine_later_ones() -> None:
+    """The reason stays in the status, although later pairs alone could be compared."""
     config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
     with Monitor("m", exporters=[], config=config) as monitor:
         monitor.record_outcomes(NUMBERS * 6, ["a", "b", "c"] * 40)

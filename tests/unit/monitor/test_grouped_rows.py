@@ -1,4 +1,4 @@
-"""Rows of one customer depend on each other: declared groups, and the order of the reference."""
+"""Rows of one customer depend on each other: declared groups, and the reference's order."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ ROWS, SIZE = 4_000, 20
 
 
 def rows_of_customers(rng: np.random.Generator, *, first: int, rows: int = ROWS) -> dict[str, Any]:
-    """Customers of twenty rows each, whose age is one's own but for a tenth."""
+    """Draw customers of twenty rows each, whose ages are highly correlated."""
     customer = np.arange(first, first + rows) // SIZE
     ages = rng.normal(size=rows // SIZE + 1)[customer - customer[0]]
     return {
@@ -24,13 +24,13 @@ def rows_of_customers(rng: np.random.Generator, *, first: int, rows: int = ROWS)
 
 
 def shuffle(rng: np.random.Generator, rows: dict[str, Any]) -> dict[str, Any]:
-    """The same rows in another order."""
+    """Shuffle the rows."""
     order = rng.permutation(len(rows["age"]))
     return {name: values[order] for name, values in rows.items()}
 
 
 def fit(rows: dict[str, Any], **options: Any) -> Reference:
-    """A reference without simulated thresholds."""
+    """Fit a reference without simulated thresholds."""
     return Reference.fit(
         rows, predictions=np.zeros(len(rows["age"])), thresholds="asymptotic", **options
     )
@@ -39,7 +39,7 @@ def fit(rows: dict[str, Any], **options: Any) -> Reference:
 def watch(
     reference: Reference, rows: dict[str, Any], **options: Any
 ) -> tuple[list[Alert], Monitor, ManualClock]:
-    """The alerts of a monitor that has seen these rows."""
+    """Return the alerts of a monitor that has seen these rows, the monitor and its clock."""
     clock, alerts = ManualClock(), []
     monitor = Monitor(
         "m",
@@ -60,7 +60,7 @@ def watch(
 
 @pytest.mark.parametrize("is_array", [True, False])
 def test_the_column_of_groups_is_not_a_feature(rng: np.random.Generator, *, is_array: bool) -> None:
-    """By a column or by an array, the reference holds sizes and correlations, and no name."""
+    """It is a column or an array, and the reference stores sizes and correlations, no names."""
     rows = rows_of_customers(rng, first=0)
     groups: Any = rows.pop("customer_id") if is_array else "customer_id"
     content = fit(rows, groups=groups).content
@@ -75,10 +75,10 @@ def test_the_column_of_groups_is_not_a_feature(rng: np.random.Generator, *, is_a
 
 
 @pytest.mark.parametrize("is_shuffled", [True, False])
-def test_dependent_rows_fire_no_alert_and_the_status_says_how_many_count(
+def test_dependent_rows_fire_no_alert_and_the_status_has_their_effective_number(
     rng: np.random.Generator, *, is_shuffled: bool
 ) -> None:
-    """Declared groups hold in any order, at the reference's and at the monitor's side."""
+    """Declared groups may be in any order, in the reference and in service."""
     reference = rows_of_customers(rng, first=0)
     later = rows_of_customers(rng, first=10**6, rows=8_000)
     if is_shuffled:
@@ -95,8 +95,8 @@ def test_dependent_rows_fire_no_alert_and_the_status_says_how_many_count(
     assert status.unknown_fields == {}
 
 
-def test_a_change_of_all_customers_is_still_found(rng: np.random.Generator) -> None:
-    """One standard deviation, which needs more rows of twenty a customer than independent ones."""
+def test_a_change_of_all_customers_is_still_detected(rng: np.random.Generator) -> None:
+    """It is one standard deviation, and needs more rows than if they were independent."""
     later = rows_of_customers(rng, first=10**6)
     later["age"] = later["age"] + 1
     reference = fit(rows_of_customers(rng, first=0), groups="customer_id")
@@ -109,10 +109,10 @@ def test_a_change_of_all_customers_is_still_found(rng: np.random.Generator) -> N
     assert f"{alert.rows:,} rows that count as" in str(alert)
 
 
-def test_the_order_of_the_reference_shows_groups_that_nobody_declared(
+def test_dependence_of_consecutive_rows_is_estimated_without_declared_groups(
     rng: np.random.Generator,
 ) -> None:
-    """Customers whose rows follow each other."""
+    """Rows of a customer follow each other in the reference."""
     reference, later = (
         {name: values for name, values in rows.items() if name != "customer_id"}
         for rows in (rows_of_customers(rng, first=0), rows_of_customers(rng, first=10**6))
@@ -142,8 +142,10 @@ def test_an_alert_says_if_the_dependence_of_its_rows_is_unknown(rng: np.random.G
     assert status.count(advice) == 1
 
 
-def test_groups_declared_for_the_monitor_alone_count_once_each(rng: np.random.Generator) -> None:
-    """Where nothing is known about a group, its rows are worth one."""
+def test_groups_declared_only_for_the_monitor_count_as_one_row_each(
+    rng: np.random.Generator,
+) -> None:
+    """The reference has no correlation within groups, so it is assumed to be complete."""
     rows = shuffle(rng, rows_of_customers(rng, first=0))
     reference = fit({name: values for name, values in rows.items() if name != "customer_id"})
     later = rows_of_customers(rng, first=10**6)
@@ -153,8 +155,8 @@ def test_groups_declared_for_the_monitor_alone_count_once_each(rng: np.random.Ge
     assert income.effective_rows == pytest.approx(ROWS / SIZE, rel=0.3)
 
 
-def test_effective_rows_are_exported(rng: np.random.Generator) -> None:
-    """As a gauge of each field, which adds up over a fleet."""
+def test_the_number_of_effective_rows_is_exported(rng: np.random.Generator) -> None:
+    """It is a gauge of each field, which adds up over a fleet."""
     exporter = InMemoryExporter()
     reference = fit(rows_of_customers(rng, first=0), groups="customer_id")
     later = rows_of_customers(rng, first=10**6, rows=1_000)
@@ -166,7 +168,7 @@ def test_effective_rows_are_exported(rng: np.random.Generator) -> None:
 
 
 def test_a_learned_reference_learns_its_groups(rng: np.random.Generator) -> None:
-    """And does not learn the column of the groups as a feature."""
+    """The column of the groups is not learned as a feature."""
     later = rows_of_customers(rng, first=0, rows=3_000)
     clock = ManualClock()
     with Monitor("m", exporters=[], clock=clock, groups="customer_id") as monitor:
@@ -179,14 +181,14 @@ def test_a_learned_reference_learns_its_groups(rng: np.random.Generator) -> None
 
 
 @pytest.mark.parametrize("groups", ["", 5, ["customer_id"]])
-def test_groups_may_be_given_as_the_name_of_a_column(groups: Any) -> None:
-    """Anything else is refused where it is written."""
+def test_groups_of_a_monitor_must_be_the_name_of_a_column(groups: Any) -> None:
+    """Anything else is refused at construction."""
     with pytest.raises(ConfigError, match="groups: expected the name of the column"):
         Monitor("m", groups=groups, exporters=[])
 
 
-def test_groups_that_fit_no_rows_are_refused(rng: np.random.Generator) -> None:
-    """A missing column, or another number of rows."""
+def test_groups_that_do_not_fit_the_rows_are_refused(rng: np.random.Generator) -> None:
+    """The column is missing, or its length is wrong."""
     rows = rows_of_customers(rng, first=0)
     with pytest.raises(SchemaError, match="groups: there is no column 'client'"):
         fit(rows, groups="client")
@@ -194,8 +196,8 @@ def test_groups_that_fit_no_rows_are_refused(rng: np.random.Generator) -> None:
         fit(rows, groups=[1, 2, 3])
 
 
-def test_groups_that_the_reference_does_not_know_are_explained() -> None:
-    """Neither a feature that is compared no longer, nor rows that count for less, is a surprise."""
+def test_the_status_explains_groups_that_the_reference_does_not_have() -> None:
+    """It says that their column is not compared and that a group counts as one row."""
     x, customer = np.arange(200.0), [f"c{row % 20}" for row in range(200)]
     reference = Reference.fit({"x": x, "customer": customer}, thresholds="asymptotic")
     with Monitor("m", reference=reference, exporters=[], groups="customer") as monitor:

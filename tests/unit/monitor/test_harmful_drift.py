@@ -1,4 +1,4 @@
-"""Harmful drift as a user sees it: alerts when a model does worse than at training."""
+"""Harmful drift: alerts if a model performs worse than at training."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ DAY = 86_400.0
 
 
 class Pairs(NamedTuple):
-    """Features, predictions, and actuals."""
+    """Features, predictions and actuals."""
 
     x: np.ndarray[Any, Any]
     predicted: np.ndarray[Any, Any]
@@ -25,7 +25,7 @@ class Pairs(NamedTuple):
 def draw(
     rng: np.random.Generator, rows: int, *, task: str = "regression", noise: float = 1.0
 ) -> Pairs:
-    """Rows of a model that knows its task; `noise` multiplies its errors."""
+    """Draw rows of a well-calibrated model; `noise` multiplies its errors."""
     x = rng.normal(size=rows)
     if task == "regression":
         return Pairs(x, 100 * x, 100 * x + 30 * noise * rng.normal(size=rows))
@@ -37,7 +37,7 @@ def draw(
 
 
 def fitted(pairs: Pairs, *, has_actuals: bool = True, **options: Any) -> Reference:
-    """The reference of some rows."""
+    """Fit a reference to some rows."""
     actuals = pairs.actual if has_actuals else None
     return fit_reference({"x": pairs.x}, predictions=pairs.predicted, actuals=actuals, **options)
 
@@ -60,7 +60,7 @@ class Service:
         self._rows = 0
 
     def serve(self, pairs: Pairs, *, step: int = 100, measures: Sequence[str] = ()) -> int | None:
-        """Label these pairs in steps; return after how many labels an alert fired, if one did."""
+        """Label these pairs in steps; return the number of labels at an alert, or None."""
         for start in range(0, pairs.x.size, step):
             part = Pairs(*(column[start : start + step] for column in pairs))
             ids = [f"r{self._rows + row}" for row in range(part.x.size)]
@@ -73,7 +73,7 @@ class Service:
         return None
 
     def firing(self, measures: Sequence[str] = ()) -> list[Alert]:
-        """The firing alerts on performance, by default on any measure."""
+        """Return the firing alerts on performance, of some measures or any."""
         status = self.monitor.status()
         assert (status.internal_errors, status.last_error) == (0, None)
         alerts = [alert for alert in status.alerts if alert.role == "performance"]
@@ -96,10 +96,10 @@ def services() -> Iterator[list[Service]]:
 
 
 @pytest.mark.parametrize("task", ["regression", "classes", "scores"])
-def test_shuffled_labels_fire_an_alert_within_500_labels(
+def test_shuffled_labels_fire_a_performance_alert_within_500_labels(
     task: str, rng: np.random.Generator, services: list[Service]
 ) -> None:
-    """For numbers, classes and scores."""
+    """Predictions are numbers, classes or scores."""
     service = Service(fitted(draw(rng, ROWS, task=task)))
     services.append(service)
     assert service.serve(draw(rng, 1_000, task=task)) is None
@@ -109,10 +109,10 @@ def test_shuffled_labels_fire_an_alert_within_500_labels(
     assert service.firing()[0].field == "performance"
 
 
-def test_an_mae_that_grew_by_half_fires_an_alert(
+def test_an_mae_that_grew_by_half_fires_a_performance_alert(
     rng: np.random.Generator, services: list[Service]
 ) -> None:
-    """The alert holds the measure before clipping, and its limit."""
+    """The alert has the measure without clipping, and its limit."""
     service = Service(fitted(draw(rng, ROWS)))
     services.append(service)
     assert service.serve(draw(rng, 1_000)) is None
@@ -127,16 +127,16 @@ def test_an_mae_that_grew_by_half_fires_an_alert(
 
 
 @pytest.mark.parametrize("task", ["regression", "classes", "scores"])
-def test_a_model_that_performs_as_at_training_fires_no_alert(
+def test_a_model_that_performs_as_at_training_fires_no_performance_alert(
     task: str, rng: np.random.Generator, services: list[Service]
 ) -> None:
-    """Evaluated ten times."""
+    """It is evaluated ten times."""
     service = Service(fitted(draw(rng, ROWS, task=task)))
     services.append(service)
     assert service.serve(draw(rng, 4_000, task=task), step=400) is None
 
 
-def test_a_model_that_improves_fires_no_alert(
+def test_a_model_that_improves_fires_no_performance_alert(
     rng: np.random.Generator, services: list[Service]
 ) -> None:
     """Its errors are half as large."""
@@ -145,10 +145,10 @@ def test_a_model_that_improves_fires_no_alert(
     assert service.serve(draw(rng, 2_000, noise=0.5), step=400) is None
 
 
-def test_an_alert_resolves_once_the_model_has_recovered(
+def test_a_performance_alert_resolves_once_the_model_has_recovered(
     rng: np.random.Generator, services: list[Service]
 ) -> None:
-    """It is reported twice, once at each end."""
+    """It is reported when it fires and when it resolves."""
     service = Service(fitted(draw(rng, ROWS)))
     services.append(service)
     service.serve(draw(rng, 500))
@@ -167,7 +167,7 @@ def test_an_alert_resolves_once_the_model_has_recovered(
 def test_without_actuals_in_the_reference_the_first_labels_are_the_baseline(
     rng: np.random.Generator, services: list[Service]
 ) -> None:
-    """500 of them."""
+    """These are the first 500."""
     service = Service(fitted(draw(rng, ROWS), has_actuals=False))
     services.append(service)
     assert service.serve(draw(rng, 1_000)) is None
@@ -177,10 +177,10 @@ def test_without_actuals_in_the_reference_the_first_labels_are_the_baseline(
     assert "over the first labels" in service.firing()[0].reason
 
 
-def test_a_metric_of_training_is_the_baseline_if_there_are_no_actuals(
+def test_a_training_metric_is_the_baseline_if_there_are_no_actuals(
     rng: np.random.Generator, services: list[Service]
 ) -> None:
-    """It is taken as known exactly."""
+    """It counts as exactly known."""
     reference = fitted(draw(rng, ROWS), has_actuals=False, training_metrics={"mae": 12.0})
     service = Service(reference)
     services.append(service)
@@ -189,10 +189,10 @@ def test_a_metric_of_training_is_the_baseline_if_there_are_no_actuals(
     assert (risk.basis, risk.reference) == ("training_metrics", 12.0)
 
 
-def test_a_risk_holds_its_reference_and_a_confidence_sequence(
+def test_a_risk_has_its_reference_limit_and_confidence_sequence(
     rng: np.random.Generator, services: list[Service]
 ) -> None:
-    """The limit is the reference and its tolerance."""
+    """The limit is the reference plus its tolerance."""
     service = Service(fitted(draw(rng, ROWS)), performance_tolerance=0.1)
     services.append(service)
     service.serve(draw(rng, 1_000))
@@ -204,10 +204,10 @@ def test_a_risk_holds_its_reference_and_a_confidence_sequence(
     assert risk.count >= 500
 
 
-def test_labels_of_immature_cohorts_wait_if_the_user_says_so(
+def test_labels_of_immature_cohorts_wait_if_so_configured(
     rng: np.random.Generator, services: list[Service]
 ) -> None:
-    """Those of the day under way do not count."""
+    """Those of the current day do not count yet."""
     service = Service(fitted(draw(rng, ROWS)), performance_maturity=0.9)
     services.append(service)
     pairs = draw(rng, 500)
@@ -217,10 +217,10 @@ def test_labels_of_immature_cohorts_wait_if_the_user_says_so(
     assert service.monitor.status().risks["mae"].waiting == 0
 
 
-def test_a_change_within_one_call_of_many_labels_is_found(
+def test_a_change_at_the_end_of_one_large_call_of_labels_is_detected(
     rng: np.random.Generator, services: list[Service]
 ) -> None:
-    """At its end, after 20,000 as at training."""
+    """It comes after 20,000 labels as at training."""
     service = Service(fitted(draw(rng, ROWS)))
     services.append(service)
     calm, pairs = draw(rng, 20_000), draw(rng, 1_000)
@@ -230,8 +230,8 @@ def test_a_change_within_one_call_of_many_labels_is_found(
     assert service.firing()[0].rows < 3_000
 
 
-def test_pairs_that_are_reported_together_count_too(rng: np.random.Generator) -> None:
-    """Inverted classes."""
+def test_pairs_reported_together_fire_performance_alerts_too(rng: np.random.Generator) -> None:
+    """Their classes are inverted."""
     reference = fitted(draw(rng, ROWS, task="classes"))
     config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
     with Monitor("m", reference=reference, exporters=[], config=config) as monitor:
@@ -241,10 +241,10 @@ def test_pairs_that_are_reported_together_count_too(rng: np.random.Generator) ->
     assert "accuracy" in measures
 
 
-def test_a_second_larger_change_updates_the_alert_and_is_reported(
+def test_a_second_larger_change_updates_a_performance_alert(
     rng: np.random.Generator, services: list[Service]
 ) -> None:
-    """It keeps when it fired first."""
+    """It is reported again, with the time at which it first fired."""
     service = Service(fitted(draw(rng, ROWS)))
     services.append(service)
     service.serve(draw(rng, 500))
@@ -273,12 +273,12 @@ def test_a_second_larger_change_updates_the_alert_and_is_reported(
         ("customer", True, set()),
     ],
 )
-def test_a_few_customers_with_many_rows_give_no_alert_if_groups_are_declared(
+def test_a_few_customers_with_many_rows_fire_no_performance_alert_if_groups_are_declared(
     rng: np.random.Generator, *, groups: str | None, is_sorted: bool, fields: set[str]
 ) -> None:
-    """Ten customers whose hundred equal rows err by a third more than usual may be chance.
+    """Ten customers with a hundred equal rows each may have large errors by chance.
 
-    Neighbours that err alike show it as well, to a running risk but not to an objective.
+    The dependence of consecutive rows shows it too, for a risk but not for an objective.
     """
     pairs = draw(rng, 2_000)
     reference = fitted(pairs)
@@ -305,17 +305,17 @@ def test_a_few_customers_with_many_rows_give_no_alert_if_groups_are_declared(
 
 
 def draw_rare(rng: np.random.Generator, rows: int) -> Pairs:
-    """One in ten is positive; the scores are calibrated, with an area under the curve of 0.9."""
+    """Draw rows, a tenth of them positive, with calibrated scores and an AUC of 0.9."""
     actual = (rng.random(rows) < 0.1).astype(int)
     x = rng.normal(size=rows) + 1.8 * actual
     score = 1 / (1 + 9 * np.exp(1.8**2 / 2 - 1.8 * x))
     return Pairs(x, score, actual)
 
 
-def test_shuffled_labels_of_a_rare_class_are_found_by_the_order_of_the_scores(
+def test_shuffled_labels_of_a_rare_class_are_detected_by_roc_auc(
     rng: np.random.Generator, services: list[Service]
 ) -> None:
-    """Within 800 labels, of which 80 are positive; no alert before."""
+    """It takes at most 800 labels, of which 80 are positive."""
     service = Service(fitted(draw_rare(rng, 10_000)))
     services.append(service)
     assert service.serve(draw_rare(rng, 2_000), step=200) is None

@@ -1,4 +1,4 @@
-"""A column of ids is not silently blind."""
+"""Columns of ids are reported instead of being compared in vain."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ TELLS = "ids? not compared: customer; declare it as text, or ignore it"
 
 
 def ids(start: int, count: int) -> dict[str, list[str]]:
-    """A customer a row, and what a customer may have."""
+    """Draw one customer id a row, and attributes of customers."""
     return {
         "customer": [f"c-{start + at:07}" for at in range(count)],
         "line": ["home", "motor"] * (count // 2),
@@ -23,27 +23,27 @@ def ids(start: int, count: int) -> dict[str, list[str]]:
 
 @pytest.fixture
 def reference() -> Reference:
-    """More ids than are kept."""
+    """A reference with more ids than it stores."""
     return fit_reference(ids(0, ROWS))
 
 
 def test_a_column_of_ids_is_reported_at_fit(reference: Reference) -> None:
-    """Where the reference is printed, and where it is shown; other columns are none."""
+    """It is named in the printed reference and in the command's output; other columns are not."""
     assert reference.id_like == ("customer",)
     assert "ids? customer" in repr(reference)
     assert TELLS in shown(reference)
 
 
 @pytest.mark.parametrize("most", [6, 50])
-def test_codes_of_which_some_occur_often_are_not_ids(most: int, rng: np.random.Generator) -> None:
-    """Many postcodes, of which some come often."""
+def test_codes_that_partly_occur_often_are_not_ids(most: int, rng: np.random.Generator) -> None:
+    """There are many postcodes, and some are frequent."""
     codes = [f"p{at}" for at in rng.integers(0, 5_000, ROWS)] + ["p1"] * most
     assert fit_reference({"code": codes}).id_like == ()
 
 
 @pytest.mark.parametrize("rows", [1_000, ROWS])
 def test_an_id_field_that_stops_varying_is_reported_as_constant(rows: int) -> None:
-    """As many different as came are told while they come; one that all have is found."""
+    """New ids are expected, and a single id in all rows is not."""
     alerts: list[Alert] = []
     config = Config(check_rows=100, check_interval_seconds=0)
     with Monitor(
@@ -65,7 +65,7 @@ def test_an_id_field_that_stops_varying_is_reported_as_constant(rows: int) -> No
 
 
 def test_times_that_only_advance_are_reported_once_and_fire_no_alert() -> None:
-    """Every later row lies beyond the reference; missing ones are counted as everywhere."""
+    """All later rows are outside the reference's range; missing ones are still counted."""
     start = np.datetime64("2024-01-01T00:00:00")
     when = start + np.arange(ROWS).astype("m8[h]")
     reference = fit_reference({"when": when})
@@ -91,7 +91,7 @@ def test_serial_numbers_are_reported_once_and_fire_no_alert(
     is_shuffled: bool,  # noqa: FBT001 - parametrized
     rng: np.random.Generator,
 ) -> None:
-    """Later orders have higher numbers, and nothing has changed by that; a stuck one alerts."""
+    """Later orders have higher numbers, which is no change; a constant one still alerts."""
     order = first + np.arange(ROWS)
     order[7] = order[8]  # one was sent again
     trained = rng.permutation(order)[: ROWS * 4 // 5] if is_shuffled else order
@@ -123,13 +123,13 @@ def test_serial_numbers_are_reported_once_and_fire_no_alert(
 def test_numbers_that_are_not_assigned_in_sequence_are_not_serial_numbers(
     draw: Any, rng: np.random.Generator
 ) -> None:
-    """Amounts are often all different, too."""
+    """Amounts are often all different too."""
     reference = fit_reference({"amount": draw(rng)})
     assert (reference.id_like, reference.advancing) == ((), ())
 
 
 def log_of(kind: str, rng: np.random.Generator) -> Any:
-    """Times of a year of rows, as services log them."""
+    """Return the times of a year of rows, as services log them."""
     start = np.datetime64("2023-01-01T00:00:00.000000")
     match kind:
         case "fractions of seconds":
@@ -157,10 +157,8 @@ def log_of(kind: str, rng: np.random.Generator) -> Any:
         "hours that recur, as datetimes",
     ],
 )
-def test_times_of_a_log_advance_however_they_are_written(
-    kind: str, rng: np.random.Generator
-) -> None:
-    """Fractions, recurring days, another order of the rows: the next year is no drift."""
+def test_times_of_a_log_are_recognised_in_every_form(kind: str, rng: np.random.Generator) -> None:
+    """They have fractions, whole days or another order; the next year is no drift."""
     when = log_of(kind, rng)
     reference = fit_reference({"when": when})
     assert (reference.id_like, reference.advancing) == ((), ("when",))
@@ -173,13 +171,13 @@ def test_times_of_a_log_advance_however_they_are_written(
 
 
 def test_a_few_dates_in_order_are_compared() -> None:
-    """Ten quarters, each of many rows, are categories in time: fewer than twenty times."""
+    """Ten quarters with many rows each are fewer than twenty different times."""
     quarters = np.repeat(np.datetime64("2020-01-01") + 91 * np.arange(10).astype("m8[D]"), 50)
     assert fit_reference({"quarter": quarters}).advancing == ()
 
 
 def test_dates_that_recur_are_compared(rng: np.random.Generator) -> None:
-    """Days of birth advance with nobody."""
+    """Dates of birth do not advance from row to row."""
     born = np.datetime64("1950-01-01") + rng.integers(0, 3_000, ROWS).astype("m8[D]")
     reference = fit_reference({"born": born})
     assert (reference.id_like, reference.advancing) == ((), ())

@@ -1,4 +1,4 @@
-"""A field that is ignored is left out everywhere."""
+"""An ignored field is left out everywhere."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ ROWS = 1_000
 
 
 def columns(rng: np.random.Generator) -> dict[str, object]:
-    """Numbers, a text and two categories."""
+    """Draw numbers, a text and two categories."""
     return {
         "age": rng.normal(45, 12, ROWS),
         "sum": rng.normal(0, 1, ROWS),
@@ -22,7 +22,7 @@ def columns(rng: np.random.Generator) -> dict[str, object]:
 
 @pytest.fixture
 def reference(rng: np.random.Generator) -> Reference:
-    """Everything there can be: a text, an anomaly score, segments."""
+    """A reference with a text, an anomaly score and segments."""
     return fit_reference(
         columns(rng),
         predictions=rng.normal(0, 1, ROWS),
@@ -35,7 +35,7 @@ def reference(rng: np.random.Generator) -> Reference:
 def served(
     reference: Reference, rng: np.random.Generator, ignore: list[str], *, is_changed: bool = True
 ) -> tuple[Status, InMemoryExporter]:
-    """The status once a thousand rows came of which `age` has moved."""
+    """Return the status after a thousand rows whose `age` has moved."""
     exporter = InMemoryExporter()
     with Monitor(
         "m",
@@ -56,7 +56,7 @@ def served(
 def test_a_field_of_the_reference_that_is_ignored_is_left_out_everywhere(
     reference: Reference, rng: np.random.Generator
 ) -> None:
-    """No row of the status, no alert, no series of it, and of its segments none either."""
+    """It is in no status, alert or series, and in no segment."""
     full, exporter = served(reference, rng, [])
     assert "age" in {alert.field for alert in full.alerts}
     status, exporter = served(reference, rng, ["age"])
@@ -77,34 +77,34 @@ def test_a_field_of_the_reference_that_is_ignored_is_left_out_everywhere(
 def test_fields_derived_from_an_ignored_field_are_ignored_too(
     reference: Reference, rng: np.random.Generator
 ) -> None:
-    """A text's length and words; the anomaly score of rows, if a field of its was ignored."""
+    """They are a text's length and words, and the anomaly score of rows that includes it."""
     status, _ = served(reference, rng, ["note"])
     assert {f.name for f in status.fields if f.role == "derived"} == {"anomaly_score", "anomalous"}
     status, _ = served(reference, rng, ["sum"])
     assert "anomaly_score" not in {f.name for f in status.fields}
 
 
-def test_an_ignored_field_may_still_define_segments(
+def test_an_ignored_feature_may_still_define_segments(
     reference: Reference, rng: np.random.Generator
 ) -> None:
-    """Ignored as a feature, it tells segments apart as before."""
+    """Rows are assigned to segments as before."""
     status, _ = served(reference, rng, ["line"], is_changed=False)
     assert "line" not in {f.name for f in status.fields}
     assert sum(s.window_rows for s in status.segments.values()) == ROWS
     assert set(status.segments) >= {"home", "motor"}
 
 
-def test_a_name_that_never_arrived_is_reported_with_a_similar_one(
+def test_an_ignored_name_that_never_arrives_is_reported_with_a_similar_one(
     reference: Reference, rng: np.random.Generator
 ) -> None:
-    """A slip of the pen is seen; what came, or is in the reference, is not told."""
+    """It may be misspelt; names that arrive or are in the reference are not reported."""
     status, _ = served(reference, rng, ["agee", "age", "sum"])
     assert status.unused_ignores == ("agee (there is age)",)
     assert "ignored fields that never arrived: agee (there is age)" in str(status)
 
 
 def test_alpha_is_shared_only_by_fields_that_are_not_ignored(reference: Reference) -> None:
-    """What is left out uses up nothing of `alpha`, and the reference stays a valid file."""
+    """Ignored fields use nothing of `alpha`, and the reference stays a valid file."""
     left = reference.without(["age"])
     assert left.monitored < reference.monitored
     assert type(left.content).model_validate_json(left.content.model_dump_json()) == left.content

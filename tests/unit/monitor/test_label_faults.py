@@ -31,7 +31,7 @@ class Labelled:
         self._rows = 0
 
     def serve(self, x: Any, predictions: Any, actuals: Any) -> None:
-        """Predict and label these rows."""
+        """Record and label these rows."""
         for start in range(0, len(x), 100):
             part = slice(start, start + 100)
             ids = [f"r{self._rows + row}" for row in range(len(x[part]))]
@@ -42,20 +42,20 @@ class Labelled:
             self.monitor.status()
 
     def incidents(self) -> tuple[Incident, ...]:
-        """The open incidents."""
+        """Return the open incidents."""
         status = self.monitor.status()
         assert (status.internal_errors, status.last_error) == (0, None)
         return status.incidents
 
 
 def numbers(rng: np.random.Generator, rows: int, *, shift: float = 0.0) -> tuple[Any, Any, Any]:
-    """Features, predictions and actuals of a regression."""
+    """Draw features, predictions and actuals of a regression."""
     x = rng.normal(shift, 1, rows)
     return x, 100 + 50 * x, 100 + 50 * x + rng.normal(0, 10, rows)
 
 
 def scores(rng: np.random.Generator, rows: int) -> tuple[Any, Any, Any]:
-    """Features, scores and outcomes of a classifier."""
+    """Draw features, scores and outcomes of a classifier."""
     x = rng.normal(size=rows)
     score = 1 / (1 + np.exp(-4 * x))
     return x, score, (rng.random(rows) < score).astype(int)
@@ -64,7 +64,7 @@ def scores(rng: np.random.Generator, rows: int) -> tuple[Any, Any, Any]:
 def serve_numbers(
     seed: int, rows: int, relabel: Any = None, *, shift: float = 0.0
 ) -> tuple[Incident, ...]:
-    """Serve 500 sound rows, then rows with a shift or other labels; return the open incidents."""
+    """Serve 500 valid rows, then rows with a shift or other labels; return the open incidents."""
     rng = np.random.default_rng(seed)
     service = Labelled(*numbers(rng, ROWS))
     with service.monitor:
@@ -77,7 +77,7 @@ def serve_numbers(
 @pytest.mark.parametrize("make", [numbers, scores])
 @pytest.mark.parametrize("rows", [1, -1, 2])
 def test_labels_shifted_by_rows_are_named(make: Any, rows: int) -> None:
-    """In either direction, for numbers and for scores."""
+    """They are shifted in either direction, for numbers and for scores."""
     rng = np.random.default_rng(1)
     service = Labelled(*make(rng, ROWS))
     with service.monitor:
@@ -91,8 +91,8 @@ def test_labels_shifted_by_rows_are_named(make: Any, rows: int) -> None:
 
 
 @pytest.mark.parametrize("is_class", [False, True])
-def test_inverted_scores_are_named(*, is_class: bool) -> None:
-    """For scores, and for classes."""
+def test_inverted_labels_of_scores_and_classes_are_named(*, is_class: bool) -> None:
+    """Each class has the labels of the other."""
     rng = np.random.default_rng(2)
 
     def make(rows: int) -> tuple[Any, Any, Any]:
@@ -109,27 +109,27 @@ def test_inverted_scores_are_named(*, is_class: bool) -> None:
 
 
 def test_labels_in_another_unit_are_named() -> None:
-    """Thousands instead of units."""
+    """Labels are in thousands instead of units."""
     titles = [incident.title for incident in serve_numbers(3, 300, lambda _, y: y / 1_000)]
     assert any("multiplied by about 0.001" in title for title in titles), titles
 
 
 def negate_concept(_: np.random.Generator, x: Any, __: Any, actuals: Any) -> Any:
-    """The relation with the feature has the opposite sign."""
+    """Negate the relation with the feature."""
     return actuals - 120 * x
 
 
 def invert_concept(rng: np.random.Generator, x: Any, predictions: Any, _: Any) -> Any:
-    """The outcomes follow the other sign of the feature."""
+    """Draw outcomes that follow the opposite sign of the feature."""
     return (rng.random(len(x)) < 1 - predictions).astype(int)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("change", [negate_concept, invert_concept])
-def test_a_concept_that_changes_its_sign_is_neither_shuffled_nor_shifted(
+def test_a_concept_that_changes_its_sign_is_not_called_shuffled_or_shifted(
     change: Any, seed: int
 ) -> None:
-    """Although the relation is zero on average over rows before and after the change."""
+    """Over rows before and after the change, the relation averages to zero."""
     rng = np.random.default_rng(seed)
 
     def make(rows: int) -> tuple[Any, Any, Any]:
@@ -163,15 +163,15 @@ def test_a_concept_that_changes_its_sign_is_neither_shuffled_nor_shifted(
     ],
     ids=["moved", "multiplied", "part in another unit", "part -999", "part zero"],
 )
-def test_labels_that_are_moved_or_partly_wrong_are_named(change: Any, title: str) -> None:
-    """An amount is no factor; a fault of a part has its share."""
+def test_labels_that_are_offset_or_partly_wrong_are_named(change: Any, title: str) -> None:
+    """An offset is not a factor, and a partial fault has its share."""
     titles = [incident.title for incident in serve_numbers(9, 300, change)]
     assert any(title in text and " times or " not in text for text in titles), titles
 
 
 @pytest.mark.parametrize("rare", [0.33, 0.05])
 def test_exchanged_classes_are_named_although_a_third_class_is_never_predicted(rare: float) -> None:
-    """It keeps its name."""
+    """The third class keeps its name."""
     rng = np.random.default_rng(0)
     actual = rng.choice(["a", "b", "c"], ROWS, p=[(1 - rare) / 2, (1 - rare) / 2, rare])
     predicted = np.where(rng.random(ROWS) < 0.9, actual, "a")
@@ -186,8 +186,8 @@ def test_exchanged_classes_are_named_although_a_third_class_is_never_predicted(r
 
 
 @pytest.mark.parametrize("make", [numbers, scores])
-def test_shuffled_labels_are_unrelated_to_predictions(make: Any) -> None:
-    """While no feature, prediction or actual has moved."""
+def test_shuffled_labels_are_reported_as_unrelated_to_predictions(make: Any) -> None:
+    """No feature, prediction or actual has drifted."""
     rng = np.random.default_rng(4)
     service = Labelled(*make(rng, ROWS))
     with service.monitor:
@@ -200,14 +200,14 @@ def test_shuffled_labels_are_unrelated_to_predictions(make: Any) -> None:
 
 
 def test_unrelated_labels_after_a_drift_do_not_count_as_a_label_fault() -> None:
-    """The model may be useless for rows that it has never seen."""
+    """The model may be wrong for rows that differ from its training data."""
     incidents = serve_numbers(4, 500, lambda rng, y: rng.permutation(y), shift=1.0)
     assert incidents
     assert "unrelated_labels" not in {incident.cause for incident in incidents}
 
 
-def test_a_model_that_repeats_the_last_value_has_no_shifted_labels() -> None:
-    """Its predictions equal the labels of the row before at all times, and always did."""
+def test_labels_of_a_model_that_repeats_the_last_value_are_not_called_shifted() -> None:
+    """Its predictions always equalled the labels of the row before."""
     rng = np.random.default_rng(8)
 
     def walk(rows: int, step: float) -> tuple[Any, Any, Any]:
@@ -224,7 +224,7 @@ def test_a_model_that_repeats_the_last_value_has_no_shifted_labels() -> None:
 
 
 def test_a_drift_without_harm_is_called_benign() -> None:
-    """300 labels of predictions made since are enough."""
+    """300 labels of later predictions suffice."""
     (incident,) = serve_numbers(5, 2_000, shift=1.0)
     assert incident.harm == "benign"
     assert "limit" in incident.harm_reason
@@ -232,13 +232,13 @@ def test_a_drift_without_harm_is_called_benign() -> None:
 
 
 def test_a_drift_with_harm_is_called_harmful() -> None:
-    """The inputs move, and the errors grow."""
+    """The inputs shift, and the errors grow."""
     incidents = serve_numbers(6, 2_000, lambda _, y: y + 60, shift=1.0)
     assert "harmful" in {incident.harm for incident in incidents}
 
 
 def test_without_labels_the_harm_of_a_drift_is_unknown() -> None:
-    """Nothing is said."""
+    """The incident gives no reason."""
     rng = np.random.default_rng(7)
     service = Labelled(*numbers(rng, ROWS))
     with service.monitor:

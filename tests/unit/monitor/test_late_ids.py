@@ -1,4 +1,4 @@
-"""Ids that are asked for when the prediction has been handed over, and perhaps read, already."""
+"""Ids that are read when their prediction has been queued and perhaps read already."""
 
 import contextvars
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ ROW = {"x": 1.0}
 
 @pytest.fixture
 def reference() -> Reference:
-    """Of one number, its prediction and the truth."""
+    """A reference of one number, its prediction and its actual."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=500)
     return fit_reference({"x": x}, predictions=x, actuals=x)
@@ -24,32 +24,32 @@ def reference() -> Reference:
 
 @pytest.fixture
 def monitor(reference: Reference) -> Iterator[Monitor]:
-    """A monitor whose worker rests: `status` takes in what waits."""
+    """A monitor whose worker does not poll: `status` reads what waits."""
     with made(reference) as new_monitor:
         yield new_monitor
 
 
 def made(reference: Reference, **options: Any) -> Monitor:
-    """A monitor that nobody but the test drives."""
+    """Return a monitor that only the test drives."""
     config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600, **options)
     return Monitor("m", reference=reference, exporters=[], config=config)
 
 
 def observed(monitor: Monitor, features: Any = None, value: Any = 1.5) -> Observation:
-    """A block that has ended."""
+    """Return a block that has ended."""
     with monitor.observe(ROW if features is None else features) as block:
         block.value = value
     return block
 
 
 def matched(monitor: Monitor) -> int:
-    """Labels that found their prediction so far; those of a drain are matched with it."""
+    """Match waiting labels, and return how many found their prediction."""
     monitor.status()
     return monitor.status().labels["matched"]
 
 
 def test_the_id_can_be_read_in_a_copied_context_after_the_block(monitor: Monitor) -> None:
-    """A task or thread that was started inside it, when it has ended and been read."""
+    """A task or thread started inside the block reads it after the block has ended."""
     with monitor.observe(ROW) as block:
         block.value = 1.5
         inside = contextvars.copy_context()
@@ -61,7 +61,7 @@ def test_the_id_can_be_read_in_a_copied_context_after_the_block(monitor: Monitor
 
 
 def test_a_block_that_ends_while_its_id_is_created_is_found_by_the_id(reference: Reference) -> None:
-    """Another thread may end it, and the worker read it, in the middle of the look."""
+    """Another thread ends the block, and the worker reads it, in the middle of the call."""
     with made(reference) as monitor:
         block = monitor.observe(ROW)
         block.__enter__()
@@ -78,8 +78,8 @@ def test_a_block_that_ends_while_its_id_is_created_is_found_by_the_id(reference:
         assert matched(monitor) == 1
 
 
-def test_a_row_that_cannot_be_read_does_not_affect_the_ids_of_others(monitor: Monitor) -> None:
-    """Two frames that cannot be joined, among rows."""
+def test_an_unreadable_row_does_not_affect_the_ids_of_other_rows(monitor: Monitor) -> None:
+    """Two frames that cannot be joined stand among rows."""
     frames = [pd.DataFrame([ROW]) for _ in range(2)]
     for frame in frames:
         frame.attrs["x"] = np.zeros(3)  # which pandas compares when it joins, and cannot
@@ -95,7 +95,7 @@ def test_a_row_that_cannot_be_read_does_not_affect_the_ids_of_others(monitor: Mo
 def test_rows_of_a_batch_are_labelled_by_id_and_index_for_any_number_of_rows(
     monitor: Monitor, rows: int
 ) -> None:
-    """Who writes batches does not know when one of them has a single row."""
+    """The code that labels a batch need not treat a single row specially."""
 
     @monitor.watch(prediction=0)
     def predict(matrix: Any) -> tuple[Any, str]:
@@ -106,8 +106,8 @@ def test_rows_of_a_batch_are_labelled_by_id_and_index_for_any_number_of_rows(
     assert matched(monitor) == rows
 
 
-def test_labels_that_arrive_while_a_reference_is_learned_are_reported() -> None:
-    """They wait for it; one status is enough once it is there, and an end without it is no loss."""
+def test_labels_that_arrive_while_a_reference_is_learned_wait_and_are_matched() -> None:
+    """The next status or the close matches them, even if no reference was learned."""
     config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600, baseline_rows=20)
     for rows in (20, 10):
         monitor = Monitor("m", exporters=[], config=config)
@@ -126,7 +126,7 @@ def test_labels_that_arrive_while_a_reference_is_learned_are_reported() -> None:
 
 
 def test_labels_of_evicted_predictions_do_not_wait_for_a_reference() -> None:
-    """A service that learns for weeks counts them as unknown; the others wait, and are matched."""
+    """In a service that learns for weeks, they count as unknown and the others are matched."""
     config = Config(
         poll_interval_seconds=3_600,
         export_interval_seconds=3_600,
@@ -147,15 +147,15 @@ def test_labels_of_evicted_predictions_do_not_wait_for_a_reference() -> None:
 
 
 def test_reading_an_id_during_close_does_not_count_as_a_dropped_label(monitor: Monitor) -> None:
-    """None was sent."""
+    """No label was sent."""
     block = observed(monitor)
     monitor.close()
     assert block.id
     assert monitor.status().labels["dropped"] == 0
 
 
-def test_a_row_that_was_dropped_waits_for_no_label(reference: Reference) -> None:
-    """It was never counted, so its label finds nothing."""
+def test_a_dropped_row_waits_for_no_label(reference: Reference) -> None:
+    """It was never counted, so its label is unknown."""
     with made(reference, buffer_rows=2) as monitor:
         blocks = [observed(monitor) for _ in range(3)]
         asked = [block.id for block in blocks]
@@ -169,7 +169,7 @@ def test_a_row_that_was_dropped_waits_for_no_label(reference: Reference) -> None
 
 
 def test_the_number_of_calls_with_late_ids_is_bounded_by_the_buffer(reference: Reference) -> None:
-    """By its rows; what is dropped is told with the labels that will find nothing."""
+    """Further ones are counted as dropped labels, because their labels would find nothing."""
     with made(reference, buffer_rows=10) as monitor:
         batch = np.ones((8, 1))
         for _ in range(4):
@@ -180,8 +180,8 @@ def test_the_number_of_calls_with_late_ids_is_bounded_by_the_buffer(reference: R
         assert monitor.status().labels["dropped"] == 16
 
 
-def test_an_id_asked_for_at_once_is_read_once(monitor: Monitor) -> None:
-    """The call was read with its name: there is nothing left to do for it."""
+def test_an_id_read_before_the_drain_is_read_once(monitor: Monitor) -> None:
+    """The call was read with its id, so nothing is left to do for it."""
     asked = [observed(monitor).id for _ in range(5)]
     pipeline = monitor._worker.pipeline
     read: list[int] = []

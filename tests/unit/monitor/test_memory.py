@@ -1,4 +1,4 @@
-"""What is held is measured, and is within what the monitor says."""
+"""The memory that a monitor holds is within the bound that it reports."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ Columns = Callable[[np.random.Generator, int], dict[str, object]]
 
 
 def mixed(rng: np.random.Generator, rows: int) -> dict[str, object]:
-    """Numbers with gaps, a category with ever new names, and a flag."""
+    """Draw numbers with gaps, a category with new names, and a boolean."""
     amount = rng.normal(size=rows)
     amount[rng.random(rows) < 0.05] = np.nan
     names = rng.integers(0, 1 << 40, rows).astype(str)
@@ -36,7 +36,7 @@ def mixed(rng: np.random.Generator, rows: int) -> dict[str, object]:
 
 
 def hostile(rng: np.random.Generator, rows: int) -> dict[str, object]:
-    """Ever new names, short and long, of four bytes a character; and a new field each time."""
+    """Draw new names of four-byte characters, short and long, and a new field each time."""
     short, long = (
         [f"{at}" + WIDEST * length for at in rng.integers(0, 1 << 40, rows).tolist()]
         for length in (50, 400)
@@ -45,12 +45,12 @@ def hostile(rng: np.random.Generator, rows: int) -> dict[str, object]:
 
 
 def wide(rng: np.random.Generator, rows: int) -> dict[str, object]:
-    """Thirty numbers."""
+    """Draw thirty numbers."""
     return {f"x{at}": rng.normal(size=rows) for at in range(30)}
 
 
 def derived(rng: np.random.Generator, rows: int) -> dict[str, object]:
-    """Ever new words, as long as words are, of four-byte letters; vectors; related numbers."""
+    """Draw new words of the greatest length, vectors, and correlated numbers."""
     letters = [chr(0x10428 + at) for at in range(40)]
     words = ["".join(rng.choice(letters, 64)) for _ in range(rows)]
     matrix = rng.normal(size=(rows, 24))
@@ -59,7 +59,7 @@ def derived(rng: np.random.Generator, rows: int) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Case:
-    """A configuration, and what comes in under it."""
+    """A configuration, and the rows recorded with it."""
 
     columns: Columns
     config: Config
@@ -70,7 +70,7 @@ class Case:
 
 
 def config(**options: object) -> Config:
-    """Ten panes of a second each, a few predictions in waiting; and options."""
+    """Return a configuration of ten one-second panes and few waiting predictions."""
     return Config(
         **{"window_seconds": 10, "window_slices": 10, "pending_predictions": 2_000} | options
     )
@@ -106,7 +106,7 @@ def serve(
     rows: int,
     panes: int,
 ) -> None:
-    """A batch a pane, with ids, labels and figures, each of which stays for a while."""
+    """Record a batch for each pane, with ids, labels and figures."""
     for at in range(panes):
         suffix = WIDEST * 100 if case.long_ids else ""
         ids = [f"{at}-{row}{suffix}" for row in range(rows)]
@@ -119,7 +119,7 @@ def serve(
 
 @pytest.fixture
 def measure(rng: np.random.Generator, tmp_path: Path) -> Measure:
-    """Serve a case, `rows` a batch and `panes` batches: bytes held, and the bound reported."""
+    """Return a function that serves a case and returns the allocated and the reported bytes."""
 
     def held(case: Case, rows: int, panes: int) -> tuple[int, int]:
         path, clock = tmp_path / "reference.json", ManualClock()
@@ -152,7 +152,7 @@ def measure(rng: np.random.Generator, tmp_path: Path) -> Measure:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", short_form(CASES, "mixed", "hostile"))
 def test_memory_stays_within_the_reported_bound(name: str, measure: Measure) -> None:
-    """After more panes than a window has, no more is held than reported."""
+    """Rows are recorded for more panes than a window has."""
     measure(CASES[name], FEW, 1)  # imports and caches of libraries are nobody's rows
     held_bytes, losses = measure(CASES[name], FEW, 14)
     assert held_bytes <= losses
@@ -161,7 +161,7 @@ def test_memory_stays_within_the_reported_bound(name: str, measure: Measure) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_memory_does_not_grow_with_any_input(case: Case, measure: Measure) -> None:
-    """After twice as many rows, no more is held than before, nor than reported."""
+    """Twice as many rows need neither more memory than before nor than reported."""
     measure(case, MANY, 2)
     short, reported = measure(case, MANY, 14)
     long, reported_later = measure(case, MANY, 28)
@@ -170,8 +170,8 @@ def test_memory_does_not_grow_with_any_input(case: Case, measure: Measure) -> No
     assert long <= short * 1.1
 
 
-def test_each_part_that_may_grow_is_reported() -> None:
-    """More panes, bins, names, fields or predictions in waiting take more, and say so."""
+def test_each_option_that_needs_more_memory_is_in_the_reported_bound() -> None:
+    """They are panes, bins, names, fields and waiting predictions."""
 
     def told(columns: Columns = mixed, *, bins: int = 10, **options: object) -> int:
         rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""A mistake is answered with the field, what was expected, what came and what to do."""
+"""A mistake is answered with the field, what was expected, what arrived and what to do."""
 
 import inspect
 from collections.abc import Callable
@@ -20,22 +20,22 @@ PREDICTIONS = np.arange(float(ROWS))
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    """A number, a category and a prediction."""
+    """A reference of a number, a category and a prediction."""
     return fit_reference(COLUMNS, predictions=PREDICTIONS)
 
 
 def fit(features: Any = COLUMNS, **options: Any) -> Callable[[Reference], object]:
-    """Fit a reference in a way that is wrong."""
+    """Return a wrong call of `Reference.fit`."""
     return lambda _reference: Reference.fit(features, **options)
 
 
 def make(**options: Any) -> Callable[[Reference], object]:
-    """Make a monitor in a way that is wrong."""
+    """Return a wrong creation of a monitor."""
     return lambda reference: Monitor("m", **{"reference": reference, "exporters": [], **options})
 
 
 def watch(target: Any, **options: Any) -> Callable[[Reference], object]:
-    """Watch something in a way that is wrong."""
+    """Return a wrong use of `watch`."""
     return lambda reference: Monitor("m", reference=reference).watch(**options)(target)
 
 
@@ -50,7 +50,7 @@ def predict_age(age: float, request_id: str) -> float:
 
 
 class Unannotated:
-    """A callback whose annotations cannot be evaluated, as imports for type checkers alone."""
+    """A callback whose annotations cannot be evaluated, as after imports for type checkers."""
 
     @property
     def __signature__(self) -> object:
@@ -243,18 +243,18 @@ AT_SET_UP: dict[str, tuple[Callable[[Reference], object], str]] = {
 def test_a_mistake_at_set_up_is_refused_with_its_remedy(
     mistake: Callable[[Reference], object], answer: str, reference: Reference
 ) -> None:
-    """The message is an error's, raised where the mistake is."""
+    """The exception is raised by the wrong call itself."""
     with pytest.raises((ValueError, TypeError, KeyError), match=answer):
         mistake(reference)
 
 
 def record(features: Any, predictions: Any, **options: Any) -> Callable[[Monitor], object]:
-    """Record a batch in a way that is wrong."""
+    """Return a wrong call of `record`."""
     return lambda monitor: monitor.record(features, predictions, **options)
 
 
 def call(result: Any, row: Any, **options: Any) -> Callable[[Monitor], object]:
-    """Call a watched function in a way that is wrong."""
+    """Return a wrong call of a watched function."""
     return lambda monitor: monitor.watch(**options)(lambda _row: result)(row)
 
 
@@ -262,7 +262,7 @@ BATCH = "features: expected a frame, columns by name, a two-dimensional array or
 
 
 def set_in_block(attribute: str, value: object) -> Callable[[Monitor], object]:
-    """Set an attribute of a block."""
+    """Return a function that sets an attribute of a block."""
 
     def observe(monitor: Monitor) -> None:
         with monitor.observe({"age": 1.0, "line": "A"}) as prediction:
@@ -453,7 +453,7 @@ WHILE_IT_RUNS: dict[str, tuple[Callable[[Monitor], object], str, int]] = {
 def test_a_mistake_at_run_time_raises_nothing_and_is_the_last_error(
     mistake: Callable[[Monitor], object], answer: str, rows: int, reference: Reference
 ) -> None:
-    """The host goes on, its rows are counted, and the status says what to do."""
+    """The host continues, its rows are counted, and the status says what to do."""
     with Monitor("m", reference=reference, exporters=[]) as monitor:
         mistake(monitor)
         status = monitor.status()

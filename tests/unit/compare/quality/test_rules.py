@@ -84,7 +84,7 @@ def recorded(
 def test_a_broken_rule_is_counted_and_reported(
     field: Field, values: list[object], constraint: str, count: int
 ) -> None:
-    """By constraint, in the counter, in status, and as an alert without any value in it."""
+    """It is in the counter and the status by constraint, and in an alert without any value."""
     monitor, alerts, exporter = recorded([field], {field.name: values})
     (alert,) = [f for f in alerts if f.measure == constraint]
     assert (alert.field, alert.state, alert.rows) == (field.name, "firing", 4)
@@ -98,7 +98,7 @@ def test_a_broken_rule_is_counted_and_reported(
 
 
 def test_a_rule_that_holds_is_exported_at_zero() -> None:
-    """The series are there from the start, and nothing is told."""
+    """Its series exist from the start, and no alert fires."""
     monitor, alerts, exporter = recorded(
         [Field("age", minimum=0), Field("prediction", role=Role.PREDICTION, minimum=0)],
         {"age": [1.0]},
@@ -112,8 +112,8 @@ def test_a_rule_that_holds_is_exported_at_zero() -> None:
     assert list(violations.values()) == [0, 0]
 
 
-def test_predictions_can_have_rules() -> None:
-    """A negative price is nobody's."""
+def test_predictions_can_have_declared_rules() -> None:
+    """For example, a price must not be negative."""
     _, alerts, _ = recorded(
         [Field("prediction", role=Role.PREDICTION, minimum=0)], {"age": [1.0]}, predictions=-1.0
     )
@@ -123,7 +123,7 @@ def test_predictions_can_have_rules() -> None:
 
 
 def test_the_alert_on_a_rule_resolves_after_enough_valid_values() -> None:
-    """One in ten was bad: two hundred clean rows clear it, a single bad one begins them anew."""
+    """One value in ten was invalid; 200 valid rows resolve it, and an invalid one starts again."""
     bad, good = {"age": [-1.0] + [1.0] * 9}, {"age": [1.0] * 150}
     fields = [Field("age", minimum=0)]
     _, alerts, _ = recorded(fields, bad, good, bad, good)
@@ -133,8 +133,8 @@ def test_the_alert_on_a_rule_resolves_after_enough_valid_values() -> None:
     assert states == ["firing", "resolved", "firing"]
 
 
-def test_rows_that_a_reference_is_learned_from_are_held_to_the_rules() -> None:
-    """They came before there was a reference, but not before there was a rule."""
+def test_rows_that_train_a_learned_reference_are_checked_by_the_rules() -> None:
+    """Rules apply before there is a reference."""
     config = Config(baseline_rows=100)
     fields = [Field("age", minimum=0, nullable=False), Field("line", minimum=3), Field("nowhere")]
     with Monitor("m", exporters=[], fields=fields, config=config) as monitor:
@@ -177,7 +177,7 @@ WRONG: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("fields", "message"), WRONG, ids=range(len(WRONG)))
-def test_wrong_declarations_are_refused_at_set_up(fields: Any, message: str) -> None:
+def test_wrong_field_declarations_are_refused_at_set_up(fields: Any, message: str) -> None:
     """The message names the field and what was expected."""
     with pytest.raises(ConfigError) as caught:
         Monitor("m", reference=REFERENCE, exporters=[], fields=fields)
@@ -185,7 +185,7 @@ def test_wrong_declarations_are_refused_at_set_up(fields: Any, message: str) -> 
 
 
 def test_a_declared_field_without_rules_has_no_effect() -> None:
-    """Its kind is the reference's."""
+    """Its kind is that of the reference."""
     _, alerts, exporter = recorded([Field("line", kind=Kind.NUMERIC)], {"line": ["boat", None]})
     assert [f for f in alerts if f.measure in ("allowed", "nullable")] == []
     with pytest.raises(KeyError):

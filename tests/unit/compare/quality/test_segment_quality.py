@@ -1,4 +1,4 @@
-"""Quality within segments: each beside its own part of the reference, under its own name."""
+"""Quality within segments: each compared with its own part of the reference."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ Columns = dict[str, Any]
 
 
 def rows(rng: np.random.Generator, count: int, *, missing: float = 0.01) -> Columns:
-    """A region, an age that is missing more often in the south, and towns without end."""
+    """Draw regions, ages that are missing more often in the south, and many towns."""
     region = rng.choice(["north", "south"], count, p=[0.8, 0.2])
     age = rng.normal(45, 12, count)
     age[rng.random(count) < np.where(region == "south", missing, 0.01)] = np.nan
@@ -26,13 +26,13 @@ def rows(rng: np.random.Generator, count: int, *, missing: float = 0.01) -> Colu
 
 @pytest.fixture
 def reference(rng: np.random.Generator) -> Reference:
-    """Fitted with its segments."""
+    """A reference fitted with its segments."""
     columns = rows(rng, 6_000)
     return fit_reference(columns, predictions=np.zeros(6_000), segments=["region"])
 
 
-def test_rarity_of_categories_in_a_segment_is_decided_over_all_rows(reference: Reference) -> None:
-    """Its held out rows and its share of new categories add up to those of the whole."""
+def test_rare_categories_of_a_segment_are_decided_over_all_rows(reference: Reference) -> None:
+    """Its held-out rows and its share of new categories add up to those of all rows."""
     whole = reference.entries([Role.FEATURE])
     parts = [reference.entries([Role.FEATURE], segment=at) for at in range(2)]
     at = next(at for at, entry in enumerate(whole) if entry.name == "town")
@@ -46,10 +46,10 @@ def test_rarity_of_categories_in_a_segment_is_decided_over_all_rows(reference: R
     assert sum(e.once for e in of_parts if isinstance(e, CategoricalReference)) == town.once
 
 
-def test_one_segments_missing_values_are_found_there(
+def test_missing_values_of_one_segment_are_detected_in_that_segment(
     reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
-    """Calm rows raise nothing in any segment; then one in ten of the south's ages is missing."""
+    """A tenth of the ages in the south become missing; no segment alerts before."""
     alerts: list[Alert] = []
     with Monitor(
         "m",

@@ -1,4 +1,4 @@
-"""Bursts of failures, latencies that follow each other and clients that send many are no alarm."""
+"""Bursts of failures, correlated latencies and clients that send many calls fire no alert."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ SERVICES = 20
 
 
 def failing_in_bursts(rng: np.random.Generator, calls: int, size: int, rate: float) -> Mask:
-    """A dependency that is away now and then: `size` calls in a row fail, `rate` of all."""
+    """Return calls that fail in runs of `size`, and at `rate` overall."""
     starts = np.flatnonzero(rng.random(calls) < rate / size)
     places = (starts[:, None] + np.arange(size)).ravel()
     failed = np.zeros(calls, np.bool_)
@@ -24,7 +24,7 @@ def failing_in_bursts(rng: np.random.Generator, calls: int, size: int, rate: flo
 
 
 def queued(rng: np.random.Generator, calls: int, correlation: float) -> Floats:
-    """Log-normal latencies, each of which repeats a part of the one before."""
+    """Draw log-normal latencies that are correlated with the previous ones."""
     noise = rng.normal(size=calls) * np.sqrt(1 - correlation**2)
     level = np.zeros(calls)
     for call in range(1, calls):
@@ -33,7 +33,7 @@ def queued(rng: np.random.Generator, calls: int, correlation: float) -> Floats:
 
 
 def count_firing(failed: list[Mask], seconds: list[Floats]) -> int:
-    """How many services ever alert, evaluated every 200 calls."""
+    """Count the services that ever alert, evaluated every 200 calls."""
     pairs = zip(failed, seconds, strict=True)
     return sum(bool(serve(service(), took, has_failed, step=200)) for has_failed, took in pairs)
 
@@ -41,14 +41,14 @@ def count_firing(failed: list[Mask], seconds: list[Floats]) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize(("size", "rate"), [(10, 0.02), (20, 0.05)])
 def test_bursts_of_failures_at_a_steady_rate_do_not_alert(size: int, rate: float) -> None:
-    """Independent failures at this rate would not, either."""
+    """Independent failures at this rate would not alert either."""
     rng = np.random.default_rng(size)
     failed = [failing_in_bursts(rng, CALLS, size, rate) for _ in range(SERVICES)]
     assert count_firing(failed, [np.full(CALLS, 0.02)] * SERVICES) <= 1
 
 
-def test_an_outage_is_found_although_failures_come_in_bursts() -> None:
-    """Within 400 calls."""
+def test_an_outage_is_detected_although_failures_come_in_bursts() -> None:
+    """It takes at most 400 calls."""
     rng = np.random.default_rng(3)
     failed = np.concatenate([failing_in_bursts(rng, 5_000, 10, 0.02), np.ones(400, np.bool_)])
     alerts = serve(service(), np.full(failed.size, 0.02), failed, step=100)
@@ -57,15 +57,15 @@ def test_an_outage_is_found_although_failures_come_in_bursts() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("correlation", [0.5, 0.9, 0.95])
-def test_latencies_that_follow_each_other_do_not_alert(correlation: float) -> None:
-    """As in a queue."""
+def test_correlated_latencies_do_not_alert(correlation: float) -> None:
+    """They are correlated as in a queue."""
     rng = np.random.default_rng(9)
     seconds = [queued(rng, CALLS, correlation) for _ in range(SERVICES)]
     assert count_firing([np.zeros(CALLS, np.bool_)] * SERVICES, seconds) <= 1
 
 
-def test_twice_the_latency_is_found_although_calls_follow_each_other() -> None:
-    """Within 4,000 calls."""
+def test_a_doubled_latency_is_detected_although_latencies_are_correlated() -> None:
+    """It takes at most 4,000 calls."""
     rng = np.random.default_rng(4)
     seconds = np.concatenate([queued(rng, 5_000, 0.9), 2 * queued(rng, 4_000, 0.9)])
     alerts = serve(service(), seconds, np.zeros(seconds.size, np.bool_), step=200)
@@ -73,7 +73,7 @@ def test_twice_the_latency_is_found_although_calls_follow_each_other() -> None:
 
 
 def test_bursts_of_predictions_by_one_client_do_not_count_as_growth_of_traffic() -> None:
-    """One client in twenty minutes sends 40; half hours with none, or with five, are chance."""
+    """One client sends 40 predictions every twenty minutes; half hours with 0 to 5 are chance."""
     rng = np.random.default_rng(5)
     changed: list[Alert] = []
     traffic = TrafficAlerts(now=MONDAY)
@@ -85,8 +85,8 @@ def test_bursts_of_predictions_by_one_client_do_not_count_as_growth_of_traffic()
     assert not changed
 
 
-def test_the_mean_burst_size_covers_only_bursts_that_have_ended() -> None:
-    """In any partition of the calls; a run that goes on is not counted."""
+def test_the_mean_burst_size_covers_only_finished_bursts() -> None:
+    """Calls may be split anywhere, and a run that goes on is not counted."""
     calls = np.array([int(c) for c in "0110000100000011111000000001111"], np.bool_)
     whole, parts = BurstSizes(), BurstSizes()
     whole.update(calls)

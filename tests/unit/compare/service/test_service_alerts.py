@@ -1,4 +1,4 @@
-"""Failures and latency alert beside the first calls of the process, and never on chance."""
+"""Failures and latency are compared with the first calls of the process."""
 
 import numpy as np
 import pytest
@@ -15,12 +15,12 @@ USUAL_SECONDS, SPREAD = 0.02, 0.5
 
 
 def service(significance: Significance = SIGNIFICANCE) -> ServiceAlerts:
-    """Nothing seen yet."""
+    """Return alerts that have seen no calls."""
     return ServiceAlerts(significance, now=0.0)
 
 
 def serve(alerts: ServiceAlerts, seconds: Floats, has_failed: Mask, *, step: int) -> list[Alert]:
-    """Ingest calls, and evaluate every `step` of them."""
+    """Ingest calls, evaluate after every `step`, and return the changed alerts."""
     changed: list[Alert] = []
     for start in range(0, seconds.size, step):
         part = slice(start, start + step)
@@ -30,18 +30,18 @@ def serve(alerts: ServiceAlerts, seconds: Floats, has_failed: Mask, *, step: int
 
 
 def failures(rng: np.random.Generator, count: int, rate: float) -> Mask:
-    """Independent calls, each of which fails at this rate."""
+    """Draw independent calls, each of which fails at this rate."""
     return np.asarray(rng.random(count) < rate)
 
 
 def latencies(rng: np.random.Generator, count: int, factor: float = 1.0) -> Floats:
-    """Log-normal durations in seconds, `factor` times the usual ones."""
+    """Draw log-normal durations in seconds, `factor` times the usual ones."""
     return np.asarray(factor * rng.lognormal(np.log(USUAL_SECONDS), SPREAD, count))
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_tenfold_error_rate_fires_within_a_thousand_calls(seed: int) -> None:
-    """0.5% of calls fail, then 5%: one alert, with both shares in its reason."""
+    """From 0.5% to 5% of failed calls there is one alert, with both shares in its reason."""
     rng = np.random.default_rng(seed)
     alerts = service()
     usual = np.full(5_000, 0.02)
@@ -55,8 +55,8 @@ def test_a_tenfold_error_rate_fires_within_a_thousand_calls(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_twice_the_latency_fires_within_a_thousand_calls(seed: int) -> None:
-    """All calls take twice as long: one alert, about the median, in seconds."""
+def test_a_doubled_latency_fires_within_a_thousand_calls(seed: int) -> None:
+    """There is one alert about the median, in seconds."""
     rng = np.random.default_rng(seed)
     alerts = service()
     no_failure = np.zeros(5_000, np.bool_)
@@ -68,8 +68,8 @@ def test_twice_the_latency_fires_within_a_thousand_calls(seed: int) -> None:
     assert alert.reason.startswith("p50 of a call: ")
 
 
-def test_a_slow_tail_fires_while_the_median_is_unchanged() -> None:
-    """Every tenth call takes ten times as long: the 99th percentile is named."""
+def test_a_slow_tail_fires_although_the_median_is_unchanged() -> None:
+    """Every tenth call takes ten times as long, and the 99th percentile is named."""
     rng = np.random.default_rng(1)
     alerts = service()
     no_failure = np.zeros(3_000, np.bool_)
@@ -81,7 +81,7 @@ def test_a_slow_tail_fires_while_the_median_is_unchanged() -> None:
 
 
 def test_jitter_of_a_few_percent_never_fires() -> None:
-    """Latency that sways by 5% is real, and found by the evidence, but does not matter."""
+    """A variation of 5% is real and evident, but it does not matter."""
     rng = np.random.default_rng(2)
     count = 50_000
     sway = 1 + 0.05 * np.sin(np.arange(count) / 500)
@@ -90,7 +90,7 @@ def test_jitter_of_a_few_percent_never_fires() -> None:
 
 
 def test_latency_that_grows_by_microseconds_never_fires() -> None:
-    """A call of 2 us that takes ten times as long is within what scheduling adds."""
+    """A call of 2 us may take ten times as long because of scheduling."""
     rng = np.random.default_rng(3)
     seconds = np.concatenate([np.full(2_000, 2e-6), np.full(5_000, 2e-5)])
     seconds *= rng.uniform(0.9, 1.1, seconds.size)
@@ -99,7 +99,7 @@ def test_latency_that_grows_by_microseconds_never_fires() -> None:
 
 @pytest.mark.slow
 def test_stationary_calls_alert_no_more_often_than_alpha_allows() -> None:
-    """At a share of 4% for the service, few of 100 streams of 5,000 calls fire at all."""
+    """With 4% of alpha for each stream, few of 100 streams of 5,000 calls fire."""
     generous = SIGNIFICANCE._replace(alpha=1.0, quality_tolerance=0.0, min_rows=0)
     streams, part = 100, 0.04
     fired = 0
@@ -111,8 +111,8 @@ def test_stationary_calls_alert_no_more_often_than_alpha_allows() -> None:
     assert fired <= binom.ppf(0.999, streams, part)
 
 
-def test_an_alert_resolves_once_the_calls_are_as_before_and_fires_again() -> None:
-    """A second outage is a second alert; `current` follows the newest calls."""
+def test_an_alert_on_calls_resolves_after_recovery_and_can_fire_again() -> None:
+    """A second outage is a second alert, and `current` follows the newest calls."""
     rng = np.random.default_rng(4)
     alerts = service()
 
@@ -132,7 +132,7 @@ def test_an_alert_resolves_once_the_calls_are_as_before_and_fires_again() -> Non
 
 
 def test_calls_are_not_compared_before_there_is_a_baseline() -> None:
-    """The first calls are the past, whatever they are like; later ones like them do not alert."""
+    """The first calls become the baseline, and later ones like them do not alert."""
     rng = np.random.default_rng(5)
     alerts = service()
     assert alerts.is_firing == {"error_rate": False, "latency": False}
@@ -141,15 +141,15 @@ def test_calls_are_not_compared_before_there_is_a_baseline() -> None:
 
 
 def test_calls_without_a_duration_do_not_count() -> None:
-    """An empty block changes nothing: rows of `record` have no duration."""
+    """Rows of `record` have no duration, so their block is empty."""
     alerts = service()
     alerts.ingest(TimedCalls.empty())
     assert alerts.unevaluated_rows == 0
     assert alerts.evaluate(now=1.0) == []
 
 
-def test_failures_that_grow_once_more_update_the_alert() -> None:
-    """From 0.5 to 5%, then to 40%: the standing alert changes, and is returned."""
+def test_a_further_increase_of_failures_updates_the_alert() -> None:
+    """Failures rise from 0.5 to 5% and then to 40%, and the alert is returned again."""
     rng = np.random.default_rng(3)
     alerts = service()
     usual = np.full(3_000, 0.02)
@@ -163,8 +163,8 @@ def test_failures_that_grow_once_more_update_the_alert() -> None:
     assert changed[-1].reason.startswith("changed again; ")
 
 
-def test_latency_that_grows_once_more_updates_the_alert() -> None:
-    """Twice the latency, then ten times."""
+def test_a_further_increase_of_latency_updates_the_alert() -> None:
+    """The latency doubles and is then ten times as long."""
     rng = np.random.default_rng(4)
     alerts = service()
     calm = np.zeros(3_000, np.bool_)

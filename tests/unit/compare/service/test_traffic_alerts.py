@@ -29,12 +29,12 @@ def serve(
 
 
 def steady(_: float) -> float:
-    """Forty predictions a minute."""
+    """Return forty predictions a minute."""
     return 40.0
 
 
 def office_hours(now: float) -> float:
-    """A day that begins at eight and ends at six, with nothing at night and at weekends."""
+    """Return traffic from eight to six on working days, with none at night and at weekends."""
     hour = now % DAY / 3_600
     is_weekend = (now - MONDAY) // DAY % 7 >= 5
     if is_weekend or not 8 <= hour < 18:
@@ -43,7 +43,7 @@ def office_hours(now: float) -> float:
 
 
 def test_a_stop_of_steady_traffic_fires_within_an_hour() -> None:
-    """After three days."""
+    """It stops after three days."""
     end = MONDAY + 3 * DAY
     _, alerts = serve(lambda now: 0.0 if now >= end else 40.0, 3 + 1 / 24)
     (alert,) = alerts
@@ -53,7 +53,7 @@ def test_a_stop_of_steady_traffic_fires_within_an_hour() -> None:
 
 
 def test_a_doubling_of_steady_traffic_fires_within_an_hour() -> None:
-    """After three days."""
+    """It doubles after three days."""
     end = MONDAY + 3 * DAY
     _, alerts = serve(lambda now: 80.0 if now >= end else 40.0, 3 + 1 / 24)
     (alert,) = alerts
@@ -61,35 +61,35 @@ def test_a_doubling_of_steady_traffic_fires_within_an_hour() -> None:
     assert alert.value > alert.threshold
 
 
-def test_a_service_that_is_quiet_at_night_gives_no_alert() -> None:
-    """Twelve days with weekends."""
+def test_a_service_without_traffic_at_night_fires_no_alert() -> None:
+    """It runs for twelve days, with weekends."""
     assert serve(office_hours, 12)[1] == []
     assert serve(steady, 4)[1] == []
 
 
 def test_a_daytime_service_that_stops_at_noon_fires_an_alert() -> None:
-    """On a working day of the second week."""
+    """It stops on a working day of the second week."""
     noon = MONDAY + 8.5 * DAY
     _, alerts = serve(lambda now: 0.0 if now >= noon else office_hours(now), 8.6)
     assert [alert.state for alert in alerts] == ["firing"]
 
 
-def test_nothing_is_compared_on_the_first_day() -> None:
-    """Not even traffic that stops."""
+def test_traffic_is_not_compared_on_the_first_day() -> None:
+    """Even traffic that stops fires no alert."""
     end = MONDAY + 0.5 * DAY
     assert serve(lambda now: 0.0 if now >= end else 40.0, 1)[1] == []
 
 
-def test_an_alert_on_traffic_resolves_once_the_traffic_returns() -> None:
-    """It is reported twice."""
+def test_an_alert_on_traffic_resolves_when_the_traffic_returns() -> None:
+    """It is reported when it fires and when it resolves."""
     start, end = MONDAY + 3 * DAY, MONDAY + 3.2 * DAY
     traffic, alerts = serve(lambda now: 0.0 if start <= now < end else 40.0, 3.4)
     assert [alert.state for alert in alerts] == ["firing", "resolved"]
     assert not traffic.alerts
 
 
-def test_a_rate_is_known_after_five_minutes() -> None:
-    """And counts what arrived in five to ten."""
+def test_the_rate_of_traffic_is_unknown_in_the_first_five_minutes() -> None:
+    """Later it covers the last five to ten minutes."""
     counts = TrafficCounts(now=MONDAY)
     counts.ingest(300, now=MONDAY + 10)
     assert counts.rate(now=MONDAY + 200) is None
@@ -97,8 +97,8 @@ def test_a_rate_is_known_after_five_minutes() -> None:
     assert counts.rate(now=MONDAY + 599) == (600 / 599, 600)
 
 
-def test_slots_are_reused_after_eight_days() -> None:
-    """Old counts are gone."""
+def test_traffic_slots_are_reused_after_eight_days() -> None:
+    """Their old counts are gone."""
     counts = TrafficCounts(now=MONDAY)
     counts.ingest(7, now=MONDAY)
     counts.advance(MONDAY + 9 * DAY)

@@ -1,4 +1,4 @@
-"""What an exporter is sent, and what becomes of it."""
+"""What an exporter receives, and how outcomes are counted."""
 
 import logging
 
@@ -15,17 +15,19 @@ WHO = (("model.name", "m"),)
 
 
 def snapshot(*points: Point, time: int = LATER) -> Snapshot:
-    """A snapshot of some points."""
+    """Return a snapshot of some points."""
     return Snapshot("i", "s", START, time, group_points(points))
 
 
 def count(value: int, *more: tuple[str, str]) -> Point:
-    """A counter's point."""
+    """Return a point of a counter."""
     return Point(catalog.PREDICTIONS, (*WHO, *more), value)
 
 
-def test_a_series_starts_at_zero_when_it_was_zero(exporter: InMemoryExporter) -> None:
-    """The first value is 0 at the start; of a later series, 0 at the time of the export before."""
+def test_each_series_is_first_exported_as_zero_at_the_time_it_was_zero(
+    exporter: InMemoryExporter,
+) -> None:
+    """The zero is at the start, or at the previous export for a later series."""
     delivery = Delivery(exporter, "memory")
     assert delivery.send(snapshot(count(5)))
     birth, first = exporter.snapshots
@@ -41,8 +43,8 @@ def test_a_series_starts_at_zero_when_it_was_zero(exporter: InMemoryExporter) ->
     assert len(exporter.snapshots) == 5
 
 
-def test_histograms_start_empty_and_gauges_have_no_zero(exporter: InMemoryExporter) -> None:
-    """A gauge has no zero to start from."""
+def test_histograms_start_empty_and_gauges_without_a_zero(exporter: InMemoryExporter) -> None:
+    """A gauge does not count from zero."""
     histogram = HistogramValue((1.0,), (2, 3), 4.0, 0.5, 2.0)
     points = Point(catalog.DURATION, WHO, histogram), Point(catalog.MEAN, WHO, 3.5)
     Delivery(exporter, "memory").send(snapshot(*points))
@@ -50,10 +52,10 @@ def test_histograms_start_empty_and_gauges_have_no_zero(exporter: InMemoryExport
     assert birth.value == HistogramValue((1.0,), (0, 0), 0.0, None, None)
 
 
-def test_counts_that_an_unreachable_destination_missed_are_in_the_next_export(
+def test_counts_that_a_destination_missed_are_in_the_next_export(
     exporter: InMemoryExporter, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Totals are cumulative: an outage costs resolution and nothing else, births included."""
+    """Totals and zeros are cumulative, so an outage only costs resolution."""
     delivery = Delivery(exporter, "memory")
     exporter.is_down = True
     with caplog.at_level(logging.WARNING, "mlmonitor"):
@@ -68,8 +70,8 @@ def test_counts_that_an_unreachable_destination_missed_are_in_the_next_export(
     assert exporter.snapshots[0].time_unix_ns == START
 
 
-def test_a_partial_success_is_counted_and_not_called_success() -> None:
-    """Points refused for good are counted as rejected."""
+def test_a_partial_success_counts_as_rejected_points() -> None:
+    """The export is not reported as a success."""
 
     class Picky(InMemoryExporter):
         def send(self, snapshot: Snapshot) -> Delivered:
@@ -95,8 +97,10 @@ def test_a_partial_success_is_counted_and_not_called_success() -> None:
     }
 
 
-def test_no_exception_of_an_exporter_leaves_the_delivery(caplog: pytest.LogCaptureFixture) -> None:
-    """A user's exporter may even exit; its message may hold a secret and is not logged."""
+def test_no_exception_of_an_exporter_is_raised_by_a_delivery(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Even SystemExit is held, and its message, which may hold a secret, is not logged."""
 
     class Broken(InMemoryExporter):
         def send(self, snapshot: Snapshot) -> Delivered:
@@ -113,8 +117,8 @@ def test_no_exception_of_an_exporter_leaves_the_delivery(caplog: pytest.LogCaptu
     assert "s3cret" not in caplog.text
 
 
-def test_destinations_of_one_name_get_numbers() -> None:
-    """Two collectors have two series of outcomes."""
+def test_destinations_with_the_same_name_are_numbered() -> None:
+    """Two collectors have separate series of outcomes."""
     exporters = [
         InMemoryExporter("collector"),
         InMemoryExporter("collector"),

@@ -1,4 +1,4 @@
-"""FailureLog are told at a falling rate, and never start a conversation with themselves."""
+"""Failures are logged ever more rarely, and never in a loop."""
 
 import logging
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ LOG = logging.getLogger("mlmonitor")
 def test_each_reason_is_logged_the_first_second_fourth_eighth_time(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """One reason does not hide another, and all is told anew once it has been well."""
+    """Reasons are counted separately, and counting restarts after a success."""
     failures = FailureLog("c")
     for _ in range(9):
         failures.report("down", points=5, outcome="failed")
@@ -30,8 +30,8 @@ def test_each_reason_is_logged_the_first_second_fourth_eighth_time(
     assert caplog.records[-1].getMessage().startswith("export to c, failure 1 of this kind:")
 
 
-def test_reasons_that_change_all_the_time_take_no_memory() -> None:
-    """A server that puts a number into its answer gives a new reason each time."""
+def test_ever_changing_reasons_do_not_fill_the_memory() -> None:
+    """A server may put a number into its answer, which gives a new reason each time."""
     failures = FailureLog("c")
     for at in range(1_000):
         failures.report(str(at), points=1, outcome="failed")
@@ -40,7 +40,7 @@ def test_reasons_that_change_all_the_time_take_no_memory() -> None:
 
 @pytest.fixture
 def echo() -> Iterator[list[str]]:
-    """A host's handler that sends what is logged, fails for the same reason, and says so."""
+    """A log handler that sends lines, fails for the same reason, and logs that."""
     messages: list[str] = []
     other = FailureLog("host's own")
 
@@ -55,8 +55,8 @@ def echo() -> Iterator[list[str]]:
     LOG.removeHandler(handler)
 
 
-def test_a_log_handler_that_fails_too_causes_no_loop(echo: list[str]) -> None:
-    """What is logged while a line of ours is being logged is dropped: there is no loop."""
+def test_a_failing_log_handler_causes_no_loop(echo: list[str]) -> None:
+    """What is logged while a line is being logged is dropped."""
     failures = FailureLog("c")
     failures.report("down", points=5, outcome="failed")
     failures.report("full", points=5, outcome="failed")

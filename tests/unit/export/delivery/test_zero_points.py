@@ -1,4 +1,4 @@
-"""Zeros are sent once, in time, and hold nobody up."""
+"""Zeros of new series are sent once and in time, and delay nothing."""
 
 import numpy as np
 
@@ -14,18 +14,18 @@ HOUR_NS = 3_600 * 1_000_000_000
 
 
 def counter(*names: str, values: list[float] | None = None) -> Family:
-    """A counter of some series."""
+    """Return a counter of some series."""
     counts = np.arange(len(names)) + 1 if values is None else np.array(values)
     return Family(catalog.PREDICTIONS, Series((("status", name),) for name in names), counts)
 
 
 def snapshot(*families: Family, time_ns: int = 2_000) -> Snapshot:
-    """A snapshot of these."""
+    """Return a snapshot of these families."""
     return Snapshot("i", "s", START, time_ns, families)
 
 
 def test_only_new_series_are_sent_as_zero() -> None:
-    """Also where the series are a new object, and where only some of them are new."""
+    """Series may be a new object each time, and only some of them may be new."""
     zeros, first = ZeroPoints(), counter("a", "b")
     (zero,) = zeros.collect([first])
     assert zero.series.attributes == first.series.attributes
@@ -38,7 +38,7 @@ def test_only_new_series_are_sent_as_zero() -> None:
 
 
 def test_a_series_without_a_number_is_sent_as_zero_once_it_has_one() -> None:
-    """A counter that is not finite has no point, and no zero."""
+    """A counter that is not finite has no point yet."""
     zeros, nan = ZeroPoints(), float("nan")
     family = counter("a", "b", values=[1.0, nan])
     (zero,) = zeros.collect([family])
@@ -48,8 +48,8 @@ def test_a_series_without_a_number_is_sent_as_zero_once_it_has_one() -> None:
     assert late.series.attributes == ((("status", "b"),),)
 
 
-def test_a_histogram_without_a_sum_has_a_zero_without_one() -> None:
-    """Else the first value would be one of another form."""
+def test_the_zero_of_a_histogram_without_a_sum_has_no_sum() -> None:
+    """Otherwise zero and first value would have different forms."""
     bounds = np.array([1.0, 2.0])
     block = Histograms(
         ((1.0,), ()), np.array([[1, 2], [3, 0]]), np.array([np.nan, 5.0]), bounds, bounds
@@ -62,8 +62,8 @@ def test_a_histogram_without_a_sum_has_a_zero_without_one() -> None:
     assert np.isnan(zero.values.min).all()
 
 
-def test_a_zero_is_never_so_old_that_a_backend_refuses_it(exporter: InMemoryExporter) -> None:
-    """After a long outage it is dated later: Prometheus takes nothing of more than an hour ago."""
+def test_a_zero_is_never_too_old_for_the_backend(exporter: InMemoryExporter) -> None:
+    """After a long outage it gets a later time, because Prometheus accepts at most an hour."""
     delivery = Delivery(exporter, "memory")
     exporter.is_down = True
     assert not delivery.send(snapshot(counter("a"), time_ns=HOUR_NS))
@@ -73,7 +73,7 @@ def test_a_zero_is_never_so_old_that_a_backend_refuses_it(exporter: InMemoryExpo
 
 
 class Refusing(InMemoryExporter):
-    """Refuses zeros, for good or for now."""
+    """Refuses zeros, permanently or for now."""
 
     def __init__(self, error: type[ExportError]) -> None:
         super().__init__()
@@ -81,15 +81,15 @@ class Refusing(InMemoryExporter):
         self.tries = 0
 
     def send(self, snapshot: Snapshot) -> Delivered:
-        """Take what is not all zeros."""
+        """Accept all but zeros."""
         if all(point.value == 0 for point in snapshot.points):
             self.tries += 1
             raise self._error("no")
         return super().send(snapshot)
 
 
-def test_zeros_that_are_refused_permanently_hold_nothing_up() -> None:
-    """A backend at its limit of series would else get nothing any more."""
+def test_permanently_refused_zeros_do_not_hold_up_later_exports() -> None:
+    """A backend at its limit of series would otherwise receive nothing more."""
     exporter = Refusing(ExportRefused)
     delivery = Delivery(exporter, "memory")
     for _ in range(3):
@@ -98,8 +98,8 @@ def test_zeros_that_are_refused_permanently_hold_nothing_up() -> None:
     assert len(exporter.snapshots) == 3
 
 
-def test_zeros_that_do_not_arrive_are_waited_for() -> None:
-    """Their values follow once they are there: the first increase would be missed."""
+def test_values_wait_until_their_zeros_have_arrived() -> None:
+    """Otherwise the first increase would be lost."""
     exporter = Refusing(ExportError)
     delivery = Delivery(exporter, "memory")
     for _ in range(3):
@@ -109,8 +109,8 @@ def test_zeros_that_do_not_arrive_are_waited_for() -> None:
     assert delivery.outcomes["failed"] == 6
 
 
-def test_a_destination_of_deltas_is_sent_no_zeros(exporter: InMemoryExporter) -> None:
-    """Deltas begin at zero anyway."""
+def test_a_destination_of_deltas_gets_no_zeros(exporter: InMemoryExporter) -> None:
+    """Deltas start at zero anyway."""
     exporter.sends_zero_points = False  # type: ignore[attr-defined]  # as an OTLP exporter of deltas says
     assert Delivery(exporter, "memory").send(snapshot(counter("a")))
     assert [len(sent.points) for sent in exporter.snapshots] == [1]

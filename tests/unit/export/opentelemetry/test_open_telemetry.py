@@ -1,4 +1,4 @@
-"""Exports through the OpenTelemetry SDK: its exporters, and the host's own provider."""
+"""Exports with the OpenTelemetry SDK: its exporters, and the host's own provider."""
 
 import io
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ OWN = ("mlmonitor.export", "mlmonitor.memory")  # what each destination says abo
 
 
 class Scripted(MetricExporter):
-    """Keeps what it is sent, and fails as told: by its result, or by raising."""
+    """Keeps what it receives; fails as scripted, by its result or by raising."""
 
     def __init__(self, *failures: Any, **preferences: Any) -> None:
         super().__init__(**preferences)
@@ -42,7 +42,7 @@ class Scripted(MetricExporter):
     def export(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_options: Any
     ) -> MetricExportResult:
-        """Fail once for each failure that is left, and store the data otherwise."""
+        """Fail once for each scripted failure, and store the data otherwise."""
         self.timeouts.append(timeout_millis)
         failure = self.failures.pop(0) if self.failures else None
         if isinstance(failure, Exception):
@@ -53,25 +53,25 @@ class Scripted(MetricExporter):
         return MetricExportResult.SUCCESS
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
-        """Have nothing to flush."""
+        """Do nothing."""
         del timeout_millis
         return True
 
     def shutdown(self, timeout_millis: float = 30_000, **_options: Any) -> None:
-        """Count how often it is closed."""
+        """Count the calls."""
         del timeout_millis
         self.closed += 1
 
 
 def metrics(data: MetricsData | None) -> Iterator[Any]:
-    """All metrics of some data."""
+    """Return all metrics of some data."""
     for resource in () if data is None else data.resource_metrics:
         for scope in resource.scope_metrics:
             yield from scope.metrics
 
 
 def points(data: MetricsData | None, name: str, attributes: dict[str, str]) -> list[Any]:
-    """The points of one metric that have these attributes."""
+    """Return the points of a metric that have these attributes."""
     return [
         point
         for metric in metrics(data)
@@ -83,29 +83,29 @@ def points(data: MetricsData | None, name: str, attributes: dict[str, str]) -> l
 
 @pytest.fixture
 def reference(rng: np.random.Generator) -> Reference:
-    """What a model of one number and one category was trained on."""
+    """A reference of one number and one category."""
     train = {"x": rng.exponential(size=500), "line": rng.choice(["home", "motor"], 500)}
     return Reference.fit(train, predictions=rng.normal(size=500))
 
 
 def observe(exporters: list[Any], reference: Reference, clock: ManualClock) -> Monitor:
-    """A monitor that exports when it is told to."""
+    """Return a monitor that exports on request."""
     config = Config(export_interval_seconds=86_400)
     return Monitor("m", reference=reference, exporters=exporters, config=config, clock=clock)
 
 
 def record(monitor: Monitor, rows: int, clock: ManualClock) -> bool:
-    """Record rows, advance a minute, and export; whether all of it arrived."""
+    """Record rows, advance a minute and export; return whether all of it arrived."""
     values = {"x": np.arange(1.0, rows + 1), "line": np.array(["home"] * rows)}
     monitor.record(values, np.arange(float(rows)))
     clock.advance(60)
     return monitor.flush(timeout_seconds=20)
 
 
-def test_the_sdks_otlp_exporter_sends_the_same_names_and_figures(
+def test_the_sdks_otlp_exporter_sends_the_same_names_and_values_as_ours(
     reference: Reference, clock: ManualClock
 ) -> None:
-    """Beside our own: two receivers hold the same counters, histograms and gauges."""
+    """Two receivers hold the same counters, histograms and gauges."""
     with OtlpReceiver(clock=clock) as ours, OtlpReceiver(clock=clock) as theirs:
         sdk = OTLPMetricExporter(endpoint=theirs.metrics_url)
         exporters = [Otlp.collector(ours.url), OpenTelemetry(sdk)]
@@ -169,7 +169,7 @@ def test_a_failed_export_of_the_sdk_loses_and_doubles_nothing(
 def test_an_exporter_that_prefers_exponential_histograms_gets_them(
     reference: Reference, clock: ManualClock
 ) -> None:
-    """Of latencies, which are counted in fine buckets then."""
+    """Latencies are then counted in fine buckets."""
     sdk = Scripted(preferred_aggregation={Histogram: ExponentialBucketHistogramAggregation()})
     with observe([OpenTelemetry(sdk)], reference, clock) as monitor:
 
@@ -183,8 +183,8 @@ def test_an_exporter_that_prefers_exponential_histograms_gets_them(
     assert sum(point.positive.bucket_counts) + point.zero_count == point.count == 1
 
 
-def test_the_exit_shortens_the_exports_of_an_exporter() -> None:
-    """As with our own: the exit of a process does not wait ten seconds for a dead backend."""
+def test_the_exit_of_a_process_shortens_the_timeout_of_an_sdk_exporter() -> None:
+    """The exit does not wait ten seconds for an unreachable backend."""
     sdk = Scripted()
     monitor = Monitor("m", exporters=[OpenTelemetry(sdk)])
     monitor.record({"x": [1.0]}, [1.0])
@@ -196,8 +196,10 @@ def test_the_exit_shortens_the_exports_of_an_exporter() -> None:
     assert sdk.timeouts[-1] <= 500
 
 
-def test_the_console_exporter_prints_a_snapshot(reference: Reference, clock: ManualClock) -> None:
-    """Any exporter of the SDK will do."""
+def test_the_sdks_console_exporter_prints_a_snapshot(
+    reference: Reference, clock: ManualClock
+) -> None:
+    """Any exporter of the SDK can be used."""
     out = io.StringIO()
     with observe([OpenTelemetry(ConsoleMetricExporter(out=out))], reference, clock) as monitor:
         assert record(monitor, 3, clock)
@@ -205,10 +207,8 @@ def test_the_console_exporter_prints_a_snapshot(reference: Reference, clock: Man
     assert '"service.instance.id"' in out.getvalue()
 
 
-def test_the_hosts_provider_shows_the_same_figures(
-    reference: Reference, clock: ManualClock
-) -> None:
-    """Counters and gauges by the same names; histograms as counters of their bins."""
+def test_the_hosts_provider_shows_the_same_values(reference: Reference, clock: ManualClock) -> None:
+    """Counters and gauges keep their names, and histograms become counters of bins."""
     reader, sdk = InMemoryMetricReader(), Scripted()
     provider = MeterProvider(metric_readers=[reader])
     exporters = [OpenTelemetry(sdk), OpenTelemetry(meter_provider=provider)]
@@ -236,7 +236,7 @@ def test_the_hosts_provider_shows_the_same_figures(
 
 
 def test_two_monitors_share_a_provider(reference: Reference, clock: ManualClock) -> None:
-    """A provider keeps one instrument a name: it shows both, each by its model."""
+    """It has one instrument for each name, with both models in the attributes."""
     reader = InMemoryMetricReader()
     provider = MeterProvider(metric_readers=[reader])
     monitors = [
@@ -263,18 +263,18 @@ def test_two_monitors_share_a_provider(reference: Reference, clock: ManualClock)
         ({"meter_provider": "global"}, "meter_provider: expected a MeterProvider"),
     ],
 )
-def test_what_is_neither_exporter_nor_provider_is_refused(
+def test_arguments_that_are_neither_exporter_nor_provider_are_refused(
     arguments: dict[str, Any], message: str
 ) -> None:
-    """At set-up, when somebody sees it."""
+    """The error is raised at set-up."""
     with pytest.raises(ConfigError, match=message):
         OpenTelemetry(**arguments)
 
 
-def test_an_exporter_of_another_protocol_gets_a_sum_of_values_that_may_be_negative(
+def test_another_exporter_gets_a_sum_even_of_negative_values(
     reference: Reference, clock: ManualClock
 ) -> None:
-    """Google Cloud's divides it by the count: within a bucket's width of the mean."""
+    """Google Cloud's divides it by the count; it is within a bucket's width of the mean."""
     exporter = Scripted()
     values = np.linspace(-3.0, 2.0, 400)
     with Monitor(

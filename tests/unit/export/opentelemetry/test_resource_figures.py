@@ -1,4 +1,4 @@
-"""CPU, memory, garbage collection and GPUs of a process, through every exporter."""
+"""CPU, memory, garbage collection and GPUs of a process, with every exporter."""
 
 import gc
 import sys
@@ -27,19 +27,19 @@ CPU = "process.cpu.time"
 
 
 def observe(*exporters: Any, clock: ManualClock | None = None) -> Monitor:
-    """A monitor that exports the figures of this process when it is told to."""
+    """Return a monitor that exports the resources of this process on request."""
     return Monitor("m", version="3", exporters=exporters, config=CONFIG, clock=clock)
 
 
 def spend_cpu() -> None:
-    """Spend some hundredths of a second of this process."""
+    """Use some hundredths of a second of CPU time."""
     end = time.process_time() + 0.03
     while time.process_time() < end:
         pass
 
 
-def test_figures_of_the_process_are_those_of_the_system() -> None:
-    """Under OpenTelemetry's names, with the model's name; a version has no process of its own."""
+def test_resource_metrics_of_the_process_equal_those_of_the_system() -> None:
+    """They have OpenTelemetry's names and the model's name, but no version."""
     memory = InMemoryExporter()
     with observe(memory) as monitor:
         assert monitor.flush(timeout_seconds=60)
@@ -58,10 +58,10 @@ def test_figures_of_the_process_are_those_of_the_system() -> None:
             assert [value for key, value in point.attributes if key.startswith("model.")] == ["m"]
 
 
-def test_figures_that_cannot_be_read_do_not_hold_back_the_model(
+def test_unreadable_resource_metrics_do_not_stop_the_models_export(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As where a container hides its processes; the error is counted."""
+    """A container may hide its processes; the error is counted."""
 
     def fail(_figures: object) -> None:
         raise PermissionError
@@ -75,7 +75,7 @@ def test_figures_that_cannot_be_read_do_not_hold_back_the_model(
 
 
 def test_cpu_utilization_covers_the_time_since_the_previous_export() -> None:
-    """So the first export of a process has none."""
+    """The first export of a process therefore has none."""
     memory = InMemoryExporter()
     with observe(memory) as monitor:
         assert monitor.flush(timeout_seconds=60)
@@ -87,8 +87,8 @@ def test_cpu_utilization_covers_the_time_since_the_previous_export() -> None:
 
 
 @pytest.mark.parametrize("backend", ["collector", "dynatrace"])
-def test_a_strict_backend_accepts_the_figures(backend: Any, clock: ManualClock) -> None:
-    """As totals, and as deltas that add up to them."""
+def test_a_strict_backend_accepts_the_resource_metrics(backend: Any, clock: ManualClock) -> None:
+    """They are sent as totals, and as deltas that add up to them."""
     memory = InMemoryExporter()
     with OtlpReceiver(backend, clock=clock) as receiver:
         token = "dt0c01." + "A" * 24 + "." + "B" * 64
@@ -111,8 +111,8 @@ def test_a_strict_backend_accepts_the_figures(backend: Any, clock: ManualClock) 
         assert not receiver.ledger.warnings
 
 
-def test_the_hosts_provider_shows_the_figures() -> None:
-    """As instruments, beside those of the model."""
+def test_the_hosts_provider_shows_the_resource_metrics() -> None:
+    """They are instruments beside those of the model."""
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader], shutdown_on_exit=False)
     with observe(OpenTelemetry(meter_provider=provider)) as monitor:
@@ -128,8 +128,8 @@ def test_the_hosts_provider_shows_the_figures() -> None:
     assert {CPU, "process.memory.usage", "mlmonitor.faults"} <= names
 
 
-def test_the_hosts_own_instrumentation_stays_as_it_is() -> None:
-    """It is one object a process, which a second use would set up again."""
+def test_the_hosts_own_system_instrumentation_is_not_changed() -> None:
+    """It is a singleton, which a second use would configure again."""
     from opentelemetry.instrumentation.system_metrics import SystemMetricsInstrumentor
 
     of_host: Any = SystemMetricsInstrumentor(config={"process.thread.count": None})
@@ -139,16 +139,18 @@ def test_the_hosts_own_instrumentation_stays_as_it_is() -> None:
     assert not of_host.is_instrumented_by_opentelemetry
 
 
-def test_a_missing_instrumentation_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At set-up, and only if the option is set."""
+def test_a_missing_instrumentation_package_is_refused_with_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The error is raised at set-up, and only if the option is set."""
     monkeypatch.setitem(sys.modules, "opentelemetry.instrumentation.system_metrics", None)
     with pytest.raises(MissingExtra, match=r"mlmonitor-sdk\[resources\]"):
         observe(InMemoryExporter())
     Monitor("m", exporters=[]).close()
 
 
-def test_each_gpu_reports_its_use_and_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Through NVML; a figure that a GPU does not have is left out."""
+def test_each_gpu_reports_its_utilization_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read by NVML, and unavailable ones are left out."""
 
     def read_use(gpu: int) -> Any:
         if gpu == 1:

@@ -1,4 +1,4 @@
-"""Whatever is acknowledged when: what was sent adds up to the total, over intervals that meet."""
+"""Acknowledged deltas add up to the total, over adjacent intervals."""
 
 import numpy as np
 from hypothesis import given
@@ -22,18 +22,20 @@ steps = st.lists(
 
 
 def attributes(size: int) -> list[tuple[tuple[str, str], ...]]:
-    """Of some series."""
+    """Return the attributes of some series."""
     return [(("status", str(at)),) for at in range(size)]
 
 
 def counter(series: Series, values: np.ndarray) -> Family:  # type: ignore[type-arg]  # of either type
-    """A counter's family."""
+    """Return a family of a counter."""
     return Family(catalog.PREDICTIONS, series, values)
 
 
 @given(steps, st.sampled_from([np.int64, np.float64]), st.sampled_from(["anew", "kept"]))
-def test_stored_and_new_add_up_to_the_total(steps: Steps, kind: type, anew: str) -> None:
-    """Row by row, whether or not the series are a new object each time; intervals meet."""
+def test_acknowledged_and_new_deltas_add_up_to_the_total(
+    steps: Steps, kind: type, anew: str
+) -> None:
+    """Each row does, also if its series is a new object; intervals are adjacent."""
     ledger, series = AcknowledgedTotals(), Series(attributes(3))
     total, taken = np.zeros(3, kind), np.zeros(3, kind)
     until = [BORN] * 3
@@ -56,7 +58,7 @@ def test_stored_and_new_add_up_to_the_total(steps: Steps, kind: type, anew: str)
 
 
 @given(steps)
-def test_stored_and_new_histograms_add_up_to_the_total(steps: Steps) -> None:
+def test_acknowledged_and_new_histograms_add_up_to_the_total(steps: Steps) -> None:
     """Counts and sums of the acknowledged intervals are those of all values."""
     ledger, series = AcknowledgedTotals(), Series(attributes(1))
     counts, sums = np.zeros((1, 3), np.int64), np.zeros(1)
@@ -77,7 +79,7 @@ def test_stored_and_new_histograms_add_up_to_the_total(steps: Steps) -> None:
 
 
 def test_the_first_delta_of_a_series_is_sent_even_if_zero() -> None:
-    """A series is told of once as zero; after that, nothing new is not worth a point."""
+    """Afterwards a delta of zero is not sent."""
     ledger, series = AcknowledgedTotals(), Series(attributes(2))
     first = ledger.delta(counter(series, np.array([0, 5])), first_ns=BORN)
     assert first.rows.tolist() == [True, True]
@@ -89,8 +91,8 @@ def test_the_first_delta_of_a_series_is_sent_even_if_zero() -> None:
     assert second.start_ns.tolist() == [2_000, 2_000, 2_000]
 
 
-def test_a_series_that_returns_continues_where_it_stopped() -> None:
-    """What was taken before it went is not sent again."""
+def test_a_series_that_returns_continues_after_its_last_acknowledged_total() -> None:
+    """What was acknowledged before it disappeared is not sent again."""
     ledger = AcknowledgedTotals()
     ledger.delta(counter(Series(attributes(2)), np.array([3, 4])), first_ns=BORN).settle(
         np.array([0, 1]), time_ns=2_000
@@ -101,8 +103,8 @@ def test_a_series_that_returns_continues_where_it_stopped() -> None:
     assert back.start_ns.tolist() == [2_000, 2_000]
 
 
-def test_a_total_that_fell_counts_as_restarted() -> None:
-    """What it counts now is all new; a float that fell by its last digit is the same."""
+def test_a_total_that_decreases_counts_as_restarted() -> None:
+    """The new total is sent in full; a float that decreases by rounding counts as equal."""
     ledger, series = AcknowledgedTotals(), Series(attributes(1))
     for values, reported in ((10, 10), (4, 4), (6, 2)):
         delta = ledger.delta(counter(series, np.array([values])), first_ns=BORN)
@@ -115,8 +117,8 @@ def test_a_total_that_fell_counts_as_restarted() -> None:
     assert fell.family.values.tolist() == [0.0]  # type: ignore[union-attr]
 
 
-def test_a_histogram_with_new_bins_starts_at_zero_when_the_old_one_ended() -> None:
-    """Counts over other bounds are not the same counts."""
+def test_a_histogram_with_new_bounds_starts_again_at_zero() -> None:
+    """Its interval begins where the old one ended, because counts over other bounds differ."""
     ledger, series = AcknowledgedTotals(), Series(attributes(1))
     nan = np.full(1, np.nan)
     one = Histograms(((1.0,),), np.array([[2, 3]]), np.array([4.0]), nan, nan)

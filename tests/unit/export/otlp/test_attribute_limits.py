@@ -1,4 +1,4 @@
-"""Names that all backends keep, and that never become one another."""
+"""Attribute names and values that all backends keep, and that stay distinct."""
 
 import re
 
@@ -23,8 +23,8 @@ ADVERSARIES = [
 
 
 @given(st.lists(st.text(max_size=300) | st.sampled_from(ADVERSARIES), max_size=20, unique=True))
-def test_values_that_differ_stay_different(values: list[str]) -> None:
-    """Also once they are made legal, and made legal again."""
+def test_different_values_stay_different_once_legalised(values: list[str]) -> None:
+    """Legalising twice changes nothing more."""
     legal = [legalize_value(value) for value in values]
     assert len(set(legal)) == len(values)
     for value in legal:
@@ -36,8 +36,8 @@ def test_values_that_differ_stay_different(values: list[str]) -> None:
 
 
 @given(st.lists(st.text(max_size=300), max_size=20, unique=True))
-def test_keys_that_differ_stay_different(keys: list[str]) -> None:
-    """Lower case, a letter first, and short enough for Dynatrace."""
+def test_different_keys_stay_different_once_legalised(keys: list[str]) -> None:
+    """Keys are lower-case, start with a letter, and are short enough for Dynatrace."""
     legal = [legalize_key(key) for key in keys]
     assert len(set(legal)) == len(keys)
     assert all(re.fullmatch(r"[a-z][a-z0-9_.]*", key) and len(key) <= KEY_LIMIT for key in legal)
@@ -45,19 +45,19 @@ def test_keys_that_differ_stay_different(keys: list[str]) -> None:
 
 @pytest.mark.parametrize("name", ["claims-severity", "a b", "Größe", "🚀", "x" * 255, "a.b", "a:b"])
 def test_values_that_all_backends_accept_are_unchanged(name: str) -> None:
-    """Most names are never touched."""
+    """They are printable and short."""
     assert legalize_value(name) == name
 
 
-def test_no_key_of_the_catalogue_needs_a_change() -> None:
-    """Nor any name of a metric: these are what dashboards are written for."""
+def test_no_name_of_the_catalogue_needs_to_be_legalised() -> None:
+    """Dashboards are written for these names of metrics and attributes."""
     for metric in CATALOG:
         assert re.fullmatch(r"[a-z][a-z0-9_.]*", metric.name)
         assert all(legalize_key(key) == key for key in (*IDENTITY, *metric.attributes))
 
 
-def test_a_changed_name_can_still_be_recognised() -> None:
-    """What is legal of it stays in front of the hash."""
+def test_a_legalised_name_can_still_be_recognised() -> None:
+    """Its legal part stands before the hash."""
     assert re.fullmatch(r"a_b~[0-9a-f]{12}", legalize_value("a\nb"))
     assert re.fullmatch(r"\(empty\)~[0-9a-f]{12}", legalize_value(""))
     assert re.fullmatch(r"x{242}~[0-9a-f]{12}", legalize_value("x" * 300))

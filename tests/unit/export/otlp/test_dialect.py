@@ -1,4 +1,4 @@
-"""The same facts in another form."""
+"""The same metrics in the form that a backend needs."""
 
 import numpy as np
 
@@ -14,8 +14,8 @@ BLOCK = Histograms(
 FAMILY = Family(catalog.DISTRIBUTION, Series([(("field", "x"),), (("field", "y"),)]), BLOCK)
 
 
-def test_a_distribution_is_a_counter_a_bin_and_a_sum() -> None:
-    """Rows are as wide as their own bins; the series are made once."""
+def test_a_distribution_becomes_a_counter_for_each_bin_and_a_sum() -> None:
+    """Fields may have different numbers of bins, and series are built once."""
     bins, sums = convert_to_bins(FAMILY)
     assert bins.metric is catalog.BIN
     assert isinstance(bins.values, np.ndarray)
@@ -34,15 +34,15 @@ def test_a_distribution_is_a_counter_a_bin_and_a_sum() -> None:
 
 
 def test_only_destinations_that_need_bin_counters_get_them() -> None:
-    """Durations stay a histogram for everyone: they have twelve buckets."""
+    """Durations stay a histogram for all, because they have twelve buckets."""
     duration = FAMILY._replace(metric=catalog.DURATION)
     assert list(translate([FAMILY, duration], PROMETHEUS)) == [FAMILY, duration]
     names = [family.metric.name for family in translate([FAMILY, duration], DYNATRACE)]
     assert names == [catalog.BIN.name, catalog.SUM.name, catalog.DURATION.name]
 
 
-def test_an_instance_id_of_the_environment_is_the_prefix_of_each_process() -> None:
-    """What the environment gives comes after, and is cut where dimensions are counted."""
+def test_an_instance_id_from_the_environment_is_a_prefix_of_the_process_id() -> None:
+    """Attributes of the environment follow, up to the backend's limit."""
     attributes = [("service.instance.id", "theirs"), *((f"k{at}", "v") for at in range(80))]
     whole = build_resource(attributes, PROMETHEUS, service="s", instance="i")
     assert whole[:2] == (("service.name", "s"), ("service.instance.id", "theirs-i"))

@@ -1,4 +1,4 @@
-"""The OTLP exporter against servers that answer as backends do: well, partly, or not at all."""
+"""The OTLP exporter against servers that accept all, some or nothing."""
 
 import logging
 import socket
@@ -32,7 +32,7 @@ TOTAL = "mlmonitor.predictions"
 
 
 def snapshot(value: int = 3, *, after: float = 60.0, statuses: int = 2) -> Snapshot:
-    """A counter of some series."""
+    """Return a counter of some series."""
     points = [
         Point(catalog.PREDICTIONS, (("model.name", "m"), ("status", str(at))), value)
         for at in range(statuses)
@@ -57,8 +57,8 @@ def exporter(receiver: OtlpReceiver) -> Iterator[OtlpExporter]:
     otlp_exporter.close(timeout_seconds=0)
 
 
-def test_a_full_success_is_all_accepted(exporter: OtlpExporter, receiver: OtlpReceiver) -> None:
-    """An empty answer with 200 means that everything was taken; gzip was sent."""
+def test_a_full_success_accepts_all_points(exporter: OtlpExporter, receiver: OtlpReceiver) -> None:
+    """An empty answer with status 200 is a success, and the request is compressed."""
     assert exporter.send(snapshot())[:5] == (2, 0, 0, 0, "")
     assert receiver.ledger.total(TOTAL) == 6
     assert not receiver.ledger.warnings
@@ -66,18 +66,20 @@ def test_a_full_success_is_all_accepted(exporter: OtlpExporter, receiver: OtlpRe
     assert request.wire_bytes < request.body_bytes
 
 
-def test_a_partial_success_is_read(exporter: OtlpExporter, receiver: OtlpReceiver) -> None:
-    """Rejected points are counted and their reason is told, though the status was 200."""
+def test_a_partial_success_is_counted_as_rejected_points(
+    exporter: OtlpExporter, receiver: OtlpReceiver
+) -> None:
+    """The reason is reported although the status is 200."""
     receiver.next(PartialSuccess(1, "UNSUPPORTED_METRIC_TYPE\n"))
     delivered = exporter.send(snapshot())
     assert delivered[:4] == (1, 1, 0, 0)
     assert delivered.reason.endswith(": UNSUPPORTED_METRIC_TYPE")
 
 
-def test_an_answer_that_is_no_protobuf_is_still_an_answer(
+def test_an_answer_that_is_not_protobuf_is_judged_by_its_status(
     exporter: OtlpExporter, receiver: OtlpReceiver
 ) -> None:
-    """Gateways answer 200 with a page of their own; half an answer has its status all the same."""
+    """Gateways answer with pages of their own, or answers end half-way."""
     receiver.next(Garbage())
     assert exporter.send(snapshot())[:2] == (2, 0)
     receiver.next(Slow(5, "body"))
@@ -104,7 +106,7 @@ def test_a_refusal_is_an_error_that_names_the_status_and_no_secret(
     hint: str,
     kind: type[ExportError],
 ) -> None:
-    """Nothing was taken, and the message says what to do, in their words without our secrets."""
+    """It repeats the server's message without secrets, and says what to do."""
     receiver.next(Refuse(code, message="who is s3cretpart?"), times=2 if code == 503 else 1)
     with pytest.raises(ExportError, match=hint) as caught:
         exporter.send(snapshot())
@@ -116,7 +118,7 @@ def test_a_refusal_is_an_error_that_names_the_status_and_no_secret(
 
 
 def test_an_unreachable_destination_is_an_error() -> None:
-    """A connection that is refused ends at once; closing twice does nothing."""
+    """A refused connection fails at once, and closing twice does nothing."""
     exporter = Otlp.collector("http://127.0.0.1:9", timeout_seconds=0.5)
     with pytest.raises(ExportError, match="cannot be reached"):
         exporter.send(snapshot())
@@ -128,7 +130,7 @@ def test_an_unreachable_destination_is_an_error() -> None:
 def test_a_total_without_an_answer_is_sent_again(
     exporter: OtlpExporter, receiver: OtlpReceiver, fault: Any
 ) -> None:
-    """To totals it does no harm: they are not possibly lost, they are in the next export."""
+    """Sending totals twice is harmless, so nothing counts as possibly lost."""
     receiver.next(fault)
     with suppress(ExportTimeout, ExportClosed):
         assert exporter.send(snapshot())[1:4] == (0, 0, 0)  # half an answer has a status
@@ -137,7 +139,7 @@ def test_a_total_without_an_answer_is_sent_again(
 
 
 def served(then: Callable[[socket.socket, bytes], None]) -> tuple[socket.socket, str]:
-    """A server that reads a request and answers as it is told; its socket and its URL."""
+    """Run a server that answers as told, and return its socket and URL."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -153,7 +155,7 @@ def served(then: Callable[[socket.socket, bytes], None]) -> tuple[socket.socket,
 
 
 def test_a_server_that_answers_byte_by_byte_does_not_delay_an_export() -> None:
-    """A byte now and then keeps within every single read's timeout, and still is too slow."""
+    """Each read is within its timeout, but the whole answer is not."""
     stop = threading.Event()
 
     def drip(connection: socket.socket, _request: bytes) -> None:
@@ -172,10 +174,10 @@ def test_a_server_that_answers_byte_by_byte_does_not_delay_an_export() -> None:
             stop.set()
 
 
-def test_a_destination_that_asks_for_a_pause_gets_it(
+def test_a_destination_that_requests_a_pause_gets_no_export_during_it(
     exporter: OtlpExporter, receiver: OtlpReceiver
 ) -> None:
-    """The worker does not wait: the next exports are left out."""
+    """The worker does not wait; exports in the meantime fail at once."""
     receiver.next(Refuse(503, retry_after_seconds=100))
     with pytest.raises(ExportError, match="503"):
         exporter.send(snapshot(after=0))
@@ -185,10 +187,10 @@ def test_a_destination_that_asks_for_a_pause_gets_it(
     assert exporter.send(snapshot(after=100)).accepted == 2
 
 
-def test_a_request_that_is_too_large_is_halved_and_later_ones_start_smaller(
+def test_a_request_that_is_too_large_is_halved_and_later_ones_are_smaller(
     exporter: OtlpExporter, receiver: OtlpReceiver
 ) -> None:
-    """All points arrive in the same export, and the next one begins with the smaller size."""
+    """All points arrive in the same export."""
     receiver.script([Refuse(413)])
     assert exporter.send(snapshot(statuses=1_000)).accepted == 1_000
     assert [request.points for request in receiver.ledger.requests] == [0, 500, 500]
@@ -198,8 +200,8 @@ def test_a_request_that_is_too_large_is_halved_and_later_ones_start_smaller(
 
 
 @pytest.mark.slow
-def test_one_refused_part_leaves_the_others_alone(clock: ManualClock) -> None:
-    """Of three requests the second fails: the rest is taken, and the next export makes it good."""
+def test_one_refused_request_does_not_affect_the_others_of_an_export(clock: ManualClock) -> None:
+    """The next export contains what the refused one did."""
     with OtlpReceiver("dynatrace", token=TOKEN, clock=clock) as receiver:
         exporter = Otlp.dynatrace(receiver.url, token=TOKEN)
         receiver.script([None, Refuse(500)])
@@ -215,7 +217,7 @@ def test_one_refused_part_leaves_the_others_alone(clock: ManualClock) -> None:
 def test_a_delta_without_an_answer_is_handled_as_configured(
     clock: ManualClock, ambiguous: Any, stored: int
 ) -> None:
-    """At most once: it may be lost, and is counted so. At least once: it may count twice."""
+    """With at-most-once it may be lost, with at-least-once counted twice; both are reported."""
     with OtlpReceiver("dynatrace", token=TOKEN, clock=clock) as receiver:
         exporter = Otlp.dynatrace(
             receiver.url, token=TOKEN, ambiguous=ambiguous, timeout_seconds=0.5
@@ -235,10 +237,10 @@ def test_a_delta_without_an_answer_is_handled_as_configured(
 
 
 @pytest.mark.parametrize("code", [307, 308])
-def test_a_redirect_is_followed_only_within_its_origin(
+def test_a_redirect_is_followed_only_within_the_same_origin(
     exporter: OtlpExporter, receiver: OtlpReceiver, code: Any
 ) -> None:
-    """Credentials are not carried to another host, nor to another port of this one."""
+    """Credentials are not sent to another host or port."""
     receiver.next(Redirect(receiver.metrics_url, code))
     assert exporter.send(snapshot()).accepted == 2
     with OtlpReceiver("collector") as elsewhere:
@@ -248,26 +250,28 @@ def test_a_redirect_is_followed_only_within_its_origin(
         assert not elsewhere.ledger.requests
 
 
-def test_an_endless_redirect_ends(exporter: OtlpExporter, receiver: OtlpReceiver) -> None:
-    """After three of them it is a refusal."""
+def test_an_endless_redirect_fails_after_three_steps(
+    exporter: OtlpExporter, receiver: OtlpReceiver
+) -> None:
+    """It then counts as a refusal."""
     receiver.script(lambda _number: Redirect(receiver.metrics_url))
     with pytest.raises(ExportError, match="status 307"):
         exporter.send(snapshot())
     assert len(receiver.ledger.requests) == 4
 
 
-def test_a_collector_that_returns_gets_everything(
+def test_a_collector_that_returns_gets_all_totals(
     exporter: OtlpExporter, receiver: OtlpReceiver
 ) -> None:
-    """Refused connections cost nothing but time."""
+    """Exports during an outage are refused and lose nothing."""
     with receiver.down(), pytest.raises(ExportError, match="cannot be reached"):
         exporter.send(snapshot(1))
     exporter.send(snapshot(3, after=62))
     assert receiver.ledger.total(TOTAL) == 6
 
 
-def test_grpc_answers_are_read_as_well(clock: ManualClock) -> None:
-    """Partial success, refusals, pushback, a size that is too large, and nobody there."""
+def test_answers_over_grpc_are_read_like_those_over_http(clock: ManualClock) -> None:
+    """They are partial success, refusals, pauses, size limits and missing servers."""
     pytest.importorskip("grpc", reason="extra grpc")
     with OtlpReceiver("collector", protocol="grpc", clock=clock) as receiver:
         exporter = Otlp.collector(receiver.url, protocol="grpc", headers={"X-Token": "s3cretpart"})
@@ -291,7 +295,7 @@ def test_grpc_answers_are_read_as_well(clock: ManualClock) -> None:
 def test_credentials_are_never_sent_to_another_destination(
     receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    """Neither headers of the standard variables nor a `.netrc` get into a request."""
+    """Headers of the standard variables and a `.netrc` do not get into a request."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Basic s3cretpart")
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login l password s3cretpart\n")
@@ -305,10 +309,10 @@ def test_credentials_are_never_sent_to_another_destination(
     assert b"uthorization" not in seen[0]
 
 
-def test_the_hosts_instrumentation_sees_nothing_of_an_export(
+def test_the_hosts_tracing_does_not_record_exports(
     exporter: OtlpExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Inside a send its context says that instrumentation is suppressed; after it no more."""
+    """The context suppresses instrumentation during a send and not afterwards."""
     from opentelemetry import context
 
     key = context._SUPPRESS_INSTRUMENTATION_KEY
@@ -329,10 +333,10 @@ def test_the_hosts_instrumentation_sees_nothing_of_an_export(
     assert seen == [True, None]
 
 
-def test_no_credential_is_shown_anywhere(
+def test_no_credential_appears_in_texts_or_logs(
     receiver: OtlpReceiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Not in a repr, not in a message, not in what requests and urllib3 log, nor their locals."""
+    """Texts are reprs, messages, the logs of requests and urllib3, and their locals."""
     exporter = Otlp.dynatrace(receiver.url, token=TOKEN, headers={"x": "s3cretpart"})
     with caplog.at_level(logging.DEBUG), pytest.raises(ExportError) as caught:
         exporter.send(snapshot())
@@ -348,7 +352,7 @@ def test_no_credential_is_shown_anywhere(
 def test_a_short_unavailability_delays_an_export_only_briefly(
     exporter: OtlpExporter, receiver: OtlpReceiver, code: int
 ) -> None:
-    """Whoever asks for no pause is asked once more, once an export, so that a restart passes by."""
+    """Without a requested pause, each export is tried once more, which covers a restart."""
     receiver.next(Refuse(code))
     assert exporter.send(snapshot()).accepted == 2
     receiver.next(Refuse(code), times=2)

@@ -1,4 +1,4 @@
-"""What answers mean."""
+"""What answers of a server mean."""
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -13,7 +13,7 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 
 
 def answer(status: int, body: bytes = b"", **headers: str) -> Answer:
-    """What an HTTP answer means."""
+    """Interpret an HTTP answer."""
     header_values = {name.replace("_", "-"): value for name, value in headers.items()}
     return read_answer(
         status, header_values, body, secrets=[Secret("s3cretpart")], now_unix_seconds=NOW
@@ -36,10 +36,10 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Answer:
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_pause_is_read_in_either_form_and_bounded(
+def test_a_retry_after_header_is_read_in_either_form_and_bounded(
     status: int, retry_after: str, pause: float
 ) -> None:
-    """Seconds, or a date; nonsense is no pause, and no pause is for ever."""
+    """It has seconds or a date; invalid values mean no pause."""
     assert answer(status, retry_after=retry_after).pause_seconds == pause
 
 
@@ -52,7 +52,7 @@ def test_a_retry_date_is_relative_to_the_date_of_the_answer() -> None:
 
 
 def test_an_impossible_number_of_rejected_points_is_corrected() -> None:
-    """More points than were sent, or fewer than none."""
+    """It is negative, or larger than the number of points sent."""
     body = ExportMetricsServiceResponse()
     body.partial_success.rejected_data_points = -5
     assert answer(200, body.SerializeToString()) == Answer("stored")
@@ -61,7 +61,7 @@ def test_an_impossible_number_of_rejected_points_is_corrected() -> None:
 
 @pytest.mark.parametrize("kind", ["text/html", "text/html; charset=utf-8", "Text/HTML"])
 def test_an_html_answer_is_reported_as_suspicious(kind: str) -> None:
-    """A login or a proxy says 200, too; so does a gateway that has taken it."""
+    """A login page or a proxy answers 200 too, and so does a gateway that accepted the data."""
     read = answer(200, b"<html>Please sign in</html>", content_type=kind)
     assert (read.kind, read.rejected) == ("stored", 0)
     assert "web page" in read.reason
@@ -69,7 +69,7 @@ def test_an_html_answer_is_reported_as_suspicious(kind: str) -> None:
 
 
 def test_a_servers_message_is_shown_on_one_line_and_without_secrets() -> None:
-    """A `google.rpc.Status` by the specification, or text; pages for people are left out."""
+    """It is a `google.rpc.Status` or text; HTML pages are left out."""
     status = b"\x08\x03\x12\x12no\ns3cretpart here"
     assert parse_rpc_status(status) == ("no\ns3cretpart here", 0.0)
     reason = answer(400, status, content_type="application/x-protobuf").reason
@@ -82,15 +82,15 @@ def test_a_servers_message_is_shown_on_one_line_and_without_secrets() -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_a_refusal_that_says_what_to_do(status: int) -> None:
-    """What was sent stays with us."""
+    """Nothing is sent to the new address."""
     read = answer(status, location="https://evil.example/")
     assert read.kind == "refused"
     assert "final URL" in read.reason
     assert "evil" not in read.reason
 
 
-def test_a_pause_may_be_asked_for_in_protobuf() -> None:
-    """As `RetryInfo` among the details of a status, which gRPC sends; nonsense is none."""
+def test_a_pause_in_protobuf_is_read() -> None:
+    """It is the `RetryInfo` in the details of a gRPC status; invalid ones mean no pause."""
     from google.protobuf.any_pb2 import Any
     from google.protobuf.duration_pb2 import Duration
 

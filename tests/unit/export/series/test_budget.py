@@ -1,4 +1,4 @@
-"""The number of series is known beforehand, and held to."""
+"""The number of series follows from the configuration and is limited."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ FIELDS = 6
 
 
 def exported(exporter: InMemoryExporter, rng: np.random.Generator, **options: int) -> Snapshot:
-    """The second snapshot of a monitor that has met everything."""
+    """Return the second snapshot of a monitor that has seen every kind of value."""
     columns = {
         f"x{at}": rng.normal(size=1_000) if at % 2 else rng.choice(list("abc"), 1_000)
         for at in range(FIELDS)
@@ -30,7 +30,7 @@ def exported(exporter: InMemoryExporter, rng: np.random.Generator, **options: in
 
 
 def priced(snapshot: Snapshot, *, field: bool) -> int:
-    """Series as Prometheus counts them, of fields or of all else."""
+    """Count series as Prometheus does, of fields or of everything else."""
     return sum(
         len(point.value.bounds) + 3 if isinstance(point.value, HistogramValue) else 1
         for point in snapshot.points
@@ -38,10 +38,10 @@ def priced(snapshot: Snapshot, *, field: bool) -> int:
     )
 
 
-def test_the_count_is_a_function_of_the_configuration(
+def test_the_number_of_series_is_computed_from_the_configuration(
     exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
-    """What is exported of fields, once everything has been met, is what was foretold."""
+    """It is the number exported once every kind of value has been seen."""
     snapshot = exported(exporter, rng)
     foretold = series_count(numeric=4, categorical=3, kpis=1, bins=10, categories=3)
     assert priced(snapshot, field=True) == foretold - 2  # a prediction explains no shift
@@ -54,10 +54,10 @@ def test_the_count_is_a_function_of_the_configuration(
 
 
 @pytest.mark.parametrize("max_segments", [2, 1])
-def test_the_count_includes_the_rows_of_no_listed_segment(
+def test_the_number_of_series_includes_rows_of_no_listed_segment(
     exporter: InMemoryExporter, rng: np.random.Generator, max_segments: int
 ) -> None:
-    """They are only counted, unless the reference has such rows: then they are compared, too."""
+    """They are only counted, or also compared if the reference has such rows."""
     columns = {"age": rng.normal(size=800), "line": rng.choice(["home", "motor"], 800)}
     reference = fit_reference(columns, segments=["line"], max_segments=max_segments)
     later = {**columns, "line": rng.choice(["home", "motor", "travel"], 800)}
@@ -75,10 +75,10 @@ def test_the_count_includes_the_rows_of_no_listed_segment(
 
 
 @pytest.mark.parametrize("limit", range(120, 440, 40))
-def test_details_are_left_out_before_whole_fields(
+def test_details_are_dropped_before_whole_fields(
     exporter: InMemoryExporter, rng: np.random.Generator, limit: int
 ) -> None:
-    """A field is there with everything that was kept, or not at all; what is of no field stays."""
+    """A field has all kept metrics or none, and metrics without a field stay."""
     snapshot = exported(exporter, rng, max_series=limit)
     size = priced(snapshot, field=True) + priced(snapshot, field=False)
     assert size <= limit + 2  # the two that tell of it
@@ -96,8 +96,8 @@ def test_details_are_left_out_before_whole_fields(
     assert len(kinds) <= 2  # numeric and categorical ones
 
 
-def test_everything_that_can_be_left_out_is_in_the_catalogue() -> None:
-    """Each step names metrics, and none twice."""
+def test_every_metric_that_can_be_dropped_is_in_the_catalogue() -> None:
+    """No metric is listed twice."""
     listed = [metric for step in DETAIL for metric in step]
     assert set(listed) <= set(CATALOG)
     assert len(set(listed)) == len(listed)

@@ -1,4 +1,4 @@
-"""Points of the catalogue: finite Python numbers, whatever the fields have met."""
+"""Exported points are finite Python numbers with the attributes of the catalogue."""
 
 import math
 import warnings
@@ -24,13 +24,13 @@ COLUMNS = {
 
 
 def points(exporter: InMemoryExporter) -> list[Point]:
-    """Everything that was exported."""
+    """Return all exported points."""
     return [point for snapshot in exporter.snapshots for point in snapshot.points]
 
 
 @pytest.fixture
 def exported(exporter: InMemoryExporter) -> InMemoryExporter:
-    """An exporter that was sent all kinds of columns, twice."""
+    """An exporter that has received all kinds of columns twice."""
     features = {**COLUMNS, "word": ["a"] * 50 + [None] * 49 + ["b"]}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -48,8 +48,8 @@ def exported(exporter: InMemoryExporter) -> InMemoryExporter:
     return exporter
 
 
-def test_numbers_are_pythons_own_and_finite(exported: InMemoryExporter) -> None:
-    """No numpy scalar, no NaN and no infinity is ever handed to an exporter."""
+def test_exported_numbers_are_finite_python_numbers(exported: InMemoryExporter) -> None:
+    """There is no numpy scalar, NaN or infinity."""
     assert len(points(exported)) > 200
     for point in points(exported):
         numbers: list[object] = [point.value]
@@ -62,8 +62,8 @@ def test_numbers_are_pythons_own_and_finite(exported: InMemoryExporter) -> None:
             assert math.isfinite(number), point  # type: ignore[arg-type]  # see the line above
 
 
-def test_attributes_are_texts_that_the_catalogue_lists(exported: InMemoryExporter) -> None:
-    """Each metric has the attributes it declares, the model's identity first, and no others."""
+def test_attributes_are_strings_that_the_catalogue_lists(exported: InMemoryExporter) -> None:
+    """The model's identity comes first, and there are no others."""
     catalogue = {metric.name: metric for metric in CATALOG}
     for point in points(exported):
         names = [name for name, _ in point.attributes]
@@ -72,17 +72,17 @@ def test_attributes_are_texts_that_the_catalogue_lists(exported: InMemoryExporte
         assert all(type(value) is str for _, value in point.attributes)
 
 
-def test_one_snapshot_holds_each_series_once(exported: InMemoryExporter) -> None:
-    """Two points of one series and time would make a backend refuse them all."""
+def test_a_snapshot_has_each_series_once(exported: InMemoryExporter) -> None:
+    """A backend would refuse two points of one series and time."""
     for snapshot in exported.snapshots:
         series = [(point.metric.name, point.attributes) for point in snapshot.points]
         assert len(series) == len(set(series))
 
 
-def test_the_reference_is_exported_beside_what_it_is_compared_with(
+def test_the_reference_is_exported_beside_the_live_rows(
     exporter: InMemoryExporter,
 ) -> None:
-    """Bin shares, mean, and the anomaly band at the configured number of deviations."""
+    """Bin shares, the mean, and the band at the configured deviations are exported."""
     x = np.linspace(0, 1, 1_000)
     config = Config(export_interval_seconds=3_600, outlier_deviations=2.0)
     reference = fit_reference({"x": x, "c": ["a", "b", "b", "b"] * 250}, predictions=x)
@@ -108,7 +108,7 @@ def test_the_reference_is_exported_beside_what_it_is_compared_with(
 def test_an_exported_sum_of_non_negative_values_never_decreases(
     exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
-    """A backend takes a fall for a restart, and would count the whole again."""
+    """A backend would read a decrease as a restart and count the whole again."""
     reference = fit_reference({"x": np.array([0.0, 1.0])}, predictions=[0.0, 1.0])
     config = Config(export_interval_seconds=3_600)
     with Monitor("m", reference=reference, exporters=[exporter], config=config) as monitor:

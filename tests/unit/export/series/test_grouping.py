@@ -1,4 +1,4 @@
-"""Points become families and come back as they were; what stays the same is shared."""
+"""Points are grouped into families and back without change; unchanged series are shared."""
 
 from hypothesis import given
 
@@ -9,15 +9,15 @@ from support.export_strategies import points
 
 
 @given(points)
-def test_points_are_decoded_as_they_were_encoded(drawn: list[Point]) -> None:
-    """Each with its own type, whatever it was gathered with."""
+def test_points_are_ungrouped_as_they_were_grouped(drawn: list[Point]) -> None:
+    """Each keeps its own type."""
     snapshot = Snapshot("i", "s", 1, 2, group_points(drawn))
     assert sorted(map(repr, snapshot.points)) == sorted(map(repr, _as_told(drawn)))
     assert snapshot.size == len(drawn)
 
 
 def _as_told(points: list[Point]) -> list[Point]:
-    """Gauges are floats."""
+    """Return the points with gauges as floats."""
     return [
         point._replace(value=float(point.value))
         if point.metric.kind == "gauge" and isinstance(point.value, int)
@@ -26,8 +26,8 @@ def _as_told(points: list[Point]) -> list[Point]:
     ]
 
 
-def test_series_are_shared_for_as_long_as_they_stay_the_same() -> None:
-    """Exporters keep what they know with them; what is not asked for is forgotten."""
+def test_series_are_shared_while_they_stay_the_same() -> None:
+    """Exporters cache data with them; series not used in a snapshot are dropped."""
     book = SnapshotCache()
 
     def series(*statuses: str) -> object:
@@ -46,7 +46,7 @@ def test_series_are_shared_for_as_long_as_they_stay_the_same() -> None:
 
 
 def test_integers_and_floats_of_one_metric_are_two_families() -> None:
-    """On the wire they are two types."""
+    """They have different types in OTLP."""
     points = [
         Point(catalog.PREDICTIONS, (("status", str(at)),), value)
         for at, value in enumerate((1, 2.5, 3))

@@ -1,4 +1,4 @@
-"""Where gRPC dials, by the scheme of an endpoint."""
+"""The address to which gRPC connects, by the scheme of an endpoint."""
 
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ NOW_NS = 1_700_000_000_000_000_000
         ("ipv6:[::1]:4317", None, "ipv6:[::1]:4317", True),
     ],
 )
-def test_the_scheme_decides_about_the_address_and_tls(
+def test_the_scheme_of_an_endpoint_determines_the_address_and_tls(
     endpoint: str,
     is_insecure: bool | None,  # noqa: FBT001 - a case
     address: str,
@@ -46,14 +46,14 @@ def test_the_scheme_decides_about_the_address_and_tls(
 
 
 def snapshot() -> Snapshot:
-    """One counter."""
+    """Return a snapshot of one counter."""
     point = Point(catalog.FAULTS, (("model.name", "m"),), 3)
     return Snapshot("i", "s", NOW_NS - 10**9, NOW_NS, group_points([point]))
 
 
 @pytest.mark.parametrize("scheme", ["http://", "HTTP://", "dns:///", "", "ipv4:"])
-def test_a_collector_is_reached_by_any_target(clock: ManualClock, scheme: str) -> None:
-    """By an argument and by variables."""
+def test_a_collector_is_reached_over_grpc_by_any_scheme(clock: ManualClock, scheme: str) -> None:
+    """It is given as an argument and in variables."""
     with OtlpReceiver(protocol="grpc", clock=clock) as receiver:
         endpoint = f"{scheme}{receiver.url.partition('://')[2]}"
         environ = {
@@ -69,8 +69,8 @@ def test_a_collector_is_reached_by_any_target(clock: ManualClock, scheme: str) -
         assert receiver.ledger.total("mlmonitor.faults") == 3
 
 
-def test_a_unix_socket_is_reached(tmp_path: Path) -> None:
-    """Without TLS, for it never leaves this machine."""
+def test_a_collector_is_reached_over_a_unix_socket(tmp_path: Path) -> None:
+    """There is no TLS, because the connection stays on this machine."""
     from concurrent.futures import ThreadPoolExecutor
 
     received: list[bytes] = []
@@ -94,6 +94,6 @@ def test_a_unix_socket_is_reached(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("endpoint", ["", "ftp://c:4317", "collector", "http://u:p@c:4317"])
 def test_an_invalid_grpc_target_is_refused(endpoint: str) -> None:
-    """With an example of one that is."""
+    """The error names the option."""
     with pytest.raises(ConfigError, match=r"Otlp.collector: "):
         Otlp.collector(endpoint, protocol="grpc")

@@ -1,4 +1,4 @@
-"""Requests that never left: nothing was sent, and the reason names the proxy or the file."""
+"""Requests that were never sent: the reason names the proxy or the file."""
 
 import socket
 import struct
@@ -24,7 +24,7 @@ SNAPSHOT = Snapshot(
 
 @contextmanager
 def serving(behave: Callable[[socket.socket], object]) -> Iterator[int]:
-    """A server on a port of its own that does this with each connection, and then closes it."""
+    """Run a server that does this with each connection and then closes it."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -52,13 +52,13 @@ def reset(connection: socket.socket) -> None:
 
 
 def wait_for_the_end(connection: socket.socket) -> None:
-    """Read until the other side gives up, and say nothing."""
+    """Read until the other side gives up, without an answer."""
     while connection.recv(65_536):
         pass
 
 
 def refuse_tunnel(connection: socket.socket) -> None:
-    """As a proxy that does not let anybody through."""
+    """Answer like a proxy that refuses the tunnel."""
     connection.recv(65_536)
     connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
@@ -69,7 +69,7 @@ def close_after_request(connection: socket.socket) -> None:
 
 
 def fail(exporter: OtlpExporter) -> ExportError:
-    """The error of an export that fails."""
+    """Return the error of a failing export."""
     try:
         with pytest.raises(ExportError) as caught:
             exporter.send(SNAPSHOT)
@@ -79,7 +79,7 @@ def fail(exporter: OtlpExporter) -> ExportError:
 
 
 def deltas(url: str, proxy: str | None = None) -> OtlpExporter:
-    """An exporter of deltas: what it counts as unsent is sent again, what is unsure may double."""
+    """Return an exporter of deltas: unsent ones are sent again, uncertain ones may count twice."""
     return Otlp.dynatrace(url, token=TOKEN, proxy=proxy, timeout_seconds=0.7)
 
 
@@ -93,10 +93,10 @@ def deltas(url: str, proxy: str | None = None) -> OtlpExporter:
     ],
     ids=["hangs", "resets", "closes", "plain"],
 )
-def test_a_tls_handshake_that_fails_has_sent_nothing(
+def test_after_a_failed_tls_handshake_nothing_was_sent(
     behave: Callable[[socket.socket], object], reason: str
 ) -> None:
-    """The whole of the deltas is in the next export: no word of points that may be lost."""
+    """The next export has all of the deltas, and none counts as possibly lost."""
     with serving(behave) as port:
         error = fail(deltas(f"https://127.0.0.1:{port}"))
     assert reason in str(error)
@@ -113,13 +113,13 @@ def test_a_tls_handshake_that_fails_has_sent_nothing(
     ids=["refuses", "hangs", "resets"],
 )
 @pytest.mark.parametrize("by", ["argument", "variable"])
-def test_a_proxy_that_gives_no_tunnel_is_named(
+def test_a_proxy_that_refuses_the_tunnel_is_named(
     by: str,
     behave: Callable[[socket.socket], object],
     reason: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With its source and its address, and without its password."""
+    """The reason has its source and its address but not its password."""
     with serving(behave) as port:
         proxy = f"http://user:s3cretpart@127.0.0.1:{port}"
         if by == "variable":
@@ -131,10 +131,10 @@ def test_a_proxy_that_gives_no_tunnel_is_named(
 
 
 @pytest.mark.parametrize("proxy", ["http://127.0.0.1:port", "http://[::1", "nonsense://h:1"])
-def test_a_malformed_proxy_of_the_environment_is_named(
+def test_a_malformed_proxy_in_the_environment_is_named(
     proxy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is known at the export, which fails, and not at the start, which goes on."""
+    """The export fails, and the start of the service does not."""
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     error = str(fail(deltas("https://abc.example")))
     assert "the proxy " in error
@@ -142,8 +142,8 @@ def test_a_malformed_proxy_of_the_environment_is_named(
     assert "nothing was sent" in error
 
 
-def test_a_socks_proxy_without_its_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`requests` needs PySocks for it."""
+def test_a_socks_proxy_without_pysocks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason says what to install."""
     monkeypatch.setitem(sys.modules, "socks", None)
     monkeypatch.delitem(sys.modules, "urllib3.contrib.socks", raising=False)
     monkeypatch.setattr("requests.adapters.SOCKSProxyManager", _missing_socks)
@@ -159,10 +159,10 @@ def _missing_socks(*_arguments: object, **_options: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_a_bundle_of_certificates_that_is_not_there_is_named(
+def test_a_missing_bundle_of_certificates_is_named(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By its path and by the variables that it can be from."""
+    """The reason has its path and the variable that names it."""
     for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv(name, "/no/such/bundle.pem")
@@ -171,10 +171,10 @@ def test_a_bundle_of_certificates_that_is_not_there_is_named(
     assert "there is no file /no/such/bundle.pem; nothing was sent" in error
 
 
-def test_a_bundle_that_holds_no_certificates_is_a_reason(
+def test_a_bundle_without_certificates_is_reported_as_a_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And not a traceback."""
+    """It does not cause a traceback."""
     path = tmp_path / "ca.pem"
     path.write_text("hunter2")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
@@ -184,8 +184,8 @@ def test_a_bundle_that_holds_no_certificates_is_a_reason(
     assert "hunter2" not in error
 
 
-def test_the_two_kinds_of_a_missing_answer_raise_different_errors() -> None:
-    """Totals: the error's type says which it was, and both are sent again."""
+def test_a_closed_connection_and_a_timeout_raise_different_errors() -> None:
+    """Both are followed by sending the totals again."""
     with serving(close_after_request) as port:
         error = fail(Otlp.collector(f"http://127.0.0.1:{port}", timeout_seconds=2))
     assert isinstance(error, ExportClosed)
@@ -197,7 +197,7 @@ def test_the_two_kinds_of_a_missing_answer_raise_different_errors() -> None:
 
 
 def test_deltas_without_an_answer_are_counted_by_kind() -> None:
-    """They are sent again, and may count twice."""
+    """They are sent again and may count twice."""
     with serving(close_after_request) as port:
         delivered = deltas(f"http://127.0.0.1:{port}").send(SNAPSHOT)
     assert (delivered.possibly_doubled, delivered.closed, delivered.failed) == (1, 1, 0)

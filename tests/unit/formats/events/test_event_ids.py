@@ -10,10 +10,10 @@ from mlmonitor.formats.events import EventIds, hash_id
 
 
 @given(st.text(), st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2**47)), max_size=10))
-def test_ids_are_functions_of_process_time_and_place_in_order(
+def test_event_ids_are_determined_by_process_time_and_position(
     instance: str, draws: list[tuple[int, int]]
 ) -> None:
-    """Drawn again they are the same; each is a version 7 UUID of its time, and there once."""
+    """Each is a unique version 7 UUID of its time, and drawing again gives the same ids."""
     first, second = EventIds(instance), EventIds(instance)
     ids = []
     for count, time_ms in draws:
@@ -25,13 +25,13 @@ def test_ids_are_functions_of_process_time_and_place_in_order(
     assert all(str(uuid.UUID(identity)) == identity for identity in ids)
 
 
-def test_two_processes_draw_different_ids() -> None:
-    """At the same time."""
+def test_two_processes_draw_different_event_ids() -> None:
+    """They draw at the same time."""
     assert not set(EventIds("a").draw(100, 5)) & set(EventIds("b").draw(100, 5))
 
 
 @given(st.lists(st.text(max_size=3), max_size=4), st.lists(st.text(max_size=3), max_size=4))
 def test_a_hashed_id_depends_on_each_of_its_parts(one: list[str], other: list[str]) -> None:
-    """Different parts have different ids, however they are cut."""
+    """Parts with the same concatenation have different ids."""
     assert (hash_id(one) == hash_id(other)) == (one == other)
     assert uuid.UUID(hash_id(one)).version == 8

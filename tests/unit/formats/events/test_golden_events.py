@@ -1,4 +1,4 @@
-"""Events written by released versions: they are read, with every value they were written with."""
+"""Events written by released versions are read with all their values."""
 
 import json
 from pathlib import Path
@@ -22,13 +22,13 @@ CONTENTS: list[dict[str, Any]] = [json.loads(line) for line in LINES]
 
 
 def test_the_golden_file_has_events_of_every_schema() -> None:
-    """And the schemas are those that have columns."""
+    """Each of these schemas has columns in the store."""
     assert {content["schema"] for content in CONTENTS} == set(EVENT_MODELS) == set(STAGING_COLUMNS)
 
 
 @pytest.mark.parametrize("content", CONTENTS, ids=lambda content: content["event_id"][-2:])
 def test_an_event_of_version_1_keeps_every_value(content: dict[str, Any]) -> None:
-    """Written again, it differs only by fields that are at their defaults."""
+    """Written again, it differs only in fields with default values."""
     event = check_event(content)
     again = dump_event(event)
     fields = type(event).model_fields
@@ -39,21 +39,21 @@ def test_an_event_of_version_1_keeps_every_value(content: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("content", CONTENTS, ids=lambda content: content["event_id"][-2:])
-def test_a_newer_version_with_more_fields_is_read(content: dict[str, Any]) -> None:
-    """What a reader does not know, it ignores."""
+def test_an_event_of_a_newer_version_with_more_fields_is_read(content: dict[str, Any]) -> None:
+    """Unknown fields are ignored."""
     newer = content | {"schema_version": 9, "something_new": {"nested": [1, {"deep": None}]}}
     event = parse_event(json.dumps(newer).encode())
     assert event.schema_version == 9
     assert event.event_id == content["event_id"]
 
 
-def test_decoding_many_events_gives_what_decoding_each_gives() -> None:
-    """Whether they take the short way or that of the models."""
+def test_decoding_many_events_equals_decoding_each() -> None:
+    """Some take the fast path and some their model."""
     assert decode_events(LINES) == CONTENTS
 
 
 def test_rows_of_the_copy_format_have_a_value_for_every_column() -> None:
-    """Each field of the golden events, and the defaults of those that are absent."""
+    """Absent fields have their defaults."""
     for content in CONTENTS:
         schema = content["schema"]
         data = encode_copy(schema, [content, content])
@@ -70,8 +70,8 @@ def test_rows_of_the_copy_format_have_a_value_for_every_column() -> None:
         assert rows == 2
 
 
-def test_columns_are_the_fields_of_the_models() -> None:
-    """In both directions, so that no field is lost on its way."""
+def test_columns_of_the_store_equal_the_fields_of_the_models() -> None:
+    """No field is lost, and none is missing."""
     for schema, model in EVENT_MODELS.items():
         fields = set(model.model_fields) - {"schema_name"}
         assert {column.field for column in STAGING_COLUMNS[schema]} == fields  # type: ignore[index]  # a schema
@@ -108,8 +108,8 @@ HOSTILE: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
-def test_a_message_that_is_not_an_event_is_refused_without_naming_its_values(data: bytes) -> None:
-    """By both ways of reading, with a short reason."""
+def test_a_message_that_is_not_an_event_is_refused_without_its_values(data: bytes) -> None:
+    """Both ways of reading give a short reason."""
     with pytest.raises(FormatError) as refusal:
         parse_event(data)
     message = str(refusal.value)
@@ -122,14 +122,14 @@ def test_a_message_that_is_not_an_event_is_refused_without_naming_its_values(dat
     assert refused[2] == CONTENTS[2]
 
 
-def test_fragments_that_form_an_array_together_are_refused_one_by_one() -> None:
-    """Fragments that are an array only together are refused one by one."""
+def test_fragments_that_together_form_an_array_are_refused_one_by_one() -> None:
+    """Messages are joined for decoding, which must not make them valid."""
     fragments = [b'{"x":[{}', b"{}]}", LINES[1] + b"," + LINES[1]]
     assert all(isinstance(event, FormatError) for event in decode_events(fragments))
 
 
 def test_the_repr_of_an_event_shows_no_value() -> None:
-    """A log line may hold it."""
+    """It may appear in a log line."""
     for content in CONTENTS:
         text = repr(check_event(content))
         assert "1250.5" not in text

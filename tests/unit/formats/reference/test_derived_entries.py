@@ -1,4 +1,4 @@
-"""What fields are derived from, in a reference's file: read exactly, or refused with the place."""
+"""The entries of derived fields in a reference's file are read exactly or refused."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ PRIVATE = "Lovelace"
 
 
 def sound() -> Json:
-    """A file with a text, an embedding, and rows that are judged."""
+    """A valid file with a text, an embedding and an anomaly score."""
     rng = np.random.default_rng(0)
     reference = fit_reference(
         {
@@ -40,15 +40,15 @@ TEXT, VECTOR = SOUND["fields"][0], SOUND["fields"][1]
 
 
 def refused(data: Json) -> str:
-    """The message with which a file is refused."""
+    """Return the message with which a file is refused."""
     with pytest.raises(FormatError) as caught:
         load(json.dumps(data).encode())
     assert caught.value.__cause__ is None
     return str(caught.value)
 
 
-def test_a_sound_file_is_read_and_holds_no_word() -> None:
-    """No text of the training data stands in it, in any letters."""
+def test_a_valid_file_is_read_and_contains_no_word() -> None:
+    """No word of the training texts is in it, in any case."""
     data = json.dumps(SOUND)
     assert json.loads(dump(load(data.encode()))) == SOUND
     for word in (PRIVATE, "dear", "good", "day"):
@@ -57,7 +57,7 @@ def test_a_sound_file_is_read_and_holds_no_word() -> None:
 
 
 def at(path: tuple[str | int, ...], value: Any) -> Callable[[Json], None]:
-    """Puts something in a place."""
+    """Return a change that puts something at this path."""
 
     def change(data: Json) -> None:
         place: Any = data
@@ -69,7 +69,7 @@ def at(path: tuple[str | int, ...], value: Any) -> Callable[[Json], None]:
 
 
 def without(name: str) -> Callable[[Json], None]:
-    """Takes a field out."""
+    """Return a change that removes a field."""
 
     def change(data: Json) -> None:
         data["fields"] = [entry for entry in data["fields"] if entry["name"] != name]
@@ -78,17 +78,17 @@ def without(name: str) -> Callable[[Json], None]:
 
 
 def renamed(data: Json) -> None:
-    """A derived field of a text that is not there."""
+    """Rename the source of a derived field to a text that does not exist."""
     next(f for f in data["fields"] if f["name"] == "t.length")["name"] = "u.length"
 
 
 def doubled(data: Json) -> None:
-    """The same text twice, as feature and as prediction."""
+    """Enter the same text twice, as feature and as prediction."""
     data["fields"].append(data["fields"][0] | {"role": "prediction"})
 
 
 def actual(data: Json) -> None:
-    """A text where only numbers and categories can be."""
+    """Enter a text where only numbers and categories may be."""
     data["fields"][0]["role"] = "actual"
 
 
@@ -140,7 +140,7 @@ CONTRADICTIONS: list[tuple[Callable[[Json], None], str]] = [
 
 @pytest.mark.parametrize("case", range(len(CONTRADICTIONS)))
 def test_a_file_with_contradictory_derived_entries_is_refused(case: int) -> None:
-    """With the place and what was expected, and never with what stood there."""
+    """The message has the path and what was expected, and never the value."""
     change, expected = CONTRADICTIONS[case]
     data = deepcopy(SOUND)
     change(data)

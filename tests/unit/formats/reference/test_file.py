@@ -1,4 +1,4 @@
-"""A reference's file: whatever it holds, it is read exactly, or refused with place and reason."""
+"""A reference's file is read exactly, or refused with a path and a reason."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 def sound() -> Json:
-    """A file with a field of every kind."""
+    """A valid file with a field of every kind."""
     reference = Reference.fit(
         {
             "x": [1.0, 2.0, 2.0, None, 4.0],
@@ -43,7 +43,7 @@ SOUND = sound()
 
 
 def refused(data: bytes | Json) -> str:
-    """The message with which a file is refused."""
+    """Return the message with which a file is refused."""
     with pytest.raises(FormatError) as caught:
         load(data if isinstance(data, bytes) else json.dumps(data).encode())
     message = str(caught.value)
@@ -54,13 +54,13 @@ def refused(data: bytes | Json) -> str:
     return message
 
 
-def test_a_sound_file_is_read() -> None:
-    """What the other tests break is whole to begin with."""
+def test_a_valid_file_is_read() -> None:
+    """The other tests change this file."""
     assert json.loads(dump(load(json.dumps(SOUND).encode()))) == SOUND
 
 
 def changed(path: tuple[str | int, ...], value: Any) -> Json:
-    """The sound file with one thing replaced."""
+    """Return the valid file with one value replaced."""
     data = deepcopy(SOUND)
     at: Any = data
     for step in path[:-1]:
@@ -159,10 +159,10 @@ CONTRADICTIONS: list[tuple[tuple[str | int, ...], Any, str]] = [
 @pytest.mark.parametrize(
     ("path", "value", "said"), CONTRADICTIONS, ids=map(str, range(len(CONTRADICTIONS)))
 )
-def test_a_file_that_contradicts_itself_is_refused(
+def test_a_contradictory_file_is_refused(
     path: tuple[str | int, ...], value: Any, said: str
 ) -> None:
-    """The message says which field and what was expected, and never what stood there."""
+    """The message says which field and what was expected, and never the value."""
     message = refused(changed(path, value))
     assert said in message
     assert PRIVATE not in message
@@ -199,8 +199,8 @@ DAMAGED: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("what", DAMAGED)
-def test_a_damaged_file_is_refused(what: str) -> None:
-    """Empty, cut short, of another encoding, nested without end: refused at once, with a place."""
+def test_a_damaged_reference_file_is_refused(what: str) -> None:
+    """It is empty, truncated, in another encoding or endlessly nested, and refused at once."""
     data, said = DAMAGED[what]
     message = refused(data)
     assert said in message
@@ -217,8 +217,8 @@ def test_a_damaged_file_is_refused(what: str) -> None:
         ("training_metrics", "training_metrics"),
     ],
 )
-def test_a_duplicate_key_is_refused(place: str, key: str, hidden: str) -> None:
-    """Readers do not agree on which of the two counts, whatever they hold."""
+def test_a_duplicate_key_in_a_file_is_refused(place: str, key: str, hidden: str) -> None:
+    """Readers would disagree on which of the two counts."""
     before, key_text, after = TEXT.rpartition(f'"{key}": ')
     assert f"{place}: expected each key once" in refused(
         f"{before}{key_text}{hidden}, {key_text}{after}".encode()
@@ -226,7 +226,7 @@ def test_a_duplicate_key_is_refused(place: str, key: str, hidden: str) -> None:
 
 
 def test_a_duplicate_among_very_many_keys_is_found_quickly() -> None:
-    """One of very many that comes twice is found in no time, and named."""
+    """One of 20,000 keys occurs twice, and is named."""
     many = {f"k{at}": 1.0 for at in range(20_000)}
     text = json.dumps(changed(("importances",), many)).replace('"k19999"', '"k7"')
     assert "importances.k7: expected each key once" in refused(text.encode())
@@ -234,33 +234,33 @@ def test_a_duplicate_among_very_many_keys_is_found_quickly() -> None:
 
 @pytest.mark.parametrize("token", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5_000])
 @pytest.mark.parametrize("place", ["edges", "mean", "quantiles"])
-def test_a_number_that_is_not_finite_is_refused(token: str, place: str) -> None:
-    """JSON as Python writes it may hold NaN and infinity; a reference may not."""
+def test_a_nonfinite_number_in_a_file_is_refused(token: str, place: str) -> None:
+    """JSON written by Python may contain NaN and infinity."""
     value: Any = "@" if place == "mean" else ["@", "@"]
     message = refused(json.dumps(changed((*X, place), value)).replace('"@"', token).encode())
     assert place in message or "JSON" in message
 
 
 def test_a_file_of_a_newer_version_is_reported_as_newer() -> None:
-    """It is told apart from a damaged one, with what to do about it."""
+    """The message says to upgrade, unlike that of a damaged file."""
     newer = {"format": "mlmonitor.reference", "version": VERSION + 1, "shape": "unheard of"}
     assert "upgrade mlmonitor-sdk" in refused(newer)
 
 
-def test_an_unknown_key_is_named_but_not_at_length() -> None:
-    """A stray key is refused on one short line, whatever it is called."""
+def test_an_unknown_key_is_refused_on_one_short_line() -> None:
+    """Its name may be long and contain control characters."""
     message = refused(SOUND | {"k\n\x1b[31m" + "e" * 10_000: PRIVATE})
     assert "Extra inputs" in message
     assert "\x1b" not in message
 
 
-def test_an_error_counts_further_faults_of_a_file() -> None:
-    """Three are told, the others are a number."""
+def test_an_error_of_a_file_lists_three_problems_and_counts_the_others() -> None:
+    """The message stays short."""
     assert "more)" in refused(changed((*X, "counts"), [-1] * 50))
 
 
 def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Where something stands in a file, the file itself aside."""
+    """Yield all paths in a file."""
     items: Any = ()
     if isinstance(value, dict):
         items = value.items()
@@ -287,7 +287,7 @@ HOSTILE = st.one_of(
 
 
 def steps(path: tuple[str | int, ...]) -> Callable[[Any], Any]:
-    """What holds the last step of a path."""
+    """Return a function that finds the container of a path's last step."""
 
     def walk(data: Any) -> Any:
         for step in path[:-1]:
@@ -305,10 +305,10 @@ def steps(path: tuple[str | int, ...]) -> Callable[[Any], Any]:
     )
 )
 @settings(max_examples=400)
-def test_a_changed_file_is_either_read_or_refused(
+def test_a_changed_file_is_read_or_refused(
     changes: list[tuple[tuple[str | int, ...], str, Any]],
 ) -> None:
-    """Drop, replace or repeat anything: the file is a reference that works, or a FormatError."""
+    """After any removal, replacement or repetition it gives a usable reference or FormatError."""
     data = deepcopy(SOUND)
     for path, what, value in changes:
         try:
@@ -338,8 +338,10 @@ def test_a_changed_file_is_either_read_or_refused(
 
 @given(st.integers(0, 4_000), st.binary(max_size=4), st.integers(0, 20))
 @settings(max_examples=400)
-def test_any_damage_to_the_bytes_is_read_or_refused(start: int, noise: bytes, length: int) -> None:
-    """Cut, overwrite or insert bytes anywhere: nothing but FormatError ever comes of it."""
+def test_a_file_with_damaged_bytes_is_read_or_refused(
+    start: int, noise: bytes, length: int
+) -> None:
+    """Bytes are removed, overwritten or inserted, and raise nothing but FormatError."""
     data = json.dumps(SOUND).encode()
     damaged = data[:start] + noise + data[start + length :]
     try:

@@ -1,4 +1,4 @@
-"""References saved by released versions: they load, with every count they were saved with."""
+"""References saved by released versions load with all their counts."""
 
 import hashlib
 import json
@@ -17,8 +17,8 @@ SAVED: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
 RENAMED = {"vector.witness": "vector.kernel_similarity"}
 
 
-def test_a_reference_of_version_1_is_of_the_current_version_once_loaded() -> None:
-    """Saving it again writes the current format, which loads as the same."""
+def test_a_loaded_reference_of_version_1_has_the_current_version() -> None:
+    """Saving it writes the current format, which loads as the same."""
     content = load(FILE.read_bytes())
     assert SAVED["version"] == 1
     assert content.version == VERSION == 2
@@ -26,7 +26,7 @@ def test_a_reference_of_version_1_is_of_the_current_version_once_loaded() -> Non
 
 
 def test_a_reference_of_version_1_keeps_every_number_of_every_field() -> None:
-    """But for the name of a derived field, all that was saved is there."""
+    """Everything saved is there, except for the name of a derived field."""
     tree = json.loads(dump(load(FILE.read_bytes())))
     assert len(tree["fields"]) == len(SAVED["fields"])
     for loaded, saved in zip(tree["fields"], SAVED["fields"], strict=True):
@@ -36,15 +36,15 @@ def test_a_reference_of_version_1_keeps_every_number_of_every_field() -> None:
     assert {key: tree[key] for key in rest} == {key: SAVED[key] for key in rest}
 
 
-def test_a_reference_of_version_1_has_kernel_similarity_in_place_of_a_witness() -> None:
-    """The derived field of an embedding has the new name, once."""
+def test_a_reference_of_version_1_has_kernel_similarity_instead_of_a_witness() -> None:
+    """The derived field of an embedding is renamed, and exists once."""
     names = [field.name for field in Reference.load(FILE).fields]
     assert names.count("vector.kernel_similarity") == 1
     assert "vector.witness" not in names
 
 
 def test_a_file_without_the_number_of_categories_is_written_as_it_was_read() -> None:
-    """The id of a reference in the store is a hash of it: a later release finds the same."""
+    """The id of a reference in the store is a hash of it, which must stay the same."""
     content = Reference.fit({"kind": ["a", "b", "c"] * 20}, thresholds="asymptotic").content
     tree = json.loads(dump(content))
     assert tree["fields"][0].pop("distinct") == 3
@@ -54,7 +54,7 @@ def test_a_file_without_the_number_of_categories_is_written_as_it_was_read() -> 
 
 
 def test_a_feature_called_witness_keeps_its_name() -> None:
-    """Only what is derived from an embedding is renamed."""
+    """Only fields derived from an embedding are renamed."""
     tree = json.loads(FILE.read_text(encoding="utf-8"))
     age = next(field for field in tree["fields"] if field["name"] == "age")
     age["name"], tree["importances"], tree["anomaly"]["names"] = "a.witness", {}, ["a.witness"]
@@ -63,7 +63,7 @@ def test_a_feature_called_witness_keeps_its_name() -> None:
 
 
 def test_a_monitor_compares_rows_with_a_reference_of_version_1() -> None:
-    """All fields of the file have a score, the renamed one included."""
+    """All fields of the file have a score, including the renamed one."""
     reference = Reference.load(FILE)
     clock = ManualClock()
     rng = np.random.default_rng(1)
@@ -87,8 +87,8 @@ def test_a_monitor_compares_rows_with_a_reference_of_version_1() -> None:
 
 
 @pytest.mark.parametrize("fields", [None, 5, [5], [{"kind": "categorical", "counts": 7}], {}])
-def test_a_damaged_reference_of_version_1_is_refused_with_the_place(fields: object) -> None:
-    """Upgrading never raises anything else."""
+def test_a_damaged_reference_of_version_1_is_refused_with_a_path(fields: object) -> None:
+    """Upgrading raises no other error."""
     tree = {**SAVED, "fields": fields}
     with pytest.raises(FormatError, match="reference: "):
         load(json.dumps(tree).encode())
