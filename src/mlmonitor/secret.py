@@ -34,7 +34,7 @@ class Secret(str):
         raise TypeError("a secret cannot be pickled or copied")
 
     def after(self, prefix: str) -> "Secret":
-        """Return the secret after a prefix such as `Bearer `."""
+        """Return a secret of `prefix`, such as `Bearer `, followed by this one."""
         return Secret(prefix + self.revealed())
 
     def revealed(self) -> str:

@@ -31,8 +31,8 @@ class LossSummary(NamedTuple):
 class _Difference(NamedTuple):
     """A difference of two means, and the variance of that difference.
 
-    rows: the size of one sample with the same precision. count: the labels of the model that has
-    fewer. effective_labels: how many independent labels `count` is worth.
+    rows: the size of one sample with the same precision. count: the number of labels of the model
+    with fewer labels. effective_labels: how many independent labels `count` is worth.
     """
 
     value: float

@@ -188,7 +188,7 @@ class Population:
     def update_exemplars(
         self, block: Block, rows: Sequence[int], origins: Sequence[Origin], time_ns: int
     ) -> None:
-        """Store the trace origins of some rows of an ingested block.
+        """Store some rows of an ingested block as exemplars, with the trace of each.
 
         rows: their positions in the block. time_ns: the time of the exemplars, in nanoseconds.
         """
@@ -236,7 +236,7 @@ class Population:
         return self.window.memory_bytes + dictionaries + compared + sampled
 
     def snapshot(self, *, now: float, with_history: bool = False) -> PopulationSnapshot:
-        """The window beside the reference at `now`; also refreshes `current` of the alerts."""
+        """Return the window beside the reference at `now`, and refresh `current` of the alerts."""
         self.window.advance(now)
         view = self.window.view()
         yield_gil()

@@ -47,7 +47,7 @@ class PopulationSnapshot:
     shift: the shift of the mean prediction.
     explained_by: the features that explain the shift.
     effective_rows: how many independent rows the window's values are worth.
-    design_effects: the limits for long stretches of rows.
+    design_effects: the design effects that ever longer stretches of rows approach.
     has_groups: whether groups are declared.
     history, drift_history: those of the slices of the window; None unless requested.
 

@@ -218,7 +218,7 @@ class EventLog:
     def adopt(self, model: LoggedModel, repeated_labels: int) -> None:
         """Use a new version of the model for later events.
 
-        repeated_labels: the number of labels, first in the queue, that were sent already.
+        repeated_labels: how many labels at the head of the queue have already been sent.
         """
         self._source = EventSource.named(model.model, model.version, model.instance)
         self._declared = model.declared

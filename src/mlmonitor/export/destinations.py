@@ -53,8 +53,8 @@ class Otlp:
     ) -> OtlpExporter:
         """An exporter to an OpenTelemetry collector, which receives totals.
 
-        endpoint: the collector's base URL; `/v1/metrics` is added for HTTP if it is missing. For
-            gRPC also a target such as `dns:///host:4317` or `unix:///path`.
+        endpoint: the collector's base URL; `/v1/metrics` is added for HTTP if it is missing. With
+            gRPC, a target such as `dns:///host:4317` or `unix:///path` is accepted too.
         protocol: `grpc` needs the extra `grpc`; its port is usually 4317.
         headers: sent with each request. `OTEL_EXPORTER_OTLP_HEADERS` is not read: its headers are
             meant for the endpoint of `OTEL_EXPORTER_OTLP_ENDPOINT`.

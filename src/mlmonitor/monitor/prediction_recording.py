@@ -127,7 +127,7 @@ class Recording:
         output: OutputKind = "value",
         names: Sequence[str] = (),
     ) -> None:
-        """Record a batch that was scored already, by column, without a Python loop over rows.
+        """Record a batch that has already been scored, by column, without a Python loop over rows.
 
         If the buffer is full, the calling thread ingests waiting rows until there is room, for at
         most `Config.record_wait_seconds`, and never in a running event loop.

@@ -1,4 +1,4 @@
-"""Deliver events to one webhook, by a bounded queue and a thread."""
+"""Deliver events to one webhook through a bounded queue and a thread."""
 
 import logging
 import threading

@@ -49,7 +49,7 @@ def decode_error(data: bytes) -> Exception:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Count parts until the input ends. The first message is the plan; each other names a part."""
+    """Count parts until the input ends. The first message is the plan; the others name parts."""
     first = read_message(requests)
     if first is None:
         return

@@ -53,7 +53,7 @@ def count_partition(
 
 
 def merge_partitions(parts: Iterable[PartCounts]) -> Iterator[PartCounts]:
-    """Yield the merged counts of each group; an error is yielded instead of all counts.
+    """Yield the merged counts of each group; if a partition failed, yield only its error.
 
     Memory: one profile per group, and one more.
     """

@@ -108,7 +108,7 @@ def ids_lines(names: Sequence[str]) -> list[str]:
 
 
 def advancing_lines(names: Sequence[str]) -> list[str]:
-    """List fields whose values only increase, such as timestamps; new ones are beyond the bins."""
+    """List fields whose values only increase, such as timestamps, and so leave the bins."""
     line = (
         f"only advances: {join_names(names)}: no alert for its drift; ignore it, or compare an age "
         "(the time since then)"
@@ -183,7 +183,7 @@ def join_names(names: Sequence[str]) -> str:
 
 
 def exported(outcomes: Mapping[str, int]) -> str:
-    """Format the number of points by outcome, after `nothing yet` if none was accepted."""
+    """Format the number of points by outcome, preceded by `nothing yet` if none was accepted."""
     if outcomes.get("accepted"):
         return f"{join_counts(outcomes, most=NAMED)} points"
     lost = {outcome: points for outcome, points in outcomes.items() if points}

@@ -206,7 +206,7 @@ def _find_time(check: int) -> float:
 def _draw_columns(
     reference: Reference, checks: NDArray[np.int64], rng: np.random.Generator
 ) -> dict[tuple[str, str], NDArray[Any]]:
-    """Draw the values of all features and predictions. checks: the index of each row's check."""
+    """Draw all features and predictions. checks: the number of the check after each row."""
     entries = [e for e in counted(reference.content.fields) if e.role in ("feature", "prediction")]
     season = reference.season
     if season is None:

@@ -204,7 +204,7 @@ def rename(  # noqa: PLR0913 - three by keyword
 
 
 def freeze(stream: Stream, field: str, *, start: int = 0) -> Stream:
-    """Hold a field at its value of row `start` from there on, as a stuck sensor does."""
+    """Hold a field at its value in row `start` from that row on, as a stuck sensor does."""
     values = stream.columns[field].copy()
     values[start:] = values[start]
     return stream.with_column(field, values)

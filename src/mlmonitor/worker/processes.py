@@ -19,7 +19,7 @@ class Driver(Protocol):
 
     @property
     def exit_seconds(self) -> float:
-        """How many seconds its exit may take."""
+        """How many seconds the exit of this process may take."""
 
     def begin_close(self) -> None:
         """Request the last export, and do not wait for it."""

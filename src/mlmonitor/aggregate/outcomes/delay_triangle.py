@@ -46,10 +46,10 @@ class DelayTriangle:
         return growth
 
     def spread_by_age(self, measure: int, order: list[int], ages: Counts, age: int) -> float:
-        """Return the standard deviation of the growth after `age` among older cohorts.
+        """Return how much the growth of mean losses after `age` varies among older cohorts.
 
-        The newest mean of an older cohort is taken as its final one. NaN with fewer than three
-        older cohorts.
+        The growth is the final mean loss divided by that at `age`. The result is its standard
+        deviation; NaN with fewer than three older cohorts, whose newest mean counts as final.
         """
         with np.errstate(all="ignore"):
             means = np.cumsum(self.sums[measure][order], axis=1) / np.cumsum(

@@ -61,7 +61,7 @@ def quantile_edges(
 
 
 class _DistinctValues(NamedTuple):
-    """Distinct values in ascending order: the first and last number of each, and its count."""
+    """Distinct values, ascending: the lowest and highest number that counts as each; its rows."""
 
     first: Floats
     last: Floats

@@ -95,7 +95,7 @@ class ChangeEffect:
         return np.where(counts.sum(axis=1) >= self._min_rows, gains, -np.inf)
 
     def excess(self, counts: Counts, seasons: Counts) -> Floats:
-        """The excess of the counts of all fields, given their rows by season."""
+        """By how much the changes of all fields exceed the tolerance, given the rows by season."""
         expected = self._effective.expected(self._baseline.for_rows(seasons))
         return self.excess_over(expected, self._effective.current(counts))
 

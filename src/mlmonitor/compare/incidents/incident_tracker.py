@@ -62,9 +62,9 @@ class IncidentTracker:
     """Groups alerts whose changes began in the same rows.
 
     An alert joins an open incident if its change began before the newest alert of that incident
-    fired, if both fired in one evaluation, or if the incident has an alert about the same field. An
-    incident of repeated rows takes all drift alerts. An incident closes once none of its alerts is
-    firing.
+    fired, if both fired in one evaluation, or if the incident has an alert about the same field.
+    All drift alerts join an incident of repeated rows, if one is open. An incident closes once none
+    of its alerts is firing.
     Price: nothing until an alert fires; then the memory of the open alerts.
     """
 

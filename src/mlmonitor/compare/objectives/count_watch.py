@@ -35,7 +35,7 @@ class CountWatch:
         return fired, resolved
 
     def breach(self, *, now: float) -> Breach:
-        """Return the measure when it broke its bound, and now."""
+        """Return the value with which the measure broke its bound, and its present value."""
         measured = self._measure(now)
         return self._breach if measured is None else self._breach._replace(current=measured[0])
 

@@ -58,7 +58,7 @@ class LabelStretches:
             self._labels[place] += block.rows
 
     def measure(self, measure: str, place: int) -> Estimate | None:
-        """Return a measure over the newest two stretches of a length, given its index, or None."""
+        """Return a measure over the newest two stretches of the length at `place`, or None."""
         tables = self._under_way[place].copy()
         tables.merge(self._complete[place])
         return self.estimate(measure, tables)

@@ -51,7 +51,7 @@ class ActualPopulation:
     def begin(self, infer_kind: Callable[[], Kind], *, now: float) -> Population:
         """Build the population from the reference, or else for the inferred kind of actuals.
 
-        All sums start at zero; it is called again only if the actuals turn out to be of another
+        All sums start at zero. A second call is made only if the actuals turn out to be of another
         kind.
         """
         entries = list_entries(self._reference, Role.ACTUAL)

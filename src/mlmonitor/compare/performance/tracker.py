@@ -1,4 +1,4 @@
-"""Performance of one model: labelled predictions are read once and added everywhere."""
+"""Performance of one model: labelled predictions are read once and added to every table."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol

@@ -22,8 +22,8 @@ class DeclaredColumns:
     Such a column need not be a feature of the reference, so only the rows reveal a misspelt name.
 
     groups: the column with the group of each row, as declared or in the reference.
-    Price: a look-up for each declared column, and a pass over its values if they are a list, or
-        until a column with buckets has had a number.
+    Price: a look-up for each declared column. All values of a list are read; those of a column
+        with buckets are read until one is a number.
     """
 
     def __init__(self, declared: Declared, *, is_learning: bool, groups: str | None = None) -> None:

@@ -161,7 +161,7 @@ class FieldQuality:
         return [*self.open, *(() if self._new_fields is None else self._new_fields.alerts)]
 
     def snapshot(self, recent: FieldProfile) -> QualitySnapshot:
-        """Quality over a window; also updates `current` of the firing alerts."""
+        """Return the quality over a window, and update `current` of the firing alerts."""
         counts = self._columns.count_values(recent.quality)
         rows = counts.sum(axis=1)
         shares = np.where(rows > 0, counts[:, 0] / np.maximum(rows, 1), np.nan)

@@ -42,7 +42,7 @@ class _Projection(NamedTuple):
 
 
 class ProjectedAlerts:
-    """Fires on cohorts that will do worse than at training, by the labels that have arrived.
+    """Fires alerts on cohorts that, by their labels so far, will do worse than at training.
 
     The loss of a cohort is projected by the chain ladder of earlier cohorts, so cohorts count only
     once three older ones show how much a mean changes with further labels. The evidence is that of

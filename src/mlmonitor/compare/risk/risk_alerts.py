@@ -93,7 +93,7 @@ class RiskAlerts:
         self._ended: list[Alert] = []  # ended by a change of the task, not reported yet
 
     def begin(self, plan: OutcomePlan, effects: GroupEffects | None = None) -> None:
-        """Watch the measures of a task, once it is known; effects: those of declared groups.
+        """Watch the measures of a task, once it is known; effects: the design effects of groups.
 
         If a second call changes the task, all losses so far are forgotten and the alerts on them
         end, because the first pairs are ingested again.

@@ -42,7 +42,7 @@ class CallsSnapshot:
 def snapshot_calls(
     calls: CallStats, service: ServiceAlerts, rate: TrafficAlerts, *, now: float
 ) -> CallsSnapshot:
-    """Return the calls at `now`; also refreshes `current` of the alerts."""
+    """Return the calls at `now`, and refresh `current` of the alerts."""
     calls.latency.advance(now)
     digests = calls.latency.view().shapes.digests
     seconds = digests.quantile(np.array(LATENCY_QUANTILES))[0].tolist()

@@ -19,7 +19,7 @@ class FailureEvidence:
     Failures are counted in units of the mean size of a burst. If bursts turn out to be at least
     twice as large as among the first calls, the evidence starts again with the new size: first
     calls with no failure or a single burst say little about bursts.
-    Promise: bursts at a steady rate do not alert; for other failures, as for `ProportionAlerts`.
+    Promise: bursts at a steady rate fire no alert; for other failures, as for `ProportionAlerts`.
     """
 
     def __init__(self, has_failed: Mask, significance: Significance) -> None:

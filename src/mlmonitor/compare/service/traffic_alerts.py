@@ -52,10 +52,10 @@ class TrafficAlerts:
 
     Working days are compared with working days, weekends with weekends. Traffic that is as frequent
     at night as by day is compared with all days. Half an hour earlier or later counts as the same
-    time, so that small shifts of a daily pattern do not alert. Nothing is compared on the first day
-    or on a first weekend. Traffic follows no known distribution, so this uses none of `alpha`: it
-    alerts on changes beyond four Poisson standard deviations from earlier days, which are wider if
-    predictions arrive in bursts.
+    time, so that small shifts of a daily pattern fire no alert. Nothing is compared on the first
+    day or on a first weekend. Traffic follows no known distribution, so this uses none of `alpha`:
+    alerts fire on changes beyond four Poisson standard deviations from earlier days, which are
+    wider if predictions arrive in bursts.
     Price: the memory of `TrafficCounts`.
     """
 

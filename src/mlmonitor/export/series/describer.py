@@ -1,4 +1,4 @@
-"""Describe a snapshot of one model as families: by columns for fields, by points for the rest."""
+"""Describe a snapshot of one model as families: fields as columns, all else as points."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType

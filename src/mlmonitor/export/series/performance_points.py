@@ -49,7 +49,7 @@ def _build_confusion_points(performance: Performance, identity: Attributes) -> I
 
 
 def risk_points(risks: Mapping[str, Risk], identity: Attributes) -> Iterator[Point]:
-    """Yield the live and reference value of each measure, and whether its alert is firing."""
+    """Yield the live and the reference value of each measure, and whether its alert is firing."""
     for measure, risk in risks.items():
         labels = (*identity, ("measure", measure))
         statistics = {

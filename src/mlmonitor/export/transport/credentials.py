@@ -60,7 +60,7 @@ def find_token_source(
 
 
 def dynatrace_headers(source: TokenSource, more: Mapping[str, Secret]) -> Headers:
-    """Return a function that adds the token, as `Api-Token` or for platform tokens as `Bearer`."""
+    """Return a function that adds the token: as `Bearer` for platform tokens, else `Api-Token`."""
 
     def headers() -> Mapping[str, Secret]:
         token = source()

@@ -94,7 +94,7 @@ def _make_response_class(progress: Progress) -> "type[HTTPResponse]":
     from http.client import HTTPResponse
 
     class Response(HTTPResponse):
-        """Limits all reads by one deadline; by default each read may take the whole timeout."""
+        """Limits all reads by one deadline; otherwise each read could take the whole timeout."""
 
         def __init__(self, sock: Any, *args: Any, **options: Any) -> None:
             super().__init__(sock, *args, **options)

@@ -56,7 +56,7 @@ class FieldRow:
 
 @dataclass(frozen=True, slots=True)
 class FieldList:
-    """The rows that are shown, the number of all fields, and how many of them are calm.
+    """The rows that are shown, the number of all fields, and how many have not changed.
 
     segments: pairs of identifier and name.
     """

@@ -89,7 +89,7 @@ def ranked(
 class _Withheld(NamedTuple):
     """The names that may not leave the process: `personal` ones, and those in too few rows.
 
-    least: how many rows a name needs not to be withheld. are_some: whether any name is withheld.
+    least: a name in fewer rows is withheld. are_some: whether any name is withheld.
     """
 
     least: int
@@ -164,9 +164,9 @@ class Rare:
 
     @cached_property
     def held_cells(self) -> Counts | None:
-        """The index of each held-out row in `[*categories, others, new, missing]`; else -1.
+        """The index of each held-out row in `[*categories, others, new, missing]`.
 
-        None if no rows are held out.
+        -1 for all other rows; None if no rows are held out.
         """
         if not self._is_split:
             return None

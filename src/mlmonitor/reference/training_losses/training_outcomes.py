@@ -125,7 +125,7 @@ def primary_output(predictions: Mapping[str, Column]) -> str:
 
 
 def _find_numeric_labels(predictions: Mapping[str, Column]) -> list[str]:
-    """Return the numeric outputs that are classes: only 0 and 1, while other outputs are scores."""
+    """Return the outputs of only 0 and 1, which are classes if other numeric outputs are scores."""
     numeric = [name for name, column in predictions.items() if _is_numeric(column)]
     labels = [name for name in numeric if _is_zero_or_one(predictions[name])]
     return labels if len(labels) < len(numeric) else []

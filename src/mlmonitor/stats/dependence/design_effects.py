@@ -17,7 +17,7 @@ class DesignEffects:
     `effects`, `[fields, lengths]`, which were measured on runs of `lengths` rows. The effect of
     groups is `1 + (size - 1) * correlation`, where `size` is the mean group size.
 
-    group_size: returns the size among newest rows; None if no groups are declared.
+    group_size: returns the size among the newest rows; None if no groups are declared.
     reference_group_size: the size in the reference. Price: 20 us for 20 fields and 12 numbers of
     rows.
     """

@@ -27,7 +27,7 @@ _NO_VALUES: Mapping[str, Any] = MappingProxyType({})  # one row without values; 
 
 
 def list_parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """Return the parameters by name, without bound ones; empty if there is no signature."""
+    """Return the unbound parameters by name; empty if there is no signature."""
     try:
         by_name = inspect.signature(function).parameters
     except (TypeError, ValueError):  # some builtins have no signature

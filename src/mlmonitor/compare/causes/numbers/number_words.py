@@ -17,7 +17,7 @@ KNOWN: Final = (-1.0, *(exact for usual in _KNOWN_FACTORS for exact in (usual, 1
 
 
 class FieldTraits(NamedTuple):
-    """What is known of a field besides its values.
+    """What is known about a field besides its values.
 
     hour: an hour in the field's unit, if it holds times. is_share: whether all values of the
     reference are between 0 and 1.

@@ -126,7 +126,7 @@ def _is_beyond_chance(
 def are_unrelated(
     plan: OutcomePlan, block: OutcomeBlock, tolerated: Sequence[ToleratedLoss]
 ) -> bool:
-    """Whether labels may be independent of predictions, and their association has halved at least.
+    """Whether labels may be independent of predictions, and their association has at least halved.
 
     Halves and quarters of the pairs must show no association either, because an association whose
     sign changes in the middle is zero on average.

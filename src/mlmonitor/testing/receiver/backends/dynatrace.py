@@ -125,7 +125,7 @@ class Dynatrace:
 
     token: the token that clients must send as `Authorization: Api-Token ...` (or `Bearer ...`);
         None requires nothing. It is never shown.
-    is_managed: apply the rules on histograms that only Dynatrace Managed documents, too.
+    is_managed: also apply the rules on histograms that only Dynatrace Managed documents.
     resource_dimensions: resource attributes that become dimensions.
     """
 
