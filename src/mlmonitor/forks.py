@@ -35,7 +35,7 @@ class PidMark:
 
     @property
     def value(self) -> int:
-        """Whether this process set the mark, 1 or 0."""
+        """1 if this process set the mark, otherwise 0."""
         return int(bool(self))
 
     @value.setter
@@ -128,7 +128,7 @@ def check_fork() -> None:
         return
     with _restarting:
         if not process_mark and _is_alone():
-            # repairs Python's locks as `os.fork` does, and runs our hook, too
+            # repairs Python's locks as `os.fork` does, and also runs our hook
             ctypes.pythonapi.PyOS_AfterFork_Child()
         if not process_mark:
             _restart_all()

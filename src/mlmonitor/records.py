@@ -275,7 +275,7 @@ class Block:
 
 
 class Absent:
-    """A value that is rightly absent, such as the prediction of a failed call; not counted."""
+    """A value that is legitimately absent, such as the prediction of a failed call; not counted."""
 
     __slots__ = ()
 

@@ -16,9 +16,9 @@ def await_room(
 ) -> bool:
     """Call `read_block` until `calls` has room for a batch; return whether there is.
 
-    `read_block` ingests one block of the waiting entries in the calling thread, beside the worker.
-    It is called at least once if there is no room, so a job with a timeout of 0 makes progress.
-    A closed buffer never has room again, so the function returns immediately.
+    `read_block` ingests one block of the waiting entries in the calling thread, alongside the
+    worker. It is called at least once if there is no room, so a job with a timeout of 0 makes
+    progress. A closed buffer never has room again, so the function returns immediately.
     Price: nothing if there is room.
     """
     deadline: float | None = None

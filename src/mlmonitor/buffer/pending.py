@@ -236,7 +236,7 @@ class Pending:
     def count_pairs(self, reading: Reading, is_gone: Mask, is_unreadable: Mask) -> None:
         """Count actuals that arrived together with their predictions, by outcome.
 
-        is_gone, is_unreadable: which predictions are missing or unreadable; so are their actuals.
+        is_gone, is_unreadable: which predictions, and therefore pairs, are missing or unreadable.
         """
         verdicts = np.where(is_unreadable, IS_UNREADABLE, reading.verdicts)
         verdicts = np.where(is_gone, IS_MISSING, verdicts)

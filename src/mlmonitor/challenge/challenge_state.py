@@ -162,7 +162,7 @@ class ChallengeState:
     def _keep(
         self, texts: list[str], predictions: Floats, groups: Hashes | None, now: float
     ) -> None:
-        """Store predictions by id, beside those of the other model."""
+        """Store predictions by id, together with those of the other model."""
         recalled = self._pending.recall(texts)
         is_new = np.ones(len(texts), np.bool_)
         is_new[recalled.rows] = False

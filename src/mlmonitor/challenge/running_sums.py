@@ -95,9 +95,10 @@ def subtract_means(
     spare: float = 0.0,
     effects: tuple[float, float] = (1.0, 1.0),
 ) -> tuple[float, float, float]:
-    """Return the first mean minus the second, over different rows, with its variance and rows.
+    """Return the first mean minus the second, over different rows, with its variance and its rows.
 
-    rows: the size of one sample with the same precision. effects: the design effect of each mean.
+    The rows are the size of one sample with the same precision. effects: the design effect of each
+    mean.
     """
     if not (first.count and second.count):
         return NAN, np.inf, 0.0

@@ -236,7 +236,7 @@ class Population:
         return self.window.memory_bytes + dictionaries + compared + sampled
 
     def snapshot(self, *, now: float, with_history: bool = False) -> PopulationSnapshot:
-        """Return the window beside the reference at `now`, and refresh `current` of the alerts."""
+        """Return the window and its reference at `now`, and refresh `current` of the alerts."""
         self.window.advance(now)
         view = self.window.view()
         yield_gil()

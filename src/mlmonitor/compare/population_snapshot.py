@@ -37,19 +37,21 @@ class TracedValues:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PopulationSnapshot:
-    """A population beside its reference. Arrays are `[fields]` in the order of the plan's schema.
+    """A population, with its reference. Arrays are `[fields]` in the order of the plan's schema.
 
-    entries: those of the reference, in the same order; empty if there is no reference.
+    entries: the entries of the reference, in the same order; empty if there is no reference.
     total: everything since the start.
     view: the window.
-    quantiles: those of the window, `[numeric fields, STATUS_QUANTILES]`.
-    scores, thresholds: those of the window, by measure; empty if there are no entries.
+    quantiles: the quantiles of the window, `[numeric fields, STATUS_QUANTILES]`.
+    scores, thresholds: the window's distances, and their thresholds, by measure; empty if there are
+    no entries.
     shift: the shift of the mean prediction.
     explained_by: the features that explain the shift.
     effective_rows: how many independent rows the window's values are worth.
     design_effects: the design effects that ever longer stretches of rows approach.
     has_groups: whether groups are declared.
-    history, drift_history: those of the slices of the window; None unless requested.
+    history, drift_history: the counts and the drift of each slice of the window; None unless
+    requested.
 
     `plan`, `entries`, `explained_by` and the keys of `quality` are the same objects in every
     snapshot of a population, so that callers can cache by identity.

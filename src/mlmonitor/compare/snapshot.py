@@ -116,7 +116,7 @@ class LabelsSnapshot:
     estimated: the performance of the window, without labels; None if there is no calibration or
         predictions.
     risks: the risk of each measure.
-    alerts: those on risks and on estimates.
+    alerts: the alerts on risks and on estimates.
     selection: how labelled predictions differ from those that never got a label; None with too few
         of either in mature cohorts.
     fault: a fault of the labels, their join or the scores that explains the loss; None if none is

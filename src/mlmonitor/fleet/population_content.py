@@ -83,7 +83,7 @@ class PopulationContent:
         return type(self).from_state(self.state(is_redacted=False))
 
     def merge(self, other: Self) -> None:
-        """Add what `other` has counted; raises IncompatibleSketch unless the layouts agree."""
+        """Add what `other` has counted; raise IncompatibleSketch unless the layouts agree."""
         self.check_mergeable(other)
         with np.errstate(over="ignore", invalid="ignore"):
             self.added = {name: array + other.added[name] for name, array in self.added.items()}

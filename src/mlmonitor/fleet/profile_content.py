@@ -84,7 +84,7 @@ class ProfileContent:
     def apply_to(self, comparing: Comparing, *, is_recent: bool = True) -> None:
         """Add all counts to a comparison with the same reference.
 
-        is_recent: whether these rows count in its window, too; otherwise they only add evidence.
+        is_recent: whether these rows also count in its window; otherwise they only add evidence.
 
         Raises:
             FormatError: an array does not fit the reference.

@@ -38,7 +38,7 @@ class Adoption:
         """Compare with the reference of a new version from now on, without a restart.
 
         Calls that ended before belong to the old version, later ones to the new. The series of the
-        new version start at zero beside the old ones, whose totals are kept. Labels find the
+        new version start at zero, and the old series keep their totals. Labels find the
         version that made their prediction, among the newest three of this process. Alerts of the
         old version are reported as resolved. Positional features are named by the new reference,
         unless `features=` was given.

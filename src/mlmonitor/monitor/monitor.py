@@ -71,7 +71,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
             `{"comment": "text"}`.
         segments: features whose values split the traffic: everything is then counted, compared and
             exported for each segment as well, against the same segment of the reference, which
-            must be made with the same `segments`. A learned reference learns its segments, too.
+            must be made with the same `segments`. A learned reference learns its segments as well.
         groups: the column that names the group of a row, such as `customer_id`, which is then not a
             feature: rows of one group are less evidence than as many independent rows. By default
             the column of the reference, which should be made with the same `groups`.

@@ -171,7 +171,8 @@ class Recording:
         `prediction_id`, before or after the rows and their labels are recorded. A canary predicts
         other rows, which are recorded only by this method: pass ids of their own. `label` reports
         the actuals of both.
-        version: that of a `Challenger`. predictions: one, or one for each id. ids: one, or many.
+        version: the version of a `Challenger`. predictions: one, or one for each id. ids: one, or
+        many.
         groups: the group of each row of a canary, if the monitor has `groups`.
         output, names: as in `record`. Never raises: `status().last_error` names a mistake.
         Predictions without room are counted in `status().dropped`; a process that uses `record`

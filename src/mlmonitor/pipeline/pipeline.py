@@ -37,7 +37,7 @@ class Pipeline:
     """The pipeline of one process, driven from outside by `tick` or by its single steps.
 
     `now`, in seconds since 1970, never decreases. Not thread-safe: `absorb`, `status` and
-    `snapshot` share state; `deliver` and `report_alerts` may run beside them in another thread.
+    `snapshot` share state; `deliver` and `report_alerts` may run in another thread meanwhile.
     """
 
     def __init__(  # noqa: PLR0913 - everything that it connects

@@ -19,7 +19,7 @@ _PERSONAL_SHARE = 0.5
 _MOST_HALF = sys.float_info.max / 2
 
 ID_LEAST = 1e6
-"""Smaller integers may be counts or amounts, which are often all different, too."""
+"""Smaller integers may be counts or amounts, which are often all different as well."""
 
 ID_MOST = 1e20
 """Larger numbers are measurements, not ids."""

@@ -139,7 +139,7 @@ _Numbers = list[float | None]  # one number per field, None if it is not finite
 class _Columns(NamedTuple):
     """The numbers of all fields of a population, as lists indexed by field.
 
-    counts, means, stddevs, minima, maxima: those of the numeric fields only.
+    counts, means, stddevs, minima, maxima: of the numeric fields only.
     """
 
     population: PopulationSnapshot

@@ -76,6 +76,6 @@ def _list_names(traffic: PopulationSnapshot, role: Role) -> tuple[list[str], lis
         for field, count in zip(traffic.plan.schema.fields, values, strict=True)
         if field.role is role
     ]
-    if role is Role.PREDICTION and len(counts) > 1:  # always there beside the classes
+    if role is Role.PREDICTION and len(counts) > 1:  # always there besides the classes
         counts = [pair for pair in counts if pair[0] != PREDICTION]
     return [name for name, _ in counts], [name for name, count in counts if count]

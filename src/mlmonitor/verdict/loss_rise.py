@@ -56,10 +56,10 @@ class LossBaseline(NamedTuple):
 
 
 class LossRise(NamedTuple):
-    """A measure over one window beside its baseline.
+    """A measure over one window, with its baseline.
 
-    value, limit: those of the measure itself.
-    loss, baseline_loss: reversed if needed, so that higher is worse.
+    value, limit: the measure itself, and its limit.
+    loss, baseline_loss: the measure and its baseline, reversed if needed so that higher is worse.
     is_high: whether the evidence for a loss beyond the limit suffices.
     is_recovered: whether the newest labels are within half the tolerance again.
     """

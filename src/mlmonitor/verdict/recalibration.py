@@ -15,12 +15,12 @@ class Recalibration(NamedTuple):
 
     loss: the current mean squared error.
     corrected_loss: the mean squared error around the regression line.
-    slope, intercept: those of the line; 1 and 0 if nothing needs correcting.
+    slope, intercept: the regression line; 1 and 0 if nothing needs correcting.
     bias: the mean of predicted minus actual.
     relative_bias: the bias divided by the mean actual, or by half the actuals' standard deviation
         if that is larger.
-    correlation: that of predictions and actuals.
-    statistic: that of the score test of slope 1 and intercept 0, robust to unequal variances;
+    correlation: the correlation of predictions and actuals.
+    statistic: the score test of slope 1 and intercept 0, robust to unequal variances;
         chi-squared with two degrees of freedom.
     """
 

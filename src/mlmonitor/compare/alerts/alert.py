@@ -89,7 +89,7 @@ class Alert:
 
     @property
     def basis(self) -> Literal["realised", "estimated", "projected"]:
-        """Whether the value was realised with labels, estimated, or projected.
+        """The source of the value: `realised` with labels, `estimated`, or `projected`.
 
         An estimated value uses no labels, a projected value only those that have arrived.
         """

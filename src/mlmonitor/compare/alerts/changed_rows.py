@@ -25,7 +25,7 @@ class ChangedRows:
     def begin(self, fired: Mask, total: Counts, changed: Counts) -> None:
         """Begin to count for the streams that fired.
 
-        total: the counts of all rows. changed: those of the newest rows, since the change.
+        total: the counts of all rows. changed: the counts of the rows since the change.
         """
         self.before[fired] = (total - changed)[fired]
 

@@ -239,7 +239,7 @@ class ShiftDecomposition:
     ) -> tuple[Floats, Floats]:
         """Mix effects of the features' counts `[features, bins]`, and the threshold of each.
 
-        design_effects: those of the counts, and those of the reference. beyond: rows whose
+        design_effects: the design effects of the counts, and of the reference. beyond: rows whose
         prediction the reference says nothing about, which contribute nothing.
 
         The variance of an effect under the multinomial distribution is `(1/n + 1/m)` times the

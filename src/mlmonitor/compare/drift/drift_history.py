@@ -1,4 +1,4 @@
-"""The PSI of each slice of a window beside its threshold."""
+"""The PSI of each slice of a window, with its threshold."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ from mlmonitor.stats.distance import Table
 from mlmonitor.stats.evidence.dirichlet import PRIOR
 
 _NAMED_PART = 0.2
-"""New categories are named beside the bin that adds most if they add this share of the PSI."""
+"""New categories are named as well as the top bin if they add this share of the PSI."""
 
 
 class DriftReasons:
@@ -31,10 +31,10 @@ class DriftReasons:
     def explain(self, place: int, expected: Table, counts: Counts, refused: Counts) -> str:
         """Return the bin that adds most to the PSI, with both shares, and names of new categories.
 
-        expected, counts: those of the field at `place`, by bin. refused: the field's unreadable
-        values by kind since its last alert, of which the newest belong to the changed rows.
-        Unreadable values share one bin; the kind whose share has moved most is named. A field
-        without any value in training has only this bin.
+        expected, counts: the field's expected and current counts by bin; `place` is its index.
+        refused: the field's unreadable values by kind since its last alert, of which the newest
+        belong to the changed rows. Unreadable values share one bin; the kind whose share has moved
+        most is named. A field without any value in training has only this bin.
         """
         before, now = expected / _sum_counts(expected), counts / _sum_counts(counts)
         smoothed = np.log((counts + PRIOR) / (expected + PRIOR))

@@ -12,7 +12,7 @@ _MOST_REFUTED = 2
 
 
 class EstimateGap(NamedTuple):
-    """An estimate beside the value that labels gave for the same rows.
+    """An estimate, and the value that labels gave for the same rows.
 
     difference: estimated minus realised. count: the number of labelled rows.
     """
@@ -30,7 +30,7 @@ class EstimatedPerformance(MeasuresByName):
 
     assumption: what has to hold, in words.
     fields: the features on which the calibration depends.
-    gap: by measure, the estimate beside the realised value, over the rows labelled since the start.
+    gap: by measure, the estimate and the realised value, over the rows labelled since the start.
     refuted: the same for measures whose estimate is wrong, over the newest 1,000 to 2,000 labelled
         rows; alerts and verdicts ignore these estimates.
     """

@@ -1,4 +1,4 @@
-"""Business figures (KPIs): reported beside predictions, or computed from their rows."""
+"""Business figures (KPIs): reported alongside predictions, or computed from their rows."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

@@ -155,7 +155,7 @@ class LabelledOutcomes:
     def ingest_pairs(
         self, rows: Rows, codes: Codes | None, outcomes: OutcomeEntry, *, now: float
     ) -> None:
-        """Add predictions with the actuals reported beside them; failed calls count as missing."""
+        """Add predictions with the actuals reported with them; failed calls count as missing."""
         self._prepare(outcomes.actuals, now=now)
         column = self._read(outcomes.actuals)
         columns = self._keeper.columns(rows, codes)

@@ -178,7 +178,7 @@ class PredictionKeeper:
 
 
 def _find_numeric_label(numeric: Mapping[str, Values]) -> str | None:
-    """Return the first output that looks like a class, 0 or 1, beside a score; None if none does.
+    """Return the first output that looks like the class, 0 or 1, of a score; None if none does.
 
     An output is a score if it has other values, or if it is a float while another is an integer.
     """

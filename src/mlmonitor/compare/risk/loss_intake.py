@@ -46,8 +46,8 @@ class LossIntake:
     def ingest(self, losses: Floats, periods: Counts, *, is_held: bool) -> None:
         """Add losses in the order of their labels; NaN for rows that are not counted.
 
-        periods: those of their predictions. is_held: whether they wait for `release`, or count
-        immediately.
+        periods: the periods in which the predictions were made. is_held: whether they wait for
+        `release`, or count immediately.
         """
         if self.stream is not None and not is_held:
             bins = self.stream.baseline.bins

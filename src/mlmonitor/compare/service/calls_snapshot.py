@@ -24,7 +24,7 @@ class CallsSnapshot:
     errors: failed rows by type of error.
     latency: a profile of one field.
     fine: the same latencies in exponential buckets; None unless a destination needs them.
-    alerts: those on failures, latency and traffic.
+    alerts: the alerts on failures, latency and traffic.
     is_firing: whether the alert of each measure is firing.
     """
 

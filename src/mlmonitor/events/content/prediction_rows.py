@@ -16,8 +16,8 @@ Dump = Callable[..., bytes]
 class FeatureColumns(NamedTuple):
     """The features of some rows.
 
-    names: those of the numeric features. numbers: `[names, rows]`, NaN for null. others: the name
-    and values of each other feature.
+    names: the names of the numeric features. numbers: `[names, rows]`, NaN for null. others: the
+    name and values of each other feature.
     """
 
     names: tuple[str, ...]

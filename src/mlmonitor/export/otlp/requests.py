@@ -75,7 +75,7 @@ class Frame(NamedTuple):
 
 
 def split_batches(batches: Sequence[PointBatch], limits: Limits, frame: Frame) -> Iterator[Part]:
-    """Split all points into as few requests as possible; a point above the limit is sent alone."""
+    """Split all points into as few requests as possible; a point above the limit gets its own."""
     ordered = sorted(batches, key=lambda batch: (batch.metric.name, batch.kind))
     pieces: list[Slice] = []
     points, size = 0, frame.size

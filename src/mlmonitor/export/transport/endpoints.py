@@ -144,7 +144,7 @@ def build_trust(
     client_key: str | os.PathLike[str] | None,
     proxy: str | None,
 ) -> Trust:
-    """Check certificate files and the proxy; raises ConfigError for an unusable one."""
+    """Check certificate files and the proxy; raise ConfigError for an unusable one."""
     ca, certificate, key = (
         _check_file(option, path)
         for option, path in (

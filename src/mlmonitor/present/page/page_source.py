@@ -64,8 +64,8 @@ class PageSource:
     ) -> RenderedPage:
         """Return the page of the newest reading.
 
-        headlines: those of all models, which the page lists. place: the index of this model among
-        them.
+        headlines: the headlines of all models, which the page lists. place: the index of this model
+        among them.
         """
         reading, pages = self._refresh()
         page = pages.get(options)

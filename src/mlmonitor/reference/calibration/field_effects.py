@@ -62,7 +62,7 @@ ERROR_LINK = Link(lambda offset: np.exp(np.clip(offset, -700, 700)), np.square, 
 
 
 SCORE = ""
-"""The score's name among the candidates: with features, the score's effect may change, too."""
+"""The score's name among the candidates: with features, the score's effect may change as well."""
 
 
 class FittedEffects(NamedTuple):

@@ -124,7 +124,7 @@ def _fit_map(
 ) -> OutcomeMap:
     """Fit an outcome by bins of an output.
 
-    names: those of the outcome and of the output. data: the values of the output and the outcome.
+    names: the names of the outcome and the output. data: the values of the output and the outcome.
     """
     (measure, output), (scores, outcome) = names, data
     is_error = measure in ERRORS and measure != "bias" and bool((outcome >= 0).all())

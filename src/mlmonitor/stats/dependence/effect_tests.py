@@ -43,7 +43,7 @@ class EffectTest:
     def find_significant(self, estimate: EffectEstimate, *, is_declared: bool = False) -> float:
         """Return the largest design effect that is significantly above the known effect, or 1.
 
-        is_declared: whether the estimate is for days or declared groups, which are tested once,
+        is_declared: whether the estimate is for days or declared groups, which are a single test,
         and not for one of many block lengths.
         """
         is_usable = estimate.freedom >= _LEAST_FREEDOM

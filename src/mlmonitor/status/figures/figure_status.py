@@ -18,7 +18,7 @@ _NAMED = 5
 class KpiStatus:
     """The status of one business figure.
 
-    sum, count, mean: those over the window. total, total_count: sum and count since the start of
+    sum, count, mean: over the window. total, total_count: sum and count since the start of
     the process. unit: as declared. failures: blocks of rows for which its function failed. field:
     its distribution, and its drift if it is in the reference.
     """

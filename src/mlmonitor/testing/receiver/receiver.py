@@ -133,7 +133,7 @@ class OtlpReceiver:
             self._intake.next(fault)
 
     def start(self) -> Self:
-        """Start to listen; a `with` statement does this, too."""
+        """Start to listen; a `with` statement does the same."""
         self._server.up()
         return self
 

@@ -145,7 +145,7 @@ def fit_part(quantiles: Quantiles, rank: RankChange, amounts: Floats, step: floa
 def _measure_outside(quantiles: Quantiles, ranks: Floats, ends: Floats) -> tuple[Floats, float]:
     """Return each change's misfit to values outside the reference's range, and their number.
 
-    ranks: those of the later values among the changed ones. ends: the ranks of both ends of the
+    ranks: the ranks of the later values among the changed ones. ends: the ranks of both ends of the
     range. The number is the effective number of rows.
     """
     now, (low, high) = quantiles.now, quantiles.ends

@@ -106,8 +106,8 @@ def describe_change(
 def has_same_change(before: Floats, now: Floats, change: NumberChange, *, rows: float) -> bool:
     """Whether all values of a field changed by the amount found in another field.
 
-    before, now, rows: as for `describe_change`, which costs much more. change: that of the other
-    field.
+    before, now, rows: as for `describe_change`, which costs much more. change: the change of the
+    other field.
     """
     if not np.isfinite([change.amount, *now]).all() or before[0] == before[-1]:
         return False

@@ -114,7 +114,7 @@ def bucket_fault(value: Explicit, *, is_managed: bool) -> str | None:
 def time_fault(time_ns: int, *, now: float) -> str | None:
     """Return why a time is refused: over an hour old or ten minutes ahead, as in the line protocol.
 
-    That these limits hold for OTLP, too, is an assumption.
+    It is an assumption that these limits also hold for OTLP.
     """
     age = now - time_ns / 1e9
     return None if -NEWEST_SECONDS <= age <= OLDEST_SECONDS else TIME_INVALID

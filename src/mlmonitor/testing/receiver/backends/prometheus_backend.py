@@ -96,7 +96,7 @@ class Prometheus:
 
 
 def _roll_back(judgement: Judgement, *, status: int) -> Judgement:
-    """Refuse the valid points of a request, too: Prometheus rolls back the whole request."""
+    """Refuse the valid points of a request as well: Prometheus rolls back the whole request."""
     judgement.status, judgement.message = status, "\n".join(judgement.refused)
     if judgement.stored:
         judgement.refused["rolled back with the request"] = len(judgement.stored)

@@ -35,7 +35,7 @@ class PrometheusSample(NamedTuple):
 
 
 def samples(point: WirePoint, name: str, labels: dict[str, str]) -> Iterator[PrometheusSample]:
-    """Return the samples of a point: several for a classic histogram or a summary.
+    """Yield the samples of a point: several for a classic histogram or a summary.
 
     A point without a recorded value is a stale marker in each of its series.
     """
