@@ -464,7 +464,7 @@ def test_a_mistake_at_run_time_raises_nothing_and_is_the_last_error(
 
 
 def test_a_model_that_abstains_at_times_is_not_reported_as_a_mistake(reference: Reference) -> None:
-    """None after a value is a missing prediction, and a text after a row is a bad row."""
+    """Once values were seen, a None counts as a missing prediction and a text as an invalid row."""
     with Monitor("m", reference=reference, exporters=[]) as monitor:
         watched = monitor.watch(lambda row: row["age"] if isinstance(row, dict) else 1.0)
         watched({"age": 1.0, "line": "A"})
@@ -476,8 +476,10 @@ def test_a_model_that_abstains_at_times_is_not_reported_as_a_mistake(reference: 
     assert status.field("prediction", role="prediction").quality["missing"] == 1
 
 
-def test_a_misspelt_class_is_named_beside_the_one_it_replaces(rng: np.random.Generator) -> None:
-    """The names of a class of the reference and of one that arrives instead of it."""
+def test_a_misspelt_class_is_named_beside_the_class_of_the_reference(
+    rng: np.random.Generator,
+) -> None:
+    """The warning lists the classes that only the reference has and those that only arrive live."""
     reference = fit_reference(
         COLUMNS,
         predictions=rng.dirichlet([1, 1], ROWS),
@@ -492,8 +494,8 @@ def test_a_misspelt_class_is_named_beside_the_one_it_replaces(rng: np.random.Gen
     assert "only there: prediction.yes; only here: prediction.yess" in warning
 
 
-def test_a_series_is_one_row_where_there_is_one_prediction(reference: Reference) -> None:
-    """A row of a frame may be recorded as it is."""
+def test_a_series_is_read_as_one_row_if_there_is_one_prediction(reference: Reference) -> None:
+    """A row taken from a frame with `iloc` can be recorded unchanged."""
     with Monitor("m", reference=reference, exporters=[]) as monitor:
         monitor.record(pd.DataFrame(COLUMNS).iloc[0], 1.0)
         status = monitor.status()
@@ -501,10 +503,10 @@ def test_a_series_is_one_row_where_there_is_one_prediction(reference: Reference)
     assert status.field("age").count == 1
 
 
-def test_values_passed_by_position_alone_are_the_features_in_the_references_order(
+def test_positional_values_are_read_as_features_in_the_order_of_the_reference(
     reference: Reference,
 ) -> None:
-    """`*args` names none of them, and needs no more: the reference does."""
+    """A function of `*args` names no feature, so the names come from the reference."""
 
     def predict(*values: Any) -> float:
         return float(values[0])
@@ -517,8 +519,8 @@ def test_values_passed_by_position_alone_are_the_features_in_the_references_orde
     assert status.field("age").count == status.field("line").count == 1
 
 
-def test_an_id_inside_the_row_needs_no_argument_of_its_name(reference: Reference) -> None:
-    """The signature says nothing against it, although a parameter has a similar name."""
+def test_an_id_inside_the_row_needs_no_argument_of_that_name(reference: Reference) -> None:
+    """`id_from` is accepted although the signature has a parameter with a similar name."""
 
     def predict(row: Any, request: str = "") -> float:
         return float(row["age"]) if request is not None else 0.0
@@ -531,8 +533,8 @@ def test_an_id_inside_the_row_needs_no_argument_of_its_name(reference: Reference
         assert monitor.status().labels["matched"] == 1
 
 
-def test_a_misspelt_value_raises_nothing_where_the_monitor_is_switched_off() -> None:
-    """Code that runs with the monitor runs without it."""
+def test_a_misspelt_value_raises_nothing_if_the_monitor_is_switched_off() -> None:
+    """A program that runs with the monitor on must also run with it off."""
     monitor = Monitor("m", exporters=[], config=Config(enabled=False))
     set_in_block("valeu", 3)(monitor)
     with monitor.observe({"age": 1.0}) as prediction:
@@ -546,8 +548,8 @@ def test_a_misspelt_value_raises_nothing_where_the_monitor_is_switched_off() -> 
     [pd.DataFrame({"y": [1.0, 2.0]}), pl.DataFrame({"y": [1.0, 2.0]}), pa.table({"y": [1.0, 2.0]})],
     ids=["pandas", "polars", "pyarrow"],
 )
-def test_a_frame_of_one_column_is_that_column(actuals: Any, reference: Reference) -> None:
-    """As a query selects actuals, and ids."""
+def test_a_frame_of_one_column_is_read_as_that_column(actuals: Any, reference: Reference) -> None:
+    """Queries return actuals and ids in such frames."""
     with Monitor("m", reference=reference, exporters=[]) as monitor:
         ids = pd.DataFrame({"id": ["a", "b"]})
         monitor.record({"age": [1.0, 2.0], "line": ["A", "B"]}, [1.0, 2.0], ids=ids)  # type: ignore[arg-type]  # a frame is no sequence
@@ -558,10 +560,10 @@ def test_a_frame_of_one_column_is_that_column(actuals: Any, reference: Reference
     assert status.labels["matched"] == 4
 
 
-def test_labels_that_never_find_a_prediction_are_logged_once_with_the_remedy(
+def test_labels_that_match_no_prediction_are_logged_once_with_the_remedy(
     reference: Reference, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Predictions without ids can have no label; the count alone does not say what to do."""
+    """Predictions without ids cannot be labelled; a count alone would not tell the user so."""
     with Monitor("m", reference=reference, exporters=[]) as monitor:
         monitor.record(COLUMNS, PREDICTIONS)
         monitor.label([str(row) for row in range(20)], PREDICTIONS[:20])
@@ -571,7 +573,7 @@ def test_labels_that_never_find_a_prediction_are_logged_once_with_the_remedy(
 
 
 def test_a_callback_whose_signature_cannot_be_read_is_accepted(reference: Reference) -> None:
-    """It is called as any other; nothing escapes at set-up."""
+    """Some callables have no readable signature; checking them must not raise."""
     callback = Unannotated()
     with pytest.raises(NameError):
         inspect.signature(callback)

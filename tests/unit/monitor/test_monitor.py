@@ -1,4 +1,4 @@
-"""Monitor, as a user holds it: options, ids, the off switch, status, and errors at construction."""
+"""The monitor as users see it: options, ids, the off switch, status and errors at construction."""
 
 import asyncio
 import inspect
@@ -17,28 +17,28 @@ Features = dict[str, float]
 
 @pytest.fixture
 def reference(rng: np.random.Generator) -> Reference:
-    """A reference over two features and a prediction."""
+    """Return a reference of two features and a prediction."""
     x = rng.normal(size=2_000)
     return fit_reference({"a": x, "b": rng.normal(size=2_000)}, predictions=x * 2, actuals=x * 2)
 
 
 def make(reference: Reference | None, exporter: InMemoryExporter, **options: object) -> Monitor:
-    """A monitor that exports to memory, only when flushed."""
+    """Return a monitor that exports to memory, and only when it is flushed."""
     config = Config(export_interval_seconds=3_600, **options)
     return Monitor("m", version="1", reference=reference, exporters=[exporter], config=config)
 
 
-def test_a_saved_reference_is_given_by_its_path(
+def test_a_saved_reference_can_be_given_by_its_path(
     reference: Reference, exporter: InMemoryExporter, tmp_path: Path
 ) -> None:
-    """A path is loaded at construction, and holds what was saved."""
+    """The file is loaded when the monitor is constructed."""
     reference.save(tmp_path / "reference.json")
     with Monitor("m", reference=tmp_path / "reference.json", exporters=[exporter]) as monitor:
         assert monitor.reference == reference
 
 
 def test_a_damaged_reference_is_refused_at_construction(tmp_path: Path) -> None:
-    """What is wrong with a file is said when the service starts, not when it drifts."""
+    """The error appears when the service starts, not when the first drift is computed."""
     (tmp_path / "reference.json").write_text("{", encoding="utf-8")
     with pytest.raises(FormatError, match="reference"):
         Monitor("m", reference=tmp_path / "reference.json")
@@ -58,14 +58,16 @@ def test_a_damaged_reference_is_refused_at_construction(tmp_path: Path) -> None:
         ({"model": "m", "on_alert": "page me"}, "on_alert: expected a function"),
     ],
 )
-def test_a_wrong_option_is_named(options: dict[str, object], named: str) -> None:
-    """The error says which option was meant."""
+def test_the_error_for_a_misspelt_option_names_the_intended_one(
+    options: dict[str, object], named: str
+) -> None:
+    """The closest valid option is suggested."""
     with pytest.raises(ConfigError, match=named):
         Monitor(**options)
 
 
 def test_a_schema_that_contradicts_the_reference_is_refused(reference: Reference) -> None:
-    """The reference's kinds hold: another would be ignored without a word."""
+    """The kinds of the reference apply; a different schema would be ignored silently."""
     Monitor("m", reference=reference, schema={"a": "numeric"})
     with pytest.raises(ConfigError, match=r"schema: 'a' is numeric in the reference, not text"):
         Monitor("m", reference=reference, schema={"a": "text"})
@@ -79,17 +81,17 @@ def test_a_schema_that_contradicts_the_reference_is_refused(reference: Reference
         ({"names": ["a", "a"]}, "names"),
     ],
 )
-def test_a_wrong_way_to_read_outputs_is_refused_before_there_is_a_function(
+def test_an_invalid_output_option_is_refused_before_a_function_is_decorated(
     exporter: InMemoryExporter, options: dict[str, object], named: str
 ) -> None:
-    """`@monitor.watch(...)` raises where it stands."""
+    """`@monitor.watch(...)` raises at the line where it is written."""
     with make(None, exporter) as monitor, pytest.raises(ConfigError, match=named):
         monitor.watch(**options)
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_only_functions_are_watched(exporter: InMemoryExporter, enabled: bool) -> None:  # noqa: FBT001 - both ways
-    """A number is refused where it is given, not where it is called."""
+def test_only_functions_can_be_watched(exporter: InMemoryExporter, enabled: bool) -> None:  # noqa: FBT001 - both ways
+    """Anything else is refused at decoration instead of at the first call."""
     with (
         make(None, exporter, enabled=enabled) as monitor,
         pytest.raises(ConfigError, match="expected a function"),
@@ -98,7 +100,7 @@ def test_only_functions_are_watched(exporter: InMemoryExporter, enabled: bool) -
 
 
 def test_a_switched_off_monitor_returns_the_function_itself(exporter: InMemoryExporter) -> None:
-    """With `enabled=False` a watched function is the function: it costs nothing at all."""
+    """With `enabled=False` watching costs nothing, because no wrapper is made."""
     monitor = make(None, exporter, enabled=False)
 
     def predict(features: Features) -> float:
@@ -120,7 +122,7 @@ def test_a_switched_off_monitor_returns_the_function_itself(exporter: InMemoryEx
 
 
 def test_a_block_of_a_switched_off_monitor_reads_no_features(exporter: InMemoryExporter) -> None:
-    """No clock is read and no feature copied; value, id and exceptions are as ever."""
+    """No clock is read and no feature is copied; value, id and exceptions behave as usual."""
 
     class Untouchable(dict[str, float]):
         def keys(self) -> object:  # type: ignore[override]  # nobody shall ask
@@ -145,16 +147,16 @@ def test_a_block_of_a_switched_off_monitor_reads_no_features(exporter: InMemoryE
     assert monitor._worker._thread is None
 
 
-def test_the_standard_variable_switches_off(
+def test_the_standard_variable_switches_the_monitor_off(
     exporter: InMemoryExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`OTEL_SDK_DISABLED=true` outranks what the program says."""
+    """`OTEL_SDK_DISABLED=true` takes precedence over the arguments of the program."""
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     assert make(None, exporter, enabled=True).status().state == "disabled"
 
 
-def test_without_exporters_or_variables_nothing_is_sent(reference: Reference) -> None:
-    """A monitor of its own tells its status, and has nowhere to send it."""
+def test_nothing_is_sent_without_exporters_or_variables(reference: Reference) -> None:
+    """The monitor works and reports its status, but has nowhere to send data."""
     with Monitor("m", reference=reference) as monitor:
         monitor.record({"a": [1.0], "b": [2.0]}, [3.0])
         assert monitor.flush(timeout_seconds=60)
@@ -162,10 +164,10 @@ def test_without_exporters_or_variables_nothing_is_sent(reference: Reference) ->
         assert monitor.status().predictions == 1
 
 
-def test_the_first_rows_become_the_reference_and_status_says_so(
+def test_the_first_rows_become_the_reference_and_the_status_says_so(
     exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
-    """Until enough rows came it is learning; then it watches, and says what it compares with."""
+    """The status says that it is learning, and afterwards what it compares with."""
     with make(None, exporter, baseline_rows=100) as monitor:
         predict = monitor.watch(lambda features: features["a"])
         assert monitor.status().state == "waiting"
@@ -183,8 +185,10 @@ def test_the_first_rows_become_the_reference_and_status_says_so(
         assert "learned" in str(status)
 
 
-def test_a_label_finds_its_prediction(reference: Reference, exporter: InMemoryExporter) -> None:
-    """The id given out inside a call is the handle by which the truth comes back."""
+def test_a_label_is_matched_to_its_prediction_by_id(
+    reference: Reference, exporter: InMemoryExporter
+) -> None:
+    """The id read from `monitor.prediction_id` inside a call is later passed to `label`."""
     ids = []
     with make(reference, exporter) as monitor:
 
@@ -210,7 +214,7 @@ def test_a_label_finds_its_prediction(reference: Reference, exporter: InMemoryEx
 
 
 def test_ids_given_by_the_caller_are_used(reference: Reference, exporter: InMemoryExporter) -> None:
-    """An argument, a feature, or a list beside a batch names the predictions."""
+    """They may come from an argument, a feature, or a list that accompanies a batch."""
     with make(reference, exporter) as monitor:
 
         @monitor.watch(id_from="request_id")
@@ -248,10 +252,10 @@ def test_ids_given_by_the_caller_are_used(reference: Reference, exporter: InMemo
     ],
     ids=["int", "float", "int64", "str_", "str"],
 )
-def test_an_id_is_the_same_for_watch_observe_and_record(
+def test_an_id_is_read_alike_by_watch_observe_and_record(
     reference: Reference, exporter: InMemoryExporter, reported: object, asked: object
 ) -> None:
-    """As an argument, a feature, beside a block or a batch: whole floats and integers are one."""
+    """The whole float 7.0 and the integer 7 are the same id, wherever they are given."""
     row = {"a": 1.0, "b": 1.0}
     with make(reference, exporter) as monitor:
 
@@ -282,7 +286,7 @@ def test_an_id_is_the_same_for_watch_observe_and_record(
 
 
 def test_asking_for_an_id_outside_a_call_is_an_error(exporter: InMemoryExporter) -> None:
-    """There is no prediction that the id could belong to."""
+    """There is no current prediction to which the id could belong."""
     with make(None, exporter) as monitor, pytest.raises(LookupError, match="inside"):
         _ = monitor.prediction_id
 
@@ -306,7 +310,7 @@ def test_each_reported_kpi_is_a_separate_field(
 def test_drift_changes_only_the_scores_of_the_field_that_moved(
     reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
-    """A shift of one standard deviation in one feature is seen there, and not in its neighbour."""
+    """One feature shifts by a standard deviation; the scores of the other stay low."""
     with make(reference, exporter) as monitor:
         monitor.record(
             {"a": rng.normal(1, 1, 4_000), "b": rng.normal(size=4_000)}, rng.normal(size=4_000)
@@ -318,12 +322,12 @@ def test_drift_changes_only_the_scores_of_the_field_that_moved(
         assert status.field("a").quantiles[0.5] == pytest.approx(1.0, abs=0.1)
 
 
-def test_watching_keeps_name_doc_and_signature(exporter: InMemoryExporter) -> None:
-    """A watched function looks like itself to tools."""
+def test_watching_keeps_name_docstring_and_signature(exporter: InMemoryExporter) -> None:
+    """Tools that inspect a watched function see the original."""
     with make(None, exporter) as monitor:
 
         def predict(features: Features, *, scale: float = 1.0) -> float:
-            """Scaled."""
+            """Return the feature, scaled."""
             return features["a"] * scale
 
         wrapped = monitor.watch(predict)
@@ -335,7 +339,7 @@ def test_watching_keeps_name_doc_and_signature(exporter: InMemoryExporter) -> No
 def test_memory_stays_within_memory_bytes(
     reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator, clock: ManualClock
 ) -> None:
-    """The bound does not move while rows come in, through more panes than the window has."""
+    """The bound is constant while rows arrive for more slices than the window has."""
     config = Config(window_seconds=60, window_slices=6, export_interval_seconds=3_600)
     with Monitor(
         "m", reference=reference, exporters=[exporter], config=config, clock=clock
@@ -351,7 +355,7 @@ def test_memory_stays_within_memory_bytes(
 
 
 def test_each_numeric_field_takes_at_most_32_kib(rng: np.random.Generator) -> None:
-    """The slope between a narrow and a wide model, the reference itself aside."""
+    """Measured as the slope between a narrow and a wide model, without the reference itself."""
 
     def bound(fields: int) -> int:
         columns = {f"f{place}": rng.normal(size=2_000) for place in range(fields)}
@@ -365,7 +369,7 @@ def test_each_numeric_field_takes_at_most_32_kib(rng: np.random.Generator) -> No
 def test_a_closed_monitor_drops_rows_and_the_status_says_so(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
-    """Watched functions still work, nothing is recorded, all is counted; closing twice is fine."""
+    """Watched functions still work and each dropped row is counted; closing twice is harmless."""
     monitor = make(reference, exporter)
     predict = monitor.watch(lambda features: features["a"])
     predict({"a": 1.0, "b": 1.0})
@@ -386,8 +390,8 @@ def test_a_closed_monitor_drops_rows_and_the_status_says_so(
     assert exporter.value("mlmonitor.predictions", {"status": "ok"}) == 1
 
 
-def test_no_secret_is_in_a_repr(reference: Reference) -> None:
-    """Headers hold tokens; neither the exporter nor the monitor shows them."""
+def test_no_secret_is_shown_in_a_repr(reference: Reference) -> None:
+    """Headers hold tokens; neither the exporter nor the monitor may show them."""
     from mlmonitor import Otlp
 
     exporter = Otlp.collector("http://localhost:4318", headers={"authorization": "Bearer s3cret"})
@@ -395,10 +399,10 @@ def test_no_secret_is_in_a_repr(reference: Reference) -> None:
     assert "s3cret" not in repr(exporter) + repr(monitor) + str(monitor.status())
 
 
-def test_a_batch_that_cannot_be_read_is_counted_row_by_row(
+def test_every_row_of_an_unreadable_batch_is_counted(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
-    """Hostile features, none at all, and ids that do not fit cost no prediction its count."""
+    """Features that raise, missing features and ids that do not fit lose no prediction count."""
 
     class Hostile(dict[str, object]):
         def items(self) -> object:  # type: ignore[override]  # that is what makes it hostile
@@ -418,16 +422,16 @@ def test_a_batch_that_cannot_be_read_is_counted_row_by_row(
 
 
 class Unnameable:
-    """Has no text."""
+    """An object whose conversion to text raises."""
 
     def __str__(self) -> str:
         raise RuntimeError("no")
 
 
-def test_rows_of_a_watched_batch_are_labelled_by_the_calls_id_and_their_number(
+def test_rows_of_a_watched_batch_are_labelled_by_the_id_of_the_call_and_their_number(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
-    """One id names the batch, and `-0`, `-1` ... its rows."""
+    """The id of the call names the batch; its rows have the suffixes `-0`, `-1` and so on."""
     with make(reference, exporter) as monitor:
         ids = []
 
@@ -446,7 +450,7 @@ def test_rows_of_a_watched_batch_are_labelled_by_the_calls_id_and_their_number(
 
 
 def moved(monitor: Monitor, rng: np.random.Generator, shift: float, batches: int) -> None:
-    """Record batches of 500 rows, `a` moved by so many deviations, and export after each."""
+    """Record batches of 500 rows, with `a` shifted by these deviations, and export after each."""
     for _ in range(batches):
         a = rng.normal(shift, 1, 500)
         monitor.record({"a": a, "b": rng.normal(size=500)}, 2 * rng.normal(size=500))
@@ -456,7 +460,7 @@ def moved(monitor: Monitor, rng: np.random.Generator, shift: float, batches: int
 def test_an_alert_is_reported_once_when_it_fires_and_once_when_it_resolves(
     reference: Reference, rng: np.random.Generator
 ) -> None:
-    """The callback gets each turn in the worker; what it raises is held back."""
+    """The callback runs in the worker thread, and its exceptions are suppressed."""
     alerts: list[Alert] = []
 
     def tell(alert: Alert) -> None:
@@ -483,7 +487,7 @@ def test_an_alert_is_reported_once_when_it_fires_and_once_when_it_resolves(
 def test_an_alert_is_shown_and_exported(
     reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
-    """With its evidence, its score, and what the score may be by chance."""
+    """Its evidence, score and critical value appear in the status and in the export."""
     with make(reference, exporter) as monitor:
         moved(monitor, rng, 0.7, 4)
         status = monitor.status()
@@ -500,8 +504,8 @@ def test_an_alert_is_shown_and_exported(
         assert exporter.value("mlmonitor.drift.alert", other) == 0
 
 
-def test_live_performance_stands_beside_that_at_training(exporter: InMemoryExporter) -> None:
-    """What the reference was told of the model's errors is shown once there are live ones."""
+def test_live_performance_is_shown_beside_that_at_training(exporter: InMemoryExporter) -> None:
+    """The training metrics of the reference appear once labels have arrived."""
     x = np.linspace(0, 1, 100)
     reference = fit_reference({"a": x}, predictions=x, actuals=x, training_metrics={"mae": 0.25})
     with make(reference, exporter) as monitor:
@@ -515,7 +519,7 @@ def test_live_performance_stands_beside_that_at_training(exporter: InMemoryExpor
 def test_a_label_without_a_prediction_is_counted_by_the_time_the_monitor_closes(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
-    """Until then it waits, in sight, for a prediction that may still be on its way."""
+    """Until then it counts as waiting, because its prediction may still arrive."""
     monitor = make(reference, exporter)
     monitor.label("nobody", 1.0)
     assert monitor.status().labels["waiting"] == 1
@@ -525,7 +529,7 @@ def test_a_label_without_a_prediction_is_counted_by_the_time_the_monitor_closes(
 
 
 def test_the_last_error_is_reported(reference: Reference, exporter: InMemoryExporter) -> None:
-    """Its kind and, since it is our own, what to do; never a value."""
+    """The status has its type and, for errors of this library, the remedy, but never a value."""
     with make(reference, exporter) as monitor:
         monitor.record({"a": [1.0], "b": [2.0]}, [1.0], ids=["s3cret", "s3cret"])
         status = monitor.status()

@@ -1,4 +1,4 @@
-"""Objectives as a user declares them: bounds of any measure that alert when they are broken."""
+"""Objectives as users declare them: bounds of any measure, with alerts when they are violated."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ DAY = 86_400.0
 
 
 class Declared:
-    """A monitor with objectives, whose pairs arrive in steps."""
+    """A monitor with objectives, to which pairs are reported in steps."""
 
     def __init__(self, *objectives: Objective, **options: Any) -> None:
         self.clock = ManualClock(1_700_000_000.0)
@@ -30,7 +30,7 @@ class Declared:
         )
 
     def report(self, predictions: Any, actuals: Any, *, step: int = 100) -> list[Alert]:
-        """Report pairs until an objective is broken; return its alert, if any."""
+        """Report pairs until an objective is violated; return its alert, if any."""
         for start in range(0, len(predictions), step):
             stop = start + step
             self.monitor.record_outcomes(predictions[start:stop], actuals[start:stop])
@@ -39,19 +39,19 @@ class Declared:
         return []
 
     def broken(self) -> list[Alert]:
-        """The firing alerts on objectives."""
+        """Return the firing alerts on objectives."""
         status = self.monitor.status()
         assert (status.internal_errors, status.last_error) == (0, None)
         return [alert for alert in status.alerts if alert.field == "objective"]
 
     def status(self) -> ObjectiveStatus:
-        """The only objective."""
+        """Return the status of the only objective."""
         (status,) = self.monitor.status().objectives
         return status
 
 
 def pairs_of(measure: str, rng: np.random.Generator, *, is_bad: bool) -> tuple[Any, Any]:
-    """Pairs that are good or bad by a measure."""
+    """Draw pairs that are good or bad as judged by a measure."""
     rows = 2_000
     if measure in ("accuracy", "recall", "precision", "f1", "specificity", "balanced_accuracy"):
         actual = rng.random(rows) < 0.4
@@ -88,8 +88,8 @@ BOUNDS = {
 
 
 @pytest.mark.parametrize("measure", BOUNDS)
-def test_a_broken_bound_of_performance_alerts_and_a_kept_one_does_not(measure: str) -> None:
-    """2,000 good pairs, then bad ones."""
+def test_only_a_violated_bound_of_performance_alerts(measure: str) -> None:
+    """2,000 good pairs leave the objective met; bad pairs that follow violate it."""
     rng = np.random.default_rng(7)
     declared = Declared(BOUNDS[measure])
     with declared.monitor:
@@ -104,8 +104,8 @@ def test_a_broken_bound_of_performance_alerts_and_a_kept_one_does_not(measure: s
     assert status.low < status.value < status.high
 
 
-def test_a_metric_of_the_user_can_be_bounded() -> None:
-    """It is a mean, like the others."""
+def test_a_custom_metric_can_be_bounded() -> None:
+    """An objective accepts a metric of the user like any built-in measure."""
     near = Metric("near", lambda predicted, actual: abs(predicted - actual) <= 5)
     declared = Declared(Objective("near", minimum=0.8), metrics=[near])
     rng = np.random.default_rng(8)
@@ -115,8 +115,8 @@ def test_a_metric_of_the_user_can_be_bounded() -> None:
     assert alert.measure == "near"
 
 
-def test_a_broken_objective_resolves_once_its_measure_has_recovered() -> None:
-    """What broke it is no evidence later."""
+def test_a_violated_objective_resolves_once_its_measure_has_recovered() -> None:
+    """Rows from the time of the violation no longer count once they have left the window."""
     rng = np.random.default_rng(9)
     declared = Declared(BOUNDS["mae"])
     with declared.monitor:
@@ -134,7 +134,7 @@ def test_a_broken_objective_resolves_once_its_measure_has_recovered() -> None:
 
 
 def call(monitor: Monitor, calls: int, *, failing: float = 0.0, seed: int = 0) -> None:
-    """Make calls of which some fail."""
+    """Make calls, a share of which fail."""
     fails = np.random.default_rng(seed).random(calls) < failing
 
     @monitor.watch
@@ -151,8 +151,8 @@ def call(monitor: Monitor, calls: int, *, failing: float = 0.0, seed: int = 0) -
             predict({"fails": False})
 
 
-def test_a_broken_error_rate_alerts_within_a_thousand_calls() -> None:
-    """0.5% of calls may fail, 5% may not."""
+def test_a_raised_error_rate_alerts_within_a_thousand_calls() -> None:
+    """The bound is 1%: a rate of 0.5% meets it, and 5% violates it."""
     declared = Declared(Objective("error_rate", maximum=0.01))
     with declared.monitor:
         call(declared.monitor, 2_000, failing=0.005)
@@ -165,8 +165,8 @@ def test_a_broken_error_rate_alerts_within_a_thousand_calls() -> None:
 
 
 @pytest.mark.parametrize(("maximum", "broken"), [(10.0, 0), (1e-9, 1)])
-def test_a_latency_objective_is_about_its_quantile(maximum: float, broken: int) -> None:
-    """The calls of a test take between a nanosecond and 10 s."""
+def test_a_latency_objective_bounds_its_quantile(maximum: float, broken: int) -> None:
+    """Calls in the test take between a nanosecond and 10 s, so one bound holds and one does not."""
     declared = Declared(Objective("latency_p95_seconds", maximum=maximum))
     with declared.monitor:
         call(declared.monitor, 300)
@@ -175,8 +175,8 @@ def test_a_latency_objective_is_about_its_quantile(maximum: float, broken: int) 
         assert 0 < declared.status().value < 10
 
 
-def test_traffic_below_its_minimum_alerts_although_nothing_arrives() -> None:
-    """It resolves when traffic is back."""
+def test_traffic_below_its_minimum_alerts_even_if_nothing_arrives() -> None:
+    """The alert resolves when traffic returns."""
     declared = Declared(Objective("predictions_per_second", minimum=0.1))
     with declared.monitor:
         for _ in range(20):
@@ -193,7 +193,7 @@ def test_traffic_below_its_minimum_alerts_although_nothing_arrives() -> None:
 
 
 def test_traffic_above_its_maximum_alerts() -> None:
-    """Ten predictions a second."""
+    """Ten predictions a second exceed the bound."""
     declared = Declared(Objective("predictions_per_second", maximum=1))
     with declared.monitor:
         for _ in range(20):
@@ -204,8 +204,8 @@ def test_traffic_above_its_maximum_alerts() -> None:
     assert alert.value == pytest.approx(10, rel=0.2)  # the newest minute came at once
 
 
-def test_labels_that_stop_arriving_break_the_maturity_of_labels() -> None:
-    """Four days with labels, four almost without."""
+def test_labels_that_stop_arriving_violate_an_objective_on_label_maturity() -> None:
+    """Four days have all their labels, and the next four have a tenth."""
     declared = Declared(Objective("label_maturity", minimum=0.8))
     with declared.monitor:
         for day in range(8):
@@ -221,8 +221,8 @@ def test_labels_that_stop_arriving_break_the_maturity_of_labels() -> None:
     assert alert.value < 0.8
 
 
-def test_the_maturity_of_labels_is_known_on_a_first_day_on_which_all_arrived() -> None:
-    """A day some of whose labels are still to arrive says nothing yet."""
+def test_label_maturity_is_judged_on_the_first_day_once_all_labels_have_arrived() -> None:
+    """While some labels of that day are missing, the objective is undecided."""
     declared, x = Declared(Objective("label_maturity", minimum=0.8)), np.arange(3_000.0)
     with declared.monitor:
         ids = [str(row) for row in range(x.size)]
@@ -248,10 +248,10 @@ def test_the_maturity_of_labels_is_known_on_a_first_day_on_which_all_arrived() -
         ("latency_p99", {"maximum": 1}, "no measure"),
     ],
 )
-def test_an_objective_without_a_possible_meaning_is_refused(
+def test_an_objective_that_cannot_apply_to_the_model_is_refused(
     measure: str, bounds: dict[str, float], message: str
 ) -> None:
-    """When the monitor is made, with what to do."""
+    """The error is raised when the monitor is constructed, and names the remedy."""
     with pytest.raises(ConfigError, match=message):
         Declared(Objective(measure, **bounds))
 
@@ -269,13 +269,13 @@ def test_an_objective_without_a_possible_meaning_is_refused(
 def test_an_objective_without_a_valid_bound_is_refused_at_once(
     bounds: dict[str, Any], message: str
 ) -> None:
-    """When the objective is made."""
+    """The error is raised when the objective is constructed."""
     with pytest.raises(ConfigError, match=message):
         Objective("bias", **bounds)
 
 
 def test_objectives_are_a_list_without_repetitions() -> None:
-    """One alone is no list."""
+    """A single objective outside a list is refused as well."""
     with pytest.raises(ConfigError, match="expected a list"):
         Monitor("m", exporters=[], objectives=Objective("mae", maximum=1))  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="once"):
@@ -283,7 +283,7 @@ def test_objectives_are_a_list_without_repetitions() -> None:
 
 
 def test_the_status_lists_objectives_that_are_not_met_first() -> None:
-    """One line, with their measures."""
+    """Each is shown in one line with its measure."""
     declared = Declared(Objective("rmse", maximum=100), BOUNDS["mae"])
     with declared.monitor:
         declared.report(*pairs_of("mae", np.random.default_rng(3), is_bad=True))

@@ -1,4 +1,4 @@
-"""Performance as a user sees it: any task, any form of scores and classes, by bucket and cohort."""
+"""Performance as users see it: any task, any form of scores and classes, by bucket and cohort."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,14 +16,14 @@ DAY = 86_400.0
 
 
 def made(reference: Reference | None = None, **options: Any) -> Monitor:
-    """A monitor that nobody but the test drives."""
+    """Return a monitor that works only when the test asks it to."""
     tuning = options.pop("config", {})
     config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600, **tuning)
     return Monitor("m", reference=reference, exporters=[], config=config, **options)
 
 
 def fitted(features: Any, predictions: Any, actuals: Any = None) -> Reference:
-    """A reference without simulations."""
+    """Fit a reference without simulated thresholds."""
     return Reference.fit(
         features, predictions=predictions, actuals=actuals, thresholds="asymptotic"
     )
@@ -31,19 +31,19 @@ def fitted(features: Any, predictions: Any, actuals: Any = None) -> Reference:
 
 @pytest.fixture
 def truth() -> np.ndarray[Any, Any]:
-    """A third of the rows are positive."""
+    """Return outcomes, of which a third are positive."""
     return np.random.default_rng(1).random(ROWS) < 1 / 3
 
 
 @pytest.fixture
 def score(truth: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Probabilities that know something of the truth."""
+    """Return probabilities that are correlated with the outcomes."""
     noise = np.random.default_rng(2).normal(0, 0.2, ROWS)
     return np.clip(0.35 + 0.3 * truth + noise, 0, 1)
 
 
 def status_of(predictions: Any, actuals: Any, **options: Any) -> Status:
-    """What a monitor of pairs alone reports."""
+    """Return the status of a monitor that was given these pairs alone."""
     with made(**options) as monitor:
         monitor.record_outcomes(predictions, actuals)
         status = monitor.status()
@@ -72,7 +72,7 @@ def status_of(predictions: Any, actuals: Any, **options: Any) -> Status:
 def test_two_classes_with_scores_are_measured_in_every_common_form(
     form: Any, actual: Any, truth: Any, score: Any
 ) -> None:
-    """Bools and integers are one truth; the measures are scikit-learn's."""
+    """Outcomes may be booleans or integers; the measures equal scikit-learn's."""
     performance = status_of(form(score), actual(truth)).performance
     assert performance is not None
     assert performance.task == "binary"
@@ -97,7 +97,7 @@ def test_two_classes_with_scores_are_measured_in_every_common_form(
     ids=["texts", "integers, bools", "bools, integers", "floats, bools", "arrays"],
 )
 def test_classes_of_any_type_are_compared_by_name(predicted: Any, actual: Any) -> None:
-    """One right, one missed, one false alarm."""
+    """The pairs are one correct prediction, one miss and one false alarm."""
     performance = status_of(predicted, actual).performance
     assert performance is not None
     assert performance["accuracy"].value == pytest.approx(1 / 3)
@@ -105,7 +105,7 @@ def test_classes_of_any_type_are_compared_by_name(predicted: Any, actual: Any) -
 
 
 def test_decision_values_have_areas_but_no_calibration(truth: Any, score: Any) -> None:
-    """Their threshold is zero."""
+    """Their threshold is zero; they are not probabilities."""
     values = 10 * (score - 0.5)
     with made(
         Reference.fit({"x": values}, predictions=values, actuals=truth, thresholds="asymptotic")
@@ -122,7 +122,7 @@ def test_decision_values_have_areas_but_no_calibration(truth: Any, score: Any) -
 
 
 def test_several_classes_with_probabilities_have_all_measures(truth: Any) -> None:
-    """Recorded with ids, labelled afterwards."""
+    """The predictions are recorded with ids and labelled afterwards."""
     rng = np.random.default_rng(3)
     scores = rng.dirichlet([1, 1, 1], ROWS)
     actual = np.array(["a", "b", "c"])[[rng.choice(3, p=row) for row in scores]]
@@ -154,7 +154,7 @@ def test_several_classes_with_probabilities_have_all_measures(truth: Any) -> Non
 
 
 def test_a_class_that_was_never_predicted_is_in_the_confusion_matrix() -> None:
-    """Its recall is zero, and a class that nobody knew counts as another."""
+    """A label outside the classes of the reference counts as `__other__`."""
     reference = Reference.fit(
         {"x": [0.0] * 36},
         predictions=list("aabbaa") * 6,
@@ -182,7 +182,7 @@ def _labelled_by_line(features: dict[str, Any], predicted: Any, actual: Any) -> 
 
 
 def test_performance_is_computed_for_each_bucket_of_a_declared_field() -> None:
-    """As numpy counts them; also by segment, and by bin of the prediction."""
+    """Buckets agree with numpy, also by segment and by bin of the prediction."""
     rng = np.random.default_rng(4)
     claimed = rng.uniform(0, 20_000, ROWS)
     line = rng.choice(["motor", "home"], ROWS)
@@ -205,7 +205,7 @@ def test_performance_is_computed_for_each_bucket_of_a_declared_field() -> None:
 
 
 def test_a_custom_metric_is_averaged_over_rows() -> None:
-    """With its interval; what it raises is no loss for the others, and is reported by name."""
+    """It has an interval; a metric that raises is named and leaves the others unaffected."""
     share = Metric("within_10_percent", lambda p, a: np.abs(p - a) <= 0.1 * np.abs(a))
     broken = Metric("broken", lambda p, a: p / a.nothing)
     with made(metrics=[share, broken]) as monitor:
@@ -228,8 +228,8 @@ def test_a_custom_metric_is_averaged_over_rows() -> None:
         ("bool", False),
     ],
 )
-def test_a_metric_of_zeros_and_ones_gets_numbers(kind: str, *, has_reference: bool) -> None:
-    """Not texts, which would equal no number and make every cost 0; texts stay texts."""
+def test_a_custom_metric_gets_zeros_and_ones_as_numbers(kind: str, *, has_reference: bool) -> None:
+    """As texts they would equal no number, and every cost would be 0; texts stay texts."""
     rng = np.random.default_rng(4)
     score = rng.random(1_000)
     truth = rng.random(1_000) < score
@@ -256,14 +256,14 @@ def test_a_metric_of_zeros_and_ones_gets_numbers(kind: str, *, has_reference: bo
     ],
     ids=["no edge", "falling", "texts", "prediction", "no metric", "a name that is taken"],
 )
-def test_wrong_buckets_and_metrics_are_refused(options: dict[str, Any]) -> None:
-    """At once, by the name of the option."""
+def test_invalid_buckets_and_metrics_are_refused(options: dict[str, Any]) -> None:
+    """The error is raised at construction and names the option."""
     with pytest.raises(ConfigError, match=next(iter(options))):
         made(**options)
 
 
-def test_the_newest_of_120_000_predictions_match_the_labels_of_one_call() -> None:
-    """Both sides forget the oldest."""
+def test_only_the_newest_of_120_000_predictions_match_their_labels() -> None:
+    """Predictions and labels in waiting are both limited to 50,000; the oldest are evicted."""
     rows = 120_000
     ids, x = [f"{at}" for at in range(rows)], np.arange(float(rows))
     with made(
@@ -278,8 +278,8 @@ def test_the_newest_of_120_000_predictions_match_the_labels_of_one_call() -> Non
     assert status.performance["bias"].value == -1
 
 
-def test_cohorts_show_how_mature_they_are() -> None:
-    """A tenth of the labels arrives on each of ten days: each cohort is as mature as it is old."""
+def test_each_cohort_shows_the_share_of_labels_that_have_arrived() -> None:
+    """A tenth of the labels arrives on each of ten days, so maturity grows with age."""
     clock = ManualClock(DAY * 20_000)
     with made(config={"baseline_rows": 10}, clock=clock) as monitor:
         for day in range(20):
@@ -300,8 +300,8 @@ def test_cohorts_show_how_mature_they_are() -> None:
     assert cohorts[0].start == datetime.fromtimestamp(DAY * 20_000, UTC)
 
 
-def test_labels_may_say_when_they_became_known() -> None:
-    """Half of a cohort's labels took two days: a cohort of yesterday is half mature."""
+def test_labels_may_carry_the_time_at_which_they_became_known() -> None:
+    """Half of the labels took two days, so a cohort of yesterday is half mature."""
     clock = ManualClock(DAY * 20_000)
     with made(config={"baseline_rows": 5}, clock=clock) as monitor:
         monitor.record({"x": np.ones(10)}, np.ones(10), ids=[f"a{at}" for at in range(10)])
@@ -317,8 +317,8 @@ def test_labels_may_say_when_they_became_known() -> None:
     assert (second.labelled, second.maturity) == (0, 0.5)
 
 
-def test_pairs_of_a_model_that_never_learned_a_reference_count_at_the_end() -> None:
-    """They wait for the reference as long as there may be one."""
+def test_pairs_of_a_model_that_never_learned_a_reference_are_counted_at_close() -> None:
+    """Until then they wait, because a reference may still be learned."""
     with made(config={"baseline_rows": 1_000}) as monitor:
         monitor.record({"x": np.ones(3)}, np.ones(3))
         monitor.record_outcomes([1.0, 2.0], [1.0, 3.0])
@@ -329,8 +329,8 @@ def test_pairs_of_a_model_that_never_learned_a_reference_count_at_the_end() -> N
     assert performance["mae"].value == 0.5
 
 
-def test_pairs_count_in_the_cohort_of_their_prediction() -> None:
-    """Given as datetimes, as numbers, or once for all."""
+def test_pairs_count_in_the_cohort_of_their_prediction_time() -> None:
+    """Times may be datetimes, numbers, or one value for all pairs."""
     moments = [datetime(2026, 1, day, 12, tzinfo=UTC) for day in (1, 2, 2)]
     with made() as monitor:
         monitor.record_outcomes([1.0, 2.0, 3.0], [1.0, 2.0, 4.0], predicted_at=moments)
@@ -349,8 +349,8 @@ def test_pairs_count_in_the_cohort_of_their_prediction() -> None:
     ],
     ids=["lists", "arrays"],
 )
-def test_rankings_are_pairs_of_rows(scores: Any, relevances: Any) -> None:
-    """The second item of the first query is the first relevant one; the other query is right."""
+def test_rankings_are_recorded_as_pairs_of_rows(scores: Any, relevances: Any) -> None:
+    """One query has its first relevant item second, the other has it first."""
     performance = status_of(scores, relevances).performance
     assert performance is not None
     assert performance.task == "ranking"
@@ -372,7 +372,7 @@ def test_rankings_are_pairs_of_rows(scores: Any, relevances: Any) -> None:
 def test_a_query_without_a_relevance_for_each_score_is_refused(
     scores: Any, relevances: Any
 ) -> None:
-    """Its measure would be that of some of its items; the message says what to pass."""
+    """Measures over some of the items would be wrong; the message says what to pass."""
     with made() as monitor:
         monitor.record_outcomes(scores, relevances)
         status = monitor.status()
@@ -381,14 +381,14 @@ def test_a_query_without_a_relevance_for_each_score_is_refused(
 
 
 def test_a_mistake_in_pairs_is_named_and_raises_nothing() -> None:
-    """Both numbers are reported."""
+    """The error in the status states both lengths."""
     with made() as monitor:
         monitor.record_outcomes([1.0, 2.0], [1.0])
         assert "each of the 2 predictions, got 1" in (monitor.status().last_error or "")
 
 
 def test_predictions_are_evicted_after_the_configured_age() -> None:
-    """After an hour their labels are too late."""
+    """Labels that arrive after that hour match nothing."""
     clock = ManualClock(1_000_000.0)
     with made(config={"pending_seconds": 3_600, "baseline_rows": 2}, clock=clock) as monitor:
         monitor.record({"x": np.ones(3)}, np.ones(3), ids=list("abc"))
@@ -401,14 +401,14 @@ def test_predictions_are_evicted_after_the_configured_age() -> None:
 
 
 def exported(**options: Any) -> tuple[Monitor, InMemoryExporter]:
-    """A monitor, and what receives its series."""
+    """Return a monitor and the exporter that receives its series."""
     exporter = InMemoryExporter()
     config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
     return Monitor("m", exporters=[exporter], config=config, **options), exporter
 
 
-def test_a_backend_adds_up_the_errors_of_a_fleet_by_declared_bucket() -> None:
-    """Sums of two processes give the MAE and the bias of both, in every bucket."""
+def test_a_backend_can_add_up_the_errors_of_a_fleet_by_declared_bucket() -> None:
+    """Sums exported by two processes give the MAE and the bias of both, in every bucket."""
     rng = np.random.default_rng(7)
     claimed = rng.uniform(0, 2_000, 2 * ROWS)
     error = rng.normal(0, 10, 2 * ROWS)
@@ -432,7 +432,7 @@ def test_a_backend_adds_up_the_errors_of_a_fleet_by_declared_bucket() -> None:
 
 
 def test_a_class_of_few_rows_is_not_named_outside_the_process() -> None:
-    """It may be one person's; from five rows on it is."""
+    """It may identify a person; from five rows on it is named."""
     monitor, exporter = exported()
     actuals = ["rare"] * 4 + ["usual"] * 9 + ["other"] * 9
     with monitor:
@@ -447,7 +447,7 @@ def test_a_class_of_few_rows_is_not_named_outside_the_process() -> None:
 
 
 def test_measures_confusion_scores_and_cohorts_are_exported(truth: Any, score: Any) -> None:
-    """Each from one place; the scores by outcome add up to the rows."""
+    """Each has its own metric, and the score bins by outcome add up to the rows."""
     monitor, exporter = exported()
     moment = datetime(2026, 1, 5, tzinfo=UTC)
     with monitor:
@@ -480,7 +480,7 @@ def test_measures_confusion_scores_and_cohorts_are_exported(truth: Any, score: A
 def test_every_pair_is_counted_once_as_matched_or_by_what_it_lacks(
     predictions: Any, actuals: Any, counts: tuple[int, int, int]
 ) -> None:
-    """So no row of a nightly job is lost in silence; texts among predictions are an error."""
+    """No row of a nightly job is lost silently; texts among numeric predictions are an error."""
     with made() as monitor:
         monitor.record_outcomes(predictions, actuals)
         status = monitor.status()
@@ -502,7 +502,7 @@ def test_every_pair_is_counted_once_as_matched_or_by_what_it_lacks(
 def test_pairs_without_one_side_are_a_counted_error_that_names_both(
     predictions: Any, actuals: Any, message: str
 ) -> None:
-    """The host is not disturbed, and reads in the status what to do."""
+    """The call raises nothing, and the status tells the user what to do."""
     with made() as monitor:
         monitor.record_outcomes(predictions, actuals)
         status = monitor.status()
@@ -524,7 +524,7 @@ def test_pairs_without_one_side_are_a_counted_error_that_names_both(
 def test_numbers_and_booleans_that_are_equal_are_one_class(
     classes: list[object], trained: list[object], labels: list[object]
 ) -> None:
-    """In training, in labels and in pairs: correct labels are neither wrong nor new categories."""
+    """Otherwise correct labels would count as wrong, or as new categories."""
     scores = np.tile([[0.9, 0.1], [0.1, 0.9]], (100, 1))
     reference = Reference.fit(
         {"x": np.arange(200.0)},

@@ -1,4 +1,4 @@
-"""Alerts on cohorts as they will be once all of their labels have arrived."""
+"""Alerts on the projected losses of cohorts, before all of their labels have arrived."""
 
 import numpy as np
 import pytest
@@ -12,23 +12,23 @@ ROWS, DAYS, CHANGED, LATE = 400, 22, 8, 3
 
 
 def draw_errors(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Errors, of which those of a half are ten times as large, and which rows these are."""
+    """Draw errors, half of them ten times as large, and return which rows those are."""
     is_large = rng.random(rows) < 0.5
     return rng.normal(0, 1, rows) * np.where(is_large, 10, 1), is_large
 
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    """All rows of training have their label."""
+    """Return a reference whose training rows all have labels."""
     rng = np.random.default_rng(0)
     values, (errors, _) = np.linspace(0, 100, 4_000), draw_errors(rng, 4_000)
     return fit_reference({"x": values}, predictions=values, actuals=values + errors)
 
 
 def serve(reference: Reference, *, basis: str, grown: float = 1.0) -> list[Alert]:
-    """Return the alerts on performance of three weeks; large errors are known three days later.
+    """Return the performance alerts of three weeks; large errors are labelled three days late.
 
-    grown: times the errors of the last eight days.
+    grown: factor by which the errors of the last eight days are multiplied.
     """
     clock, rng = ManualClock(1_700_006_400.0), np.random.default_rng(1)
     config = Config(
@@ -55,7 +55,7 @@ def serve(reference: Reference, *, basis: str, grown: float = 1.0) -> list[Alert
 
 
 def test_an_alert_on_projected_losses_says_so(reference: Reference) -> None:
-    """Three times the errors; the alert names the share of labels that it is projected from."""
+    """Errors triple; the alert names the share of labels from which the loss is projected."""
     alert = serve(reference, basis="projected", grown=3.0)[0]
     assert (alert.basis, alert.field, alert.measure) == (
         "projected",
@@ -69,12 +69,14 @@ def test_an_alert_on_projected_losses_says_so(reference: Reference) -> None:
 
 @pytest.mark.slow
 def test_projected_losses_of_an_unchanged_model_do_not_alert(reference: Reference) -> None:
-    """Although the first labels of each day are of small errors."""
+    """The first labels of each day have small errors, which must not be mistaken for change."""
     assert serve(reference, basis="projected") == []
 
 
-def test_a_cohort_without_a_positive_label_has_no_recall_and_the_others_are_judged() -> None:
-    """A quiet day of a classifier; the measures that it has count as on any other day."""
+def test_a_cohort_without_a_positive_label_has_no_recall_but_its_other_measures_are_judged() -> (
+    None
+):
+    """On a quiet day of a classifier the remaining measures count as on any other day."""
     rng = np.random.default_rng(2)
     truth = np.arange(600) % 2
     scores = np.clip(0.3 * truth + 0.6 * rng.random(600), 0, 1)

@@ -1,4 +1,4 @@
-"""Monitor(segments=...): what a user declares, sees in the status, and finds in the export."""
+"""Segments as users declare them, see them in the status, and find them in the export."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ MEANS = {"motor": 30.0, "home": 60.0, "travel": 45.0}
 def policies(
     rng: np.random.Generator, rows: int, moved: dict[str, float] | None = None
 ) -> dict[str, Any]:
-    """Ages that depend on the line; `moved` adds to some of them."""
+    """Draw ages that depend on the line; `moved` is added to some of them."""
     line = rng.choice(LINES, rows, p=SHARES)
     means = np.array([MEANS[name] + (moved or {}).get(name, 0.0) for name in line.tolist()])
     return {"line": line, "age": rng.normal(means, 5.0)}
@@ -26,7 +26,7 @@ def policies(
 
 @pytest.fixture
 def reference(rng: np.random.Generator) -> Reference:
-    """Parted by line."""
+    """Return a reference with a segment for each line."""
     columns = policies(rng, 6_000)
     return fit_reference(
         columns, predictions=columns["age"], actuals=columns["age"], segments=["line"]
@@ -34,7 +34,7 @@ def reference(rng: np.random.Generator) -> Reference:
 
 
 def make(reference: Reference | None, exporter: InMemoryExporter, **options: Any) -> Monitor:
-    """A monitor of segments that exports to memory, only when flushed."""
+    """Return a monitor with segments that exports to memory, and only when it is flushed."""
     config = Config(export_interval_seconds=3_600, **options.pop("config", {}))
     return Monitor(
         "m", reference=reference, segments=["line"], exporters=[exporter], config=config, **options
@@ -44,7 +44,7 @@ def make(reference: Reference | None, exporter: InMemoryExporter, **options: Any
 def test_every_point_carries_its_segment(
     reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
-    """`all` for the whole; the counts of the segments add up to it."""
+    """The whole is `all`, and the counts of the segments add up to it."""
     columns = policies(rng, 1_000)
     with make(reference, exporter) as monitor:
         monitor.record(columns, columns["age"])
@@ -66,10 +66,10 @@ def test_every_point_carries_its_segment(
         )
 
 
-def test_no_point_carries_a_segment_where_none_is_declared(
+def test_no_point_carries_a_segment_if_none_is_declared(
     reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
-    """A reference that knows segments serves a monitor that does not ask for them."""
+    """A reference with segments also serves a monitor that does not use them."""
     columns = policies(rng, 100)
     with Monitor("m", reference=reference, exporters=[exporter]) as monitor:
         monitor.record(columns, columns["age"])
@@ -81,7 +81,7 @@ def test_no_point_carries_a_segment_where_none_is_declared(
 def test_an_alert_names_its_segment_and_the_status_counts_it(
     reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
-    """One line in ten of the traffic moves: it is found there, before the whole has moved."""
+    """Only the line with a tenth of the traffic moves; it alerts while the whole does not."""
     alerts: list[Alert] = []
     with make(reference, exporter, on_alert=alerts.append) as monitor:
         columns = policies(rng, 5_000, {"travel": 6.0})
@@ -102,10 +102,10 @@ def test_an_alert_names_its_segment_and_the_status_counts_it(
         travel.field("nothing")
 
 
-def test_a_segment_the_reference_does_not_know_is_counted_with_the_rest(
+def test_a_segment_missing_from_the_reference_is_counted_with_the_rest(
     reference: Reference, exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
-    """It is not compared, says so, and is an unseen category of its field besides."""
+    """It is not compared, the status says so, and its value is an unseen category."""
     with make(reference, exporter) as monitor:
         monitor.record({"line": ["pet"] * 30, "age": [40.0] * 30}, [40.0] * 30)
         status = monitor.status()
@@ -117,7 +117,7 @@ def test_a_segment_the_reference_does_not_know_is_counted_with_the_rest(
 
 
 def test_failed_calls_keep_their_segment(reference: Reference, exporter: InMemoryExporter) -> None:
-    """A model that fails for one line is seen to fail for that line."""
+    """A model that fails for one line is reported as failing in that segment."""
     with make(reference, exporter) as monitor:
 
         @monitor.watch
@@ -138,10 +138,10 @@ def test_failed_calls_keep_their_segment(reference: Reference, exporter: InMemor
     assert (status.segments["motor"].predictions, status.segments["motor"].failed) == (1, 0)
 
 
-def test_a_prediction_whose_id_is_asked_for_late_keeps_its_segment(
+def test_a_prediction_whose_id_is_read_late_keeps_its_segment(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
-    """Though it had been read, without an id, before."""
+    """The prediction had already been processed without an id when its id was read."""
     with make(reference, exporter) as monitor:
         with monitor.observe({"line": "home", "age": 60.0}) as observed:
             observed.value = 60.0
@@ -158,7 +158,7 @@ def test_a_prediction_whose_id_is_asked_for_late_keeps_its_segment(
 def test_errors_of_labels_are_reported_by_segment(
     reference: Reference, exporter: InMemoryExporter
 ) -> None:
-    """A prediction in waiting remembers where it belongs; a label that is no number does, too."""
+    """A waiting prediction keeps its segment, also if its label turns out not to be a number."""
     with make(reference, exporter) as monitor:
         monitor.record(
             {"line": ["motor", "home", "home"], "age": [30.0, 60.0, 61.0]},
@@ -187,7 +187,7 @@ def test_errors_of_labels_are_reported_by_segment(
 def test_a_service_without_a_reference_learns_its_segments(
     exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
-    """The first rows become a reference of each segment; those few that have too few are one."""
+    """The first rows give a reference for each segment; segments with too few rows share one."""
     with make(None, exporter, config={"baseline_rows": 600, "max_segments": 2}) as monitor:
         columns = policies(rng, 1_000)
         monitor.record(columns, columns["age"])
@@ -201,10 +201,10 @@ def test_a_service_without_a_reference_learns_its_segments(
     assert not status.alerts
 
 
-def test_a_segment_field_may_be_one_that_is_ignored(
+def test_an_ignored_field_can_be_a_segment_field(
     exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
-    """It parts the traffic, and is not watched itself."""
+    """It divides the traffic, and is not monitored itself."""
     with make(None, exporter, ignore=["line"], config={"baseline_rows": 200}) as monitor:
         columns = policies(rng, 300)
         monitor.record(columns, columns["age"])
@@ -213,10 +213,10 @@ def test_a_segment_field_may_be_one_that_is_ignored(
     assert status.segments["motor"].predictions > 100
 
 
-def test_several_fields_make_a_segment_together(
+def test_several_fields_can_define_a_segment_together(
     exporter: InMemoryExporter, rng: np.random.Generator
 ) -> None:
-    """Named by field and value, in the order of the reference."""
+    """The segment is named by field and value, in the order of the reference."""
     columns = {
         "line": rng.choice(["motor", "home"], 500),
         "region": rng.choice(["north", "south"], 500),
@@ -243,17 +243,17 @@ def test_several_fields_make_a_segment_together(
         ),
     ],
 )
-def test_segments_that_cannot_be_compared_are_refused_at_set_up(
+def test_segments_that_cannot_be_compared_are_refused_at_construction(
     fit: dict[str, Any], options: dict[str, Any], named: str, rng: np.random.Generator
 ) -> None:
-    """With what to do about it: a segment beside nothing would only look as if it were watched."""
+    """A segment without a reference would appear to be monitored; the message names the remedy."""
     reference = fit_reference(policies(rng, 300), **fit)
     with pytest.raises(ConfigError, match=named):
         Monitor("m", reference=reference, exporters=[], **options)
 
 
 def serve(monitor: Monitor, clock: ManualClock, rng: np.random.Generator, batches: int) -> None:
-    """A batch a pane, half of it of segments that nobody knows, with ids."""
+    """Record one batch for each slice, with ids; half of the rows are in unknown segments."""
     for at in range(batches):
         columns = policies(rng, 1_000)
         unknown = rng.integers(0, 1 << 40, 1_000)
@@ -265,7 +265,7 @@ def serve(monitor: Monitor, clock: ManualClock, rng: np.random.Generator, batche
 
 @pytest.mark.slow
 def test_memory_with_segments_stays_within_the_reported_bound(rng: np.random.Generator) -> None:
-    """It follows from how many segments there are, and not from how many come."""
+    """The bound follows from the number of segments, not from the number of rows."""
     reference = fit_reference(
         policies(rng, 2_000), predictions=rng.normal(size=2_000), segments=["line"]
     )

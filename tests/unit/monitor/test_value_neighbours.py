@@ -1,4 +1,4 @@
-"""One value has one name and one number: pairs of forms that a column may have at fit and live."""
+"""A value has one name and one number, in any two forms a column may have at fit and live."""
 
 import array
 import collections
@@ -25,12 +25,12 @@ PREDICTIONS = np.arange(float(ROWS))
 
 
 def repeat(*values: Any) -> list[Any]:
-    """Fill the rows with some values in turn."""
+    """Repeat some values in turn until all rows are filled."""
     return [values[at % len(values)] for at in range(ROWS)]
 
 
 class Colour(enum.Enum):
-    """Names of values."""
+    """An enumeration of names."""
 
     RED = "red"
     BLUE = "blue"
@@ -154,7 +154,7 @@ PAIRS = {
 def test_one_column_in_two_forms_does_not_drift(
     pair: tuple[Any, Any], schema: dict[str, Any]
 ) -> None:
-    """All rows are valid or missing, as at fit, and the distance is zero."""
+    """All rows are valid or missing as at fit, and the distance is zero."""
     trained, served = (form if isinstance(form, pa.Table) else {"c": form} for form in pair)
     reference = fit_reference(trained, predictions=PREDICTIONS, schema=schema)
     with Monitor("m", reference=reference, exporters=[]) as monitor:
@@ -179,7 +179,7 @@ def test_one_column_in_two_forms_does_not_drift(
     ids=["structured", "records", "rows of records", "record batch", "frame"],
 )
 def test_rows_of_named_values_are_read_in_every_container(rows: Any) -> None:
-    """Structured arrays, their rows, batches of arrow and frames."""
+    """Structured arrays, their rows, and batches of arrow tables and frames."""
     reference = fit_reference({"c": TENTHS, "d": np.arange(ROWS)}, predictions=PREDICTIONS)
     with Monitor("m", reference=reference, exporters=[]) as monitor:
         monitor.record(rows, PREDICTIONS)
@@ -204,7 +204,7 @@ def test_rows_of_named_values_are_read_in_every_container(rows: Any) -> None:
     ids=["two levels", "numbers"],
 )
 def test_column_names_that_are_not_text_are_converted_to_text(frame: Any, name: str) -> None:
-    """At fit and while serving."""
+    """At fit and in service alike, so that the fields match."""
     reference = fit_reference(frame, predictions=PREDICTIONS)
     with Monitor("m", reference=reference, exporters=[]) as monitor:
         monitor.record(frame, PREDICTIONS)
@@ -228,7 +228,7 @@ def test_column_names_that_are_not_text_are_converted_to_text(frame: Any, name: 
     ids=["pandas", "polars", "arrow", "columns", "matrix", "list", "no columns", "records"],
 )
 def test_a_batch_without_rows_is_not_reported_as_a_mistake(empty: Any) -> None:
-    """A job whose query found nothing."""
+    """A job whose query returned nothing may record the empty result."""
     reference = fit_reference({"c": TENTHS}, predictions=PREDICTIONS)
     with Monitor("m", reference=reference, exporters=[]) as monitor:
         monitor.record(empty, [])
@@ -242,7 +242,7 @@ def test_a_batch_without_rows_is_not_reported_as_a_mistake(empty: Any) -> None:
     ids=["complex", "dicts", "structs"],
 )
 def test_columns_without_a_kind_are_refused_at_fit_and_counted_live(column: Any) -> None:
-    """The message names the column; live values are of a wrong type, beside good ones."""
+    """The message names the column; live values count as having a wrong type."""
     with pytest.raises(SchemaError, match="column 'c': expected numbers, text, booleans"):
         fit_reference({"c": column, "d": TENTHS})
     reference = fit_reference({"c": TENTHS, "d": TENTHS}, predictions=PREDICTIONS)

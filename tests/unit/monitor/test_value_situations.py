@@ -1,4 +1,4 @@
-"""Values as users bring them: what training data and live rows call one value is one thing."""
+"""Values as users bring them: training data and live rows agree on what one value is."""
 
 import datetime as dt
 import logging
@@ -59,7 +59,7 @@ OBJECTS: dict[str, list[Any]] = {
 
 @pytest.fixture
 def monitors() -> Iterator[list[Monitor]]:
-    """Monitors that are closed after the test."""
+    """Return a list of monitors, all of which are closed after the test."""
     opened: list[Monitor] = []
     yield opened
     for monitor in opened:
@@ -67,13 +67,13 @@ def monitors() -> Iterator[list[Monitor]]:
 
 
 def watch(monitors: list[Monitor], reference: Reference | None, **options: Any) -> Monitor:
-    """A monitor that exports nowhere."""
+    """Return a monitor that exports nothing."""
     monitors.append(Monitor("m", reference=reference, exporters=[], **options))
     return monitors[-1]
 
 
 def qualities(monitor: Monitor, features: Any) -> dict[Quality, int]:
-    """What the values of the feature `c` turned out to be."""
+    """Record features and return the quality counts of the feature `c`."""
     monitor.record(features, None)
     monitor.flush()
     quality = monitor.status().field("c").quality
@@ -81,7 +81,7 @@ def qualities(monitor: Monitor, features: Any) -> dict[Quality, int]:
 
 
 def record_predictions(monitors: list[Monitor], predictions: Any, **options: Any) -> Monitor:
-    """A monitor whose reference knows predictions of this form, after it has recorded them."""
+    """Record predictions with a monitor whose reference was fitted on them; return the monitor."""
     reference = fit_reference(NUMBERS, predictions=predictions, output=options["output"])
     monitor = watch(monitors, reference)
     monitor.record(NUMBERS, predictions, **options)
@@ -91,10 +91,10 @@ def record_predictions(monitors: list[Monitor], predictions: Any, **options: Any
 
 @pytest.mark.parametrize("live", DATETIMES)
 @pytest.mark.parametrize("trained", ["a frame of unit us", "a frame of unit ns", "a list"])
-def test_datetimes_declared_categorical_have_one_name_at_fit_and_live(
+def test_categorical_datetimes_have_the_same_name_at_fit_and_live(
     monitors: list[Monitor], trained: str, live: str
 ) -> None:
-    """Whatever brings a moment, it is a category that the reference knows."""
+    """Whatever type holds the datetime, the reference recognises its category."""
     reference = fit_reference(DATETIMES[trained](), schema={"c": "categorical"})
     quality = qualities(watch(monitors, reference), DATETIMES[live]())
     assert quality == {Quality.VALID: ROWS}
@@ -102,7 +102,7 @@ def test_datetimes_declared_categorical_have_one_name_at_fit_and_live(
 
 @pytest.mark.parametrize("live", ["rows of timestamps", "a frame with a zone", "records"])
 def test_datetimes_can_define_segments_in_every_form(monitors: list[Monitor], live: str) -> None:
-    """No row falls into the rest, because its day is called as the reference calls it."""
+    """No row falls into the rest because its day is named differently than in the reference."""
     reference = fit_reference(DATETIMES["a list"](), segments=["c"])
     monitor = watch(monitors, reference, segments=["c"])
     monitor.record(DATETIMES[live](), None)
@@ -114,10 +114,10 @@ def test_datetimes_can_define_segments_in_every_form(monitors: list[Monitor], li
 
 @pytest.mark.parametrize("form", ["rows", "column", "frame"])
 @pytest.mark.parametrize("kind", OBJECTS)
-def test_objects_that_are_one_value_are_categories(
+def test_objects_that_represent_one_value_are_categories(
     monitors: list[Monitor], kind: str, form: str
 ) -> None:
-    """Decimals, ids, times of day, intervals and their like have names, at fit and live."""
+    """Decimals, UUIDs, times, intervals and the like have the same name at fit and live."""
     values = OBJECTS[kind]
     live = {
         "rows": [{"c": value} for value in values],
@@ -129,7 +129,7 @@ def test_objects_that_are_one_value_are_categories(
 
 
 def test_decimals_and_fractions_that_are_0_or_1_count_as_booleans(monitors: list[Monitor]) -> None:
-    """A boolean field reads equal numbers of any type."""
+    """A boolean field accepts equal numbers of any type."""
     reference = fit_reference({"c": [True, False] * 50})
     live = {"c": [Decimal(1), Fraction(0), np.float32(1), np.uint8(0)]}
     assert qualities(watch(monitors, reference), live) == {Quality.VALID: 4}
@@ -160,10 +160,10 @@ def test_decimals_and_fractions_that_are_0_or_1_count_as_booleans(monitors: list
         "dictionary",
     ],
 )
-def test_a_nullable_column_in_a_dict_is_read_as_in_a_frame(
+def test_a_nullable_column_is_read_alike_in_a_dict_and_in_a_frame(
     monitors: list[Monitor], column: Any, kind: str, missing: int
 ) -> None:
-    """Its gaps are missing, its values are of their own kind."""
+    """Its gaps are missing values, and the rest keep their kind."""
     reference = fit_reference({"c": column})
     (entry,) = reference.content.fields
     assert (entry.kind, entry.missing) == (kind, missing)
@@ -174,15 +174,15 @@ def test_a_nullable_column_in_a_dict_is_read_as_in_a_frame(
 
 @pytest.mark.parametrize("make", [lambda v: pd.Series(v, dtype="Int64"), pl.Series, pa.array])
 def test_ids_of_64_bits_beside_gaps_stay_exact(make: Callable[[Any], Any]) -> None:
-    """2**53 and 2**53 + 1 are one float, and two ids."""
+    """As floats, 2**53 and 2**53 + 1 would be the same id."""
     ids = [2**53, 2**53 + 1, None] * 50
     (entry,) = fit_reference({"c": make(ids)}, schema={"c": "categorical"}).content.fields
     assert isinstance(entry, CategoricalReference)
     assert {*entry.categories} == {str(2**53), str(2**53 + 1)}
 
 
-def test_records_of_nanoseconds_are_dates_and_seconds() -> None:
-    """`df.to_records()` turns neither into integers."""
+def test_dates_and_durations_of_a_records_array_are_not_read_as_integers() -> None:
+    """`df.to_records()` holds nanoseconds, which stand for dates and seconds."""
     hours = np.arange(ROWS) % 5
     frame = pd.DataFrame(
         {
@@ -199,10 +199,10 @@ def test_records_of_nanoseconds_are_dates_and_seconds() -> None:
 
 
 @pytest.mark.parametrize("later", [["a"], [1.5], [True], [WHEN[0]]], ids=repr)
-def test_a_column_that_was_all_missing_is_reported_and_takes_any_value_later(
+def test_a_column_that_was_all_missing_is_reported_and_accepts_any_value_later(
     monitors: list[Monitor], caplog: pytest.LogCaptureFixture, later: list[Any]
 ) -> None:
-    """The fit says so; what arrives later is valid, and missing less often."""
+    """The fit reports it; values that arrive later are valid and lower the missing rate."""
     with caplog.at_level(logging.WARNING, logger="mlmonitor"):
         reference = fit_reference({**NUMBERS, "c": [None] * ROWS})
     assert "all values are missing in 'c'" in caplog.text
@@ -216,7 +216,7 @@ def test_a_column_that_was_all_missing_is_reported_and_takes_any_value_later(
 
 @pytest.mark.parametrize("output", ["value", "probabilities"])
 def test_a_list_of_arrays_is_read_output_by_output(monitors: list[Monitor], output: str) -> None:
-    """As scikit-learn's `predict_proba` returns it for several outputs."""
+    """scikit-learn's `predict_proba` returns such a list for several outputs."""
     proba = [RNG.dirichlet([1, 1], ROWS), RNG.dirichlet([1, 1, 1], ROWS)]
     monitor = record_predictions(monitors, proba, output=output)
     names = [f.name for f in monitor.status().fields if f.name.startswith("prediction")]
@@ -233,10 +233,10 @@ def test_a_list_of_arrays_is_read_output_by_output(monitors: list[Monitor], outp
 @pytest.mark.parametrize(
     "classes", [np.array([0, 1, 2]), np.array(["a", "b", "c"]), pd.Index([5, 6, 7])], ids=str
 )
-def test_classes_may_be_an_array_and_of_the_type_of_the_actuals(
+def test_classes_may_be_an_array_of_the_type_of_the_actuals(
     monitors: list[Monitor], classes: Any
 ) -> None:
-    """`classes=model.classes_` and `names=model.classes_`, with integer actuals."""
+    """`classes=model.classes_` and `names=model.classes_` both work with integer actuals."""
     proba = RNG.dirichlet([1, 1, 1], ROWS)
     actuals = np.asarray(classes)[RNG.integers(0, 3, ROWS)]
     reference = fit_reference(
@@ -259,7 +259,7 @@ def test_classes_may_be_an_array_and_of_the_type_of_the_actuals(
 
 
 def test_boolean_classes_match_boolean_actuals() -> None:
-    """A binary classifier's `classes_` may be `[False, True]`."""
+    """The `classes_` of a binary classifier may be `[False, True]`."""
     reference = fit_reference(
         NUMBERS,
         predictions=RNG.dirichlet([1, 1], ROWS),
@@ -275,7 +275,7 @@ def test_boolean_classes_match_boolean_actuals() -> None:
 
 
 def test_actuals_that_name_no_class_are_refused() -> None:
-    """Positions in place of names: the message says how to turn one into the other."""
+    """Positions instead of names are the usual mistake; the message says how to convert them."""
     with pytest.raises(SchemaError, match="expected names of classes"):
         fit_reference(
             NUMBERS,
@@ -289,7 +289,7 @@ def test_actuals_that_name_no_class_are_refused() -> None:
 def test_two_columns_for_three_names_are_an_error_that_states_both_numbers(
     monitors: list[Monitor],
 ) -> None:
-    """The rows are counted, and the last error says what was expected and what arrived."""
+    """The rows are counted; the last error states what was expected and what arrived."""
     monitor = watch(monitors, None)
     names = ["a", "b", "c"]
     monitor.record(NUMBERS, RNG.dirichlet([1, 1], ROWS), output="probabilities", names=names)
@@ -306,10 +306,10 @@ def test_two_columns_for_three_names_are_an_error_that_states_both_numbers(
     ],
     ids=repr,
 )
-def test_a_part_that_a_result_lacks_is_named_beside_how_many_it_has(
+def test_a_missing_key_of_a_result_is_reported_with_the_number_of_keys_and_a_close_match(
     monitors: list[Monitor], result: Any, parts: str
 ) -> None:
-    """`prediction="scor"`: the missing key and a close one; other keys may be personal data."""
+    """Other keys are not listed, because they may hold personal data."""
     monitor = watch(monitors, None)
     assert monitor.watch(prediction="scor")(lambda _row: result)({"x": 1.0}) is result
     error = str(monitor.status().last_error)
@@ -317,8 +317,10 @@ def test_a_part_that_a_result_lacks_is_named_beside_how_many_it_has(
     assert parts in error
 
 
-def test_arguments_that_may_be_features_or_a_row_have_to_be_named(monitors: list[Monitor]) -> None:
-    """`def predict(age, line)` is refused at decoration, with both ways to say what is meant."""
+def test_ambiguous_arguments_of_a_watched_function_must_be_declared(
+    monitors: list[Monitor],
+) -> None:
+    """`def predict(age, line)` is refused at decoration; the message shows both declarations."""
 
     def predict(age, line):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - as users write it
         return age
@@ -327,8 +329,10 @@ def test_arguments_that_may_be_features_or_a_row_have_to_be_named(monitors: list
         watch(monitors, None).watch(predict)
 
 
-def test_arguments_annotated_as_values_are_a_feature_each(monitors: list[Monitor]) -> None:
-    """What is annotated as a number or a text cannot be a row."""
+def test_arguments_annotated_as_values_are_read_as_one_feature_each(
+    monitors: list[Monitor],
+) -> None:
+    """An argument annotated as a number or a text cannot be a row."""
     reference = fit_reference({"age": [1.0, 2.0] * 50, "line": ["a", "b"] * 50})
     monitor = watch(monitors, reference)
 
@@ -357,10 +361,10 @@ def test_arguments_annotated_as_values_are_a_feature_each(monitors: list[Monitor
     ],
     ids=repr,
 )
-def test_rules_read_bounds_and_allowed_values_as_rows_are_read(
+def test_rules_read_bounds_and_allowed_values_in_the_same_way_as_rows(
     monitors: list[Monitor], rule: Field, violations: int
 ) -> None:
-    """Timestamps, durations, arrays and indexes."""
+    """Timestamps, durations, arrays and indexes are accepted in rules, too."""
     reference = fit_reference(
         {
             "when": WHEN,

@@ -1,4 +1,4 @@
-"""Webhooks, against a real HTTP server: what is sent, signed, retried, lost, and never shown."""
+"""Webhooks against a real HTTP server: what is sent, signed, retried, lost and kept secret."""
 
 import base64
 import itertools
@@ -34,7 +34,7 @@ NOW = 1_700_000_000.0
 
 
 def alert(field: str = "age", **changes: Any) -> Alert:
-    """An alert of a field."""
+    """Return an alert on a field."""
     values: dict[str, Any] = {
         "field": field,
         "role": Role.FEATURE,
@@ -53,20 +53,20 @@ def alert(field: str = "age", **changes: Any) -> Alert:
 
 
 def event(number: int = 0) -> Any:
-    """One event of many."""
+    """Return one of many distinguishable events."""
     return build_event(alert(f"field {number}"), "claims", "7", now=NOW)
 
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries follow one another at once, as far as the answers allow."""
+    """Make retries follow one another as fast as the answers allow."""
     monkeypatch.setattr(notifiers, "_FIRST_PAUSE", 0.01)
     monkeypatch.setattr(notifiers, "_LONGEST_PAUSE", 0.05)
 
 
 @pytest.fixture
 def notifier_of() -> Iterator[Any]:
-    """Makes notifiers, and closes them."""
+    """Return a function that makes notifiers, all of which are closed after the test."""
     notifiers: list[Notifier] = []
 
     def make(url: str, *, clock: Callable[[], float] = time.monotonic, **options: Any) -> Notifier:
@@ -78,8 +78,8 @@ def notifier_of() -> Iterator[Any]:
         notifier.close()
 
 
-def test_an_event_is_read_by_the_cloudevents_library(notifier_of: Any) -> None:
-    """In structured mode, with the alert as data, and no number that JSON lacks."""
+def test_an_event_can_be_read_with_the_cloudevents_library(notifier_of: Any) -> None:
+    """It is sent in structured mode with the alert as data, and holds no NaN or infinity."""
     with receive_hooks() as server:
         notifier = notifier_of(server.url)
         notifier.put(event())
@@ -99,8 +99,8 @@ def test_an_event_is_read_by_the_cloudevents_library(notifier_of: Any) -> None:
     assert (read.data["model"], read.data["version"]) == ("claims", "7")
 
 
-def test_an_incident_lists_twenty_of_its_alerts_and_counts_them_all() -> None:
-    """The size of an event is bounded."""
+def test_an_incident_event_lists_twenty_alerts_and_counts_them_all() -> None:
+    """The list is limited so that the size of an event is bounded."""
     members = tuple(alert(f"field {number}") for number in range(46))
     incident = Incident("46 fields changed", "inputs", "ask", members, NOW, "closed")
     document = json.loads(build_event(incident, "m", "", now=NOW).body)
@@ -119,7 +119,7 @@ def test_an_incident_lists_twenty_of_its_alerts_and_counts_them_all() -> None:
     ],
 )
 def test_a_secret_shorter_than_16_bytes_is_refused(secret: Any) -> None:
-    """It can be guessed; the message says what to do, and not what the secret was."""
+    """A short secret can be guessed; the message names the remedy but not the secret."""
     with pytest.raises(ConfigError, match="secret: expected at least 16 bytes") as error:
         Webhook("https://example.com", secret=secret)
     assert "fifteen" not in str(error.value)
@@ -141,7 +141,7 @@ def test_a_secret_shorter_than_16_bytes_is_refused(secret: Any) -> None:
 def test_a_signature_is_accepted_by_the_library_of_the_scheme(
     notifier_of: Any, secret: Any, key: Any
 ) -> None:
-    """With any form of the secret, and during a rotation with either key."""
+    """Any form of the secret works, and during a rotation either key does."""
     with receive_hooks() as server:
         notifier_of(server.url, secret=secret).put(event())
         (hook,) = server.wait_for(1)
@@ -153,7 +153,7 @@ def test_a_signature_is_accepted_by_the_library_of_the_scheme(
 
 
 def test_requests_without_a_secret_are_not_signed(notifier_of: Any) -> None:
-    """They have an id and a time all the same."""
+    """They still carry an id and a time."""
     with receive_hooks() as server:
         notifier_of(server.url, headers={"Authorization": "Bearer t"}).put(event())
         (hook,) = server.wait_for(1)
@@ -176,7 +176,7 @@ FAULTS = [
 def test_a_transient_fault_is_retried_with_the_same_id_in_order(
     notifier_of: Any, fault: Reply
 ) -> None:
-    """Three failures, then success; the next event waits for the first one."""
+    """After three failures the event is accepted; the next event waits for it."""
     with receive_hooks(fault, fault, fault) as server:
         notifier = notifier_of(server.url, secret=SECRET, timeout_seconds=0.3)
         notifier.put(event(1))
@@ -197,7 +197,7 @@ def test_a_transient_fault_is_retried_with_the_same_id_in_order(
 def test_a_final_answer_is_counted_and_the_next_event_is_sent(
     notifier_of: Any, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A redirect is not followed: it could lead to another host."""
+    """Redirects are final, because following one could lead to another host."""
     with receive_hooks(Reply(status, {"Location": "http://127.0.0.1:9/"})) as server:
         notifier = notifier_of(server.url)
         with caplog.at_level(logging.WARNING):
@@ -211,7 +211,7 @@ def test_a_final_answer_is_counted_and_the_next_event_is_sent(
 
 
 def test_an_event_is_given_up_once_it_is_too_old(notifier_of: Any) -> None:
-    """The clock shows a second more each time: as the event is put, and after each attempt."""
+    """The clock advances by a second when the event is queued and after each attempt."""
     with receive_hooks(*[Reply(503)] * 200) as server:
         seconds = itertools.count()
         notifier = notifier_of(server.url, retry_seconds=3, clock=lambda: float(next(seconds)))
@@ -222,8 +222,8 @@ def test_an_event_is_given_up_once_it_is_too_old(notifier_of: Any) -> None:
     assert status.last_reason == "answered 503"
 
 
-def test_a_receiver_that_is_down_is_tried_until_it_is_up(notifier_of: Any) -> None:
-    """A refused connection is no answer; nothing is lost."""
+def test_a_receiver_that_is_down_is_retried_until_it_is_up(notifier_of: Any) -> None:
+    """A refused connection counts as no answer, and no event is lost."""
     with receive_hooks() as server:
         url = server.url
     notifier = notifier_of(url)
@@ -236,7 +236,7 @@ def test_a_receiver_that_is_down_is_tried_until_it_is_up(notifier_of: Any) -> No
 
 
 def test_a_full_queue_drops_the_oldest_events_and_counts_them(notifier_of: Any) -> None:
-    """Putting never waits, however slow the receiver is."""
+    """Queueing an event never blocks, however slow the receiver is."""
     with receive_hooks(*[Reply(503)] * 10_000) as server:
         notifier = notifier_of(server.url)
         for number in range(MOST_EVENTS + 50):
@@ -249,7 +249,7 @@ def test_a_full_queue_drops_the_oldest_events_and_counts_them(notifier_of: Any) 
     assert notifier.status().dropped == MOST_EVENTS + 51
 
 
-def test_events_of_other_kinds_are_not_sent(notifier_of: Any) -> None:
+def test_events_of_types_that_were_not_requested_are_not_sent(notifier_of: Any) -> None:
     """A receiver may ask for verdicts alone."""
     notifier = notifier_of("http://127.0.0.1:9/", events=["verdict", "incident"])
     notifier.put(event())
@@ -260,7 +260,7 @@ def test_events_of_other_kinds_are_not_sent(notifier_of: Any) -> None:
 def test_closing_shortens_the_pauses_between_retries(
     notifier_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pause of minutes does not outlast the process; a dead receiver does not hold it up."""
+    """A pause of minutes or a dead receiver must not delay the end of the process."""
     monkeypatch.setattr(notifiers, "_FIRST_PAUSE", 500.0)
     monkeypatch.setattr(notifiers, "_LONGEST_PAUSE", 500.0)
     with receive_hooks(Reply(503)) as server:
@@ -278,7 +278,7 @@ def test_closing_shortens_the_pauses_between_retries(
 def test_pauses_double_with_jitter_up_to_a_limit_but_never_fall_below_retry_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """From half to all of the pause, at random."""
+    """The jitter draws from half of the pause to the whole of it."""
     monkeypatch.undo()
     random = Random(0)  # noqa: S311 - a test must repeat
     for attempts, longest in ((1, 0.5), (2, 1.0), (5, 8.0), (8, 60.0), (10_000, 60.0)):
@@ -300,15 +300,15 @@ def test_pauses_double_with_jitter_up_to_a_limit_but_never_fall_below_retry_afte
         ("", 0.0),
     ],
 )
-def test_retry_after_is_seconds_or_a_date_and_bounded(text: str, seconds: float) -> None:
-    """Nonsense counts as no wish."""
+def test_retry_after_may_be_seconds_or_a_date_and_is_bounded(text: str, seconds: float) -> None:
+    """An invalid value is ignored."""
     assert read_answer(429, {"Retry-After": text}, now=NOW).wait_seconds == seconds
 
 
-def test_certificates_and_proxies_are_those_of_requests(
+def test_webhooks_use_the_certificates_and_proxies_of_requests(
     notifier_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An unknown certificate is no answer; a named authority is trusted, by option or variable."""
+    """An unknown certificate counts as no answer; an option or variable adds an authority."""
     authority = trustme.CA()
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(tls)
@@ -334,10 +334,10 @@ def test_certificates_and_proxies_are_those_of_requests(
         assert proxy.hooks[0].path == "http://receiver.invalid/hook"
 
 
-def test_nothing_shows_the_secret_or_the_path_of_the_url(
+def test_neither_the_secret_nor_the_path_of_the_url_is_shown(
     notifier_of: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In a repr, a status, a log or an error: both are credentials."""
+    """Both are credentials and must not appear in a repr, a status, a log or an error."""
     with receive_hooks(Reply(404)) as server, caplog.at_level(logging.DEBUG, "mlmonitor"):
         options: dict[str, Any] = {"secret": "hush-hush-hush-hush", "headers": {"X-Key": "key-key"}}
         webhook = Webhook(server.url, **options)
@@ -376,8 +376,10 @@ def test_nothing_shows_the_secret_or_the_path_of_the_url(
         ({"retry_seconds": float("nan")}, "retry_seconds"),
     ],
 )
-def test_a_wrong_option_is_named_and_not_quoted(options: dict[str, Any], message: str) -> None:
-    """The error says what is expected."""
+def test_the_error_for_an_invalid_option_names_it_without_its_value(
+    options: dict[str, Any], message: str
+) -> None:
+    """The message says what is expected; the value may be a credential."""
     with pytest.raises(ConfigError, match=message) as refused:
         Webhook(**({"url": "https://example.com/"} | options))
     assert "secret-path" not in str(refused.value)
@@ -385,19 +387,19 @@ def test_a_wrong_option_is_named_and_not_quoted(options: dict[str, Any], message
 
 @pytest.mark.parametrize("notify", ["https://example.com", [1], Webhook("https://example.com")])
 def test_receivers_are_a_list_of_webhooks(notify: Any) -> None:
-    """A single one, or an address, is refused with an example."""
+    """A single webhook or an address is refused, and the message shows an example."""
     with pytest.raises(ConfigError, match="notify: expected a list of webhooks"):
         Monitor("m", exporters=[], notify=notify)
 
 
 def test_keys_are_not_shown() -> None:
-    """Neither in a repr nor in a traceback's variables."""
+    """They appear neither in a repr nor among the variables of a traceback."""
     assert repr(SigningKeys(["a" * 16, "b" * 16])) == "SigningKeys(2 hidden)"
 
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    """Training data of one feature, which the prediction follows."""
+    """Return a reference of one feature, which the prediction follows."""
     x = np.random.default_rng(0).normal(size=2_000)
     return Reference.fit(
         {"x": x},
@@ -409,12 +411,12 @@ def reference() -> Reference:
 
 
 def kinds(hooks: list[Hook]) -> list[str]:
-    """The types of the events received."""
+    """Return the types of the events received."""
     return [json.loads(hook.body)["type"] for hook in hooks]
 
 
 def test_a_monitor_reports_alerts_incidents_and_verdicts(reference: Reference) -> None:
-    """Each change once, and all of them before the monitor is closed."""
+    """Each change is reported once, and all of them before the monitor is closed."""
     rng = np.random.default_rng(2)
     with receive_hooks() as server:
         with Monitor(
@@ -442,10 +444,10 @@ def test_a_monitor_reports_alerts_incidents_and_verdicts(reference: Reference) -
     assert json.loads(status.to_json())["notifications"]
 
 
-def test_closing_says_so_if_an_event_was_not_accepted(
+def test_closing_logs_once_that_an_event_was_not_accepted(
     reference: Reference, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged once, and the exit takes no longer than it may."""
+    """`close` returns False within its timeout, and the event counts as dropped."""
     monitor = Monitor(
         "m", reference=reference, exporters=[], notify=[Webhook("http://127.0.0.1:9/hook")]
     )
@@ -457,8 +459,10 @@ def test_closing_says_so_if_an_event_was_not_accepted(
     assert monitor.status().notifications["webhook 127.0.0.1:9"].dropped > 0
 
 
-def test_a_forked_child_sends_its_own_events_and_not_its_parents(reference: Reference) -> None:
-    """Its queue is empty, and its thread its own."""
+def test_a_forked_child_sends_its_own_events_and_not_those_of_its_parent(
+    reference: Reference,
+) -> None:
+    """The child has an empty queue and a thread of its own."""
     with receive_hooks() as server:
         monitor = Monitor("m", reference=reference, exporters=[], notify=[Webhook(server.url)])
         monitor.record({"x": np.full(3_000, 9.0)}, np.full(3_000, 9.0))
@@ -482,7 +486,7 @@ def test_a_forked_child_sends_its_own_events_and_not_its_parents(reference: Refe
 
 
 def test_a_disabled_monitor_sends_nothing() -> None:
-    """And starts no thread."""
+    """It does not start a thread for its webhooks either."""
     monitor = Monitor(
         "m",
         exporters=[],

@@ -1,4 +1,4 @@
-"""The line driven by hand: one tick after another, no thread, no clock but the test's."""
+"""The pipeline driven by hand: one tick after another, without threads, on a manual clock."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ SHAPE = Shape((), Outputs())
 
 
 class Line:
-    """A pipeline with what it stands between."""
+    """A pipeline with the inbox, clock and exporter that it connects."""
 
     def __init__(self, exporter: InMemoryExporter, clock: ManualClock, **options: object) -> None:
         x = np.linspace(0, 1, 1_000)
@@ -33,19 +33,19 @@ class Line:
         self.pipeline = Pipeline(self.config, identity, self.inbox, reference, deliveries)
 
     def call(self, a: object, error: str | None = None) -> None:
-        """One finished call."""
+        """Put one finished call into the inbox."""
         form, rows, payload = copy_mapping({"a": a})
         self.inbox.calls.put((SHAPE, form, rows, payload, 0.5, 1_000, error, Call()))
 
 
 @pytest.fixture
 def line(exporter: InMemoryExporter, clock: ManualClock) -> Line:
-    """A pipeline whose clock stands still."""
+    """Return a pipeline whose clock stands still."""
     return Line(exporter, clock)
 
 
 def test_a_tick_ingests_everything_and_exports_if_an_export_is_due(line: Line) -> None:
-    """Rows are taken in at once; a snapshot is sent only when the interval has passed."""
+    """Rows are ingested at once; a snapshot is sent only once the interval has passed."""
     for _ in range(1_300):
         line.call(0.5)
     line.pipeline.tick(line.clock())
@@ -59,7 +59,7 @@ def test_a_tick_ingests_everything_and_exports_if_an_export_is_due(line: Line) -
 def test_catching_up_during_a_drain_ingests_rows_that_arrived_since_it_began(
     exporter: InMemoryExporter, clock: ManualClock
 ) -> None:
-    """The rest of that drain is not all that waits; a figure is taken in as well."""
+    """Rows and business figures that arrive during a drain are ingested as well."""
     line = Line(exporter, clock, block_rows=1)
     for _ in range(3):
         line.call(0.5)
@@ -74,7 +74,7 @@ def test_catching_up_during_a_drain_ingests_rows_that_arrived_since_it_began(
 
 
 def test_a_queue_emptied_during_a_drain_does_not_block_the_drain(line: Line) -> None:
-    """What a forked child empties was its parent's; the drain ends."""
+    """A forked child clears the queue of its parent, which must not make it wait for ever."""
     for _ in range(1_000):
         line.call(0.5)
     assert line.pipeline.absorb(line.clock())
@@ -84,7 +84,7 @@ def test_a_queue_emptied_during_a_drain_does_not_block_the_drain(line: Line) -> 
 
 
 def test_exports_keep_to_the_interval_after_a_pause(line: Line) -> None:
-    """A worker that was held up does not make up for exports that it missed."""
+    """A delayed worker does not make up for the exports that it missed."""
     line.clock.advance(600)
     for _ in range(3):
         line.pipeline.tick(line.clock())
@@ -96,14 +96,14 @@ def test_exports_keep_to_the_interval_after_a_pause(line: Line) -> None:
 
 
 def test_no_two_snapshots_share_a_time(line: Line) -> None:
-    """A backend would refuse the second of them as a duplicate."""
+    """A backend would refuse the second one as a duplicate."""
     times = [line.pipeline.snapshot(line.clock()).time_unix_ns for _ in range(3)]
     assert len(set(times)) == 3
     assert times == sorted(times)
 
 
 def test_failed_calls_are_counted_by_type_and_their_features_are_kept(line: Line) -> None:
-    """What a failing model was asked is part of the traffic; it has no prediction to count."""
+    """The input of a failing model is part of the traffic; there is no prediction to count."""
     line.call(0.2, error="ValueError")
     line.call(0.4, error="KeyError")
     line.call(0.6)
@@ -115,7 +115,7 @@ def test_failed_calls_are_counted_by_type_and_their_features_are_kept(line: Line
 
 
 def test_an_unreadable_entry_does_not_affect_other_entries(line: Line) -> None:
-    """A fault in one call is counted once; the calls before and after it are taken in."""
+    """The fault is counted once, and the calls before and after it are ingested."""
 
     class Hostile(dict[str, object]):
         def __getitem__(self, key: str) -> object:
@@ -138,7 +138,7 @@ def test_an_unreadable_entry_does_not_affect_other_entries(line: Line) -> None:
 def test_old_rows_leave_the_window_but_stay_in_the_totals(
     exporter: InMemoryExporter, clock: ManualClock
 ) -> None:
-    """Once the window has passed there are no scores, and the counters are what they were."""
+    """Once the window has passed there are no scores, but the counters keep their values."""
     line = Line(exporter, clock, window_seconds=60, window_slices=6)
     for _ in range(100):
         line.call(0.9)
@@ -156,7 +156,7 @@ def test_old_rows_leave_the_window_but_stay_in_the_totals(
 def test_the_number_of_dropped_rows_is_exported(
     exporter: InMemoryExporter, clock: ManualClock
 ) -> None:
-    """A full buffer shows in the status and in its own counter."""
+    """Rows dropped by a full buffer appear in the status and in a counter of their own."""
     line = Line(exporter, clock, buffer_rows=10)
     for _ in range(25):
         line.call(0.5)
@@ -170,7 +170,7 @@ def test_the_number_of_dropped_rows_is_exported(
 def test_an_alert_is_reported_once_if_it_is_reported_during_an_evaluation(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker tells while another thread, asking for the status, looks."""
+    """The worker reports alerts while another thread, which asks for the status, evaluates."""
     first, second = (
         Alert(name, Role.FEATURE, "all", "psi", 1.0, 1.0, 0.1, 9.0, "firing", 100, 1.0, "")
         for name in ("first", "second")
@@ -196,7 +196,7 @@ def test_an_alert_is_reported_once_if_it_is_reported_during_an_evaluation(
 def test_evidence_is_evaluated_after_n_rows_but_not_twice_within_a_second(
     exporter: InMemoryExporter, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many rows come in it; a status and an export look whenever they are asked for."""
+    """A status or an export evaluates at any time; the check by rows is rate-limited."""
     line = Line(exporter, clock, check_rows=100, check_interval_seconds=1.0)
     line.call(0.5)
     line.pipeline.catch_up(clock())
@@ -229,8 +229,10 @@ def test_evidence_is_evaluated_after_n_rows_but_not_twice_within_a_second(
     assert len(evaluations) == 4
 
 
-def test_a_quiet_service_without_exporters_is_called_back_by_time(clock: ManualClock) -> None:
-    """200 rows, a fifth of `check_rows`, and neither an export nor a status within the hour."""
+def test_callbacks_of_a_quiet_service_without_exporters_are_called_after_a_time(
+    clock: ManualClock,
+) -> None:
+    """200 rows are a fifth of `check_rows`, and neither export nor status is due for an hour."""
     x = np.linspace(0, 1, 1_000)
     config = Config(export_interval_seconds=3_600)
     alerts: list[Alert] = []

@@ -32,17 +32,17 @@ ALERTS = {
 
 
 def load(path: str) -> Any:
-    """A JSON file."""
+    """Return the content of a JSON file."""
     return json.loads(TEXTS[path])
 
 
 def metrics_in(text: str) -> list[str]:
-    """The names of all metrics of a query or a selector."""
+    """Return the names of all metrics in a query or a selector."""
     return re.findall(r"mlmonitor\.[a-z_.]+[a-z]", text)
 
 
 def check_dql(query: str) -> None:
-    """A `timeseries` command over metrics of the catalogue, by dimensions that all of them have."""
+    """Check that a `timeseries` command uses metrics of the catalogue with their dimensions."""
     command, *rest = query.split("\n")
     assert command.startswith("timeseries ")
     names = metrics_in(command)
@@ -63,7 +63,7 @@ def check_dql(query: str) -> None:
 
 
 def check_selector(selector: str) -> None:
-    """A classic selector: every metric is split, and split by dimensions that it has."""
+    """Check a classic selector: every metric is split, and only by dimensions that it has."""
     for part in re.split(r" [-/] ", selector):
         if part.startswith("custom.db.query"):
             continue
@@ -82,7 +82,7 @@ def check_selector(selector: str) -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_document_has_the_documented_shape(name: str) -> None:
-    """Every tile has a place on the grid of 24 columns, and no other one covers it."""
+    """Every tile lies on the grid of 24 columns, and no two tiles overlap."""
     document = load(f"documents/{name}.json")
     assert document.keys() == {"version", "variables", "tiles", "layouts"}
     assert document["tiles"].keys() == document["layouts"].keys()
@@ -105,7 +105,7 @@ def test_a_document_has_the_documented_shape(name: str) -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_document_declares_exactly_the_variables_that_its_queries_use(name: str) -> None:
-    """Names of letters alone, as documented; several values by `array()`."""
+    """Names consist of letters, as documented; several values are read with `array()`."""
     document = load(f"documents/{name}.json")
     declared = [variable["key"] for variable in document["variables"]]
     assert all(re.fullmatch(r"[A-Za-z0-9]+", key) for key in declared)
@@ -122,7 +122,7 @@ def test_a_document_declares_exactly_the_variables_that_its_queries_use(name: st
 
 
 def test_a_band_chart_has_a_lower_an_upper_and_a_value_series() -> None:
-    """As the page on band charts asks for."""
+    """The documentation of band charts requires the three series."""
     tiles = load("documents/data.json")["tiles"].values()
     (band,) = (tile for tile in tiles if tile.get("visualization") == "bandChart")
     for name in ("lower = ", "upper = ", "mean = "):
@@ -131,7 +131,7 @@ def test_a_band_chart_has_a_lower_an_upper_and_a_value_series() -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_classic_dashboard_has_the_documented_shape(name: str) -> None:
-    """Bounds on its grid of 38 pixels, no id, a selector for each query."""
+    """Bounds lie on the grid of 38 pixels, no id is set, and every query has a selector."""
     board = load(f"classic/{name}.json")
     assert board.keys() == {"dashboardMetadata", "tiles"}
     assert board["dashboardMetadata"].keys() >= {"name", "owner", "shared"}
@@ -146,12 +146,12 @@ def test_a_classic_dashboard_has_the_documented_shape(name: str) -> None:
 
 
 def test_the_results_of_sql_queries_are_one_tile() -> None:
-    """One metric, distinguished by the name of the query."""
+    """They are one metric, distinguished by the name of the query."""
     assert 'custom.db.query:splitBy("query_name")' in TEXTS["classic/data.json"].replace('\\"', '"')
 
 
 def detectors() -> Iterator[tuple[str, dict[str, str]]]:
-    """The analyzer's input of each detector."""
+    """Yield the title and the analyzer input of each detector."""
     resources = load("terraform/saas/detectors.tf.json")["resource"]
     for resource in resources["dynatrace_davis_anomaly_detectors"].values():
         fields = resource["analyzer"]["input"]["analyzer_input_field"]
@@ -159,7 +159,7 @@ def detectors() -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def test_every_alert_has_a_detector_and_a_metric_event() -> None:
-    """In Terraform and in Monaco, with a link to its runbook."""
+    """Both exist for Terraform and for Monaco, and link to the runbook of the alert."""
     events = load("terraform/managed/events.tf.json")["resource"]["dynatrace_metric_events"]
     assert {title for title, _ in detectors()} == ALERTS
     assert {event["summary"] for event in events.values()} == ALERTS
@@ -173,8 +173,8 @@ def test_every_alert_has_a_detector_and_a_metric_event() -> None:
                 assert "docs/runbooks/" in template
 
 
-def test_detectors_keep_to_what_is_documented() -> None:
-    """One-minute samples, windows of sixty at most, no range in the query, values as texts."""
+def test_detectors_keep_to_the_documented_limits() -> None:
+    """Samples are of one minute, windows of at most sixty, and values are texts."""
     for title, fields in detectors():
         assert all(isinstance(value, str) for value in fields.values())
         assert "interval:1m" in fields["query"]
@@ -186,8 +186,8 @@ def test_detectors_keep_to_what_is_documented() -> None:
         assert (fields["alertOnMissingData"] == "true") == (title == "MlmonitorHeartbeatMissing")
 
 
-def test_a_detector_leaves_one_series() -> None:
-    """Others are removed, because each of them would be analysed."""
+def test_the_query_of_a_detector_leaves_one_series() -> None:
+    """Auxiliary series are removed, because each remaining one would be analysed."""
     for title, fields in detectors():
         series = re.findall(r"(\w+) = \w+\(mlmonitor", fields["query"])
         added = re.findall(r"fieldsAdd (\w+) =", fields["query"])
@@ -196,8 +196,8 @@ def test_a_detector_leaves_one_series() -> None:
         assert len(left) == 1, title
 
 
-def test_metric_events_keep_to_what_is_documented() -> None:
-    """Selectors may have learned baselines; plain keys may not, so there are none."""
+def test_metric_events_keep_to_the_documented_rules() -> None:
+    """Selectors may have learned baselines; plain metric keys may not, so none are used."""
     events = load("terraform/managed/events.tf.json")["resource"]["dynatrace_metric_events"]
     for event in events.values():
         query, model = event["query_definition"], event["model_properties"]
@@ -210,8 +210,8 @@ def test_metric_events_keep_to_what_is_documented() -> None:
         assert event["event_template"].keys() >= {"description", "event_type", "title"}
 
 
-def test_every_metric_has_its_metadata_within_the_limits() -> None:
-    """Units of 63 and descriptions of 1,023 characters at most."""
+def test_every_metric_has_metadata_within_the_documented_limits() -> None:
+    """Units have at most 63 characters and descriptions at most 1,023."""
     for project in ("saas", "managed"):
         path = f"terraform/{project}/metadata.tf.json"
         metadata = load(path)["resource"]["dynatrace_metric_metadata"]
@@ -224,8 +224,8 @@ def test_every_metric_has_its_metadata_within_the_limits() -> None:
             assert 2 <= len(item["metric_id"]) <= 255
 
 
-def test_every_file_that_is_read_is_written() -> None:
-    """By Terraform's `file` and by Monaco's templates."""
+def test_every_file_referenced_by_terraform_or_monaco_is_written() -> None:
+    """References are `file` calls of Terraform and templates of Monaco."""
     for path, text in TEXTS.items():
         folder = path.rpartition("/")[0]
         for target in re.findall(r"\$\{path\.module\}/([\w./-]+)", text):
@@ -242,8 +242,8 @@ def test_every_file_that_is_read_is_written() -> None:
 
 @pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
 @pytest.mark.parametrize("project", ["saas", "managed"])
-def test_terraform_reads_the_files(project: str, tmp_path: Path) -> None:
-    """Up to the provider, which is not fetched: syntax, references, files that are read."""
+def test_terraform_accepts_the_files(project: str, tmp_path: Path) -> None:
+    """Syntax, references and files are checked; the provider is not downloaded."""
     write_files("dynatrace", tmp_path)
     command = ["terraform", f"-chdir={tmp_path}/terraform/{project}", "validate", "-json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -252,7 +252,7 @@ def test_terraform_reads_the_files(project: str, tmp_path: Path) -> None:
     assert summaries == {"Missing required provider"}
 
 
-def test_settings_of_monaco_name_their_schemas() -> None:
+def test_settings_for_monaco_name_their_schemas() -> None:
     """Detectors for SaaS, metric events for Managed; documents and classic dashboards."""
     kinds = {
         project: {

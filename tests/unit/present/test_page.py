@@ -53,25 +53,25 @@ PARTS = {
 
 @pytest.fixture(scope="module")
 def shifted() -> Iterator[Monitor]:
-    """A model whose last twenty minutes have shifted."""
+    """Return a monitor whose last twenty minutes have shifted."""
     with shifted_monitor() as monitor:
         yield monitor
 
 
 @pytest.fixture
 def client(shifted: Monitor) -> TestClient:
-    """A browser at the page of the shifted model."""
+    """Return a client of the page of the shifted model."""
     return TestClient(page(shifted))
 
 
 def parts_of(client: TestClient, query: str = "") -> dict[str, str]:
-    """The parts of the page's snapshot."""
+    """Return the parts of the snapshot of a page."""
     parts: dict[str, str] = client.get(f"/snapshot.json{query}").json()["parts"]
     return parts
 
 
-def test_the_page_says_what_happened_before_any_chart(client: TestClient) -> None:
-    """The verdict, then incidents with advice, then the fields with the drifted ones first."""
+def test_the_page_starts_with_the_verdict_before_any_chart(client: TestClient) -> None:
+    """Incidents with advice follow, then the fields with the drifted ones first."""
     html = client.get("/").text
     document = Document(html)
     assert document.problems == []
@@ -86,7 +86,7 @@ def test_the_page_says_what_happened_before_any_chart(client: TestClient) -> Non
 
 
 def test_a_snapshot_has_all_parts_as_fragments(client: TestClient) -> None:
-    """Each is well-formed on its own, and the models are listed with their state."""
+    """Each fragment is well-formed on its own; the models are listed with their state."""
     snapshot = client.get("/snapshot.json").json()
     assert snapshot["schema"] == 1
     assert set(snapshot["parts"]) == PARTS
@@ -98,7 +98,7 @@ def test_a_snapshot_has_all_parts_as_fragments(client: TestClient) -> None:
 
 
 def test_a_challenger_has_a_card_on_the_page_and_in_the_report(tmp_path: Path) -> None:
-    """The decision in words, the difference beside its limit, and what was counted."""
+    """It shows the decision in words, the difference with its limit, and the counts."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=300)
     ids = [f"r{row}" for row in range(300)]
@@ -122,7 +122,7 @@ def test_a_challenger_has_a_card_on_the_page_and_in_the_report(tmp_path: Path) -
 
 
 def test_an_unchanged_page_is_not_sent_twice(client: TestClient) -> None:
-    """The tag of the first answer is confirmed with 304 and without a body."""
+    """A request with the ETag of the first answer gets 304 without a body."""
     first = client.get("/snapshot.json")
     again = client.get("/snapshot.json", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
@@ -130,8 +130,8 @@ def test_an_unchanged_page_is_not_sent_twice(client: TestClient) -> None:
     assert other.status_code == 200
 
 
-def test_new_rows_change_the_tag() -> None:
-    """What shows a new number has a new tag."""
+def test_new_rows_change_the_etag_of_the_snapshot() -> None:
+    """Otherwise a browser would keep showing old numbers."""
     clock = ManualClock()
     with Monitor("m", reference=claims_reference(), exporters=[], clock=clock) as monitor:
         tags = set()
@@ -142,8 +142,8 @@ def test_new_rows_change_the_tag() -> None:
     assert len(tags) == 2
 
 
-def test_a_snapshot_is_compressed_for_clients_that_ask(client: TestClient) -> None:
-    """And is the same text."""
+def test_a_snapshot_is_compressed_for_clients_that_ask_for_it(client: TestClient) -> None:
+    """The decompressed text equals the uncompressed one."""
     plain = client.get("/snapshot.json", headers={"Accept-Encoding": "identity"})
     with client.stream("GET", "/snapshot.json", headers={"Accept-Encoding": "gzip"}) as packed:
         body = b"".join(packed.iter_raw())
@@ -153,7 +153,7 @@ def test_a_snapshot_is_compressed_for_clients_that_ask(client: TestClient) -> No
 
 
 def test_every_answer_forbids_what_the_page_does_not_need(client: TestClient) -> None:
-    """No foreign script, no inline script or style, no cache, no guessing of types."""
+    """The headers rule out foreign and inline scripts, inline style, caching and sniffing."""
     for address in ("/", "/snapshot.json", "/page.css", "/page.js"):
         headers = client.get(address).headers
         policy = headers["Content-Security-Policy"]
@@ -164,7 +164,7 @@ def test_every_answer_forbids_what_the_page_does_not_need(client: TestClient) ->
 
 
 def test_the_page_is_read_only(client: TestClient) -> None:
-    """Nothing but GET and HEAD is answered."""
+    """Only GET and HEAD are answered."""
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         assert client.request(method, "/").status_code == 405
     assert client.head("/").status_code == 200
@@ -174,7 +174,7 @@ def test_the_page_is_read_only(client: TestClient) -> None:
     "host", ["evil.example", "localhost.evil.example", "evil.example:80", "127.0.0.1.evil", "", "["]
 )
 def test_a_foreign_host_is_refused(client: TestClient, host: str) -> None:
-    """A page elsewhere may have rebound its name to this address."""
+    """Another site may have rebound its name to this address."""
     for address in ("/", "/snapshot.json", "/page.js"):
         answer = client.get(address, headers={"Host": host})
         assert answer.status_code == 421, address
@@ -185,12 +185,12 @@ def test_a_foreign_host_is_refused(client: TestClient, host: str) -> None:
     "host", ["localhost", "LOCALHOST:8808", "127.0.0.1:80", "[::1]:8808", "10.1.2.3", "testserver"]
 )
 def test_a_host_that_cannot_be_rebound_is_served(client: TestClient, host: str) -> None:
-    """Names of this machine, addresses, and where the server received the request."""
+    """Such are names of this machine, IP addresses, and the address that got the request."""
     assert client.get("/", headers={"Host": host}).status_code == 200
 
 
-def test_a_named_host_is_served(shifted: Monitor) -> None:
-    """Those in `allowed_hosts`, whatever their port and case; `*` stands for all."""
+def test_a_host_listed_in_allowed_hosts_is_served(shifted: Monitor) -> None:
+    """Port and case are ignored, and `*` allows every host."""
     named = TestClient(page(shifted, allowed_hosts=["claims.internal"]))
     assert named.get("/", headers={"Host": "Claims.Internal:8443"}).status_code == 200
     assert named.get("/", headers={"Host": "other.internal"}).status_code == 421
@@ -198,16 +198,16 @@ def test_a_named_host_is_served(shifted: Monitor) -> None:
     assert anyone.get("/", headers={"Host": "other.internal"}).status_code == 200
 
 
-def test_the_host_of_a_header_is_read_without_its_port() -> None:
-    """For names and for both kinds of addresses."""
+def test_the_port_is_removed_from_a_host_header() -> None:
+    """The header may hold a name or an IPv4 or IPv6 address."""
     texts = ("a.example:80", "[::1]:80", "127.0.0.1", "A.example.", " a ")
     hosts = ["a.example", "::1", "127.0.0.1", "a.example", "a"]
     assert [split_host(text) for text in texts] == hosts
 
 
 @pytest.mark.parametrize("kind", [FastAPI, Starlette])
-def test_the_page_mounts_in_an_app(shifted: Monitor, kind: Any) -> None:
-    """Its own addresses are relative, so that they hold wherever it is mounted."""
+def test_the_page_can_be_mounted_in_an_app(shifted: Monitor, kind: Any) -> None:
+    """Its links are relative, so they work under any prefix."""
     if kind is FastAPI:
         app: Any = FastAPI()
         app.mount("/ops/monitor", page(shifted))
@@ -223,7 +223,7 @@ def test_the_page_mounts_in_an_app(shifted: Monitor, kind: Any) -> None:
 
 
 def test_one_page_shows_several_models(shifted: Monitor) -> None:
-    """Each has a link with its verdict; the chosen one is shown."""
+    """Each model has a link with its verdict; the selected one is shown."""
     with hostile_monitor() as other:
         client = TestClient(page(shifted, other))
         first, second = (Document(client.get(f"/?m={place}").text) for place in range(2))
@@ -235,7 +235,7 @@ def test_one_page_shows_several_models(shifted: Monitor) -> None:
 
 
 def test_a_page_needs_a_monitor() -> None:
-    """The mistake is named before anything is served."""
+    """The mistake is reported before anything is served."""
     with pytest.raises(ConfigError, match="one or more monitors"):
         page()
     with pytest.raises(ConfigError, match="one or more monitors"):
@@ -243,7 +243,7 @@ def test_a_page_needs_a_monitor() -> None:
 
 
 def test_hostile_names_are_escaped_on_the_page() -> None:
-    """No name opens an element, an attribute or a template, in the page and in every detail."""
+    """No name opens an element, an attribute or a template, on the page or in its details."""
     with hostile_monitor() as monitor:
         client = TestClient(page(monitor))
         html = client.get("/?all=1").text
@@ -273,16 +273,16 @@ def test_hostile_names_are_escaped_on_the_page() -> None:
         "all=2",
     ],
 )
-def test_the_address_of_the_page_is_escaped_as_text(client: TestClient, query: str) -> None:
-    """What a link says is never more than a choice."""
+def test_the_query_of_the_page_is_escaped_as_text(client: TestClient, query: str) -> None:
+    """Parameters of a link only select; they are never inserted as markup."""
     answer = client.get(f"/?{query}")
     assert answer.status_code == 200
     assert Document(answer.text).problems == []
     assert "<script>" not in answer.text.replace("<script src", "")
 
 
-def test_the_list_is_filtered_and_sorted(client: TestClient) -> None:
-    """By a part of the name in any case, and in each order."""
+def test_the_list_of_fields_is_filtered_and_sorted(client: TestClient) -> None:
+    """The filter is a part of the name in any case; every order is tested."""
     assert "customer_age" in parts_of(client, "?q=CUSTOMER")["fields"]
     assert "limit" not in Document(parts_of(client, "?q=customer")["fields"]).text
     assert "No field has this" in parts_of(client, "?q=nothing")["fields"]
@@ -299,7 +299,7 @@ def test_the_list_is_filtered_and_sorted(client: TestClient) -> None:
 
 
 def test_changed_and_important_fields_are_listed_first(client: TestClient) -> None:
-    """Fields with an alert precede calm ones."""
+    """Fields with an alert precede those without."""
     document = Document(parts_of(client, "?all=1")["fields"])
     states = [v for tag, name, v in document.attributes if (tag, name) == ("tr", "class")]
     assert states == sorted(states, key=lambda state: state != "alert")
@@ -308,7 +308,7 @@ def test_changed_and_important_fields_are_listed_first(client: TestClient) -> No
 
 
 def test_a_field_is_shown_in_full(client: TestClient) -> None:
-    """Distribution, course, quantiles, distances and numbers beside those of training."""
+    """Distribution, time course, quantiles, distances and numbers beside those at training."""
     link = field_id(Role.FEATURE, "limit")
     detail = Document(parts_of(client, f"?field={link}")["field"])
     assert detail.problems == []
@@ -316,8 +316,8 @@ def test_a_field_is_shown_in_full(client: TestClient) -> None:
         assert phrase in detail.text, phrase
 
 
-def test_a_categorical_field_shows_its_mix_over_time(client: TestClient) -> None:
-    """The category that moved most is in the title; the shares of a part are in the table."""
+def test_a_categorical_field_shows_its_shares_over_time(client: TestClient) -> None:
+    """The title names the category that changed most, and the table holds the shares."""
     link = field_id(Role.FEATURE, "line")
     html = parts_of(client, f"?field={link}")["field"]
     detail = Document(html)
@@ -334,7 +334,7 @@ def test_a_categorical_field_shows_its_mix_over_time(client: TestClient) -> None
 def test_a_categorical_field_without_values_in_a_part_of_the_window_is_shown(
     *, is_lost_first: bool
 ) -> None:
-    """Its mix is compared over the parts that have values."""
+    """Its shares are compared over the parts that have values."""
     rng = np.random.default_rng(0)
     lines = rng.choice(["home", "motor"], 400)
     reference = fit_reference({"line": lines}, predictions=np.zeros(400))
@@ -353,21 +353,21 @@ def test_a_categorical_field_without_values_in_a_part_of_the_window_is_shown(
 
 
 def test_incidents_are_named_once_beside_the_charts_of_a_field(client: TestClient) -> None:
-    """Each chart has their lines; one legend says what the lines are."""
+    """Every chart marks the incidents with lines; a single legend explains them."""
     html = parts_of(client, f"?field={field_id(Role.FEATURE, 'limit')}")["field"]
     assert html.count('<path class="mark" d="M10') == html.count('<p class="marks">') == 1
     assert html.count('<path class="mark" d="M') > 3
 
 
 @pytest.mark.parametrize(("count", "in_a_row"), [(1, 1), (7, 7), (8, 4), (9, 5), (15, 5)])
-def test_tiles_stand_in_rows_of_equal_length(count: int, in_a_row: int) -> None:
-    """No last row holds a lone tile while there is room for seven."""
+def test_tiles_are_arranged_in_rows_of_equal_length(count: int, in_a_row: int) -> None:
+    """With up to seven tiles in a row, the last row never holds a single tile."""
     macros = load_environment("page").get_template("parts.html.j2").module
     assert macros.row_class(count) == f"row-{in_a_row}"
 
 
 def test_performance_is_shown_beside_training_and_objectives(client: TestClient) -> None:
-    """Each measure with interval, training value and count; cohorts with the labelled share."""
+    """Each measure has its interval and training value, and cohorts their labelled share."""
     text = Document(parts_of(client)["performance"]).text
     assert "MAE" in text
     assert "160 at training" in text
@@ -376,12 +376,12 @@ def test_performance_is_shown_beside_training_and_objectives(client: TestClient)
 
 
 def test_the_explanation_of_a_shift_names_the_feature_that_moved(client: TestClient) -> None:
-    """The shift of the mean, and the mix of the shifted feature."""
+    """It shows the shift of the mean and the shares of the shifted feature."""
     assert "the mix of limit alone makes" in Document(parts_of(client)["why"]).text
 
 
 def test_a_model_is_not_read_while_no_one_views_its_page(shifted: Monitor) -> None:
-    """A mounted page that is not requested reads no model; readers at once share one reading."""
+    """Simultaneous viewers share one reading."""
     reads = []
     app = page(shifted)
     original = shifted._worker.read
@@ -402,21 +402,21 @@ def test_a_model_is_not_read_while_no_one_views_its_page(shifted: Monitor) -> No
 
 
 def learning_monitor() -> Monitor:
-    """Two rows of a thousand."""
+    """Return a monitor that is still learning its reference."""
     monitor = Monitor("m", exporters=[])
     monitor.record({"a": [1.0, 2.0]}, [1.0, 2.0])
     return monitor
 
 
 def one_row_monitor() -> Monitor:
-    """A single row, with fields that are not there."""
+    """Return a monitor with a single row that lacks some fields."""
     monitor = Monitor("m", reference=claims_reference(), exporters=[])
     monitor.record({"limit": [1.0], "line": ["home"]}, [1.0])
     return monitor
 
 
 def closed_monitor() -> Monitor:
-    """One that has ended."""
+    """Return a monitor that has been closed."""
     monitor = Monitor("m", reference=claims_reference(), exporters=[])
     monitor.close()
     return monitor
@@ -440,7 +440,7 @@ STATES: dict[str, tuple[Callable[[], Monitor], str]] = {
 
 @pytest.mark.parametrize("state", STATES)
 def test_the_page_renders_in_every_state_of_a_model(state: str) -> None:
-    """It says in a sentence what there is, and is a whole page."""
+    """A sentence states what is available, and the document is well-formed."""
     build, sentence = STATES[state]
     with build() as monitor:
         document = Document(TestClient(page(monitor)).get("/?all=1").text)
@@ -450,7 +450,7 @@ def test_the_page_renders_in_every_state_of_a_model(state: str) -> None:
 
 @pytest.mark.parametrize("fields", short_form([500, 100], 100))
 def test_five_hundred_fields_fit_on_a_page(fields: int) -> None:
-    """Calm ones are folded; unfolded, the compressed snapshot stays small. So with a hundred."""
+    """Fields without change are folded; with all unfolded the compressed snapshot stays small."""
     with wide_monitor(fields) as monitor:
         client = TestClient(page(monitor))
         document = Document(client.get("/").text)
@@ -464,7 +464,7 @@ def test_five_hundred_fields_fit_on_a_page(fields: int) -> None:
 def test_an_internal_error_is_answered_without_its_text(
     shifted: Monitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An exception may hold a value; the answer and the log say its type alone."""
+    """The text may hold a personal value; answer and log contain only the type."""
 
     def fail(**_options: Any) -> Any:
         raise ValueError("customer 4711")
@@ -479,7 +479,7 @@ def test_an_internal_error_is_answered_without_its_text(
 
 
 def classifier_monitor(*, has_labels: bool) -> Monitor:
-    """A classifier in two segments with an objective; its last third is shifted."""
+    """Return a classifier in two segments with an objective; its last third has shifted."""
     rng, clock = np.random.default_rng(0), ManualClock()
 
     def draw(rows: int, shift: float) -> tuple[dict[str, Any], Any, Any]:
@@ -517,7 +517,7 @@ def classifier_monitor(*, has_labels: bool) -> Monitor:
 
 
 def test_a_classifier_shows_confusion_calibration_and_objectives() -> None:
-    """Realised measures, estimates beside them with what they assume, and the broken bound."""
+    """Estimates with their assumptions accompany realised measures; the objective is violated."""
     with classifier_monitor(has_labels=True) as monitor:
         document = Document(parts_of(TestClient(page(monitor)))["performance"])
     assert document.problems == []
@@ -527,7 +527,7 @@ def test_a_classifier_shows_confusion_calibration_and_objectives() -> None:
 
 
 def test_cohorts_show_realised_and_estimated_values_on_one_axis() -> None:
-    """Each has both in its text alternative and in the table; young ones say so."""
+    """Text alternative and table hold both values; cohorts still receiving labels say so."""
     with classifier_monitor(has_labels=True) as monitor:
         html = parts_of(TestClient(page(monitor)))["performance"]
         (cohort,) = monitor.status().cohorts
@@ -549,7 +549,7 @@ def test_cohorts_show_realised_and_estimated_values_on_one_axis() -> None:
 
 
 def test_estimates_are_shown_before_the_first_label() -> None:
-    """They are marked as such."""
+    """They are marked as estimates."""
     with classifier_monitor(has_labels=False) as monitor:
         text = Document(parts_of(TestClient(page(monitor)))["performance"]).text
     assert "No label has arrived" in text
@@ -557,7 +557,7 @@ def test_estimates_are_shown_before_the_first_label() -> None:
 
 
 def test_a_segment_is_shown_on_its_own() -> None:
-    """Its rows alone; the choice of segments is part of the page."""
+    """Only its rows count, and the page has a selector of segments."""
     with classifier_monitor(has_labels=True) as monitor:
         client = TestClient(page(monitor))
         name = next(iter(monitor.status().segments))

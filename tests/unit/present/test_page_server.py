@@ -1,4 +1,4 @@
-"""The page beside a script: served in a thread, bound to this machine, gone with the monitor."""
+"""The page served from a script: in a thread, on the loopback address, until the monitor closes."""
 
 import json
 import socket
@@ -13,13 +13,13 @@ from mlmonitor.errors import ConfigError
 
 
 def fetch(url: str) -> tuple[int, bytes]:
-    """The status and body of an answer."""
+    """Return the status and body of an answer."""
     with urlopen(url, timeout=60) as answer:  # noqa: S310 - our own server
         return answer.status, answer.read()
 
 
 def test_a_script_serves_its_page_until_the_monitor_closes() -> None:
-    """At 127.0.0.1, with new rows at each look."""
+    """It is served at 127.0.0.1, and every request shows the newest rows."""
     with Monitor("nightly", exporters=[]) as monitor:
         server = monitor.serve(port=0)
         assert server.url.startswith("http://127.0.0.1:")
@@ -31,8 +31,8 @@ def test_a_script_serves_its_page_until_the_monitor_closes() -> None:
         fetch(server.url)
 
 
-def test_a_server_closes_on_its_own() -> None:
-    """The monitor goes on; closing again has no effect."""
+def test_a_page_server_can_be_closed_on_its_own() -> None:
+    """The monitor continues, and closing the server again has no effect."""
     with Monitor("m", exporters=[]) as monitor:
         server = monitor.serve(port=0)
         server.close()
@@ -42,8 +42,8 @@ def test_a_server_closes_on_its_own() -> None:
         assert monitor.status().state == "waiting"
 
 
-def test_a_foreign_name_is_refused_at_a_loopback_server() -> None:
-    """A page elsewhere that rebinds its name reads nothing; neither does any other address."""
+def test_a_foreign_host_is_refused_by_a_loopback_server() -> None:
+    """A site that rebinds its name to 127.0.0.1 must not be able to read the page."""
     with Monitor("m", exporters=[]) as monitor:
         port = int(monitor.serve(port=0).url.rpartition(":")[2].strip("/"))
         for host, expected in (("evil.example", 421), ("10.0.0.1", 421), ("localhost", 200)):
@@ -54,7 +54,7 @@ def test_a_foreign_name_is_refused_at_a_loopback_server() -> None:
 
 
 def test_a_port_in_use_is_refused_with_a_remedy() -> None:
-    """Noticed by the caller, not in the server's thread."""
+    """The error is raised to the caller, not in the thread of the server."""
     with socket.create_server(("127.0.0.1", 0)) as other, Monitor("m", exporters=[]) as monitor:
         port = other.getsockname()[1]
         with pytest.raises(ConfigError, match=f"port {port}: .* choose another, or 0"):
@@ -63,13 +63,13 @@ def test_a_port_in_use_is_refused_with_a_remedy() -> None:
 
 @pytest.mark.parametrize("port", [-1, 65_536, True, "8808", 1.5, None])
 def test_a_port_outside_0_to_65535_is_refused(port: object) -> None:
-    """Anything else is refused before a server starts."""
+    """The error is raised before a server starts."""
     with Monitor("m", exporters=[]) as monitor, pytest.raises(ConfigError, match="port: expected"):
         monitor.serve(port=port)  # type: ignore[arg-type]
 
 
 def test_two_pages_of_one_monitor_are_served_side_by_side() -> None:
-    """Each at a port of its own."""
+    """Each has its own port."""
     with Monitor("m", exporters=[]) as monitor:
         urls = {monitor.serve(port=0).url for _ in range(2)}
         assert len(urls) == 2

@@ -1,4 +1,4 @@
-"""The report: one file that needs nothing else, or JSON for machines."""
+"""The report: one self-contained HTML file, or JSON for machines."""
 
 import hashlib
 import json
@@ -23,13 +23,13 @@ from support.shown_models import (
 
 @pytest.fixture(scope="module")
 def shifted() -> Iterator[Monitor]:
-    """A model whose last twenty minutes have shifted."""
+    """Return a monitor whose last twenty minutes have shifted."""
     with shifted_monitor() as monitor:
         yield monitor
 
 
-def test_a_report_is_one_whole_document(shifted: Monitor, tmp_path: Path) -> None:
-    """It asks for nothing: no address, no image, no font; every field has a section."""
+def test_a_report_is_one_self_contained_document(shifted: Monitor, tmp_path: Path) -> None:
+    """It loads no address, image or font, and every field has a section."""
     path = shifted.report(tmp_path / "report.html")
     html = path.read_text(encoding="utf-8")
     document = Document(html)
@@ -42,7 +42,7 @@ def test_a_report_is_one_whole_document(shifted: Monitor, tmp_path: Path) -> Non
 
 
 def test_links_of_a_report_lead_to_its_sections(shifted: Monitor, tmp_path: Path) -> None:
-    """From the list and from alerts to the field in full."""
+    """The list of fields and the alerts link to the details of a field."""
     document = Document(shifted.report(tmp_path / "r.html").read_text(encoding="utf-8"))
     targets = {value for _, name, value in document.attributes if name == "href" and value}
     anchors = {target[1:] for target in targets if target.startswith("#")}
@@ -50,10 +50,10 @@ def test_links_of_a_report_lead_to_its_sections(shifted: Monitor, tmp_path: Path
     assert anchors <= {*document.ids}
 
 
-def test_the_policy_of_a_report_allows_its_own_script_alone(
+def test_the_policy_of_a_report_allows_only_its_own_script(
     shifted: Monitor, tmp_path: Path
 ) -> None:
-    """By the hash of its text, and likewise its style."""
+    """Script and style are allowed by the hash of their text."""
     html = shifted.report(tmp_path / "r.html").read_text(encoding="utf-8")
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)
     assert policy is not None
@@ -64,8 +64,8 @@ def test_the_policy_of_a_report_allows_its_own_script_alone(
         assert f"'sha256-{digest}'" in policy.group(1).replace("&#39;", "'")
 
 
-def test_hostile_names_are_text_in_a_report(tmp_path: Path) -> None:
-    """No name opens an element or leaves the title."""
+def test_hostile_names_are_escaped_in_a_report(tmp_path: Path) -> None:
+    """No name opens an element or closes the title."""
     with hostile_monitor() as monitor:
         html = monitor.report(tmp_path / "r.html").read_text(encoding="utf-8")
     document = Document(html)
@@ -76,14 +76,16 @@ def test_hostile_names_are_text_in_a_report(tmp_path: Path) -> None:
 
 
 def test_a_report_of_a_hundred_fields_is_small(tmp_path: Path) -> None:
-    """Under five megabytes, however many of them have drifted."""
+    """It stays under five megabytes, however many fields have drifted."""
     with wide_monitor(100) as monitor:
         path = monitor.report(tmp_path / "r.html")
     assert 100_000 < path.stat().st_size < 5_000_000
 
 
-def test_a_json_report_is_for_machines(shifted: Monitor, tmp_path: Path) -> None:
-    """The status, and the course of each field over the window; no NaN."""
+def test_a_json_report_holds_the_status_and_the_course_of_each_field(
+    shifted: Monitor, tmp_path: Path
+) -> None:
+    """It contains no NaN, so every JSON parser accepts it."""
     path = shifted.report(str(tmp_path / "report.json"))
     report = json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
     assert {"schema", "model", "version", "time", "status", "history"} <= report.keys()
@@ -98,7 +100,7 @@ def test_a_json_report_is_for_machines(shifted: Monitor, tmp_path: Path) -> None
 
 
 def test_slices_of_a_json_report_add_up_to_the_window(shifted: Monitor, tmp_path: Path) -> None:
-    """The mean of each field is the mean of its slices, weighted by their values."""
+    """The mean of a field is the mean of its slices, weighted by their numbers of values."""
     report = json.loads(shifted.report(tmp_path / "r.json").read_text(encoding="utf-8"))
     means = {(f["name"], f["role"]): f["mean"] for f in report["status"]["fields"]}
     for part in report["history"]:
@@ -114,8 +116,8 @@ def test_slices_of_a_json_report_add_up_to_the_window(shifted: Monitor, tmp_path
         assert whole == pytest.approx(means[part["field"], part["role"]], rel=1e-9)
 
 
-def test_a_report_replaces_an_older_one_at_once(shifted: Monitor, tmp_path: Path) -> None:
-    """And leaves no other file in the folder."""
+def test_a_report_replaces_an_older_one_atomically(shifted: Monitor, tmp_path: Path) -> None:
+    """No temporary file remains in the folder."""
     (tmp_path / "r.html").write_text("old", encoding="utf-8")
     shifted.report(tmp_path / "r.html")
     assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
@@ -126,12 +128,12 @@ def test_a_report_replaces_an_older_one_at_once(shifted: Monitor, tmp_path: Path
 def test_the_file_extension_decides_the_format_of_a_report(
     shifted: Monitor, tmp_path: Path, name: str
 ) -> None:
-    """Another ending is a mistake, named before anything is read."""
+    """Another extension is refused before any data is read."""
     with pytest.raises(ConfigError, match=r"\.html or \.json"):
         shifted.report(tmp_path / name)
 
 
-def test_a_report_is_made_in_every_state(tmp_path: Path) -> None:
+def test_a_report_can_be_written_in_every_state_of_a_monitor(tmp_path: Path) -> None:
     """Switched off, without a row, and closed."""
     models = {
         "switched off": Monitor("m", exporters=[], config=Config(enabled=False)),

@@ -1,4 +1,4 @@
-"""Dashboards and rules ask only for what the catalogue exports, in the names of each backend."""
+"""Dashboards and rules query only metrics of the catalogue, under the names of each backend."""
 
 import json
 import re
@@ -33,7 +33,7 @@ METRIC_BOARDS = ("overview", "drift", "field", "performance", "kpis")
 
 
 def names_of(naming: Naming) -> set[str]:
-    """Every metric of the catalogue as a backend stores it, parts of histograms included."""
+    """Return the names under which a backend stores the catalogue, histogram parts included."""
     parts = ("bucket", "sum", "count")
     return {
         metric_name(metric, part, naming)
@@ -43,7 +43,7 @@ def names_of(naming: Naming) -> set[str]:
 
 
 def selectors(expression: str) -> Iterator[str]:
-    """The names of all metrics of an expression, found in its parsed form."""
+    """Yield the names of all metrics in a parsed expression."""
     parsed = promql_parser.parse(expression)
     text = parsed.prettify()
     yield from re.findall(r'__name__="([^"]+)"', text)
@@ -51,8 +51,8 @@ def selectors(expression: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("naming", NAMINGS)
-def test_every_expression_parses_and_names_only_metrics_of_the_catalogue(naming: Naming) -> None:
-    """In dashboards of both schemas, in rules, and in the variables of dashboards."""
+def test_every_expression_parses_and_queries_only_metrics_of_the_catalogue(naming: Naming) -> None:
+    """Panels of both dashboard schemas, alert rules and dashboard variables are covered."""
     exported = names_of(naming) | recorded_names()
     asked: set[str] = set()
     for kind in ("grafana", "alerts"):
@@ -68,7 +68,7 @@ def test_every_expression_parses_and_names_only_metrics_of_the_catalogue(naming:
 
 @pytest.mark.parametrize("naming", NAMINGS)
 def test_every_placeholder_of_a_shipped_file_is_filled(naming: Naming) -> None:
-    """No angle bracket of a template is in what a person gets."""
+    """No angle brackets of a template remain in the files that users get."""
     for kind in KINDS:
         for path, text in render_files(kind, naming=naming):
             assert "<mlmonitor" not in text, path
@@ -87,10 +87,10 @@ TEMPLATES = {
 
 
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
-def test_a_metric_that_leaves_the_catalogue_breaks_what_asks_for_it(
+def test_a_metric_removed_from_the_catalogue_breaks_the_files_that_query_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before anybody sees an empty panel."""
+    """The build fails before a user sees an empty panel."""
     left = tuple(metric for metric in CATALOG if metric.name != name)
     monkeypatch.setattr(promql_names, "CATALOG", left)
     with pytest.raises(ConfigError, match=re.escape(name)):
@@ -98,17 +98,17 @@ def test_a_metric_that_leaves_the_catalogue_breaks_what_asks_for_it(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_file_is_written_whose_metrics_left_the_catalogue(
+def test_no_file_is_written_if_its_metrics_left_the_catalogue(
     kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What cannot be rendered is not written."""
+    """A file that cannot be rendered is not written."""
     monkeypatch.setattr(promql_names, "CATALOG", ())
     with pytest.raises(ConfigError, match="mlmonitor"):
         write_files(kind, tmp_path)
 
 
-def test_almost_every_metric_is_shown_or_watched() -> None:
-    """Those that are not are for other backends or need no picture; each is named here."""
+def test_almost_every_metric_is_shown_or_alerted_on() -> None:
+    """The exceptions, which serve other backends or need no picture, are listed here."""
     elsewhere = {
         "mlmonitor.field.sum",  # for Dynatrace and OpenTelemetry providers
         "mlmonitor.prediction.duration.bucket",
@@ -124,8 +124,8 @@ def test_almost_every_metric_is_shown_or_watched() -> None:
     assert names - shown == elsewhere & names
 
 
-def test_a_histogram_is_read_by_its_parts() -> None:
-    """A query for the whole of it would find nothing."""
+def test_a_histogram_can_only_be_queried_by_its_parts() -> None:
+    """A query for the metric without `_bucket`, `_sum` or `_count` would return nothing."""
     with pytest.raises(ConfigError, match="histogram"):
         render("<mlmonitor.prediction.duration>{}", "prometheus")
     with pytest.raises(ConfigError, match="gauge"):
@@ -133,7 +133,7 @@ def test_a_histogram_is_read_by_its_parts() -> None:
 
 
 def test_each_naming_writes_the_metric_names_of_its_backend() -> None:
-    """The three strategies of Prometheus that are in use."""
+    """The three naming strategies of Prometheus are covered."""
     template = 'sum by (<model.name>) (<mlmonitor.predictions>{<error.type>!=""})'
     assert [render(template, naming) for naming in NAMINGS] == [
         'sum by (model_name) (mlmonitor_predictions_total{error_type!=""})',
@@ -156,14 +156,14 @@ def test_the_shipped_files_equal_the_output_of_their_builders() -> None:
 
 
 def boards(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The Grafana dashboards of a folder."""
+    """Yield the Grafana dashboards of a folder."""
     for path, text in render_files("grafana", naming="prometheus"):
         if path.parent.name == folder:
             yield path.stem, json.loads(text)
 
 
 def test_there_are_five_dashboards_in_both_schemas() -> None:
-    """Each under one name."""
+    """Each has the same name in both."""
     for folder in ("metrics", "metrics-v2"):
         assert {name for name, _ in boards(folder)} == set(METRIC_BOARDS)
     for name, board in boards("metrics"):
@@ -176,7 +176,7 @@ def test_there_are_five_dashboards_in_both_schemas() -> None:
 
 
 def test_every_panel_says_what_is_good_and_what_to_do() -> None:
-    """A description of more than a title's worth, in both schemas, and a unit."""
+    """In both schemas it has a unit and a description that is longer than a title."""
     for folder in FOLDERS:
         for name, board in boards(folder):
             shown = list(panels(board))
@@ -186,8 +186,8 @@ def test_every_panel_says_what_is_good_and_what_to_do() -> None:
                 assert panel["description"].rstrip().endswith("."), (name, panel["title"])
 
 
-def test_panels_of_one_dashboard_lie_beside_each_other() -> None:
-    """None covers another, none is wider than the page."""
+def test_panels_of_one_dashboard_do_not_overlap() -> None:
+    """No panel is wider than the page either."""
     for name, board in (*boards("metrics"), *boards("events")):
         taken: set[tuple[int, int]] = set()
         for panel in board["panels"]:
@@ -202,23 +202,23 @@ def test_panels_of_one_dashboard_lie_beside_each_other() -> None:
             taken |= cells
 
 
-def test_panels_have_numbers_of_their_own() -> None:
-    """Links to a single panel name them."""
+def test_panels_have_unique_numbers() -> None:
+    """Links to a single panel use its number."""
     for name, board in (*boards("metrics"), *boards("events")):
         numbers = [panel["id"] for panel in board["panels"]]
         assert len(set(numbers)) == len(numbers), name
 
 
 def test_a_row_of_a_table_links_to_its_field() -> None:
-    """With its model, version and role, to the dashboard that there is."""
+    """The link passes model, version, role and field to a dashboard that exists."""
     text = json.dumps(dict(boards("metrics"))["drift"])
     assert "/d/mlmonitor-field?" in text
     for name in ("model", "version", "role", "field"):
         assert f"var-{name}=${{__data.fields.{name}}}" in text
 
 
-def test_schema_v2_places_every_element_once() -> None:
-    """An element without a place is not drawn, a place without an element is an error."""
+def test_schema_v2_lays_out_every_element_once() -> None:
+    """Grafana does not draw an element missing from the layout, and fails on an unknown one."""
     for name, board in (*boards("metrics-v2"), *boards("events-v2")):
         spec = board["spec"]
         placed = [
@@ -230,8 +230,8 @@ def test_schema_v2_places_every_element_once() -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_every_variable_of_a_query_is_one_of_the_dashboard(folder: str) -> None:
-    """A misspelt one would match nothing."""
+def test_every_variable_of_a_query_is_defined_by_the_dashboard(folder: str) -> None:
+    """A misspelt variable would match nothing."""
     for name, board in boards(folder):
         spec = board.get("spec", board)
         declared = {
@@ -244,7 +244,7 @@ def test_every_variable_of_a_query_is_one_of_the_dashboard(folder: str) -> None:
 
 
 def test_provisioning_files_name_what_is_written() -> None:
-    """Data sources by the uids that alerts ask for, dashboards by the folders that are there."""
+    """Data sources have the uids used by the alerts, and the dashboard folders exist."""
     texts = {path.as_posix(): text for path, text in render_files("grafana", naming="mimir")}
     sources = yaml.safe_load(texts["provisioning/datasources/mlmonitor.yml"])["datasources"]
     assert [source["uid"] for source in sources] == ["prometheus", "mlmonitor-events"]
@@ -260,14 +260,14 @@ def test_provisioning_files_name_what_is_written() -> None:
 
 
 def alerting_rules() -> list[dict[str, Any]]:
-    """The alerting rules of Prometheus and Mimir."""
+    """Yield the alerting rules for Prometheus and Mimir."""
     texts = {path.name: text for path, text in render_files("alerts", naming="prometheus")}
     groups = yaml.safe_load(texts["alerts.rules.yml"])["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
 
 def test_every_alert_has_its_runbook() -> None:
-    """And every runbook its alert, which is its heading."""
+    """Every runbook has an alert, too, whose name is its heading."""
     linked = {}
     for rule in alerting_rules():
         folder, _, page = rule["annotations"]["runbook_url"].rpartition("/")
@@ -284,8 +284,8 @@ def test_every_alert_has_its_runbook() -> None:
         assert f"[{linked[page]}]({page})" in contents
 
 
-def test_every_alert_has_a_summary_a_severity_and_waits() -> None:
-    """Only a fault of the library itself is reported at once."""
+def test_every_alert_has_a_summary_a_severity_and_a_wait() -> None:
+    """Only internal errors of the library are reported without a wait."""
     for rule in alerting_rules():
         assert rule["annotations"]["summary"]
         assert rule["annotations"]["description"].endswith(".")
@@ -293,7 +293,7 @@ def test_every_alert_has_a_summary_a_severity_and_waits() -> None:
         assert (rule["for"] == "0m") == (rule["alert"] == "MlmonitorInternalErrors")
 
 
-def test_runbooks_are_linked_where_a_team_serves_them(tmp_path: Path) -> None:
+def test_runbooks_are_linked_at_the_address_given(tmp_path: Path) -> None:
     """The address may end in a slash."""
     write_files("alerts", tmp_path, runbooks="https://wiki.example/runbooks/")
     for name in ("alerts.rules.yml", "grafana/alerts.yml"):
@@ -302,7 +302,7 @@ def test_runbooks_are_linked_where_a_team_serves_them(tmp_path: Path) -> None:
 
 
 def test_grafana_and_prometheus_have_the_same_alerts() -> None:
-    """By name, wait, severity and text."""
+    """Name, wait, severity and text are equal."""
     texts = {path.as_posix(): text for path, text in render_files("alerts", naming="mimir")}
     document = yaml.safe_load(texts["grafana/alerts.yml"])
     assert document["apiVersion"] == 1
@@ -319,8 +319,8 @@ def test_grafana_and_prometheus_have_the_same_alerts() -> None:
         assert not re.search(r"(?<!\$)\$(?!\$)", json.dumps(rule)), "Grafana would replace it"
 
 
-def test_groups_are_small_enough_for_mimir() -> None:
-    """Its ruler takes twenty rules a group unless it is told otherwise."""
+def test_rule_groups_are_small_enough_for_mimir() -> None:
+    """By default its ruler accepts twenty rules in a group."""
     for path, text in render_files("alerts", naming="mimir"):
         if path.name.endswith(".rules.yml"):
             for group in yaml.safe_load(text)["groups"]:
@@ -331,7 +331,7 @@ def test_groups_are_small_enough_for_mimir() -> None:
 def test_the_command_lists_the_files_that_it_wrote(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Into a folder that is created; what else is there stays."""
+    """The folder is created if needed, and its other files are left unchanged."""
     out = tmp_path / "a" / "b"
     assert main(["dashboards", "write", kind, "--naming", "utf8", "--out", str(out)]) == 0
     said = capsys.readouterr().out.split()
@@ -344,7 +344,7 @@ def test_the_command_lists_the_files_that_it_wrote(
 
 
 def test_an_unknown_kind_or_naming_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    """With what may be written instead."""
+    """The message lists the valid ones."""
     with pytest.raises(ConfigError, match="grafana, dynatrace, alerts"):
         write_files("kibana", tmp_path)
     with pytest.raises(ConfigError, match="prometheus, mimir, utf8"):
@@ -355,15 +355,15 @@ def test_an_unknown_kind_or_naming_is_refused_before_anything_is_written(tmp_pat
 def test_a_folder_that_cannot_be_written_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By its name, with the status of a wrong configuration."""
+    """The message names it, and the exit status is that of a configuration error."""
     (tmp_path / "file").write_text("")
     out = str(tmp_path / "file" / "below")
     assert main(["dashboards", "write", "alerts", "--out", out]) == 2
     assert "Not a directory" in capsys.readouterr().err
 
 
-def test_writing_needs_no_library_that_builds_dashboards(tmp_path: Path) -> None:
-    """What ships is data: neither Grafana's builders nor a YAML library is imported."""
+def test_writing_dashboards_imports_no_library_that_builds_them(tmp_path: Path) -> None:
+    """The shipped files are data, so neither Grafana's builders nor a YAML library is needed."""
     code = (
         "import sys\n"
         "from pathlib import Path\n"
