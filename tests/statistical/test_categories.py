@@ -9,7 +9,7 @@ from mlmonitor.formats.reference import CategoricalReference
 from mlmonitor.records import Counts, Floats
 from mlmonitor.stats.eprocess import EProcess
 from support.rates import highest_rate
-from support.references import fit_reference
+from support.references import fit_without_thresholds
 
 ALPHA = 0.01
 REFERENCES = 150
@@ -28,7 +28,7 @@ def fitted(shares: Floats, rows: int, rng: np.random.Generator) -> tuple[Counts,
     """Return the counts and the prior of a reference, and the true shares of its bins."""
     names = np.array([f"c{at}" for at in range(len(shares))])
     drawn = rng.choice(len(shares), rows, p=shares)
-    reference = fit_reference({"c": names[drawn].tolist()}, fields=PUBLIC)
+    reference = fit_without_thresholds({"c": names[drawn].tolist()}, fields=PUBLIC)
     entries = reference.entries([Role.FEATURE])
     (entry,) = entries
     assert isinstance(entry, CategoricalReference)
