@@ -1,4 +1,4 @@
-"""References fitted to Dask frames: all rows where they fit, otherwise a uniform sample."""
+"""References fitted to Dask frames: all rows if they fit, otherwise a uniform sample."""
 
 from itertools import pairwise
 from typing import Any
@@ -21,7 +21,7 @@ FRAME = pd.DataFrame({**CLAIMS, "predicted": predict(CLAIMS), "paid": RNG.normal
 
 
 def split(frame: pd.DataFrame, cuts: list[int]) -> Any:
-    """A Dask frame with partitions between these rows."""
+    """Return a Dask frame with partitions between these rows."""
     bounds = [0, *cuts, len(frame)]
     parts = [frame.iloc[a:b] for a, b in pairwise(bounds)]
     return dd.from_delayed([dask.delayed(part) for part in parts], meta=frame.iloc[:0])
@@ -29,14 +29,14 @@ def split(frame: pd.DataFrame, cuts: list[int]) -> Any:
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Any:
-    """The scheduler of the calling thread."""
+    """Run Dask in the calling thread."""
     with dask.config.set(scheduler="synchronous"):
         yield
 
 
 @pytest.mark.parametrize("cuts", [[], [0, 10, 10, 900], list(range(0, 1_000, 50))])
 def test_a_fit_of_partitions_equals_a_fit_of_all_rows(cuts: list[int]) -> None:
-    """Columns are named where a frame in memory would give them."""
+    """Columns are selected by name, where a frame in memory would be passed as such."""
     options: dict[str, Any] = {"thresholds": "asymptotic", "segments": ["line"]}
     fitted = Reference.fit(split(FRAME, cuts), predictions="predicted", actuals="paid", **options)
     features = FRAME.drop(columns=["predicted", "paid"])
@@ -47,14 +47,14 @@ def test_a_fit_of_partitions_equals_a_fit_of_all_rows(cuts: list[int]) -> None:
 
 
 def test_predictions_may_be_a_function_of_the_rows() -> None:
-    """Which is called with the rows that were drawn."""
+    """The function is called with the sampled rows."""
     features = FRAME.drop(columns=["predicted", "paid"])
     fitted = Reference.fit(split(features, [300]), predictions=predict, thresholds="asymptotic")
     assert [f.name for f in fitted.fields if f.role == "prediction"] == ["prediction"]
 
 
-def test_a_sample_keeps_every_row_with_the_same_chance_whatever_its_partition() -> None:
-    """One row of 40 in a tiny partition, and 39 in a large one; 400 samples of 10."""
+def test_a_sample_keeps_every_row_with_the_same_probability_whatever_its_partition() -> None:
+    """400 samples of 10 are drawn from a partition of one row and a partition of 39."""
     counts = np.zeros(40)
     for seed in range(400):
         parts = [
@@ -70,7 +70,7 @@ def test_a_sample_keeps_every_row_with_the_same_chance_whatever_its_partition() 
 
 
 def test_a_partition_of_many_tables_is_sampled_as_one(rng: np.random.Generator) -> None:
-    """Whatever the sizes of the tables; the sample holds the rows of the lowest priorities."""
+    """The sample holds the rows of lowest priority, whatever the sizes of the tables."""
     cuts = np.sort(rng.integers(0, 1_000, 30))
     tables = [FRAME.iloc[a:b] for a, b in pairwise([0, *cuts, 1_000])]
     sample, whole = (
@@ -87,8 +87,8 @@ def test_a_partition_of_many_tables_is_sampled_as_one(rng: np.random.Generator) 
         )
 
 
-def test_more_rows_than_a_sample_are_all_counted_as_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit is lowered here."""
+def test_all_rows_beyond_the_sample_are_counted_as_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit of the sample is lowered for the test."""
     monkeypatch.setattr("mlmonitor.reference.fitting.fit_reference.SAMPLE_ROWS", 200)
     frame = FRAME.drop(columns=["predicted", "paid"])
     fitted = Reference.fit(split(frame, [0, 100, 950]), thresholds="asymptotic")
@@ -102,15 +102,15 @@ def test_more_rows_than_a_sample_are_all_counted_as_seen(monkeypatch: pytest.Mon
         ({"actuals": np.zeros(1_000)}, SchemaError, "actuals: expected the name of a column"),
     ],
 )
-def test_arguments_that_name_no_column_are_refused(
+def test_dask_arguments_that_name_no_column_are_refused(
     options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
-    """Before any partition is computed."""
+    """The error is raised before any partition is computed."""
     with pytest.raises(error, match=message):
         Reference.fit(split(FRAME, []), **options)
 
 
-def test_a_frame_without_rows_is_refused() -> None:
-    """As it is in memory."""
+def test_a_dask_frame_without_rows_is_refused() -> None:
+    """A frame in memory without rows is refused as well."""
     with pytest.raises(SchemaError, match="at least one row"):
         Reference.fit(split(FRAME.iloc[:0], [0]))

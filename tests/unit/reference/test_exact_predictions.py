@@ -1,4 +1,4 @@
-"""Predictions of rows that a flexible model was fitted on are the actuals, which fit reports."""
+"""The fit reports predictions that equal the actuals because the model was fitted on the rows."""
 
 from typing import Any
 
@@ -16,25 +16,25 @@ WARNING = "the prediction equals the actual in"
 
 @pytest.fixture
 def features() -> np.ndarray[Any, Any]:
-    """Rows of three numbers."""
+    """Draw rows of three numbers."""
     return np.random.default_rng(0).normal(size=(2 * ROWS, 3))
 
 
 @pytest.fixture
 def truth(features: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Numbers that the rows explain in part."""
+    """Draw numbers that the rows explain in part."""
     return features[:, 0] + np.random.default_rng(1).normal(size=2 * ROWS)
 
 
 def fit(features: Any, predictions: Any, actuals: Any) -> None:
-    """A reference of these rows."""
+    """Fit a reference to these rows."""
     fit_reference(features, names=["a", "b", "c"], predictions=predictions, actuals=actuals)
 
 
-def test_a_tree_on_its_own_training_rows_is_reported_and_on_held_out_rows_it_is_not(
+def test_a_tree_is_reported_on_its_training_rows_and_not_on_held_out_rows(
     features: np.ndarray[Any, Any], truth: np.ndarray[Any, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A regression that has learned every row by heart."""
+    """A fully grown regression tree reproduces every training row."""
     model = DecisionTreeRegressor(random_state=0).fit(features[:ROWS], truth[:ROWS])
     fit(features[ROWS:], model.predict(features[ROWS:]), truth[ROWS:])
     assert WARNING not in caplog.text
@@ -43,13 +43,13 @@ def test_a_tree_on_its_own_training_rows_is_reported_and_on_held_out_rows_it_is_
 
 
 @pytest.mark.parametrize("classes", [[False, True], ["home", "motor", "travel"]])
-def test_a_forest_that_is_right_about_every_class_of_its_training_rows_is_reported(
+def test_a_forest_that_predicts_every_class_of_its_training_rows_is_reported(
     classes: list[Any],
     features: np.ndarray[Any, Any],
     truth: np.ndarray[Any, Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Of two classes and of three; on held-out rows it is not."""
+    """Both with two and with three classes; on held-out rows nothing is reported."""
     places = np.digitize(truth, np.quantile(truth, np.arange(1, len(classes)) / len(classes)))
     actuals = np.array(classes, object)[places]
     model = RandomForestClassifier(30, random_state=0).fit(
@@ -66,7 +66,7 @@ def test_a_forest_that_is_right_about_every_class_of_its_training_rows_is_report
 def test_a_frequent_class_that_is_always_predicted_is_not_reported(
     features: np.ndarray[Any, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """All but a few rows are right, but none of the rare class."""
+    """Nearly all rows are correct, but none of the rare class."""
     is_fraud = np.arange(2 * ROWS) % 50 == 0
     fit(features, np.zeros(2 * ROWS, np.bool_), is_fraud)
     assert WARNING not in caplog.text
@@ -75,7 +75,7 @@ def test_a_frequent_class_that_is_always_predicted_is_not_reported(
 def test_a_good_model_and_a_constant_actual_are_not_reported(
     features: np.ndarray[Any, Any], truth: np.ndarray[Any, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Close is not exact, and a constant is easily right."""
+    """Close is not exact, and a constant is predicted exactly without overfitting."""
     nearly = features[:, 0] + 1e-3 * truth
     model = LinearRegression().fit(features, nearly)
     fit(features, model.predict(features), nearly)

@@ -1,4 +1,4 @@
-"""Texts that identify a person or a device by their form."""
+"""Texts whose form identifies a person or a device."""
 
 import pytest
 
@@ -51,12 +51,12 @@ IMPERSONAL = (
 
 @pytest.mark.parametrize("text", PERSONAL)
 def test_addresses_and_numbers_of_persons_are_recognised(text: str) -> None:
-    """Alone or within a text."""
+    """They are recognised alone and within a longer text."""
     assert is_personal(text)
     assert is_personal(f"see {text}")
 
 
 @pytest.mark.parametrize("text", IMPERSONAL)
 def test_names_dates_amounts_ranges_and_versions_are_not_personal(text: str) -> None:
-    """They are what categories are made of."""
+    """Such texts are ordinary categories, which must not be withheld."""
     assert not is_personal(text)

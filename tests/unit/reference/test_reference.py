@@ -1,4 +1,4 @@
-"""A reference as it is kept: options, files, and what a population is planned from."""
+"""The stored reference: options, files, and the plan of a population."""
 
 import json
 import os
@@ -34,7 +34,7 @@ NAME = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 
 @st.composite
 def references(draw: st.DrawFn) -> Reference:
-    """References of any columns, with all that can be told beside them."""
+    """Draw references of any columns with every optional argument."""
     columns = draw(st.dictionaries(NAME, COLUMN, min_size=1, max_size=4))
     finite = st.floats(allow_nan=False, allow_infinity=False)
     return fit_reference(
@@ -50,8 +50,8 @@ def references(draw: st.DrawFn) -> Reference:
 
 @given(reference=references())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_what_was_saved_is_loaded_exactly(reference: Reference, tmp_path: Path) -> None:
-    """Every number, name and moment comes back as it was."""
+def test_a_loaded_reference_equals_the_saved_one(reference: Reference, tmp_path: Path) -> None:
+    """Every number, name and time is restored exactly."""
     path = tmp_path / "claims.reference.json"
     reference.save(path)
     assert Reference.load(path) == reference
@@ -59,7 +59,7 @@ def test_what_was_saved_is_loaded_exactly(reference: Reference, tmp_path: Path) 
 
 
 def small() -> Reference:
-    """A reference of two fields and a prediction."""
+    """Return a reference of two fields and a prediction."""
     return fit_reference(
         {"x": [1.0, 2.0, None, 4.0], "line": ["motor", "home", "motor", None]},
         predictions=[1.0, 2.0, 3.0, 4.0],
@@ -68,7 +68,7 @@ def small() -> Reference:
 
 
 def test_no_value_of_a_row_is_in_a_repr() -> None:
-    """A repr ends up in logs: it says how much is known, not which categories or quantiles."""
+    """A repr ends up in logs, so it shows no categories and no quantiles."""
     reference = fit_reference(
         {"x": [1234.5, 2.0], "line": ["hush", "home"], "y": [0, 1]}, predictions=[1.0, 777.25]
     )
@@ -88,8 +88,10 @@ PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])
     [PROBABILITIES, PROBABILITIES.tolist(), lambda chunk: PROBABILITIES[: len(chunk["x"])]],
     ids=["array", "lists", "function"],
 )
-def test_a_classifiers_reference_has_the_fields_that_watching_it_gives(predictions: Any) -> None:
-    """A numeric field a class, and the label of the most probable one; actuals stay as they are."""
+def test_the_reference_of_a_classifier_has_the_fields_of_the_watched_classifier(
+    predictions: Any,
+) -> None:
+    """Each class is a numeric field; the most probable label is one more; actuals are unchanged."""
     reference = fit_reference(
         {"x": [1.0, 2.0, 3.0]},
         predictions=predictions,
@@ -110,8 +112,8 @@ def test_a_classifiers_reference_has_the_fields_that_watching_it_gives(predictio
     assert [e.name for e in reference.entries([Role.ACTUAL])] == ["actual"]
 
 
-def test_classes_that_do_not_fit_are_refused() -> None:
-    """Two names for three columns, one text, one name, an unknown output: each is an error."""
+def test_classes_that_do_not_fit_the_predictions_are_refused() -> None:
+    """Two names for three columns, a text, a single name, and an unknown output are errors."""
     features = {"x": [1.0, 2.0, 3.0]}
     fit = partial(fit_reference, features, predictions=PROBABILITIES)
     with pytest.raises(SchemaError, match=r"predictions: expected 2 columns, .*, got 3"):
@@ -127,7 +129,7 @@ def test_classes_that_do_not_fit_are_refused() -> None:
 
 
 def test_the_file_is_json_that_a_person_can_read(tmp_path: Path) -> None:
-    """It says what it is and its version first, is indented, and ends with a newline."""
+    """It starts with its format and version, is indented, and ends with a newline."""
     path = tmp_path / "a.json"
     small().save(path)
     text = path.read_text("utf-8")
@@ -137,7 +139,7 @@ def test_the_file_is_json_that_a_person_can_read(tmp_path: Path) -> None:
 
 
 def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the disk fails halfway, the old reference is still there, and no other file."""
+    """If the disk fails during the write, the old reference remains without temporary files."""
     path = tmp_path / "a.json"
     small().save(path)
     before = path.read_bytes()
@@ -153,7 +155,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_concurrent_reader_never_sees_a_partly_written_reference(tmp_path: Path) -> None:
-    """While one thread saves over and over, each load finds a whole reference."""
+    """While one thread saves repeatedly, every load returns a complete reference."""
     path = tmp_path / "a.json"
     versions = [small(), fit_reference({"x": np.arange(1_000.0)})]
     versions[0].save(path)
@@ -172,8 +174,8 @@ def test_a_concurrent_reader_never_sees_a_partly_written_reference(tmp_path: Pat
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links and modes as POSIX has them")
-def test_a_saved_file_has_the_mode_of_any_other(tmp_path: Path) -> None:
-    """A service that runs as another user can read it, and a link stays a link."""
+def test_a_saved_file_has_the_mode_of_any_other_file(tmp_path: Path) -> None:
+    """A service that runs as another user can read it, and a symbolic link stays one."""
     (tmp_path / "plain").touch()
     path, link = tmp_path / "a.json", tmp_path / "link.json"
     link.symlink_to(path)
@@ -182,10 +184,10 @@ def test_a_saved_file_has_the_mode_of_any_other(tmp_path: Path) -> None:
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-def test_a_file_that_would_be_refused_is_not_written(
+def test_a_file_that_would_be_refused_on_loading_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The limit of size holds on both sides."""
+    """The size limit applies to saving and to loading."""
     path = tmp_path / "a.json"
     small().save(path)
     monkeypatch.setattr(file_format, "FILE_BYTES", 1_000)
@@ -196,8 +198,8 @@ def test_a_file_that_would_be_refused_is_not_written(
         Reference.load(path)
 
 
-def test_a_missing_file_is_the_systems_error(tmp_path: Path) -> None:
-    """That there is no file is no fault of its format."""
+def test_a_missing_file_raises_the_error_of_the_operating_system(tmp_path: Path) -> None:
+    """A missing file is not an invalid format."""
     with pytest.raises(FileNotFoundError, match=r"reference: .*Reference\.save.*none\.json"):
         Reference.load(tmp_path / "none.json")
     with pytest.raises(OSError, match="none"):
@@ -225,7 +227,7 @@ def test_a_missing_file_is_the_systems_error(tmp_path: Path) -> None:
 def test_an_option_out_of_bounds_is_refused(
     options: dict[str, Any], error: type[Exception], said: str
 ) -> None:
-    """The error names the option and what was expected, and no value."""
+    """The error names the option and what was expected, but no value."""
     with pytest.raises(error, match=said) as caught:
         fit_reference({"x": [1.0, 2.0]}, **options)
     assert "0.5x" not in str(caught.value)
@@ -242,7 +244,7 @@ def test_an_option_out_of_bounds_is_refused(
     ids=["naive", "utc", "offset", "pandas"],
 )
 def test_the_time_of_training_is_kept_in_utc(given: datetime) -> None:
-    """A naive time is taken as UTC; any other is the same moment in UTC."""
+    """A naive time is taken as UTC; any other is converted."""
     trained_at = fit_reference({"x": [1]}, trained_at=given).trained_at
     assert trained_at == datetime(2024, 5, 1, 12, tzinfo=UTC)
     assert trained_at is not None
@@ -250,7 +252,7 @@ def test_the_time_of_training_is_kept_in_utc(given: datetime) -> None:
 
 
 def test_training_metrics_are_kept() -> None:
-    """Importances and metrics are numbers by name, whatever type of number they came as."""
+    """Importances and metrics become plain floats, whatever numeric type was passed."""
     reference = fit_reference(
         {"x": [1]}, importances={"x": np.float32(0.5)}, training_metrics={"mae": 41}
     )
@@ -258,8 +260,8 @@ def test_training_metrics_are_kept() -> None:
     assert reference.content.training_metrics == {"mae": 41.0}
 
 
-def test_fields_are_planned_numeric_first() -> None:
-    """Entries come in the order of the plan's schema, so that tables of both line up."""
+def test_numeric_fields_come_first_in_a_plan() -> None:
+    """Entries follow the order of the schema of the plan, so that both tables line up."""
     reference = fit_reference(
         {"a": ["p", "q"], "b": [1.0, 2.0], "c": [True, False], "d": [3.0, 4.0]},
         predictions=[5.0, 6.0],
@@ -272,8 +274,8 @@ def test_fields_are_planned_numeric_first() -> None:
     assert reference.entries([Role.ACTUAL]) == []
 
 
-def test_the_band_is_the_mean_and_n_deviations() -> None:
-    """Range and band of a plan come from the reference; a field without values has neither."""
+def test_the_band_is_the_mean_plus_and_minus_n_deviations() -> None:
+    """The range also comes from the reference; a field without values has neither."""
     reference = fit_reference({"x": [1.0, 3.0], "none": [None, None]}, schema={"none": "numeric"})
     x, none = reference.plan([Role.FEATURE], deviations=2.0).numeric
     bounds = x.low, x.high, x.band_low, x.band_high
@@ -285,7 +287,7 @@ def test_the_band_is_the_mean_and_n_deviations() -> None:
 
 @pytest.mark.parametrize("thresholds", ["simulated", "asymptotic"])
 def test_critical_values_of_a_reference_of_one_row_are_zero(thresholds: Any) -> None:
-    """A first row of a job, whose only category is too rare to be named."""
+    """The single row has a category that is too rare to be named."""
     reference = Reference.fit(
         {"amount": [1.0], "line": ["fire"]}, predictions=[1.0], thresholds=thresholds
     )

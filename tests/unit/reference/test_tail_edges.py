@@ -1,4 +1,4 @@
-"""Further edges where a tail is heavy."""
+"""Additional bin edges in heavy tails."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ LIGHT: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
 
 
 def edges_of(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Edges of equal mass, and those with the tails'."""
+    """Return edges of equal mass, and those with additional edges in the tails."""
     ordered = np.sort(values)
     edges = quantile_edges(ordered)
     return edges, add_tail_edges(edges, ordered, tolerance=2.0**-22)
@@ -28,13 +28,13 @@ def edges_of(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("name", LIGHT)
 def test_a_light_tail_keeps_its_edges(name: str, rng: np.random.Generator) -> None:
-    """So nothing changes for most fields."""
+    """Most fields have light tails, so their bins stay as they were."""
     np.testing.assert_array_equal(*edges_of(LIGHT[name](rng)))
 
 
 @pytest.mark.parametrize("side", [1, -1])
 def test_a_heavy_tail_has_a_bin_of_a_few_rows(side: int, rng: np.random.Generator) -> None:
-    """On its own side alone, if the others are on both sides of zero."""
+    """If values lie on both sides of zero, only the heavy side gets an edge."""
     values = side * (rng.lognormal(0, 2, ROWS) - 0.5)
     before, after = edges_of(values)
     added = sorted(set(after) - set(before))
@@ -46,7 +46,7 @@ def test_a_heavy_tail_has_a_bin_of_a_few_rows(side: int, rng: np.random.Generato
 def test_heavy_values_of_one_sign_have_a_bin_of_a_few_rows_near_zero(
     side: int, rng: np.random.Generator
 ) -> None:
-    """Values in a unit that is a hundred times larger end up there."""
+    """Values recorded in a unit that is a hundred times larger fall into it."""
     values = side * rng.lognormal(0, 2, ROWS)
     before, after = edges_of(values)
     near, far = sorted(set(after) - set(before), key=abs)
@@ -55,11 +55,11 @@ def test_heavy_values_of_one_sign_have_a_bin_of_a_few_rows_near_zero(
 
 
 def test_cauchy_values_have_two_tail_bins(rng: np.random.Generator) -> None:
-    """One on either side."""
+    """Both tails are heavy, so each gets one."""
     before, after = edges_of(rng.standard_cauchy(ROWS))
     assert len(after) == len(before) + 2
 
 
-def test_few_rows_have_no_bin_to_spare(rng: np.random.Generator) -> None:
-    """Below 2,500 rows the outermost bin would be too small."""
+def test_a_small_sample_gets_no_tail_bin(rng: np.random.Generator) -> None:
+    """Below 2,500 rows the outermost bin would hold too few of them."""
     np.testing.assert_array_equal(*edges_of(rng.lognormal(0, 2, 2_000)))

@@ -1,4 +1,4 @@
-"""Training data in whatever form it is held, and what is refused of it."""
+"""Training data in any container, and which data is refused."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -71,8 +71,8 @@ UPPER_EDGES = [1.0000002, 2.0000004, 4.0000008]
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_form_of_the_data_does_not_matter(form: str) -> None:
-    """The same rows in any form make the same reference."""
+def test_the_container_of_the_data_does_not_matter(form: str) -> None:
+    """The same rows give the same reference in every container."""
     reference = fit_reference(
         FORMS[form](), names=["x", "line"], fields=[Field("line", public=True)]
     )
@@ -109,7 +109,7 @@ PREDICTIONS: dict[str, Any] = {
 
 @pytest.mark.parametrize("form", PREDICTIONS)
 @pytest.mark.parametrize("what", ["predictions", "actuals"])
-def test_outputs_in_any_form_are_one_field(form: str, what: str) -> None:
+def test_outputs_in_any_container_are_one_field(form: str, what: str) -> None:
     """Predictions and actuals may be lists, arrays, columns, series, or a function of the chunk."""
     reference = fit_reference({"x": [0, 1, 2]}, **{what: PREDICTIONS[form]})
     entry = reference.content.fields[1]
@@ -128,14 +128,14 @@ def test_outputs_in_any_form_are_one_field(form: str, what: str) -> None:
         ([{"low": 1}, {"low": 2}, {"low": 3}], ["prediction.low"]),
     ],
 )
-def test_several_outputs_are_a_field_each(outputs: Any, names: list[str]) -> None:
-    """Columns of an array have their positions for names, those of a frame or mapping their own."""
+def test_several_outputs_are_one_field_each(outputs: Any, names: list[str]) -> None:
+    """Columns of an array are named by position, those of a frame or mapping by name."""
     reference = fit_reference({"x": [0, 1, 2]}, predictions=outputs)
     assert [e.name for e in reference.content.fields if e.role == "prediction"] == names
 
 
-def test_labels_of_classes_are_read_as_categories() -> None:
-    """A classifier's predictions and actuals are counted by label."""
+def test_class_labels_are_read_as_categories() -> None:
+    """Predictions and actuals of a classifier are counted by label."""
     reference = fit_reference(
         {"x": [0, 1, 2]},
         predictions=["yes", "no", "yes"],
@@ -150,7 +150,7 @@ def test_labels_of_classes_are_read_as_categories() -> None:
 
 
 def test_a_feature_may_be_called_prediction() -> None:
-    """Role and name together identify a field."""
+    """A field is identified by role and name together."""
     reference = fit_reference({"prediction": [1], "actual": [2]}, predictions=[3], actuals=[4])
     entries = [
         (e.role, e.name, e.mean)
@@ -213,10 +213,10 @@ def test_a_feature_may_be_called_prediction() -> None:
         (iter([{"x": [1]}, {"x": [PERSONAL]}]), {}, "'x': numeric in one chunk, categorical"),
     ],
 )
-def test_data_that_cannot_be_trusted_is_refused(
+def test_inconsistent_training_data_is_refused(
     features: Any, options: dict[str, Any], said: str
 ) -> None:
-    """The error names the column or row and what was expected, and never a value."""
+    """The error names the column or row and what was expected, but never a value."""
     with pytest.raises(SchemaError) as caught:
         fit_reference(features, **options)
     assert said in str(caught.value)
@@ -242,7 +242,7 @@ def test_data_that_cannot_be_trusted_is_refused(
     ],
 )
 def test_outputs_that_do_not_fit_the_rows_are_refused(what: str, values: Any, got: str) -> None:
-    """One for each row is expected; a single value is not spread over all of them."""
+    """One output for each row is required; a single value is not repeated."""
     with pytest.raises(SchemaError) as caught:
         fit_reference({"x": [0, 1, 2]}, **{what: values})
     assert str(caught.value).startswith(f"{what}: ")
@@ -258,7 +258,7 @@ def test_actuals_must_have_one_value_per_row(values: Any) -> None:
 
 
 def parts(rows: int, size: int) -> Iterator[dict[str, Any]]:
-    """The numbers below `rows`, in chunks."""
+    """Yield the numbers below `rows` in chunks."""
     for start in range(0, rows, size):
         yield {"x": np.arange(start, min(start + size, rows))}
 
@@ -271,8 +271,8 @@ def parts(rows: int, size: int) -> Iterator[dict[str, Any]]:
     ],
     ids=["function", "iterator"],
 )
-def test_chunks_bring_their_predictions(predictions: Callable[[], Any]) -> None:
-    """A function of the chunk, and an iterator beside it, both give each row its prediction."""
+def test_chunks_can_have_their_own_predictions(predictions: Callable[[], Any]) -> None:
+    """They may come from a function of the chunk or from a second iterator."""
     reference = fit_reference(parts(100, 7), predictions=predictions(), actuals=lambda c: c["x"])
     whole = fit_reference(
         {"x": np.arange(100)}, predictions=2 * np.arange(100), actuals=np.arange(100)
@@ -290,14 +290,16 @@ def test_chunks_bring_their_predictions(predictions: Callable[[], Any]) -> None:
         (iter([np.arange(2), np.arange(3)]), "each of the 2 rows, got 3"),
     ],
 )
-def test_chunks_that_do_not_fit_each_other_are_refused(predictions: Any, said: str) -> None:
-    """Features and predictions come in as many chunks of as many rows."""
+def test_chunks_of_features_and_predictions_must_have_equal_lengths(
+    predictions: Any, said: str
+) -> None:
+    """Both must also have the same number of chunks."""
     with pytest.raises(SchemaError, match=said):
         fit_reference(parts(4, 2), predictions=predictions)
 
 
 def test_an_exception_of_a_users_function_propagates_from_fit() -> None:
-    """Neither a function's error nor a generator's is dressed up as ours."""
+    """Errors of functions and generators are not wrapped in one of this library."""
 
     def broken() -> Iterator[Any]:
         raise TypeError("the user's own")
@@ -309,8 +311,8 @@ def test_an_exception_of_a_users_function_propagates_from_fit() -> None:
         fit_reference({"x": [1]}, predictions=lambda _: 1 / 0)
 
 
-def test_a_function_cannot_change_what_it_is_shown() -> None:
-    """The features are read as they came, also if the model scales them in place."""
+def test_a_function_of_the_rows_cannot_change_the_training_data() -> None:
+    """A model that scales its input in place must not change what the reference sees."""
 
     def predict(chunk: dict[str, Any]) -> Any:
         chunk["x"] *= 1_000
@@ -325,7 +327,7 @@ def test_a_function_cannot_change_what_it_is_shown() -> None:
     "as_times", [np.asarray, list, pd.Series, lambda seconds: pa.array(seconds).dictionary_encode()]
 )
 def test_times_of_training_rows_may_be_seconds_since_1970(as_times: Any) -> None:
-    """As for `record(at=...)`; milliseconds are far in the future and are refused."""
+    """As in `record(at=...)`; milliseconds would lie far in the future and are refused."""
     seconds = 1.7e9 + 3_600.0 * np.arange(200)
     datetimes = (seconds * 1e6).astype("M8[us]")
     values = {"x": np.arange(200.0) % 24}

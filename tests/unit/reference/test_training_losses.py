@@ -1,4 +1,4 @@
-"""The losses of training rows equal scikit-learn's measures, for every form of predictions."""
+"""Losses of training rows equal scikit-learn's measures, for every form of predictions."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ ROWS = 1_000
 
 
 def losses_of(predictions: Any, actuals: Any, **options: Any) -> dict[str, float]:
-    """The mean loss of each measure."""
+    """Return the mean loss of each measure."""
     reference = fit_reference(
         {"x": np.arange(ROWS)}, predictions=predictions, actuals=actuals, **options
     )
@@ -23,28 +23,30 @@ def losses_of(predictions: Any, actuals: Any, **options: Any) -> dict[str, float
 
 @pytest.fixture
 def score() -> np.ndarray[Any, Any]:
-    """Scores of a model."""
+    """Draw scores of a model."""
     return np.random.default_rng(1).beta(1, 2, ROWS)
 
 
 @pytest.fixture
 def truth(score: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Outcomes that follow the scores."""
+    """Draw outcomes that follow the scores."""
     return np.random.default_rng(2).random(ROWS) < score
 
 
-def test_training_losses_of_a_regression_are_those_of_its_rows(score: np.ndarray[Any, Any]) -> None:
-    """The mean absolute error."""
+def test_the_training_loss_of_a_regression_is_its_mean_absolute_error(
+    score: np.ndarray[Any, Any],
+) -> None:
+    """It equals that of scikit-learn."""
     actual = score + np.random.default_rng(3).normal(size=ROWS)
     expected = metrics.mean_absolute_error(actual, score)
     assert losses_of(score, actual) == {"mae": pytest.approx(expected, rel=1e-9)}
 
 
 @pytest.mark.parametrize("form", [int, bool, float, lambda truth: "yes" if truth else "no"])
-def test_training_losses_of_two_classes_are_those_of_their_rows(
+def test_training_losses_of_two_classes_equal_scikit_learns_measures(
     form: Any, score: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]
 ) -> None:
-    """Numbers, booleans and names; the loss is one minus the measure."""
+    """Classes may be numbers, booleans or names; the loss is one minus the measure."""
     predicted = score > 0.5
     losses = losses_of([form(p) for p in predicted], [form(t) for t in truth])
     assert losses == {
@@ -55,10 +57,10 @@ def test_training_losses_of_two_classes_are_those_of_their_rows(
 
 
 @pytest.mark.parametrize("columns", [1, 2])
-def test_training_losses_of_probabilities_are_those_of_their_rows(
+def test_training_losses_of_probabilities_equal_scikit_learns_measures(
     columns: int, score: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]
 ) -> None:
-    """One column or two."""
+    """The probabilities are given in one column or in two."""
     if columns == 2:
         both = np.stack([1 - score, score], axis=1)
         names = np.where(truth, "yes", "no")
@@ -70,16 +72,16 @@ def test_training_losses_of_probabilities_are_those_of_their_rows(
     assert losses["accuracy"] == pytest.approx(expected, rel=1e-9)
 
 
-def test_training_losses_of_decision_values_take_zero_as_the_boundary(
+def test_training_losses_of_decision_values_have_their_boundary_at_zero(
     score: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]
 ) -> None:
-    """Above zero is positive, and there is no Brier score."""
+    """Values above zero are positive, and there is no Brier score."""
     losses = losses_of(10 * (score - 0.5), truth)
     assert losses["accuracy"] == pytest.approx(1 - metrics.accuracy_score(truth, score > 0.5))
     assert "brier" not in losses
 
 
-def test_training_losses_of_several_classes_are_those_of_their_rows() -> None:
+def test_training_losses_of_several_classes_equal_scikit_learns_measures() -> None:
     """The Brier score over three classes is halved."""
     rng = np.random.default_rng(4)
     scores = rng.dirichlet([1, 1, 1], ROWS)
@@ -96,12 +98,12 @@ def test_training_losses_of_several_classes_are_those_of_their_rows() -> None:
     [(None, np.zeros(ROWS)), (np.zeros(ROWS), None), (["a"] * ROWS, ["a"] * ROWS)],
 )
 def test_there_are_no_training_losses_without_pairs(predictions: Any, actuals: Any) -> None:
-    """No predictions, no actuals, or one class alone."""
+    """Predictions or actuals are missing, or there is only one class."""
     assert losses_of(predictions, actuals) == {}
 
 
-def test_a_file_whose_losses_exceed_its_rows_is_refused(score: np.ndarray[Any, Any]) -> None:
-    """So is one with a measure twice."""
+def test_a_file_with_more_losses_than_rows_is_refused(score: np.ndarray[Any, Any]) -> None:
+    """A file that lists a measure twice is refused as well."""
     reference: Reference = fit_reference({"x": score}, predictions=score, actuals=score + 1)
     entry = reference.content.losses[0]
     more = entry.model_copy(update={"counts": [ROWS + 1, *entry.counts[1:]]})

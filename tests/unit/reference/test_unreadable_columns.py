@@ -1,4 +1,4 @@
-"""What cannot be read at training is reported there, before it is missed in production."""
+"""Unreadable values of training data are reported at the fit, before they matter in production."""
 
 import logging
 import math
@@ -21,10 +21,10 @@ from support.references import fit_reference
     ],
     ids=["texts", "infinite", "no truths"],
 )
-def test_a_column_of_which_much_cannot_be_read_is_reported_at_fit(
+def test_a_column_with_many_unreadable_values_is_reported_at_fit(
     values: list[Any], answer: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Once, with the column, the share and what to do."""
+    """The message appears once, with the column, the share and the remedy."""
     caplog.set_level(logging.WARNING, "mlmonitor")
     fit_reference({"amount": values, "other": np.arange(100.0)})
     (message,) = [record.getMessage() for record in caplog.records]
@@ -32,17 +32,17 @@ def test_a_column_of_which_much_cannot_be_read_is_reported_at_fit(
     assert "count as missing: convert or remove them first, or declare its kind" in message
 
 
-def test_missing_values_and_a_few_that_cannot_be_read_are_not_reported(
+def test_missing_values_and_a_few_unreadable_ones_are_not_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Every table has some."""
+    """Nearly every table has some."""
     caplog.set_level(logging.WARNING, "mlmonitor")
     fit_reference({"amount": [1.0] * 500 + [None] * 498 + ["n/a"] * 2})
     assert not caplog.records
 
 
-def test_two_columns_of_one_name_are_named_at_fit() -> None:
-    """A frame may have hundreds of columns."""
+def test_two_columns_of_one_name_are_reported_by_name_at_fit() -> None:
+    """In a frame of hundreds of columns the name would be hard to find."""
     frame = pd.DataFrame(np.ones((3, 3)), columns=["age", "line", "age"])
     with pytest.raises(SchemaError, match="column 'age': expected each column name once: rename"):
         fit_reference(frame)
@@ -56,10 +56,10 @@ def test_two_columns_of_one_name_are_named_at_fit() -> None:
     ],
     ids=["numbers", "dates"],
 )
-def test_numbers_and_dates_that_are_texts_are_reported_at_fit(
+def test_numbers_and_dates_stored_as_text_are_reported_at_fit(
     texts: list[str], what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A file read as text leaves them so, and they would be compared as names."""
+    """A file read as text stores them so, and they would be compared as categories."""
     fit_reference({"amount": texts})
     assert f"reference: column 'amount' holds {what} as texts, which are compared as" in caplog.text
 
@@ -70,6 +70,6 @@ def test_numbers_and_dates_that_are_texts_are_reported_at_fit(
 def test_codes_are_not_reported_as_numbers_nor_names_as_dates(
     texts: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A postal code is a name of digits."""
+    """A postal code consists of digits, but is a name."""
     fit_reference({"code": texts * 50})
     assert not caplog.records

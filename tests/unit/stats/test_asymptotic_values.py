@@ -1,4 +1,4 @@
-"""Thresholds from laws: what must hold whatever the counts."""
+"""Asymptotic thresholds: what must hold for any counts."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from mlmonitor.stats.mmd import asymptotic_mmd
 LARGE = np.append(np.full(10, 10_000_000), 0)
 
 
-def test_chi_square_has_its_textbook_threshold_where_rows_are_many() -> None:
+def test_chi_square_has_its_textbook_threshold_for_many_rows() -> None:
     """Ten full bins have nine degrees of freedom."""
     points = asymptotic(LARGE, is_ordered=True)
     assert points["chi2"][-1] == pytest.approx(chi2(9).ppf(0.99), rel=0.01)
@@ -27,15 +27,15 @@ def test_chi_square_has_its_textbook_threshold_where_rows_are_many() -> None:
 
 
 def test_total_variation_of_two_bins_has_the_threshold_of_a_half_normal() -> None:
-    """Two bins differ by one normal number."""
+    """The difference of two bins is one normally distributed number."""
     points = asymptotic(np.array([10_000_000, 10_000_000, 0]), is_ordered=True)
     expected = norm.ppf(0.995) * 0.5 / 100
     assert points["tv"][-1] == pytest.approx(expected, rel=0.1)
     assert points["ks"][-1] == pytest.approx(expected, rel=0.01)
 
 
-def test_kolmogorov_smirnov_never_exceeds_the_point_of_kolmogorov() -> None:
-    """Many bins are close to a continuous field, for which the law was made."""
+def test_the_kolmogorov_smirnov_threshold_is_at_most_the_kolmogorov_quantile() -> None:
+    """Many bins approximate a continuous field, for which that distribution holds."""
     points = asymptotic(np.append(np.full(1_000, 1_000_000), 0), is_ordered=True)
     expected = kstwobign.ppf(0.99) / np.sqrt(np.array(CRITICAL_ROWS))
     assert np.all(points["ks"] <= expected * 1.001)
@@ -43,7 +43,7 @@ def test_kolmogorov_smirnov_never_exceeds_the_point_of_kolmogorov() -> None:
 
 
 def test_the_counts_of_a_bin_are_beta_binomial() -> None:
-    """The law that moments are summed over is scipy's."""
+    """The tabulated distribution, from which moments are summed, equals scipy's."""
     alpha = np.array([4.5, 20.5, 0.5])
     count, weight = _tabulate_beta_binomial(np.full((1, 1, 1), 30.0), alpha, alpha.sum())
     for place, shape in enumerate(alpha):
@@ -59,7 +59,7 @@ def test_the_counts_of_a_bin_are_beta_binomial() -> None:
 def test_any_counts_have_finite_thresholds_within_the_bounds_of_their_distance(
     counts: list[int],
 ) -> None:
-    """Distances that end at 1 have thresholds up to 1, and none is negative but the debiased."""
+    """Thresholds of bounded distances are at most 1, and only debiased ones may be negative."""
     points = asymptotic(np.array(counts, np.int64), is_ordered=True)
     assert set(points) == set(MEASURES)
     for name, values in points.items():
@@ -75,35 +75,35 @@ def test_any_counts_have_finite_thresholds_within_the_bounds_of_their_distance(
     st.floats(1e-300, 1e300),
 )
 def test_any_numbers_have_a_finite_wasserstein_threshold(values: list[float], by: float) -> None:
-    """Whatever their scale, and beyond what a float can hold."""
+    """The scale may be such that squares of the values overflow."""
     ordered = np.sort(np.array(values))
     points = asymptotic_wasserstein(ordered, by)
     assert all(np.isfinite(point) and point >= 0 for point in points["wasserstein"])
 
 
-def test_wasserstein_of_a_field_without_deviation_has_no_threshold() -> None:
-    """There is no unit to measure it in."""
+def test_wasserstein_of_a_constant_field_has_no_threshold() -> None:
+    """The distance is measured in standard deviations, which are zero."""
     assert asymptotic_wasserstein(np.ones(10), 0.0) == {}
     assert asymptotic_wasserstein(np.ones(10), None) == {}
 
 
-def test_wasserstein_does_not_depend_on_location_or_scale() -> None:
-    """It is measured in deviations."""
+def test_the_wasserstein_threshold_does_not_depend_on_location_or_scale() -> None:
+    """The distance is measured in standard deviations."""
     ordered = np.sort(np.random.default_rng(3).normal(size=2_000))
     first = asymptotic_wasserstein(ordered, 1.0)["wasserstein"]
     assert asymptotic_wasserstein(100 + 5 * ordered, 5.0)["wasserstein"] == pytest.approx(first)
 
 
 def test_mmd_of_one_feature_has_the_threshold_of_one_squared_normal() -> None:
-    """A single normal feature: the law is a chi-square of one degree of freedom, exactly."""
+    """The MMD of a single normal feature is exactly chi-square distributed."""
     features = np.random.default_rng(4).normal(size=(1, 200_000))
     points = asymptotic_mmd(features, 1_000_000_000)
     expected = np.sqrt(chi2(1).ppf(0.99) * features.var() / np.array(CRITICAL_ROWS))
     assert points == pytest.approx(expected.tolist(), rel=0.02)
 
 
-def test_fit_with_asymptotic_thresholds_keeps_every_measure_and_a_monitor_shows_them() -> None:
-    """A reference has the same tables either way; only their numbers differ."""
+def test_a_reference_with_asymptotic_thresholds_has_every_measure() -> None:
+    """A monitor shows the same measures as with simulated thresholds; only numbers differ."""
     rng = np.random.default_rng(5)
     data = {"x": rng.normal(size=500), "c": rng.choice(["a", "b"], 500).tolist()}
     quick = Reference.fit(data, thresholds="asymptotic")
@@ -115,7 +115,7 @@ def test_fit_with_asymptotic_thresholds_keeps_every_measure_and_a_monitor_shows_
         assert monitor.status() is not None
 
 
-def test_an_unknown_way_to_thresholds_is_refused_with_those_that_are_known() -> None:
-    """Before anything of the data is read."""
+def test_an_unknown_kind_of_thresholds_is_refused_with_the_valid_ones() -> None:
+    """The error is raised before any data is read."""
     with pytest.raises(ConfigError, match=r"thresholds: expected 'simulated' or 'asymptotic'"):
         Reference.fit(object(), thresholds="exact")  # type: ignore[arg-type]

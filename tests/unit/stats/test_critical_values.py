@@ -1,4 +1,4 @@
-"""What chance makes of distances: tables that are kept, and laws where there are none."""
+"""Critical values of distances: simulated tables, and asymptotic values where there are none."""
 
 import numpy as np
 import pytest
@@ -25,19 +25,19 @@ COUNTS = np.array([500, 300, 150, 50, 0])
 
 
 def critical(counts: np.ndarray, *, is_simulated: bool = True) -> CriticalValues:
-    """The critical values of one field."""
+    """Return the critical values of one field."""
     return CriticalValues(
         [simulate_distances(counts, is_ordered=True) if is_simulated else {}], counts[None]
     )
 
 
 def window(rows: int) -> np.ndarray:
-    """A window of so many rows."""
+    """Return a window of so many rows."""
     return np.array([[rows, 0, 0, 0, 0]])
 
 
-def test_a_window_of_a_simulated_size_has_the_value_that_was_simulated() -> None:
-    """Interpolation passes through the table."""
+def test_a_window_of_a_simulated_size_has_the_simulated_critical_value() -> None:
+    """The interpolation passes through the entries of the table."""
     table, values = simulate_distances(COUNTS, is_ordered=True), critical(COUNTS)
     for place, rows in enumerate(CRITICAL_ROWS):
         for name, value in values.at(window(rows)).items():
@@ -48,7 +48,7 @@ def test_a_window_of_a_simulated_size_has_the_value_that_was_simulated() -> None
 @pytest.mark.parametrize("is_simulated", [True, False])
 @pytest.mark.parametrize("name", [name for name in MEASURES if name != "chi2"])
 def test_critical_values_decrease_with_the_number_of_rows(name: str, is_simulated: bool) -> None:  # noqa: FBT001 - parametrized
-    """What chance explains shrinks as the window grows, down to what the reference leaves open."""
+    """Sampling error shrinks as the window grows, down to that of the reference."""
     thresholds = critical(COUNTS, is_simulated=is_simulated)
     sizes = [20, 35, 50, 120, 1_000, 5_000, 10_000, 1 << 40]
     values = [thresholds.at(window(rows))[name][0] for rows in sizes]
@@ -56,7 +56,7 @@ def test_critical_values_decrease_with_the_number_of_rows(name: str, is_simulate
     assert values[-1] > 0
 
 
-def test_tables_and_laws_agree_where_rows_are_many() -> None:
+def test_simulated_and_asymptotic_values_agree_for_many_rows() -> None:
     """At 1,000 rows in full bins they differ by less than a tenth; Kolmogorov's is a bound."""
     counts = np.append(np.full(10, 5_000), 0)
     by_table = CriticalValues([simulate_distances(counts, is_ordered=True)], counts[None])
@@ -73,7 +73,7 @@ def test_tables_and_laws_agree_where_rows_are_many() -> None:
 def quantile_distances(
     ordered: np.ndarray, values: int, windows: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """The Wasserstein distance of windows of so many values of a standard normal field."""
+    """Return Wasserstein distances of windows of a standard normal field."""
     drawn = np.sort(rng.normal(size=(windows, values)), axis=1)
     ranks = np.minimum((WASSERSTEIN_RANKS * values).astype(int), values - 1)
     then = ordered[(WASSERSTEIN_RANKS * ordered.size).astype(int)]
@@ -87,7 +87,7 @@ def quantile_distances(
 def test_wasserstein_exceeds_its_threshold_in_one_window_of_a_hundred(
     missing: float, digested: float, rng: np.random.Generator
 ) -> None:
-    """Missing rows are no values, nor are those that the digest has forgotten."""
+    """Missing values and values dropped by the digest do not count towards the window."""
     ordered = np.sort(rng.normal(size=20_000))
     counts = np.array([[10_000, 10_000, round(20_000 * missing / (1 - missing))]])
     table = simulate_wasserstein(ordered, float(ordered.std()))
@@ -105,7 +105,7 @@ def test_wasserstein_exceeds_its_threshold_in_one_window_of_a_hundred(
 def test_few_windows_of_many_categories_exceed_their_thresholds(
     thresholds: Thresholds, rng: np.random.Generator
 ) -> None:
-    """Five frequent categories and 1,000 rare ones, half of those listed in no held-out row."""
+    """There are five frequent and 1,000 rare ones; half of those listed have no held-out row."""
     shares = np.append(np.full(5, 0.1), np.full(1_000, 0.0005))
     names = np.array([f"c{at:04}" for at in range(shares.size)])
     exceeding: dict[str, list[float]] = {}
@@ -131,7 +131,7 @@ def test_few_windows_of_many_categories_exceed_their_thresholds(
 
 
 def test_the_same_counts_have_the_same_table() -> None:
-    """Chance is seeded by nothing but the counts' number: two fits agree to the last digit."""
+    """The seed depends only on the counts, so that two fits agree to the last digit."""
     values = np.random.default_rng(3).lognormal(size=2_000)
     first, second = (Reference.fit({"x": values}).content.fields[0].critical for _ in range(2))
     assert first == second
@@ -139,7 +139,7 @@ def test_the_same_counts_have_the_same_table() -> None:
 
 
 def test_a_window_without_rows_has_no_critical_values() -> None:
-    """Of no rows, or without a reference's rows, it is NaN, and no warning."""
+    """The value is NaN without a warning, also if the reference has no rows."""
     assert all(np.isnan(values).all() for values in critical(COUNTS).at(window(0)).values())
     empty = CriticalValues([{}], np.zeros((1, 5), np.int64))
     assert all(np.isnan(values).all() for values in empty.at(window(9)).values())
@@ -156,8 +156,8 @@ def test_a_window_without_rows_has_no_critical_values() -> None:
     ],
     ids=["constant", "all missing", "one category", "one row", "always true"],
 )
-def test_a_field_that_never_varies_has_critical_values_of_zero(column: np.ndarray) -> None:
-    """Its tables are zeros and finite; it has no Wasserstein distance."""
+def test_a_constant_field_has_critical_values_of_zero(column: np.ndarray) -> None:
+    """Its tables hold finite zeros; it has no Wasserstein distance."""
     reference = Reference.fit(
         {"x": column}, schema={"x": "boolean"} if column.dtype == bool else {}
     )
@@ -170,8 +170,8 @@ def test_a_field_that_never_varies_has_critical_values_of_zero(column: np.ndarra
         assert name == WASSERSTEIN or np.isfinite(values).all()
 
 
-def test_the_spread_scales_the_wasserstein_distance() -> None:
-    """In units of the reference's deviation, a field in cents is as far as one in euros."""
+def test_the_wasserstein_threshold_is_in_units_of_the_reference_deviation() -> None:
+    """A field in cents has the same distance as one in euros."""
     ordered = np.sort(np.random.default_rng(1).normal(size=5_000))
     euros = simulate_wasserstein(ordered, float(ordered.std()))
     cents = simulate_wasserstein(ordered * 100, float(ordered.std() * 100))

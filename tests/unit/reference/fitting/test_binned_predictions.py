@@ -1,4 +1,4 @@
-"""The mean prediction of each bin, as the reference keeps it."""
+"""The mean prediction in each bin of a feature, as the reference keeps it."""
 
 from typing import Any
 
@@ -12,8 +12,10 @@ from support.references import fit_reference
 ROWS = 3_000
 
 
-def test_every_bin_has_the_mean_and_the_variance_of_its_rows(rng: np.random.Generator) -> None:
-    """Bins of numbers and of categories, and the missing values of both."""
+def test_every_bin_has_the_mean_and_the_variance_of_the_predictions_of_its_rows(
+    rng: np.random.Generator,
+) -> None:
+    """Covers bins of numbers and of categories, and the missing values of both."""
     age = rng.normal(45, 12, ROWS)
     age[rng.random(ROWS) < 0.1] = np.nan
     line = rng.choice(np.array(["home", "motor", None], object), ROWS)
@@ -38,8 +40,10 @@ def test_every_bin_has_the_mean_and_the_variance_of_its_rows(rng: np.random.Gene
     assert by_line.predicted[-2] is None  # there are no other categories
 
 
-def test_chunks_and_the_whole_explain_the_same(rng: np.random.Generator) -> None:
-    """Where the sample holds all rows, it does not matter how they came."""
+def test_a_fit_of_chunks_gives_the_same_binned_predictions_as_a_fit_of_all_rows(
+    rng: np.random.Generator,
+) -> None:
+    """If the sample holds all rows, it does not matter how they arrived."""
     x, y = rng.normal(size=ROWS), rng.normal(size=ROWS)
     whole = fit_reference({"x": x}, predictions=y)
     parts = fit_reference(
@@ -68,10 +72,10 @@ def test_chunks_and_the_whole_explain_the_same(rng: np.random.Generator) -> None
         ([np.nan] * 4, {}, None),
     ],
 )
-def test_one_prediction_is_explained(
+def test_one_numeric_prediction_is_explained(
     predictions: Any, options: dict[str, Any], explained: str | None
 ) -> None:
-    """The number, the second of two, the one of several that varies most; no label, no nothing."""
+    """Of several the one with the largest variance is chosen; labels alone are not explained."""
     reference = fit_reference({"x": [1.0, 2.0, 3.0, 4.0]}, predictions=predictions, **options)
     assert reference.content.explained == explained
     at = primary(reference.content.fields)
@@ -79,7 +83,7 @@ def test_one_prediction_is_explained(
     assert bool(reference.entries([Role.FEATURE])[0].predicted) == (explained is not None)
 
 
-def test_predictions_beyond_all_reason_are_left_out() -> None:
-    """A prediction whose square is no float makes no mean."""
+def test_predictions_whose_square_overflows_are_left_out_of_the_means() -> None:
+    """The square of 1.7e308 is infinite, so it has neither a mean nor a variance."""
     reference = fit_reference({"x": [1.0, 2.0]}, predictions=[1.7e308, 2.0])
     assert reference.entries([Role.FEATURE])[0].predicted[1:4] == [None, None, 2.0]

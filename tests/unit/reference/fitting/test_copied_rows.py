@@ -1,4 +1,4 @@
-"""Copies of rows are counted, and equal rows of few possible values are not taken for copies."""
+"""Copied rows are counted, and equal rows of few possible values are not mistaken for copies."""
 
 import logging
 
@@ -13,13 +13,13 @@ from support.references import fit_reference
 
 
 def columns(rng: np.random.Generator, rows: int = 400) -> dict[str, np.ndarray]:
-    """Two features with a value of their own in each row, and a category."""
+    """Draw two features with distinct values in all rows, and a category."""
     line = np.array(["home", "motor"], object)[rng.integers(0, 2, rows)]
     return {"age": rng.normal(size=rows), "income": rng.lognormal(size=rows), "line": line}
 
 
 def test_every_copy_of_an_oversampled_row_is_counted(rng: np.random.Generator) -> None:
-    """All rows five times, or a class of a quarter of the rows three times; in any order."""
+    """All rows five times, or a class with a quarter of the rows three times, in any order."""
     data = columns(rng)
     five_times = [np.tile(column, 5) for column in data.values()]
     order = rng.permutation(2_000)
@@ -29,15 +29,15 @@ def test_every_copy_of_an_oversampled_row_is_counted(rng: np.random.Generator) -
 
 
 def test_distinct_rows_are_not_counted_as_copies(rng: np.random.Generator) -> None:
-    """Continuous features do not repeat."""
+    """Values of continuous features do not repeat."""
     assert count_copied_rows(list(columns(rng, 5_000).values())) == 0
 
 
 @pytest.mark.parametrize("kind", ["one number", "categories", "whole numbers", "a function"])
-def test_rows_of_few_possible_values_are_equal_by_chance(
+def test_rows_with_few_possible_values_are_not_reported_as_copies(
     kind: str, rng: np.random.Generator
 ) -> None:
-    """Nobody can tell copies among them, so that none is reported."""
+    """Such rows are often equal by chance, so copies could not be recognised."""
     age = rng.integers(20, 80, 5_000).astype(float)
     names = np.array(["a", "b", "c", None], object)[rng.integers(0, 4, 5_000)]
     data = {
@@ -52,7 +52,7 @@ def test_rows_of_few_possible_values_are_equal_by_chance(
 def test_a_fit_on_copies_says_so_once_in_the_log_the_repr_the_file_and_the_terminal(
     rng: np.random.Generator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The count survives a save; a reference without copies is silent."""
+    """The count survives saving; a reference without copies does not mention any."""
     data = columns(rng)
     with caplog.at_level(logging.WARNING, "mlmonitor"):
         oversampled = fit_reference({name: np.tile(c, 3) for name, c in data.items()})

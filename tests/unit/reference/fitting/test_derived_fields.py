@@ -1,4 +1,4 @@
-"""What is learned of texts, embeddings and rows at fit, and what is refused."""
+"""What is learned from texts, embeddings and rows at fit, and which inputs are refused."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +26,7 @@ SCHEMA = {"t": "text", "v": "embedding"}
 
 
 def columns(rng: np.random.Generator, rows: int = ROWS) -> dict[str, Any]:
-    """A text between two numbers, and a vector."""
+    """Draw a text between two numbers, and a vector."""
     return {
         "x": rng.normal(size=rows),
         "t": [" ".join(rng.choice(["a", "b", "c", "d"], 3)) for _ in range(rows)],
@@ -35,8 +35,8 @@ def columns(rng: np.random.Generator, rows: int = ROWS) -> dict[str, Any]:
     }
 
 
-def test_sources_keep_their_place_and_derived_fields_are_last(rng: np.random.Generator) -> None:
-    """So that the features of a row by position are still those of the columns."""
+def test_derived_fields_follow_the_columns_they_come_from(rng: np.random.Generator) -> None:
+    """Columns keep their order, so that rows recorded by position are still read correctly."""
     reference = fit_reference(columns(rng), schema=SCHEMA, anomaly_score=True)
     names = [field.name for field in reference.fields]
     assert names == ["x", "t", "y", "v", *DERIVED, "anomaly_score", "anomalous"]
@@ -48,7 +48,7 @@ def test_sources_keep_their_place_and_derived_fields_are_last(rng: np.random.Gen
 
 
 def test_no_row_is_scored_by_a_derivation_learned_from_it(rng: np.random.Generator) -> None:
-    """One half of the rows makes the derivation, the other the field: all rows, each in one."""
+    """Half of the rows fit the derivation; the other half gives the distribution of the field."""
     reference = fit_reference(columns(rng), schema=SCHEMA, anomaly_score=True)
     entries = {entry.name: entry for entry in reference.content.fields}
     for name in [*DERIVED, "anomaly_score", "anomalous"]:
@@ -59,8 +59,10 @@ def test_no_row_is_scored_by_a_derivation_learned_from_it(rng: np.random.Generat
 @pytest.mark.parametrize(
     "frame", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "pyarrow"]
 )
-def test_columns_of_lists_in_frames_are_vectors(frame: Any, rng: np.random.Generator) -> None:
-    """The same as from arrays, row for row; so is what is derived from them in the service."""
+def test_columns_of_lists_in_frames_are_read_as_vectors(
+    frame: Any, rng: np.random.Generator
+) -> None:
+    """They are equal to arrays, row for row, and so are the fields derived in service."""
     data = columns(rng)
     listed = data | {"v": data["v"].tolist()}
     expected = fit_reference(data, schema=SCHEMA).content
@@ -74,14 +76,16 @@ def test_columns_of_lists_in_frames_are_vectors(frame: Any, rng: np.random.Gener
 
 
 def test_polars_array_columns_are_read_as_vectors(rng: np.random.Generator) -> None:
-    """Its own type for them is read, too."""
+    """Polars has an own type for arrays of a fixed width."""
     data = columns(rng)
     frame = pl.DataFrame(data | {"v": pl.Series(data["v"].tolist(), dtype=pl.Array(pl.Float64, 4))})
     assert fit_reference(frame, schema=SCHEMA).content == fit_reference(data, schema=SCHEMA).content
 
 
-def test_chunks_are_sampled_as_a_whole_is(rng: np.random.Generator) -> None:
-    """Where no row has to be left out, chunks make the same fields."""
+def test_chunks_that_fit_into_the_sample_give_the_same_derived_fields(
+    rng: np.random.Generator,
+) -> None:
+    """No row is left out, so the split into chunks does not matter."""
     data = columns(rng)
 
     def chunks() -> Iterator[dict[str, Any]]:
@@ -95,10 +99,10 @@ def test_chunks_are_sampled_as_a_whole_is(rng: np.random.Generator) -> None:
         assert mine == theirs or mine.name in ("x", "y")  # whose moments are merged
 
 
-def test_a_large_sample_is_bounded(
+def test_derived_fields_are_learned_from_a_bounded_sample(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of more rows than are expected, a uniform sample is derived from."""
+    """If more rows arrive than fit, a uniform sample is used."""
     limits = {Kind.TEXT: 20, Kind.EMBEDDING: 30}
     monkeypatch.setattr("mlmonitor.reference.fitting.derived_source.SAMPLE_ROWS", limits)
     monkeypatch.setattr("mlmonitor.reference.fitting.derived_fields.ROWS", 40)
@@ -109,7 +113,7 @@ def test_a_large_sample_is_bounded(
 
 
 def test_a_prediction_may_be_a_text(rng: np.random.Generator) -> None:
-    """As that of a model that writes; its words are watched as those of a feature are."""
+    """Models that generate text are covered: their words are watched as those of a feature."""
     data = columns(rng)
     reference = fit_reference(
         {"x": data["x"]}, predictions=data["t"], schema={"prediction": "text"}
@@ -123,7 +127,7 @@ def test_a_prediction_may_be_a_text(rng: np.random.Generator) -> None:
 
 
 def test_a_model_with_a_single_text_feature_can_be_fitted(rng: np.random.Generator) -> None:
-    """There need be no other column."""
+    """No other column is required."""
     reference = fit_reference({"t": columns(rng)["t"]}, schema={"t": "text"})
     assert reference.monitored == 3
 
@@ -148,10 +152,10 @@ def test_a_model_with_a_single_text_feature_can_be_fitted(rng: np.random.Generat
         ({"v": "embedding"}, [], "expected 1 to 200 numeric features"),
     ],
 )
-def test_a_source_without_usable_values_is_refused(
+def test_a_text_or_vector_column_without_usable_values_is_refused(
     schema: dict[str, str], scored: Any, message: str, rng: np.random.Generator
 ) -> None:
-    """With the field, what was expected, and what to do."""
+    """The message names the field, what was expected, and the remedy."""
     features = columns(rng) | {"one": [1.0] * ROWS}
     if scored == []:
         scored = True
@@ -160,8 +164,10 @@ def test_a_source_without_usable_values_is_refused(
         fit_reference(features, actuals=["a"] * ROWS, schema=schema, anomaly_score=scored)
 
 
-def test_more_fields_than_can_be_judged_have_to_be_named(rng: np.random.Generator) -> None:
-    """Two hundred at most; those named are taken."""
+def test_an_anomaly_score_of_more_than_200_fields_needs_their_names(
+    rng: np.random.Generator,
+) -> None:
+    """With 201 fields the fit is refused; with a list of names only those are used."""
     wide = {f"x{at}": rng.normal(size=30) for at in range(201)}
     with pytest.raises(SchemaError, match=r"got 201: name those that matter"):
         fit_reference(wide, anomaly_score=True)
@@ -171,20 +177,22 @@ def test_more_fields_than_can_be_judged_have_to_be_named(rng: np.random.Generato
 
 
 def test_two_fields_of_one_name_are_refused(rng: np.random.Generator) -> None:
-    """A feature and a prediction of the same name would both be derived from."""
+    """A feature and a prediction of one name would give derived fields of one name."""
     texts = columns(rng)["t"]
     with pytest.raises(SchemaError, match=r"'prediction.length' would be derived twice"):
         fit_reference({"prediction": texts}, predictions=texts, schema={"prediction": "text"})
 
 
-def test_vectors_are_not_inferred_but_the_message_says_how(rng: np.random.Generator) -> None:
-    """A column of lists is of no kind that could be guessed."""
+def test_vectors_are_not_inferred_but_the_message_says_how_to_declare_them(
+    rng: np.random.Generator,
+) -> None:
+    """A column of lists has no kind that could be inferred safely."""
     with pytest.raises(SchemaError, match=r"schema=\{'v': 'embedding'\}"):
         fit_reference({"v": rng.normal(size=(9, 2))})
 
 
 def test_a_service_learns_with_the_declared_options(rng: np.random.Generator) -> None:
-    """Kinds that cannot be inferred are declared; what holds nothing of its kind is left out."""
+    """Declared kinds are used, and columns without any value of their kind are left out."""
     data = columns(rng)
     schema = {"t": Kind.TEXT, "v": Kind.EMBEDDING, "x": Kind.EMBEDDING, "none": Kind.TEXT}
     learner = Learner(ROWS, Declared(schema=schema | {"y": Kind.BOOLEAN}))
@@ -193,8 +201,8 @@ def test_a_service_learns_with_the_declared_options(rng: np.random.Generator) ->
     assert names == ["t", "v", *DERIVED]
 
 
-def test_a_monitor_without_reference_takes_a_schema(rng: np.random.Generator) -> None:
-    """From single rows, whose vectors their owner changes after the call."""
+def test_a_monitor_without_reference_accepts_a_schema(rng: np.random.Generator) -> None:
+    """It learns from single rows, whose vectors the caller may change after the call."""
     with Monitor("m", schema=SCHEMA) as monitor:
         data = columns(rng, 1_200)
         for at in range(1_200):
@@ -216,7 +224,7 @@ def test_a_monitor_without_reference_takes_a_schema(rng: np.random.Generator) ->
 
 
 def test_texts_and_vectors_that_cannot_be_read_live_are_counted(rng: np.random.Generator) -> None:
-    """Under each field derived, by reason; nothing is unknown, nothing is raised."""
+    """They are counted under each derived field by reason, and nothing is raised."""
     reference = fit_reference(
         columns(rng), predictions=np.zeros(ROWS), schema=SCHEMA, anomaly_score=True
     )
@@ -242,7 +250,7 @@ def test_texts_and_vectors_that_cannot_be_read_live_are_counted(rng: np.random.G
 
 
 def test_the_mmd_is_exported_with_its_critical_value(rng: np.random.Generator) -> None:
-    """For the kernel similarity alone, and only where there is a window."""
+    """Only the kernel similarity has one, and only while the window has rows."""
     exporter = InMemoryExporter()
     reference = fit_reference(columns(rng, 400), schema=SCHEMA)
     with Monitor("m", reference=reference, exporters=[exporter]) as monitor:
@@ -259,8 +267,10 @@ def test_the_mmd_is_exported_with_its_critical_value(rng: np.random.Generator) -
     assert {one["field"] for one in labels} == {"v.kernel_similarity"}
 
 
-def test_each_class_probability_is_a_field_whose_drift_is_found(rng: np.random.Generator) -> None:
-    """In the reference and in the service: each class, and the label of the likeliest."""
+def test_each_class_probability_is_a_field_whose_drift_is_detected(
+    rng: np.random.Generator,
+) -> None:
+    """Reference and service have a field for each class and one for the most probable label."""
     probabilities = rng.dirichlet([5, 3, 2], 4_000)
     reference = fit_reference(
         {"x": rng.normal(size=4_000)},
@@ -288,10 +298,10 @@ def test_each_class_probability_is_a_field_whose_drift_is_found(rng: np.random.G
 
 
 @pytest.mark.parametrize("form", ["whole", "chunks"])
-def test_each_segment_has_its_own_part_of_what_is_derived(
+def test_each_segment_has_its_own_part_of_the_derived_fields(
     form: str, rng: np.random.Generator
 ) -> None:
-    """Held-out rows of all segments are those of the whole, bin for bin, season for season."""
+    """The held-out rows of all segments add up to those of the whole, by bin and by season."""
     data = columns(rng, 600) | {
         "line": rng.choice(["home", "motor", "boat"], 600, p=[0.5, 0.4, 0.1])
     }
@@ -318,8 +328,8 @@ def test_each_segment_has_its_own_part_of_what_is_derived(
     assert load(dump(reference.content)) == reference.content
 
 
-def test_segments_of_the_service_add_up_to_the_whole(rng: np.random.Generator) -> None:
-    """What was refused is refused in its own segment; the MMD is of the whole alone."""
+def test_values_refused_in_a_segment_are_counted_in_that_segment(rng: np.random.Generator) -> None:
+    """The MMD is computed for the whole alone."""
     data = columns(rng, 600) | {"line": ["home", "motor"] * 300}
     reference = fit_reference(data, schema=SCHEMA, anomaly_score=True, segments=["line"])
     exporter = InMemoryExporter()

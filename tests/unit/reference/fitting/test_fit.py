@@ -1,4 +1,4 @@
-"""What a reference is made of, from whatever training data is held in."""
+"""What a reference contains, whatever container holds the training data."""
 
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -28,20 +28,20 @@ PUBLIC = [Field("x", public=True)]
 
 
 def only(reference: Reference) -> CountedEntry:
-    """The one field of a reference."""
+    """Return the one field of a reference."""
     (entry,) = reference.content.fields
     return entry
 
 
 def numeric(values: Any, **options: Any) -> NumericReference:
-    """The entry of one column that is read as numbers."""
+    """Return the entry of one column that is read as numbers."""
     entry = only(fit_reference({"x": values}, **options))
     assert isinstance(entry, NumericReference)
     return entry
 
 
 def categorical(values: Any, **options: Any) -> CategoricalReference:
-    """The entry of one column that is read as categories."""
+    """Return the entry of one column that is read as categories."""
     entry = only(fit_reference({"x": values}, **options))
     assert isinstance(entry, CategoricalReference)
     return entry
@@ -51,7 +51,7 @@ WHEN = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
 def parts(rows: int, size: int) -> Iterator[dict[str, Any]]:
-    """The numbers below `rows`, in chunks."""
+    """Yield the numbers below `rows` in chunks."""
     for start in range(0, rows, size):
         yield {"x": np.arange(start, min(start + size, rows))}
 
@@ -60,7 +60,7 @@ def parts(rows: int, size: int) -> Iterator[dict[str, Any]]:
 def test_the_split_of_training_data_into_chunks_does_not_matter(
     values: list[float | None], size: int
 ) -> None:
-    """Chunks below the sample's limit make the reference of the data handed over whole."""
+    """Chunks below the limit of the sample give the same reference as the whole data."""
     cut = ({"x": values[at : at + size]} for at in range(0, len(values), size))
     in_parts, whole = (
         numeric_or_empty(fit_reference(cut, schema={"x": "numeric"})),
@@ -73,14 +73,14 @@ def test_the_split_of_training_data_into_chunks_does_not_matter(
 
 
 def numeric_or_empty(reference: Reference) -> NumericReference:
-    """The one field, which is numeric."""
+    """Return the one field, which is numeric."""
     entry = only(reference)
     assert isinstance(entry, NumericReference)
     return entry
 
 
-def test_a_long_stream_is_sampled_and_its_moments_are_of_all() -> None:
-    """Bins come from 100,000 rows of 250,000; count, mean and range from every row."""
+def test_a_long_stream_is_sampled_but_its_moments_cover_all_rows() -> None:
+    """Bins come from 100,000 rows of 250,000; count, mean and range come from all of them."""
     entry = numeric_or_empty(fit_reference(parts(250_000, 30_000)))
     assert (entry.rows, sum(entry.counts)) == (SAMPLE_ROWS, SAMPLE_ROWS)
     assert (entry.min, entry.max, entry.mean) == (0, 249_999, 124_999.5)
@@ -89,21 +89,21 @@ def test_a_long_stream_is_sampled_and_its_moments_are_of_all() -> None:
 
 
 def test_the_sample_is_the_same_for_the_same_seed() -> None:
-    """Chance is an argument: equal seeds agree, others differ."""
+    """The seed is an argument: equal seeds give equal samples, and others differ."""
     one, same, other = (fit_reference(parts(150_000, 50_000), seed=s) for s in (1, 1, 2))
     assert one == same
     assert one != other
 
 
-def test_whole_data_is_used_whole() -> None:
-    """However many rows a frame has, none is left out."""
+def test_data_passed_as_a_whole_is_not_sampled() -> None:
+    """All rows of a frame are used, however many there are."""
     entry = numeric(np.arange(SAMPLE_ROWS + 1.0))
     assert entry.rows == sum(entry.counts) == SAMPLE_ROWS + 1
 
 
 @pytest.mark.parametrize("blank", [[None, None], [], [np.nan], np.array([np.nan, np.nan])])
-def test_a_chunk_without_values_does_not_decide_the_kind(blank: Any) -> None:
-    """A column that is missing throughout the first chunk is what its first value says."""
+def test_a_chunk_without_values_does_not_decide_the_kind_of_a_column(blank: Any) -> None:
+    """If the first chunk has only missing values, the first value after it decides."""
     entry = only(fit_reference(iter([{"x": blank}, {"x": ["motor", "home"]}]), fields=PUBLIC))
     assert isinstance(entry, CategoricalReference)
     assert (entry.missing, entry.counts) == (len(blank), [1, 1, 0])
@@ -144,8 +144,8 @@ KINDS: list[tuple[str, Any, Kind | None]] = [
 @pytest.mark.parametrize(
     ("values", "kind"), [case[1:] for case in KINDS], ids=[c[0] for c in KINDS]
 )
-def test_a_kind_is_what_most_values_are(values: Any, kind: Kind | None) -> None:
-    """The kind follows the values that are there; where none is, it is not known."""
+def test_the_kind_of_a_column_is_that_of_most_of_its_values(values: Any, kind: Kind | None) -> None:
+    """Missing values are ignored; without any other value the kind is unknown."""
     assert infer_kind("x", values) is kind
 
 
@@ -153,7 +153,7 @@ def test_a_kind_is_what_most_values_are(values: Any, kind: Kind | None) -> None:
     "dtype", ["datetime64[s]", "datetime64[ns]", "datetime64[us, Europe/Berlin]"]
 )
 def test_datetimes_are_summarised_as_seconds_since_1970(dtype: str) -> None:
-    """A pandas column of datetimes is read in UTC, whatever its unit and zone."""
+    """A pandas column of datetimes is read in UTC, whatever its unit and time zone."""
     series = pd.Series([WHEN, WHEN + timedelta(hours=1)]).astype("datetime64[us, UTC]")
     column = series.astype(dtype) if "," in dtype else series.dt.tz_localize(None).astype(dtype)
     entry = only(fit_reference(pd.DataFrame({"x": column})))
@@ -171,8 +171,8 @@ def test_datetimes_are_summarised_as_seconds_since_1970(dtype: str) -> None:
         (["a", 7], "numeric", 1),
     ],
 )
-def test_the_schema_outranks_what_is_inferred(values: Any, kind: Any, shown: Any) -> None:
-    """A declared kind is how the values are read; those that cannot be are missing."""
+def test_a_declared_kind_overrides_the_inferred_one(values: Any, kind: Any, shown: Any) -> None:
+    """Values that cannot be read as the declared kind are missing."""
     entry = only(fit_reference({"x": values}, schema={"x": kind}, fields=PUBLIC))
     assert entry.kind == kind
     if isinstance(entry, CategoricalReference):
@@ -182,7 +182,7 @@ def test_the_schema_outranks_what_is_inferred(values: Any, kind: Any, shown: Any
 
 
 def test_the_schema_may_declare_the_kind_of_predictions() -> None:
-    """Class numbers are counted as categories where the schema says so."""
+    """Class numbers are counted as categories if the schema says so."""
     reference = fit_reference(
         {"x": [1, 2]}, predictions=[0, 1], schema={"prediction": "categorical"}
     )
@@ -202,8 +202,8 @@ def test_the_schema_may_declare_the_kind_of_predictions() -> None:
         ({"x": "datetime"}, "'x': expected datetime, as the schema says"),
     ],
 )
-def test_a_schema_that_does_not_fit_is_refused(schema: Any, said: str) -> None:
-    """A column that is not there, a kind unknown, or one that no value is of, is an error."""
+def test_a_schema_that_does_not_fit_the_data_is_refused(schema: Any, said: str) -> None:
+    """A missing column, an unknown kind, and a kind that no value has are errors."""
     with pytest.raises(SchemaError) as caught:
         fit_reference({"x": [PERSONAL]}, schema=schema)
     assert said in str(caught.value)
@@ -215,7 +215,7 @@ def test_a_schema_that_does_not_fit_is_refused(schema: Any, said: str) -> None:
     st.integers(2, 20),
 )
 def test_every_number_is_in_one_bin_or_missing(values: list[Any], bins: int) -> None:
-    """Counts and missing add up; bins hold what their edges say; all are plain finite numbers."""
+    """Counts and missing values add up, and every count agrees with the edges of its bin."""
     entry = numeric(values, bins=bins, schema={"x": "numeric"})
     finite = [
         float(v) for v in values if v is not None and abs(v) < 2**1024 and np.isfinite(float(v))
@@ -241,8 +241,8 @@ def test_every_number_is_in_one_bin_or_missing(values: list[Any], bins: int) -> 
         [Decimal("1e-400"), Decimal("sNaN"), 1],
     ],
 )
-def test_extreme_numbers_make_a_sound_reference(values: Any) -> None:
-    """The largest, smallest and infinite neither warn nor leave anything but finite numbers."""
+def test_extreme_numbers_give_a_valid_reference(values: Any) -> None:
+    """The largest, smallest and infinite values cause no warning and leave only finite numbers."""
     entry = numeric(values)
     assert entry.mean is not None
     assert entry.stddev is not None
@@ -252,30 +252,30 @@ def test_extreme_numbers_make_a_sound_reference(values: Any) -> None:
     assert not np.isnan(plan.probes).any()
 
 
-def test_a_point_mass_has_a_bin_of_its_own() -> None:
-    """Half zeros, as in claims: the zeros are one bin, and no other value is in it."""
+def test_a_frequent_single_value_has_its_own_bin() -> None:
+    """Half of the values are zeros, as in claims; their bin holds no other value."""
     entry = numeric([0.0] * 500 + [float(x) for x in range(1, 501)])
     assert entry.edges[0] < 0.0 < entry.edges[1] < 1e-6
     assert entry.counts[:2] == [0, 500]
 
 
 @pytest.mark.parametrize("values", [[7] * 50, [None] * 50, ["motor"] * 50, [True] * 50])
-def test_a_constant_is_a_field_like_any_other(values: Any) -> None:
-    """One value, or none at all, is summarised without a special case."""
+def test_a_constant_column_is_summarised_like_any_other(values: Any) -> None:
+    """It may hold one value or none at all."""
     entry = only(fit_reference({"x": values}))
     assert entry.rows == 50
     assert sum(entry.counts) + entry.missing == 50
 
 
-def test_missing_booleans_are_missing() -> None:
-    """None is neither true nor false; both are always listed."""
+def test_missing_booleans_are_neither_true_nor_false() -> None:
+    """Both categories are listed even if one of them never occurs."""
     entry = categorical([True, None, True])
     assert (entry.kind, entry.categories) == ("boolean", ["false", "true"])
     assert (entry.counts, entry.missing) == ([0, 2, 0], 1)
 
 
-def test_too_many_categories_leave_the_list_open() -> None:
-    """Of 10,000 the 50 most frequent are counted, 2,000 known by name, and more are said to be."""
+def test_the_list_of_categories_is_limited_and_marked_as_incomplete() -> None:
+    """Of 10,000 categories the top 50 are counted, 2,000 more are listed by name."""
     values = ["often"] * 50 + ["second"] * 30 + [f"c{at}" for at in range(9_998)]
     entry = categorical(values, fields=PUBLIC)
     assert entry.categories[:2] == ["often", "second"]
@@ -284,41 +284,41 @@ def test_too_many_categories_leave_the_list_open() -> None:
     assert sum(entry.counts) == len(values)
 
 
-def test_a_category_cannot_pose_as_ours() -> None:
-    """A value that is called as our bins are is counted among the others, not beside them."""
+def test_a_category_with_the_name_of_a_reserved_bin_is_counted_among_the_others() -> None:
+    """Values may be called like the bins for other and new categories."""
     entry = categorical([OTHER, NEW, OTHER, "motor"], fields=PUBLIC)
     assert entry.categories == ["motor"]
     assert (entry.counts, sorted(entry.others)) == ([1, 3], sorted([OTHER, NEW]))
 
 
 def test_text_that_utf8_cannot_encode_is_escaped() -> None:
-    """A lone surrogate becomes an escape, so that the reference can be saved."""
+    """A lone surrogate becomes an escape sequence, so that the reference can be saved."""
     assert categorical(["\ud800", "x"], fields=PUBLIC).categories == ["\\ud800", "x"]
 
 
 def test_masked_values_are_missing() -> None:
-    """What a masked array hides does not come into the reference."""
+    """Values hidden by a masked array must not enter the reference."""
     matrix = np.ma.array(np.arange(6.0).reshape(3, 2), mask=[[1, 0], [0, 0], [0, 0]])
     first = fit_reference(matrix, names=["x", "y"]).content.fields[0]
     assert isinstance(first, NumericReference)
     assert (first.missing, first.min) == (1, 2.0)
 
 
-def test_names_need_not_be_text() -> None:
-    """Column numbers become text, in a frame, an array's names, and rows alike."""
+def test_column_names_need_not_be_text() -> None:
+    """Numbers become text, in a frame, in the names of an array, and in rows alike."""
     for features in (pd.DataFrame(np.eye(2)), [{0: 1.0, 1: 0.0}, {0: 0.0, 1: 1.0}], np.eye(2)):
         reference = fit_reference(features, names=[0, 1])  # type: ignore[list-item]
         assert [(e.name, e.missing) for e in reference.content.fields] == [("0", 0), ("1", 0)]
 
 
-def test_other_sequences_are_read_as_columns() -> None:
-    """A column needs a length and positions, not a certain type."""
+def test_ranges_deques_and_indexes_are_read_as_columns() -> None:
+    """Any sequence with a length and positions is accepted."""
     assert numeric(range(3)).mean == 1.0
     assert numeric(deque([1, 3])).mean == 2.0
     assert numeric(pd.Index([1, 3])).mean == 2.0
 
 
 def test_the_time_zone_of_a_datetime_does_not_change_its_instant() -> None:
-    """The same moment told in two zones is one value."""
+    """One instant written in two time zones is one value."""
     berlin = WHEN.astimezone(timezone(timedelta(hours=2)))
     assert numeric([WHEN, berlin]).counts == [0, 2, 0]

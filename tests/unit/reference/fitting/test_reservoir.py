@@ -1,4 +1,4 @@
-"""A uniform sample of a stream, the same rows of every field."""
+"""A uniform sample of a stream, with the same rows for every field."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from mlmonitor.reference.fitting.reservoir import Reservoir, Sample
 
 
 def sampled(chunks: list[int], limit: int | None, seed: int) -> tuple[list[int], list[str]]:
-    """The rows kept of a stream 0, 1, 2, ... cut into chunks: as floats, and as texts."""
+    """Return the rows kept of a stream 0, 1, 2, ... in chunks, as numbers and as texts."""
     slots = Reservoir(limit, np.random.default_rng(seed))
     numbers, texts = Sample(np.nan), Sample(None)
     start = 0
@@ -28,8 +28,8 @@ def sampled(chunks: list[int], limit: int | None, seed: int) -> tuple[list[int],
     st.integers(1, 60),
     st.integers(0, 1_000),
 )
-def test_fields_keep_the_same_rows(chunks: list[int], limit: int, seed: int) -> None:
-    """Each field's slot holds the same row; no row is kept twice; the limit is kept."""
+def test_all_fields_keep_the_same_rows(chunks: list[int], limit: int, seed: int) -> None:
+    """No row is kept twice, and the limit is not exceeded."""
     numbers, texts = sampled(chunks, limit, seed)
     assert texts == [str(row) for row in numbers]
     assert len(numbers) == min(sum(chunks), limit)
@@ -39,14 +39,14 @@ def test_fields_keep_the_same_rows(chunks: list[int], limit: int, seed: int) -> 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=12), st.integers(0, 5))
 def test_without_a_limit_all_rows_are_kept_in_order(chunks: list[int], seed: int) -> None:
-    """Data that was handed over whole is used whole."""
+    """Data that is passed as a whole is used completely."""
     assert sampled(chunks, None, seed)[0] == list(range(sum(chunks)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("chunk", [3, 17, 64, 200])
-def test_every_row_is_as_likely_as_any_other(chunk: int) -> None:
-    """Over 1,000 seeds each of 200 rows is kept about equally often, however they are cut."""
+def test_every_row_is_sampled_with_the_same_probability(chunk: int) -> None:
+    """Over 1,000 seeds each of 200 rows is kept about equally often, whatever the chunks."""
     kept = np.zeros(200)
     for seed in range(1_000):
         sizes = [chunk] * (200 // chunk) + [200 % chunk]
@@ -63,8 +63,8 @@ def test_every_row_is_as_likely_as_any_other(chunk: int) -> None:
     assert chisquare(kept).statistic / 0.9 == pytest.approx(199, abs=4 * np.sqrt(2 * 199))
 
 
-def test_a_field_that_arrives_late_is_blank_before() -> None:
-    """Rows that went by before a field's first value are missing in its sample."""
+def test_a_field_that_appears_late_is_missing_in_earlier_rows() -> None:
+    """Rows sampled before its first value have no value of it."""
     slots = Reservoir(None, np.random.default_rng(0))
     sample = Sample(np.nan)
     slots.next_chunk(2)
@@ -73,7 +73,7 @@ def test_a_field_that_arrives_late_is_blank_before() -> None:
     np.testing.assert_array_equal(sample.rows(slots), [np.nan, np.nan, 1, 2, 3])
 
 
-def test_a_full_sample_is_not_copied_by_a_chunk() -> None:
+def test_a_full_sample_is_not_copied_for_each_chunk() -> None:
     """Once the limit is reached, chunks replace rows in place."""
     slots = Reservoir(1_000, np.random.default_rng(0))
     sample = Sample(np.nan)

@@ -1,4 +1,4 @@
-"""Which categories are listed, and what is expected of them."""
+"""Which categories are listed by name, and how often each is expected."""
 
 from collections import Counter
 
@@ -21,7 +21,7 @@ names = st.lists(st.one_of(st.none(), st.integers(0, 200).map(str)), min_size=1,
 
 
 def sample(values: list[str | None]) -> "np.ndarray[tuple[int], np.dtype[np.object_]]":
-    """The values as a sample holds them."""
+    """Return the values as a sample holds them."""
     column = np.empty(len(values), object)
     column[:] = values
     return column
@@ -40,10 +40,10 @@ def test_every_value_is_counted_once(values: list[str | None]) -> None:
 
 
 @given(names)
-def test_held_out_rows_are_counted_only_where_some_categories_are_not_listed(
+def test_held_out_rows_are_counted_only_if_some_categories_are_not_listed(
     values: list[str | None],
 ) -> None:
-    """Where all are listed nothing was chosen, and all rows are counted."""
+    """If all categories are listed, none was selected, and all rows are counted."""
     categories = ranked(sample(values), is_public=True)
     if len(set(values) - {None}) <= TOP_CATEGORIES:
         assert categories.held_out == []
@@ -56,7 +56,7 @@ def test_held_out_rows_are_counted_only_where_some_categories_are_not_listed(
 def test_no_category_of_fewer_than_five_rows_is_named_unless_the_vocabulary_is_closed(
     values: list[str | None],
 ) -> None:
-    """Neither as listed nor among the others; what is withheld is counted."""
+    """It is neither listed nor among the others; the number of withheld names is kept."""
     counted = ranked(sample(values))
     exact = Counter(value for value in values if value is not None)
     frequent = sum(count for count in exact.values() if count >= 5)
@@ -68,7 +68,7 @@ def test_no_category_of_fewer_than_five_rows_is_named_unless_the_vocabulary_is_c
 
 
 def test_a_rare_class_of_a_closed_vocabulary_keeps_its_name() -> None:
-    """Two rows in a thousand of a field with three values: they are classes, not persons."""
+    """Two rows in a thousand of a field with three values are a class, not a person."""
     counted = ranked(sample(["no"] * 700 + ["yes"] * 298 + ["maybe"] * 2))
     assert counted.categories == ["no", "yes", "maybe"]
     assert counted.is_closed
@@ -76,15 +76,17 @@ def test_a_rare_class_of_a_closed_vocabulary_keeps_its_name() -> None:
 
 
 def test_ids_are_counted_and_not_named() -> None:
-    """Where each row has its own value, all rows are of other categories."""
+    """If every row has its own value, all rows count as other categories."""
     counted = ranked(sample([f"customer-{at}" for at in range(1_000)]))
     assert counted.id_like
     assert (counted.categories, counted.others, counted.counts) == ([], [], [1_000])
     assert sum(counted.held_out) == counted.held_out[0] > 400
 
 
-def test_categories_of_one_half_of_the_rows_do_not_fill_the_list(rng: np.random.Generator) -> None:
-    """A name that the choosing half never saw is not listed: held out rows would flatter it."""
+def test_a_category_is_listed_only_if_the_selecting_half_of_the_rows_has_it(
+    rng: np.random.Generator,
+) -> None:
+    """Names from the held-out half would bias the expected counts of listed categories."""
     values = [f"c{at}" for at in (rng.zipf(1.3, 120) % 200)]
     column = sample(list(values))
     counted = ranked(column, is_public=True)
@@ -95,7 +97,7 @@ def test_categories_of_one_half_of_the_rows_do_not_fill_the_list(rng: np.random.
 
 
 def test_an_open_vocabulary_is_compared_in_groups_of_names() -> None:
-    """A hundred codes of a hundredth each: none is named, each falls into a group of several."""
+    """None of a hundred equally frequent codes is named; each is in a group of several."""
     codes = [f"c{at}" for at in range(100)]
     counted = ranked(sample(codes * 20))
     assert counted.categories == group_names(counted.groups)
@@ -105,8 +107,10 @@ def test_an_open_vocabulary_is_compared_in_groups_of_names() -> None:
     assert counted.counts == [20 * sizes[group] for group in range(counted.groups)] + [0]
 
 
-def test_a_code_that_disappears_from_an_open_vocabulary_is_drift(rng: np.random.Generator) -> None:
-    """Its group loses a part of its rows; the names stay withheld."""
+def test_a_code_that_disappears_from_an_open_vocabulary_is_detected_as_drift(
+    rng: np.random.Generator,
+) -> None:
+    """Its group loses a part of its rows, while the names stay withheld."""
     codes = [f"c{at}" for at in range(60)]
     reference = fit_reference({"c": rng.choice(codes, 20_000).tolist()})
     scores = []
@@ -126,15 +130,15 @@ def test_a_code_that_disappears_from_an_open_vocabulary_is_drift(rng: np.random.
     assert "values without a name, group" in reasons[0]
 
 
-def test_a_customer_is_not_named_for_returning_often() -> None:
-    """Of sixty names with twenty rows each, none has a fiftieth of the rows."""
+def test_the_name_of_a_frequent_customer_is_withheld() -> None:
+    """Sixty names have twenty rows each, and so none has a fiftieth of the rows."""
     counted = ranked(sample([f"Mary {at}" for at in range(60)] * 20))
     assert not counted.others
     assert not [name for name in counted.categories if "Mary" in name]
 
 
 def test_an_address_is_not_named_however_frequent_it_is() -> None:
-    """Two e-mails beside a word: the field is id-like once most rows are addresses."""
+    """Two e-mail addresses occur beside a word; most rows being addresses, the field is id-like."""
     counted = ranked(sample(["a@example.com"] * 700 + ["b@example.com"] * 200 + ["none"] * 100))
     assert counted.categories == ["none"]
     assert counted.id_like
@@ -144,7 +148,7 @@ def test_an_address_is_not_named_however_frequent_it_is() -> None:
 def test_counts_of_listed_categories_are_not_inflated_by_their_selection(
     rng: np.random.Generator,
 ) -> None:
-    """Of 500 equally frequent categories the 50 chosen hold a tenth, by the rows held out."""
+    """The 50 selected of 500 equally frequent categories have a tenth of the held-out rows."""
     values = [f"c{at}" for at in rng.integers(0, 500, 5_000)]
     categories = ranked(sample(list(values)), is_public=True)
     chosen, whole = sum(categories.held_out[:TOP_CATEGORIES]), sum(categories.held_out)
@@ -153,8 +157,10 @@ def test_counts_of_listed_categories_are_not_inflated_by_their_selection(
     assert flattered > 0.12
 
 
-def test_categories_seen_once_in_training_predict_new_ones(rng: np.random.Generator) -> None:
-    """As many held out rows as had a category for themselves are counted as new."""
+def test_the_share_of_categories_seen_once_predicts_new_categories(
+    rng: np.random.Generator,
+) -> None:
+    """Held-out rows whose category occurs nowhere else are counted as new."""
     values = ["often"] * 2_000 + [f"c{at}" for at in range(1_000)]
     rng.shuffle(values)
     entry = fit_reference({"c": values}, fields=PUBLIC).entries([Role.FEATURE])[0]
@@ -165,7 +171,7 @@ def test_categories_seen_once_in_training_predict_new_ones(rng: np.random.Genera
 
 
 def test_new_categories_are_expected_even_if_all_are_listed() -> None:
-    """Categories met once are believed by less than their count, new ones by what that comes to."""
+    """Categories seen once get less than their count; what is taken off goes to new ones."""
     values = ["often"] * 100 + ["a", "b", "c"]
     reference = fit_reference({"c": values, "flag": [True] + [False] * 102}, fields=PUBLIC)
     entries = reference.entries([Role.FEATURE])
