@@ -197,7 +197,7 @@ def _build_histogram(
 
 
 def report(checks: Iterator[Check], write: Callable[[str], object]) -> bool:
-    """Write each check as soon as it is made; return False if one has failed."""
+    """Write each check as soon as it is made; return False if any has failed."""
     is_well = True
     for check in checks:
         write(str(check))

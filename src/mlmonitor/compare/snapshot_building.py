@@ -153,7 +153,7 @@ def _build_segments(
 
 
 def _build_labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot:
-    """Build the snapshot of labels; while a model is learning, those in its inbox are waiting."""
+    """Build the snapshot of labels; those in the inbox of a learning model count as waiting."""
     counts = {status.value: count for status, count in state.pending.counts.items()}
     counts["dropped"] = sum(q.dropped for q in (inbox.labels, inbox.late, inbox.outcomes))
     waiting = len(inbox.labels) if state.labels is None else 0
@@ -193,7 +193,7 @@ def _copy(errors: ErrorSums) -> ErrorSums:
 
 
 def _with_harm(incident: Incident, risk: RiskAlerts | None) -> Incident:
-    """Return the incident with the harm that labels show, if it is about drift."""
+    """Return the incident; if it is about drift, add the harm that labels show."""
     is_drift = any(alert.role not in _NO_DRIFT for alert in incident.members)
     if risk is None or not is_drift:
         return incident

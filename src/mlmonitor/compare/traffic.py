@@ -34,7 +34,7 @@ _ROLES = (Role.FEATURE, Role.PREDICTION, Role.DERIVED)
 
 
 class ReadRows(NamedTuple):
-    """Rows, the block read from them, and the segment of each row; None if there are none."""
+    """Rows, the block read from them, and each row's segment; None if there are no segments."""
 
     rows: Rows
     block: Block
@@ -288,7 +288,7 @@ class Traffic:
 
 
 def _begin_learning(rows: int, declared: Declared, most_segments: int) -> "Learner":
-    """Prepare to learn a reference; imports the modules that fit one, which are slow to import."""
+    """Prepare to learn a reference: import the modules that fit one, which takes a while."""
     with hold_forks():
         from mlmonitor.reference.learner import Learner
 

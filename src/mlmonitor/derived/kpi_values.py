@@ -14,7 +14,7 @@ from mlmonitor.records import Floats, Kpi
 
 
 class MissingColumn(KeyError):
-    """Raised for a missing column; unlike another KeyError, it never quotes a value."""
+    """Raised for a missing column; unlike other KeyErrors, it never quotes a value."""
 
 
 class RowColumns(Mapping[str, Any]):

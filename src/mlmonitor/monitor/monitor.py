@@ -78,7 +78,7 @@ class Monitor(PerProcess, Recording, Feedback, Adoption, Presenting, ProfileExch
         buckets: edges between buckets of numeric features, such as `{"amount": [1_000, 10_000]}`;
             performance is computed for each bucket, and for buckets of the prediction.
         metrics: measures of your own, such as `Metric("within_10_percent", function)`.
-        objectives: bounds that alert when broken, such as `Objective("mae", maximum=900)`.
+        objectives: bounds that fire an alert when broken, such as `Objective("mae", maximum=900)`.
         kpis: business figures computed from rows in the worker, such as `Kpi("savings", lambda
             rows: rows["claimed_amount"] - rows["prediction"], unit="EUR")`.
         challengers: other versions of the model that are compared with this one on the same

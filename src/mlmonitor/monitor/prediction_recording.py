@@ -138,7 +138,7 @@ class Recording:
         but not the window in which they are compared.
         attributions: the contribution of each feature to each prediction: columns by feature, a
         frame, an array in the order of the features, or SHAP's `Explanation`.
-        `output="probabilities"`: a column for each of the classes `names`, as in `watch`.
+        With `output="probabilities"`, predictions have a column for each class in `names`.
         Never raises: unreadable values are counted, and `status().last_error` names a mistake.
         """
         if self.config.enabled:

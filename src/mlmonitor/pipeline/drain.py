@@ -246,7 +246,7 @@ class Drain:
             self._state.settle(self._inbox.labels, self._inbox.outcomes, now=now)
 
     def _find_state(self, outcomes: OutcomeEntry | RankingEntry) -> ModelState:
-        """Return the state of the version that made predictions, chosen by their time if given."""
+        """Return the state of the version that made these predictions, by their time if given."""
         state, began_at = self._state, self._began_at
         for version in self._earlier:
             if was_predicted_before(outcomes, began_at):

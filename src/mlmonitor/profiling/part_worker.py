@@ -71,7 +71,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def main() -> None:
-    """Serve requests on standard input and output; other prints go to standard error.
+    """Serve requests on standard input and output; all other output goes to standard error.
 
     Ctrl-C is ignored: the parent process handles it and ends this process.
     """

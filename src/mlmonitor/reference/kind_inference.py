@@ -103,7 +103,7 @@ def _infer_value_kind(value: object) -> Kind | None:
 
 
 def kinds_of(schema: Any) -> dict[str, Kind]:
-    """Return the kind that `schema` declares for each column; raise SchemaError for others."""
+    """Return the declared kind of each column; raise SchemaError unless all are known kinds."""
     kind_names = ", ".join(kind.value for kind in Kind)
     if not isinstance(schema, Mapping):
         given = describe_kind(schema)

@@ -153,7 +153,7 @@ def _compute_gamma_points(term: Floats, count: Floats, weight: Floats, shares: F
 
 
 def _find_gamma_point(mean: Floats, variance: Floats) -> Floats:
-    """Return the 99% quantile of gamma distributions; deviations are capped at four means."""
+    """Return the 99% quantile of gamma distributions; deviations above four means are capped."""
     freedom = np.maximum(2 * mean**2 / variance, _LEAST_FREEDOM)
     points: Floats = chi_square_point(freedom) * mean / freedom
     return points

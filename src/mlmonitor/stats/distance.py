@@ -109,7 +109,7 @@ def total_variation(reference: Table, current: Table) -> Floats:
 
 
 def kolmogorov_smirnov(reference: Table, current: Table) -> Floats:
-    """The largest difference of the distribution functions at the bins' edges, from 0 to 1.
+    """The largest difference between distribution functions at the bins' edges, from 0 to 1.
 
     Defined for ordered bins only; the last column, missing values, is left out. It is evaluated at
     the edges only, so it never exceeds the distance between the samples.

@@ -41,8 +41,8 @@ def _find_lost_labels(snapshot: ModelSnapshot) -> str | None:
 def reference_warning(snapshot: ModelSnapshot) -> str | None:
     """Return a warning if rows and reference have few names in common; None otherwise.
 
-    The warning is given if rows have names outside the reference, and either at most a fifth of its
-    features or not all of its predictions have arrived.
+    The warning is given if rows have names outside the reference, and either at most a fifth of the
+    reference's features or not all of its predictions have arrived.
     """
     traffic = snapshot.traffic
     if traffic is None or not snapshot.unknown_fields:

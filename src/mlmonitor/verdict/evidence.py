@@ -13,8 +13,8 @@ def log10_mixture_e_value(statistic: float, count: float, *, dimensions: int = 1
     """Return the log10 e-value of a chi-squared statistic; 0 if there are no labels.
 
     The alternatives have a normal prior that weighs as much as `_PRIOR_ROWS` labels. For large
-    counts, the probability that the e-value ever reaches `1 / a` without a change is `a`. count:
-    the labels behind the statistic. dimensions: its degrees of freedom.
+    counts, the probability that the e-value ever reaches `1 / a` without a change is at most `a`.
+    count: the labels behind the statistic. dimensions: its degrees of freedom.
     Source: Waudby-Smith et al., "Time-uniform central limit theory" (2021).
     """
     if not statistic >= 0 or count <= 0:

@@ -1,4 +1,4 @@
-"""Wall time: the system time for timestamps, and a time that never decreases for the rest."""
+"""Wall time: the system time for timestamps, and a time that never decreases for all else."""
 
 import time
 from collections.abc import Callable

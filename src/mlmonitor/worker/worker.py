@@ -201,7 +201,7 @@ class Worker(AggregateReads, FlushRequests):
 
     @property
     def exit_seconds(self) -> float:
-        """How long the exit may take: two seconds in a service, longer if it recorded batches."""
+        """How long the exit may take: two seconds, or longer if the process recorded batches."""
         return self._config.exit_wait_seconds if self._inbox.has_batches else EXIT_SECONDS
 
     def close(self, *, timeout_seconds: float | None = None) -> bool:

@@ -153,7 +153,7 @@ class Dictionary:
             return np.array(codes, np.int64)
 
     def _look_up_at_once(self, values: Sequence[object]) -> list[int] | None:
-        """Look up values in one step if all have a plain type or the first is a text; else None."""
+        """Look up values in one step; None unless all have a plain type or the first is a text."""
         memory = self._memories.get(type(values[0])) if len(values) else None
         if memory is None:
             return None

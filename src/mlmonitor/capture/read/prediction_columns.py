@@ -66,7 +66,7 @@ class PredictionColumns:
     def _join_single(
         self, predictions: Sequence[Any], rows: Sequence[int]
     ) -> np.ndarray[Any, Any] | None:
-        """Join the predictions of calls that all returned an array of one number; else None."""
+        """Join the predictions of calls; None unless all returned an array of one number."""
         first = predictions[0] if predictions else None
         is_plain = self._outputs.kind == "value" and not (
             self._outputs.names or self._outputs.groups
@@ -82,7 +82,7 @@ class PredictionColumns:
         return np.concatenate(predictions) if is_same else None
 
     def read_batch(self, prediction: Any, rows: int) -> NamedColumns:
-        """Return the fields of one batch; if it does not fit, each row gets `prediction` itself."""
+        """Return the fields of one batch; a `prediction` that does not fit fills every row."""
         return self._read_fields(prediction, rows) or {PREDICTION: [prediction] * rows}
 
     def _read_call(self, prediction: Any, rows: int) -> NamedColumns:

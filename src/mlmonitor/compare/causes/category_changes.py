@@ -1,7 +1,7 @@
 """Recognise merged and exchanged categories, from their counts in the window.
 
-A change is recognised only if it explains the counts and all other changes explain them clearly
-worse. One of these alternatives is that a single category became rarer or more frequent, while the
+A change is recognised only if it explains the counts, and no other change explains them nearly as
+well. One of these alternatives is that a single category became rarer or more frequent, while the
 rest kept their proportions.
 """
 

@@ -54,7 +54,7 @@ _CHANGES: Final[Mapping[str, Callable[[str], str]]] = {
 
 
 def describe_spelling(known_names: Collection[str], new: Mapping[str, int]) -> str | None:
-    """Describe how new names differ from known ones; None if they are other names.
+    """Describe how new names differ from known ones; None if they are not variants of these.
 
     known_names: the categories of the reference. new: the rows of each new name. There must be ten
     rows, and nine in ten of them must be explained. Names count as truncated only if two or more

@@ -65,8 +65,8 @@ class Shift:
 
     Features depend on each other, so their mixes need not add up to the shift. groups: the features
     whose mixes exceed their thresholds; those that depend on each other form one group. The effects
-    of the groups and `rest` add up to the shift. Empty if the reference does not know the features'
-    parts.
+    of the groups and `rest` add up to the shift. `groups` is empty if the reference does not know
+    the features' parts.
     """
 
     prediction: str

@@ -68,7 +68,7 @@ def _compare_shares(before: float, now: float) -> str:
 
 
 def _mix_refused(since: Counts, changed: int, mix: Floats) -> Floats:
-    """The shares of each kind among the unreadable values since the change.
+    """The share of each kind among the unreadable values since the change.
 
     Unreadable values from before the change are assumed to be mixed as in the reference.
     """

@@ -1,4 +1,4 @@
-"""What all watches of objectives have in common: the breach of a bound, and their protocol."""
+"""What all watches of objectives share: the protocol of a watch, and the breach of a bound."""
 
 from typing import Final, NamedTuple, Protocol
 

@@ -30,7 +30,7 @@ def latency_quantile(measure: str) -> float | None:
 
 
 class CallWatch:
-    """Whether more calls fail, or are slower than a bound, than an objective allows.
+    """Whether more calls than an objective allows fail, or are slower than its bound.
 
     The p99 is above a bound if more than 1% of the calls are slower. So both kinds of objectives
     bound a share of calls, by the evidence of `RiskProcess` with a known mean. Price: 9 kB.

@@ -72,7 +72,7 @@ def clip_interval(estimate: Estimate, measure: str, task: str = "binary") -> Est
 def estimate_on_scale(
     value: float, deviation: float, count: int, bounds: tuple[float, float]
 ) -> Estimate:
-    """Return a value with an interval on the logit scale for two bounds, on the log scale for one.
+    """Return a value with its interval, on the logit scale, or on the log scale if unbounded above.
 
     The interval never leaves the bounds, and a value beyond them is set to the bound. deviation:
     the standard error of the value; NaN for no interval. bounds: the lower one must be 0.

@@ -256,7 +256,7 @@ class LabelledOutcomes:
         self.pending.recount(before, self._verdicts[: before.size])
 
     def _judge(self, pairs: Pairs) -> NDArray[np.int8]:
-        """Return the verdicts on pairs; unreadable if the actual or its prediction is."""
+        """Return the verdicts on pairs; one is unreadable if its actual or its prediction is."""
         if self.tracker is None or self.tracker.plan.task == "ranking":
             return pairs.verdicts
         is_stray = self.tracker.find_strays(pairs.columns)

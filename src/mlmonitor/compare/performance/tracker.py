@@ -42,8 +42,8 @@ class OutcomeTracker:
     """The performance of a model, overall and by part.
 
     Parts are the buckets of the prediction and of declared fields, segments, and cohorts. edges:
-    those between the buckets of a numeric prediction. segments: their names. listeners: receive all
-    pairs.
+    the edges between the buckets of a numeric prediction. segments: the names of the segments.
+    listeners: receive all pairs.
     Price: `nbytes`, fixed from the start.
     """
 

@@ -177,7 +177,7 @@ def _has_varied(entry: CountedEntry) -> bool:
 
 
 def _log_all(belief: Floats, whole: Floats, n: Floats) -> Floats:
-    """Log probability that all `n` values fall into bins that have `belief` of `whole` counts."""
+    """Log probability that `n` values all fall into bins with `belief` of the `whole` counts."""
     log_chance: Floats = (
         log_gamma(belief + n) - log_gamma(belief) - log_gamma(whole + n) + log_gamma(whole)
     )

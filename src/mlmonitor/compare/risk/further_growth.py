@@ -29,7 +29,7 @@ class FurtherGrowth:
         self._totals: Floats = np.zeros(values.size + 1)
 
     def begin(self) -> None:
-        """Start to watch later losses, because an alert has fired or its loss has grown further."""
+        """Start to watch later losses: an alert has fired, or the loss behind it has grown."""
         self._is_watching, self._process = True, None
         self._totals = np.zeros(self._values.size + 1)
 

@@ -1,4 +1,4 @@
-"""Holds losses back until there are bins, a baseline and mature cohorts to compare them."""
+"""Holds losses back until there are bins, a baseline and mature cohorts for a comparison."""
 
 from collections.abc import Iterator
 

@@ -103,7 +103,7 @@ class RiskStream:
         return transitions
 
     def evaluate_further(self, *, design_effect: float = 1.0) -> bool:
-        """Whether the loss has grown further since the alert, as `evidence` then shows."""
+        """Whether the loss has grown further since the alert; if so, update `evidence`."""
         further = self._further.evaluate(design_effect=design_effect)
         if further is not None:
             self.evidence = further

@@ -42,7 +42,7 @@ class EventSource:
 def format_time(seconds: float) -> str:
     """Format a time in seconds since 1970 by RFC 3339, in UTC with microseconds.
 
-    A time outside the years 1 to 9999 is replaced by the nearest time inside; NaN gives the first.
+    A time outside the years 1 to 9999 is replaced by the nearest time inside, NaN by the first.
     """
     if not seconds > _FIRST_SECOND:  # also NaN
         return "0001-01-01T00:00:00.000000Z"

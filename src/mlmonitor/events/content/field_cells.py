@@ -168,7 +168,7 @@ class FieldCells:
         chosen: Any,
         invalid: dict[int, dict[str, str]],
     ) -> Sequence[Cell]:
-        """Return the value of one field in each row; add reasons of nulls to `invalid`."""
+        """Return the value of one field in each row; add reasons for nulls to `invalid`."""
         disclosure = self._find_disclosure(field)
         if field.is_numeric and disclosure is not Disclosure.HASHES:
             numbers = block.numeric[place][chosen].tolist()

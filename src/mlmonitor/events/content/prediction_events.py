@@ -109,7 +109,7 @@ class PredictionEvents:
         return not any(calls.errors) and next(calls.origins, None) is None
 
     def _add_rare(self, events: Sequence[Content], cells: RowCells, calls: RowCalls) -> None:
-        """Add fields that many models do not have: outputs, errors, traces, reasons of nulls."""
+        """Add fields that many models do not have: outputs, errors, traces, reasons for nulls."""
         for name in ("scores", "outputs", "derived"):
             for event, row in zip(events, getattr(cells, name), strict=False):
                 event[name] = row

@@ -157,7 +157,7 @@ class LineSink:
             self.flush(timeout_seconds)
 
     def status(self) -> EventStatus:
-        """Return counts by outcome; events of an incomplete file wait."""
+        """Return counts by outcome; events of an incomplete file count as waiting."""
         return self._counter.status(waiting=self._events)
 
 

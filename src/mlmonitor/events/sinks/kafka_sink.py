@@ -23,7 +23,7 @@ _ANY_PARTITION = -1  # the key decides the partition
 
 
 class KafkaSink:
-    """Sends events by a Kafka producer that belongs to one process.
+    """Sends events through a Kafka producer that belongs to one process.
 
     The client's object is protected from garbage collection: in a forked child its threads do not
     exist, and destroying the child's copy would wait for them forever.

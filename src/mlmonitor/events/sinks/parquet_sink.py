@@ -172,6 +172,6 @@ class ParquetSink:
             self.flush(timeout_seconds)
 
     def status(self) -> EventStatus:
-        """Return counts by outcome; events of incomplete files wait."""
+        """Return counts by outcome; events of incomplete files count as waiting."""
         waiting = sum(file.written + len(file.events) for file in list(self._files.values()))
         return self._counter.status(waiting=waiting)

@@ -162,7 +162,7 @@ class PostgresSink:
         self._rechecks.advance(time.monotonic())
 
     def _collect_batch(self) -> list[_Chunk]:
-        """Wait for a batch of events; return none if a check is due or the sink is closing."""
+        """Wait for a batch of events; it is empty if a check is due or the sink is closing."""
         with self._changed:
             patience = self._rechecks.seconds_left(time.monotonic())
             if not self._changed.wait_for(lambda: self._chunks or self._is_closing, patience):

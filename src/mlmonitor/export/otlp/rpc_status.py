@@ -42,7 +42,7 @@ def parse_rpc_status(body: bytes) -> RpcStatus:
 
 
 def _iterate_fields(body: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the number and the content of each field of a message that holds bytes."""
+    """Yield the number and the content of each field that holds bytes in a message."""
     from google.protobuf.empty_pb2 import Empty
     from google.protobuf.unknown_fields import UnknownFieldSet
 

@@ -28,7 +28,7 @@ class ExportTally:
     is_final: bool = True
 
     def add(self, answer: Answer, points: int, *, is_settled: bool) -> None:
-        """Count the points of one request; `is_settled` says that they are not sent again."""
+        """Count the points of one request; `is_settled`: whether they need not be sent again."""
         is_unanswered = answer.kind in UNANSWERED
         if answer.kind == "stored":
             rejected = min(answer.rejected, points)

@@ -68,7 +68,7 @@ def risk_points(risks: Mapping[str, Risk], identity: Attributes) -> Iterator[Poi
 def objective_points(
     objectives: Sequence[ObjectiveStatus], identity: Attributes
 ) -> Iterator[Point]:
-    """Yield the value and bounds of each objective, and for each measure whether it is violated."""
+    """Yield each objective's value and bounds, and for each measure whether any is broken."""
     firing: dict[str, bool] = {}
     for status in objectives:
         measure = status.objective.measure

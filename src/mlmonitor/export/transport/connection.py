@@ -19,7 +19,7 @@ SPECIFIED_TIMEOUT_SECONDS = 10.0
 
 
 class Connection(NamedTuple):
-    """Settings of the connection to a destination; `is_insecure` None lets the target decide."""
+    """Settings of the connection to a destination; if `is_insecure` is None, the target decides."""
 
     url: str
     trust: Trust

@@ -46,7 +46,7 @@ def find_token_source(
     """Return a function that reads the token from the argument, the file, or else the variable.
 
     Raises:
-        ConfigError: no token, or both arguments, or a token that `check` refuses.
+        ConfigError: there is no token, both arguments are given, or `check` refuses the token.
     """
     if token is not None and token_file is not None:
         raise ConfigError("token: expected token or token_file, not both")

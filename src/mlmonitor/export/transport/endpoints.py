@@ -84,7 +84,7 @@ def build_url(url: str, place: Place) -> str:
     """Build the URL of a backend's OTLP receiver, with its path added if it is missing.
 
     Raises:
-        ConfigError: not a URL, a URL of another service, or one that contains credentials.
+        ConfigError: it is not a URL, belongs to another service, or contains credentials.
     """
     parts = _split(url, place.option, place.example)
     for pattern, fix in place.wrong:

@@ -1,4 +1,4 @@
-"""Encode predictions by columns for PostgreSQL's binary COPY.
+"""Encode predictions column by column for PostgreSQL's binary COPY.
 
 The result equals that of `encode_copy`, which encodes row by row, and takes a fifth of the time.
 """

@@ -135,6 +135,6 @@ def _write_features(features: Fields) -> bytes:
 
 
 def _count_microseconds(times: Sequence[datetime]) -> NDArray[np.int64]:
-    """Return microseconds since 1970; exact, because a float of seconds resolves 0.25 us."""
+    """Return microseconds since 1970, exactly: a float of seconds is only exact to 0.25 us."""
     seconds = np.array([time.timestamp() for time in times], np.float64)
     return np.rint(seconds * 1e6).astype(np.int64)

@@ -21,7 +21,7 @@ class _CalibrationPart(BaseModel):
 class FieldEffect(_CalibrationPart):
     """The effect of a feature on an outcome, beyond the effect of the prediction.
 
-    `values` has one number for each bin of the feature, then one for missing values. The number of
+    `values` has one number for each bin of the feature, then one for missing values. The value for
     a row's bin is added to the log odds of the class, or to the logarithm of the expected error.
     """
 

@@ -25,7 +25,7 @@ class LossReference(BaseModel):
 
 
 def check_losses(losses: Sequence[LossReference], *, rows: int) -> None:
-    """Check that each measure occurs once, with at most `rows` losses; else raise ValueError."""
+    """Raise ValueError unless each measure occurs once, with at most `rows` losses."""
     measures = [entry.measure for entry in losses]
     want(len(set(measures)) == len(measures), "losses: expected each measure once")
     for entry in losses:

@@ -102,7 +102,7 @@ def check_segments(
     width: int,
     season: str | None,
 ) -> None:
-    """Check that segments are consistent with the entries of all rows; else raise ValueError.
+    """Raise ValueError unless segments are consistent with the entries of all rows.
 
     width: the number of segment fields.
     """

@@ -32,8 +32,8 @@ class ChallengerCard:
     """The comparison of one challenger with the version in use.
 
     difference: the difference of the mean losses; None before both models have labels. limit: the
-    difference below which the challenger wins, in thousandths of the chart's width. labels: those
-    of the axis.
+    difference below which the challenger wins, in thousandths of the chart's width. labels: the
+    labels of the axis.
     """
 
     name: str

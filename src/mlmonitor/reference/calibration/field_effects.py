@@ -52,7 +52,7 @@ def _compute_binomial_loss(outcome: Floats, mean: Floats) -> float:
 
 
 def _compute_gamma_loss(outcome: Floats, mean: Floats) -> float:
-    """Return half the gamma deviance: the standard deviation is proportional to the mean."""
+    """Return half the gamma deviance, for a standard deviation proportional to the mean."""
     ratio = np.maximum(outcome, 1e-12 * mean) / mean
     return float((ratio - np.log(ratio) - 1).sum())
 

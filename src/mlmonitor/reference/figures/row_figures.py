@@ -19,9 +19,8 @@ Figures = Mapping[str, Any] | Sequence[Kpi]
 class RowFigures:
     """Adds figures and attributions to each chunk, and sums the absolute attributions.
 
-    kpis: figures to compute, or their columns by name. attributions: columns by name of the
-    feature, an array with one column for each feature, or a function of a chunk that returns
-    either.
+    kpis: figures to compute, or their columns by name. attributions: columns by feature name, an
+    array with one column for each feature, or a function of a chunk that returns either.
     """
 
     def __init__(self, kpis: Figures, attributions: Any, *, is_stream: bool) -> None:

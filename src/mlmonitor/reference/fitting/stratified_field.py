@@ -77,7 +77,7 @@ class StratifiedField:
         return scores
 
     def part(self, rows: Rows, seasons: Counts, count: int) -> SegmentField:
-        """Summarise the rows of a segment; `count` is the number of seasons, 0 if it has none."""
+        """Summarise the rows of a segment; `count` is the number of seasons, 0 for none."""
         counts = np.bincount(self._cells[rows], minlength=len(self._entry.counts) + 1).tolist()
         segment = SegmentField(
             missing=counts[-1],

@@ -98,7 +98,7 @@ class _Withheld(NamedTuple):
 
     @classmethod
     def decide(cls, counts: Counter[str], *, is_open: bool) -> Self:
-        """Decide from the number of rows of each name; if `is_open`, no name is withheld."""
+        """Decide which names are withheld, by their numbers of rows; if `is_open`, none is."""
         if is_open:
             return cls(1, frozenset(), are_some=False)
         least, personal = least_count(counts.values()), personal_names(counts)

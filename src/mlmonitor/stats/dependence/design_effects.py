@@ -90,7 +90,7 @@ class DesignEffects:
         return between
 
     def _interpolate_equal_runs(self, rows: float) -> Floats:
-        """Interpolate for fields with equal numbers of rows, the usual case, which is faster."""
+        """Interpolate faster, for the usual case that all fields have equal numbers of rows."""
         logarithms, logarithm = self._logarithms, np.log(max(rows, 1.0))
         low = int(logarithms.searchsorted(logarithm, side="right")) - 1
         low = min(max(low, 0), len(logarithms) - 2)

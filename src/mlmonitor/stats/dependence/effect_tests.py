@@ -25,10 +25,10 @@ class EffectEstimate(NamedTuple):
 class EffectTest:
     """Finds the design effects of one field that exceed chance, and whether any is evident.
 
-    An effect is significant if it exceeds `known_effect`, that of declared groups, by 2.3 standard
-    deviations, or by 3 if groups are declared. One in ten fields of independent rows has such an
-    effect by chance. The caller should therefore use the effects only if `is_evident`: if one is so
-    large that it occurs by chance in at most one of twenty models with `fields` fields.
+    An effect is significant if it exceeds `known_effect`, the effect of declared groups, by 2.3
+    standard deviations, or by 3 if groups are declared. One in ten fields of independent rows has
+    such an effect by chance. The caller should therefore use the effects only if `is_evident`: if
+    one is so large that it occurs by chance in at most one of twenty models with `fields` fields.
     `is_evident` is True from the start if another field of the same rows has an evident effect.
     """
 
@@ -43,8 +43,8 @@ class EffectTest:
     def find_significant(self, estimate: EffectEstimate, *, is_declared: bool = False) -> float:
         """Return the largest design effect that is significantly above the known effect, or 1.
 
-        is_declared: whether the estimate is for days or declared groups, which are a single test,
-        and not for one of many block lengths.
+        is_declared: True for days and declared groups, which are tested once; False for one of many
+        block lengths.
         """
         is_usable = estimate.freedom >= _LEAST_FREEDOM
         effects, freedom = estimate.effects[is_usable], estimate.freedom[is_usable]

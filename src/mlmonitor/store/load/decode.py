@@ -118,7 +118,7 @@ class Decoder:
         *,
         as_written: bool = True,
     ) -> EventBatch:
-        """Decode messages to a batch; `starts` may contain other partitions as well.
+        """Decode messages into a batch; `starts` may contain other partitions as well.
 
         as_written: whether the features of predictions are stored as the JSON text that was sent.
             Otherwise they are serialised again, because the database may refuse numbers with

@@ -14,7 +14,7 @@ _HOST = "127.0.0.1"
 
 
 def read_health(loader: Loader) -> dict[str, Any]:
-    """Return figures for a probe. `ready`: the database is connected, or was not needed yet."""
+    """Return figures for a probe. `ready`: the database is connected, or not needed so far."""
     committed_at = loader.committed_at
     counts = loader.counts
     return {

@@ -30,7 +30,7 @@ _PARTITIONED: tuple[StagingSchema, ...] = ("label", "kpi")
 
 @dataclass(slots=True)
 class LoadCounts:
-    """Counts of a loader. loaded: new events by schema. replayed: events stored before."""
+    """Counts of a loader. loaded: new events by schema. replayed: events already stored."""
 
     loaded: dict[str, int] = field(default_factory=dict)
     replayed: int = 0

@@ -27,8 +27,10 @@ def describe_few(
     """Describe how all values of a field with few distinct values were scaled or shifted.
 
     Quantiles of such a field jump between values, at ranks that depend on chance. At most ranks,
-    however, all have changed by exactly the same factor or amount. Returns None otherwise. before,
-    now: quantiles at evenly spaced ranks from 0 to 1. rows: the number of rows behind `now`.
+    however, they have changed by exactly the same factor or amount; otherwise None is returned.
+
+    before, now: quantiles at evenly spaced ranks from 0 to 1. rows: the number of rows behind
+    `now`.
     """
     if not np.isfinite(now).all() or np.ptp(before) == 0 or traits.hour is not None:
         return None

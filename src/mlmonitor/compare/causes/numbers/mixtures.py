@@ -26,7 +26,7 @@ class Part(NamedTuple):
 
 
 def estimate_ranks(values: Floats, points: Floats) -> Floats:
-    """Return the share of sorted values below each point; equal ones count by half."""
+    """Return the share of sorted values below each point; values equal to it count half."""
     below = np.searchsorted(values, points, side="left")
     up_to = np.searchsorted(values, points, side="right")
     ranks: Floats = (below + up_to) / (2 * values.size)

@@ -84,8 +84,8 @@ def describe_change(
 
     before, now: quantiles at evenly spaced ranks from 0 to 1. rows: the effective number of rows,
     see `join_rows`. can_be_whole: whether all rows behind `now` arrived since the change. A factor
-    is only named if no shift fits as well. A changed part is only named if no other mean and spread
-    of all values fits as well.
+    is only named if no shift fits equally well. A changed part is only named if no other mean and
+    spread of all values fits equally well.
     """
     low, high = np.quantile(before, [0.1, 0.9])
     if not np.isfinite(now).all() or high == low or rows < _LEAST_ROWS:
@@ -143,7 +143,7 @@ def describe_spread(before: Floats, now: Floats, *, rows: float) -> str | None:
 
 
 def _list_wholes(quantiles: Quantiles, spread: float, traits: FieldTraits) -> list[_Candidate]:
-    """Return the best factor, mirrored factor and shift of all values, and whole hours."""
+    """Return the best factor, negative factor, shift, and shift by whole hours of all values."""
     before, now = quantiles.before, quantiles.now
     with np.errstate(all="ignore"):
         ratio = float(np.median(now) / np.median(before))

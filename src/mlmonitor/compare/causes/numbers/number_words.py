@@ -30,8 +30,8 @@ class FieldTraits(NamedTuple):
 class NumberChange(NamedTuple):
     """How a share of a field's values changed, in words that follow the field's name.
 
-    cause: `unknown` if the words describe the values, and several causes explain them. amount: the
-    factor or amount by which the values changed, if that is known.
+    cause: `unknown` if the words only describe the values, because several causes explain them.
+    amount: the factor or amount by which the values changed, if that is known.
     """
 
     cause: Cause

@@ -82,7 +82,7 @@ class GroupEffects:
 
     @cached_property
     def _effects(self) -> dict[str, float]:
-        """The design effect on each measure; cached, so only read from copies of the sums."""
+        """The design effect on each measure; cached, so read it only from a copy of the sums."""
         totals = dict(self._totals)
         for name in self.plan.mean_names:  # a mean may cover fewer rows than other measures
             place = self._names.index(f"count.{name}")

@@ -88,7 +88,7 @@ class TaskInference:
         return Pairs(columns, actuals, np.hstack([part.times for part in parts]), verdicts)
 
     def infer_kind(self, actuals: Values) -> Kind:
-        """Infer the kind from the stored actuals and these, or else from the predictions."""
+        """Infer the kind from the stored and the new actuals, or else from the predictions."""
         if self._first:
             actuals = [*list_values(self.join_pairs().actuals), *list_values(actuals)]
         return infer_actual_kind(actuals, self._predictions)

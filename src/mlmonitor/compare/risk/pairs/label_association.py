@@ -15,7 +15,7 @@ _ERRORS = 3.0  # standard errors by which the association may exceed its estimat
 class Association(NamedTuple):
     """How closely labels follow predictions, from 0 to 1.
 
-    error: the standard error if they are independent.
+    error: the standard error if labels and predictions are independent.
     """
 
     value: float

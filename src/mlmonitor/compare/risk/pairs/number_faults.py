@@ -140,5 +140,5 @@ def _select_pairs(block: OutcomeBlock) -> tuple[Floats, Floats]:
 
 
 def _keep(block: OutcomeBlock, is_kept: Mask) -> OutcomeBlock:
-    """Return some pairs of numbers, without the classes and scores, which regressions lack."""
+    """Return some pairs of numbers; classes and scores, which regressions lack, are left out."""
     return block._replace(predicted=block.predicted[is_kept], actual=block.actual[is_kept])
