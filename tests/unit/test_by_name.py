@@ -1,4 +1,4 @@
-"""A look-up of an unknown name says which names there are, and never prints a person's data."""
+"""A look-up of an unknown name lists the valid names, and never prints personal data."""
 
 import copy
 import dataclasses
@@ -18,7 +18,7 @@ ROWS = 600
 
 @pytest.fixture(scope="module")
 def status() -> Status:
-    """A status with fields, segments, labels and a challenger."""
+    """Return a status with fields, segments, labels and a challenger."""
     rng = np.random.default_rng(1)
     columns: dict[str, Any] = {
         "age": rng.normal(size=ROWS),
@@ -73,8 +73,8 @@ NAMED = {
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_an_unknown_name_is_an_error_that_says_what_is_there(status: Status, name: str) -> None:
-    """It is ours and a KeyError, as a mapping promises, and its text is not quoted again."""
+def test_an_unknown_name_is_an_error_that_lists_the_valid_names(status: Status, name: str) -> None:
+    """It is also a KeyError, as a mapping promises, and its message is not quoted again."""
     look_up, message = NAMED[name]
     with pytest.raises(UnknownName, match=message) as caught:
         look_up(status)
@@ -94,22 +94,22 @@ def test_an_unknown_name_is_an_error_that_says_what_is_there(status: Status, nam
     ids=["segment", "bucket", "figure", "outcome"],
 )
 def test_an_error_never_repeats_a_value(status: Status, look_up: Any) -> None:
-    """A segment is named by values of the data, so that its error only counts segments."""
+    """Segments are named by values of the data, so their error only states their number."""
     with pytest.raises(UnknownName) as caught:
         look_up(status)
     assert PERSON not in str(caught.value)
     assert "motor" not in str(caught.value)
 
 
-def test_a_disabled_monitor_answers_like_any_other() -> None:
-    """Its status is empty."""
+def test_a_disabled_monitor_answers_look_ups_like_any_other() -> None:
+    """Its status is empty, so every name is unknown."""
     monitor = Monitor("m", config=Config(enabled=False))
     with pytest.raises(UnknownName, match="there is no challenger yet"):
         monitor.status().challenges["8"]
 
 
-def test_entries_by_name_are_a_dictionary_in_all_else() -> None:
-    """Membership, defaults, copies and pickles do not change."""
+def test_entries_by_name_behave_like_a_dictionary() -> None:
+    """Membership, defaults, copies and pickles work as usual."""
     entries = ByName({"mae": 1.0}, "measure")
     assert entries == {"mae": 1.0}
     assert repr(entries) == "{'mae': 1.0}"
@@ -127,12 +127,12 @@ def test_a_status_with_entries_by_name_is_still_a_plain_dataclass(status: Status
 
 
 def test_a_name_of_another_type_is_described_by_its_type() -> None:
-    """Its text may hold a value."""
+    """Its text may contain a personal value."""
     with pytest.raises(UnknownName, match="expected the name of a measure, got int; there are"):
         ByName({"mae": 1.0}, "measure")[4711]
 
 
-def test_a_long_list_of_names_is_cut() -> None:
-    """Ten names are enough."""
+def test_a_long_list_of_names_is_truncated() -> None:
+    """The message shows ten of them."""
     with pytest.raises(UnknownName, match=r"'f9' and 990 more$"):
         ByName({f"f{n}": n for n in range(1_000)}, "field")["zzz"]

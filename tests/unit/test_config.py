@@ -1,4 +1,4 @@
-"""Options: bounded, closed, frozen; and what the environment may say."""
+"""Options are bounded, closed and frozen; the environment can set or override them."""
 
 import re
 import subprocess
@@ -53,8 +53,8 @@ OUT_OF_BOUNDS: dict[str, list[Any]] = {
 CASES = [(name, value) for name, values in OUT_OF_BOUNDS.items() for value in values]
 
 
-def test_every_option_is_tried_and_described() -> None:
-    """The table above names all options; each says what it is for."""
+def test_every_option_is_tested_out_of_bounds_and_described() -> None:
+    """`OUT_OF_BOUNDS` above lists all options, and each option has a description."""
     assert set(OUT_OF_BOUNDS) == set(NAMES)
     assert all(field.description for field in Config.model_fields.values())
 
@@ -62,8 +62,8 @@ def test_every_option_is_tried_and_described() -> None:
 @pytest.mark.parametrize(
     ("name", "value"), CASES, ids=[f"{n}-{i}" for i, (n, _) in enumerate(CASES)]
 )
-def test_an_option_out_of_bounds_is_named(name: str, value: Any) -> None:
-    """The error names the option, is a ValueError, and does not repeat the value."""
+def test_the_error_for_an_option_out_of_bounds_names_the_option(name: str, value: Any) -> None:
+    """It is a ValueError and does not repeat the value."""
     options = {name: value}
     if name == "window_rows":
         options["window_seconds"] = None
@@ -75,14 +75,14 @@ def test_an_option_out_of_bounds_is_named(name: str, value: Any) -> None:
 
 
 def test_an_unknown_option_is_refused() -> None:
-    """A misspelt option is an error, not silence."""
+    """A misspelt option would otherwise be ignored silently."""
     with pytest.raises(ConfigError, match="windw_seconds"):
         Config(windw_seconds=5)
 
 
 @pytest.mark.parametrize("options", [{"window_seconds": None}, {"window_rows": 10}])
 def test_a_window_has_one_length(options: dict[str, Any]) -> None:
-    """By seconds or by rows: neither, or both, is refused with what to write."""
+    """Seconds and rows exclude each other; with neither or both the message says what to write."""
     with pytest.raises(ConfigError, match="give the window one length") as caught:
         Config(**options)
     assert "Value error" not in str(caught.value)
@@ -90,26 +90,26 @@ def test_a_window_has_one_length(options: dict[str, Any]) -> None:
 
 
 def test_a_config_is_frozen() -> None:
-    """What was resolved stays."""
+    """Options cannot change after they were resolved."""
     with pytest.raises(ValidationError):
         Config().window_slices = 7  # type: ignore[misc]  # that is what is tested
 
 
 def test_several_mistakes_are_reported_together() -> None:
-    """One run shows all that is wrong."""
+    """A user need not run the program once for each mistake."""
     with pytest.raises(ConfigError, match=r"window_slices: .*; baseline_rows: "):
         Config(window_slices=0, baseline_rows=0)
 
 
 def test_an_empty_environment_changes_nothing() -> None:
-    """Defaults, or what was given, come through."""
+    """Defaults and given options are kept."""
     assert Config.from_environment({}) == Config()
     base = Config(window_slices=7)
     assert Config.from_environment({"HOME": "/root", "MLMONITOR_WINDOW_SLICES": " "}, base) == base
 
 
-def test_variables_outrank_what_the_program_says() -> None:
-    """An operator has the last word."""
+def test_variables_override_the_arguments_of_the_program() -> None:
+    """The operator of a service can change options without changing its code."""
     environ = {
         "MLMONITOR_WINDOW_SLICES": " 12 ",
         "MLMONITOR_WINDOW_SECONDS": "none",
@@ -122,15 +122,15 @@ def test_variables_outrank_what_the_program_says() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_bad_variable_is_named_and_its_value_is_not(name: str) -> None:
-    """The error says which option and which variable, so that an operator finds it."""
+def test_an_invalid_variable_is_named_without_its_value(name: str) -> None:
+    """The error names the option and the variable, so that an operator finds it."""
     with pytest.raises(ConfigError, match=rf"{name}: .*MLMONITOR_{name.upper()}") as caught:
         Config.from_environment({f"MLMONITOR_{name.upper()}": "hunter2"})
     assert "hunter2" not in str(caught.value)
 
 
-def test_an_unknown_variable_is_refused_with_those_that_are_known() -> None:
-    """A misspelt variable would else be an option that never applies."""
+def test_an_unknown_variable_is_refused_with_the_valid_names() -> None:
+    """A misspelt variable would otherwise never apply."""
     with pytest.raises(
         ConfigError,
         match=r"MLMONITOR_WINDOW_SLICE: no such option; did you mean MLMONITOR_WINDOW_SLICES ",
@@ -138,8 +138,8 @@ def test_an_unknown_variable_is_refused_with_those_that_are_known() -> None:
         Config.from_environment({"MLMONITOR_WINDOW_SLICE": "hunter2"})
 
 
-def test_what_kubernetes_sets_is_left_alone() -> None:
-    """A service called mlmonitor puts variables of that prefix into every pod."""
+def test_variables_set_by_kubernetes_are_ignored() -> None:
+    """A Kubernetes service called mlmonitor puts variables of that prefix into every pod."""
     environ = {
         "MLMONITOR_SERVICE_HOST": "10.0.0.1",
         "MLMONITOR_SERVICE_PORT": "4318",
@@ -150,8 +150,8 @@ def test_what_kubernetes_sets_is_left_alone() -> None:
     assert Config.from_environment(environ) == Config()
 
 
-def test_the_standard_interval_is_a_default() -> None:
-    """Milliseconds; outranked by the program, and that by our own variable."""
+def test_the_standard_interval_is_only_a_default() -> None:
+    """It is in milliseconds; the program overrides it, and the library's own variable both."""
     standard = {"OTEL_METRIC_EXPORT_INTERVAL": "5000"}
     own = {"MLMONITOR_EXPORT_INTERVAL_SECONDS": "7"}
     base = Config(export_interval_seconds=30)
@@ -162,8 +162,8 @@ def test_the_standard_interval_is_a_default() -> None:
 
 
 @pytest.mark.parametrize("value", ["soon", "1.5", "0", "-5", "60s", "1e3", "9" * 30, "9" * 5_000])
-def test_a_bad_standard_interval_is_ignored_with_a_warning(value: str) -> None:
-    """The specification's rule; the warning names the variable and its unit, and not the value."""
+def test_an_invalid_standard_interval_is_ignored_with_a_warning(value: str) -> None:
+    """OpenTelemetry demands it; the warning names variable and unit, but not the value."""
     warnings: list[str] = []
     config = Config.from_environment({"OTEL_METRIC_EXPORT_INTERVAL": value}, warn=warnings.append)
     assert config == Config()
@@ -173,8 +173,8 @@ def test_a_bad_standard_interval_is_ignored_with_a_warning(value: str) -> None:
     assert value not in warning or value == "0"
 
 
-def test_only_true_switches_everything_off() -> None:
-    """OTEL_SDK_DISABLED outranks even our own variable; `true` in any case of letters."""
+def test_only_the_value_true_switches_everything_off() -> None:
+    """OTEL_SDK_DISABLED overrides even the library's own variable; `true` may be in any case."""
     for value in ("true", "TRUE", " True "):
         environ = {"OTEL_SDK_DISABLED": value, "MLMONITOR_ENABLED": "true"}
         assert Config.from_environment(environ).enabled is False
@@ -186,7 +186,7 @@ def test_only_true_switches_everything_off() -> None:
 
 @given(st.dictionaries(st.sampled_from([f"MLMONITOR_{n.upper()}" for n in NAMES]), st.text()))
 def test_any_text_in_variables_gives_a_config_or_a_config_error(environ: dict[str, str]) -> None:
-    """No text in a variable raises anything else."""
+    """No text in a variable may raise anything else."""
     try:
         config = Config.from_environment(environ)
     except ConfigError as error:
@@ -199,8 +199,8 @@ def test_any_text_in_variables_gives_a_config_or_a_config_error(environ: dict[st
     ("value", "expected"),
     [("", True), ("trace_based", True), (" Always_On ", True), ("always_off", False)],
 )
-def test_the_filter_of_exemplars_is_the_standard_one(value: str, expected: bool) -> None:  # noqa: FBT001 - a case
-    """What the program or a variable of ours says outranks it."""
+def test_the_standard_variable_sets_the_filter_of_exemplars(value: str, expected: bool) -> None:  # noqa: FBT001 - a case
+    """The program and the library's own variable override it."""
     environ = {"OTEL_METRICS_EXEMPLAR_FILTER": value}
     assert Config.from_environment(environ).exemplars is expected
     for said in (True, False):
@@ -210,7 +210,7 @@ def test_the_filter_of_exemplars_is_the_standard_one(value: str, expected: bool)
 
 
 def test_an_unknown_filter_of_exemplars_is_ignored_with_a_warning() -> None:
-    """The warning names the known ones, and not the value."""
+    """The warning lists the valid ones, but not the value."""
     warnings: list[str] = []
     environ = {"OTEL_METRICS_EXEMPLAR_FILTER": "hunter2"}
     assert Config.from_environment(environ, warn=warnings.append) == Config()
@@ -220,7 +220,7 @@ def test_an_unknown_filter_of_exemplars_is_ignored_with_a_warning() -> None:
 
 
 def test_a_misspelt_option_is_refused_with_the_closest_names() -> None:
-    """The nearest names, and the page with all of them; nothing is near to nonsense."""
+    """The message links to all options; for nonsense it suggests no name."""
     with pytest.raises(ConfigError, match=r"window_secs: no such option; did you mean window_se.*"):
         Config(window_secs=3)
     with pytest.raises(ConfigError, match=r"zzz: no such option; all are in docs/configuration.md"):
@@ -228,7 +228,7 @@ def test_a_misspelt_option_is_refused_with_the_closest_names() -> None:
 
 
 def test_the_signature_and_the_help_name_every_option() -> None:
-    """As an editor and `help(Config)` show them, before the first use of it."""
+    """Editors and `help(Config)` show them before the class is first used."""
     code = "import inspect, mlmonitor as m; print(inspect.signature(m.Config), m.Config.__doc__)"
     shown = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=250

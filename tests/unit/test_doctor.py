@@ -1,4 +1,4 @@
-"""The doctor tries a destination, and says how to mend what it refuses."""
+"""The doctor tests a destination, and says how to fix what it refuses."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ ReadOutput = Callable[[], tuple[str, str]]
 
 @pytest.fixture
 def read_output(capsys: pytest.CaptureFixture[str]) -> ReadOutput:
-    """What a command printed, and what it said on the side."""
+    """Return what a command printed to standard output and to standard error."""
 
     def read() -> tuple[str, str]:
         output = capsys.readouterr()
@@ -30,7 +30,7 @@ def read_output(capsys: pytest.CaptureFixture[str]) -> ReadOutput:
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    """A reference's file: two numeric fields, one with a name too long, and a category."""
+    """Save a reference of two numeric fields, one with a name too long, and a category."""
     path = tmp_path / "claims.reference.json"
     columns = {"age": np.arange(100.0), "x" * 300: np.arange(100.0), "line": ["a", "b"] * 50}
     fit_reference(columns).save(path)
@@ -38,8 +38,8 @@ def saved(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["collector", "prometheus", "mimir"])
-def test_each_kind_of_point_is_tried(kind: str, read_output: ReadOutput) -> None:
-    """A destination that takes everything is well, kind by kind; the points are ours to find."""
+def test_the_doctor_sends_each_kind_of_point(kind: str, read_output: ReadOutput) -> None:
+    """All pass at an accepting destination, where the test points can be recognised by name."""
     with OtlpReceiver(profile=kind) as receiver:  # type: ignore[arg-type]
         assert main(["doctor", "--destination", kind, "--url", receiver.url]) == 0
         attributes = {"model.name": MODEL, "status": "ok"}
@@ -52,7 +52,7 @@ def test_each_kind_of_point_is_tried(kind: str, read_output: ReadOutput) -> None
 def test_dynatrace_accepts_every_kind_of_point_and_no_token_is_shown(
     read_output: ReadOutput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Deltas, and a counter a bin; the token comes from its variable and stays hidden."""
+    """Counters are sent as deltas; the token is read from its variable."""
     monkeypatch.setenv("DYNATRACE_API_TOKEN", TOKEN)
     with OtlpReceiver(profile="dynatrace", token=TOKEN) as receiver:
         assert main(["doctor", "--destination", "dynatrace", "--url", receiver.url]) == 0
@@ -64,7 +64,7 @@ def test_dynatrace_accepts_every_kind_of_point_and_no_token_is_shown(
 def test_a_refusal_is_reported_with_its_remedy(
     read_output: ReadOutput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Totals sent to Dynatrace by the standard variables: gauges pass, the rest does not."""
+    """With the standard variables totals are cumulative, so Dynatrace accepts only gauges."""
     with OtlpReceiver(profile="dynatrace", token=TOKEN) as receiver:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"{receiver.url}/api/v2/otlp")
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"Authorization=Api-Token {TOKEN}")
@@ -77,7 +77,7 @@ def test_a_refusal_is_reported_with_its_remedy(
 
 
 def test_an_unreachable_destination_is_tried_once(read_output: ReadOutput) -> None:
-    """Nothing listens: one failure, and no others that say the same."""
+    """If nothing listens there is one failure, and no further ones with the same cause."""
     status = main(["doctor", "--destination", "collector", "--url", "http://127.0.0.1:9"])
     assert status == 1
     assert read_output()[0].count("failed") == 1
@@ -94,18 +94,18 @@ def test_an_unreachable_destination_is_tried_once(read_output: ReadOutput) -> No
         (["--destination", "environment"], "OTEL_EXPORTER_OTLP_ENDPOINT"),
     ],
 )
-def test_a_wrong_configuration_has_another_status_than_a_refusal(
+def test_an_invalid_configuration_and_a_refusal_have_different_exit_statuses(
     arguments: list[str], expected: str, read_output: ReadOutput
 ) -> None:
-    """Exit status 2, and one line that holds the fix."""
+    """The status is 2, and the single line says how to fix it."""
     assert main(["doctor", *arguments]) == 2
     assert expected in read_output()[1]
 
 
-def test_the_environments_mistakes_are_listed_before_the_trial(
+def test_mistakes_in_the_environment_are_listed_before_the_results(
     read_output: ReadOutput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was ignored, and the port of gRPC; the reason and its remedy name it again."""
+    """Ignored variables are warnings and do not make the command fail."""
     with OtlpReceiver(profile="collector") as receiver:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "60s")
@@ -124,14 +124,14 @@ def test_the_environments_mistakes_are_listed_before_the_trial(
         ("CERTIFICATE", "/no/such.pem", "there is no file /no/such.pem"),
     ],
 )
-def test_a_variable_that_cannot_be_used_fails_the_trial_and_is_named(
+def test_a_variable_that_cannot_be_used_fails_the_check_and_is_named(
     variable: str,
     value: str,
     finding: str,
     read_output: ReadOutput,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Exit status 1, one line with what and where, and no value of a secret."""
+    """The exit status is 1; one line says what is wrong and where, without any secret."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://127.0.0.1:9")
     monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{variable}", value)
     assert main(["doctor", "--destination", "environment"]) == 1
@@ -140,8 +140,10 @@ def test_a_variable_that_cannot_be_used_fails_the_trial_and_is_named(
     assert "hunter2" not in out
 
 
-def test_a_reference_shows_how_many_series_it_makes(saved: Path, read_output: ReadOutput) -> None:
-    """More segments, more series; a name that backends would cut is warned of."""
+def test_the_doctor_shows_how_many_series_a_reference_makes(
+    saved: Path, read_output: ReadOutput
+) -> None:
+    """More segments make more series; names that backends would shorten get a warning."""
     counts = []
     with OtlpReceiver(profile="collector") as receiver:
         for segments in ("0", "4"):
@@ -156,7 +158,7 @@ def test_a_reference_shows_how_many_series_it_makes(saved: Path, read_output: Re
 
 
 def test_a_reference_is_shown_without_its_categories(saved: Path, read_output: ReadOutput) -> None:
-    """Its rows and its fields, one a line; no value of any row."""
+    """Rows and fields have a line each; no value of a row is shown."""
     assert main(["reference", "show", str(saved)]) == 0
     out = read_output()[0]
     assert "reference of 100 rows" in out
@@ -167,7 +169,7 @@ def test_a_reference_is_shown_without_its_categories(saved: Path, read_output: R
 def test_a_damaged_reference_is_refused_in_one_line(
     tmp_path: Path, read_output: ReadOutput
 ) -> None:
-    """Exit status 2, and where the fault is."""
+    """The exit status is 2, and the line says where the fault is."""
     path = tmp_path / "damaged.json"
     path.write_text("{")
     assert main(["reference", "show", str(path)]) == 2

@@ -1,4 +1,4 @@
-"""The error tree: one root, each leaf also the builtin it resembles."""
+"""The error classes: one root, and each error is also the builtin that it resembles."""
 
 import sys
 from pathlib import Path
@@ -41,15 +41,15 @@ BUILTINS = {
 def test_each_error_is_a_monitor_error_and_the_matching_builtin_error(
     leaf: type[MonitorError],
 ) -> None:
-    """`except MonitorError` and `except ValueError` both work, and the message survives."""
+    """Both `except MonitorError` and `except ValueError` work, and the message is kept."""
     error = leaf("claimed_amount: expected a number")
     assert isinstance(error, MonitorError)
     assert isinstance(error, BUILTINS[leaf])
     assert "claimed_amount" in str(error)
 
 
-def test_every_error_is_in_the_tree_and_its_docstring() -> None:
-    """The module's docstring lists exactly the classes there are."""
+def test_the_docstring_of_the_module_lists_every_error() -> None:
+    """It lists exactly the classes that exist."""
     errors_by_name = {
         name
         for name, value in vars(errors).items()
@@ -60,19 +60,19 @@ def test_every_error_is_in_the_tree_and_its_docstring() -> None:
 
 
 def test_a_timeout_is_an_export_error() -> None:
-    """Whoever handles refused exports handles late ones."""
+    """Code that handles refused exports also handles late ones."""
     assert issubclass(ExportTimeout, ExportError)
 
 
-def test_an_absent_extra_names_how_to_get_it() -> None:
-    """The message is the command to run, for a module and for one inside a package."""
+def test_a_missing_extra_is_reported_with_the_command_that_installs_it() -> None:
+    """The module may be a package or inside one."""
     for module in ("not_a_module_of_ours", "not_a_module_of_ours.inner"):
         with pytest.raises(MissingExtra, match=r"pip install 'mlmonitor-sdk\[kafka\]'") as caught:
             import_extra(module, extra="kafka")
         assert module in str(caught.value)
 
 
-def test_an_extra_that_is_there_is_imported() -> None:
+def test_an_installed_extra_is_imported() -> None:
     """The module itself is returned."""
     assert import_extra("json.decoder", extra="kafka") is sys.modules["json.decoder"]
 
@@ -80,7 +80,7 @@ def test_an_extra_that_is_there_is_imported() -> None:
 def test_a_broken_extra_keeps_its_own_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is installed but lacks something of its own is not said to be missing."""
+    """An installed module that lacks a dependency of its own is not reported as missing."""
     (tmp_path / "broken_client.py").write_text("import what_the_client_needs\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="what_the_client_needs") as caught:

@@ -1,4 +1,4 @@
-"""What a new user gets wrong is said first, once, and in words that hold the fix."""
+"""Typical mistakes of a new user are reported first, once, and with their remedy."""
 
 import logging
 from pathlib import Path
@@ -17,7 +17,7 @@ ROWS = 500
 
 
 def reference(**more: object) -> Reference:
-    """Two numbers and a prediction."""
+    """Return a reference of two numbers and a prediction."""
     columns = {"a": np.arange(float(ROWS)), "b": np.arange(float(ROWS))}
     return fit_reference(columns, predictions=np.arange(float(ROWS)), **more)  # type: ignore[arg-type]
 
@@ -25,7 +25,7 @@ def reference(**more: object) -> Reference:
 def test_the_reference_of_another_model_is_reported_first_and_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """No field that comes is known: the second line says so, and the log does once."""
+    """If no field is known, the second line of the status and one line of the log say so."""
     with Monitor("m", reference=reference(), exporters=[InMemoryExporter()]) as monitor:
         for _ in range(3):
             monitor.record({"c": np.arange(100.0)}, np.arange(100.0))
@@ -43,10 +43,10 @@ def test_the_reference_of_another_model_is_reported_first_and_once(
     ]
 
 
-def test_classes_that_differ_from_the_references_are_reported_first(
+def test_classes_that_differ_from_those_of_the_reference_are_reported_first(
     rng: np.random.Generator,
 ) -> None:
-    """The features are this model's, the names of its classes are not."""
+    """The features are those of this model, but the names of its classes are not."""
     features = {"a": np.arange(float(ROWS))}
     reference = fit_reference(
         features,
@@ -68,16 +68,16 @@ def test_classes_that_differ_from_the_references_are_reported_first(
     assert "prediction.good" in lines
 
 
-def test_one_new_field_among_known_ones_is_no_mismatch() -> None:
-    """What a new field deserves is its own alert."""
+def test_one_new_field_among_known_ones_is_not_reported_as_a_mismatch() -> None:
+    """A new field only gets an alert of its own."""
     with Monitor("m", reference=reference()) as monitor:
         rows = {name: np.arange(100.0) for name in "abc"}
         monitor.record(rows, np.arange(100.0))
         assert monitor.status().reference_warning is None
 
 
-def test_actuals_that_are_no_names_of_classes_are_refused(rng: np.random.Generator) -> None:
-    """Numbers beside named classes: the error says how to name them."""
+def test_actuals_that_are_not_names_of_classes_are_refused(rng: np.random.Generator) -> None:
+    """Given numbers for named classes, the error says how to convert them."""
     features, shares = {"a": np.arange(float(ROWS))}, rng.dirichlet([1, 1], ROWS)
     with pytest.raises(SchemaError, match=r"classes\[i\] for i in actuals"):
         fit_reference(
@@ -89,16 +89,16 @@ def test_actuals_that_are_no_names_of_classes_are_refused(rng: np.random.Generat
         )
 
 
-def test_a_folder_that_is_not_there_is_named_as_it_was_given(tmp_path: Path) -> None:
-    """Not the name of the file that would have been written first."""
+def test_a_missing_folder_is_named_as_it_was_given(tmp_path: Path) -> None:
+    """The error does not name the file that would have been written in it."""
     path = f"{tmp_path}/nodir/r.json"
     with pytest.raises(FileNotFoundError) as caught:
         reference().save(path)
     assert caught.value.filename == path
 
 
-def test_an_exception_of_on_alert_is_reported_as_its_own() -> None:
-    """The type of its error, and that it was on_alert's; never its words."""
+def test_an_exception_of_on_alert_is_reported_as_such() -> None:
+    """The status has its type and the name of the callback, but not its message."""
 
     def page(_alert: Alert) -> None:
         raise ZeroDivisionError("secret")
@@ -118,14 +118,14 @@ def test_an_exception_of_on_alert_is_reported_as_its_own() -> None:
 
 
 class Unreachable(InMemoryExporter):
-    """Nothing arrives."""
+    """An exporter whose destination cannot be reached."""
 
     def send(self, _snapshot: Snapshot) -> Delivered:
-        """Fail, as nobody is there."""
+        """Fail, as nobody listens."""
         raise ExportError("x" * 150 + " end")
 
 
-def test_log_and_status_tell_of_the_same_points_and_the_whole_reason(
+def test_log_and_status_report_the_same_points_and_the_whole_reason(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Points that wait behind others are counted once in both."""
@@ -141,10 +141,10 @@ def test_log_and_status_tell_of_the_same_points_and_the_whole_reason(
 
 
 @pytest.mark.parametrize("destination", ["collector", "prometheus", "mimir"])
-def test_a_wrong_path_is_one_failure_with_the_destinations_hint(
+def test_a_wrong_path_is_reported_once_with_a_hint_for_the_destination(
     destination: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One cause, one line; the hint is of the destination that was asked."""
+    """All points fail for one reason; the hint depends on the kind of destination."""
     with OtlpReceiver(profile="collector") as receiver:
         url = f"{receiver.url}/nowhere"
         assert main(["doctor", "--destination", destination, "--url", url]) == 1
@@ -164,23 +164,23 @@ def test_a_wrong_path_is_one_failure_with_the_destinations_hint(
 def test_a_wrong_host_and_a_closed_port_are_distinguished(
     url: str, hint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each has a remedy of its own."""
+    """The remedies differ."""
     assert main(["doctor", "--destination", "collector", "--url", url]) == 1
     assert hint in capsys.readouterr().out
 
 
 def test_https_to_a_plain_http_server_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
-    """No certificate is to blame."""
+    """The message must not blame a certificate."""
     with OtlpReceiver(profile="collector") as receiver:
         url = receiver.url.replace("http://", "https://")
         assert main(["doctor", "--destination", "collector", "--url", url]) == 1
     assert "it speaks plain http" in capsys.readouterr().out
 
 
-def test_a_status_tells_the_season_in_use_and_how_far_embeddings_are(
+def test_a_status_shows_the_current_season_and_the_distance_of_embeddings(
     rng: np.random.Generator,
 ) -> None:
-    """At noon on a Thursday in 1970 it is season 12 of the day; vectors have their own distance."""
+    """At noon on 1 January 1970 it is season 12 of the day; embeddings have their own line."""
     times = np.datetime64("2024-01-01") + np.arange(ROWS).astype("m8[h]")
     seasonal = fit_reference({"a": rng.normal(size=ROWS)}, times=times, season="hour_of_day")
     with Monitor("m", reference=seasonal, clock=lambda: 12.5 * 3_600) as monitor:

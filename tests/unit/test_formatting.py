@@ -41,13 +41,13 @@ from mlmonitor.formatting import (
     ],
 )
 def test_a_number_is_printed_in_four_digits(number: float | None, text: str) -> None:
-    """As people read it; a dash where there is none."""
+    """A missing number is printed as a dash."""
     assert short(number) == text
 
 
 @given(st.floats())
 def test_no_number_is_wider_than_ten_columns(number: float) -> None:
-    """Nor does one ever read nan, inf or None."""
+    """No number is printed as nan, inf or None either."""
     text = short(number)
     assert len(text) <= 10
     assert not {"nan", "inf", "None"} & {text}
@@ -66,8 +66,8 @@ def test_no_number_is_wider_than_ten_columns(number: float) -> None:
         (math.inf, "-"),
     ],
 )
-def test_a_duration_has_the_unit_that_suits_it(seconds: float, text: str) -> None:
-    """Three digits are enough."""
+def test_a_duration_has_a_suitable_unit(seconds: float, text: str) -> None:
+    """It is printed with three digits."""
     assert duration(seconds) == text
 
 
@@ -81,8 +81,8 @@ def test_a_duration_has_the_unit_that_suits_it(seconds: float, text: str) -> Non
         (1e18, "1.00e+18"),
     ],
 )
-def test_a_time_is_printed_as_its_day(seconds: float | None, text: str) -> None:
-    """Not as seconds since 1970, but where no calendar reaches."""
+def test_a_time_is_printed_as_its_date(seconds: float | None, text: str) -> None:
+    """Seconds since 1970 are printed only if they lie outside the calendar."""
     assert day(seconds) == text
 
 
@@ -97,21 +97,21 @@ def test_a_time_is_printed_as_its_day(seconds: float | None, text: str) -> None:
     ],
 )
 def test_a_name_fits_its_column(name: str, width: int, shown: str) -> None:
-    """A wide character takes two columns; what would move the cursor is replaced."""
+    """Wide characters take two columns; control characters are replaced."""
     assert truncate(name, width) == shown
 
 
 @given(st.text(max_size=60), st.integers(2, 40))
 def test_a_name_with_line_breaks_is_printed_on_one_line(name: str, width: int) -> None:
-    """Whatever a field is called, it is one line, no wider than asked, and printable."""
+    """For any name the line is printable and no wider than asked."""
     shown = truncate(name, width)
     assert wide(shown) <= width
     assert len(shown.splitlines()) <= 1
 
 
 @given(st.lists(st.tuples(st.text(max_size=12), st.text(max_size=12)), min_size=1, max_size=6))
-def test_a_table_is_aligned(cells: list[tuple[str, str]]) -> None:
-    """Every line ends in the same column, whatever characters are in it."""
+def test_a_table_is_aligned_for_any_characters(cells: list[tuple[str, str]]) -> None:
+    """Every line ends in the same column."""
     rows = [(truncate(left, 12), f"{truncate(right, 12)}|") for left, right in cells]
     lines = table(rows, left=(0,))
     assert len({wide(line) for line in lines}) == 1
@@ -119,7 +119,7 @@ def test_a_table_is_aligned(cells: list[tuple[str, str]]) -> None:
 
 
 def test_a_long_list_ends_with_the_number_of_further_names() -> None:
-    """Names beyond the limit are a number."""
+    """Only the first names are listed."""
     counts = {f"n{at}": at for at in range(1_000, 1_005)}
     assert join_counts(counts, most=2) == "n1000 1,000, n1001 1,001 and 3 more"
     assert join_counts(counts, most=5).count(",") == 9
@@ -139,13 +139,13 @@ def test_a_long_list_ends_with_the_number_of_further_names() -> None:
     ],
 )
 def test_a_share_is_never_rounded_to_none_or_all(count: int, total: int, text: str) -> None:
-    """One row of a million is some, and all but one are not all."""
+    """One row of a million is more than 0%, and all rows but one are less than 100%."""
     assert share(count, total) == text
 
 
 @pytest.mark.parametrize("scale", [None, math.nan, math.inf, 0.0])
 def test_without_a_scale_no_number_is_printed_as_zero(scale: float | None) -> None:
-    """Where the deviation is zero or not known, the number is kept."""
+    """If the deviation is zero or unknown, a small number may be real."""
     assert zero_if_rounding(1e-30, scale=scale) == 1e-30
     assert zero_if_rounding(None, scale=scale) is None
 
@@ -163,13 +163,13 @@ def test_without_a_scale_no_number_is_printed_as_zero(scale: float | None) -> No
     ],
 )
 def test_edges_of_bins_are_written_without_exponents(edges: list[float], texts: list[str]) -> None:
-    """A reader sees 20,000, not 2e+04, and never two different edges as one."""
+    """Readers see 20,000, not 2e+04, and different edges never look equal."""
     assert write_apart(edges) == texts
 
 
 @given(st.lists(st.integers(-(10**5), 10**5), unique=True, max_size=30))
 def test_edges_that_differ_are_written_differently(numbers: list[int]) -> None:
-    """However close they are, as long as it is more than a millionth of their size."""
+    """Any difference above a millionth of their size must stay visible."""
     edges = [number / 8 for number in sorted(numbers)]
     texts = write_apart(edges)
     assert len(set(texts)) == len(edges)

@@ -1,4 +1,4 @@
-"""The worker pauses between pieces of work, and nobody else does."""
+"""Only the worker pauses between pieces of its work."""
 
 import threading
 import time
@@ -13,12 +13,12 @@ from support.references import fit_reference
 
 @pytest.fixture
 def pauses() -> list[float]:
-    """Every pause that the thread under test makes, in place of sleeping."""
+    """Return all pauses of the thread under test, which are recorded instead of made."""
     return []
 
 
 def in_thread(work: Callable[[], None]) -> None:
-    """Run it in a thread of its own, as a worker does."""
+    """Run the work in a thread of its own, like that of a worker."""
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
@@ -27,7 +27,7 @@ def in_thread(work: Callable[[], None]) -> None:
 def as_worker(
     pauses: list[float], steps: Callable[[], None], patience: float = 0.5
 ) -> Callable[[], None]:
-    """The steps of a worker, whose pauses are noted instead of made."""
+    """Return a worker with these steps, whose pauses are recorded instead of made."""
 
     def work() -> None:
         gil.start_slicing(lambda: patience)
@@ -38,12 +38,12 @@ def as_worker(
 
 
 def long_ago() -> None:
-    """Let the stretch of this thread have begun long before."""
+    """Move the start of the current slice of this thread far back."""
     gil._slice.since_ns = time.perf_counter_ns() - 10 * gil.SLICE_NS
 
 
 def test_a_worker_pauses_when_its_slice_is_over(pauses: list[float]) -> None:
-    """Once: the stretch after the pause is new."""
+    """It pauses once, because a new slice starts after the pause."""
 
     def steps() -> None:
         long_ago()
@@ -55,7 +55,7 @@ def test_a_worker_pauses_when_its_slice_is_over(pauses: list[float]) -> None:
 
 
 def test_a_worker_does_not_pause_while_a_thread_waits_for_it(pauses: list[float]) -> None:
-    """No patience, no pause; and it is asked again after another stretch."""
+    """The allowed pause is 0 then; a new slice starts, after which it is asked again."""
 
     def steps() -> None:
         long_ago()
@@ -70,7 +70,7 @@ def test_a_worker_does_not_pause_while_a_thread_waits_for_it(pauses: list[float]
 
 
 def test_a_worker_that_has_just_waited_begins_a_new_slice(pauses: list[float]) -> None:
-    """A wait is as good as a pause."""
+    """While it waited, the GIL was free anyway."""
 
     def steps() -> None:
         long_ago()
@@ -82,7 +82,7 @@ def test_a_worker_that_has_just_waited_begins_a_new_slice(pauses: list[float]) -
 
 
 def test_a_thread_of_the_host_never_pauses(pauses: list[float]) -> None:
-    """The host that asks for a status is not kept waiting."""
+    """A host that asks for a status is not delayed."""
 
     def steps() -> None:
         gil._slice.sleep = pauses.append
@@ -97,7 +97,7 @@ def test_a_thread_of_the_host_never_pauses(pauses: list[float]) -> None:
 def test_a_worker_under_gevent_never_pauses(
     pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A greenlet in the middle of its work must not let others into it."""
+    """Other greenlets must not run in the middle of its work."""
 
     def patched(seconds: float) -> None:
         pauses.append(seconds)
@@ -114,7 +114,7 @@ def test_a_worker_under_gevent_never_pauses(
 
 
 def test_a_worker_pauses_less_while_a_thread_waits_or_the_buffer_fills() -> None:
-    """None while a status is asked for, or a flush; little once the buffer fills."""
+    """It does not pause during a status or flush, and only briefly once the buffer fills."""
     config = Config(buffer_rows=80, poll_interval_seconds=3_600.0)
     with Monitor("m", exporters=[], config=config) as monitor:
         worker = monitor._worker
@@ -129,15 +129,15 @@ def test_a_worker_pauses_less_while_a_thread_waits_or_the_buffer_fills() -> None
 
 
 def test_rows_of_waiting_batches_shorten_the_pauses_of_a_worker() -> None:
-    """One batch can fill the buffer."""
+    """A single batch can fill the buffer."""
     config = Config(buffer_rows=80, poll_interval_seconds=3_600.0)
     with Monitor("m", exporters=[], config=config) as monitor:
         monitor.record({"x": [1.0] * 11}, [1.0] * 11)
         assert monitor._worker._pause_seconds() == gil.HURRIED_SECONDS
 
 
-def test_status_does_not_wait_for_pauses_of_the_worker() -> None:
-    """Who wants the aggregates while the worker has them is known to it, until it is served."""
+def test_a_status_does_not_wait_for_pauses_of_the_worker() -> None:
+    """The worker notices that a thread waits for its aggregates, until that is served."""
     config = Config(poll_interval_seconds=3_600.0)
     with Monitor("m", exporters=[], config=config) as monitor:
         worker = monitor._worker
@@ -156,7 +156,7 @@ def test_status_does_not_wait_for_pauses_of_the_worker() -> None:
 def test_a_worker_yields_between_all_pieces_of_its_work(
     *, is_asked: bool, a_block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some times for each block of rows; and where it only has to remember ids, once."""
+    """Several times for each block of rows, but once if it only has to register ids."""
     monkeypatch.setattr(gil, "SLICE_NS", -1)
     rng = np.random.default_rng(0)
     columns = {f"x{at}": rng.normal(size=1_000) for at in range(4)}

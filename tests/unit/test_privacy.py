@@ -1,4 +1,4 @@
-"""A whole run over planted personal data: none of it leaves the process, in any form."""
+"""A complete run over planted personal data: none of it leaves the process in any form."""
 
 import contextlib
 import logging
@@ -28,7 +28,7 @@ RARE = 4
 
 
 class People(NamedTuple):
-    """Rows of personal data, with predictions and actuals that hold some, too."""
+    """Rows of personal data, whose predictions and actuals also contain some."""
 
     features: dict[str, Any]
     predictions: dict[str, Any]
@@ -36,7 +36,7 @@ class People(NamedTuple):
 
 
 def people(first: int, rows: int = ROWS) -> People:
-    """Rows of which each is another person; a few cities and words are frequent."""
+    """Draw rows of different persons; a few cities and words are frequent."""
     numbers = range(first, first + rows)
     rng = np.random.default_rng(first)
     rare = [f"{PLANTED}town{at // RARE}" for at in numbers]
@@ -63,7 +63,7 @@ def people(first: int, rows: int = ROWS) -> People:
 
 
 def fitted(**options: Any) -> Reference:
-    """A reference of personal data."""
+    """Fit a reference to personal data."""
     data = people(0)
     return fit_reference(
         data.features,
@@ -77,7 +77,7 @@ def fitted(**options: Any) -> Reference:
 
 @pytest.fixture
 def wire(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """All bytes that receivers are sent, decompressed."""
+    """Return all bytes that receivers get, decompressed."""
     bodies: list[bytes] = []
     judge: Callable[..., Any] = RequestHandler._judge
 
@@ -90,7 +90,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 
 def assert_clean(where: str, text: str | bytes) -> None:
-    """No planted text and no planted number is in it."""
+    """Assert that no planted text and no planted number occurs."""
     whole = text if isinstance(text, bytes) else text.encode()
     at = whole.find(PLANTED.encode())
     assert at < 0, f"{where}: {whole[max(at - 40, 0) : at + 40]!r}"
@@ -99,10 +99,10 @@ def assert_clean(where: str, text: str | bytes) -> None:
         assert np.float64(number).tobytes() not in whole, where  # as protobuf has a double
 
 
-def test_no_planted_value_leaves_the_process_in_a_whole_run(
+def test_no_planted_value_leaves_the_process_in_a_complete_run(
     wire: list[bytes], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Reference, exports over HTTP and gRPC, logs, reprs, status text and JSON."""
+    """Reference file, exports over HTTP and gRPC, logs, reprs, status text and JSON."""
     caplog.set_level(logging.DEBUG)
     path = tmp_path / "people.reference.json"
     reference = fitted()
@@ -157,7 +157,7 @@ CUSTOMERS, VISITS = 60, 20
 
 
 def repeat_customers(first: int) -> People:
-    """Rows of customers who all return twenty times, and two constant contacts of a household."""
+    """Return rows of customers who all return twenty times, and two contacts of a household."""
     rng = np.random.default_rng(first)
     who = rng.permutation(np.repeat(np.arange(first, first + CUSTOMERS), VISITS)).tolist()
     household = [at % 2 for at in who]
@@ -177,7 +177,7 @@ def repeat_customers(first: int) -> People:
 
 
 def serve_customers(monitor: Monitor) -> None:
-    """Record, observe and label other customers, with e-mails where lines of business belong."""
+    """Record, observe and label new customers whose lines of business are e-mail addresses."""
     live = repeat_customers(CUSTOMERS)
     live.features["line"] = live.features["household_email"]
     ids = [f"{PLANTED}{at}" for at in range(len(live.actuals))]
@@ -191,7 +191,7 @@ def serve_customers(monitor: Monitor) -> None:
 
 
 def assert_all_clean(status: Status, wire: list[bytes], memory: InMemoryExporter, log: str) -> None:
-    """No form of a status, no exported byte and no line of the log holds a planted value."""
+    """Assert that no form of a status, no exported byte and no log line has a planted value."""
     assert wire
     for body in wire:
         assert_clean("wire", body)
@@ -201,10 +201,10 @@ def assert_all_clean(status: Status, wire: list[bytes], memory: InMemoryExporter
     assert_clean("log", log)
 
 
-def test_customers_who_return_are_as_private_as_those_who_come_once(
+def test_returning_customers_are_as_private_as_those_with_one_row(
     wire: list[bytes], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Twenty rows of one e-mail are still one person's, also where only two occur, or among new."""
+    """Twenty rows of one e-mail identify one person, whether at training or among new values."""
     caplog.set_level(logging.DEBUG)
     data = repeat_customers(0)
     reference = fit_reference(
@@ -239,13 +239,13 @@ def test_customers_who_return_are_as_private_as_those_who_come_once(
 
 
 class PlantedError(RuntimeError):
-    """Fails with a personal value in its message."""
+    """An error with a personal value in its message."""
 
 
 def test_errors_and_traces_of_calls_hold_no_personal_value(
     wire: list[bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Failed calls, faults of values that raise, and exemplars with the caller's trace."""
+    """Failed calls, values that raise, and exemplars with the trace of the caller."""
     caplog.set_level(logging.DEBUG)
     data, trace_ids = people(0), set()
     memory = InMemoryExporter()
@@ -285,7 +285,7 @@ def test_errors_and_traces_of_calls_hold_no_personal_value(
 
 @pytest.mark.parametrize(("rows", "is_learned"), [(0, False), (ROWS, True)])
 def test_no_planted_value_is_in_an_event(rows: int, *, is_learned: bool) -> None:
-    """Of a feature, an output, an actual, an id or a segment; training's rows or others."""
+    """As a feature, output, actual, id or segment, in rows of training and in others."""
     recorder, clock, live = EventRecorder(), ManualClock(), people(rows)
     with Monitor(
         "people",
@@ -315,7 +315,7 @@ def test_no_planted_value_is_in_an_event(rows: int, *, is_learned: bool) -> None
 
 
 def test_withheld_categories_are_still_counted_and_compared() -> None:
-    """Every row is in the counts, and a flood of rare names is found."""
+    """Every row is counted, and a flood of rare names is detected."""
     reference = fitted()
     entries = {entry.name: entry for entry in reference.content.fields}
     city = entries["city"]
@@ -333,8 +333,8 @@ def test_withheld_categories_are_still_counted_and_compared() -> None:
     assert status.field("city").quality["valid"] == ROWS
 
 
-def test_ids_are_named_as_such_whether_they_are_texts_or_numbers() -> None:
-    """A reference says which fields nothing can be compared in."""
+def test_id_fields_are_listed_whether_they_are_texts_or_numbers() -> None:
+    """A reference tells which fields cannot be compared because they hold ids."""
     reference = fitted()
     assert {
         "name",
@@ -348,8 +348,8 @@ def test_ids_are_named_as_such_whether_they_are_texts_or_numbers() -> None:
     assert not {"age", "city", "prediction.prediction"} & set(reference.id_like)
 
 
-def test_numbers_that_are_ids_are_compared_over_rounded_bins() -> None:
-    """No edge, quantile or extreme is a row's; every row is in a bin."""
+def test_numeric_ids_are_compared_over_rounded_bins() -> None:
+    """No edge, quantile or extreme equals the value of a row, and every row is in a bin."""
     entry = next(e for e in fitted().content.fields if e.name == "customer")
     assert isinstance(entry, NumericReference)
     assert entry.min is not None
@@ -362,7 +362,7 @@ def test_numbers_that_are_ids_are_compared_over_rounded_bins() -> None:
 
 
 def test_a_field_declared_public_keeps_all_its_names() -> None:
-    """Towns are not persons, says the user."""
+    """The user declares, for instance, that towns identify no person."""
     reference = fitted(fields=[Field("city", public=True)])
     entry = next(e for e in reference.content.fields if e.name == "city")
     assert isinstance(entry, CategoricalReference)
@@ -372,7 +372,7 @@ def test_a_field_declared_public_keeps_all_its_names() -> None:
 
 
 def test_a_new_category_is_named_from_its_fifth_row_on() -> None:
-    """Fewer rows may be one person's."""
+    """A name with fewer rows might identify a person."""
     reference = fit_reference({"line": ["motor", "home"] * 100})
     with Monitor("m", reference=reference, exporters=[], clock=ManualClock()) as monitor:
         monitor.record({"line": ["motor"] * 20 + ["boat"] * 5 + ["plane"] * 4}, np.zeros(29))
@@ -384,7 +384,7 @@ def test_a_new_category_is_named_from_its_fifth_row_on() -> None:
 def test_the_privacy_of_a_saved_reference_is_shown_field_by_field(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is kept and what is withheld, without a value of either."""
+    """The text says what is kept and what is withheld, without any value."""
     path = tmp_path / "people.reference.json"
     fitted().save(path)
     assert main(["reference", "show", "--privacy", str(path)]) == 0
@@ -400,8 +400,8 @@ def test_the_privacy_of_a_saved_reference_is_shown_field_by_field(
     assert all(len(line) <= 100 for line in out.splitlines())
 
 
-def test_a_field_whose_names_are_all_withheld_says_how_many_there_were(tmp_path: Path) -> None:
-    """Their number identifies no one; no number is known of a file that does not hold it."""
+def test_a_field_whose_names_are_all_withheld_states_their_number(tmp_path: Path) -> None:
+    """The number identifies no one; older files that lack it show none."""
     names = [f"Jane Roe {number}" for number in range(300)]
     reference = fit_reference({"name": names, "line": ["home", "motor", "travel"] * 100})
     reference.save(tmp_path / "r.json")
@@ -426,7 +426,7 @@ def test_a_field_whose_names_are_all_withheld_says_how_many_there_were(tmp_path:
 
 
 def test_a_service_without_a_reference_learns_one_that_names_no_one() -> None:
-    """The first rows become the reference by the same rules."""
+    """The first rows become the reference under the same privacy rules."""
     data = people(0)
     memory = InMemoryExporter()
     config = Config(baseline_rows=200)

@@ -1,4 +1,4 @@
-"""Credentials are sent as they are, and shown nowhere."""
+"""Credentials are sent unchanged, and shown nowhere."""
 
 import copy
 import os
@@ -15,7 +15,7 @@ TOKEN = "dt0c01.A.B"  # noqa: S105 - of no account
 
 
 def test_a_secret_is_readable_only_by_the_code_that_sends_it() -> None:
-    """Encoding gives it; showing it in any way does not."""
+    """Encoding returns it; no way of printing does."""
     secret = Secret("hunter2").after("Bearer ")
     assert secret.encode() == b"Bearer hunter2"
     assert secret.revealed() == "Bearer hunter2"
@@ -32,15 +32,15 @@ def test_a_secret_is_readable_only_by_the_code_that_sends_it() -> None:
     assert repr(Secret("")) == repr(secret)
 
 
-def test_a_secret_is_not_written_anywhere() -> None:
-    """Not by pickle, and not by a copy that goes the same way."""
+def test_a_secret_cannot_be_pickled() -> None:
+    """A copy that uses the same protocol must not reveal it either."""
     for write in (pickle.dumps, copy.deepcopy):
         with pytest.raises(TypeError, match="cannot be pickled"):
             write(Secret("hunter2"))
 
 
-def test_a_secret_is_removed_from_a_servers_words() -> None:
-    """Servers may answer with what they were sent; an empty secret hides nothing."""
+def test_a_secret_is_removed_from_the_answer_of_a_server() -> None:
+    """Servers may repeat what they were sent; an empty secret removes nothing."""
     secrets = [Secret("hunter2hunter2"), Secret("")]
     assert redact("who is hunter2hunter2?", secrets) == "who is ***?"
     assert redact("no key abcdefgh1", [Secret("Bearer abcdefgh1")]) == "no key ***"
@@ -48,14 +48,14 @@ def test_a_secret_is_removed_from_a_servers_words() -> None:
 
 @pytest.mark.parametrize("short", ["1", "5", "e", "hunter2"])
 def test_a_text_with_a_short_secret_is_withheld_as_a_whole(short: str) -> None:
-    """A tenant called "1" must not turn a limit of 150000 into stars."""
+    """Masking a tenant called "1" inside 150000 would reveal it."""
     text = "limit of 150000 exceeded by hunter2"
     assert redact(text, [Secret(short)]) == WITHHELD
     assert redact("all is fine", [Secret("hunter2"), Secret("1")]) == "all is fine"
 
 
 def test_a_rotated_token_is_read_when_its_file_changes(tmp_path: Path) -> None:
-    """As mounted secrets are; while it is gone, the last one is used."""
+    """Mounted secrets are replaced so; while the file is missing, the last token is used."""
     path = tmp_path / "token"
     path.write_text(f"{TOKEN}\n")
     source = SecretFile(path, check_dynatrace_token)
@@ -70,7 +70,7 @@ def test_a_rotated_token_is_read_when_its_file_changes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"hunter2", b"\xff\xfe", None])
 def test_a_file_without_a_token_is_refused_at_once(tmp_path: Path, content: bytes | None) -> None:
-    """The error does not repeat what is in it."""
+    """The error does not repeat the content of the file."""
     path = tmp_path / "token"
     if content is not None:
         path.write_bytes(content)

@@ -179,7 +179,7 @@ def test_the_wasserstein_threshold_is_in_units_of_the_reference_deviation() -> N
 
 
 def test_critical_values_are_saved_with_the_reference() -> None:
-    """What is saved comes back; a table of a wrong length is refused."""
+    """A loaded reference has the same tables; a table of a wrong length is refused."""
     content = Reference.fit({"x": np.arange(50.0)}).content
     assert load(dump(content)).fields[0].critical == content.fields[0].critical
     broken = dump(content).replace(b'"psi": [', b'"psi": [1.0,')
@@ -187,8 +187,8 @@ def test_critical_values_are_saved_with_the_reference() -> None:
         load(broken)
 
 
-def test_a_learned_reference_gets_its_tables_bit_by_bit() -> None:
-    """Each drain works out one size; in the end they are those of a fit but for chance."""
+def test_the_tables_of_a_learned_reference_are_simulated_in_small_steps() -> None:
+    """Each drain simulates one size; the finished tables agree with those of a fit."""
     rng = np.random.default_rng(2)
     columns = {"x": rng.lognormal(size=1_000), "line": rng.choice(["a", "b", "c"], 1_000)}
     fitted = Reference.fit(columns)
@@ -210,7 +210,7 @@ def test_a_learned_reference_gets_its_tables_bit_by_bit() -> None:
 
 
 def test_a_service_simulates_critical_values_between_drains() -> None:
-    """What is told of a learned reference becomes what a fit of the same rows would tell."""
+    """The thresholds of a learned reference become those of a fit to the same rows."""
     values = np.random.default_rng(4).normal(size=600)
     config = Config(baseline_rows=500, export_interval_seconds=3_600, poll_interval_seconds=3_600)
     with Monitor("m", exporters=[], config=config, clock=ManualClock()) as monitor:

@@ -1,4 +1,4 @@
-"""The laws of distances between histograms."""
+"""Properties of distances between histograms."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ tables = st.lists(counts, min_size=1, max_size=4).map(lambda rows: np.array(rows
 
 
 def fit(a: Table, b: Table) -> tuple[Table, Table]:
-    """Two tables of as many fields as the shorter has."""
+    """Return two tables cut to the number of fields of the smaller one."""
     fields = min(len(a), len(b))
     return a[:fields], b[:fields]
 
@@ -31,7 +31,7 @@ def fit(a: Table, b: Table) -> tuple[Table, Table]:
 @pytest.mark.parametrize("measure", MEASURES)
 @given(a=tables, b=tables)
 def test_a_distance_is_symmetric_and_never_negative(measure: object, a: Table, b: Table) -> None:
-    """Which side is the reference does not matter; nothing is nearer than zero."""
+    """It does not matter which of the two histograms is the reference."""
     assert callable(measure)
     a, b = fit(a, b)
     there, back = measure(a, b), measure(b, a)
@@ -42,7 +42,7 @@ def test_a_distance_is_symmetric_and_never_negative(measure: object, a: Table, b
 @pytest.mark.parametrize("measure", MEASURES)
 @given(a=tables)
 def test_equal_histograms_have_distance_zero(measure: object, a: Table) -> None:
-    """A histogram is zero from itself; one without counts is nowhere."""
+    """A histogram without counts has no distance: it is NaN."""
     assert callable(measure)
     counted = a[:, :-1] if measure is BY_NAME["ks"] else a  # missing values have no order
     expected = np.where(counted.sum(axis=1) > 0, 0.0, np.nan)
@@ -54,7 +54,7 @@ def test_equal_histograms_have_distance_zero(measure: object, a: Table) -> None:
 def test_the_order_of_bins_does_not_matter(
     measure: object, a: Table, b: Table, order: list[int]
 ) -> None:
-    """Bins are names, not places: any permutation gives the same distance."""
+    """Any permutation of unordered bins gives the same distance."""
     assert callable(measure)
     a, b = fit(a, b)
     np.testing.assert_allclose(
@@ -64,8 +64,10 @@ def test_the_order_of_bins_does_not_matter(
 
 @pytest.mark.parametrize("measure", EVERY)
 @given(a=tables, b=tables, width=st.integers(1, 40))
-def test_padded_bins_change_nothing(measure: object, a: Table, b: Table, width: int) -> None:
-    """Empty bins before the missing values are ignored: fields of fewer bins can be padded."""
+def test_padding_with_empty_bins_does_not_change_a_distance(
+    measure: object, a: Table, b: Table, width: int
+) -> None:
+    """Fields with fewer bins are padded before the bin of missing values."""
     assert callable(measure)
     a, b = fit(a, b)
     none = np.zeros((len(a), width), np.int64)
@@ -78,7 +80,7 @@ def test_padded_bins_change_nothing(measure: object, a: Table, b: Table, width: 
 def test_distances_of_many_fields_equal_those_of_each_field(
     measure: object, a: Table, b: Table
 ) -> None:
-    """A field's distance does not depend on its neighbours."""
+    """The distance of a field does not depend on the other fields of its table."""
     assert callable(measure)
     a, b = fit(a, b)
     alone = [measure(a[at : at + 1], b[at : at + 1])[0] for at in range(len(a))]
@@ -87,14 +89,14 @@ def test_distances_of_many_fields_equal_those_of_each_field(
 
 @pytest.mark.parametrize("measure", EVERY)
 def test_distances_of_no_fields_are_empty(measure: object) -> None:
-    """Tables of no fields, or of no bins, are measured without a warning."""
+    """Tables without fields or without bins cause no warning."""
     assert callable(measure)
     assert measure(np.zeros((0, 5), np.int64), np.zeros((0, 5), np.int64)).shape == (0,)
     assert np.isnan(measure(np.zeros((2, 0), np.int64), np.zeros((2, 0), np.int64))).all()
 
 
 def test_histograms_that_share_no_bin_have_the_largest_distance() -> None:
-    """Jensen-Shannon is 1 where nothing is shared; PSI stays finite for want of half a count."""
+    """Jensen-Shannon is 1; half a count added to each bin keeps PSI finite."""
     a, b = np.array([[7, 0, 0]]), np.array([[0, 3, 4]])
     assert jensen_shannon(a, b)[0] == pytest.approx(1.0, abs=1e-12)
     assert np.isfinite(psi(a, b)[0])

@@ -8,7 +8,7 @@ from mlmonitor.stats.evidence.restarts import slot_for_restart
 
 
 def kept_ages(kept: int, restarts: int) -> list[list[int]]:
-    """How many restarts ago those kept were, ascending, after each restart."""
+    """Return after each restart the ages, in restarts and ascending, of those that are kept."""
     order = np.full((kept, 1), -1)
     order[0] = 0
     ages = []
@@ -19,8 +19,8 @@ def kept_ages(kept: int, restarts: int) -> list[list[int]]:
 
 
 @pytest.mark.parametrize(("kept", "share"), [(12, 0.5), (8, 0.2)])
-def test_a_change_of_any_age_has_a_restart_near_it(kept: int, share: float) -> None:
-    """Of its rows a younger restart has this share, or they are this share of an older one's."""
+def test_a_change_of_any_age_has_a_kept_restart_of_similar_age(kept: int, share: float) -> None:
+    """The rows since the change and since the nearest kept restart differ by a bounded factor."""
     for number, ages in enumerate(kept_ages(kept, 3_000), start=1):
         change = np.arange(1, number + 1)
         older = np.searchsorted(ages, change)
@@ -31,15 +31,15 @@ def test_a_change_of_any_age_has_a_restart_near_it(kept: int, share: float) -> N
 
 @pytest.mark.parametrize("kept", [5, 8, 12])
 def test_the_first_and_the_newest_restart_are_always_kept(kept: int) -> None:
-    """Free slots are taken first; nothing is kept twice."""
+    """Free slots are filled first, and no restart is kept twice."""
     for number, ages in enumerate(kept_ages(kept, 200), start=1):
         assert ages[0] == 0
         assert ages[-1] == number
         assert len(set(ages)) == min(number + 1, kept)
 
 
-def test_fields_with_other_pasts_have_other_slots() -> None:
-    """Each field is spaced by its own restarts, whatever the others'."""
+def test_each_field_chooses_the_slot_of_a_restart_on_its_own() -> None:
+    """Fields with different histories get the slots that they would get alone."""
     alone = [np.full((5, 1), -1) for _ in range(2)]
     together = np.full((5, 2), -1)
     for number in range(60):
@@ -53,10 +53,10 @@ def test_fields_with_other_pasts_have_other_slots() -> None:
         )
 
 
-def test_a_small_lasting_change_is_found_after_a_long_clean_past(
+def test_a_small_lasting_change_is_detected_after_a_long_clean_past(
     rng: np.random.Generator,
 ) -> None:
-    """Missing values of 5% that become 6% after 100,000 clean rows, in most of 40 streams."""
+    """Missing values rise from 5% to 6% after 100,000 clean rows; most of 40 streams alert."""
     streams, rows = 40, 1_000
     evidence = EProcess(
         np.tile([500, 9_500], (streams, 1)), np.ones((streams, 2), np.bool_), kept=8
@@ -73,8 +73,8 @@ def test_a_small_lasting_change_is_found_after_a_long_clean_past(
     assert np.median(evidence.log_e()) > np.log(10_000)
 
 
-def test_an_empty_bin_believed_by_less_costs_less_power(rng: np.random.Generator) -> None:
-    """Eleven bins between point masses hide no change in the ten of the masses themselves."""
+def test_empty_bins_with_a_small_prior_cost_little_power(rng: np.random.Generator) -> None:
+    """Eleven empty bins between point masses must not hide a change among the ten masses."""
     shares = np.linspace(0.5, 1.5, 10) / 10
     moved = shares[::-1]
     reference = rng.multinomial(5_000, shares, 1)

@@ -1,4 +1,4 @@
-"""All distances at once equal each distance alone."""
+"""All distances computed together equal each distance alone."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from mlmonitor.stats.joint_distances import joint_distances
 def test_joint_distances_equal_each_distance_alone(
     reference: list[int], size: int, rng: np.random.Generator
 ) -> None:
-    """Empty bins, single bins and identical shares included."""
+    """The examples include empty bins, single bins and identical shares."""
     counts = np.array(reference)
     weights = rng.dirichlet(counts + 0.5, 50) * (rng.random((50, counts.size)) < 0.7)
     weights[:, -1] += weights.sum(axis=1) == 0

@@ -20,15 +20,15 @@ def test_independent_features_keep_their_effects(rng: np.random.Generator) -> No
 def test_copies_of_a_feature_share_their_effect_equally(
     rng: np.random.Generator, copies: int
 ) -> None:
-    """Together they count once."""
+    """Together they count as one feature."""
     scores = np.tile(rng.normal(size=5_000), (copies, 1))
     weights, groups = mix_weights(scores)
     assert weights == pytest.approx(np.full(copies, 1 / copies), rel=0.01)
     assert set(groups.tolist()) == {0}
 
 
-def test_a_chain_of_correlations_is_one_group(rng: np.random.Generator) -> None:
-    """The first and the last need not correlate."""
+def test_a_chain_of_correlated_features_is_one_group(rng: np.random.Generator) -> None:
+    """The first and the last need not correlate with each other."""
     steps = rng.normal(size=(4, 50_000))
     chain = np.array([steps[0] + steps[1], steps[1] + steps[2], steps[2] + steps[3]])
     lonely = rng.normal(size=(1, 50_000))
@@ -36,21 +36,21 @@ def test_a_chain_of_correlations_is_one_group(rng: np.random.Generator) -> None:
 
 
 def test_constant_features_explain_nothing(rng: np.random.Generator) -> None:
-    """Nor do they disturb the others."""
+    """They do not affect the weights of the others either."""
     weights, groups = mix_weights(np.vstack([np.ones(1_000), rng.normal(size=1_000)]))
     assert weights == pytest.approx([0, 1], abs=0.01)
     assert groups.tolist() == [0, 1]
 
 
 def rows(rng: np.random.Generator, count: int, shift: float) -> tuple[dict[str, Any], np.ndarray]:
-    """Four features of one cause, one of another, and one of none, all named."""
+    """Draw six named features: four with one cause, one with another, and one with none."""
     cause, other = rng.normal(size=count) + shift, rng.normal(size=count) + shift / 2
     columns = {f"c{place}": cause + 0.2 * rng.normal(size=count) for place in range(4)}
     return {**columns, "other": other, "idle": rng.normal(size=count)}, 2 * cause + other
 
 
 def test_groups_and_the_rest_add_up_to_the_shift(rng: np.random.Generator) -> None:
-    """Four features that moved together are one group, which explains no more than the shift."""
+    """Four features that moved together are one group, which explains at most the shift."""
     features, predictions = rows(rng, 10_000, 0.0)
     reference = Reference.fit(features, predictions=predictions, thresholds="asymptotic")
     with Monitor("m", reference=reference, exporters=[]) as monitor:

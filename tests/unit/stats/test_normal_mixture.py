@@ -1,4 +1,4 @@
-"""Evidence of estimates that are normal."""
+"""Evidence from normally distributed estimates."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from mlmonitor.stats.sequential.normal_mixture import log_evidence, widen
 
 
 def test_evidence_of_a_normal_mixture_is_an_e_value() -> None:
-    """It exceeds twenty in at most one of twenty streams."""
+    """Without a change it exceeds twenty in at most one of twenty streams."""
     rng = np.random.default_rng(1)
     passed = 0
     for _ in range(400):
@@ -18,7 +18,7 @@ def test_evidence_of_a_normal_mixture_is_an_e_value() -> None:
 
 
 def test_evidence_grows_with_the_distance() -> None:
-    """And is none within the bound."""
+    """Within the bound there is none."""
     assert log_evidence(-1.0, 0.1, 500) == 0.0
     assert 0 < log_evidence(0.3, 0.1, 500) + 3 < log_evidence(0.6, 0.1, 500)
     assert log_evidence(1.0, 0.0, 500) > 100

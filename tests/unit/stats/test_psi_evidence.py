@@ -1,4 +1,4 @@
-"""Evidence from PSI alone: it is that of the e-process, and holds at any time."""
+"""Evidence from PSI alone: it approximates that of the e-process, and holds at any time."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ HARD_LAWS = {
 
 
 def test_psi_evidence_equals_the_bayes_factor_of_normal_shares() -> None:
-    """Of two bins, by the normal densities of scipy."""
+    """The factor is computed for two bins from the normal densities of scipy."""
     reference, current = np.array([[50_000, 50_000]]), np.array([[10_400, 9_600]])
     noise = 1 / 100_000 + 1 / 20_000
     z = (0.52 - 0.5) / 0.5
@@ -27,7 +27,7 @@ def test_psi_evidence_equals_the_bayes_factor_of_normal_shares() -> None:
 
 
 def test_psi_evidence_is_close_to_the_evidence_of_the_counts() -> None:
-    """Of a shift that matters; the e-process mixes further alternatives."""
+    """The shift is relevant; the e-process mixes further alternatives."""
     rng = np.random.default_rng(3)
     reference = rng.multinomial(5_000, SHARES, 50)
     current = rng.multinomial(4_000, SHARES * np.linspace(0.8, 1.2, 10), 50)
@@ -37,15 +37,15 @@ def test_psi_evidence_is_close_to_the_evidence_of_the_counts() -> None:
     assert np.median(ratio) == pytest.approx(1, abs=0.2)
 
 
-def test_rows_that_count_as_fewer_are_less_evidence() -> None:
-    """Ten rows that count as one are the evidence of a tenth of the rows."""
+def test_dependent_rows_give_less_evidence() -> None:
+    """If ten rows count as one, the evidence is that of a tenth of the rows."""
     reference, current = np.full((1, 10), 5_000), np.arange(400, 600, 20)[None, :] * 10
     fewer = log_psi_evidence(reference // 10, current // 10)
     assert log_psi_evidence(reference, current, 10.0) == pytest.approx(fewer, rel=0.02)
 
 
 def test_windows_without_rows_give_no_evidence() -> None:
-    """On either side."""
+    """Both the reference and the live window may be empty."""
     table = np.array([[0, 0], [0, 0]]), np.array([[0, 0], [5, 5]])
     assert (log_psi_evidence(*table) == 0).all()
 
@@ -53,8 +53,8 @@ def test_windows_without_rows_give_no_evidence() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [500, 5_000, 50_000])
 @pytest.mark.parametrize("law", HARD_LAWS)
-def test_without_drift_few_streams_ever_exceed_it(law: str, rows: int) -> None:
-    """Looked at 150 times in 100,000 rows: no more than a rate of 2% explains."""
+def test_without_drift_few_streams_ever_exceed_the_limit(law: str, rows: int) -> None:
+    """Evaluated 150 times in 100,000 rows, the rate is consistent with at most 2%."""
     rng = np.random.default_rng(5)
     streams, shares = 400, HARD_LAWS[law] / HARD_LAWS[law].sum()
     reference = rng.multinomial(rows, shares, streams)

@@ -1,4 +1,4 @@
-"""The evidence that the mean of a bounded loss has grown."""
+"""The evidence that the mean of a bounded loss has increased."""
 
 from itertools import pairwise
 
@@ -20,12 +20,12 @@ def bin_losses(losses: Floats, values: Floats = VALUES) -> Counts:
 
 
 def totals_of(losses: Floats, values: Floats = VALUES) -> Floats:
-    """Counts by bin, then the sum."""
+    """Return the counts by bin, then the sum."""
     return np.append(bin_losses(losses, values), losses.sum())
 
 
 def test_the_wealth_of_a_bet_equals_its_product_over_the_losses() -> None:
-    """Counts by bin give the same as one loss after the other."""
+    """Counts by bin give the same result as the losses one by one."""
     losses = np.random.default_rng(0).random(50)
     counts = bin_losses(losses)
     loss_values = VALUES[np.minimum((losses * 40).astype(int), 39)]
@@ -36,7 +36,7 @@ def test_the_wealth_of_a_bet_equals_its_product_over_the_losses() -> None:
 
 @pytest.mark.parametrize(("rows", "growth", "most"), [(1_000, 3.0, 300), (5_000, 1.5, 800)])
 def test_an_increase_of_the_risk_is_detected(rows: int, growth: float, most: int) -> None:
-    """After 2,000 losses as at training, within a bounded number of later ones."""
+    """After 2,000 losses as at training, a bounded number of larger ones suffices."""
     rng = np.random.default_rng(1)
     delays = []
     for _ in range(10):
@@ -53,8 +53,8 @@ def test_an_increase_of_the_risk_is_detected(rows: int, growth: float, most: int
 
 
 @pytest.mark.parametrize("share", [0.002, 0.05, 0.5])
-def test_without_growth_the_evidence_hardly_ever_passes(share: float) -> None:
-    """Rare, usual and frequent errors, from a small sample."""
+def test_without_growth_the_evidence_rarely_exceeds_its_threshold(share: float) -> None:
+    """Errors are rare, usual or frequent; the reference sample is small."""
     rng = np.random.default_rng(2)
     passed = 0
     for _ in range(60):
@@ -71,20 +71,20 @@ def test_without_growth_the_evidence_hardly_ever_passes(share: float) -> None:
 
 
 def test_growth_within_the_tolerance_gives_no_evidence() -> None:
-    """A tenth more, where a fifth is tolerated."""
+    """The loss grows by a tenth where a fifth is tolerated."""
     reference = np.array([9_000, 1_000])
     process = RiskProcess(COIN, reference, tolerance=0.2)
     assert process.evaluate(np.array([89_000.0, 11_000.0, 11_000.0])).log_e < 0
 
 
-def test_a_reference_sample_too_small_to_know_its_mean_gives_no_evidence() -> None:
-    """Ten losses, whose mean may be a third."""
+def test_a_reference_sample_too_small_to_estimate_its_mean_gives_no_evidence() -> None:
+    """From ten losses the mean might be a third."""
     process = RiskProcess(COIN, np.array([9, 1]), tolerance=0.0)
     assert process.evaluate(np.array([700.0, 300.0, 300.0])).log_e < NEEDED
 
 
-def test_a_long_stretch_without_change_does_not_hide_a_late_one() -> None:
-    """The restarts find it, and where it began."""
+def test_a_long_period_without_change_does_not_hide_a_later_change() -> None:
+    """Restarts detect it, and the evidence tells at about which row it began."""
     process = RiskProcess(COIN, np.array([9_500, 500]), tolerance=0.05)
     totals = np.zeros(3)
     for _ in range(300):
@@ -96,8 +96,8 @@ def test_a_long_stretch_without_change_does_not_hide_a_late_one() -> None:
     assert evidence.rows <= 800
 
 
-def test_the_newest_losses_are_those_since_the_youngest_restart_with_enough() -> None:
-    """The calm before is not among them."""
+def test_the_newest_losses_start_at_the_latest_restart_with_enough_rows() -> None:
+    """Small losses from before the change are left out."""
     process = RiskProcess(COIN, np.array([90, 10]), tolerance=0.05)
     totals = np.zeros(3)
     for wrong in (0.0, 0.0, 100.0, 100.0):
@@ -107,8 +107,8 @@ def test_the_newest_losses_are_those_since_the_youngest_restart_with_enough() ->
     assert (counts.tolist(), total) == ([200, 200], 200.0)
 
 
-def test_after_a_reset_earlier_losses_are_no_evidence() -> None:
-    """A resolved alert starts from nothing."""
+def test_losses_before_a_reset_give_no_evidence() -> None:
+    """After an alert has resolved, the evidence starts from nothing."""
     process = RiskProcess(COIN, np.array([9_500, 500]), tolerance=0.05)
     totals = np.array([100.0, 100.0, 100.0])
     assert process.evaluate(totals).log_e >= NEEDED
@@ -116,8 +116,8 @@ def test_after_a_reset_earlier_losses_are_no_evidence() -> None:
     assert process.evaluate(totals).log_e < 0.1
 
 
-def test_bounds_contain_the_mean_and_tighten() -> None:
-    """From 20 to 20,000 losses."""
+def test_bounds_contain_the_mean_and_become_narrower() -> None:
+    """The number of losses goes from 20 to 20,000."""
     rng = np.random.default_rng(3)
     widths = []
     for rows in (20, 200, 2_000, 20_000):
@@ -130,7 +130,7 @@ def test_bounds_contain_the_mean_and_tighten() -> None:
 
 
 def test_bounds_hold_at_any_time_in_most_streams() -> None:
-    """The mean leaves them at any of 15 times in one of twenty."""
+    """At most one stream in twenty leaves them at any of 15 evaluations."""
     rng = np.random.default_rng(4)
     outside = 0
     for _ in range(60):
@@ -145,5 +145,5 @@ def test_bounds_hold_at_any_time_in_most_streams() -> None:
 
 
 def test_without_losses_the_bounds_are_0_and_1() -> None:
-    """They are 0 and 1."""
+    """Nothing is known about a mean between 0 and 1."""
     assert confidence_bounds(COIN, np.zeros(2, np.int64)) == (0.0, 1.0)

@@ -1,4 +1,4 @@
-"""The design effect of a stream: dependence is found, and a change is not taken for it."""
+"""The design effect of a stream: dependence is detected, and a change is not mistaken for it."""
 
 import tracemalloc
 
@@ -13,7 +13,7 @@ from mlmonitor.stats.sequential.risk_process import RiskProcess
 
 
 def draw_levels(rng: np.random.Generator, rows: int, correlation: float) -> Floats:
-    """A first-order autoregressive series of variance 1."""
+    """Draw an autoregressive series of order 1 with variance 1."""
     steps = rng.normal(size=rows) * (1 - correlation**2) ** 0.5
     levels = np.empty(rows)
     level = rng.normal()
@@ -24,7 +24,7 @@ def draw_levels(rng: np.random.Generator, rows: int, correlation: float) -> Floa
 
 
 def measure_effect(values: Floats, *, step: int = 100) -> float:
-    """The design effect of values that arrive by steps."""
+    """Return the design effect of values that arrive in steps."""
     overdispersion = RunningOverdispersion()
     for start in range(0, values.size, step):
         overdispersion.update(values[start : start + step])
@@ -32,7 +32,7 @@ def measure_effect(values: Floats, *, step: int = 100) -> float:
 
 
 def test_independent_values_have_a_design_effect_of_1() -> None:
-    """In nearly all streams, of errors as of classes."""
+    """At least 76 of 80 streams of errors and of classes have exactly 1."""
     rng = np.random.default_rng(0)
     streams = [rng.exponential(1, 3_000) for _ in range(40)]
     streams += [(rng.random(3_000) < 0.1).astype(np.float64) for _ in range(40)]
@@ -42,30 +42,28 @@ def test_independent_values_have_a_design_effect_of_1() -> None:
 @pytest.mark.parametrize("at", [500, 1_500, 2_900])
 @pytest.mark.parametrize("factor", [1.5, 4.0, 20.0])
 def test_a_change_of_the_level_is_not_dependence(at: int, factor: float) -> None:
-    """Neither early nor late, neither small nor large."""
+    """The change may be early or late, small or large."""
     values = np.random.default_rng(1).exponential(1, 3_000)
     values[at:] *= factor
     assert measure_effect(values) == 1.0
 
 
 @pytest.mark.parametrize(("correlation", "least"), [(0.9, 8.0), (0.98, 15.0)])
-def test_values_that_repeat_a_part_of_their_last_one_count_as_fewer(
-    correlation: float, least: float
-) -> None:
-    """Their design effect is (1 + c) / (1 - c), 19 and 99, of which blocks of 128 show a part."""
+def test_autocorrelated_values_have_a_large_design_effect(correlation: float, least: float) -> None:
+    """It should be (1 + c) / (1 - c), 19 and 99; blocks of 128 show a part of it."""
     effect = measure_effect(draw_levels(np.random.default_rng(2), 20_000, correlation))
     assert least < effect < 1.3 * (1 + correlation) / (1 - correlation)
 
 
-def test_steps_of_any_size_give_the_same_effect() -> None:
-    """Blocks are of neighbours, not of steps."""
+def test_the_size_of_steps_does_not_change_the_design_effect() -> None:
+    """Blocks are formed from neighbouring values, not from steps."""
     values = draw_levels(np.random.default_rng(3), 4_000, 0.9)
     effects = [measure_effect(values, step=step) for step in (7, 100, 4_000)]
     assert effects == pytest.approx([effects[0]] * 3)
 
 
-def test_values_that_arrive_one_by_one_take_no_more_memory_than_stated() -> None:
-    """An array of one value is fourteen times as large as the value."""
+def test_values_that_arrive_one_by_one_take_no_more_memory_than_reported() -> None:
+    """As an array of its own, a value would take fourteen times its size."""
     values = np.random.default_rng(4).normal(size=2_000)
     tracemalloc.start()
     try:
@@ -80,13 +78,13 @@ def test_values_that_arrive_one_by_one_take_no_more_memory_than_stated() -> None
 
 @pytest.mark.parametrize("values", [np.empty(0), np.zeros(1_000), np.ones(1_000)])
 def test_constant_values_have_a_design_effect_of_1(values: Floats) -> None:
-    """Nothing differs between blocks."""
+    """No two blocks differ."""
     assert measure_effect(values) == 1.0
 
 
 @pytest.mark.slow
-def test_losses_of_a_slowly_changing_size_alert_less_often_than_if_they_were_independent() -> None:
-    """Fifteen streams of 3,000 labels without a change, beside references of 5,000."""
+def test_losses_of_slowly_changing_size_alert_less_often_than_if_treated_as_independent() -> None:
+    """Fifteen unchanged streams of 3,000 labels are compared with references of 5,000."""
     threshold = Significance(0.01, fields=1, tolerance=0.0).performance_threshold
     fired = np.zeros(2, np.int64)
     for seed in range(15):

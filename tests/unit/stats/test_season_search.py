@@ -1,4 +1,4 @@
-"""Whether a season is found where there is one, and only there."""
+"""A season is found where there is one, and only there."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +13,7 @@ from mlmonitor.testing import streams
 
 
 def search(stream: streams.Stream) -> FoundSeason:
-    """The season of all columns of a stream that began on a Wednesday, UTC."""
+    """Search the season of all columns of a stream that began on a Wednesday, UTC."""
     hours = ((stream.times // 3_600).astype(np.int64) + 72) % 168
     scores = [np.stack([c, c**2 - 1], axis=1) for c in stream.columns.values()]
     return find_season(hours, stream.times, scores)
@@ -31,7 +31,7 @@ def search(stream: streams.Stream) -> FoundSeason:
 def test_a_season_in_the_training_rows_is_found(
     make: Callable[..., streams.Stream], name: str, seed: int
 ) -> None:
-    """In forty days of 500 rows."""
+    """Training covers forty days of 500 rows."""
     match = search(make(20_000, seed=seed))
     assert (match.name, match.outcome, match.days) == (name, "found", 40)
     assert len(match.fields) == 5
@@ -50,7 +50,7 @@ def test_a_season_in_the_training_rows_is_found(
 def test_noise_is_rarely_mistaken_for_a_season(
     make: Callable[..., streams.Stream],
 ) -> None:
-    """In at most one of ten references of five fields, even of rows that depend on each other."""
+    """At most one in ten references of five fields is, also if rows depend on each other."""
     names = [search(make(20_000, seed=seed, rows_per_day=500)).name for seed in range(10)]
     if make is streams.sorted_batches:  # a batch a day, sorted: its hours do differ
         assert set(names) == {"hour_of_day"}
@@ -60,18 +60,18 @@ def test_noise_is_rarely_mistaken_for_a_season(
 
 @pytest.mark.parametrize(("rows", "outcome"), [(900, "too_short"), (3_000, "too_short")])
 def test_a_search_over_too_few_days_says_so(rows: int, outcome: str) -> None:
-    """Two days show no daily season, six no weekly one."""
+    """Two days cannot show a daily season, nor six days a weekly one."""
     season = search(streams.independent(rows, seed=1, rows_per_day=500))
     assert (season.name, season.outcome) == (None, outcome)
 
 
 def test_a_daily_season_is_found_in_a_few_days() -> None:
-    """Though a weekly one could not be."""
+    """A weekly one could not be found in so few days."""
     assert search(streams.seasonal(2_500, seed=1)).name == "hour_of_day"
 
 
 def fit(stream: streams.Stream, **options: object) -> Reference:
-    """A reference that is to find its season."""
+    """Fit a reference that searches for its season."""
     return Reference.fit(
         dict(stream.columns),
         predictions=np.zeros(stream.rows),
@@ -83,7 +83,7 @@ def fit(stream: streams.Stream, **options: object) -> Reference:
 
 
 def test_a_reference_uses_the_season_that_it_finds() -> None:
-    """As if it had been declared, and the status says that it was not."""
+    """It behaves like a declared season; the status says that it was found."""
     stream = streams.seasonal(6_000, seed=1)
     reference = fit(stream)
     assert reference.season is not None
@@ -105,7 +105,7 @@ def test_a_reference_uses_the_season_that_it_finds() -> None:
 def test_a_fit_on_too_few_days_logs_that_no_season_was_searched(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """At fit and in the status."""
+    """The status says so as well."""
     reference = fit(streams.independent(1_000, seed=1, rows_per_day=500))
     assert reference.season is None
     assert "2 days are too few" in caplog.text
@@ -114,6 +114,6 @@ def test_a_fit_on_too_few_days_logs_that_no_season_was_searched(
 
 
 def test_a_time_zone_that_does_not_exist_is_refused() -> None:
-    """Also where the season is looked for."""
+    """The error is the same if the season is searched instead of declared."""
     with pytest.raises(ConfigError, match="season_timezone"):
         fit(streams.independent(1_000, seed=1), season_timezone="Nowhere")

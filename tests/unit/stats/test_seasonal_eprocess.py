@@ -13,7 +13,7 @@ SEASONS = 3
 
 
 def begun(fields: int = 2, seasons: int = SEASONS, rows: int = 300) -> SeasonalEProcess:
-    """Evidence of fields whose seasons differ."""
+    """Return the evidence of fields whose seasons differ."""
     rng = np.random.default_rng(7)
     shares = rng.dirichlet(np.full(BINS, 5.0), seasons)
     reference = np.array([[rng.multinomial(rows, p) for p in shares] for _ in range(fields)])
@@ -32,10 +32,10 @@ VISITS = st.lists(
 
 
 @given(VISITS)
-def test_the_split_of_a_visit_into_updates_changes_nothing_without_restarts(
+def test_the_split_of_a_visit_into_updates_does_not_matter_without_restarts(
     visits: list[tuple[int, list[list[int]]]],
 ) -> None:
-    """The evidence depends on the counts of each visit, and not on how often it was told."""
+    """The evidence depends on the counts of each visit, not on the number of updates."""
     rng = np.random.default_rng(3)
     reference = rng.integers(0, 50, (1, SEASONS, BINS))
     present = np.ones((1, BINS), np.bool_)
@@ -51,7 +51,7 @@ def test_the_split_of_a_visit_into_updates_changes_nothing_without_restarts(
 
 
 def test_with_a_single_season_the_evidence_equals_that_of_the_plain_e_process() -> None:
-    """There the doubt about the season's shares is nothing beside that about the change."""
+    """The uncertainty of the shares of the season is negligible beside that of the change."""
     rng = np.random.default_rng(0)
     reference = rng.multinomial(10**7, np.full(BINS, 1 / BINS), 4)
     present = np.ones((4, BINS), np.bool_)
@@ -67,7 +67,7 @@ def test_with_a_single_season_the_evidence_equals_that_of_the_plain_e_process() 
 
 
 def test_a_stretch_records_the_seasons_of_its_rows() -> None:
-    """Of the visits since the restart it starts at, the current one included."""
+    """They are those of the visits since its restart, the current one included."""
     evidence = begun(fields=1)
     for season, rows in ((0, 50), (1, 70), (2, 60), (0, 10)):
         evidence.begin_season(season)
@@ -79,7 +79,7 @@ def test_a_stretch_records_the_seasons_of_its_rows() -> None:
 
 
 def test_resetting_some_fields_does_not_change_the_others() -> None:
-    """After an alert was cleared there is no trace of what raised it."""
+    """Once an alert is cleared, no trace of its cause remains in its fields."""
     evidence, fresh = begun(), begun()
     rng = np.random.default_rng(1)
     for season in (0, 1, 2, 1):
@@ -100,7 +100,7 @@ def test_resetting_some_fields_does_not_change_the_others() -> None:
 
 
 def test_a_season_absent_from_the_reference_is_learned_and_gives_no_evidence() -> None:
-    """Its first rows have the flat law, and what they show is carried to no other season."""
+    """Its first rows are compared with equal shares, and do not affect other seasons."""
     reference = np.zeros((1, 2, BINS), np.int64)
     reference[0, 0] = 1_000
     evidence = SeasonalEProcess(reference, np.ones((1, BINS), np.bool_))
@@ -112,8 +112,8 @@ def test_a_season_absent_from_the_reference_is_learned_and_gives_no_evidence() -
     assert evidence.log_e()[0] < 1.0
 
 
-def test_memory_does_not_grow_with_rows() -> None:
-    """After many restarts and cycles as much is held as at first."""
+def test_the_memory_of_a_seasonal_e_process_does_not_grow_with_rows() -> None:
+    """It is the same after many restarts and cycles."""
     evidence = begun()
     bytes_before = evidence.nbytes
     for turn in range(200):

@@ -1,4 +1,4 @@
-"""Alternatives in which an ordered field has moved as a whole, or has grown in a heavy tail."""
+"""Alternatives in which an ordered field has shifted as a whole, or has a heavier tail."""
 
 import numpy as np
 import pytest
@@ -18,13 +18,13 @@ ORDERED = np.array([True])
 
 
 def normal_shares(shift: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Of a normal field over the deciles it had, and no missing values."""
+    """Return the shares of a shifted normal field in the deciles before the shift."""
     edges = stats.norm.ppf(np.arange(1, BINS) / BINS)
     return np.append(np.diff([0.0, *stats.norm.cdf(edges - shift), 1.0]), 0.0)
 
 
-def test_scores_have_mean_0_and_variance_1_and_missing_values_none() -> None:
-    """Of bins of any shares; those of a field without an order are 0."""
+def test_location_scores_have_mean_0_and_variance_1_and_missing_values_none() -> None:
+    """Bins may have any shares; an unordered field has scores of 0."""
     reference = np.array([[5, 100, 40, 0, 300, 55], [1, 2, 3, 4, 5, 6]])
     scores = location_scores(reference, np.array([True, False]))
     values = reference[0, :-1] / reference[0, :-1].sum()
@@ -34,14 +34,14 @@ def test_scores_have_mean_0_and_variance_1_and_missing_values_none() -> None:
     assert not scores[1].any()
 
 
-def test_a_constant_field_has_no_scores() -> None:
-    """Nor has one without rows."""
+def test_a_constant_field_has_no_location_scores() -> None:
+    """A field without rows has none either."""
     assert not location_scores(np.array([[0, 90, 0, 1], [0, 0, 0, 0]]), np.ones(2, np.bool_)).any()
 
 
 @pytest.mark.parametrize("shift", TILTS)
 def test_a_tilt_is_a_shift_of_a_normal_field(shift: float) -> None:
-    """By that many standard deviations, to a hundredth in each bin."""
+    """The shift is by that many standard deviations, to a hundredth in each bin."""
     factors = tilt_factors(EQUAL, ORDERED)[TILTS.index(shift), 0]
     tilted = factors[:-1] / factors[:-1].sum()
     assert tilted == pytest.approx(normal_shares(shift)[:-1], abs=0.015)
@@ -59,7 +59,7 @@ def test_a_tilt_is_a_shift_of_a_normal_field(shift: float) -> None:
 def test_a_bin_in_a_heavy_tail_grows_in_two_alternatives(
     values: list[int], grown: list[tuple[int, ...]]
 ) -> None:
-    """And nothing else changes in them; the other two are shifts of the whole field."""
+    """All other bins stay equal in these; the other two alternatives shift the whole field."""
     factors = tilt_factors(np.array([[*values, 7]]), ORDERED)[:, 0]
     assert [tuple(np.flatnonzero(law != 1).tolist()) for law in factors[2:]] == grown
     assert np.unique(factors[2:]).tolist() == [1, TAIL_FACTOR]
@@ -67,8 +67,8 @@ def test_a_bin_in_a_heavy_tail_grows_in_two_alternatives(
     assert (np.diff(factors[1, :-1]) > 0).all()
 
 
-def test_the_evidence_is_the_mixture_of_dirichlet_multinomial_laws() -> None:
-    """By scipy; half of the mixture is tilted."""
+def test_the_evidence_is_a_mixture_of_dirichlet_multinomial_distributions() -> None:
+    """Expected values come from scipy; half of the mixture is tilted."""
     counts = np.append(np.arange(10, 30, 2), 3)[None, :]
     tilts = tilt_factors(EQUAL, ORDERED)
     process = EProcess(EQUAL, np.ones_like(EQUAL, np.bool_), tilts=tilts)
@@ -87,8 +87,8 @@ def test_the_evidence_is_the_mixture_of_dirichlet_multinomial_laws() -> None:
     assert process.log_e()[0] == pytest.approx(expected)
 
 
-def test_a_shift_is_found_sooner_and_other_changes_at_most_a_bit_later() -> None:
-    """Evidence after 500 rows: five more by a factor of e for +0.25 sd, at most one fewer else."""
+def test_a_shift_gains_evidence_and_other_changes_lose_little() -> None:
+    """After 500 rows, tilts add over 3 to the log evidence of a shift and cost others at most 1."""
     rng = np.random.default_rng(6)
     reference = np.hstack(
         [rng.multinomial(5_000, np.full(BINS, 0.1), 200), np.zeros((200, 1), int)]

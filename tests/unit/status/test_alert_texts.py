@@ -1,4 +1,4 @@
-"""What alerts say, and how many rows they take."""
+"""What alerts say, and how many rows they need."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ ROWS = 2_000
 
 
 def columns(rng: np.random.Generator, count: int) -> dict[str, Any]:
-    """A number, a moment and a category of many."""
+    """Draw a number, a datetime and a category with many values."""
     return {
         "age": rng.normal(45, 12, count).tolist(),
         "day": (np.datetime64("2024-01-01") + rng.integers(0, 300, count)).astype("M8[s]").tolist(),
@@ -22,7 +22,7 @@ def columns(rng: np.random.Generator, count: int) -> dict[str, Any]:
 
 @pytest.fixture
 def reference(rng: np.random.Generator) -> Reference:
-    """Of sound rows."""
+    """Return a reference of valid rows."""
     town = Field("town", public=True)
     return fit_reference(columns(rng, ROWS), predictions=rng.normal(size=ROWS), fields=[town])
 
@@ -34,7 +34,7 @@ def found(
     fields: tuple[Field, ...] = (),
     config: Config | None = None,
 ) -> dict[tuple[str, str], Alert]:
-    """The alerts of some rows, by field and measure."""
+    """Return the alerts of some rows by field and measure."""
     alerts: list[Alert] = []
     count = len(rows["age"])
     with Monitor(
@@ -52,14 +52,14 @@ def found(
 def test_an_alert_on_drift_into_unreadable_values_names_their_kind(
     reference: Reference, rng: np.random.Generator, value: object, words: str
 ) -> None:
-    """Half of the ages cannot be read: the reason is theirs, and not "missing" for all."""
+    """Half of the ages cannot be read; the alert names the reason instead of "missing"."""
     rows = columns(rng, 400)
     rows["age"][::2] = [value] * 200
     alert = found(reference, rows)["age", "psi"]
     assert alert.reason == f"{words}: 0% before, 50% now"
 
 
-def test_the_shares_of_a_reason_are_those_of_the_kind_that_it_names(
+def test_the_shares_in_a_reason_are_those_of_the_kind_that_it_names(
     rng: np.random.Generator,
 ) -> None:
     """Half of the reference is missing or infinite; a quarter of the rows become texts."""
@@ -72,7 +72,7 @@ def test_the_shares_of_a_reason_are_those_of_the_kind_that_it_names(
 
 
 def test_bins_have_readable_names(reference: Reference, rng: np.random.Generator) -> None:
-    """Dates for moments, words for the categories that are not listed."""
+    """Datetimes get dates, and unlisted categories a description in words."""
     rows = columns(rng, 400)
     rows["day"] = [np.datetime64("2025-06-01", "s").item()] * 400
     rows["town"] = [f"new {at % 50}" for at in range(400)]
@@ -86,7 +86,7 @@ def test_bins_have_readable_names(reference: Reference, rng: np.random.Generator
 def test_runs_and_rules_are_printed_without_a_threshold(
     reference: Reference, rng: np.random.Generator
 ) -> None:
-    """No share, no chance: what was seen, and what it breaks."""
+    """They have no share and no chance level: the text says what was seen and what it breaks."""
     rows = columns(rng, 400)
     rows["age"] = [40.0] * 400
     rows["town"][:12] = [None] * 12
@@ -100,7 +100,7 @@ def test_runs_and_rules_are_printed_without_a_threshold(
 
 
 def test_a_smoke_test_of_a_few_rows_fires_no_alert(reference: Reference) -> None:
-    """Twenty equal requests with a value missing raise nothing; the same, unless min_rows is 0."""
+    """Twenty equal requests with a missing value do not alert unless `min_rows` is 0."""
     rows = {"age": [40.0] * 20, "day": [None] * 20, "town": ["t1"] * 20}
     assert found(reference, rows) == {}
     eager = found(reference, rows, config=Config(min_rows=0))
@@ -108,6 +108,6 @@ def test_a_smoke_test_of_a_few_rows_fires_no_alert(reference: Reference) -> None
 
 
 def test_a_run_of_enough_rows_is_reported(reference: Reference) -> None:
-    """The thirtieth equal request is one too many."""
+    """The thirtieth equal request triggers the alert."""
     rows = {"age": [40.0] * 30, "day": [None] * 30, "town": ["t1"] * 30}
     assert {("age", "constant"), ("day", "vanished")} <= found(reference, rows).keys()

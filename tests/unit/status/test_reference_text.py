@@ -1,4 +1,4 @@
-"""A saved reference in a terminal."""
+"""The text of a saved reference in a terminal."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from support.references import fit_reference
 
 @pytest.fixture
 def reference(rng: np.random.Generator) -> Reference:
-    """Of numbers and dates as long as they are written, and of more metrics than fit on a line."""
+    """Return numbers and dates of full width, and more metrics than fit on a line."""
     amounts = -4.5e12 * rng.random(200)
     columns = {
         "a_name_of_a_field_that_is_long_itself": amounts,
@@ -25,8 +25,8 @@ def reference(rng: np.random.Generator) -> Reference:
     return fit_reference(columns, predictions=amounts, training_metrics=metrics)
 
 
-def test_every_line_fits_a_terminal_and_names_keep_their_room(reference: Reference) -> None:
-    """Quantiles go before names do."""
+def test_every_line_fits_a_terminal_and_names_are_kept(reference: Reference) -> None:
+    """Quantiles are dropped before names are shortened."""
     lines = shown(reference).splitlines()
     assert max(map(len, lines)) <= 100
     (predicted,) = (line for line in lines if " prediction " in f" {line} ")
@@ -36,7 +36,7 @@ def test_every_line_fits_a_terminal_and_names_keep_their_room(reference: Referen
 def test_a_reader_that_closes_the_pipe_early_ends_the_command_without_an_error(
     reference: Reference, tmp_path: Path
 ) -> None:
-    """As `head` does: no message, and no failure."""
+    """`head` does so; the command prints no message and does not fail."""
     path = tmp_path / "reference.json"
     reference.save(path)
     command = [sys.executable, "-m", "mlmonitor", "reference", "show", str(path)]
@@ -48,10 +48,10 @@ def test_a_reader_that_closes_the_pipe_early_ends_the_command_without_an_error(
         assert process.wait(timeout=60) == 0
 
 
-def test_a_status_prints_titles_of_groups_whole_and_one_name_in_the_singular(
+def test_a_status_prints_group_titles_in_full_and_one_name_in_the_singular(
     reference: Reference, rng: np.random.Generator
 ) -> None:
-    """However little room the numbers leave for names."""
+    """Titles stay whole however little room the numbers leave for names."""
     amounts = -4.5e12 * rng.random(200)
     when = np.datetime64("2024-01-01") + rng.integers(0, 300, 200).astype("m8[D]")
     rows = {"a_name_of_a_field_that_is_long_itself": amounts, "when": when, "line": ["home"] * 200}

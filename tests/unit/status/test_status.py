@@ -1,4 +1,4 @@
-"""What a status prints."""
+"""The printed status."""
 
 import json
 import math
@@ -23,7 +23,7 @@ GOOD = dict.fromkeys(Quality, 0) | {Quality.VALID: 1_000}
 
 
 def field(name: str = "claimed_amount", **options: Any) -> FieldStatus:
-    """A numeric feature with everything to tell."""
+    """Return a numeric field with all of its statistics."""
     numbers: dict[str, Any] = {
         "mean": 8_186.25,
         "stddev": 9_804.0,
@@ -44,13 +44,13 @@ def field(name: str = "claimed_amount", **options: Any) -> FieldStatus:
 
 
 def blank(name: str, **options: Any) -> FieldStatus:
-    """A field of which nothing is known."""
+    """Return a field without any statistics."""
     nothing = dict.fromkeys(("mean", "stddev", "min", "max", "psi", "jensen_shannon"))
     return field(name, **(nothing | {"quantiles": {}, "count": 0, "psi_threshold": None} | options))
 
 
 def labelled(count: int, *, mae: float, rmse: float, bias: float) -> Performance:
-    """The performance of a regression with these measures."""
+    """Return the performance of a regression with these measures."""
     tables = OutcomeTables(OutcomePlan("regression"), 1)
     sums = {"n": count, "abs": count * mae, "e2": count * rmse**2, "e": count * bias}
     for term, value in sums.items():
@@ -81,8 +81,8 @@ WATCHING = Status(
 )
 
 
-def test_a_healthy_or_ailing_service_is_seen_at_a_glance() -> None:
-    """Traffic, invalid values, new names, labels and exports each have their line."""
+def test_the_text_of_a_status_summarises_a_healthy_and_an_unhealthy_service() -> None:
+    """Traffic, invalid values, new names, labels and exports have one line each."""
     text = str(WATCHING)
     assert text.startswith("claims-severity 7: watching; reference of 4,000 rows\n")
     assert "12,345 predictions, 3 failed (ValueError 3), 10,000 in the window" in text
@@ -97,7 +97,7 @@ def test_a_healthy_or_ailing_service_is_seen_at_a_glance() -> None:
 
 
 def test_no_value_of_a_row_is_in_the_repr_of_a_status() -> None:
-    """Names of categories, quantiles and extremes are there to be read, but not by accident."""
+    """Category names, quantiles and extremes are shown on request, never by accident."""
     alert = firing(field="line", reason="caravan: 1% before, 30% now")
     text = repr(replace(WATCHING, alerts=(alert,)))
     assert "'line'" in text
@@ -106,8 +106,8 @@ def test_no_value_of_a_row_is_in_the_repr_of_a_status() -> None:
     assert "caravan" in str(alert)
 
 
-def test_a_field_has_moved_beyond_the_tolerance_and_beyond_chance() -> None:
-    """Both must be passed, so that neither a small window nor a small effect is an alert."""
+def test_a_field_has_moved_only_if_psi_exceeds_its_tolerance_and_its_threshold() -> None:
+    """Both are required, so that neither a small window nor a small effect counts."""
     assert field(psi=MOVED_PSI + 0.01, psi_threshold=0.02).has_moved
     assert not field(psi=MOVED_PSI - 0.01, psi_threshold=0.02).has_moved
     assert not field(psi=0.3, psi_threshold=0.4).has_moved
@@ -115,7 +115,7 @@ def test_a_field_has_moved_beyond_the_tolerance_and_beyond_chance() -> None:
 
 
 def firing(**changes: Any) -> Alert:
-    """An alert of a feature that fired over 500 rows."""
+    """Return an alert of a feature that fired over 500 rows."""
     facts: dict[str, Any] = {
         "field": "age",
         "role": Role.FEATURE,
@@ -134,14 +134,14 @@ def firing(**changes: Any) -> Alert:
 
 
 def test_without_alerts_the_status_says_how_many_fields_were_compared() -> None:
-    """Silence would leave open whether anything was compared."""
+    """Otherwise it would be unclear whether anything was compared."""
     quiet = replace(WATCHING, fields=(field(psi=0.5), blank("empty")))
     assert "no alerts: 1 field compared with training" in str(quiet)
     assert "no alerts" not in str(replace(WATCHING, fields=(blank("empty"),)))
 
 
-def test_an_alert_says_what_it_was_then_and_what_it_is_now() -> None:
-    """An alert of yesterday does not read as if it were today's."""
+def test_an_alert_shows_the_score_when_it_fired_and_the_current_score() -> None:
+    """An alert of yesterday must not read as if it had fired today."""
     text = str(replace(WATCHING, alerts=(firing(), firing(measure="new_category"))))
     assert "2 alerts firing; 'now' covers the rows since each change\n" in text
     assert (
@@ -152,8 +152,8 @@ def test_an_alert_says_what_it_was_then_and_what_it_is_now() -> None:
     assert "no alerts" not in text
 
 
-def test_the_table_shows_training_beside_live_and_marks_alerts_alone() -> None:
-    """A PSI that chance explains is not marked, however large it is."""
+def test_the_table_shows_training_beside_live_values_and_marks_only_alerts() -> None:
+    """A PSI below its threshold is not marked, however large it is."""
     trained = TrainingStats(rows=4_000, missing=0.0, mean=8_000.0, stddev=9_500.0)
     fields = field(training=trained, psi=0.9), field("age", training=trained, has_alert=True)
     lines = str(replace(WATCHING, fields=fields)).splitlines()
@@ -162,8 +162,8 @@ def test_the_table_shows_training_beside_live_and_marks_alerts_alone() -> None:
     assert second.split()[-1] == "ALERT"
 
 
-def test_bad_values_are_counted_over_the_window_like_the_others() -> None:
-    """A service that had a bad day last month is not bad today; `missing` still knows of it."""
+def test_invalid_values_are_counted_over_the_window() -> None:
+    """Invalid values of last month do not count today, but `missing` still includes them."""
     then = GOOD | {Quality.MISSING: 700}
     now = GOOD | {Quality.MISSING: 12}
     text = str(replace(WATCHING, fields=(field("age", quality=then, window_quality=now),)))
@@ -174,7 +174,7 @@ def test_bad_values_are_counted_over_the_window_like_the_others() -> None:
 
 
 def test_a_window_without_rows_is_a_line_and_not_a_table_of_dashes() -> None:
-    """Whether there were none at all, or none lately, is told apart."""
+    """The line says whether there never were any rows or only none in the window."""
     never = blank("age", quality=dict.fromkeys(Quality, 0))
     past = blank("age", quality=GOOD, window_quality=dict.fromkeys(Quality, 0))
     assert "\nno rows yet\n" in str(replace(WATCHING, fields=(never,)))
@@ -186,7 +186,7 @@ def test_a_window_without_rows_is_a_line_and_not_a_table_of_dashes() -> None:
 
 
 def test_a_count_of_one_is_printed_in_the_singular() -> None:
-    """A count of one has its noun in the singular."""
+    """The nouns after a count agree with it, whichever line they stand on."""
     one = Status(
         "m", "1", "watching", predictions=1, reference_rows=1, dropped=1, internal_errors=1
     )
@@ -202,7 +202,7 @@ def test_a_count_of_one_is_printed_in_the_singular() -> None:
 
 
 def test_rounding_errors_are_printed_as_zero() -> None:
-    """A mean that a sum of large values left beside zero is not shown with four digits of noise."""
+    """A mean that is zero but for rounding is not printed as four digits of noise."""
     dusty = field("x", mean=-3.1e-15, stddev=1.0, quantiles={0.05: -1.6, 0.5: 2e-17, 0.95: 1.6})
     tiny = field("y", mean=3.1e-15, stddev=2e-15, quantiles={})
     text = str(replace(WATCHING, fields=(dusty, tiny)))
@@ -211,7 +211,7 @@ def test_rounding_errors_are_printed_as_zero() -> None:
 
 
 def test_a_categorical_field_reports_its_number_of_categories() -> None:
-    """It has no mean; the number of its categories stands there, where it is known."""
+    """The number replaces the mean in the table, if it is known."""
     fields = (field(), blank("line", kind=Kind.CATEGORICAL, count=9, distinct=1_234.4))
     text = str(replace(WATCHING, fields=fields))
     assert re.search(r"^  line +9 +0 +1,234 names ", text, re.MULTILINE)
@@ -228,7 +228,7 @@ def test_a_categorical_field_reports_its_number_of_categories() -> None:
 def test_a_status_without_accepted_points_says_how_many_were_lost(
     outcomes: dict[str, int], said: str
 ) -> None:
-    """A destination that refuses everything does not look like one that was not tried."""
+    """A destination that refuses everything must not look like one that was never used."""
     assert f"exported to collector: {said}" in str(
         replace(WATCHING, exports={"collector": outcomes})
     )
@@ -239,7 +239,7 @@ def test_a_status_without_accepted_points_says_how_many_were_lost(
     [(1_372, "1,372 rows dropped (10%)"), (1, "1 row dropped (<0.1%)")],
 )
 def test_dropped_rows_are_reported_at_the_top_with_a_remedy(dropped: int, said: str) -> None:
-    """Whoever reads the numbers below must know how many rows they lack."""
+    """They qualify all the numbers below."""
     line = str(replace(WATCHING, dropped=dropped)).splitlines()[2]
     assert line == f"{said}: raise Config.buffer_rows or record less"
     closed = str(replace(WATCHING, dropped=dropped, state="closed"))
@@ -273,7 +273,7 @@ def test_every_state_is_printed(status: Status, said: str) -> None:
 
 
 def lines_of_table(status: Status) -> list[str]:
-    """The head and the rows of the printed table."""
+    """Return the head and the rows of the printed table."""
     lines = str(status).splitlines()
     head = next(place for place, line in enumerate(lines) if "threshold" in line)
     return [lines[head], *lines[head + 2 : head + 2 + len(status.fields)]]
@@ -289,7 +289,7 @@ NUMBER = st.one_of(st.none(), st.floats())
 )
 @settings(max_examples=30)
 def test_the_table_is_aligned_and_readable(rows: list[tuple[Any, ...]], kind: Kind) -> None:
-    """For any names and numbers: aligned, at most 100 columns, and never None, nan or inf."""
+    """For any names and numbers it is at most 100 columns wide, without None, nan or inf."""
     fields = tuple(
         field(name, kind=kind, mean=mean, stddev=sd and abs(sd), count=count, psi=None)
         for name, mean, sd, count in rows
@@ -302,8 +302,8 @@ def test_the_table_is_aligned_and_readable(rows: list[tuple[Any, ...]], kind: Ki
         assert not re.search(r"\b(None|nan|inf)\b", line[-60:].replace("�", ""))
 
 
-def test_no_line_is_wider_than_a_terminal() -> None:
-    """With long names, dates and large numbers the whole status stays within 100 columns."""
+def test_no_line_of_a_status_is_wider_than_a_terminal() -> None:
+    """Long names, dates and large numbers still fit into 100 columns."""
     fields = (
         field("días_abiertos_保险理赔金额的一个很长的名字", count=123_456_789),
         field("opened", kind=Kind.DATETIME, mean=1.7e9, stddev=1e6, quantiles={0.5: 1.7e9}),
@@ -315,7 +315,7 @@ def test_no_line_is_wider_than_a_terminal() -> None:
 
 
 def test_a_hundred_fields_do_not_hide_the_alerts() -> None:
-    """Lists stop after some names, and say how many more there are."""
+    """Lists end after some names with the number of further ones."""
     bad = GOOD | {Quality.MISSING: 3}
     new = (Hitter("n", 9, 0),)
     fields = tuple(field(f"f{at}", psi=0.5, quality=bad, new_categories=new) for at in range(100))
@@ -327,7 +327,7 @@ def test_a_hundred_fields_do_not_hide_the_alerts() -> None:
 
 
 def test_a_field_is_found_by_name_and_role() -> None:
-    """A feature by its name; others with their role; what is not there is a KeyError."""
+    """The role defaults to feature; the KeyError for another field names its role."""
     assert WATCHING.field("age").psi == 0.412
     assert WATCHING.field("prediction", role="prediction").role is Role.PREDICTION
     assert WATCHING.field("age").missing == 12
@@ -335,8 +335,8 @@ def test_a_field_is_found_by_name_and_role() -> None:
         WATCHING.field("prediction")
 
 
-def test_a_status_is_json_for_every_parser() -> None:
-    """No NaN, no Infinity; names of attributes are keys, enums are their values."""
+def test_a_status_as_json_is_valid_for_every_parser() -> None:
+    """It contains no NaN or Infinity; attributes become keys, and enums their values."""
     status = replace(WATCHING, alerts=(firing(log10_e_value=math.inf),))
     plain = json.loads(status.to_json(), parse_constant=pytest.fail)
     assert plain == status.to_dict()
@@ -346,7 +346,7 @@ def test_a_status_is_json_for_every_parser() -> None:
 
 
 def test_a_notebook_shows_any_name_as_escaped_text() -> None:
-    """Markup in a name is shown, and not run."""
+    """Markup in a name is displayed and not interpreted."""
     hostile = "<script>alert('x')</script>"
     status = replace(WATCHING, model=hostile, fields=(field(hostile),))
     status = replace(status, alerts=(firing(field=hostile),), reference_warning=hostile)

@@ -1,4 +1,4 @@
-"""Stored predictions become the rows that the service saw, with no field more."""
+"""Stored predictions become the rows that the service saw, without additional fields."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -31,12 +31,12 @@ class StoredList:
         yield self.events
 
     def withheld(self, _connection: Any) -> list[str]:
-        """Return no name."""
+        """Return no names."""
         return []
 
 
 def store_predictions(invalid: dict[str, str]) -> StoredList:
-    """Predictions of one feature and one derived field; every second has refused values."""
+    """Return predictions of a feature and a derived field; every second has refused values."""
     rng = np.random.default_rng(1)
     return StoredList(
         [
@@ -55,8 +55,8 @@ def store_predictions(invalid: dict[str, str]) -> StoredList:
 
 
 @pytest.mark.parametrize("name", ["note.length", "prediction"])
-def test_a_backtest_sees_no_field_that_only_explains_a_refused_value(name: str) -> None:
-    """The reason of a refused derived field or output is no new feature of the row."""
+def test_a_backtest_adds_no_field_for_the_reason_of_a_refused_value(name: str) -> None:
+    """The reason of a refused derived field or output is not a new feature of the row."""
     rng = np.random.default_rng(2)
     reference = fit_reference({"amount": rng.normal(size=5_000)})
     stored = store_predictions({name: "wrong_type"})
@@ -68,8 +68,8 @@ def test_a_backtest_sees_no_field_that_only_explains_a_refused_value(name: str) 
 
 
 @pytest.mark.parametrize("with_derived", [True, False])
-def test_derived_fields_are_added_only_if_they_are_asked_for(*, with_derived: bool) -> None:
-    """Also for a row with refused values, of which those asked for are unreadable."""
+def test_derived_fields_are_added_only_if_they_are_requested(*, with_derived: bool) -> None:
+    """In rows with refused values, requested fields that were refused are unreadable."""
     row = add_derived(
         {"amount": None, "age": 3.0},
         {"note.length": None, "note.words": 2.0},
@@ -81,8 +81,8 @@ def test_derived_fields_are_added_only_if_they_are_asked_for(*, with_derived: bo
     assert row == {"amount": np.inf, "age": 3.0} | derived
 
 
-def test_a_refused_output_leaves_the_feature_of_its_name_alone() -> None:
-    """A stacked model has a feature that is called as its output is."""
+def test_a_refused_output_leaves_the_feature_of_the_same_name_unchanged() -> None:
+    """In a stacked model a feature may have the name of an output."""
     event = {
         "prediction": None,
         "features": {"prediction": 0.25},
