@@ -2,7 +2,7 @@
 
 Builds `compiled_row.c` with the machine's C compiler and compares three variants in turns: the
 package as it is; rows packed by compiled code and counted by the package; and packed rows whose
-statistics are compiled, too, as a lower bound for any extension. Prints the CPU of a row and the
+statistics are also compiled, as a lower bound for any extension. Prints the CPU of a row and the
 tail latency of a serving thread; docs/row_cost.md shows both and the decision.
 
     python benchmarks/compiled_row.py [--rounds 40] [--rate 2000] [--seconds 4]

@@ -41,7 +41,7 @@ class Change(NamedTuple):
 
     has_gaps: whether values become missing, so that a monitor of numbers gets an indicator instead.
     is_joint: whether no field changes by itself, so that mlmonitor needs `anomaly_score=True`.
-    of_dependent: whether it is measured on dependent rows, too.
+    of_dependent: whether it is also measured on dependent rows.
     """
 
     name: str

@@ -7,9 +7,9 @@ writes the seeded file once, and benchmarks/results/profile_file.json, whose mem
 docs/figures/profile_memory.py draws. Each run is a process of its own, whose resident memory,
 including that of its workers, is read ten times a second.
 
-Other tools get a smaller file of the same columns, which we profile, too. whylogs tracks it 16,384
-rows at a time; Evidently compares the whole file with our training data by its drift preset. PYTHON
-is an interpreter of Python 3.11 with the packages of benchmarks/profile_peers.txt.
+Other tools get a smaller file of the same columns, which we profile as well. whylogs tracks it
+16,384 rows at a time; Evidently compares the whole file with our training data, with its drift
+preset. PYTHON is an interpreter of Python 3.11 with the packages of benchmarks/profile_peers.txt.
 """
 
 import argparse

@@ -105,7 +105,7 @@ def early(claims: pd.DataFrame) -> pd.DataFrame:
 def live(claims: pd.DataFrame) -> list[Claim]:
     """Return the claims of the later years, including those still open when the service goes live.
 
-    A new service scores open claims, too. Without them, the first labels would all be from claims
+    A new service also scores open claims. Without them, the first labels would all be from claims
     that close fast, which are not representative.
     """
     rows = claims[(claims["reported"] < LIVE[1]) & (claims["closed"] >= LIVE[0])]

@@ -93,7 +93,7 @@ def receipt(received: Received) -> str:
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int) -> str:
     """Return aligned columns; the first `left` columns are left-aligned, the others right-aligned.
 
-    A last column without a heading holds remarks and is left-aligned, too.
+    A last column without a heading holds remarks, and is also left-aligned.
     """
     every = [head, *rows]
     widths = [max(len(row[at]) for row in every) for at in range(len(head))]

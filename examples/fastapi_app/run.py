@@ -29,7 +29,7 @@ def main() -> int:
         sys.stdout.reconfigure(line_buffering=True)
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
     try:
-        import demo  # inside `try`: it takes a second, in which Ctrl-C should work, too
+        import demo  # inside `try`: it takes a second, in which Ctrl-C should also work
 
         with tempfile.TemporaryDirectory(prefix="mlmonitor-demo-") as folder:
             return demo.run(Path(folder), environ=os.environ)

@@ -140,8 +140,8 @@ def verdict_table(courses: Sequence[Course]) -> str:
 class Quarter(NamedTuple):
     """One quarter: its cohort as known on some day, and its mean absolute errors.
 
-    arrived: the error over labels that arrived in the quarter. in_the_end: that over all claims
-    scored in it.
+    arrived: the error over labels that arrived in the quarter. in_the_end: the error over all
+    claims scored in the quarter.
     """
 
     cohort: Cohort

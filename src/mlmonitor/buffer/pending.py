@@ -118,7 +118,7 @@ class Pending:
         self.counts: dict[LabelStatus, int] = dict.fromkeys(LabelStatus, 0)
 
     def add_columns(self, columns: Mapping[str, str]) -> None:
-        """Store further columns; has no effect once a prediction is stored."""
+        """Store further columns; once a prediction is stored, do nothing."""
         if self._rows is None:
             self._columns.update(columns)
 

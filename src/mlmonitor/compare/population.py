@@ -45,7 +45,7 @@ from mlmonitor.stats.dependence.design_effects import DesignEffects
 from mlmonitor.stats.distance import WASSERSTEIN_RANKS
 from mlmonitor.stats.mmd import MMD
 
-_AMONG_RANKS = [round(100 * q) - 1 for q in STATUS_QUANTILES]  # of `WASSERSTEIN_RANKS`
+_AMONG_RANKS = [round(100 * q) - 1 for q in STATUS_QUANTILES]  # indices in `WASSERSTEIN_RANKS`
 
 
 class Checks(NamedTuple):

@@ -112,8 +112,8 @@ class Reference(NotebookReference):
                 much memory as all rows together.
             max_segments: how many segments to store, the largest first; all others become one.
             groups: the group of each row, or the name of its column, which is not a feature then.
-            times: when each row was observed, in the forms of `actuals`: datetimes, ISO 8601 texts
-                or seconds since 1970; naive times count as UTC.
+            times: when each row was observed, in the same forms as `actuals`: datetimes, ISO 8601
+                texts or seconds since 1970; naive times count as UTC.
             season: compare rows only with training rows of the same `hour_of_day` or
                 `hour_of_week`; `auto` decides from the data.
             season_timezone: time zone of these hours, such as `Europe/Amsterdam`.

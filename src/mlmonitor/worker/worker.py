@@ -63,7 +63,7 @@ class Worker(AggregateReads, FlushRequests):
         self._reset_reads()
         self._reset_requests()
         self._final: int | None = None  # number of the closing flush, once requested
-        self._closes_itself = False  # whether a callback requested it, so that no thread waits
+        self._closes_itself = False  # whether a callback requested the close: no thread waits
         self.pipeline: Pipeline = self._new_pipeline(self._clock(), reference)
 
     def ensure_started(self) -> None:

@@ -21,9 +21,7 @@ _MOST_PER_VALUE = 4  # different floats that rounding can produce from one value
 _LEAST_SHARE = (
     0.75  # an edge is the shortest decimal between this share of the tolerance and all of it
 )
-_MOST_ABSORBED = (
-    0.1  # share of a bin's rows: most rows of other values in the window around a point mass
-)
+_MOST_ABSORBED = 0.1  # maximum rows of other values around a point mass, as a share of a bin's rows
 _HALVINGS = 60
 _LARGEST = np.finfo(np.float64).max
 

@@ -19,7 +19,7 @@ from mlmonitor.capture.outputs import Outputs, Select
 from mlmonitor.capture.values import UNREADABLE, CodedValues, unmask
 from mlmonitor.errors import SchemaError
 
-_SIMILARITY = 0.8  # least similarity of a part's name that is suggested for the declared one
+_SIMILARITY = 0.8  # lowest similarity at which a part's name is suggested for the declared one
 
 
 def copy_columns(columns: Mapping[str, Any]) -> Copied:

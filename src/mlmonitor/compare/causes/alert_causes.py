@@ -20,7 +20,7 @@ from mlmonitor.compare.population import Population
 from mlmonitor.compare.service.service_alerts import SERVICE_FIELD
 from mlmonitor.records import QUALITIES, Quality
 
-_LOST = 0.95  # least share of missing values in a field that counts as lost
+_LOST = 0.95  # smallest share of missing values in a field that counts as lost
 _MOST_READABLE = 0.1  # largest share of unreadable values in a field that counts as readable
 
 _UNREADABLE: Final = {

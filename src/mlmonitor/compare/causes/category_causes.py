@@ -125,7 +125,7 @@ def _find_partly_moved(changed: _ChangedCategories, shown: ShownRows) -> CommonC
         return CommonCause(title, "renamed", _MAP_NAME)
     share = min(move.share * since, 1.0)
     title = f"{entry.name}: about {share:.0%} of all rows went from one category to another"
-    # The traffic itself may have changed, so this is no data fault that a verdict waits for.
+    # The traffic itself may have changed, so this is not a data fault that delays a verdict.
     return CommonCause(
         title, "inputs", "ask upstream whether part of one is now coded as the other"
     )

@@ -14,16 +14,16 @@ import numpy as np
 from mlmonitor.records import Counts, Floats
 from mlmonitor.stats.dependence.effect_tests import chi_square_scale
 
-_LEAST_SHARE = 0.02  # least share in the reference of a category whose loss can be detected
+_LEAST_SHARE = 0.02  # smallest share in the reference of a category whose loss can be detected
 _LEAST_ROWS = 10  # expected rows of such a category
 _LEAST_COMPARED = 100
 _LEAST_EXCHANGED = 200
 _MOST_ROWS = 1_000  # more would show the reference's sampling noise and minor other changes
 _DEVIATIONS = 2.5  # largest excess of a true change's chi-square over its mean, in deviations
-_MARGIN = 6.0  # least distance to the chi-square of any other change of this kind
+_MARGIN = 6.0  # smallest distance to the chi-square of any other change of this kind
 _MARGIN_OF_MIX = 2.5  # the same for one category that is rarer or more frequent by itself
-_UNLIKE = 30.0  # least distance to the chi-square of the original order, for an exchange
-_LEAST_STAYING = 3  # least number of categories besides the two of a move
+_UNLIKE = 30.0  # smallest distance to the chi-square of the original order, for an exchange
+_LEAST_STAYING = 3  # smallest number of categories besides the two of a move
 _MOST_EXCHANGED = 6  # categories whose orders are all tried
 
 

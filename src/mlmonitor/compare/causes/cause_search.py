@@ -43,7 +43,7 @@ def find_cause(
     *,
     is_sampled: bool = False,
 ) -> CommonCause:
-    """Return the first known cause of some alerts, or an unknown cause with the fields' names.
+    """Return the first recognised cause of some alerts, or `unknown` with the fields' names.
 
     If only one segment has changed, its own rows are searched. is_sampled: whether to search the
     rows since the incident opened; otherwise the window.

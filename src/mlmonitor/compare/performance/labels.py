@@ -61,7 +61,7 @@ class LabelledOutcomes:
         self._keeps_reasons = has_segments
         self._mismatch: str | None = None  # why labels and predictions cannot be compared
         self._has_told_mismatch = False
-        self._verdicts: NDArray[np.int8] = np.empty(0, np.int8)  # of the first pairs
+        self._verdicts: NDArray[np.int8] = np.empty(0, np.int8)  # how the first pairs were counted
 
     @property
     def population(self) -> Population | None:

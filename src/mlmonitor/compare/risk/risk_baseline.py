@@ -1,4 +1,4 @@
-"""Baselines of losses: those at training, or of the first labels."""
+"""Baselines of losses: the losses at training, or those of the first labels."""
 
 from typing import Final, NamedTuple
 

@@ -28,7 +28,7 @@ GROWN: Final = 1.5
 _SHIFT_SLOTS = 6  # traffic may arrive half an hour earlier or later than on other days
 _LEAST = 30  # predictions; fewer show no pattern
 _DEVIATIONS = 4.0  # standard deviations of a Poisson distribution
-_FLAT = 0.5  # least share of the mean in the quietest hour of flat traffic
+_FLAT = 0.5  # smallest share of the mean in the quietest hour of flat traffic
 _WEEKEND = (5, 6)
 _EPOCH_WEEKDAY = 3  # 1970 began on a Thursday
 

@@ -19,7 +19,7 @@ from mlmonitor.formats.events import (
 )
 from mlmonitor.secret import Secret
 
-_HEAD_BYTES, _END_BYTES = 19, 2  # of the COPY format, before and after the rows
+_HEAD_BYTES, _END_BYTES = 19, 2  # bytes of the COPY format before and after the rows
 _BATCH_EVENTS = 10_000
 _LINGER_SECONDS = 0.2
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.5, 15.0

@@ -13,7 +13,7 @@ from mlmonitor.export.transport.http_failures import Route, classify_failure, de
 from mlmonitor.gil import yield_gil
 from mlmonitor.secret import Secret
 
-_READ_BYTES = 64 * 1024  # the most that is read of an answer
+_READ_BYTES = 64 * 1024  # the maximum that is read of an answer
 _REDIRECTS = 3
 _KEEPS_BODY = (307, 308)  # redirects that keep the method and the body
 _DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -96,7 +96,7 @@ def _fit(data: TrainingData, options: FitOptions) -> ReferenceFile:
         explained=fitted.explained,
         segmented_by=list(strata.fields),
         segments=whole.segments,
-        season=None if strata.season is None else strata.season.name,  # type: ignore[arg-type]  # of SEASONS
+        season=None if strata.season is None else strata.season.name,  # type: ignore[arg-type]  # one of SEASONS
         season_search=strata.season_search,
         season_timezone=options.season_timezone,
         grouped=strata.order.grouped(

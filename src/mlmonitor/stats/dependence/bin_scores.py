@@ -6,7 +6,7 @@ import numpy as np
 
 from mlmonitor.records import Floats
 
-_LEAST_EVENTS = 30  # least rows inside and outside a bin that has its own direction
+_LEAST_EVENTS = 30  # minimum rows inside and outside a bin that has its own direction
 _SINGLE_BINS = 3  # how many unordered bins have their own direction
 
 

@@ -37,7 +37,7 @@ def find_season(hours: Counts, seconds: Floats, columns: Sequence[Floats]) -> Fo
     hours: the hour of the week of each row, in local time. seconds: the time of each row since
     1970. columns: the scores of fields, each `[rows, directions]`.
     The variance between hours of the day is compared with the residual variance of hours within
-    days, so hours that differ in another way each day are not a season. In the same way, the
+    days, so hours that differ in a different way each day are not a season. In the same way, the
     variance between days of the week is compared with that between the same days of different
     weeks. Neither dependent rows nor days that differ are therefore mistaken for a season.
     Promise: no season in 99 of 100 references of 20 fields without one.

@@ -34,8 +34,8 @@ from mlmonitor.records import Floats
 _MOST_HOURS = 14  # the largest offset of a time zone
 _PER_PARAMETER = 2.0  # decrease of the misfit that one more parameter must give
 _OF_KNOWN = 8.0  # added misfit up to which a usual factor, a flipped sign or whole hours wins
-_LEAST_PART, _LEAST_OTHER = 0.02, 0.2  # least shares changed by a usual and by another factor
-_EVIDENT = 0.06  # least product of a part's share and the ranks that its values move
+_LEAST_PART, _LEAST_OTHER = 0.02, 0.2  # smallest shares changed by a usual and by another factor
+_EVIDENT = 0.06  # smallest product of a part's share and the ranks that its values move
 _APART, _MIDDLE, _FAR = 0.35, 0.6, 0.85
 """Ranks that a part's values must move: by an expected change, another factor, another shift."""
 

@@ -9,7 +9,7 @@ from mlmonitor.formatting import short, signed
 
 _NEAR_FACTOR = 0.07  # relative difference from a factor that is used between units
 _PERCENT = 0.15  # relative difference of a factor from 100
-_SIGN = 0.2  # least difference from 1 of a factor that is mentioned with a flipped sign
+_SIGN = 0.2  # smallest difference from 1 of a factor that is mentioned with a flipped sign
 _KNOWN_FACTORS = (100.0, 1_000.0, 10.0, 60.0, 3_600.0, 1e6, 1e4, 12.0, 24.0, 7.0)
 
 KNOWN: Final = (-1.0, *(exact for usual in _KNOWN_FACTORS for exact in (usual, 1 / usual)))

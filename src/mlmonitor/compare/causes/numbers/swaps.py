@@ -12,7 +12,7 @@ RANKS: Final = np.linspace(0.1, 0.9, 17)
 
 _FIT_TOLERANCE = 0.1  # share of the spread between the outer ranks
 _SWAP_DISTANCE = 0.5  # share of the spread; columns closer than that are too similar to judge
-_SWAP_APART = 0.25  # least change of ranks; low, because two fields must agree on the share
+_SWAP_APART = 0.25  # smallest change of ranks; low, because two fields must agree on the share
 _SAME_SHARE = 0.15  # largest difference of the shares of swapped rows in two fields
 
 

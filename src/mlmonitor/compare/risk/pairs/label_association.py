@@ -7,7 +7,7 @@ import numpy as np
 from mlmonitor.aggregate.outcomes.outcome_plan import OutcomeBlock, OutcomePlan
 from mlmonitor.records import Counts, Floats
 
-_LEAST_EACH = 10  # least rows of each of two classes
+_LEAST_EACH = 10  # minimum rows of each of two classes
 _BY_CHANCE = 2.0  # standard errors up to which an association may be due to chance
 _ERRORS = 3.0  # standard errors by which the association may exceed its estimate
 

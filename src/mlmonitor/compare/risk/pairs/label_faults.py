@@ -220,7 +220,7 @@ def _match_classes(table: Counts, is_matched: Mask) -> Counts:
 
 
 def _compute_losses(plan: OutcomePlan, block: OutcomeBlock) -> dict[str, Floats]:
-    if "brier" in block.means:  # it is of the original pairs, so compute it again
+    if "brier" in block.means:  # it was computed for the original pairs
         block = block._replace(means={**block.means, **score_losses(plan, block)})
     return measure_losses(plan, block)
 
