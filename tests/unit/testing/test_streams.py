@@ -28,8 +28,8 @@ MAKERS = {
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_a_seed_gives_one_stream(name: str) -> None:
-    """The same rows for the same seed, others for another, at ascending times."""
+def test_a_seed_determines_the_stream(name: str) -> None:
+    """Equal seeds give equal rows, others do not; times ascend."""
     make: Callable[..., Stream] = MAKERS[name]
     one, same, other = make(1_001, seed=1), make(1_001, seed=1), make(1_001, seed=2)
     np.testing.assert_array_equal(one.columns["x0"], same.columns["x0"])
@@ -40,8 +40,8 @@ def test_a_seed_gives_one_stream(name: str) -> None:
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 1.0])
-def test_rows_of_a_group_share_the_declared_correlation(correlation: float) -> None:
-    """The correlation of two rows of one group."""
+def test_rows_of_a_group_have_the_declared_correlation(correlation: float) -> None:
+    """It is the correlation of two rows of the same group."""
     stream = streams.grouped(40_000, seed=3, size=2, correlation=correlation)
     pairs = stream.columns["x0"].reshape(-1, 2)
     assert np.corrcoef(pairs.T)[0, 1] == pytest.approx(correlation, abs=0.03)
@@ -50,14 +50,14 @@ def test_rows_of_a_group_share_the_declared_correlation(correlation: float) -> N
 
 
 def test_a_simulated_series_has_the_declared_autocorrelation() -> None:
-    """Each row correlates with the row before."""
+    """It is the correlation of each row with the row before."""
     values = streams.autoregressive(20_000, seed=1, correlation=0.9).columns["x1"]
     assert np.corrcoef(values[1:], values[:-1])[0, 1] == pytest.approx(0.9, abs=0.02)
     assert values.std() == pytest.approx(1, abs=0.15)
 
 
 def test_simulated_changes_begin_at_the_given_row() -> None:
-    """And leave the other rows and fields as they are."""
+    """Other rows and fields stay unchanged."""
     stream = streams.independent(1_000, seed=0)
     changes = {
         "shift": streams.shift(stream, "x0", 2.0, start=400),
@@ -77,8 +77,8 @@ def test_simulated_changes_begin_at_the_given_row() -> None:
     np.testing.assert_array_equal(changes["swap"].columns["x1"][400:], stream.columns["x0"][400:])
 
 
-def test_defects_of_rows_keep_the_columns_together() -> None:
-    """Duplicates, delays and parts move whole rows."""
+def test_simulated_defects_of_rows_keep_the_columns_together() -> None:
+    """Duplicates, delays, shuffles and parts move whole rows."""
     stream = streams.grouped(100, seed=0)
     twice = streams.duplicate(stream, 2, start=50)
     assert twice.rows == 150
@@ -90,7 +90,7 @@ def test_defects_of_rows_keep_the_columns_together() -> None:
 
 
 def test_a_category_is_renamed_in_a_share_of_its_rows() -> None:
-    """As a typo does."""
+    """A typo in a part of the sources has this effect."""
     names = np.array(["DE", "FR"] * 500, object)
     stream = streams.independent(1_000, seed=0).with_column("country", names)
     values = streams.rename(stream, "country", "DE", "Germany", share=0.2).columns["country"]
@@ -100,7 +100,7 @@ def test_a_category_is_renamed_in_a_share_of_its_rows() -> None:
 
 @pytest.fixture
 def reference(rng: np.random.Generator) -> Reference:
-    """Numbers of several shapes, and a category."""
+    """Return a reference of numbers of several shapes, and a category."""
     rows = 3_000
     columns = {
         "age": rng.normal(50, 10, rows),
@@ -110,10 +110,10 @@ def reference(rng: np.random.Generator) -> Reference:
     return Reference.fit(columns, predictions=rng.normal(size=rows), thresholds="asymptotic")
 
 
-def test_drawn_values_are_those_of_the_reference(
+def test_simulated_values_follow_the_reference(
     reference: Reference, rng: np.random.Generator
 ) -> None:
-    """In moments for numbers, in values for whole ones, in shares for categories."""
+    """Moments of numbers, whole numbers and the shares of categories are reproduced."""
     age, claims, town = (draw_values(e, 20_000, rng) for e in reference.content.fields[:3])
     assert age.mean() == pytest.approx(50, abs=0.6)
     assert age.std() == pytest.approx(10, rel=0.08)
@@ -126,8 +126,8 @@ def test_drawn_values_are_those_of_the_reference(
     "change",
     short_form(["age=1sd", "age=*1.5", "age=missing:20%", "town=new:20%"], "age=1sd"),
 )
-def test_a_large_change_is_found_soon(reference: Reference, change: str) -> None:
-    """In every run, after a few hundred rows, and nothing before it."""
+def test_a_large_simulated_change_is_found_soon(reference: Reference, change: str) -> None:
+    """Every run finds it after at most 1,000 rows, without an alert before it."""
     planned = PlannedChange.parse(change, reference)
     result = simulate(reference, planned, runs=2, rows=2_000, clean_rows=1_000)
     assert len(result.found_after) == 2
@@ -136,8 +136,10 @@ def test_a_large_change_is_found_soon(reference: Reference, change: str) -> None
     assert "found in 2 of 2 runs" in str(result)
 
 
-def test_rows_are_drawn_from_the_season_that_they_arrive_in(rng: np.random.Generator) -> None:
-    """Those of all hours would be drift at any hour."""
+def test_simulated_rows_are_drawn_from_the_season_in_which_they_arrive(
+    rng: np.random.Generator,
+) -> None:
+    """Rows drawn from all hours would differ from the reference of each hour."""
     rows = 2_400
     hours = np.arange(rows) % 24
     reference = Reference.fit(
@@ -152,8 +154,8 @@ def test_rows_are_drawn_from_the_season_that_they_arrive_in(rng: np.random.Gener
     assert (len(result.found_after), result.false_alerts) == (1, 0)
 
 
-def test_false_alerts_of_a_simulation_stand_beside_those_that_alpha_allows() -> None:
-    """One in ten is not unlikely, three in ten are."""
+def test_false_alerts_of_a_simulation_are_compared_with_the_number_that_alpha_allows() -> None:
+    """One in ten runs may be chance; three in ten are reported as more."""
     planned = PlannedChange("age", "moved", 1.0)
     few, many = (Simulated(planned, 10, 1_000, (), count) for count in (1, 3))
     allowed = "of 10 runs alerted before the change, where alpha 0.01 allows 0.1 on average"
@@ -167,7 +169,7 @@ def test_false_alerts_of_a_simulation_stand_beside_those_that_alpha_allows() -> 
 
 @pytest.mark.slow
 def test_a_change_that_is_too_small_is_not_found(reference: Reference) -> None:
-    """And the text says so."""
+    """The printed result says so."""
     planned = PlannedChange.parse("age=0.01sd", reference)
     result = simulate(reference, planned, runs=1, rows=1_000, clean_rows=0)
     assert result.found_after == ()
@@ -189,7 +191,7 @@ def test_a_change_that_is_too_small_is_not_found(reference: Reference) -> None:
 def test_a_simulated_change_that_cannot_be_applied_is_refused(
     reference: Reference, change: str, named: str
 ) -> None:
-    """Before any run."""
+    """The error is raised before any run."""
     with pytest.raises(ConfigError, match=named):
         PlannedChange.parse(change, reference)
 
@@ -197,7 +199,7 @@ def test_a_simulated_change_that_cannot_be_applied_is_refused(
 def test_the_simulate_command_prints_after_how_many_rows_a_change_is_found(
     reference: Reference, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One line a change."""
+    """Each change has a line."""
     path = tmp_path / "r.json"
     reference.save(path)
     options = ["--runs", "1", "--rows", "1000", "--clean-rows", "500"]
@@ -212,6 +214,6 @@ def test_the_simulate_command_prints_after_how_many_rows_a_change_is_found(
 def test_simulate_refuses_a_number_that_is_too_small(
     option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before the reference is read; the message names the option."""
+    """The message names the option, before the reference is read."""
     assert main(["simulate", "--reference", "none.json", "--shift", "x=1sd", option]) == 2
     assert option.partition("=")[0] in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Keep, recalibrate or retrain: what a running monitor advises, from its labels."""
+"""Keep, recalibrate or retrain: the advice of a running monitor, based on its labels."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 
 class Rows(NamedTuple):
-    """Features, predictions and what turned out."""
+    """Features, predictions and actuals."""
 
     x: Floats
     z: Floats
@@ -37,43 +37,43 @@ Make = Callable[[np.random.Generator, int], Rows]
 
 
 def draw(rng: np.random.Generator, rows: int, *, center: float = 0.0) -> Rows:
-    """A model that knows all of the actual but noise."""
+    """Draw rows whose actuals equal the prediction plus noise."""
     x, z = rng.normal(center, 1, rows), rng.normal(size=rows)
     predicted = 10 + 2 * x
     return Rows(x, z, predicted, predicted + rng.normal(size=rows))
 
 
 def calm(rng: np.random.Generator, rows: int) -> Rows:
-    """Rows as in training."""
+    """Draw rows as in training."""
     return draw(rng, rows)
 
 
 def benign(rng: np.random.Generator, rows: int) -> Rows:
-    """Another mix of rows, on which the model is as good as ever."""
+    """Draw rows of another distribution, on which the model is as good as before."""
     return draw(rng, rows, center=1.0)
 
 
 def inflated(rng: np.random.Generator, rows: int) -> Rows:
-    """All actuals are a sixth higher, in the same order."""
+    """Draw rows whose actuals are a sixth higher, in the same order."""
     drawn = draw(rng, rows)
     return drawn._replace(actual=drawn.actual + drawn.predicted / 6)
 
 
 def another_concept(rng: np.random.Generator, rows: int) -> Rows:
-    """The actual also follows another feature, more than the one that the model knows."""
+    """Draw rows whose actuals depend mostly on a feature that the model does not use."""
     drawn = draw(rng, rows)
     return drawn._replace(actual=drawn.actual + 3 * drawn.z)
 
 
 def shuffled(rng: np.random.Generator, rows: int) -> Rows:
-    """Labels that belong to other rows."""
+    """Draw rows whose labels belong to other rows."""
     drawn = draw(rng, rows)
     return drawn._replace(actual=rng.permutation(drawn.actual))
 
 
 @cache
 def reference(trained_at: datetime | None = None) -> Reference:
-    """The training data, with its mean absolute error."""
+    """Return a reference of the training data, with its mean absolute error."""
     drawn = draw(np.random.default_rng(0), 3_000)
     return Reference.fit(
         {"x": drawn.x, "z": drawn.z},
@@ -86,7 +86,7 @@ def reference(trained_at: datetime | None = None) -> Reference:
 
 
 class Service:
-    """A monitor whose days are as long as the test says."""
+    """A monitor whose days are as long as the test requires."""
 
     def __init__(
         self,
@@ -126,14 +126,14 @@ class Service:
         return verdict
 
     def codes(self) -> list[str]:
-        """The codes of the reasons of today's verdict."""
+        """Return the codes of the reasons of the current verdict."""
         verdict = self.monitor.status().verdict
         assert verdict is not None
         return [reason.code for reason in verdict.reasons]
 
 
 def test_a_model_as_good_as_at_training_is_kept() -> None:
-    """The reason names the measure and its labels."""
+    """The reason names the measure and its number of labels."""
     service = Service()
     verdict = service.run_day(calm)
     assert verdict.action == "keep"
@@ -143,8 +143,8 @@ def test_a_model_as_good_as_at_training_is_kept() -> None:
     assert service.verdicts == []
 
 
-def test_another_mix_of_rows_that_does_no_harm_keeps_the_model() -> None:
-    """The drift is named as harmless."""
+def test_harmless_drift_keeps_the_model() -> None:
+    """The verdict mentions the drift and that it does no harm."""
     service = Service()
     verdict = service.run_day(benign)
     assert verdict.action == "keep"
@@ -166,7 +166,7 @@ def test_another_mix_of_rows_that_does_no_harm_keeps_the_model() -> None:
 def test_a_defective_field_is_not_reported_as_drift_without_harm(
     values: NDArray[Any], words: str
 ) -> None:
-    """The model predicts as well as ever, because it was given better values than the monitor."""
+    """The loss is unchanged because the model got better values than the monitor."""
 
     def lose(rng: np.random.Generator, rows: int) -> Rows:
         return calm(rng, rows)._replace(x=values)
@@ -180,8 +180,8 @@ def test_a_defective_field_is_not_reported_as_drift_without_harm(
     assert all(incident.harm != "benign" for incident in service.monitor.status().incidents)
 
 
-def test_categories_that_are_all_new_are_not_reported_as_drift_without_harm() -> None:
-    """A few new ones among many known ones are."""
+def test_a_field_with_only_new_categories_is_not_reported_as_drift_without_harm() -> None:
+    """A few new categories among many known ones are."""
     alerts = [
         Alert("city", Role.FEATURE, ALL, "psi", 9.0, 9.0, 0.1, 9.0, "firing", 500, 10.0, ""),
         Alert("city", Role.FEATURE, ALL, "new_category", 1, 1, 0.1, 9, "firing", 500, 10.0, ""),
@@ -194,7 +194,7 @@ def test_categories_that_are_all_new_are_not_reported_as_drift_without_harm() ->
 
 
 def test_the_verdict_on_replayed_rows_starts_at_the_time_of_the_rows() -> None:
-    """So do the alerts on performance, and their incident."""
+    """Performance alerts and their incident start at that time, too."""
     service, drawn = Service(), another_concept(np.random.default_rng(1), 500)
     recorded_at = START - 90 * DAY
     ids = [str(row) for row in range(500)]
@@ -210,7 +210,7 @@ def test_the_verdict_on_replayed_rows_starts_at_the_time_of_the_rows() -> None:
 
 
 def test_predictions_too_low_in_the_right_order_are_recalibrated() -> None:
-    """A factor brings the loss back."""
+    """A constant factor restores the loss."""
     service = Service()
     verdict = service.run_day(inflated)
     assert verdict.action == "recalibrate"
@@ -218,7 +218,7 @@ def test_predictions_too_low_in_the_right_order_are_recalibrated() -> None:
     assert "too low" in str(verdict)
 
 
-def test_a_loss_that_no_line_corrects_calls_for_retraining() -> None:
+def test_a_loss_that_no_linear_correction_removes_calls_for_retraining() -> None:
     """The callback is called once."""
     service = Service()
     verdict = service.run_day(another_concept, rows=500)
@@ -232,7 +232,7 @@ def test_a_loss_that_no_line_corrects_calls_for_retraining() -> None:
 
 
 def test_too_few_labels_keep_the_model_and_say_so() -> None:
-    """With the number that is needed."""
+    """The reason states how many labels are needed."""
     service = Service()
     verdict = service.run_day(another_concept, labelled=0.05)
     assert verdict.action == "keep"
@@ -240,8 +240,8 @@ def test_too_few_labels_keep_the_model_and_say_so() -> None:
     assert "50 of 1,000 predictions, and 100 are needed" in str(verdict)
 
 
-def test_until_labels_arrive_the_estimated_loss_is_shown_and_decides_nothing() -> None:
-    """With what it assumes; a harder mix of rows raises it, too."""
+def test_the_estimated_loss_is_shown_until_labels_arrive_but_decides_nothing() -> None:
+    """It is also higher if the live rows are harder to predict."""
     rng = np.random.default_rng(8)
     x = rng.uniform(0, 4, 5_000)
     predicted = 10 * x
@@ -267,7 +267,7 @@ def test_until_labels_arrive_the_estimated_loss_is_shown_and_decides_nothing() -
 def test_half_of_the_labels_suffice_only_if_the_others_cannot_change_the_verdict(
     noise: float, action: str
 ) -> None:
-    """Sixty of a hundred: the loss must be too high even if the others show none."""
+    """With sixty of a hundred, the loss must be too high even if the others show none."""
     service = Service()
     service.run_day(calm)
 
@@ -290,7 +290,7 @@ def test_half_of_the_labels_suffice_only_if_the_others_cannot_change_the_verdict
 
 
 def test_labels_of_an_immature_cohort_are_not_judged() -> None:
-    """The first labels of a cohort are no sample of all of them."""
+    """The first labels of a cohort are not a random sample of all of them."""
     service = Service()
     for _ in range(3):
         drawn = calm(service._rng, 300)
@@ -308,7 +308,7 @@ def test_labels_of_an_immature_cohort_are_not_judged() -> None:
 
 
 def test_the_advice_to_retrain_ends_once_the_newest_labels_are_good() -> None:
-    """It stands as long as they are bad, since the first day."""
+    """While they are bad it stands, dated from the first day."""
     service = Service()
     first = service.run_day(another_concept, rows=300)
     second = service.run_day(another_concept, rows=300)
@@ -319,7 +319,7 @@ def test_the_advice_to_retrain_ends_once_the_newest_labels_are_good() -> None:
 
 
 def cohort_of_day(day: int) -> Cohort:
-    """A cohort of one day, of which only the time matters."""
+    """Return a cohort of one day, of which only the time matters."""
     start = datetime(2026, 1, day, tzinfo=UTC)
     return Cohort(start, start + timedelta(days=1), 1, 1, 1.0, cast("Any", None))
 
@@ -328,7 +328,7 @@ def cohort_of_day(day: int) -> Cohort:
 def test_advice_of_young_cohorts_stands_until_the_same_or_newer_ones_are_mature(
     mature_days: tuple[int, ...], *, stands: bool
 ) -> None:
-    """The cohorts that gave it begin on the third day; older ones acquit no newer predictions."""
+    """It concerns cohorts from the third day on, about which older ones say nothing."""
     since = datetime(2026, 1, 3, tzinfo=UTC)
     reason = VerdictReason("risk", "the loss rose", predictions_since=since)
     previous = Verdict("retrain", (reason,), since)
@@ -337,7 +337,7 @@ def test_advice_of_young_cohorts_stands_until_the_same_or_newer_ones_are_mature(
 
 
 def test_drift_after_the_newest_judged_prediction_is_not_called_harmless() -> None:
-    """Its own labels may show harm once they arrive."""
+    """The labels of the drifted rows may show harm once they arrive."""
     alert = Alert(
         "x", Role.FEATURE, ALL, "psi", 0.5, 0.5, 0.1, 9.0, "firing", 500, started_at=10.0, reason=""
     )
@@ -346,8 +346,8 @@ def test_drift_after_the_newest_judged_prediction_is_not_called_harmless() -> No
     assert "labels do not show yet" in str(drift_reason([alert], judged_until=None))
 
 
-def test_an_action_stands_while_no_label_refutes_it() -> None:
-    """Labels that end to arrive are no reason to keep a bad model."""
+def test_the_advice_stands_while_no_label_refutes_it() -> None:
+    """If labels stop arriving, that is no reason to keep a bad model."""
     service = Service()
     first = service.run_day(another_concept)
     service.now += 80 * DAY
@@ -362,8 +362,8 @@ def test_an_action_stands_while_no_label_refutes_it() -> None:
     assert service.run_day(calm).action == "keep"
 
 
-def test_a_loss_within_the_tolerance_that_was_above_it_keeps_the_advice() -> None:
-    """Hysteresis: the advice ends at half the tolerance, not at the tolerance."""
+def test_advice_to_retrain_ends_at_half_of_the_tolerance() -> None:
+    """The hysteresis prevents advice that changes from day to day."""
     service = Service(verdict_tolerance=0.4)
 
     def worse(factor: float) -> Make:
@@ -381,8 +381,8 @@ def test_a_loss_within_the_tolerance_that_was_above_it_keeps_the_advice() -> Non
     assert service.run_day(worse(1.0), rows=2_000).action == "keep"
 
 
-def test_a_declared_bound_that_is_broken_calls_for_action() -> None:
-    """Although the loss is as at training: the bound is the stricter one."""
+def test_a_violated_objective_calls_for_retraining() -> None:
+    """The loss is as at training, but the objective is stricter."""
     service = Service(objectives=[Objective("mae", maximum=0.6)])
     verdict = service.run_day(calm, rows=2_000)
     assert verdict.action == "retrain"
@@ -390,14 +390,14 @@ def test_a_declared_bound_that_is_broken_calls_for_action() -> None:
     assert (verdict.reasons[0].measure, verdict.reasons[0].limit) == ("mae", 0.6)
 
 
-def test_a_bound_that_a_correction_would_keep_calls_for_recalibration() -> None:
+def test_an_objective_that_a_correction_would_meet_calls_for_recalibration() -> None:
     """The loss rose because the predictions are too low."""
     service = Service(objectives=[Objective("mae", maximum=1.0)])
     assert service.run_day(inflated, rows=2_000).action == "recalibrate"
 
 
 def test_a_change_within_a_day_is_found_before_the_day_is_over() -> None:
-    """By the running risk, from labels that all arrived; cohorts are a day long."""
+    """Cohorts are a day long, but the running risk uses each label as it arrives."""
     service = Service()
     service.run_day(calm, rows=2_000)
     for make in (calm, another_concept):
@@ -409,7 +409,7 @@ def test_a_change_within_a_day_is_found_before_the_day_is_over() -> None:
 
 
 def test_the_losses_of_the_reference_are_a_baseline_without_training_metrics() -> None:
-    """They are measured at fit, wherever there are actuals."""
+    """They are measured at fit if there are actuals."""
     drawn = draw(np.random.default_rng(0), 3_000)
     plain = Reference.fit(
         {"x": drawn.x, "z": drawn.z},
@@ -424,19 +424,19 @@ def test_the_losses_of_the_reference_are_a_baseline_without_training_metrics() -
 
 
 def shifted(rng: np.random.Generator, rows: int) -> Rows:
-    """Each label belongs to the row before."""
+    """Draw rows whose labels belong to the row before."""
     drawn = draw(rng, rows)
     return drawn._replace(actual=np.roll(drawn.actual, 1))
 
 
 def negated(rng: np.random.Generator, rows: int) -> Rows:
-    """The labels have the opposite sign."""
+    """Draw rows whose labels have the opposite sign."""
     drawn = draw(rng, rows)
     return drawn._replace(actual=-drawn.actual)
 
 
 def in_thousands(rng: np.random.Generator, rows: int) -> Rows:
-    """The labels have another unit."""
+    """Draw rows whose labels are in thousands."""
     drawn = draw(rng, rows)
     return drawn._replace(actual=drawn.actual / 1_000)
 
@@ -450,10 +450,8 @@ def in_thousands(rng: np.random.Generator, rows: int) -> Rows:
         (in_thousands, "scaled_labels"),
     ],
 )
-def test_labels_with_a_fault_call_for_their_repair_instead_of_another_model(
-    make: Make, cause: str
-) -> None:
-    """Another model would be as bad; the advice stays until the newest labels are good again."""
+def test_faulty_labels_call_for_their_repair_instead_of_retraining(make: Make, cause: str) -> None:
+    """A new model would be as bad; the advice stands until the newest labels are valid again."""
     service = Service()
     service.run_day(calm, rows=600)
     verdict = service.run_day(make)
@@ -465,15 +463,15 @@ def test_labels_with_a_fault_call_for_their_repair_instead_of_another_model(
     assert service.verdicts == []
 
 
-def test_a_concept_that_changes_after_a_fault_of_labels_calls_for_retraining() -> None:
-    """Pairs with a loss that no fault explains refute the fault."""
+def test_a_change_of_concept_after_a_fault_of_labels_calls_for_retraining() -> None:
+    """Losses that the fault does not explain refute it."""
     service = Service()
     service.run_day(shuffled)
     assert service.run_day(another_concept).action == "retrain"
 
 
 def test_a_relation_that_becomes_much_weaker_at_once_calls_for_retraining() -> None:
-    """It is not gone, so the labels still belong to the predictions."""
+    """As it is not gone, the labels still belong to the predictions."""
 
     def weakened(rng: np.random.Generator, rows: int) -> Rows:
         drawn = draw(rng, rows)
@@ -484,10 +482,10 @@ def test_a_relation_that_becomes_much_weaker_at_once_calls_for_retraining() -> N
     assert service.run_day(weakened, rows=2_000).action == "retrain"
 
 
-def test_a_concept_that_changes_bit_by_bit_calls_for_retraining_although_nothing_else_moves() -> (
+def test_a_concept_that_changes_gradually_calls_for_retraining_although_nothing_else_moves() -> (
     None
 ):
-    """The loss is beyond its limit long before the labels have nothing to do with predictions."""
+    """The loss exceeds its limit before the labels look unrelated to the predictions."""
     service, actions = Service(), []
     for day in range(1, 11):
 
@@ -502,7 +500,7 @@ def test_a_concept_that_changes_bit_by_bit_calls_for_retraining_although_nothing
 
 
 def test_a_model_older_than_its_declared_age_calls_for_retraining() -> None:
-    """However well it does."""
+    """Its performance does not matter."""
     trained = reference(datetime.fromtimestamp(START, UTC) - timedelta(days=90))
     service = Service(trained, max_model_age_seconds=100 * DAY)
     assert service.run_day(calm, rows=200).action == "keep"
@@ -514,7 +512,7 @@ def test_a_model_older_than_its_declared_age_calls_for_retraining() -> None:
 
 
 def test_a_fault_of_the_data_is_to_be_repaired_before_retraining() -> None:
-    """A field that is lost harms the model, and the new model would learn without it."""
+    """A missing field harms the model, and a new model would be trained without it."""
     service = Service()
 
     def lost(rng: np.random.Generator, rows: int) -> Rows:
@@ -529,7 +527,7 @@ def test_a_fault_of_the_data_is_to_be_repaired_before_retraining() -> None:
 
 
 def test_without_a_loss_at_training_the_first_cohorts_are_the_baseline() -> None:
-    """Until there are two cohorts there is no baseline."""
+    """Two cohorts are needed for a baseline."""
     drawn = draw(np.random.default_rng(0), 1_000)
     plain = Reference.fit({"x": drawn.x, "z": drawn.z}, predictions=drawn.predicted, bins=5)
     service = Service(plain)
@@ -542,7 +540,7 @@ def test_without_a_loss_at_training_the_first_cohorts_are_the_baseline() -> None
 
 @pytest.mark.parametrize(("power", "expected"), [(1.0, "keep"), (3.0, "recalibrate")])
 def test_scores_are_recalibrated_if_only_their_level_is_wrong(power: float, expected: str) -> None:
-    """Classes follow a power of the scores: their order is the same, their level is not."""
+    """The true probability is a power of the score, which keeps the order."""
     rng = np.random.default_rng(3)
     score = rng.uniform(0.02, 0.98, 3_000)
     trained = Reference.fit(
@@ -572,12 +570,12 @@ def test_scores_are_recalibrated_if_only_their_level_is_wrong(power: float, expe
 
 
 def test_a_disabled_monitor_has_no_verdict() -> None:
-    """It records nothing."""
+    """It records nothing that could be judged."""
     assert Service(enabled=False).monitor.status().verdict is None
 
 
 def test_a_verdict_is_printed_and_written_as_json() -> None:
-    """In the status, and alone."""
+    """Both as a part of the status and on its own."""
     service = Service()
     verdict = service.run_day(another_concept)
     status = service.monitor.status()
@@ -595,7 +593,7 @@ def test_a_verdict_is_printed_and_written_as_json() -> None:
 
 
 def test_the_verdict_is_exported_as_one_series_for_each_action_and_reason() -> None:
-    """Exactly one pair is 1."""
+    """Exactly one combination has the value 1."""
     service = Service()
     service.run_day(another_concept)
     values = {
@@ -609,7 +607,7 @@ def test_the_verdict_is_exported_as_one_series_for_each_action_and_reason() -> N
 
 
 def test_a_callback_that_raises_is_counted_and_the_verdict_stands() -> None:
-    """As for alerts."""
+    """Exceptions of `on_verdict` are handled like those of `on_alert`."""
 
     def fail(_: Verdict) -> None:
         raise ValueError

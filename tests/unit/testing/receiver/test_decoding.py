@@ -1,4 +1,4 @@
-"""What is decoded is what was sent."""
+"""Decoding returns what was sent."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.bina
 
 @given(st.dictionaries(st.text(), SCALARS, max_size=5), st.integers(-(2**63), 2**63 - 1))
 def test_attributes_and_values_survive_decoding(attributes: dict[str, object], value: int) -> None:
-    """With their types; a missing value is None."""
+    """Their types are kept; a missing value is None."""
     sent = request(counter("n", number(value, attributes, at=1, since=0)), resource=attributes)
     (point,) = decode(sent.SerializeToString()).points
     assert dict(point.attributes) == dict(point.source.resource) == attributes
@@ -23,7 +23,7 @@ def test_attributes_and_values_survive_decoding(attributes: dict[str, object], v
 
 
 def test_nested_attribute_values_are_kept_as_json() -> None:
-    """Arrays and maps, to any depth; bytes in base64."""
+    """Arrays and maps may have any depth; bytes are written in base64."""
     sent = request(gauge("g", number(1.5, {"a": [1, {"b": b"x"}], "m": {"k": None}})))
     (point,) = decode(sent.SerializeToString()).points
     assert point.attributes == (
@@ -47,11 +47,11 @@ def test_nested_attribute_values_are_kept_as_json() -> None:
     ],
 )
 def test_attribute_values_are_formatted_as_text(value: object, text: str) -> None:
-    """As OpenTelemetry's own collector writes them."""
+    """The format is that of the OpenTelemetry Collector."""
     assert as_text(value) == text  # type: ignore[arg-type]
 
 
-def test_metrics_without_points_or_data_are_named() -> None:
+def test_metrics_without_points_or_data_are_listed() -> None:
     """Some backends refuse them."""
     sent = request(gauge("empty"), gauge("full", number(1)))
     sent.resource_metrics[0].scope_metrics[0].metrics.add(name="nothing")
@@ -65,14 +65,14 @@ def test_metrics_without_points_or_data_are_named() -> None:
     [(b"\xff\xff", False), (b"{", True), (b"[]", True), (b"\xff", True), (b'{"a": 1', True)],
 )
 def test_a_body_that_is_not_a_request_is_an_error(body: bytes, *, is_json: bool) -> None:
-    """Whatever it is instead."""
+    """The body may be invalid protobuf, incomplete JSON, JSON of another type, or not UTF-8."""
     with pytest.raises(NotOtlp):
         decode(body, is_json=is_json)
 
 
 @given(st.binary(max_size=64), st.booleans())
-def test_any_bytes_are_points_or_an_error(body: bytes, is_json: bool) -> None:  # noqa: FBT001 - hypothesis names it
-    """Nothing else comes out, whoever sends what."""
+def test_any_bytes_are_decoded_to_points_or_an_error(body: bytes, is_json: bool) -> None:  # noqa: FBT001 - hypothesis names it
+    """No other exception may occur, whoever sends them."""
     try:
         points: Iterable[object] = decode(body, is_json=is_json).points
     except NotOtlp:

@@ -1,4 +1,4 @@
-"""Scripted faults: what a client meets on its way, and what the backend has of it afterwards."""
+"""Scripted faults: what a client observes, and what the backend has stored afterwards."""
 
 import http.client
 import socket
@@ -39,18 +39,18 @@ from support.otlp_requests import (
 
 @pytest.fixture
 def receiver() -> Iterator[OtlpReceiver]:
-    """A collector that does as it is told."""
+    """Return a collector whose faults are scripted."""
     with OtlpReceiver(clock=lambda: NOW) as receiver:
         yield receiver
 
 
 def one(at: int = 1) -> object:
-    """One increment."""
+    """Return one increment of a counter."""
     return counter("n", number(1, at=at, since=at - 1))
 
 
 def test_a_scripted_error_stores_nothing_and_applies_once(receiver: OtlpReceiver) -> None:
-    """The next request goes well."""
+    """The next request succeeds."""
     receiver.script([Refuse(503, retry_after_seconds=1.5, message="later")])
     reply = send(receiver, one())
     assert (reply.status, reply.message) == (503, "later")
@@ -64,13 +64,13 @@ def test_a_scripted_error_stores_nothing_and_applies_once(receiver: OtlpReceiver
 
 
 def test_an_error_may_have_any_body(receiver: OtlpReceiver) -> None:
-    """Gateways write pages."""
+    """Gateways, for instance, answer with HTML pages."""
     receiver.next(Refuse(502, body=b"<html>"))
     assert send(receiver, one())[:2] == (502, b"<html>")
 
 
 def test_faults_of_a_list_apply_in_order_and_none_means_no_fault(receiver: OtlpReceiver) -> None:
-    """What is put in front comes first, several times if it is told so."""
+    """A fault given to `next` precedes the list, as many times as requested."""
     receiver.script([None, Refuse(429), None, Refuse(500)])
     receiver.next(Refuse(401), times=2)
     receiver.next(Refuse(403))
@@ -79,23 +79,23 @@ def test_faults_of_a_list_apply_in_order_and_none_means_no_fault(receiver: OtlpR
     assert receiver.ledger.total("n") == 3
 
 
-def test_a_new_script_takes_the_place_of_the_old(receiver: OtlpReceiver) -> None:
-    """And numbers start at 0 again."""
+def test_a_new_script_replaces_the_old_one(receiver: OtlpReceiver) -> None:
+    """Requests are counted from 0 again."""
     receiver.script([Refuse(500), Refuse(500)])
     assert send(receiver, one()).status == 500
     receiver.script(lambda number: Refuse(503) if number == 1 else None)
     assert [send(receiver, one(at)).status for at in (1, 2, 3)] == [200, 503, 200]
 
 
-def test_faults_may_be_there_from_the_start() -> None:
-    """As a list or as a function."""
+def test_a_receiver_can_be_constructed_with_faults() -> None:
+    """They are given as a list or as a function."""
     for faults in ([Refuse(500)], lambda number: None if number else Refuse(500)):
         with OtlpReceiver(faults=faults, clock=lambda: NOW) as receiver:
             assert [send(receiver, one(at)).status for at in (1, 2)] == [500, 200]
 
 
 def test_random_faults_are_reproducible_by_their_seed() -> None:
-    """The same seed meets the same faults, about as often as it was told."""
+    """Equal seeds give equal faults, at about the requested rate."""
     faults: list[Fault] = [Refuse(503), Drop("stored")]
     one_, other = (Sometimes(faults, share=0.25, seed=7) for _ in range(2))
     drawn = [one_(number) for number in range(400)]
@@ -106,7 +106,7 @@ def test_random_faults_are_reproducible_by_their_seed() -> None:
 
 
 def test_a_partial_success_leaves_out_the_last_points(receiver: OtlpReceiver) -> None:
-    """What the answer says is what the ledger has."""
+    """The ledger holds what the answer says."""
     receiver.next(PartialSuccess(2, message="quota"))
     reply = send(
         receiver, counter("n", *(number(1, at=at + 1, since=at or 0.5) for at in range(5)))
@@ -118,8 +118,8 @@ def test_a_partial_success_leaves_out_the_last_points(receiver: OtlpReceiver) ->
     assert receiver.ledger.refused == {"rejected by the script": 2}
 
 
-def test_a_backend_refuses_regardless_of_the_script() -> None:
-    """A script makes no bad request good."""
+def test_a_backend_refuses_invalid_points_regardless_of_the_script() -> None:
+    """A script cannot make an invalid request succeed."""
     with OtlpReceiver("prometheus", clock=lambda: NOW) as receiver:
         for fault in (PartialSuccess(1), Garbage(), Slow(0.0)):
             receiver.next(fault)
@@ -127,7 +127,7 @@ def test_a_backend_refuses_regardless_of_the_script() -> None:
 
 
 def test_garbage_is_an_answer_of_200_whose_points_were_stored(receiver: OtlpReceiver) -> None:
-    """A client that insists on OTLP in the answer would send them again."""
+    """A client that requires OTLP in the answer would send them again."""
     receiver.next(Garbage())
     reply = send(receiver, one())
     assert reply.status == 200
@@ -140,7 +140,7 @@ def test_garbage_is_an_answer_of_200_whose_points_were_stored(receiver: OtlpRece
 def test_a_scripted_redirect_stores_nothing_and_names_another_url(
     receiver: OtlpReceiver, code: int
 ) -> None:
-    """Nothing is taken here."""
+    """The client has to send its points there."""
     receiver.next(Redirect("http://127.0.0.1:1/v1/metrics", code))  # type: ignore[arg-type]
     reply = send(receiver, one())
     assert reply.status == code
@@ -161,7 +161,7 @@ LOST = {
 def test_a_client_without_an_answer_cannot_know_whether_its_points_were_stored(
     receiver: OtlpReceiver, fault: Fault, taken: int
 ) -> None:
-    """All of these look alike from outside; the ledger knows."""
+    """All these faults look alike to it; the ledger knows the difference."""
     receiver.next(fault)
     with pytest.raises((OSError, http.client.HTTPException)):
         impatient(receiver)
@@ -182,8 +182,10 @@ def impatient(receiver: OtlpReceiver) -> None:
 
 
 @pytest.mark.parametrize("part", ["answer", "body"])
-def test_a_slow_answer_is_a_whole_one_in_the_end(receiver: OtlpReceiver, part: str) -> None:
-    """Full success, for those who wait."""
+def test_a_slow_answer_is_complete_for_a_client_that_waits(
+    receiver: OtlpReceiver, part: str
+) -> None:
+    """Head and body may be delayed, but nothing is rejected."""
     receiver.next(Slow(0.02, part=part))  # type: ignore[arg-type]
     reply = send(receiver, one())
     assert reply.status == 200
@@ -191,7 +193,7 @@ def test_a_slow_answer_is_a_whole_one_in_the_end(receiver: OtlpReceiver, part: s
 
 
 def test_closing_does_not_wait_for_a_slow_answer() -> None:
-    """The client is cut off instead."""
+    """The connection of the client is closed instead."""
     with OtlpReceiver(clock=lambda: NOW, faults=[Slow(3_600.0)]) as receiver:
         failed: list[BaseException] = []
         thread = threading.Thread(target=caught, args=(failed, lambda: send(receiver, one())))
@@ -202,17 +204,17 @@ def test_closing_does_not_wait_for_a_slow_answer() -> None:
 
 
 def caught(failed: list[BaseException], call: Callable[[], Reply]) -> None:
-    """Call, and keep what it raises."""
+    """Call the function and append the connection error that it raises."""
     try:
         call()
     except (OSError, http.client.HTTPException) as error:
         failed.append(error)
 
 
-def test_while_it_is_down_connections_are_refused_and_its_port_is_kept(
+def test_a_receiver_that_is_down_refuses_connections_and_keeps_its_port(
     receiver: OtlpReceiver,
 ) -> None:
-    """Those that were open are cut; afterwards it is where it was, with all it had."""
+    """Open connections are closed; afterwards its URL and its ledger are the same."""
     url = receiver.url
     connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=60)
     connection.request("GET", "/elsewhere")
@@ -231,8 +233,10 @@ def test_while_it_is_down_connections_are_refused_and_its_port_is_kept(
     connection.close()
 
 
-def test_a_receiver_fails_by_script_until_it_is_switched_on(receiver: OtlpReceiver) -> None:
-    """The request that met it is cut off unread."""
+def test_a_receiver_that_a_script_takes_down_fails_until_it_is_switched_on(
+    receiver: OtlpReceiver,
+) -> None:
+    """The request that triggered it is dropped unread."""
     receiver.script([None, Down()])
     assert send(receiver, one()).status == 200
     with pytest.raises((OSError, http.client.HTTPException)):
@@ -244,7 +248,7 @@ def test_a_receiver_fails_by_script_until_it_is_switched_on(receiver: OtlpReceiv
 
 
 def test_up_and_down_may_be_called_twice(receiver: OtlpReceiver) -> None:
-    """Nothing happens the second time."""
+    """The second call has no effect."""
     port = receiver.port
     receiver.up()
     with receiver.down(), receiver.down():
@@ -264,10 +268,10 @@ def test_up_and_down_may_be_called_twice(receiver: OtlpReceiver) -> None:
     ],
     ids=str,
 )
-def test_a_fault_without_a_meaning_is_refused_when_it_is_planned(
+def test_a_fault_that_cannot_occur_is_refused_when_it_is_planned(
     protocol: str, fault: Fault, message: str
 ) -> None:
-    """Not when it is met; one that has a meaning can still be planned then."""
+    """The error is raised before any request, and valid faults can still be planned."""
     receiver = OtlpReceiver(protocol=protocol)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=message):
         receiver.script([fault])
@@ -278,8 +282,8 @@ def test_a_fault_without_a_meaning_is_refused_when_it_is_planned(
     assert receiver._intake._next == [meant]
 
 
-def test_requests_side_by_side_are_all_counted(receiver: OtlpReceiver) -> None:
-    """Threads of one service and many services at once."""
+def test_concurrent_requests_are_all_counted(receiver: OtlpReceiver) -> None:
+    """They come from threads of one service and from many services at once."""
     receiver.script(Sometimes([Refuse(503)], share=0.5, seed=1))
     taken: list[int] = []
 

@@ -1,4 +1,4 @@
-"""The ledger adds up what was sent, in whatever form, order and pieces it was sent."""
+"""The ledger adds up what was sent, in whatever form, order and parts it arrived."""
 
 import math
 import random
@@ -45,7 +45,7 @@ steps = st.lists(
 
 
 def take(ledger: Ledger, *metrics: Metric, instance: str = "a") -> None:
-    """Let a collector take the metrics of one process."""
+    """Let a collector accept the metrics of one process."""
     sent = request(*metrics, resource={"service.instance.id": instance})
     judgement = Collector().judge(decode(sent.SerializeToString()), now=NOW)
     assert not judgement.refused
@@ -53,7 +53,7 @@ def take(ledger: Ledger, *metrics: Metric, instance: str = "a") -> None:
 
 
 class Process:
-    """Counts and measures, and exports both in either form."""
+    """A process that counts and measures, and exports both in either temporality."""
 
     def __init__(self, name: str) -> None:
         self.name, self.since, self.exported_at = name, 0, 0
@@ -61,12 +61,12 @@ class Process:
         self.new: list[int] = []
 
     def observe(self, value: int) -> None:
-        """Something happened."""
+        """Record one event of this value."""
         self.values.append(value)
         self.new.append(value)
 
     def export(self, at: int, temporality: int) -> tuple[str, Metric, Metric]:
-        """A counter and a histogram of what happened."""
+        """Return a counter and a histogram of the events."""
         is_delta = temporality == DELTA
         values, since = (self.new, self.exported_at) if is_delta else (self.values, self.since)
         counts = np.bincount(np.searchsorted(BOUNDS, values), minlength=4).tolist()
@@ -76,14 +76,14 @@ class Process:
         return self.name, counted, histogram("h", measured, temporality=temporality)
 
     def restart(self, at: int) -> None:
-        """Start from zero, a moment after the last export."""
+        """Start from zero at this time."""
         self.values, self.since = [], at
 
 
 def exports(
     script: Sequence[tuple[str, str, int]], temporality: int
 ) -> tuple[list[tuple[str, Metric, Metric]], list[int]]:
-    """All exports of a script, and all values that were observed."""
+    """Return all exports of a script, and all values that were observed."""
     processes = {name: Process(name) for name in "ab"}
     requests, values = [], []
     for at, (step, name, value) in enumerate(script, start=1):
@@ -126,7 +126,7 @@ def test_totals_do_not_depend_on_how_counts_were_split_into_points(
 def test_cumulative_points_that_are_sent_again_change_nothing(
     script: list[tuple[str, str, int]],
 ) -> None:
-    """A retry after an answer that was lost is harmless; nothing is told."""
+    """A retry after a lost answer is harmless, so there is no warning."""
     requests, values = exports(script, CUMULATIVE)
     ledger = Ledger()
     for name, counted, measured in requests:
@@ -140,7 +140,7 @@ def test_cumulative_points_that_are_sent_again_change_nothing(
 def test_delta_points_that_are_sent_again_count_twice_and_are_reported(
     script: list[tuple[str, str, int]],
 ) -> None:
-    """That is what the backend would do: each resent interval overlaps itself."""
+    """Backends count them twice as well; each repeated interval overlaps itself."""
     requests, values = exports(script, DELTA)
     ledger = Ledger()
     for name, counted, measured in requests:
@@ -151,10 +151,10 @@ def test_delta_points_that_are_sent_again_count_twice_and_are_reported(
 
 
 @given(st.lists(st.tuples(st.integers(1, 60), st.integers(1, 8)), min_size=1, max_size=12))
-def test_overlaps_and_gaps_of_delta_intervals_are_all_found(
+def test_all_overlaps_and_gaps_of_delta_intervals_are_counted(
     intervals: list[tuple[int, int]],
 ) -> None:
-    """Against a line of seconds that are covered or not."""
+    """An array of seconds that are covered or not gives the expected numbers."""
     ledger, covered, overlaps = Ledger(), np.zeros(80, bool), 0
     for since, length in intervals:
         overlaps += bool(covered[since : since + length].any())
@@ -170,10 +170,10 @@ def test_overlaps_and_gaps_of_delta_intervals_are_all_found(
     st.lists(st.floats(-1e3, 1e3).filter(lambda value: abs(value) > 1e-3), max_size=30),
     st.lists(st.integers(-2, 4), min_size=2, max_size=2),
 )
-def test_exponential_histograms_of_any_scales_add_up(
+def test_exponential_histograms_of_different_scales_are_added_up(
     values: list[float], scales: list[int]
 ) -> None:
-    """Every value is in the bucket that its bounds say, whatever scale its part was sent in."""
+    """Every value is in the bucket given by its bounds, whatever the scale of its part."""
     ledger = Ledger()
     half = len(values) // 2
     for at, (part, scale) in enumerate(zip((values[:half], values[half:]), scales, strict=True)):
@@ -191,7 +191,7 @@ def test_exponential_histograms_of_any_scales_add_up(
 
 
 def exponential_of(values: Sequence[float], scale: int, *, at: int) -> object:
-    """An exponential histogram of values, by the definition of its buckets."""
+    """Return an exponential histogram of values, by the definition of its buckets."""
     sides = []
     for sign in (1, -1):
         magnitudes = [sign * value for value in values if sign * value > 0]
@@ -202,16 +202,16 @@ def exponential_of(values: Sequence[float], scale: int, *, at: int) -> object:
     return exponential(scale, offset, counts, negative=negative, at=at, sum=sum(values))
 
 
-def test_a_gauge_is_its_newest_value_by_its_own_time() -> None:
-    """Not the last to arrive, and whichever process sent it."""
+def test_a_gauge_has_the_value_of_its_newest_time() -> None:
+    """The order of arrival and the sending process do not matter."""
     ledger = Ledger()
     for at, value, instance in ((1, 10, "a"), (3, 30, "b"), (2, 20, "a")):
         take(ledger, gauge("g", number(value, {"m": "x"}, at=at)), instance=instance)
     assert ledger.gauge("g") == ledger.gauge("g", m="x") == 30
 
 
-def test_gauges_that_go_back_or_contradict_themselves_are_reported() -> None:
-    """The same point again is fine."""
+def test_gauge_points_that_go_back_or_contradict_each_other_are_reported() -> None:
+    """An exact repetition is harmless."""
     ledger = Ledger()
     for at, value in ((2, 1), (2, 1), (2, 3), (1, 1)):
         take(ledger, gauge("g", number(value, at=at)))
@@ -221,8 +221,8 @@ def test_gauges_that_go_back_or_contradict_themselves_are_reported() -> None:
     }
 
 
-def test_a_gauge_that_is_not_there_or_not_the_only_one_is_an_error_that_helps() -> None:
-    """The message shows what there is."""
+def test_asking_for_a_missing_or_ambiguous_gauge_is_an_error_that_lists_the_series() -> None:
+    """Otherwise a test with a misspelt name would compare the wrong series."""
     ledger = Ledger()
     take(ledger, gauge("g", number(1, {"m": "x"}), number(2, {"m": "y"})))
     with pytest.raises(LookupError, match="several series match") as caught:
@@ -234,7 +234,7 @@ def test_a_gauge_that_is_not_there_or_not_the_only_one_is_an_error_that_helps() 
         ledger.histogram("g")
 
 
-def test_a_sum_that_may_fall_has_no_resets() -> None:
+def test_a_non_monotonic_sum_has_no_resets() -> None:
     """Its total is its newest value, and it can be read as a gauge."""
     ledger = Ledger()
     for at, value in ((1, 5), (2, 3)):
@@ -245,7 +245,7 @@ def test_a_sum_that_may_fall_has_no_resets() -> None:
 
 
 def test_a_start_time_inside_an_earlier_run_is_reported() -> None:
-    """Two processes of one identity, or a clock that went back."""
+    """Two processes share an identity, or a clock was set back."""
     ledger = Ledger()
     for since, at in ((0, 10), (5, 11)):
         take(ledger, counter("n", number(1, since=since, at=at), temporality=CUMULATIVE))
@@ -253,7 +253,7 @@ def test_a_start_time_inside_an_earlier_run_is_reported() -> None:
 
 
 def test_a_delta_without_an_interval_is_reported() -> None:
-    """Its start time is needed to see gaps and overlaps."""
+    """Without a start time, gaps and overlaps cannot be detected."""
     ledger = Ledger()
     take(ledger, counter("n", number(1, at=1)), counter("n", number(1, at=1, since=1)))
     assert ledger.total("n") == 2
@@ -261,7 +261,7 @@ def test_a_delta_without_an_interval_is_reported() -> None:
 
 
 def test_histograms_of_different_bounds_are_not_added() -> None:
-    """The error says what to do; either can be asked for by its attributes."""
+    """The error names the remedy: each can be requested by its attributes."""
     ledger = Ledger()
     one = buckets([1, 2], [1], {"m": "x"}, sum=1, min=0, max=2)
     other = buckets([1, 2], [2], {"m": "y"}, sum=1)
@@ -272,8 +272,8 @@ def test_histograms_of_different_bounds_are_not_added() -> None:
     assert (total.counts, total.sum, total.min, total.max) == ((1, 2), 1, 0, 2)
 
 
-def test_extremes_are_those_of_all_parts_that_held_something() -> None:
-    """An empty part tells none, and takes none away."""
+def test_minimum_and_maximum_cover_all_parts_of_a_histogram_with_values() -> None:
+    """An empty part has neither, and does not change them."""
     ledger = Ledger()
     parts = [
         buckets([1, 0], [1], at=1, since=0, sum=1, min=1, max=1),
@@ -285,8 +285,8 @@ def test_extremes_are_those_of_all_parts_that_held_something() -> None:
     assert (total.count, total.sum, total.min, total.max) == (3, 10, 1, 5)
 
 
-def test_a_summary_is_kept_and_not_added_up() -> None:
-    """Quantiles do not add up."""
+def test_a_summary_is_stored_but_not_added_up() -> None:
+    """Quantiles cannot be added."""
     ledger = Ledger()
     take(ledger, summary("s"))
     (series,) = ledger.series("s")
@@ -294,15 +294,15 @@ def test_a_summary_is_kept_and_not_added_up() -> None:
     assert ledger.total("s") == 0
 
 
-def test_fractions_are_added_without_loss() -> None:
-    """Ten tenths are one."""
+def test_fractions_are_added_without_rounding_errors() -> None:
+    """Ten tenths are exactly one."""
     ledger = Ledger()
     take(ledger, counter("n", *(number(0.1, at=at + 1, since=at or 1e-6) for at in range(10))))
     assert ledger.total("n") == 1.0
 
 
 def test_the_repr_of_a_ledger_shows_what_happened() -> None:
-    """One line for pytest, several to print; both name series, answers, refusals, warnings."""
+    """It has one line for pytest; both it and the printed form list series and warnings."""
     ledger = Ledger()
     take(ledger, counter("n", number(1, {"a.b": "c"}, at=1)))
     assert repr(ledger).splitlines() == [repr(ledger)]
@@ -316,7 +316,7 @@ def test_the_repr_of_a_ledger_shows_what_happened() -> None:
 
 
 def test_waiting_ends_when_the_condition_holds_or_the_time_is_up() -> None:
-    """It looks whenever a request has come in."""
+    """The condition is evaluated after each request."""
     ledger = Ledger()
     thread = threading.Timer(0.01, take, (ledger, counter("n", number(2, at=1, since=0))))
     thread.start()

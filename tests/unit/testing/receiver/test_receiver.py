@@ -1,4 +1,4 @@
-"""The receiver before the official SDK's exporters, over HTTP and gRPC, and its own life."""
+"""The receiver with the exporters of the official SDK over HTTP and gRPC, and its life cycle."""
 
 import http.client
 import logging
@@ -36,7 +36,7 @@ DELTA = dict.fromkeys((Counter, Histogram), AggregationTemporality.DELTA)
 def over_http(
     receiver: OtlpReceiver, temporality: dict[type, AggregationTemporality], **options: Any
 ) -> MetricExporter:
-    """The official exporter over HTTP, with gzip."""
+    """Return the official exporter over HTTP, with gzip."""
     return OTLPMetricExporter(
         endpoint=receiver.metrics_url,
         preferred_temporality=temporality,
@@ -48,7 +48,7 @@ def over_http(
 def over_grpc(
     receiver: OtlpReceiver, temporality: dict[type, AggregationTemporality], **options: Any
 ) -> MetricExporter:
-    """The official exporter over gRPC."""
+    """Return the official exporter over gRPC."""
     grpc = pytest.importorskip(
         "opentelemetry.exporter.otlp.proto.grpc.metric_exporter", reason="extra grpc"
     )
@@ -59,7 +59,7 @@ def over_grpc(
 
 
 def serve(make: Callable[..., MetricExporter], *options: Any) -> None:
-    """What two processes of a service measure with the SDK, with an export after each request."""
+    """Measure two processes of a service with the SDK, with an export after each request."""
     for instance in ("a", "b"):
         reader = PeriodicExportingMetricReader(make(*options), export_interval_millis=1e9)
         resource = Resource({"service.name": "shop", "service.instance.id": instance})
@@ -81,25 +81,25 @@ def serve(make: Callable[..., MetricExporter], *options: Any) -> None:
 
 @pytest.fixture(params=["http", "grpc"])
 def protocol(request: pytest.FixtureRequest) -> str:
-    """Both transports."""
+    """Return each of the two transports."""
     return str(request.param)
 
 
 @pytest.fixture
 def receiver(protocol: str) -> Iterator[OtlpReceiver]:
-    """A collector over either."""
+    """Return a collector for the transport."""
     with OtlpReceiver(protocol=protocol) as receiver:  # type: ignore[arg-type]
         yield receiver
 
 
 @pytest.fixture
 def make(protocol: str) -> Callable[..., MetricExporter]:
-    """The official exporter to it."""
+    """Return the function that makes the official exporter for the transport."""
     return over_http if protocol == "http" else over_grpc
 
 
 def check(receiver: OtlpReceiver) -> None:
-    """All that `serve` did is in the ledger, of both processes."""
+    """Assert that the ledger has everything that both processes of `serve` did."""
     ledger = receiver.ledger
     assert ledger.total("shop.orders", {"order.kind": "book"}) == 12
     histogram = ledger.histogram("shop.latency")
@@ -113,20 +113,20 @@ def check(receiver: OtlpReceiver) -> None:
 
 
 @pytest.mark.parametrize("temporality", [{}, DELTA], ids=["cumulative", "delta"])
-def test_what_the_official_exporter_sends_is_added_up(
+def test_the_metrics_of_the_official_exporter_are_added_up(
     receiver: OtlpReceiver,
     make: Callable[..., MetricExporter],
     temporality: dict[type, AggregationTemporality],
 ) -> None:
-    """Over HTTP and gRPC, in either temporality, the totals are the same."""
+    """Over HTTP and gRPC and in either temporality the totals are the same."""
     serve(make, receiver, temporality)
     check(receiver)
     assert not receiver.ledger.warnings
 
 
 @pytest.mark.parametrize("profile", ["dynatrace", "prometheus", "mimir"])
-def test_each_backend_takes_the_form_that_suits_it(profile: str) -> None:
-    """Delta for Dynatrace, cumulative for the others."""
+def test_each_backend_accepts_the_temporality_that_suits_it(profile: str) -> None:
+    """Dynatrace needs delta, and the others cumulative points."""
     with OtlpReceiver(profile) as receiver:  # type: ignore[arg-type]
         serve(over_http, receiver, DELTA if profile == "dynatrace" else {})
         ledger = receiver.ledger
@@ -137,10 +137,10 @@ def test_each_backend_takes_the_form_that_suits_it(profile: str) -> None:
 
 @AS_OF_1_40
 @pytest.mark.parametrize("profile", ["dynatrace", "prometheus", "mimir"])
-def test_each_backend_refuses_the_form_that_does_not(
+def test_each_backend_refuses_the_wrong_temporality(
     profile: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Prometheus and Mimir answer errors; from Dynatrace the exporter hears nothing but 200."""
+    """Prometheus and Mimir answer with errors; Dynatrace answers 200, so nothing is logged."""
     with OtlpReceiver(profile) as receiver:  # type: ignore[arg-type]
         serve(over_http, receiver, {} if profile == "dynatrace" else DELTA)
         ledger = receiver.ledger
@@ -153,7 +153,7 @@ def test_each_backend_refuses_the_form_that_does_not(
 
 
 def test_exponential_histograms_of_the_sdk_are_added_up() -> None:
-    """Those of two processes, at different scales."""
+    """Two processes send them at different scales."""
     with OtlpReceiver() as receiver:
         for values in ([1.0, 2.0, 4.0], [1e-6, 1e6, 0.0]):
             exporter = over_http(receiver, {})
@@ -171,10 +171,10 @@ def test_exponential_histograms_of_the_sdk_are_added_up() -> None:
 
 
 @pytest.mark.slow
-def test_the_official_exporter_tries_again_after_a_lost_answer(
+def test_the_official_exporter_retries_after_a_lost_answer(
     receiver: OtlpReceiver, make: Callable[..., MetricExporter], protocol: str
 ) -> None:
-    """Cumulative that is harmless; delta is counted twice, and the ledger tells."""
+    """Cumulative points are unaffected; delta points count twice, and the ledger warns."""
     for temporality, orders in (({}, 12), (DELTA, 12 + 12 + 2)):
         receiver.script([Drop("stored")])
         serve(make, receiver, temporality)
@@ -193,15 +193,15 @@ def test_the_official_exporter_waits_as_long_as_it_is_asked_to(
     seconds: float,
     tries: int,
 ) -> None:
-    """`Retry-After` over HTTP, `RetryInfo` over gRPC: it tries again at once, or gives up."""
+    """It retries after `Retry-After` or gRPC `RetryInfo`, and gives up if that is too long."""
     receiver.next(Refuse(429 if protocol == "http" else "UNAVAILABLE", seconds))
     serve(make, receiver, {})
     check(receiver)
     assert len(receiver.ledger.requests) == tries
 
 
-def test_a_partial_success_travels_over_grpc_as_well() -> None:
-    """Read by a client of our own: the official one does not look."""
+def test_a_partial_success_is_sent_over_grpc_as_well() -> None:
+    """The test has its own client, because the official exporter ignores the message."""
     reply = call(PartialSuccess(1, "quota"))
     assert reply.partial_success.rejected_data_points == 1
     assert reply.partial_success.error_message == "quota"
@@ -219,8 +219,8 @@ def test_a_partial_success_travels_over_grpc_as_well() -> None:
     ],
     ids=str,
 )
-def test_faults_over_grpc_are_its_codes(fault: Any, code: str, taken: int) -> None:
-    """The ledger knows what was stored, which the client cannot."""
+def test_faults_over_grpc_have_the_scripted_codes(fault: Any, code: str, taken: int) -> None:
+    """The ledger shows whether the points were stored, which the client cannot know."""
     grpc = pytest.importorskip("grpc", reason="extra grpc")
     with OtlpReceiver(protocol="grpc", clock=lambda: NOW, faults=[fault]) as receiver:
         with pytest.raises(grpc.RpcError) as caught:
@@ -234,14 +234,14 @@ def test_faults_over_grpc_are_its_codes(fault: Any, code: str, taken: int) -> No
 
 
 def call(fault: Any) -> Any:
-    """The answer of a receiver over gRPC that meets this fault."""
+    """Return the answer of a gRPC receiver with this fault."""
     pytest.importorskip("grpc", reason="extra grpc")
     with OtlpReceiver(protocol="grpc", clock=lambda: NOW, faults=[fault]) as receiver:
         return unary(receiver)
 
 
 def unary(receiver: OtlpReceiver, body: bytes | None = None) -> Any:
-    """One increment over gRPC, with a deadline of half a second."""
+    """Send one increment over gRPC with a deadline of half a second."""
     import grpc
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
         ExportMetricsServiceResponse,
@@ -256,8 +256,8 @@ def unary(receiver: OtlpReceiver, body: bytes | None = None) -> Any:
         return export(sent if body is None else body, timeout=0.5)
 
 
-def test_bytes_that_are_no_otlp_are_an_invalid_argument_over_grpc() -> None:
-    """As the code says."""
+def test_bytes_that_are_not_otlp_are_an_invalid_argument_over_grpc() -> None:
+    """The status code tells the client not to retry."""
     grpc = pytest.importorskip("grpc", reason="extra grpc")
     with OtlpReceiver(protocol="grpc") as receiver:
         with pytest.raises(grpc.RpcError) as caught:
@@ -267,7 +267,7 @@ def test_bytes_that_are_no_otlp_are_an_invalid_argument_over_grpc() -> None:
         assert receiver.ledger.requests[0].status == "INVALID_ARGUMENT"
 
 
-def test_over_grpc_it_goes_down_and_up_on_the_same_port() -> None:
+def test_a_grpc_receiver_goes_down_and_up_on_the_same_port() -> None:
     """Connections are refused in between."""
     grpc = pytest.importorskip("grpc", reason="extra grpc")
     with OtlpReceiver(protocol="grpc", clock=lambda: NOW) as receiver:
@@ -282,8 +282,10 @@ def test_over_grpc_it_goes_down_and_up_on_the_same_port() -> None:
         assert receiver.ledger.total("n") == 1
 
 
-def test_without_the_extra_grpc_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At set-up, as everywhere."""
+def test_a_grpc_receiver_without_the_extra_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The error is raised when the receiver is constructed."""
     error = MissingExtra("grpc is not installed: pip install 'mlmonitor-sdk[grpc]'")
 
     def missing(_module: str, *, extra: str) -> None:
@@ -294,8 +296,8 @@ def test_without_the_extra_grpc_says_what_to_install(monkeypatch: pytest.MonkeyP
         OtlpReceiver(protocol="grpc")
 
 
-def test_a_client_may_follow_a_redirect() -> None:
-    """To the receiver that is named: 307 keeps method and body."""
+def test_a_client_can_follow_a_redirect_to_another_receiver() -> None:
+    """Status 307 keeps method and body."""
     with OtlpReceiver(clock=lambda: NOW) as here, OtlpReceiver(clock=lambda: NOW) as there:
         here.next(Redirect(there.metrics_url))
         sent = request(gauge("g", number(5))).SerializeToString()
@@ -309,7 +311,7 @@ def test_a_client_may_follow_a_redirect() -> None:
 
 @pytest.mark.parametrize("profile", ["collector", "dynatrace", "mimir", "prometheus"])
 def test_other_paths_and_methods_are_refused(profile: str) -> None:
-    """A base URL with a path missing or doubled is the commonest mistake; the ledger tells."""
+    """A base URL with a missing or doubled path is a frequent mistake; the ledger shows it."""
     with OtlpReceiver(profile, clock=lambda: NOW) as receiver:  # type: ignore[arg-type]
         own = receiver.metrics_url.removeprefix(receiver.url)
         paths = {
@@ -329,7 +331,7 @@ def test_other_paths_and_methods_are_refused(profile: str) -> None:
 
 
 def test_a_body_may_arrive_in_chunks() -> None:
-    """As Go's clients send one whose length they do not know."""
+    """Clients in Go send one so if its length is unknown."""
     with OtlpReceiver(clock=lambda: NOW) as receiver:
         data = request(gauge("g", number(5))).SerializeToString()
         connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=60)
@@ -341,7 +343,7 @@ def test_a_body_may_arrive_in_chunks() -> None:
 
 
 def test_one_connection_carries_many_requests() -> None:
-    """Clients keep theirs open."""
+    """Clients keep their connections open."""
     with OtlpReceiver(clock=lambda: NOW) as receiver:
         connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=60)
         connection.connect()
@@ -355,8 +357,8 @@ def test_one_connection_carries_many_requests() -> None:
         assert receiver.ledger.gauge("g") == 2
 
 
-def test_the_ledger_outlives_the_receiver_which_may_start_again() -> None:
-    """Asserts may stand after the block; requests then are refused."""
+def test_the_ledger_can_be_read_after_the_receiver_and_survives_a_restart() -> None:
+    """Assertions may follow the `with` block; requests are refused then."""
     receiver = OtlpReceiver(clock=lambda: NOW)
     with pytest.raises(ConfigError, match="start the receiver"):
         _ = receiver.url
@@ -383,15 +385,15 @@ def test_the_ledger_outlives_the_receiver_which_may_start_again() -> None:
     ],
     ids=str,
 )
-def test_options_that_mean_nothing_are_refused(options: dict[str, Any], field: str) -> None:
-    """The error names the field, and never a value."""
+def test_invalid_options_of_a_receiver_are_refused(options: dict[str, Any], field: str) -> None:
+    """The error names the option, but never its value."""
     with pytest.raises(ConfigError, match=f"^{field}: ") as caught:
         OtlpReceiver(**options)
     assert "s3cret" not in str(caught.value)
 
 
 def test_a_monitor_can_be_tested_with_the_receiver() -> None:
-    """The whole line: what was predicted is what a collector would know."""
+    """The ledger of the collector has the totals of all predictions."""
     with OtlpReceiver() as receiver:
         with Monitor("credit", exporters=[Otlp.collector(receiver.url)]) as monitor:
             monitor.record({"income": [1.0, None, 3.0]}, [0.2, 0.3, 0.4])
@@ -402,7 +404,7 @@ def test_a_monitor_can_be_tested_with_the_receiver() -> None:
 
 
 def test_nothing_is_written_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
-    """Not by clients that go away, nor by requests that are refused."""
+    """Neither dropped connections nor refused requests may clutter the output of a test."""
     with OtlpReceiver(clock=lambda: NOW, faults=[Slow(0.05), Drop("unread")]) as receiver:
         with socket.create_connection(("127.0.0.1", receiver.port)) as client:
             body = request(gauge("g", number(1))).SerializeToString()

@@ -1,4 +1,4 @@
-"""A receiver's refusals are what `google.rpc` reads, and made without it."""
+"""Refusals of a receiver are readable as `google.rpc` messages, but made without that package."""
 
 import subprocess
 import sys
@@ -19,14 +19,14 @@ with OtlpReceiver():
 
 
 def test_a_refusal_needs_no_package_of_google_rpc_types() -> None:
-    """Nothing among our dependencies brings googleapis-common-protos."""
+    """No dependency of the library installs `googleapis-common-protos`."""
     command = [sys.executable, "-c", _WITHOUT]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=250)
     assert done.stdout == "memory\n", done.stderr
 
 
-def test_a_refusal_is_a_status() -> None:
-    """Its code, its words, and how long it asks to be left alone."""
+def test_a_refusal_is_readable_as_a_google_rpc_status() -> None:
+    """It has a code, a message and the time to wait before a retry."""
     body = refusal("too müch", code=8, retry_info=retry_info(1.25)).SerializeToString()
     status = Status.FromString(body)
     info = RetryInfo()
@@ -37,5 +37,5 @@ def test_a_refusal_is_a_status() -> None:
 
 
 def test_a_refusal_may_consist_of_a_message_alone() -> None:
-    """Over HTTP there is a status already."""
+    """Over HTTP the status is already in the answer."""
     assert refusal("no").SerializeToString() == Status(message="no").SerializeToString()

@@ -1,4 +1,4 @@
-"""A collector takes whatever is valid OTLP."""
+"""A collector accepts any valid OTLP."""
 
 import math
 import zlib
@@ -74,14 +74,14 @@ VALID = {
 
 @pytest.fixture
 def receiver() -> Iterator[OtlpReceiver]:
-    """A collector."""
+    """Return a receiver that behaves like a collector."""
     with OtlpReceiver(clock=lambda: NOW) as receiver:
         yield receiver
 
 
 @pytest.mark.parametrize("metric", VALID.values(), ids=VALID)
 def test_valid_points_are_stored(receiver: OtlpReceiver, metric: object) -> None:
-    """In either temporality, of any age, with any attributes."""
+    """Any temporality, age and attributes are accepted."""
     reply = send(receiver, metric)
     assert (reply.status, reply.body) == (200, b"")
     assert receiver.ledger.accepted == 1
@@ -91,7 +91,7 @@ def test_valid_points_are_stored(receiver: OtlpReceiver, metric: object) -> None
 def test_only_invalid_points_are_refused(
     receiver: OtlpReceiver, metric: object, reason: str
 ) -> None:
-    """As a partial success."""
+    """The answer is a partial success, and the valid points are stored."""
     reply = send(receiver, gauge("good", number(1)), metric)
     assert reply.status == 200
     assert reply.partial.rejected_data_points == 1
@@ -103,7 +103,7 @@ def test_only_invalid_points_are_refused(
 def test_buckets_that_do_not_add_up_are_refused(
     receiver: OtlpReceiver, *, is_exponential: bool
 ) -> None:
-    """The count is the sum of the buckets."""
+    """The count of a histogram must be the sum of its buckets."""
     point = exponential(0, 0, [1, 2]) if is_exponential else buckets([1, 2], [1])
     point.count = 4
     metric = exponential_histogram("h", point) if is_exponential else histogram("h", point)
@@ -111,8 +111,8 @@ def test_buckets_that_do_not_add_up_are_refused(
 
 
 @pytest.mark.parametrize("profile", ["prometheus", "mimir"])
-def test_other_backends_store_some_of_it_and_the_ledger_shows_which(profile: str) -> None:
-    """They do not look at bucket counts."""
+def test_backends_that_store_invalid_otlp_are_shown_in_the_ledger(profile: str) -> None:
+    """These backends do not compare the count with the buckets; a warning says so."""
     point = buckets([1, 2], [1], sum=1)
     point.count = 4
     with OtlpReceiver(profile, clock=lambda: NOW) as receiver:  # type: ignore[arg-type]
@@ -125,10 +125,10 @@ def test_other_backends_store_some_of_it_and_the_ledger_shows_which(profile: str
 @pytest.mark.parametrize(
     ("encoding", "pack"), [("deflate", zlib.compress), ("identity", bytes), ("", bytes)]
 )
-def test_deflate_and_plain_bodies_are_read(
+def test_deflated_and_plain_bodies_are_read(
     receiver: OtlpReceiver, encoding: str, pack: object
 ) -> None:
-    """Gzip as well: every official exporter's test sends it."""
+    """Gzip is covered by the tests of the official exporters."""
     data = pack(request(gauge("g", number(1))).SerializeToString())  # type: ignore[operator]
     assert post(receiver, data, {**PROTOBUF, "Content-Encoding": encoding}).status == 200
     assert receiver.ledger.gauge("g") == 1
@@ -140,7 +140,7 @@ def test_deflate_and_plain_bodies_are_read(
 def test_an_unsupported_content_type_is_answered_with_415(
     receiver: OtlpReceiver, headers: dict[str, str]
 ) -> None:
-    """As the OTLP specification has it."""
+    """The OTLP specification demands it."""
     assert post(receiver, b"", headers).status == 415
 
 
@@ -151,15 +151,15 @@ def test_a_body_that_is_not_otlp_is_answered_with_400(receiver: OtlpReceiver) ->
 
 
 def test_a_small_body_that_expands_hugely_is_answered_with_413(receiver: OtlpReceiver) -> None:
-    """It is not even decompressed whole."""
+    """Decompression stops at the limit, so memory stays bounded."""
     bomb = zlib.compress(bytes(21 * 1024 * 1024), 9)
     assert len(bomb) < 100_000
     assert post(receiver, bomb, {**PROTOBUF, "Content-Encoding": "deflate"}).status == 413
     assert receiver.ledger.requests[0].body_bytes < 21 * 1024 * 1024
 
 
-def test_series_are_identified_by_everything_that_was_sent(receiver: OtlpReceiver) -> None:
-    """Resource, scope and attributes; times and values are as they were sent."""
+def test_series_are_identified_by_resource_scope_and_attributes(receiver: OtlpReceiver) -> None:
+    """Times and values are stored as they were sent."""
     for pod in ("a", "b"):
         send(receiver, gauge("g", number(1, {"x": 1}, at=1, since=-1)), resource={"pod": pod})
     first, second = receiver.ledger.series("g", x=1)

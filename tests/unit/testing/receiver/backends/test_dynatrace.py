@@ -1,4 +1,4 @@
-"""Dynatrace's documented rules, each from both sides, by requests made by hand."""
+"""Documented rules of Dynatrace, tested on both sides of each limit with handmade requests."""
 
 import gzip
 import math
@@ -83,7 +83,7 @@ FINE = {
 
 @pytest.fixture
 def receiver() -> Iterator[OtlpReceiver]:
-    """A Dynatrace that asks for no token."""
+    """Return a receiver that behaves like Dynatrace and requires no token."""
     with OtlpReceiver("dynatrace", clock=lambda: NOW) as receiver:
         yield receiver
 
@@ -91,7 +91,7 @@ def receiver() -> Iterator[OtlpReceiver]:
 def test_delta_counters_are_stored_and_cumulative_ones_refused_by_name(
     receiver: OtlpReceiver,
 ) -> None:
-    """The answer is 200 all the same: the reason is in the partial success."""
+    """The status is still 200; the reason is in the partial success."""
     taken = counter("taken", number(3, since=-60))
     refused = counter("refused", number(3, since=-60), temporality=CUMULATIVE)
     reply = send(receiver, taken, refused)
@@ -105,8 +105,8 @@ def test_delta_counters_are_stored_and_cumulative_ones_refused_by_name(
     assert receiver.ledger.refused == {rules.CUMULATIVE_SUM: 1}
 
 
-def test_sums_that_may_fall_are_stored_in_either_temporality(receiver: OtlpReceiver) -> None:
-    """Cumulative they are gauges, delta they are counters."""
+def test_non_monotonic_sums_are_stored_in_either_temporality(receiver: OtlpReceiver) -> None:
+    """Cumulative ones are read as gauges, and delta ones as counters."""
     sums = [
         counter(name, number(2, since=-60), temporality=temporality, is_monotonic=False)
         for name, temporality in (("level", CUMULATIVE), ("steps", DELTA))
@@ -120,7 +120,7 @@ def test_sums_that_may_fall_are_stored_in_either_temporality(receiver: OtlpRecei
 def test_a_point_that_breaks_a_rule_is_refused_alone(
     receiver: OtlpReceiver, metric: object, reason: str
 ) -> None:
-    """Its neighbour is taken, the status is 200, the reason is counted and told."""
+    """The other point of the request is stored, the status is 200, and the reason is counted."""
     reply = send(receiver, GOOD, metric)
     assert reply.status == 200
     assert reply.partial.rejected_data_points == 1
@@ -130,10 +130,10 @@ def test_a_point_that_breaks_a_rule_is_refused_alone(
 
 
 @pytest.mark.parametrize("metric", FINE.values(), ids=FINE)
-def test_a_point_just_inside_the_rules_is_stored_without_a_warning(
+def test_a_point_just_inside_the_dynatrace_rules_is_stored_without_a_warning(
     receiver: OtlpReceiver, metric: object
 ) -> None:
-    """No reason and no warning: 200 with an empty answer."""
+    """The answer is 200 with an empty body."""
     reply = send(receiver, metric)
     assert (reply.status, reply.body) == (200, b"")
     assert receiver.ledger.accepted == 1
@@ -146,15 +146,15 @@ def test_a_point_just_inside_the_rules_is_stored_without_a_warning(
     [buckets([1] * 13, range(12), sum=1), buckets([1, 1], [-0.1], sum=1)],
     ids=["13 buckets", "negative bound"],
 )
-def test_rules_on_buckets_of_dynatrace_managed_can_be_switched_off(point: object) -> None:
-    """The pages of SaaS name neither 12 buckets nor negative bounds."""
+def test_bucket_rules_of_dynatrace_managed_can_be_switched_off(point: object) -> None:
+    """The documentation of SaaS mentions neither 12 buckets nor negative bounds."""
     with OtlpReceiver("dynatrace", clock=lambda: NOW, is_managed=False) as receiver:
         assert send(receiver, histogram("fine", point)).partial.rejected_data_points == 0
         assert receiver.ledger.accepted == 1
 
 
 def test_the_status_is_400_only_if_all_points_are_invalid(receiver: OtlpReceiver) -> None:
-    """The reasons are in the error's message then."""
+    """The message of the error then holds the reasons."""
     reply = send(receiver, summary("one"), gauge("two", number(math.nan)))
     assert reply.status == 400
     assert "UNSUPPORTED_METRIC_TYPE_SUMMARY" in reply.message
@@ -162,7 +162,7 @@ def test_the_status_is_400_only_if_all_points_are_invalid(receiver: OtlpReceiver
 
 
 def test_a_request_over_4_mb_uncompressed_is_dropped_whole(receiver: OtlpReceiver) -> None:
-    """Compression does not help: it is 413 however small it is on the wire."""
+    """Compression does not help: the limit counts the uncompressed bytes."""
     padding = rules.MOST_BYTES - len(request(gauge("pad", number(1))).SerializeToString())
     for size, status in ((padding - 30, 200), (padding + 30, 413)):
         body = request(gauge("pad", number(1)), resource={"padding": "x" * size})
@@ -176,7 +176,7 @@ def test_a_request_over_4_mb_uncompressed_is_dropped_whole(receiver: OtlpReceive
 
 
 def test_a_request_of_more_than_15000_points_is_dropped_whole(receiver: OtlpReceiver) -> None:
-    """One point more, and none is taken."""
+    """A single point above the limit makes all of them fail."""
     points = [number(1, at=-at / 1000) for at in range(15_000)]
     assert send(receiver, gauge("many", *points)).status == 200
     assert receiver.ledger.accepted == 15_000
@@ -195,7 +195,7 @@ def test_a_request_of_more_than_15000_points_is_dropped_whole(receiver: OtlpRece
         ({"Content-Type": "application/x-protobuf; charset=binary"}, 200),
     ],
 )
-def test_only_protobuf_plain_or_gzip_is_read(
+def test_only_protobuf_is_read_plain_or_as_gzip(
     receiver: OtlpReceiver, headers: dict[str, str], status: int
 ) -> None:
     """JSON is not supported."""
@@ -214,10 +214,8 @@ def test_only_protobuf_plain_or_gzip_is_read(
         ("Bearer dt0c01.secret", 200),
     ],
 )
-def test_a_token_is_asked_for_where_one_was_configured(
-    authorization: str | None, status: int
-) -> None:
-    """Without one 401, with one that may not ingest 403; it is shown nowhere."""
+def test_a_token_is_required_if_one_was_configured(authorization: str | None, status: int) -> None:
+    """Without a token the status is 401, with a wrong scope 403; the token is never shown."""
     with OtlpReceiver("dynatrace", token="dt0c01.secret", clock=lambda: NOW) as receiver:  # noqa: S106 - not a real one
         sent = {} if authorization is None else {"Authorization": authorization}
         reply = post(receiver, request(GOOD), {**PROTOBUF, **sent})
@@ -226,21 +224,21 @@ def test_a_token_is_asked_for_where_one_was_configured(
         assert "secret" not in repr(receiver) + str(reply) + repr(receiver.ledger.requests)
 
 
-def test_names_are_repaired_and_the_repair_is_reported(receiver: OtlpReceiver) -> None:
-    """The point is taken under the mended key, and found under both."""
+def test_invalid_names_are_repaired_and_the_repair_is_reported(receiver: OtlpReceiver) -> None:
+    """The point is stored under the repaired key, and the ledger finds it under both."""
     send(receiver, gauge("1st métric", number(7)))
     assert receiver.ledger.gauge("_st_m_tric") == receiver.ledger.gauge("1st métric") == 7
     assert receiver.ledger.warnings == {"metric key changed: '1st métric' to '_st_m_tric'": 1}
 
 
 def test_a_unit_that_is_too_long_is_dropped_and_reported(receiver: OtlpReceiver) -> None:
-    """The point is taken without it."""
+    """The point is stored without it."""
     send(receiver, gauge("long", number(1), unit="u" * 64))
     assert receiver.ledger.warnings == {"unit dropped, it is too long: 'long'": 1}
 
 
 def test_a_point_without_a_recorded_value_is_ignored(receiver: OtlpReceiver) -> None:
-    """It is neither refused nor taken."""
+    """It counts neither as refused nor as accepted."""
     assert send(receiver, gauge("gone", number(None, flags=1))).status == 200
     assert receiver.ledger.accepted == 0
     assert not receiver.ledger.refused
@@ -249,7 +247,7 @@ def test_a_point_without_a_recorded_value_is_ignored(receiver: OtlpReceiver) -> 
 def test_two_processes_that_write_one_series_at_one_time_are_reported(
     receiver: OtlpReceiver,
 ) -> None:
-    """`service.instance.id` is no dimension by default: Dynatrace cannot tell workers apart."""
+    """By default `service.instance.id` is not a dimension, so workers cannot be distinguished."""
     for instance in ("a", "b"):
         send(
             receiver,
@@ -260,10 +258,10 @@ def test_two_processes_that_write_one_series_at_one_time_are_reported(
     assert receiver.ledger.warnings == {"two processes wrote one series at one time": 1}
 
 
-def test_series_that_become_one_when_their_dimensions_are_cut_are_reported(
+def test_series_that_become_equal_when_dimensions_are_truncated_are_reported(
     receiver: OtlpReceiver,
 ) -> None:
-    """Values that differ after 255 characters alone are one series in Dynatrace."""
+    """Values that differ only after 255 characters are one series in Dynatrace."""
     points = [number(1, {"path": "x" * 255 + end}, at=at) for at, end in enumerate("ab")]
     send(receiver, gauge("cut", *points))
     assert receiver.ledger.warnings == {

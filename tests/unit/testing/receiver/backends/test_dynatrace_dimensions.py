@@ -1,4 +1,4 @@
-"""How Dynatrace makes dimensions of attributes."""
+"""How Dynatrace makes dimensions from attributes."""
 
 from typing import Any
 
@@ -19,14 +19,14 @@ from support.otlp_requests import gauge, number, request
 
 
 def a_point(attributes: Any, *, scope: Any = (), resource: Any = ()) -> WirePoint:
-    """A gauge's point with these attributes, off the wire."""
+    """Return the decoded point of a gauge with these attributes."""
     message = request(gauge("g", number(1, attributes)), scope=scope, resource=resource)
     return decode(message.SerializeToString()).points[0]
 
 
 @given(st.text())
 def test_any_dimension_key_becomes_a_valid_one(key: str) -> None:
-    """Lower case letters, digits, `-._`, at most 100; not starting with a digit, `-` or dot."""
+    """At most 100 of lower-case letters, digits and `-._`; the first is a letter or `_`."""
     legal = dimension_key(key)
     if legal is not None:
         assert 1 <= len(legal) <= LONGEST_DIMENSION_KEY
@@ -37,7 +37,7 @@ def test_any_dimension_key_becomes_a_valid_one(key: str) -> None:
 
 @given(st.text())
 def test_any_metric_key_becomes_a_valid_one(name: str) -> None:
-    """Letters, digits, `-._`; not starting with a digit, `-` or dot; mending is done once."""
+    """Letters, digits and `-._`, the first a letter or `_`; a repaired key is not changed again."""
     legal = metric_key(name)
     if legal is not None:
         assert all(
@@ -60,7 +60,7 @@ def test_any_metric_key_becomes_a_valid_one(name: str) -> None:
     ],
 )
 def test_dimension_keys_are_translated_as_documented(sent: str, kept: str | None) -> None:
-    """Lowered, mended, or dropped where nothing is valid."""
+    """They are lowered and repaired, or dropped if no character is valid."""
     assert dimension_key(sent) == kept
 
 
@@ -68,13 +68,13 @@ def test_dimension_keys_are_translated_as_documented(sent: str, kept: str | None
     ("value", "kept"), [("text", "text"), (True, "true"), (False, "false"), (-3, "-3")]
 )
 def test_texts_booleans_and_integers_are_stored_as_text(value: object, kept: str) -> None:
-    """Nothing is told: that is what the documentation says."""
+    """The conversion is documented, so there is no warning."""
     assert dimensions(a_point({"k": value}), ()) == ({"k": kept}, [])
 
 
 @pytest.mark.parametrize("value", [1.5, b"raw", ["a"], {"a": 1}, None, ""])
-def test_any_other_value_drops_the_whole_dimension(value: object) -> None:
-    """The others of the point stay, and the key is told."""
+def test_a_dimension_value_of_any_other_type_is_dropped(value: object) -> None:
+    """The other dimensions of the point are kept, and a warning names the key."""
     kept, notes = dimensions(a_point({"bad": value, "good": "x"}), ())
     assert kept == {"good": "x"}
     assert len(notes) == 1
@@ -82,8 +82,8 @@ def test_any_other_value_drops_the_whole_dimension(value: object) -> None:
     assert notes[0].endswith("'bad'")
 
 
-def test_keys_and_values_are_cut_at_their_limits() -> None:
-    """At the limit nothing is told; beyond it the rest is lost, and that is told."""
+def test_keys_and_values_are_truncated_at_their_limits() -> None:
+    """There is a warning only beyond the limit."""
     longest = {"k" * LONGEST_DIMENSION_KEY: "v" * LONGEST_DIMENSION_VALUE}
     assert dimensions(a_point(longest), ()) == (longest, [])
     longer = {"k" * (LONGEST_DIMENSION_KEY + 1): "v" * (LONGEST_DIMENSION_VALUE + 1)}
@@ -95,8 +95,8 @@ def test_keys_and_values_are_cut_at_their_limits() -> None:
     ]
 
 
-def test_the_point_wins_over_its_scope_and_the_scope_over_the_resource() -> None:
-    """A key that is lost to another is told."""
+def test_attributes_of_a_point_override_the_scope_and_those_the_resource() -> None:
+    """A warning names each key whose value was overridden."""
     point = a_point(
         {"service.name": "point"},
         scope={"service.name": "scope", "host.name": "scope"},
@@ -107,7 +107,7 @@ def test_the_point_wins_over_its_scope_and_the_scope_over_the_resource() -> None
     assert len(notes) == 2
 
 
-def test_of_keys_that_become_the_same_the_first_is_kept() -> None:
+def test_of_keys_that_become_equal_the_first_is_kept() -> None:
     """`Model` and `model` are one dimension."""
     kept, notes = dimensions(a_point([("Model", "a"), ("model", "b")]), ())
     assert kept == {"model": "a"}
@@ -117,7 +117,7 @@ def test_of_keys_that_become_the_same_the_first_is_kept() -> None:
     ]
 
 
-def test_resource_attributes_off_the_list_are_no_dimensions() -> None:
-    """Among them `service.instance.id`, and whatever one would rely on for a model's version."""
+def test_resource_attributes_that_are_not_listed_are_not_dimensions() -> None:
+    """`service.instance.id`, which distinguishes workers, is not in the default list."""
     point = a_point({}, resource={"service.instance.id": "1", "service.name": "s"})
     assert dimensions(point, RESOURCE_DIMENSIONS).kept == {"service.name": "s"}

@@ -1,4 +1,4 @@
-"""Mimir's rules at its default limits, each from both sides, by requests made by hand."""
+"""Rules of Mimir at its default limits, tested on both sides with handmade requests."""
 
 import zlib
 from collections.abc import Iterator
@@ -70,7 +70,7 @@ FINE = {
 
 @pytest.fixture
 def receiver() -> Iterator[OtlpReceiver]:
-    """A Mimir that asks for no tenant."""
+    """Return a receiver that behaves like Mimir and requires no tenant."""
     with OtlpReceiver("mimir", clock=lambda: NOW) as receiver:
         yield receiver
 
@@ -87,15 +87,17 @@ def test_an_invalid_point_gives_a_400_but_valid_points_are_stored(
     assert receiver.ledger.refused == {reason: 1}
 
 
-def test_a_delta_is_refused_in_words_that_are_known(receiver: OtlpReceiver) -> None:
-    """Those that users find in their logs."""
+def test_a_delta_is_refused_with_the_message_of_mimir(receiver: OtlpReceiver) -> None:
+    """Users find exactly these words in their logs."""
     message = send(receiver, counter("c", number(1))).message
     assert message.startswith("invalid temporality and type combination for metric")
 
 
 @pytest.mark.parametrize("metric", FINE.values(), ids=FINE)
-def test_a_point_just_inside_the_limits_is_stored(receiver: OtlpReceiver, metric: object) -> None:
-    """200, and nothing to tell."""
+def test_a_point_just_inside_the_mimir_limits_is_stored(
+    receiver: OtlpReceiver, metric: object
+) -> None:
+    """The answer is 200 with an empty body."""
     reply = send(receiver, metric)
     assert (reply.status, reply.body) == (200, b"")
     assert receiver.ledger.accepted == 1
@@ -104,7 +106,7 @@ def test_a_point_just_inside_the_limits_is_stored(receiver: OtlpReceiver, metric
 def test_wrong_order_is_reported_by_a_partial_success_that_rejects_nothing(
     receiver: OtlpReceiver,
 ) -> None:
-    """The point is lost all the same: a client that reads the number alone does not learn it."""
+    """The point is lost, but a client that only reads the number of rejected points misses it."""
     send(receiver, gauge("g", number(1, at=10)))
     reply = send(receiver, gauge("g", number(2, at=10)), gauge("h", number(2, at=10)))
     assert reply.status == 200
@@ -115,8 +117,8 @@ def test_wrong_order_is_reported_by_a_partial_success_that_rejects_nothing(
     assert receiver.ledger.refused == {order.DUPLICATE: 1}
 
 
-def test_a_tenant_has_a_limit_of_series() -> None:
-    """Known ones go on; a histogram costs its buckets, sum and count, and comes whole or not."""
+def test_the_number_of_series_of_a_tenant_is_limited() -> None:
+    """Existing series continue; a histogram with all its buckets is stored whole or not at all."""
     with OtlpReceiver("mimir", clock=lambda: NOW, most_series=6) as receiver:
         metric = histogram("h", buckets([1, 2], [1.0], sum=1), temporality=CUMULATIVE)
         assert send(receiver, metric).body == b""
@@ -132,24 +134,22 @@ def test_a_tenant_has_a_limit_of_series() -> None:
     ("headers", "status"),
     [({}, 401), ({"X-Scope-OrgID": "other"}, 401), ({"X-Scope-OrgID": "team-a"}, 200)],
 )
-def test_a_tenant_is_asked_for_where_one_was_configured(
-    headers: dict[str, str], status: int
-) -> None:
-    """Without it nothing is read."""
+def test_a_tenant_is_required_if_one_was_configured(headers: dict[str, str], status: int) -> None:
+    """A request without it is not read."""
     with OtlpReceiver("mimir", tenant="team-a", clock=lambda: NOW) as receiver:
         assert post(receiver, request(GOOD), {**PROTOBUF, **headers}).status == status
         assert (receiver.ledger.accepted == 1) == (status == 200)
 
 
 def test_mimir_metric_names_have_no_suffixes(receiver: OtlpReceiver) -> None:
-    """A query for `c_total` would find nothing."""
+    """A query for `c_total` would return nothing."""
     send(receiver, counter("c.d", number(4), temporality=CUMULATIVE, unit="s"))
     assert receiver.ledger.total("c_d") == 4
     assert receiver.ledger.total("c_d_seconds_total") == 0
 
 
 def test_a_deflated_body_is_answered_with_415(receiver: OtlpReceiver) -> None:
-    """As is any type but protobuf and JSON."""
+    """Content types other than protobuf and JSON are refused in the same way."""
     data = request(GOOD).SerializeToString()
     headers = {**PROTOBUF, "Content-Encoding": "deflate"}
     assert post(receiver, zlib.compress(data), headers).status == 415

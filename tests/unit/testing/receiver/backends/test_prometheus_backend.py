@@ -1,4 +1,4 @@
-"""The rules of Prometheus 3, each from both sides, by requests made by hand."""
+"""Rules of Prometheus 3, tested on both sides of each limit with handmade requests."""
 
 import gzip
 import json
@@ -70,7 +70,7 @@ FINE = {
 
 @pytest.fixture
 def receiver() -> Iterator[OtlpReceiver]:
-    """A Prometheus."""
+    """Return a receiver that behaves like Prometheus."""
     with OtlpReceiver("prometheus", clock=lambda: NOW) as receiver:
         yield receiver
 
@@ -79,7 +79,7 @@ def receiver() -> Iterator[OtlpReceiver]:
 def test_a_point_that_cannot_be_translated_fails_its_whole_request(
     receiver: OtlpReceiver, metric: object, reason: str
 ) -> None:
-    """500, and its good neighbours are rolled back with it."""
+    """The status is 500, and the valid points of the request are rolled back."""
     reply = send(receiver, GOOD, metric)
     assert reply.status == 500
     assert reason in reply.message
@@ -89,16 +89,18 @@ def test_a_point_that_cannot_be_translated_fails_its_whole_request(
 
 
 @pytest.mark.parametrize("metric", FINE.values(), ids=FINE)
-def test_a_point_just_inside_the_rules_is_stored(receiver: OtlpReceiver, metric: object) -> None:
-    """200, and nothing to tell."""
+def test_a_point_just_inside_the_prometheus_rules_is_stored(
+    receiver: OtlpReceiver, metric: object
+) -> None:
+    """The answer is 200 with an empty body."""
     reply = send(receiver, metric)
     assert (reply.status, reply.body) == (200, b"")
     assert receiver.ledger.accepted == 1
     assert not receiver.ledger.warnings
 
 
-def test_samples_of_a_series_arrive_in_order(receiver: OtlpReceiver) -> None:
-    """Later is taken, earlier is a 400, and so is another value for the same millisecond."""
+def test_samples_of_a_series_must_arrive_in_order(receiver: OtlpReceiver) -> None:
+    """An earlier time or another value for the same millisecond is answered with 400."""
     assert send(receiver, gauge("g", number(1, at=10))).status == 200
     assert send(receiver, gauge("g", number(1, at=10.0004))).status == 200
     assert send(receiver, gauge("g", number(2, at=10.0004))).status == 400
@@ -107,8 +109,8 @@ def test_samples_of_a_series_arrive_in_order(receiver: OtlpReceiver) -> None:
     assert receiver.ledger.refused == {order.DUPLICATE: 1, order.OUT_OF_ORDER: 1}
 
 
-def test_the_same_request_again_does_no_harm(receiver: OtlpReceiver) -> None:
-    """Cumulative points with the same time and value are taken twice and counted once."""
+def test_a_repeated_request_is_accepted_and_counted_once(receiver: OtlpReceiver) -> None:
+    """Cumulative points of the same time and value are not duplicates for Prometheus."""
     sent = request(
         counter("c", number(3, at=1, since=0), temporality=CUMULATIVE),
         histogram("h", buckets([1, 2], [1], at=1, sum=3), temporality=CUMULATIVE),
@@ -120,8 +122,8 @@ def test_the_same_request_again_does_no_harm(receiver: OtlpReceiver) -> None:
     assert not receiver.ledger.warnings
 
 
-def test_one_sample_out_of_order_refuses_its_whole_request(receiver: OtlpReceiver) -> None:
-    """And what came with it can be sent again: nothing of it was kept."""
+def test_one_sample_out_of_order_fails_its_whole_request(receiver: OtlpReceiver) -> None:
+    """Nothing was stored, so the other points can be sent again."""
     send(receiver, gauge("g", number(1, at=10)))
     assert send(receiver, GOOD, gauge("g", number(1, at=5))).status == 400
     assert receiver.ledger.names == ("g",)
@@ -131,20 +133,20 @@ def test_one_sample_out_of_order_refuses_its_whole_request(receiver: OtlpReceive
 def test_samples_out_of_order_give_a_400_even_beside_untranslatable_points(
     receiver: OtlpReceiver,
 ) -> None:
-    """The joined error is recognised by its order fault."""
+    """Prometheus joins both errors, and the order fault decides the status."""
     send(receiver, gauge("g", number(1, at=10)))
     assert send(receiver, EMPTY, gauge("g", number(1, at=5))).status == 400
 
 
 def test_a_sample_too_far_in_the_future_is_refused(receiver: OtlpReceiver) -> None:
-    """More than ten minutes ahead of the server's clock."""
+    """The limit is ten minutes ahead of the clock of the server."""
     reply = send(receiver, gauge("g", number(1, at=600.001)))
     assert reply.status == 400
     assert reply.message == order.TOO_NEW
 
 
 def test_a_sample_too_old_is_refused_even_of_a_new_series() -> None:
-    """More than an hour behind the newest of all samples."""
+    """The limit is an hour before the newest of all samples."""
     clock = ManualClock(NOW)
     with OtlpReceiver("prometheus", clock=clock) as receiver:
         assert send(receiver, gauge("new", number(1, at=0))).status == 200
@@ -153,14 +155,14 @@ def test_a_sample_too_old_is_refused_even_of_a_new_series() -> None:
         assert receiver.ledger.refused == {order.TOO_OLD: 1}
 
 
-def test_metrics_whose_names_become_one_collide(receiver: OtlpReceiver) -> None:
-    """`a.b` and `a_b` are one series, and one of two values at one time has to go."""
+def test_metrics_whose_names_become_equal_collide(receiver: OtlpReceiver) -> None:
+    """`a.b` and `a_b` are one series, which cannot have two values at one time."""
     assert send(receiver, gauge("a.b", number(1)), gauge("a_b", number(2))).status == 400
     assert send(receiver, gauge("a.b", number(1)), gauge("a_c", number(2))).status == 200
 
 
 def test_a_histogram_and_a_gauge_may_collide_as_well(receiver: OtlpReceiver) -> None:
-    """`h` has a series `h_count`; a gauge of that name has it too."""
+    """The histogram `h` has a series `h_count`, which a gauge may be called, too."""
     metric = histogram("h", buckets([1, 2], [1.0], sum=1), temporality=CUMULATIVE)
     assert send(receiver, metric, gauge("h.count", number(2))).status == 400
     assert send(receiver, metric, gauge("h.size", number(2))).status == 200
@@ -181,8 +183,8 @@ def test_processes_are_identified_by_their_instance(receiver: OtlpReceiver) -> N
     assert receiver.ledger.total("c1") == 3
 
 
-def test_metrics_are_found_under_the_names_of_prometheus(receiver: OtlpReceiver) -> None:
-    """Labels as well: a query is written with these."""
+def test_metrics_are_found_under_their_prometheus_names(receiver: OtlpReceiver) -> None:
+    """Labels are found likewise, because queries use these names."""
     send(
         receiver,
         counter("my.requests", number(3, {"http.method": "GET"}), temporality=CUMULATIVE),
@@ -193,8 +195,8 @@ def test_metrics_are_found_under_the_names_of_prometheus(receiver: OtlpReceiver)
     assert receiver.ledger.total("my.requests", {"http.method": "PUT"}) == 0
 
 
-def test_a_counter_that_falls_under_one_start_time_is_reported(receiver: OtlpReceiver) -> None:
-    """It is read as Prometheus reads it: as a reset. With a new start time nothing is odd."""
+def test_a_counter_that_falls_without_a_new_start_time_is_reported(receiver: OtlpReceiver) -> None:
+    """Like Prometheus, the ledger reads the fall as a reset."""
     for at, since, value in ((1, 0, 5), (2, 0, 3), (4, 3, 1)):
         send(receiver, counter("c", number(value, at=at, since=since), temporality=CUMULATIVE))
     assert receiver.ledger.total("c") == 5 + 3 + 1
@@ -202,7 +204,7 @@ def test_a_counter_that_falls_under_one_start_time_is_reported(receiver: OtlpRec
 
 
 def test_a_stale_marker_is_stored_as_a_sample_without_a_value(receiver: OtlpReceiver) -> None:
-    """The series ends there; its newest value is the one before."""
+    """It ends the series, whose newest value is the one before."""
     send(receiver, gauge("g", number(1, at=1)))
     assert send(receiver, gauge("g", number(None, at=2, flags=1))).status == 200
     assert receiver.ledger.gauge("g") == 1
@@ -210,7 +212,7 @@ def test_a_stale_marker_is_stored_as_a_sample_without_a_value(receiver: OtlpRece
 
 
 def test_a_body_may_be_gzip_but_not_deflate(receiver: OtlpReceiver) -> None:
-    """What cannot be decoded is a 400: Prometheus has no 415."""
+    """What cannot be decoded is answered with 400, because Prometheus has no 415."""
     data = request(GOOD).SerializeToString()
     headers = {**PROTOBUF, "Content-Encoding": "gzip"}
     assert post(receiver, gzip.compress(data), headers).status == 200
@@ -223,7 +225,7 @@ def test_a_body_may_be_gzip_but_not_deflate(receiver: OtlpReceiver) -> None:
 
 
 def test_json_is_read_and_answered_in_json(receiver: OtlpReceiver) -> None:
-    """Whole numbers are strings there."""
+    """OTLP in JSON writes 64-bit integers as strings."""
     point = {"asInt": "7", "timeUnixNano": str(NOW * 10**9)}
     metric = {"name": "g", "gauge": {"dataPoints": [point]}}
     body = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}

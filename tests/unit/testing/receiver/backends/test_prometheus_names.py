@@ -1,4 +1,4 @@
-"""How Prometheus names metrics and labels that come over OTLP."""
+"""How Prometheus names metrics and labels that arrive over OTLP."""
 
 import re
 
@@ -13,7 +13,7 @@ from support.otlp_requests import gauge, number, request
 
 
 def head(name: str, unit: str = "", kind: str = "gauge") -> MetricHead:
-    """A metric of that name; "counter" stands for a monotonic sum."""
+    """Return a metric of that name; "counter" stands for a monotonic sum."""
     is_counter = kind == "counter"
     return MetricHead(name, unit, "sum" if is_counter else kind, "cumulative", is_counter)  # type: ignore[arg-type]
 
@@ -39,24 +39,24 @@ def head(name: str, unit: str = "", kind: str = "gauge") -> MetricHead:
         (head("..."), None, None),
     ],
 )
-def test_metrics_are_named_as_the_translator_names_them(
+def test_metrics_are_named_as_the_translator_of_prometheus_names_them(
     metric: MetricHead, with_suffixes: str | None, without: str | None
 ) -> None:
-    """With suffixes on Prometheus, without on a default Mimir; None cannot be named."""
+    """Prometheus adds suffixes, Mimir by default does not; None is an impossible name."""
     assert metric_name(metric, with_suffixes=True) == with_suffixes
     assert metric_name(metric, with_suffixes=False) == without
 
 
 @pytest.mark.parametrize("metric", CATALOG, ids=lambda metric: metric.name)
-def test_the_catalogue_promises_these_names(metric: object) -> None:
-    """`Metric.prometheus`, from which dashboards are made, is what the translator makes."""
+def test_the_prometheus_names_in_the_catalogue_are_those_of_the_translator(metric: object) -> None:
+    """Dashboards are written with `Metric.prometheus`."""
     sent = head(metric.name, metric.unit, metric.kind)  # type: ignore[attr-defined]
     assert metric_name(sent, with_suffixes=True) == metric.prometheus  # type: ignore[attr-defined]
 
 
 @given(st.text(), st.text(max_size=6), st.sampled_from(["gauge", "counter", "histogram"]))
-def test_any_name_becomes_a_valid_one(name: str, unit: str, kind: str) -> None:
-    """`[a-zA-Z_:][a-zA-Z0-9_:]*`, or there is none."""
+def test_any_metric_name_becomes_a_valid_one(name: str, unit: str, kind: str) -> None:
+    """A valid name matches `[a-zA-Z_:][a-zA-Z0-9_:]*`; otherwise there is none."""
     for with_suffixes in (True, False):
         translated = metric_name(head(name, unit, kind), with_suffixes=with_suffixes)
         assert translated is None or re.fullmatch(r"[a-zA-Z_:][a-zA-Z0-9_:]*", translated)
@@ -75,13 +75,15 @@ def test_any_name_becomes_a_valid_one(name: str, unit: str, kind: str) -> None:
         ("", None),
     ],
 )
-def test_labels_are_named_as_the_translator_names_them(sent: str, kept: str | None) -> None:
-    """Invalid characters are `_`; a digit or one `_` in front gets a prefix."""
+def test_labels_are_named_as_the_translator_of_prometheus_names_them(
+    sent: str, kept: str | None
+) -> None:
+    """Invalid characters become `_`; a digit or a single `_` in front gets a prefix."""
     assert label_name(sent) == kept
 
 
 def test_a_series_has_its_attributes_job_and_instance_as_labels() -> None:
-    """The rest of the resource tells no series apart; an empty value is no label."""
+    """Other resource attributes do not identify a series; empty values are left out."""
     sent = request(
         gauge("g", number(1, {"a.b": True, "c": 2, "d": "", "e": 1.0, "f": [1, "x"]})),
         resource={
@@ -105,7 +107,7 @@ def test_a_series_has_its_attributes_job_and_instance_as_labels() -> None:
 
 
 def test_attributes_that_become_one_label_are_joined_and_reported() -> None:
-    """In the order of their keys, with a semicolon."""
+    """Their values are joined with a semicolon, in the order of the keys."""
     sent = request(gauge("g", number(1, {"a_b": "2", "a.b": "1"})))
     series_labels = labels(decode(sent.SerializeToString()).points[0])
     assert series_labels is not None
