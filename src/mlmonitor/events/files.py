@@ -21,7 +21,7 @@ class Files:
         again. Each process writes its own files. After a crash, the next process that starts
         completes the files of JSON lines. Events beyond `max_total_bytes`, or without room on the
         disk, are dropped and counted in `status().events`.
-    Price: time of the worker for each row: that of `Kafka` (`benchmarks/events.py`), plus writing.
+    Price: the worker's time for each row, as for `Kafka` (`benchmarks/events.py`), and for writing.
 
     Args:
         folder: created if it does not exist.

@@ -34,7 +34,7 @@ class Kafka:
         rows. Each event is delivered once; events of one prediction stay in order, in one
         partition. Memory is bounded: during an outage of the broker, events beyond `buffer_bytes`
         are dropped and counted in `status().events`.
-    Price: time of the worker for each row (`benchmarks/events.py`), and `buffer_bytes` of memory.
+    Price: the worker's time for each row (`benchmarks/events.py`), and `buffer_bytes` of memory.
 
     Args:
         servers: `host:port` of one or more brokers.

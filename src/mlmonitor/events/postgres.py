@@ -18,7 +18,7 @@ class Postgres:
 
     Promise: no call of the application waits, each event is stored once, `buffer_bytes`
         bounds the memory, and every event that is dropped or refused is counted.
-    Price: time of the worker for each row, as for `Kafka` (`benchmarks/events.py`); one thread and
+    Price: the worker's time for each row, as for `Kafka` (`benchmarks/events.py`); one thread and
         one connection per process.
 
     Args:

@@ -124,7 +124,7 @@ class FieldReference(BaseModel):
         return OBJECT_BYTES + tables + seasons + predicted * NUMBER_BYTES
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        # Categories and quantiles are left out: they may be values of single rows.
+        # Categories and quantiles are left out: they may be values of individual rows.
         return [("name", self.name), ("role", self.role), ("rows", self.rows)]
 
 

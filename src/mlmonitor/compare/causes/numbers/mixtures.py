@@ -9,7 +9,7 @@ from mlmonitor.records import Floats
 _KS = 1.36  # the Kolmogorov-Smirnov statistic that one sample in twenty exceeds
 _OFFSET = 0.01  # difference of ranks that is tolerated besides chance
 _MOST_BEFORE = 0.05  # largest share that a stuck value may have had before
-_EVIDENT = 2.5  # times the tolerated difference: how far a part must move the ranks
+_EVIDENT = 2.5  # how far a part must move the ranks, relative to the tolerated difference
 
 APART: Final = 0.5
 """The smallest change of ranks: values that move less overlap too much with the others."""

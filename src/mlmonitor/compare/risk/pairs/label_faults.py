@@ -29,8 +29,8 @@ LABEL_FAULTS: Final = frozenset(
 """Causes that are repaired in the labels, in their join or in the scores."""
 
 _SHIFTS = (1, -1, 2, -2, 3, -3)
-_NEAR_LIMIT = 1.25  # times the tolerated loss: the largest loss once the fault is undone
-_WORSE = 1.5  # times the loss once the fault is undone: the smallest loss with the fault
+_NEAR_LIMIT = 1.25  # largest loss once the fault is undone, relative to the tolerated loss
+_WORSE = 1.5  # smallest loss with the fault, relative to the loss once it is undone
 _ERRORS = 3.0  # standard errors by which a loss must exceed the tolerated loss
 _RELATED = 0.5  # share of the association at training below which labels are unrelated
 _ROLLS = 8
@@ -39,7 +39,7 @@ _ASSOCIATED = 128
 _PART_ERRORS = 3.0  # standard errors up to which a part shows no association
 _LEAST_SHIFTED = 64
 _SHIFT_ERRORS = 4.0  # standard errors by which a shift must be better than a random pairing
-_NEAR_PART = 2.0  # times the tolerated loss: the largest loss of only the repaired pairs
+_NEAR_PART = 2.0  # largest loss of only the repaired pairs, relative to the tolerated loss
 
 
 class ToleratedLoss(NamedTuple):
