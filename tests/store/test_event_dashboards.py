@@ -5,6 +5,7 @@ import re
 import runpy
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -183,8 +184,14 @@ def as_sent(sql: str, choices: dict[str, list[str]]) -> str:
     return sql
 
 
-def queries() -> Iterator[tuple[str, str]]:
+@cache
+def queries() -> tuple[tuple[str, str], ...]:
     """Return every query of the event dashboards by its panel's title, variables included."""
+    return tuple(find_queries())
+
+
+def find_queries() -> Iterator[tuple[str, str]]:
+    """Render the dashboards, and yield their queries."""
     for path, text in render_files("grafana", naming="prometheus"):
         if path.parent.name == "events":
             board = json.loads(text)

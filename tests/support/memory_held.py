@@ -8,18 +8,18 @@ from mlmonitor import Monitor
 
 
 def held_bytes(
-    new_monitor: Callable[[], Monitor], serve: Callable[[Monitor], object]
-) -> tuple[int, int]:
-    """Return the bytes that a monitor has allocated after serving, and its `memory_bytes`."""
+    new_monitor: Callable[[], Monitor], *phases: Callable[[Monitor], object]
+) -> list[tuple[int, int]]:
+    """Return the bytes that a monitor has allocated after each phase, and its `memory_bytes`."""
     gc.collect()
     tracemalloc.start()
+    measured = []
     try:
-        monitor = new_monitor()
-        serve(monitor)
-        gc.collect()
-        traced, _ = tracemalloc.get_traced_memory()
-        memory_bytes = monitor.memory_bytes
-        monitor.close()
+        with new_monitor() as monitor:
+            for serve in phases:
+                serve(monitor)
+                gc.collect()
+                measured.append((tracemalloc.get_traced_memory()[0], monitor.memory_bytes))
     finally:
         tracemalloc.stop()
-    return traced, memory_bytes
+    return measured
