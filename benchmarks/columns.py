@@ -1,8 +1,10 @@
 """What one value costs by the kind of its column, and what a data frame of one row costs.
 
 For columns: the CPU of `record` and of the worker per value, for twenty columns of one kind and one
-of floats, minus that of the floats alone. The baseline for texts is `pandas.factorize`, a step that
-no implementation can avoid. For frames: the CPU of a watched call, including the worker's part.
+of floats, minus that of the floats alone. A batch has 4,096 rows; columns that store codes are also
+measured, and judged, with the 16,384 rows into which `record` cuts larger batches. The baseline for
+texts is `pandas.factorize`, a step that no implementation can avoid. For frames: the CPU of a
+watched call, including the worker's part.
 """
 
 import gc
@@ -17,10 +19,10 @@ import polars as pl
 import pyarrow as pa
 
 import shapes
-from harness import Figure, Way, allow, in_turns, main, measure_pace
+from harness import Figure, Timing, Way, allow, in_turns, main, measure_pace
 from mlmonitor import Config, Monitor, Reference
 
-ROWS, COLUMNS, FRAMES = 4_096, 20, 512
+ROWS, CUT_ROWS, COLUMNS, FRAMES = 4_096, 16_384, 20, 512
 FACTORIZE, PACE = "pandas.factorize", "pace"
 CODED_NANOSECONDS, FRAME_MICROSECONDS = 10.0, 25.0
 _RNG = np.random.default_rng(3)
@@ -29,12 +31,19 @@ _INTEGERS, _GAPS = _RNG.integers(0, 1_000, ROWS), _RNG.random(ROWS) < 0.05
 _MOMENTS = np.datetime64("2024-01-01", "us") + _RNG.integers(0, 10**12, ROWS).astype("m8[us]")
 _TRUTHS = _RNG.random(ROWS) < 0.5
 _WITH_GAPS = [None if gap else int(v) for v, gap in zip(_INTEGERS, _GAPS, strict=True)]
-CODED: dict[str, Any] = {
-    "category, pandas": pd.Series(_TEXTS, dtype="category"),
-    "dictionary, arrow": pa.array(_TEXTS).dictionary_encode(),
-    "Categorical, polars": pl.Series(_TEXTS, dtype=pl.Categorical),
-    "Enum, polars": pl.Series(_TEXTS, dtype=pl.Enum(sorted(set(_TEXTS)))),
-}
+
+
+def coded_columns(rows: int) -> dict[str, Any]:
+    """Return columns of thirty texts that are stored as codes, by kind."""
+    texts = shapes.categories(_RNG, rows)
+    return {
+        "category, pandas": pd.Series(texts, dtype="category"),
+        "dictionary, arrow": pa.array(texts).dictionary_encode(),
+        "Categorical, polars": pl.Series(texts, dtype=pl.Categorical),
+        "Enum, polars": pl.Series(texts, dtype=pl.Enum(sorted(set(texts)))),
+    }
+
+
 TEXTS: dict[str, Any] = {
     "texts, list": _TEXTS,
     "texts, objects of numpy": np.array(_TEXTS, object),
@@ -67,7 +76,7 @@ def monitor_of(features: dict[str, Any] | pd.DataFrame) -> Monitor:
 
 def recorded(features: dict[str, Any]) -> Way:
     """Return a function that times one `record` and its drain, in nanoseconds."""
-    monitor, predictions = monitor_of(features), _RNG.normal(size=ROWS)
+    monitor, predictions = monitor_of(features), _RNG.normal(size=len(features["base"]))
 
     def once() -> float:
         started = time.process_time_ns()
@@ -87,24 +96,38 @@ def factorized() -> float:
     return (time.process_time_ns() - started) / ROWS
 
 
-def columns(*, rounds: int) -> Iterator[Figure]:
-    """Yield the cost of each kind of column."""
-    base = {"base": _RNG.normal(size=ROWS)}
+def time_columns(kinds: dict[str, Any], rows: int, *, rounds: int) -> dict[str, Timing]:
+    """Time the value of each kind of column in batches of `rows`, in nanoseconds; and the pace."""
+    base = {"base": _RNG.normal(size=rows)}
     ways: dict[str, Way] = {"alone": recorded(base), FACTORIZE: factorized, PACE: measure_pace}
-    for kind, column in (CODED | TEXTS | OTHERS).items():
+    for kind, column in kinds.items():
         ways[kind] = recorded(base | {f"c{place}": column for place in range(COLUMNS)})
     gc.collect()
     gc.freeze()
     timings = in_turns(ways, rounds=rounds)
     alone = timings["alone"].best
-    for kind in CODED | TEXTS | OTHERS:
-        cost = (timings[kind].best - alone) / (COLUMNS * ROWS)
-        against: tuple[float | None, str] = (None, "")
-        if kind in CODED:
-            against = allow(CODED_NANOSECONDS, "ns", pace=timings[PACE].best)
-        elif kind in TEXTS:
-            against = timings[FACTORIZE].best, FACTORIZE
-        yield Figure(kind, cost, "ns/value", *against, timings[kind].spread)
+    for kind in kinds:
+        costs = [(cost - alone) / (COLUMNS * rows) for cost in timings[kind].rounds]
+        timings[kind] = Timing(tuple(costs))
+    return timings
+
+
+def columns(*, rounds: int) -> Iterator[Figure]:
+    """Yield the cost of each kind of column."""
+    coded = coded_columns(CUT_ROWS)
+    timings = time_columns(coded, CUT_ROWS, rounds=rounds)
+    for kind in coded:
+        against = allow(CODED_NANOSECONDS, "ns", pace=timings[PACE].best)
+        yield Figure(kind, timings[kind].best, "ns/value", *against, timings[kind].spread)
+    timings = time_columns(coded_columns(ROWS) | TEXTS | OTHERS, ROWS, rounds=rounds)
+    for kind in coded:
+        name = f"{kind}, batches of {ROWS:,}"
+        yield Figure(name, timings[kind].best, "ns/value", spread=timings[kind].spread)
+    for kind in TEXTS:
+        baseline = timings[FACTORIZE].best, FACTORIZE
+        yield Figure(kind, timings[kind].best, "ns/value", *baseline, timings[kind].spread)
+    for kind in OTHERS:
+        yield Figure(kind, timings[kind].best, "ns/value", spread=timings[kind].spread)
 
 
 def watched(monitor: Monitor, frames: list[pd.DataFrame]) -> Callable[[], float]:

@@ -28,8 +28,8 @@ INTRODUCTION = (
     "`make bench` runs have written, on {cpu} ({cores} cores), Python {python}, numpy {numpy}. "
     "Ours and its baseline take turns; the best round of each counts. Read the ratios: the "
     "numbers are this machine's. A budget in time was set on a machine on which one "
-    "`Histogram.observe` of prometheus_client takes 833 ns, and is multiplied by this machine's "
-    "pace: by how many times as long one takes here, measured beside."
+    "`Histogram.observe` of prometheus_client takes 833 ns. A slower machine is allowed as many "
+    "times more as one takes longer there, measured beside; a faster one is allowed no less."
 )
 COSTS = (
     ("capture", "watch dict 20", "a watched call, a dict of 20 floats"),

@@ -2,7 +2,7 @@
 
     .venv-spark/bin/python benchmarks/partitioned_counts.py --folder /tmp [--rows 10000000]
 
-writes a Parquet file of 20 seeded columns, counts it in six ways, and fails unless all counts are
+writes a Parquet file of 20 seeded columns, counts it in seven ways, and fails unless all counts are
 identical and the quantiles are within the error of a digest. It holds at most one row group in
 memory. It prints the peak resident memory of each way, including Spark's JVM and all workers. Needs
 the extras `spark` and `dask`; `make spark` creates the environment.
@@ -13,7 +13,7 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from profile_file import GROUP_ROWS, write_file
 from resident import PeakMemory
 
 FLOATS, TEXTS = 15, 5
+SPARK_PARTITIONS = 4
 SHARES = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
 RANK_ERROR = 0.01
 COUNTS = ("rows", "bins", "categories", "quality", "outliers", "seasons")
@@ -108,16 +109,45 @@ def list_ways(path: Path, reference: Reference) -> dict[str, Callable[[], Profil
     }
 
 
+def split_file(spark: Any, path: Path, partitions: int) -> Any:
+    """Return the file as a data frame whose partitions are stretches of the file."""
+    options = {"maxPartitionBytes": -(-path.stat().st_size // partitions), "openCostInBytes": 0}
+    for name, value in options.items():
+        spark.conf.set(f"spark.sql.files.{name}", str(value))
+    frame = spark.read.parquet(str(path))
+    assert frame.rdd.getNumPartitions() == partitions
+    return frame
+
+
 def list_spark_ways(
     spark: Any, path: Path, reference: Reference
 ) -> dict[str, Callable[[], Profile]]:
     """Return the ways to count the file with Spark, after its workers have started."""
-    frame = spark.read.parquet(str(path))
-    spark_profiles.profile(frame.limit(1_000), reference)
+    split = split_file(spark, path, SPARK_PARTITIONS)
+    spark_profiles.profile(split.limit(1_000), reference)
     return {
-        "Spark, 4 partitions": lambda: spark_profiles.profile(frame.repartition(4), reference),
-        "Spark, 1 partition": lambda: spark_profiles.profile(frame.coalesce(1), reference),
+        "Spark, 4 partitions": lambda: spark_profiles.profile(split, reference),
+        "Spark, 4, after a shuffle": lambda: spark_profiles.profile(
+            split.repartition(SPARK_PARTITIONS), reference
+        ),
+        "Spark, 1 partition": lambda: spark_profiles.profile(split.coalesce(1), reference),
     }
+
+
+def pass_batches(batches: Iterable[Any]) -> Iterator[Any]:
+    """Read arrow batches in an executor and yield none of them."""
+    for _ in batches:
+        pass
+    yield from ()
+
+
+def read_with_spark(spark: Any, path: Path, rows: int) -> None:
+    """Print how long Spark alone takes to hand all rows over to Python, without counting them."""
+    frame = split_file(spark, path, SPARK_PARTITIONS)
+    started_at = time.perf_counter()
+    assert frame.mapInArrow(pass_batches, "nothing int").count() == 0
+    seconds = time.perf_counter() - started_at
+    print(f"{'Spark alone, not counted':<44} {seconds:6.1f} s  {rows / seconds:>10,.0f} rows/s")
 
 
 def count(name: str, way: Callable[[], Profile], rows: int, sample: np.ndarray) -> str:
@@ -155,6 +185,7 @@ def main() -> None:
     spark = start_spark()  # last, so that its JVM does not count in the other memory figures
     ways = list_spark_ways(spark, path, reference)
     hashes |= {name: count(name, way, options.rows, sample) for name, way in ways.items()}
+    read_with_spark(spark, path, options.rows)
     spark.stop()
     assert len(set(hashes.values())) == 1, hashes
     print("all counts are equal")

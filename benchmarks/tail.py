@@ -2,18 +2,24 @@
 
 A serving thread and an asyncio loop answer 2,000 requests a second. Each request is due at a fixed
 time and its latency counts from then, so a stall shows in every request that it delays. With
-monitoring, the worker aggregates and exports meanwhile. There are ten turns, each with and without
-monitoring, in alternating order. A figure is conservative: the median of the unmonitored turns,
-times the ratio that one turn in ten exceeds. The FastAPI app runs in a process of its own.
+monitoring, the worker aggregates and exports meanwhile. There are ten turns, each with monitoring
+and twice without, in alternating order. A figure is conservative: the median of the unmonitored
+turns, times the ratio that one turn in ten exceeds. The second unmonitored run is the control: its
+ratios to the first show how far the machine alone makes two equal runs differ. The FastAPI app runs
+in a process of its own, and is requested by another.
 """
 
 import asyncio
+import gc
+import itertools
 import json
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +31,12 @@ from mlmonitor import Config, Monitor, Otlp
 from sink import sink_elsewhere
 
 RATE = 2_000
-APP_RATE = 200
+APP_RATE = 1_000
 FIELDS = 20
+NAMES = shapes.names(FIELDS)
+VALUES = np.random.default_rng(0).normal(size=(200_000, FIELDS))
+"""Rows like those of the reference, so that nothing has drifted."""
+
 WORK_NS = 60_000
 QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "worst": 1.0}
 UNMONITORED = "the same, unmonitored"
@@ -41,33 +51,75 @@ def model(features: dict[str, float]) -> float:
     return total
 
 
-def served(predict: Callable[[Any], float], seconds: float) -> np.ndarray:
-    """Return the latencies in ns of requests at a fixed rate in one thread."""
-    rows = shapes.rows("dict", np.random.default_rng(0).normal(size=(64, FIELDS)))
+@dataclass(frozen=True)
+class Requests:
+    """When each request was due and done, and the CPU time that it used, in ns."""
+
+    due_ns: np.ndarray
+    done_ns: np.ndarray
+    cpu_ns: np.ndarray
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Requests"]) -> "Requests":
+        """Return the requests of all parts, in order."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+_rows = itertools.cycle(VALUES)
+
+
+def next_features() -> dict[str, float]:
+    """Return the features of the next request."""
+    return dict(zip(NAMES, next(_rows).tolist(), strict=True))
+
+
+def freeze_heap() -> None:
+    """Keep Python from collecting what exists now, which takes 60 ms and would hit some turns.
+
+    A full collection of this process's objects stalls all threads, monitored or not; which turns it
+    hits is chance.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def serve(predict: Callable[[Any], float], seconds: float) -> Requests:
+    """Answer requests at a fixed rate in one thread."""
+    freeze_heap()
     count, gap = int(RATE * seconds), 1_000_000_000 // RATE
-    took = np.empty(count)
+    done, cpu = np.empty(count, np.int64), np.empty(count, np.int64)
     begin = time.perf_counter_ns() + 10_000_000
     for at in range(count):
         due = begin + at * gap
+        features = next_features()
         wait = due - time.perf_counter_ns()
         if wait > 100_000:
             time.sleep((wait - 80_000) / 1e9)
         while time.perf_counter_ns() < due:
             pass
-        predict(rows[at % 64])
-        took[at] = time.perf_counter_ns() - due
-    return took
+        cpu_since = time.thread_time_ns()
+        predict(features)
+        done[at] = time.perf_counter_ns()
+        cpu[at] = time.thread_time_ns() - cpu_since
+    return Requests(begin + gap * np.arange(count), done, cpu)
+
+
+def served(predict: Callable[[Any], float], seconds: float) -> np.ndarray:
+    """Return the latencies in ns of requests at a fixed rate in one thread."""
+    requests = serve(predict, seconds)
+    return (requests.done_ns - requests.due_ns).astype(np.float64)
 
 
 async def served_async(predict: Callable[[Any], Any], seconds: float) -> np.ndarray:
     """Return the latencies in ns of requests at a fixed rate, each a task of an event loop."""
-    rows = shapes.rows("dict", np.random.default_rng(0).normal(size=(64, FIELDS)))
+    freeze_heap()
     count, gap = int(RATE * seconds), 1_000_000_000 // RATE
     took = np.empty(count)
     begin = time.perf_counter_ns() + 10_000_000
 
     async def one(at: int) -> None:
-        await predict(rows[at % 64])
+        await predict(next_features())
         took[at] = time.perf_counter_ns() - (begin + at * gap)
 
     tasks = set()
@@ -82,10 +134,10 @@ async def served_async(predict: Callable[[Any], Any], seconds: float) -> np.ndar
     return took
 
 
-def busy_monitor(url: str) -> Monitor:
+def busy_monitor(url: str, export_seconds: float = 1.0) -> Monitor:
     """Return a monitor that exports every second, 60 times as often as by default."""
     exporter = Otlp.collector(url)
-    config = Config(export_interval_seconds=1.0)
+    config = Config(export_interval_seconds=export_seconds)
     return Monitor("bench", reference=shapes.reference(FIELDS), exporters=[exporter], config=config)
 
 
@@ -100,16 +152,19 @@ def in_turns(ways: dict[str, Callable[[], np.ndarray]], turns: int) -> dict[str,
     return latencies
 
 
+def find_ratios(ours: list[np.ndarray], theirs: list[np.ndarray], q: float) -> list[float]:
+    """Return the 10%, 50% and 90% quantiles over turns of the ratio of two latency quantiles."""
+    ratios = [np.quantile(a, q) / np.quantile(b, q) for a, b in zip(ours, theirs, strict=True)]
+    return [float(ratio) for ratio in np.quantile(ratios, [0.1, 0.5, 0.9]).round(3)]
+
+
 def figures(what: str, latencies: dict[str, list[np.ndarray]]) -> Iterator[Figure]:
     """Yield one figure for each latency quantile: the 90% quantile of the turns' ratios."""
     for name, q in QUANTILES.items():
-        ours, theirs = (
-            np.array([np.quantile(turn, q) for turn in latencies[way]]) / 1e3
-            for way in ("with", "without")
-        )
-        low, middle, high = np.quantile(ours / theirs, [0.1, 0.5, 0.9]).round(3).tolist()
-        usual = float(np.median(theirs))
-        more = {"low": low, "median": middle, "high": high}
+        low, middle, high = find_ratios(latencies["with"], latencies["without"], q)
+        control = find_ratios(latencies["control"], latencies["without"], q)
+        usual = float(np.median([np.quantile(turn, q) for turn in latencies["without"]])) / 1e3
+        more = {"low": low, "median": middle, "high": high, "control": control}
         yield Figure(f"{what}, {name}", usual * high, "us", usual, UNMONITORED, more=more)
 
 
@@ -128,6 +183,7 @@ def in_process(*, turns: int, seconds: float) -> Iterator[Figure]:
                 {
                     "with": lambda: served(watched, seconds),
                     "without": lambda: served(model, seconds),
+                    "control": lambda: served(model, seconds),
                 },
                 turns,
             ),
@@ -138,6 +194,7 @@ def in_process(*, turns: int, seconds: float) -> Iterator[Figure]:
                 {
                     "with": lambda: asyncio.run(served_async(watched_async, seconds)),
                     "without": lambda: asyncio.run(served_async(model_async, seconds)),
+                    "control": lambda: asyncio.run(served_async(model_async, seconds)),
                 },
                 turns,
             ),
@@ -170,7 +227,7 @@ def app(watched: bool, seconds: float, url: str) -> np.ndarray:  # noqa: FBT001 
     run = f"{code}\nimport uvicorn\nuvicorn.run(app, port={port}, log_level='error')\n"
     process = subprocess.Popen([sys.executable, "-c", run])
     try:
-        return asked(f"http://127.0.0.1:{port}/predict", int(APP_RATE * seconds))
+        return asked(f"127.0.0.1:{port}", int(APP_RATE * seconds))
     finally:
         process.terminate()
         process.wait(timeout=10)
@@ -178,23 +235,25 @@ def app(watched: bool, seconds: float, url: str) -> np.ndarray:  # noqa: FBT001 
 
 def asked(url: str, count: int) -> np.ndarray:
     """Send requests at a fixed rate; return latencies in ns, without the first half second."""
-    import httpx
-
+    connection = HTTPConnection(url)
     body = json.dumps(dict.fromkeys(shapes.names(FIELDS), 0.5))
+    for _ in range(200):
+        try:
+            connection.connect()
+            break
+        except ConnectionRefusedError:
+            time.sleep(0.05)
     took = []
-    with httpx.Client(headers={"content-type": "application/json"}) as client:
-        for _ in range(200):
-            try:
-                client.post(url, content=body)
-                break
-            except httpx.ConnectError:
-                time.sleep(0.05)
-        gap, begin = 1_000_000_000 // APP_RATE, time.perf_counter_ns()
-        for at in range(count):
-            due = begin + at * gap
-            time.sleep(max(due - time.perf_counter_ns(), 0) / 1e9)
-            client.post(url, content=body).raise_for_status()
-            took.append(time.perf_counter_ns() - due)
+    gap, begin = 1_000_000_000 // APP_RATE, time.perf_counter_ns()
+    for at in range(count):
+        due = begin + at * gap
+        time.sleep(max(due - time.perf_counter_ns(), 0) / 1e9)
+        connection.request("POST", "/predict", body, {"content-type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 200, answer.status
+        took.append(time.perf_counter_ns() - due)
+    connection.close()
     return np.array(took[APP_RATE // 2 :], np.float64)
 
 
@@ -207,6 +266,7 @@ def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harn
             ways = {
                 "with": lambda: app(True, 6.0, url),  # noqa: FBT003 - one of two
                 "without": lambda: app(False, 6.0, url),  # noqa: FBT003 - as above
+                "control": lambda: app(False, 6.0, url),  # noqa: FBT003 - as above
             }
             yield from figures("FastAPI app", in_turns(ways, 10))
 

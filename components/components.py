@@ -142,14 +142,18 @@ COMPONENTS = (
 
 
 def build(component: Component) -> None:
-    """Build beside the place where it will be, and move it there whole."""
+    """Build beside the place where it will be, and rename, so that it is there whole or not."""
     folder = component.folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="building-") as new:
-        component.build(HERE / component.name, Path(new))
+    new = Path(tempfile.mkdtemp(dir=folder.parent, prefix="building-"))
+    try:
+        component.build(HERE / component.name, new)
+        new.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(new, folder)
+        new.rename(folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
     print(f"{component.name}: built in {time.monotonic() - began:.0f} s, {folder}")
 
 

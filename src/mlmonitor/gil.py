@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from types import BuiltinFunctionType
 
-SLICE_NS = 250_000
+SLICE_NS = 100_000
 """After this time, the worker pauses at the end of the current piece of work."""
 
 PAUSE_SECONDS = 1e-3

@@ -12,7 +12,7 @@ class StagingBuffer:
     ten blocks of a hundred. Price: `8 * limit` bytes a field.
     """
 
-    ROWS = 1_184
+    ROWS = 1_168
 
     __slots__ = ("_fields", "_limit", "_refused", "_values", "rows")
 

@@ -154,6 +154,7 @@ def _build_segments(
 
 def _build_labels(state: ModelState, inbox: Inbox, now: float) -> LabelsSnapshot:
     """Build the snapshot of labels; those in the inbox of a learning model count as waiting."""
+    yield_gil()
     counts = {status.value: count for status, count in state.pending.counts.items()}
     counts["dropped"] = sum(q.dropped for q in (inbox.labels, inbox.late, inbox.outcomes))
     waiting = len(inbox.labels) if state.labels is None else 0

@@ -26,6 +26,7 @@ from mlmonitor.export.opentelemetry.resource_figures import ResourceFigures
 from mlmonitor.export.series.describer import Describer
 from mlmonitor.export.series.identity import Identity
 from mlmonitor.forks import hold_forks
+from mlmonitor.gil import yield_gil
 from mlmonitor.reference.reference import Reference
 from mlmonitor.status.build import build_status
 from mlmonitor.status.status import EarlierVersion, Status
@@ -190,6 +191,7 @@ class ModelVersion:
         snapshot = build_snapshot(
             named, self.state, inbox, destinations, now=now, with_history=with_history
         )
+        yield_gil()
         return replace(snapshot, memory_bytes=self.memory_bytes) if self.challenges else snapshot
 
     def status(self, snapshot: ModelSnapshot) -> Status:

@@ -240,7 +240,9 @@ class EProcess:
             since = since / self._dependence.at(rows)[:, fields, None]
         laws = self._list_laws(past, fields)
         laws += since
+        yield_gil()
         likelihoods = log_beta(laws, present)
+        yield_gil()
         likelihoods -= self._before[:, :used, fields]
         weighted = likelihoods[1:] + self._log_weights[:, None, fields]
         gain: Floats = np.logaddexp.reduce(weighted, axis=0) - likelihoods[0]

@@ -21,6 +21,7 @@ from mlmonitor.compare.service.latency_evidence import (
     LatencyEvidence,
 )
 from mlmonitor.formatting import duration, percent
+from mlmonitor.gil import yield_gil
 from mlmonitor.records import Counts, Role
 
 BASELINE_CALLS: Final = 1_000
@@ -125,7 +126,9 @@ class ServiceAlerts:
         if self._streams is None:
             return []
         self._count_waiting(self._streams)
+        yield_gil()
         failures = self._streams.failures.evaluate(now=now)
+        yield_gil()
         latency = self._streams.latency.evaluate(self._latencies, now=now)
         self._latencies = self._latencies * 0
         self.unevaluated_rows, self.evaluated_at = 0, now

@@ -54,6 +54,7 @@ class Describer:
         """Return all series of the snapshot, or as many as the budget allows."""
         identity, cache = self._identity, self._cache
         cache.begin_snapshot()
+        yield_gil()
         families: list[Family] = []
         for population in snapshot.populations:
             own = within(identity, population.segment) if self._has_segments else identity

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from mlmonitor.gil import yield_gil
+
 if TYPE_CHECKING:
     from http.client import HTTPResponse
 
@@ -42,6 +44,12 @@ def make_adapter(progress: Progress) -> Any:
     from requests.adapters import HTTPAdapter
 
     class Adapter(HTTPAdapter):
+        def send(self, *args: Any, **options: Any) -> Any:
+            yield_gil()  # `requests` spends as long on preparing a request as on each step here
+            response = super().send(*args, **options)
+            yield_gil()
+            return response
+
         def init_poolmanager(self, *args: Any, **options: Any) -> None:
             super().init_poolmanager(*args, **options)
             _observe(self.poolmanager, progress)
@@ -81,6 +89,7 @@ def _make_connection_class(base: Any, progress: Progress) -> type:
                 self._is_connecting = False
 
         def send(self, data: Any) -> None:
+            yield_gil()
             if not self._is_connecting:  # bytes sent while connecting ask a proxy for a tunnel
                 if self.sock is None:
                     self.connect()
