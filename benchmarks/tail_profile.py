@@ -23,7 +23,7 @@ import numpy as np
 from mlmonitor import gil
 from mlmonitor.worker.worker import Worker
 from sink import sink_elsewhere
-from tail import Requests, busy_monitor, model, serve
+from tail import WARM_SECONDS, Requests, busy_monitor, model, serve
 
 SLOW_SHARE = 0.001
 LONG_MICROSECONDS = 400.0
@@ -131,18 +131,20 @@ def main() -> None:
     parser.add_argument("--export-seconds", type=float, default=1.0)
     options = parser.parse_args()
     slices, parts = record_slices(), {"with": [], "without": []}
-    with sink_elsewhere() as url, busy_monitor(url, options.export_seconds) as monitor:
-        ways = {"with": monitor.watch(model), "without": model}
-        serve(ways["with"], 1.0)
-        for turn in range(options.turns):
-            for name in [*ways] if turn % 2 else [*reversed(ways)]:
-                parts[name].append(serve(ways[name], options.seconds))
-        time.sleep(0)
+    with sink_elsewhere() as url:
+        for turn in range(2 * options.turns):
+            name = ("with", "without", "without", "with")[turn % 4]
+            if name == "without":
+                parts[name].append(serve(model, options.seconds))
+                continue
+            with busy_monitor(url, options.export_seconds) as monitor:
+                watched = monitor.watch(model)
+                serve(watched, WARM_SECONDS)
+                parts[name].append(serve(watched, options.seconds))
     whole = {name: Requests.concatenate(turns) for name, turns in parts.items()}
     describe_requests("unmonitored", whole["without"], None)
     describe_requests("monitored", whole["with"], slices)
-    describe_slices(slices, options.turns * options.seconds)
-    assert threading.active_count() >= 1
+    describe_slices(slices, options.turns * (options.seconds + WARM_SECONDS))
 
 
 if __name__ == "__main__":
