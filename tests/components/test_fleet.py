@@ -63,11 +63,13 @@ def check(prometheus: Prometheus) -> None:
 
 def test_psi_in_promql_is_psi_of_the_pooled_rows(prometheus: Prometheus, serve: Starter) -> None:
     """Each process exports to Prometheus directly."""
-    service = serve(*GUNICORN, SERVICE_COLLECTOR=f"{prometheus.otlp}/v1/metrics")
+    url = f"{prometheus.otlp}/v1/metrics"
+    service = serve(*GUNICORN, SERVICE_COLLECTOR=url, SERVICE_EXPORT_SECONDS="1")
     answers = ask_many(service.port, REQUESTS, amounts=AMOUNTS)
-    assert service.stop() == 0, service.said()
     assert (answers.total, answers.unanswered) == (REQUESTS, 0)
     assert len(answers.processes) == 8
+    check(prometheus)
+    assert service.stop() == 0, service.said()
     check(prometheus)
 
 
@@ -77,9 +79,9 @@ def test_psi_through_a_collector_is_the_same_and_dynatrace_gets_deltas(
     """One cumulative stream feeds both, and the total in either is the number of answers."""
     service = serve(*GUNICORN, SERVICE_COLLECTOR=collector, SERVICE_EXPORT_SECONDS="1")
     answers = ask_many(service.port, REQUESTS, amounts=AMOUNTS)
-    assert service.stop() == 0, service.said()
     assert (answers.total, answers.unanswered) == (REQUESTS, 0)
     check(prometheus)
+    assert service.stop() == 0, service.said()
     check_deltas(dynatrace)
 
 

@@ -72,9 +72,9 @@ class Prometheus(NamedTuple):
     def wait_for_number(self, promql: str, value: float) -> None:
         """Wait, at most a minute, until the query has this value; assert that it does."""
         deadline = time.monotonic() + 60
-        while self.number(promql) != value and time.monotonic() < deadline:
+        while (number := self.number(promql)) != value and time.monotonic() < deadline:
             time.sleep(0.1)
-        assert self.number(promql) == value
+        assert number == value, f"{promql} is {number} after a minute"
 
     def wait_for_rules(self, *, rounds: int = 2, longest: float = _LONG_SECONDS) -> None:
         """Wait until all rules have been evaluated on the samples stored now.
