@@ -88,6 +88,7 @@ class Drain:
             entries = Run(map(self._rename, entries))
         with self._inbox.guard:
             is_traced = self._inbox.calls.is_traced
+            yield_gil()
             self._state.count(entries, now=now, is_traced=is_traced)
             yield_gil()
             self._ingest_runs(entries, partial(self._ingest, now=now, is_traced=is_traced))

@@ -10,6 +10,7 @@ from mlmonitor.capture.read.numbers import lookup_values, parse_datetimes, parse
 from mlmonitor.capture.read.refusals import Reasons, column_reasons, matrix_reasons
 from mlmonitor.capture.read.rows import Rows
 from mlmonitor.capture.values import Values
+from mlmonitor.gil import yield_gil
 from mlmonitor.records import ABSENT, Block, Counts, Field, Floats, Kind, Role, Schema
 
 Extend = Callable[[Block, Sequence[Values]], Block]
@@ -64,6 +65,7 @@ class Reader:
         refused = np.zeros((len(self.schema.numeric), 3), np.int64)
         reasons = np.zeros(numeric.shape, np.int8) if self._keeps_reasons else None
         read_at_once = self._read_matrix(rows, numeric, refused, reasons)
+        yield_gil()
         by_column = self._other_numeric if read_at_once else self._features + self._other_numeric
         for i, field in by_column:
             values, read = self._get_raw_values(rows, field), _choose_reader(field)
@@ -74,6 +76,7 @@ class Reader:
             lookup_values(self._get_raw_values(rows, field)) for field in self.schema.categorical
         ]
         raw = [self._get_raw_values(rows, field) for field in self._sources]
+        yield_gil()
         self._count_unknown(rows)
         reasons = reasons if refused.any() else None
         block = Block(rows.count, numeric, refused, categorical, reasons)
