@@ -332,7 +332,7 @@ def test_watching_keeps_name_docstring_and_signature(exporter: InMemoryExporter)
 
         wrapped = monitor.watch(predict)
         assert wrapped.__name__ == "predict"
-        assert wrapped.__doc__ == "Scaled."
+        assert wrapped.__doc__ == "Return the feature, scaled."
         assert inspect.signature(wrapped) == inspect.signature(predict)
 
 
