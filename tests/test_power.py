@@ -58,7 +58,7 @@ def test_writing_one_line_keeps_the_cells_of_other_monitors(load: Any, tmp_path:
     }
 
 
-def test_every_change_changes_the_rows_of_its_field_alone(load: Any) -> None:
+def test_every_simulated_change_affects_only_its_field(load: Any) -> None:
     """All other fields of the model keep their values."""
     streams = load("power_streams")
     clean = streams.draw_mixed(streams.INDEPENDENT, 2_000, seed=1)

@@ -25,7 +25,7 @@ def visible(module: types.ModuleType) -> set[str]:
     }
 
 
-def test_the_public_names_are_those_in_all() -> None:
+def test_the_public_names_of_a_module_are_those_in_its_all() -> None:
     """Every visible name is in `__all__`, which is sorted and complete in `dir`."""
     assert visible(mlmonitor) <= set(mlmonitor.__all__)
     assert set(mlmonitor.__all__) <= set(dir(mlmonitor))

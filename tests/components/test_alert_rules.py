@@ -376,7 +376,7 @@ def round_as_promql(number: float, step: float) -> float:
 
 @pytest.mark.parametrize("effect", [1.0, 4.0])
 @pytest.mark.parametrize("rates", [(50, 50), (56, 44), (90, 10)])
-def test_evidence_in_promql_equals_the_librarys_over_the_summed_counts(
+def test_evidence_in_promql_equals_that_of_the_library_over_the_summed_counts(
     rates: tuple[int, int], effect: float, tmp_path: Path
 ) -> None:
     """They agree at any minute, with the design effect that a process exports."""

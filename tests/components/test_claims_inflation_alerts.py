@@ -1,11 +1,11 @@
-"""The demo's claims before and after their inflation: who is called, and how soon.
+"""The demo's claims before and after their inflation: which alerts fire, and how soon.
 
-A minute of the rules lasts half a second here, and ten days of claims are recorded in it: all
-stretches of time in the rules are shortened alike. Steps are paced by evaluations, so a slow
-machine takes longer and sees the same.
+A minute of the rules lasts half a second here and covers ten days of claims, since all durations in
+the rules are shortened by the same factor. Steps are paced by evaluations, so a slow machine takes
+longer but gives the same results.
 
-The model is watched for a year before the rules start. The first labels are those of claims that
-close fast, which is a change of the actual values that monitor and rules report, and rightly.
+The model is watched for a year before the rules start. Its first labels are those of claims that
+close fast, which is a real change of the actual values that monitor and rules report.
 """
 
 import math

@@ -20,7 +20,7 @@ BUCKETS = {"x": [0.0]}
 
 
 def fleet(model: str, prometheus: Prometheus, pairs: tuple[Any, Any]) -> Iterator[Monitor]:
-    """Three monitors, one Prometheus instance each, that have a third of the pairs each."""
+    """Yield monitors with a third of the pairs each, as three instances in Prometheus."""
     config = Config(poll_interval_seconds=3_600, export_interval_seconds=3_600)
     for part in range(3):
         rows = slice(part, None, 3)

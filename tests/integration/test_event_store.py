@@ -70,7 +70,7 @@ def debian_database() -> Iterator[DebianDatabase]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_a_services_events_arrive_in_the_sql_views(
+def test_the_events_of_a_service_arrive_in_the_sql_views(
     apache_kafka: ApacheKafka, debian_database: DebianDatabase
 ) -> None:
     """Views show drift of a shifted feature and performance of labelled predictions."""

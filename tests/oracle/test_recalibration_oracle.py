@@ -18,7 +18,7 @@ def sums(predicted: np.ndarray, actual: np.ndarray, center: float) -> Calibratio
 
 @pytest.mark.parametrize("center", [0.0, 900.0])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_correcting_line_and_both_losses_equal_those_of_least_squares(
+def test_the_correction_and_both_losses_equal_those_of_least_squares(
     seed: int, center: float
 ) -> None:
     """The sums may be centred anywhere."""
@@ -75,11 +75,11 @@ def test_constant_predictions_have_slope_and_correlation_zero() -> None:
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2])
-def test_two_pairs_give_no_line(rows: int) -> None:
+def test_two_pairs_give_no_regression_line(rows: int) -> None:
     """Any two points lie on a line, so its fit says nothing."""
     assert compute_recalibration(sums(np.arange(rows) * 1.0, np.ones(rows), 0.0).terms()) is None
 
 
-def test_sums_that_overflowed_give_no_line() -> None:
+def test_sums_that_overflowed_give_no_regression_line() -> None:
     """Infinite sums hold no information."""
     assert compute_recalibration(sums(np.full(5, 1e200), np.zeros(5), 0.0).terms()) is None

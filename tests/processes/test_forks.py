@@ -210,7 +210,7 @@ def main():
 def test_rows_of_process_pools_all_arrive(
     method: str, sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
-    """The workers of a closed pool and of an executor that was shut down deliver."""
+    """Workers deliver when their pool is closed or their executor is shut down."""
     body = f"""
 def main():
     context = multiprocessing.get_context({method!r})
@@ -267,7 +267,7 @@ PATCHES = {
 def test_rows_recorded_in_gevent_greenlets_all_arrive(
     order: str, sink: Sink, environment: Environment, tmp_path: Path
 ) -> None:
-    """The patch comes before or after the import of mlmonitor, and greenlets switch at will."""
+    """Gevent patches before or after the import of mlmonitor; greenlets switch at any time."""
     body = """
 import gevent
 

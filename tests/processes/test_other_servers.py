@@ -100,7 +100,7 @@ def test_every_answer_of_a_server_arrives(
 def test_every_task_of_celery_prefork_arrives(
     app: str, limit: tuple[str, ...], tmp_path: Path, environment: Environment, sink: Sink
 ) -> None:
-    """Tested by a warm shutdown and by `--max-tasks-per-child`, with and without the hook."""
+    """Workers end by a warm shutdown or `--max-tasks-per-child`, with and without the hook."""
     require("celery")
     variables = environment | {"SERVICE_FOLDER": str(tmp_path)}
     log = (tmp_path / "celery.log").open("wb")

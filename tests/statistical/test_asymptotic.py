@@ -61,7 +61,7 @@ def test_an_asymptotic_wasserstein_threshold_is_within_a_quarter_of_the_simulate
 
 
 def test_an_asymptotic_threshold_of_embeddings_is_within_a_tenth_of_the_simulated_one() -> None:
-    """The features are bounded, as those of a kernel are."""
+    """The features are bounded, like those of a kernel."""
     rng = np.random.default_rng(2)
     points = rng.normal(size=(8, 5_000))
     angles = rng.normal(size=(16, 8)) @ points

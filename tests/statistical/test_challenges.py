@@ -86,7 +86,7 @@ def test_few_challenges_of_equal_models_in_shadow_are_decided() -> None:
 
 
 def test_a_better_challenger_is_detected_within_a_thousand_labels() -> None:
-    """It is wrong on 7% of the rows and the other on 12%, each on rows of its own."""
+    """It is wrong on 7% of the rows and the other on 12%, independently of each other."""
     rng = np.random.default_rng(12)
     labels = []
     for _ in range(20):

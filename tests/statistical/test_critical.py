@@ -1,6 +1,6 @@
 """Thresholds are exceeded by one window in a hundred, whatever its size.
 
-Windows compared with one reference depend on each other, the more so the smaller it is. For small
+Windows compared with the same reference depend on each other, most of all if it is small. For small
 references, the test therefore counts references and not windows.
 """
 

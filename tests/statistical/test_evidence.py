@@ -195,7 +195,7 @@ def test_under_difficult_distributions_at_most_two_streams_in_a_hundred_alert(
 def test_one_population_of_twenty_fields_has_no_alert_in_100_000_rows(
     rows: int, rng: np.random.Generator
 ) -> None:
-    """Values go the whole path to alerts, checked every 50 rows; one stream supports no rate."""
+    """Values pass through all steps up to alerts, every 50 rows; a single stream gives no rate."""
     population, reader, _ = watched(rows, rng)
     for _ in range(20):
         block = values(rng, 5_000)

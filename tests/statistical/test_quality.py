@@ -204,7 +204,7 @@ class Stream:
 def test_without_drift_at_most_fifteen_models_in_a_hundred_alert_for_drift_or_quality(
     rows: int, rng: np.random.Generator
 ) -> None:
-    """All streams are on and checked every 250 rows; sixty models support no much lower rate."""
+    """All checks run every 250 rows; with sixty models a much lower bound could not be tested."""
     models = 60
     alerted = 0
     for _ in range(models):

@@ -54,7 +54,7 @@ def draw_groups(rng: np.random.Generator, groups: int) -> Floats:
 
 
 @pytest.mark.parametrize(("design_effect", "holds"), [(1.0, False), (4.0, True)])
-def test_rows_of_groups_give_evidence_of_a_change_unless_they_count_as_fewer_rows(
+def test_grouped_rows_give_false_evidence_unless_they_count_as_fewer_rows(
     *, design_effect: float, holds: bool
 ) -> None:
     """Ten rows a group with a correlation of one third count as a quarter of as many rows."""

@@ -224,7 +224,9 @@ def test_every_query_of_a_dashboard_finds_rows(reader: Connection) -> None:
         assert not numbers or any(number is not None for number in numbers), title
 
 
-def test_a_dashboards_drift_is_computed_over_all_rows_of_its_time_range(reader: Connection) -> None:
+def test_the_drift_on_a_dashboard_is_computed_over_all_rows_of_its_time_range(
+    reader: Connection,
+) -> None:
     """Counts of shards are summed before the distance is computed, as in the library."""
     expected = float(psi(np.array([TRAINED]), np.array([LIVE]))[0])
     shown = rows(reader, "drift: Data drift by field")
@@ -268,7 +270,7 @@ def test_business_figures_on_dashboards_equal_the_stored_ones(reader: Connection
     assert mean["value"] == -50.0
 
 
-def test_each_model_is_a_line_of_its_own_on_a_dashboard(reader: Connection) -> None:
+def test_each_model_has_its_own_line_on_a_dashboard(reader: Connection) -> None:
     """A model that does not exist has no line."""
     both = rows(reader, "drift: Data drift by field", model=["claims", "fraud"])
     assert len(both) == HOURS

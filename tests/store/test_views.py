@@ -92,7 +92,7 @@ def scored(kafka_broker: KafkaBroker, store: Connection, database_url: str) -> S
 
 
 def test_sql_views_and_status_agree(scored: Scored) -> None:
-    """Drift, statistics, bands, figures, cohorts, and performance by bucket and segment do."""
+    """Covers drift, statistics, bands, figures, cohorts, and performance by bucket and segment."""
     assert_fields_agree(scored)
     assert_quality_agrees(scored)
     assert_segments_agree(scored)

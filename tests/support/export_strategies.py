@@ -74,7 +74,7 @@ points = st.lists(
 def by_the_sdk(
     points: list[Point], *, start_ns: int, time_ns: int, resource: Attributes, version: str
 ) -> ExportMetricsServiceRequest:
-    """Encode points by OpenTelemetry's encoder."""
+    """Encode points with OpenTelemetry's encoder."""
     grouped: dict[MetricSpec, list[Point]] = defaultdict(list)
     for point in points:
         grouped[point.metric].append(point)

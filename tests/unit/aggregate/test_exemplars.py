@@ -120,7 +120,7 @@ def traced(error: str | None = None, *, rows: int = 1, span: int = 1) -> Entry:
 
 
 def test_errors_beyond_the_known_types_share_one_exemplar_as_they_share_their_count() -> None:
-    """A host that raises new types again and again does not fill the memory."""
+    """A host that keeps raising new types does not fill the memory."""
     calls = CallStats(Span(60.0, None, 6), now=0.0)
     entries = [traced(f"E{at}", span=at + 1) for at in range(2 * ERROR_TYPES)]
     calls.update(entries, now=1.0)

@@ -84,7 +84,7 @@ def test_a_window_without_rows_has_one_slice() -> None:
 
 
 def test_later_rows_change_no_number_of_a_history() -> None:
-    """A history is a copy, as everything in a snapshot is."""
+    """A history is a copy, like everything in a snapshot."""
     window = fill(SECONDS, [5, 6, 7])
     history = window.history()
     before = {name: array.copy() for name, array in history.counts.items()}

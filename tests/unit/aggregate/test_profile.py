@@ -37,7 +37,7 @@ def quality(profile: FieldProfile, field: int) -> dict[Quality, int]:
     return {name: count for name, count in counts if count}
 
 
-def test_the_bounds_of_range_and_band_belong_to_them() -> None:
+def test_a_range_and_a_band_include_their_bounds() -> None:
     """The reference's extremes are in range, and the limits of the band are not outliers."""
     numbers = [-0.1, 0.0, 0.9, 1.0, 2.0, 2.5, 2.6, 3.0, 3.1]
     profile = of(a_block(numbers, ["a"] * 9))

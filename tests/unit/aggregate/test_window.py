@@ -159,7 +159,7 @@ def test_a_window_by_rows_has_the_requested_length(length: int, panes: int) -> N
     assert window.memory_bytes <= a_window(Span(60.0, None, panes)).memory_bytes
 
 
-def test_refused_values_of_a_block_are_counted_once_however_it_is_cut() -> None:
+def test_refused_values_of_a_block_are_counted_once_however_it_is_split() -> None:
     """The refused values of a block that spans many panes are added once."""
     block = Block(9, np.full((1, 9), np.nan), np.array([[4, 3, 2]]), [["a"] * 9])
     window = a_window(Span(None, 4, 2))
@@ -282,10 +282,10 @@ def test_saved_shapes_of_another_schema_are_refused() -> None:
         Shapes.from_state(state, PLAN, 5)
 
 
-def test_without_the_extra_new_names_are_kept_and_not_counted(
+def test_without_datasketches_new_names_are_kept_and_not_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Without datasketches a window has no distinct counts."""
+    """Distinct counts need the package, so a window has none."""
     monkeypatch.setattr(module, "distinct_if_installed", lambda: None)
     window = a_window(HOUR)
     window.update(rows(1.0), now=0.0)

@@ -94,7 +94,7 @@ def test_repeated_labels_in_one_call_count_once() -> None:
     }
 
 
-def test_a_label_that_arrives_before_its_prediction_is_tried_again() -> None:
+def test_a_label_that_arrives_before_its_prediction_is_matched_later() -> None:
     """A prediction added between two matches is found by the label of the first."""
     desk = Desk(10)
     assert desk.match([("a", 1.5)]) == []

@@ -37,7 +37,7 @@ def tracer() -> Iterator[trace.Tracer]:
 def test_an_entry_has_the_origin_of_its_innermost_span(
     whence: SpanSource, tracer: trace.Tracer
 ) -> None:
-    """Otherwise it is an entry like any other."""
+    """All other parts of the entry are unchanged."""
     with tracer.start_as_current_span("outer"), tracer.start_as_current_span("inner") as span:
         attached = attach_origin(ENTRY, whence)
     context = span.get_span_context()

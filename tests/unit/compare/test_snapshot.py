@@ -166,7 +166,7 @@ def test_reading_the_state_of_a_model_does_not_start_comparing(reference: Refere
     assert state.populations == begun
 
 
-def test_an_alert_has_its_current_measure_beside_the_one_that_fired() -> None:
+def test_an_alert_has_the_measure_that_fired_and_the_current_one() -> None:
     """`value` stays, and `current` is the window's score at each tick while the alert fires."""
     rng = np.random.default_rng(5)
     training = {"amount": rng.normal(100.0, 10.0, ROWS)}

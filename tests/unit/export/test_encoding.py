@@ -1,4 +1,4 @@
-"""Our bytes hold what OpenTelemetry's own encoder writes of the same points."""
+"""The bytes are those that OpenTelemetry's own encoder writes for the same points."""
 
 import numpy as np
 import pytest

@@ -244,7 +244,7 @@ def test_rows_that_became_the_reference_have_no_exemplars(sink: Sink, tracer: tr
     assert traces(sink, catalog.DISTRIBUTION, field="amount") == [(7.0, trace_id)]
 
 
-def test_a_field_dropped_from_export_takes_its_exemplars_along(
+def test_exemplars_of_a_field_dropped_from_export_are_dropped(
     sink: Sink, tracer: trace.Tracer
 ) -> None:
     """The other fields keep their own exemplars."""

@@ -51,7 +51,7 @@ def test_dask_performance_is_that_of_the_labelled_predictions(folder: str) -> No
 
 
 def test_only_event_files_of_the_period_are_read(folder: str) -> None:
-    """Rows are in order of time, over midnight, and the end of the period is excluded."""
+    """Rows come in order of time, across midnight; the end of the period is excluded."""
     first, last = START + timedelta(days=0.5), START + timedelta(days=1.5)
     events = EventFolder.find(folder, "claims", "7", since=first, until=last)
     chunks = list(events.read(chunk_rows=300))

@@ -219,7 +219,7 @@ def test_predictions_made_while_learning_can_be_labelled_after_adoption() -> Non
 
 
 def test_a_new_version_may_learn_its_reference(monitor: Monitor) -> None:
-    """It learns it from its own first rows."""
+    """Its own first rows become the reference."""
     record(monitor, 50)
     monitor.adopt(None, version="8")
     assert monitor.status().state == "waiting"

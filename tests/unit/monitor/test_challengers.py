@@ -118,7 +118,7 @@ def test_a_canary_predicts_other_rows_and_their_labels_count_for_it(monitor: Mon
     assert status.performance.count == half
 
 
-def test_labels_wait_for_the_monitors_prediction_if_the_challenger_came_first(
+def test_labels_wait_for_the_prediction_of_the_monitor_if_the_challenger_came_first(
     monitor: Monitor,
 ) -> None:
     """Many drains may come between; both performances count every label once."""
@@ -372,7 +372,7 @@ def test_the_memory_bound_does_not_change_with_the_rows_of_a_challenger() -> Non
         assert monitor.memory_bytes == before
 
 
-def test_a_batch_job_waits_for_room_for_a_challengers_predictions() -> None:
+def test_a_batch_job_waits_for_room_for_the_predictions_of_a_challenger() -> None:
     """A service does not wait, and counts what it drops."""
     config = Config(buffer_rows=20, poll_interval_seconds=3_600, export_interval_seconds=3_600)
     with begin(Challenger("8"), config=config) as job, begin(Challenger("8"), config=config) as web:

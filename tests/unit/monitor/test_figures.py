@@ -164,7 +164,7 @@ def test_the_function_of_a_figure_gets_outputs_by_their_full_name(reference: Ref
     assert kpis["spread"].sum == 3.0
 
 
-def test_reported_figures_exist_beside_declared_ones(monitor: Monitor) -> None:
+def test_reported_figures_do_not_replace_declared_ones(monitor: Monitor) -> None:
     """One with the name of a declared figure is added to it."""
     monitor.kpi("market_value", 7.0)
     monitor.kpi("total_savings", 3.0)

@@ -87,7 +87,7 @@ def test_a_first_label_of_another_type_does_not_determine_the_task(
     assert sum(cohort.labelled for cohort in status.cohorts) == 20
 
 
-def test_counts_that_begin_with_zeros_and_ones_give_a_regression() -> None:
+def test_counts_that_begin_with_zeros_and_ones_are_judged_as_a_regression() -> None:
     """The first predictions may look like probabilities."""
     status = report([0.2, 0.9, 3.5, 2.0], [0, 1, 4, 2])
     assert status.performance is not None
@@ -95,7 +95,7 @@ def test_counts_that_begin_with_zeros_and_ones_give_a_regression() -> None:
     assert status.performance["mae"].value == pytest.approx(0.2)
 
 
-def test_booleans_followed_by_numbers_give_a_regression() -> None:
+def test_booleans_followed_by_numbers_are_judged_as_a_regression() -> None:
     """True is 1 among numbers."""
     status = report([1.5, *NUMBERS], [True, *NUMBERS])
     assert status.performance is not None

@@ -477,7 +477,7 @@ def test_measures_confusion_scores_and_cohorts_are_exported(truth: Any, score: A
         (["a", None, "b"], ["a", "a", None], (1, 2, 0)),
     ],
 )
-def test_every_pair_is_counted_once_as_matched_or_by_what_it_lacks(
+def test_every_pair_is_counted_once_as_matched_or_by_its_missing_side(
     predictions: Any, actuals: Any, counts: tuple[int, int, int]
 ) -> None:
     """No row of a nightly job is lost silently; texts among numeric predictions are an error."""

@@ -328,7 +328,7 @@ def test_rule_groups_are_small_enough_for_mimir() -> None:
 
 
 @pytest.mark.parametrize("kind", ["grafana", "alerts", "dynatrace"])
-def test_the_command_lists_the_files_that_it_wrote(
+def test_the_dashboards_command_lists_the_files_that_it_wrote(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The folder is created if needed, and its other files are left unchanged."""

@@ -31,7 +31,7 @@ def fit(features: Any, predictions: Any, actuals: Any) -> None:
     fit_reference(features, names=["a", "b", "c"], predictions=predictions, actuals=actuals)
 
 
-def test_a_tree_is_reported_on_its_training_rows_and_not_on_held_out_rows(
+def test_a_tree_evaluated_on_its_training_rows_is_reported_and_on_held_out_rows_is_not(
     features: np.ndarray[Any, Any], truth: np.ndarray[Any, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A fully grown regression tree reproduces every training row."""
@@ -43,7 +43,7 @@ def test_a_tree_is_reported_on_its_training_rows_and_not_on_held_out_rows(
 
 
 @pytest.mark.parametrize("classes", [[False, True], ["home", "motor", "travel"]])
-def test_a_forest_that_predicts_every_class_of_its_training_rows_is_reported(
+def test_a_forest_evaluated_on_its_training_rows_is_reported(
     classes: list[Any],
     features: np.ndarray[Any, Any],
     truth: np.ndarray[Any, Any],
@@ -63,7 +63,7 @@ def test_a_forest_that_predicts_every_class_of_its_training_rows_is_reported(
     assert WARNING in caplog.text
 
 
-def test_a_frequent_class_that_is_always_predicted_is_not_reported(
+def test_a_model_that_always_predicts_a_frequent_class_is_not_reported_as_overfitted(
     features: np.ndarray[Any, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nearly all rows are correct, but none of the rare class."""
@@ -72,7 +72,7 @@ def test_a_frequent_class_that_is_always_predicted_is_not_reported(
     assert WARNING not in caplog.text
 
 
-def test_a_good_model_and_a_constant_actual_are_not_reported(
+def test_a_good_model_and_a_constant_actual_are_not_reported_as_overfitted(
     features: np.ndarray[Any, Any], truth: np.ndarray[Any, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Close is not exact, and a constant is predicted exactly without overfitting."""

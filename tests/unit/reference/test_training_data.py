@@ -298,7 +298,7 @@ def test_chunks_of_features_and_predictions_must_have_equal_lengths(
         fit_reference(parts(4, 2), predictions=predictions)
 
 
-def test_an_exception_of_a_users_function_propagates_from_fit() -> None:
+def test_an_exception_in_a_function_of_the_user_propagates_from_fit() -> None:
     """Errors of functions and generators are not wrapped in one of this library."""
 
     def broken() -> Iterator[Any]:

@@ -471,7 +471,7 @@ def test_a_change_of_concept_after_a_fault_of_labels_calls_for_retraining() -> N
 
 
 def test_a_relation_that_becomes_much_weaker_at_once_calls_for_retraining() -> None:
-    """As it is not gone, the labels still belong to the predictions."""
+    """It still exists, so the labels belong to their predictions."""
 
     def weakened(rng: np.random.Generator, rows: int) -> Rows:
         drawn = draw(rng, rows)

@@ -155,8 +155,8 @@ def test_values_beyond_float32_precision_stay_distinct(fine: streams.Floats) -> 
     assert np.ptp(counts) <= 1
 
 
-def test_times_are_distinguished_by_the_second() -> None:
-    """The first second of a day and the one before differ at the tolerance of float64."""
+def test_times_that_differ_by_a_second_are_distinguished() -> None:
+    """With the tolerance of float64, the seconds around a constant time have bins of their own."""
     start = 1_700_000_000.0
     edges = quantile_edges(np.full(9, start), tolerance=FLOAT64_TOLERANCE)
     assert brute(start + np.array([-1.0, 0.0, 1.0]), edges) == [1, 1, 1]

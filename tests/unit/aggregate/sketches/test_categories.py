@@ -202,7 +202,7 @@ def test_a_boolean_field_reads_booleans_and_refuses_text() -> None:
     assert codes(book, *values) == [1, 0, 1, 0, 1, *[WRONG_TYPE] * 5]
 
 
-def test_a_category_named_like_a_reserved_one_is_kept_distinct() -> None:
+def test_a_category_named_like_a_reserved_one_stays_distinct_from_it() -> None:
     """A value named `__other__` or `__new__` is new like any other that the reference lacks."""
     assert codes(Dictionary(["a"]), OTHER, NEW) == [2, 2]
 

@@ -26,7 +26,7 @@ def test_a_block_without_values_changes_no_digest(shape: tuple[int, int]) -> Non
 
 
 @pytest.mark.parametrize("rows", [1, 3, 300, 5_000])
-def test_one_field_may_be_empty_beside_others(rows: int) -> None:
+def test_one_field_may_be_empty_while_others_have_values(rows: int) -> None:
     """Fields are empty, have one value, are half missing, or are full."""
     values = np.full((4, rows), np.nan)
     values[1, rows // 2] = 7.0

@@ -291,7 +291,7 @@ def test_single_values_do_not_determine_the_number_of_rows(column: object) -> No
     assert (form, rows, payload["good"]) == (PayloadForm.COLUMNS, 2, [1.0, 2.0])
 
 
-def test_a_mapping_of_single_values_is_one_row() -> None:
+def test_a_mapping_of_single_values_is_read_as_one_row() -> None:
     """If it is recorded as a batch, it is a batch of one row."""
     assert copy_columns({"a": 1.0, "b": "x"}) == (PayloadForm.MAPPING, 1, {"a": 1.0, "b": "x"})
     assert copy_columns({})[:2] == (PayloadForm.COLUMNS, 0)

@@ -132,7 +132,7 @@ def test_values_beyond_the_declared_names_are_reported_by_position() -> None:
     ids=["full", "one more", "another", "short", "long", "array", "wide array"],
 )
 def test_a_table_reports_whether_it_holds_other_columns(rows: list[Any], only: bool) -> None:  # noqa: FBT001 - a row of the table
-    """After its two fields were read, a table knows without their names that there are no more."""
+    """A table whose two fields were read can tell so without comparing names."""
     mixed = table(*rows)
     if mixed.matrix(NAMES) is None:
         mixed.column("a"), mixed.column("b")

@@ -329,7 +329,7 @@ def test_a_reference_keeps_its_calibration_and_one_without_it_estimates_nothing(
 
 
 @pytest.mark.parametrize("actuals", [None, "few", "one class"])
-def test_too_few_or_one_sided_training_pairs_give_no_calibration(actuals: str | None) -> None:
+def test_too_few_training_pairs_or_one_class_alone_give_no_calibration(actuals: str | None) -> None:
     """There are no actuals, fewer than a hundred, or those of a single class."""
     data = scored(np.random.default_rng(1), 90 if actuals == "few" else 500)
     truth = {None: None, "few": data.truth, "one class": np.zeros(500, int)}[actuals]

@@ -141,7 +141,7 @@ def test_limits_of_five_sizes_are_named_with_their_exact_factor() -> None:
 
 
 def test_a_title_explains_the_prediction_by_inputs_that_changed_themselves() -> None:
-    """The mix effect of `age` is beyond chance too, but its distribution is unchanged."""
+    """The mix effect of `age` exceeds its threshold too, but its distribution is unchanged."""
     evenly = (np.arange(ROWS) + 0.5) / ROWS
     rng = np.random.default_rng(6)
     age, kind = rng.permutation(evenly), rng.permutation(np.floor(4 * evenly))

@@ -34,7 +34,7 @@ def test_alerts_of_one_change_join_one_incident_although_they_fire_at_different_
     assert incident.title == "ab"
 
 
-def test_a_later_change_is_an_incident_of_its_own() -> None:
+def test_a_later_change_is_a_separate_incident() -> None:
     """Its rows began after the newest alert of the first incident had fired."""
     tracker = IncidentTracker()
     tracker.apply([alert("a", 200)], name_fields, row=1_200)

@@ -12,7 +12,7 @@ def begin() -> ProportionAlerts:
 
 
 def test_evaluations_without_new_values_change_no_evidence() -> None:
-    """A subject evaluated more often than values arrive reports the same as another.
+    """Two subjects get the same values, and one of them is evaluated more often.
 
     The first stream's share grows and falls again, so that its alert fires and resolves.
     """

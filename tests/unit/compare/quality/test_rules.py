@@ -1,4 +1,4 @@
-"""Declared rules: counted exactly, told when broken, refused at set-up when they make no sense."""
+"""Declared rules: counted exactly, reported when violated, refused at set-up if contradictory."""
 
 import math
 from datetime import UTC, datetime
@@ -123,7 +123,7 @@ def test_predictions_can_have_declared_rules() -> None:
 
 
 def test_the_alert_on_a_rule_resolves_after_enough_valid_values() -> None:
-    """One value in ten was invalid; 200 valid rows resolve it, and an invalid one starts again."""
+    """One value in ten was invalid; 200 valid rows in succession resolve the alert."""
     bad, good = {"age": [-1.0] + [1.0] * 9}, {"age": [1.0] * 150}
     fields = [Field("age", minimum=0)]
     _, alerts, _ = recorded(fields, bad, good, bad, good)

@@ -102,7 +102,7 @@ def record(monitor: Monitor, rows: int, clock: ManualClock) -> bool:
     return monitor.flush(timeout_seconds=20)
 
 
-def test_the_sdks_otlp_exporter_sends_the_same_names_and_values_as_ours(
+def test_the_otlp_exporter_of_the_sdk_sends_the_same_names_and_values_as_ours(
     reference: Reference, clock: ManualClock
 ) -> None:
     """Two receivers hold the same counters, histograms and gauges."""
@@ -207,7 +207,9 @@ def test_the_sdks_console_exporter_prints_a_snapshot(
     assert '"service.instance.id"' in out.getvalue()
 
 
-def test_the_hosts_provider_shows_the_same_values(reference: Reference, clock: ManualClock) -> None:
+def test_the_meter_provider_of_the_host_shows_the_same_values(
+    reference: Reference, clock: ManualClock
+) -> None:
     """Counters and gauges keep their names, and histograms become counters of bins."""
     reader, sdk = InMemoryMetricReader(), Scripted()
     provider = MeterProvider(metric_readers=[reader])

@@ -111,7 +111,7 @@ def test_a_strict_backend_accepts_the_resource_metrics(backend: Any, clock: Manu
         assert not receiver.ledger.warnings
 
 
-def test_the_hosts_provider_shows_the_resource_metrics() -> None:
+def test_the_meter_provider_of_the_host_shows_the_resource_metrics() -> None:
     """They are instruments beside those of the model."""
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader], shutdown_on_exit=False)
@@ -150,7 +150,7 @@ def test_a_missing_instrumentation_package_is_refused_with_the_extra(
 
 
 def test_each_gpu_reports_its_utilization_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are read by NVML, and unavailable ones are left out."""
+    """They are read through NVML, and unavailable ones are left out."""
 
     def read_use(gpu: int) -> Any:
         if gpu == 1:

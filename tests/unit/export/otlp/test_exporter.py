@@ -139,7 +139,7 @@ def test_a_total_without_an_answer_is_sent_again(
 
 
 def served(then: Callable[[socket.socket, bytes], None]) -> tuple[socket.socket, str]:
-    """Run a server that answers as told, and return its socket and URL."""
+    """Run a server with a fixed answer, and return its socket and URL."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:

@@ -131,7 +131,7 @@ def test_a_code_that_disappears_from_an_open_vocabulary_is_detected_as_drift(
 
 
 def test_the_name_of_a_frequent_customer_is_withheld() -> None:
-    """Sixty names have twenty rows each, and so none has a fiftieth of the rows."""
+    """To be named, a value needs a fiftieth of the rows; each of sixty names has less."""
     counted = ranked(sample([f"Mary {at}" for at in range(60)] * 20))
     assert not counted.others
     assert not [name for name in counted.categories if "Mary" in name]

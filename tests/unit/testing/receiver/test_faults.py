@@ -63,7 +63,7 @@ def test_a_scripted_error_stores_nothing_and_applies_once(receiver: OtlpReceiver
     ]
 
 
-def test_an_error_may_have_any_body(receiver: OtlpReceiver) -> None:
+def test_a_scripted_error_may_have_any_body(receiver: OtlpReceiver) -> None:
     """Gateways, for instance, answer with HTML pages."""
     receiver.next(Refuse(502, body=b"<html>"))
     assert send(receiver, one())[:2] == (502, b"<html>")
@@ -247,7 +247,7 @@ def test_a_receiver_that_a_script_takes_down_fails_until_it_is_switched_on(
     assert receiver.ledger.total("n") == 2
 
 
-def test_up_and_down_may_be_called_twice(receiver: OtlpReceiver) -> None:
+def test_a_receiver_may_be_switched_up_or_down_twice(receiver: OtlpReceiver) -> None:
     """The second call has no effect."""
     port = receiver.port
     receiver.up()

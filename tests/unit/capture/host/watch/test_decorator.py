@@ -177,7 +177,9 @@ def test_generator_functions_are_refused_at_decoration(monitor: Monitor, is_asyn
 @pytest.mark.parametrize(
     "kind", [ValueError, KeyboardInterrupt, SystemExit, asyncio.CancelledError, StopIteration]
 )
-def test_the_hosts_exception_passes_unchanged(monitor: Monitor, kind: type[BaseException]) -> None:
+def test_an_exception_of_the_host_passes_unchanged(
+    monitor: Monitor, kind: type[BaseException]
+) -> None:
     """The same object is raised, and counted by its type."""
     error = kind("reason")
 

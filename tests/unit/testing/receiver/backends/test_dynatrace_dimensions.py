@@ -107,7 +107,7 @@ def test_attributes_of_a_point_override_the_scope_and_those_the_resource() -> No
     assert len(notes) == 2
 
 
-def test_of_keys_that_become_equal_the_first_is_kept() -> None:
+def test_the_first_of_several_keys_that_become_equal_is_kept() -> None:
     """`Model` and `model` are one dimension."""
     kept, notes = dimensions(a_point([("Model", "a"), ("model", "b")]), ())
     assert kept == {"model": "a"}
