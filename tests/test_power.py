@@ -24,7 +24,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         sys.modules.pop(name, None)
 
 
-def test_a_quantile_that_belongs_to_a_model_without_an_alert_is_none(load: Any) -> None:
+def test_a_quantile_of_delays_is_none_if_too_few_models_alerted(load: Any) -> None:
     """If three of five models detect the change, there is a median but no 90% quantile."""
     power: ModuleType = load("power")
     assert power.summarise([300, None, 100, None, 200]) == {

@@ -63,7 +63,7 @@ def test_psi_equals_its_definition(tables: tuple[Table, Table]) -> None:
 
 
 @given(pairs())
-def test_jensen_shannon_equals_scipys_distance(tables: tuple[Table, Table]) -> None:
+def test_jensen_shannon_equals_the_distance_of_scipy(tables: tuple[Table, Table]) -> None:
     """The base is 2; where scipy divides by zero, the result is NaN."""
     computed = jensen_shannon(*tables)
     for a, b, distance in zip(*tables, computed, strict=True):
@@ -133,10 +133,10 @@ def test_kolmogorov_smirnov_is_nan_if_all_values_are_missing() -> None:
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.1, 1.0, 5.0])
-def test_wasserstein_equals_scipys_except_for_the_outermost_quantiles(
+def test_wasserstein_equals_that_of_scipy_except_for_the_outermost_quantiles(
     shift: float, rng: np.random.Generator
 ) -> None:
-    """It is in standard deviations, within 1% or 0.03, for a normal that was moved and widened."""
+    """In standard deviations it agrees within 1% or 0.03 for a shifted and widened normal."""
     x, y = rng.normal(size=40_000), rng.normal(shift, 1.0 + shift / 4, size=40_000)
     quantiles = [np.quantile(sample, WASSERSTEIN_RANKS)[None] for sample in (x, y)]
     distance = wasserstein(*quantiles, np.array([1.0]))[0]

@@ -68,7 +68,7 @@ def monitor(sink: Sink) -> Monitor:
 
 
 def test_parent_and_children_forked_in_c_add_up_exactly(monitor: Monitor, sink: Sink) -> None:
-    """Queued rows at the fork stay with the parent, and each child is an instance of its own."""
+    """Rows queued at the fork stay with the parent, and each child is an instance of its own."""
     predict = monitor.watch(lambda features: features["a"])
     for _ in range(100):
         predict({"a": 1.0})

@@ -151,7 +151,7 @@ def test_thresholds_also_hold_over_small_references(
 def test_a_service_simulates_the_thresholds_that_training_would_have_saved(
     law: str, rng: np.random.Generator
 ) -> None:
-    """So their rates over small references are also those of references learned in a service."""
+    """The rates measured over small references therefore apply to learned references, too."""
     reference = fitted(law, 1_000, rng)
     learned = CriticalValues([{}], reference.counts, [reference.entry])
     for _ in CRITICAL_ROWS:  # each step is of one size; further ones are of Wasserstein distances

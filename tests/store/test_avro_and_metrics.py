@@ -95,7 +95,7 @@ def test_undeliverable_metrics_of_the_loader_are_counted_and_do_not_delay_loadin
 def test_the_loader_shows_its_progress_on_one_line(
     loader: Loader, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The line is overwritten, and ended at the end."""
+    """Each update overwrites the line, and the last one ends it."""
     progress = _Progress(loader)
     progress()
     progress.finish()

@@ -57,7 +57,7 @@ def miss(store: Connection, other: Connection, *, looks: int = 0) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("looks", [0, 1, 2, 3])
-def test_a_label_that_missed_its_prediction_is_joined_however_long_that_takes_to_be_stored(
+def test_a_label_that_missed_its_prediction_is_joined_once_the_prediction_is_stored(
     store: Connection, other: Connection, looks: int
 ) -> None:
     """Checks during the prediction's transaction do not count as the last one."""

@@ -179,7 +179,7 @@ def test_the_columns_of_a_parquet_file_keep_their_kinds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
-def test_a_file_without_rows_fails(
+def test_the_report_of_a_file_without_rows_fails(
     reference: Path, tmp_path: Path, ending: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An empty export is no evidence that nothing has changed."""

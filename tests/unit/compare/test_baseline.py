@@ -115,7 +115,7 @@ def test_times_may_be_given_in_chunks_like_their_rows(rng: np.random.Generator) 
         ({"max_segments": 0}, ConfigError, "max_segments"),
     ],
 )
-def test_times_and_seasons_that_do_not_fit_are_refused(
+def test_invalid_times_seasons_and_segments_are_refused(
     options: dict[str, Any], error: type[Exception], named: str, rng: np.random.Generator
 ) -> None:
     """The error is raised by the fit, and says what was expected."""

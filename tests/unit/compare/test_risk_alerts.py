@@ -40,7 +40,7 @@ def block_of(rows: int, *, predicted: int = 1) -> OutcomeBlock:
 
 
 @pytest.mark.parametrize(("further", "harm"), [(-1, "unknown"), (0, "benign")])
-def test_first_pairs_ingested_again_count_once_in_the_harm_of_a_drift(
+def test_pairs_that_are_ingested_again_count_once_in_the_harm_of_a_drift(
     further: int, harm: str
 ) -> None:
     """A third class shows that there are more than two, so the pairs are read again."""

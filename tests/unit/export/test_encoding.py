@@ -43,7 +43,7 @@ def merged(bodies: list[bytes]) -> ExportMetricsServiceRequest:
 
 
 @given(points, points, names)
-def test_any_points_are_encoded_as_by_the_sdk(
+def test_any_points_are_encoded_exactly_as_the_sdk_encodes_them(
     first: list[Point], second: list[Point], resource: tuple[tuple[str, str], ...]
 ) -> None:
     """Snapshots are repeated, so that templates are reused."""
@@ -114,7 +114,7 @@ def test_encoding_no_series_gives_no_bytes() -> None:
 
 
 @given(st.integers(0, 2**63))
-def test_varints_are_encoded_as_by_protobuf(number: int) -> None:
+def test_varints_are_encoded_exactly_as_protobuf_encodes_them(number: int) -> None:
     """The expected bytes are those of a message with this number."""
     from opentelemetry.proto.metrics.v1.metrics_pb2 import SummaryDataPoint
 

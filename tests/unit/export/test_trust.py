@@ -137,7 +137,7 @@ def send(exporter: OtlpExporter) -> Delivered:
         exporter.close(timeout_seconds=0)
 
 
-def test_a_servers_certificate_is_verified(
+def test_the_certificate_of_a_server_is_verified(
     https: tuple[Server, ssl.SSLContext], files: Files
 ) -> None:
     """`ca_file` names the authority; those of the system do not know it."""
@@ -191,7 +191,7 @@ def test_a_client_shows_its_certificate(
     assert send(by_variables).accepted == 1
 
 
-def test_a_servers_certificate_is_verified_over_grpc(
+def test_the_certificate_of_a_server_is_verified_over_grpc(
     grpcs: Callable[..., str], files: Files
 ) -> None:
     """The reason says what to do, and an address without TLS does not work either."""

@@ -138,7 +138,7 @@ def test_memory_stays_within_the_reported_bound_and_does_not_grow(
     few, many = (partial(serve, clock=clock, rng=rng, case=case, rows=n) for n in (FEW, MANY))
     held_bytes(new_monitor, few)  # imports and caches of libraries belong to no monitor
     measured = held_bytes(new_monitor, few, many, many)
-    assert all(held <= reported for held, reported in measured)
+    assert all(used <= reported for used, reported in measured)
     assert measured[2][0] <= measured[1][0] * 1.03
 
 

@@ -274,7 +274,7 @@ def test_an_objective_without_a_valid_bound_is_refused_at_once(
         Objective("bias", **bounds)
 
 
-def test_objectives_are_a_list_without_repetitions() -> None:
+def test_objectives_must_be_a_list_without_repetitions() -> None:
     """A single objective outside a list is refused as well."""
     with pytest.raises(ConfigError, match="expected a list"):
         Monitor("m", exporters=[], objectives=Objective("mae", maximum=1))  # type: ignore[arg-type]

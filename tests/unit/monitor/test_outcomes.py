@@ -104,7 +104,7 @@ def test_classes_of_any_type_are_compared_by_name(predicted: Any, actual: Any) -
     assert performance["recall"].value == performance["precision"].value == 0.5
 
 
-def test_decision_values_have_areas_but_no_calibration(truth: Any, score: Any) -> None:
+def test_decision_values_have_auc_measures_but_no_calibration(truth: Any, score: Any) -> None:
     """Their threshold is zero; they are not probabilities."""
     values = 10 * (score - 0.5)
     with made(

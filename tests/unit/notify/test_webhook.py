@@ -386,7 +386,7 @@ def test_the_error_for_an_invalid_option_names_it_without_its_value(
 
 
 @pytest.mark.parametrize("notify", ["https://example.com", [1], Webhook("https://example.com")])
-def test_receivers_are_a_list_of_webhooks(notify: Any) -> None:
+def test_receivers_must_be_a_list_of_webhooks(notify: Any) -> None:
     """A single webhook or an address is refused, and the message shows an example."""
     with pytest.raises(ConfigError, match="notify: expected a list of webhooks"):
         Monitor("m", exporters=[], notify=notify)

@@ -185,7 +185,7 @@ def test_a_foreign_host_is_refused(client: TestClient, host: str) -> None:
     "host", ["localhost", "LOCALHOST:8808", "127.0.0.1:80", "[::1]:8808", "10.1.2.3", "testserver"]
 )
 def test_a_host_that_cannot_be_rebound_is_served(client: TestClient, host: str) -> None:
-    """Such are names of this machine, IP addresses, and the address that got the request."""
+    """These are names of this machine, IP addresses, and the address that got the request."""
     assert client.get("/", headers={"Host": host}).status_code == 200
 
 

@@ -87,7 +87,9 @@ def test_a_partition_of_many_tables_is_sampled_as_one(rng: np.random.Generator) 
         )
 
 
-def test_all_rows_beyond_the_sample_are_counted_as_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_rows_seen_includes_those_outside_the_sample(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The limit of the sample is lowered for the test."""
     monkeypatch.setattr("mlmonitor.reference.fitting.fit_reference.SAMPLE_ROWS", 200)
     frame = FRAME.drop(columns=["predicted", "paid"])

@@ -27,7 +27,7 @@ def edges_of(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", LIGHT)
-def test_a_light_tail_keeps_its_edges(name: str, rng: np.random.Generator) -> None:
+def test_a_field_with_light_tails_keeps_its_bin_edges(name: str, rng: np.random.Generator) -> None:
     """Most fields have light tails, so their bins stay as they were."""
     np.testing.assert_array_equal(*edges_of(LIGHT[name](rng)))
 

@@ -87,7 +87,7 @@ def test_the_evidence_is_a_mixture_of_dirichlet_multinomial_distributions() -> N
     assert process.log_e()[0] == pytest.approx(expected)
 
 
-def test_a_shift_gains_evidence_and_other_changes_lose_little() -> None:
+def test_tilts_add_evidence_for_a_shift_and_cost_little_for_other_changes() -> None:
     """After 500 rows, tilts add over 3 to the log evidence of a shift and cost others at most 1."""
     rng = np.random.default_rng(6)
     reference = np.hstack(

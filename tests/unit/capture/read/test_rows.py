@@ -107,7 +107,7 @@ def test_a_feature_may_hold_the_id(value: object, expected: str | None) -> None:
     assert list(read_rows([entry({"id": value}, shape=shape)]).ids) == [expected]
 
 
-def test_a_row_has_the_callers_id_and_the_generated_one() -> None:
+def test_a_row_has_the_id_of_the_caller_and_the_generated_one() -> None:
     """If only one of the two exists, the row has that one."""
     shape = Shape((), Outputs(), "id")
     calls = [

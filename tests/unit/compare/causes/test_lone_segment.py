@@ -36,7 +36,7 @@ def test_a_change_of_one_segment_names_the_segment_with_its_cause() -> None:
 
 @pytest.mark.parametrize("changed", [("fire", "theft"), ("fire", "water", "theft")])
 def test_a_change_of_several_segments_names_no_segment(changed: tuple[str, ...]) -> None:
-    """Two of three have changed, or all."""
+    """Two of the three segments have changed, or all of them."""
     for incident in observe(changed):
         assert "only in" not in incident.title
 

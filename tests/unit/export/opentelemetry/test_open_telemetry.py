@@ -196,7 +196,7 @@ def test_the_exit_of_a_process_shortens_the_timeout_of_an_sdk_exporter() -> None
     assert sdk.timeouts[-1] <= 500
 
 
-def test_the_sdks_console_exporter_prints_a_snapshot(
+def test_the_console_exporter_of_the_sdk_prints_a_snapshot(
     reference: Reference, clock: ManualClock
 ) -> None:
     """Any exporter of the SDK can be used."""

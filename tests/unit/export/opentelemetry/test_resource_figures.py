@@ -58,7 +58,7 @@ def test_resource_metrics_of_the_process_equal_those_of_the_system() -> None:
             assert [value for key, value in point.attributes if key.startswith("model.")] == ["m"]
 
 
-def test_unreadable_resource_metrics_do_not_stop_the_models_export(
+def test_unreadable_resource_metrics_do_not_stop_the_export_of_the_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A container may hide its processes; the error is counted."""
@@ -128,7 +128,7 @@ def test_the_meter_provider_of_the_host_shows_the_resource_metrics() -> None:
     assert {CPU, "process.memory.usage", "mlmonitor.faults"} <= names
 
 
-def test_the_hosts_own_system_instrumentation_is_not_changed() -> None:
+def test_the_system_instrumentation_of_the_host_is_not_changed() -> None:
     """It is a singleton, which a second use would configure again."""
     from opentelemetry.instrumentation.system_metrics import SystemMetricsInstrumentor
 

@@ -139,7 +139,7 @@ def test_a_total_without_an_answer_is_sent_again(
 
 
 def served(then: Callable[[socket.socket, bytes], None]) -> tuple[socket.socket, str]:
-    """Run a server with a fixed answer, and return its socket and URL."""
+    """Run a server that answers through `then`, and return its socket and URL."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -309,7 +309,7 @@ def test_credentials_are_never_sent_to_another_destination(
     assert b"uthorization" not in seen[0]
 
 
-def test_the_hosts_tracing_does_not_record_exports(
+def test_exports_are_not_recorded_by_the_tracing_of_the_host(
     exporter: OtlpExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The context suppresses instrumentation during a send and not afterwards."""

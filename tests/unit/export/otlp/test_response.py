@@ -68,7 +68,7 @@ def test_an_html_answer_is_reported_as_suspicious(kind: str) -> None:
     assert "check the URL" in read.reason
 
 
-def test_a_servers_message_is_shown_on_one_line_and_without_secrets() -> None:
+def test_the_message_of_a_server_is_shown_on_one_line_and_without_secrets() -> None:
     """It is a `google.rpc.Status` or text; HTML pages are left out."""
     status = b"\x08\x03\x12\x12no\ns3cretpart here"
     assert parse_rpc_status(status) == ("no\ns3cretpart here", 0.0)

@@ -138,7 +138,7 @@ def test_the_name_of_a_frequent_customer_is_withheld() -> None:
 
 
 def test_an_address_is_not_named_however_frequent_it_is() -> None:
-    """Two e-mail addresses occur beside a word; most rows being addresses, the field is id-like."""
+    """Nine rows in ten hold one of two e-mail addresses, so the field is id-like."""
     counted = ranked(sample(["a@example.com"] * 700 + ["b@example.com"] * 200 + ["none"] * 100))
     assert counted.categories == ["none"]
     assert counted.id_like
