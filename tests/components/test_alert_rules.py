@@ -399,7 +399,7 @@ def test_evidence_in_promql_equals_that_of_the_library_over_the_summed_counts(
     assert_rules_pass(document, tmp_path)
 
 
-def test_every_alert_is_tested_firing_and_silent(tmp_path: Path) -> None:
+def test_every_alert_is_tested_both_firing_and_silent(tmp_path: Path) -> None:
     """Each alert has a case in which it fires and one in which it does not."""
     write_files("alerts", tmp_path)
     text = (tmp_path / "alerts.rules.yml").read_text(encoding="utf-8")

@@ -94,7 +94,7 @@ def check_types(folder: Path, declarations: list[str]) -> str:
     return done.stdout + done.stderr
 
 
-def test_every_dashboard_has_grafanas_types(tmp_path: Path) -> None:
+def test_every_dashboard_fits_the_types_of_grafana(tmp_path: Path) -> None:
     """Both schemas are checked, down to the options of panels and of their fields."""
     declarations = [text for _, board in boards() for text in declare(board)]
     assert len(declarations) > 150

@@ -61,7 +61,9 @@ def check(prometheus: Prometheus) -> None:
     assert prometheus.number('count(mlmonitor:field_psi:threshold{field="amount"})') == 1
 
 
-def test_psi_in_promql_is_psi_of_the_pooled_rows(prometheus: Prometheus, serve: Starter) -> None:
+def test_psi_in_promql_equals_the_psi_of_the_pooled_rows(
+    prometheus: Prometheus, serve: Starter
+) -> None:
     """Each process exports to Prometheus directly."""
     url = f"{prometheus.otlp}/v1/metrics"
     service = serve(*GUNICORN, SERVICE_COLLECTOR=url, SERVICE_EXPORT_SECONDS="1")

@@ -41,7 +41,7 @@ def test_maturity_is_a_share_that_never_falls_with_age(labels: list[tuple[int, i
     assert (np.diff(measured) >= -1e-12).all()
 
 
-def test_projected_label_shares_equal_macks_chain_ladder_on_a_triangle() -> None:
+def test_projected_label_shares_equal_the_chain_ladder_of_mack_on_a_triangle() -> None:
     """Cohorts have 10 20 20, 10 30 and 12 cumulative labels; the factors are 50/20 and 20/20."""
     table = CohortTable(1.0)
     for cohort, increments in enumerate(([10, 10, 0], [10, 20], [12])):

@@ -95,7 +95,7 @@ def test_every_edge_case_gives_finite_or_unknown_scores(then: str, now: str) -> 
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-def test_counts_beyond_32_bits_overflow_nothing(measure: str) -> None:
+def test_counts_beyond_32_bits_do_not_overflow(measure: str) -> None:
     """A thousand billion values a bin have the same distance as a hundred each."""
     small = np.array([[100, 200, 300, 400]]), np.array([[400, 300, 200, 100]])
     large = tuple(table * BEYOND_32_BITS for table in small)

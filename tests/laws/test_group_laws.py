@@ -24,7 +24,7 @@ def assert_equal(one: GroupSizes, other: GroupSizes) -> None:
 
 
 @given(GROUPS, GROUPS)
-def test_merging_is_adding_all_rows_in_any_order(one: list[int], other: list[int]) -> None:
+def test_merging_equals_adding_all_rows_in_any_order(one: list[int], other: list[int]) -> None:
     """The empty sketch is the identity."""
     merged = sketch(one)
     merged.merge(sketch(other))

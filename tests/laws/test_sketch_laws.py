@@ -140,7 +140,7 @@ def _same_shapes(one: Shapes, two: Shapes, values: Sequence[Any]) -> None:
 
 
 def _rare_names(values: Sequence[object], at: int) -> set[str]:
-    """Return the names outside the dictionary's own, computed without it; booleans have none."""
+    """Return the names that the dictionary lacks, computed without it; booleans have none."""
     if PLAN.dictionaries[at].is_boolean:
         return set()
     present = [value for value in values if value is not ABSENT and not is_missing(value)]

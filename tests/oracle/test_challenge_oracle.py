@@ -73,7 +73,7 @@ def name_case(case: Any) -> str:
 
 
 @pytest.mark.parametrize("case", cases(), ids=name_case)
-def test_the_mean_loss_of_a_challenge_equals_scikit_learns(case: Case) -> None:
+def test_the_mean_loss_of_a_challenge_equals_that_of_scikit_learn(case: Case) -> None:
     """Labels are given by id, and beside the predictions."""
     loss, predictions, actual, expected, options = case
     has_classes = np.asarray(actual).dtype.kind == "U"
@@ -112,7 +112,7 @@ def own_loss(predicted: Numbers, actual: Numbers) -> Numbers:
     return np.maximum(0.9 * (actual - predicted), 0.1 * (predicted - actual))
 
 
-def test_a_custom_pinball_loss_equals_scikit_learns() -> None:
+def test_a_custom_pinball_loss_equals_that_of_scikit_learn() -> None:
     """The loss is a function of two arrays of numbers."""
     challenge = Challenge("pinball", loss=own_loss)
     challenge.record_outcomes(CHANCE, champion=CHANCE / 2, challenger=CHANCE + 0.1)

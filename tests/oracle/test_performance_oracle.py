@@ -35,7 +35,7 @@ processes = pytest.mark.parametrize("processes", [1, PROCESSES])
 
 @processes
 @pytest.mark.parametrize("scale", [1.0, 1e6])
-def test_regression_measures_equal_scikit_learns(processes: int, scale: float) -> None:
+def test_regression_measures_equal_those_of_scikit_learn(processes: int, scale: float) -> None:
     """They agree to 1e-9, also far from zero."""
     rng = np.random.default_rng(0)
     actual = rng.normal(5, 1, ROWS) * scale
@@ -68,7 +68,9 @@ def classes_of(plan: OutcomePlan, actual: Any, predicted: Any, scores: Any) -> O
 
 @processes
 @pytest.mark.parametrize("rate", [0.5, 0.02])
-def test_binary_classification_measures_equal_scikit_learns(processes: int, rate: float) -> None:
+def test_binary_classification_measures_equal_those_of_scikit_learn(
+    processes: int, rate: float
+) -> None:
     """They agree to 1e-9, and areas agree within the error that they state."""
     rng = np.random.default_rng(1)
     logits = rng.normal(np.log(rate / (1 - rate)), 1.5, ROWS)
@@ -121,7 +123,7 @@ def test_a_calibration_curve_equals_one_by_numpy(processes: int) -> None:
         assert part.low < part.share < part.high
 
 
-def test_the_outcome_of_another_threshold_equals_numpys() -> None:
+def test_the_outcome_of_another_threshold_equals_that_of_numpy() -> None:
     """Counts, precision and gain are exact at the edges of bins."""
     rng = np.random.default_rng(5)
     score = rng.random(ROWS)
@@ -139,7 +141,7 @@ def test_the_outcome_of_another_threshold_equals_numpys() -> None:
 
 
 @processes
-def test_multiclass_measures_equal_scikit_learns(processes: int) -> None:
+def test_multiclass_measures_equal_those_of_scikit_learn(processes: int) -> None:
     """They are macro averages, and one class is never predicted."""
     rng = np.random.default_rng(4)
     scores = rng.dirichlet([1, 2, 1, 0.2], ROWS)
@@ -165,7 +167,7 @@ def test_multiclass_measures_equal_scikit_learns(processes: int) -> None:
     assert abs(performance["roc_auc"].value - area) <= performance.auc_error["roc_auc"] + 1e-12
 
 
-def test_ranking_measures_equal_scikit_learns() -> None:
+def test_ranking_measures_equal_those_of_scikit_learn() -> None:
     """These are NDCG at ten and the reciprocal rank of the first relevant item."""
     rng = np.random.default_rng(8)
     scores, relevance = rng.random((200, 25)), rng.poisson(0.3, (200, 25)).astype(float)

@@ -76,7 +76,7 @@ def test_profiles_by_one_column_are_keyed_by_its_values(spark: Any) -> None:
     assert list(by_shop) == [1, 2, None]
 
 
-def test_a_frame_without_rows_is_the_empty_profile(claims: Any) -> None:
+def test_a_frame_without_rows_has_an_empty_profile(claims: Any) -> None:
     """It has no groups either."""
     empty = claims.where("limit < -1")
     assert profile(empty, REFERENCE).rows == 0

@@ -214,7 +214,7 @@ def test_without_drift_at_most_fifteen_models_in_a_hundred_alert_for_drift_or_qu
 
 
 @pytest.mark.slow
-def test_contributions_to_a_shift_are_rarely_beyond_chance_without_drift(
+def test_contributions_to_a_shift_rarely_exceed_their_threshold_without_drift(
     rng: np.random.Generator,
 ) -> None:
     """Of all contributions without drift, at most about one in a hundred is marked."""

@@ -128,7 +128,7 @@ def no_roles(store: Connection, postgres_server: PostgresDatabase) -> Iterator[C
         store.execute(f"alter role {role}_away rename to {role}")
 
 
-def test_a_failed_init_leaves_nothing(no_roles: Connection) -> None:
+def test_a_failed_init_leaves_no_schema(no_roles: Connection) -> None:
     """The message says what to do; without roles, the right to make schemas is enough."""
     with pytest.raises(ConfigError, match="CREATEROLE"):
         initialise(no_roles)
@@ -154,7 +154,7 @@ def as_role(store: Connection) -> Any:
     return run
 
 
-def test_the_reader_sees_views_and_no_single_row(as_role: Any) -> None:
+def test_the_reader_role_may_select_from_views_but_reads_no_single_row(as_role: Any) -> None:
     """Personal rows and dead letters stay closed to dashboards, which read sums."""
     for view, _ in list_views():
         assert as_role("mlmonitor_reader", f"select * from mlmonitor.{view}") == "", view

@@ -40,7 +40,7 @@ def expressions(kind: str, naming: Naming) -> Iterator[tuple[str, str]]:
 
 
 def file_expressions(path: PurePosixPath, text: str) -> Iterator[tuple[str, str]]:
-    """Yield pairs of a title, of the panel or rule, and a PromQL expression in one file."""
+    """Yield the title of each panel or rule in a file, with its PromQL expression."""
     if path.suffix == ".json":
         yield from _search(json.loads(text), path.stem)
     elif path.name.endswith(".rules.yml"):

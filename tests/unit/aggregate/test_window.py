@@ -126,7 +126,7 @@ def test_a_window_by_rows_holds_the_newest_rows(sizes: list[int], length: int, p
 
 
 @given(st.lists(st.integers(0, 20), max_size=6), st.integers(1, 12), st.integers(1, 6))
-def test_how_rows_are_cut_into_blocks_does_not_matter(
+def test_the_split_of_rows_into_blocks_does_not_change_a_window(
     sizes: list[int], length: int, panes: int
 ) -> None:
     """After one block, a window by rows equals that after single rows."""

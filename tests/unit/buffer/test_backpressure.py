@@ -27,7 +27,7 @@ def full_handover(batches: int = 3) -> Handover:
     return calls
 
 
-def test_the_host_reads_nothing_while_there_is_room() -> None:
+def test_the_host_does_not_read_the_buffer_while_there_is_room() -> None:
     """A buffer that is not full, or not open yet, has room."""
     for calls in (Handover(10), full_handover(1)):
         if not calls.has_room:

@@ -11,7 +11,7 @@ small = st.integers(0, 11)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["add", "remove", "move"]), small), max_size=60))
-def test_an_index_finds_what_a_dictionary_would(steps: list[tuple[str, int]]) -> None:
+def test_an_id_index_finds_the_same_ids_as_a_dictionary(steps: list[tuple[str, int]]) -> None:
     """After any additions, removals and moves, each hash is found where the dictionary has it."""
     hashes = hash_ids([f"id {at}" for at in range(12)], 12)
     index, expected = IdIndex(24), dict[int, int]()

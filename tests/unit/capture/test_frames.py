@@ -220,7 +220,7 @@ def test_a_frame_that_names_a_column_twice_is_unreadable() -> None:
     assert seen.column("a") == [UNREADABLE]
 
 
-def test_a_pandas_series_is_a_row() -> None:
+def test_a_pandas_series_is_read_as_a_row() -> None:
     """It is read by name, or by position without names."""
     row = pd.DataFrame({"a": [1.0], "b": [2.0]}).iloc[0]
     assert Copiers()[type(row)](row) == (PayloadForm.MAPPING, 1, {"a": 1.0, "b": 2.0})

@@ -64,7 +64,7 @@ def test_the_log_names_the_line_of_an_error_but_not_its_message(
     assert SECRET not in caplog.text
 
 
-def test_an_exception_of_a_log_handler_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_of_a_log_handler_is_suppressed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The handlers of the host may raise as well."""
 
     def broken(*_args: object) -> None:

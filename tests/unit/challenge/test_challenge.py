@@ -257,7 +257,7 @@ def test_a_stray_pair_does_not_change_a_canary_into_a_shadow() -> None:
     assert (status.basis, status.difference.count) == ("unpaired", 301)
 
 
-def test_a_decision_is_final() -> None:
+def test_the_decision_of_a_challenge_is_final() -> None:
     """It is made once, and names the number of labels."""
     challenge = Challenge("swing")
     actual = np.zeros(200)

@@ -47,7 +47,7 @@ def write(path: Path, columns: Columns) -> Path:
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
-def test_a_shifted_file_fails_and_an_unshifted_one_passes(
+def test_the_report_of_a_shifted_file_fails_and_that_of_an_unshifted_one_passes(
     reference: Path, tmp_path: Path, ending: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Both kinds of reports count every row."""
@@ -118,7 +118,7 @@ def test_columns_with_other_names_can_be_mapped(reference: Path, tmp_path: Path)
         (["text.parquet"], "not a Parquet file"),
     ],
 )
-def test_a_wrong_argument_of_report_is_named(
+def test_a_wrong_argument_of_report_is_named_in_the_error(
     reference: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -103,7 +103,7 @@ def test_an_invalid_variable_for_metrics_falls_back_to_the_general_one() -> None
     ("text", "seconds", "is_odd"),
     [("10000", 10, False), ("250", 0.25, False), ("0", 3_600, False), ("10", 0.01, True)],
 )
-def test_the_timeout_is_in_milliseconds(text: str, seconds: float, is_odd: bool) -> None:  # noqa: FBT001 - a case
+def test_the_timeout_variable_is_in_milliseconds(text: str, seconds: float, is_odd: bool) -> None:  # noqa: FBT001 - a case
     """Source: the specification, section "Timeout".
 
     0 is indefinite; small values are suspected to be seconds.

@@ -13,7 +13,7 @@ def test_nothing_is_watched_unless_a_callable_is_named() -> None:
     assert read_watch_settings({"MLMONITOR_MODEL": "claims"}) is None
 
 
-def test_a_callable_and_a_model_are_enough() -> None:
+def test_a_callable_and_a_model_are_enough_to_watch_a_service() -> None:
     """All other settings have the defaults of `Monitor` and `watch`."""
     expected = WatchSettings("shop.pricing", "Service.predict", "claims")
     assert read_watch_settings(NAMED) == expected

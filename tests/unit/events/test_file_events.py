@@ -183,7 +183,7 @@ def test_the_next_process_completes_the_file_of_a_crashed_one(tmp_path: Path) ->
     living.close(1.0)
 
 
-def test_a_forked_child_does_not_write_its_parents_events_again(
+def test_a_forked_child_does_not_write_the_events_of_its_parent_again(
     tmp_path: Path, reference: Reference
 ) -> None:
     """Each process has its own files, in both formats."""

@@ -152,7 +152,9 @@ def test_each_backend_gets_its_own_headers() -> None:
         ({"headers": {"a": "b\r\nc: hunter2"}}, "headers"),
     ],
 )
-def test_an_invalid_option_of_a_destination_is_named(options: dict[str, Any], said: str) -> None:
+def test_an_invalid_option_of_a_destination_is_named_in_the_error(
+    options: dict[str, Any], said: str
+) -> None:
     """The error is raised at construction and not at the first export."""
     for make in (Otlp.collector, Otlp.prometheus):
         with pytest.raises(ConfigError, match=said) as caught:

@@ -148,7 +148,7 @@ def test_the_certificate_of_a_server_is_verified(
     assert send(Otlp.collector(url, ca_file=files.ca)).accepted == 1
 
 
-def test_the_environments_authorities_are_trusted_unless_ca_file_is_given(
+def test_authorities_in_the_environment_are_trusted_unless_ca_file_is_given(
     https: tuple[Server, ssl.SSLContext],
     files: Files,
     tmp_path: Path,

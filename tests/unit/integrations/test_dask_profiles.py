@@ -117,7 +117,7 @@ def test_keys_of_several_types_are_refused_without_their_values() -> None:
     assert "Jane" not in str(caught.value)
 
 
-def test_a_dask_frame_without_rows_is_the_empty_profile() -> None:
+def test_a_dask_frame_without_rows_has_an_empty_profile() -> None:
     """It has no groups either."""
     empty = partition(FRAME.iloc[:0], [0, 0])
     assert profile(empty, REFERENCE).rows == 0

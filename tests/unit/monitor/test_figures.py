@@ -361,7 +361,7 @@ def test_alerts_of_important_features_are_shown_first() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_ndcg_of_rankings_equals_scikit_learns(seed: int) -> None:
+def test_the_ndcg_of_rankings_equals_that_of_scikit_learn(seed: int) -> None:
     """Sizes at training are the relevances."""
     from sklearn.metrics import ndcg_score
 

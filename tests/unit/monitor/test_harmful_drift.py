@@ -73,7 +73,7 @@ class Service:
         return None
 
     def firing(self, measures: Sequence[str] = ()) -> list[Alert]:
-        """Return the firing alerts on performance, of some measures or any."""
+        """Return the firing alerts on performance, or those of the given measures."""
         status = self.monitor.status()
         assert (status.internal_errors, status.last_error) == (0, None)
         alerts = [alert for alert in status.alerts if alert.role == "performance"]

@@ -76,7 +76,7 @@ def serve_numbers(
 
 @pytest.mark.parametrize("make", [numbers, scores])
 @pytest.mark.parametrize("rows", [1, -1, 2])
-def test_labels_shifted_by_rows_are_named(make: Any, rows: int) -> None:
+def test_labels_shifted_by_rows_are_recognised(make: Any, rows: int) -> None:
     """They are shifted in either direction, for numbers and for scores."""
     rng = np.random.default_rng(1)
     service = Labelled(*make(rng, ROWS))
@@ -91,7 +91,7 @@ def test_labels_shifted_by_rows_are_named(make: Any, rows: int) -> None:
 
 
 @pytest.mark.parametrize("is_class", [False, True])
-def test_inverted_labels_of_scores_and_classes_are_named(*, is_class: bool) -> None:
+def test_inverted_labels_of_scores_and_classes_are_recognised(*, is_class: bool) -> None:
     """Each class has the labels of the other."""
     rng = np.random.default_rng(2)
 
@@ -108,7 +108,7 @@ def test_inverted_labels_of_scores_and_classes_are_named(*, is_class: bool) -> N
     assert "inverted_scores" in causes
 
 
-def test_labels_in_another_unit_are_named() -> None:
+def test_labels_in_another_unit_are_recognised() -> None:
     """Labels are in thousands instead of units."""
     titles = [incident.title for incident in serve_numbers(3, 300, lambda _, y: y / 1_000)]
     assert any("multiplied by about 0.001" in title for title in titles), titles
@@ -163,14 +163,14 @@ def test_a_concept_that_changes_its_sign_is_not_called_shuffled_or_shifted(
     ],
     ids=["moved", "multiplied", "part in another unit", "part -999", "part zero"],
 )
-def test_labels_that_are_offset_or_partly_wrong_are_named(change: Any, title: str) -> None:
+def test_labels_that_are_offset_or_partly_wrong_are_recognised(change: Any, title: str) -> None:
     """An offset is not a factor, and a partial fault has its share."""
     titles = [incident.title for incident in serve_numbers(9, 300, change)]
     assert any(title in text and " times or " not in text for text in titles), titles
 
 
 @pytest.mark.parametrize("rare", [0.33, 0.05])
-def test_exchanged_classes_are_named_although_a_third_class_is_never_predicted(rare: float) -> None:
+def test_exchanged_classes_are_recognised_if_a_third_class_is_never_predicted(rare: float) -> None:
     """The third class keeps its name."""
     rng = np.random.default_rng(0)
     actual = rng.choice(["a", "b", "c"], ROWS, p=[(1 - rare) / 2, (1 - rare) / 2, rare])

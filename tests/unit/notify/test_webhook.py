@@ -392,7 +392,7 @@ def test_receivers_must_be_a_list_of_webhooks(notify: Any) -> None:
         Monitor("m", exporters=[], notify=notify)
 
 
-def test_keys_are_not_shown() -> None:
+def test_signing_keys_are_not_shown() -> None:
     """They appear neither in a repr nor among the variables of a traceback."""
     assert repr(SigningKeys(["a" * 16, "b" * 16])) == "SigningKeys(2 hidden)"
 

@@ -145,7 +145,7 @@ def test_a_classic_dashboard_has_the_documented_shape(name: str) -> None:
             assert query["metricSelector"] in tile["metricExpressions"][0]
 
 
-def test_the_results_of_sql_queries_are_one_tile() -> None:
+def test_the_results_of_sql_queries_are_shown_in_one_tile() -> None:
     """They are one metric, distinguished by the name of the query."""
     assert 'custom.db.query:splitBy("query_name")' in TEXTS["classic/data.json"].replace('\\"', '"')
 

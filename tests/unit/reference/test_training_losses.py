@@ -43,7 +43,7 @@ def test_the_training_loss_of_a_regression_is_its_mean_absolute_error(
 
 
 @pytest.mark.parametrize("form", [int, bool, float, lambda truth: "yes" if truth else "no"])
-def test_training_losses_of_two_classes_equal_scikit_learns_measures(
+def test_training_losses_of_two_classes_equal_those_of_scikit_learn(
     form: Any, score: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]
 ) -> None:
     """Classes may be numbers, booleans or names; the loss is one minus the measure."""
@@ -57,7 +57,7 @@ def test_training_losses_of_two_classes_equal_scikit_learns_measures(
 
 
 @pytest.mark.parametrize("columns", [1, 2])
-def test_training_losses_of_probabilities_equal_scikit_learns_measures(
+def test_training_losses_of_probabilities_equal_those_of_scikit_learn(
     columns: int, score: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]
 ) -> None:
     """The probabilities are given in one column or in two."""
@@ -81,7 +81,7 @@ def test_training_losses_of_decision_values_have_their_boundary_at_zero(
     assert "brier" not in losses
 
 
-def test_training_losses_of_several_classes_equal_scikit_learns_measures() -> None:
+def test_training_losses_of_several_classes_equal_those_of_scikit_learn() -> None:
     """The Brier score over three classes is halved."""
     rng = np.random.default_rng(4)
     scores = rng.dirichlet([1, 1, 1], ROWS)

@@ -173,7 +173,7 @@ def test_invalid_values_are_counted_over_the_window() -> None:
     assert field("age", quality=then, window_quality=now).missing == 700
 
 
-def test_a_window_without_rows_is_a_line_and_not_a_table_of_dashes() -> None:
+def test_a_window_without_rows_is_printed_as_a_line_and_not_as_a_table_of_dashes() -> None:
     """The line says whether there never were any rows or only none in the window."""
     never = blank("age", quality=dict.fromkeys(Quality, 0))
     past = blank("age", quality=GOOD, window_quality=dict.fromkeys(Quality, 0))

@@ -13,7 +13,7 @@ PAIRS = st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size
 
 
 @given(PAIRS)
-def test_errors_over_all_buckets_equal_numpys(pairs: list[tuple[float, float]]) -> None:
+def test_errors_over_all_buckets_equal_those_of_numpy(pairs: list[tuple[float, float]]) -> None:
     """MAE, RMSE and bias are those of all pairs."""
     predicted, actual = np.array(pairs).T
     sums = ErrorSums(EDGES)

@@ -48,7 +48,7 @@ def test_bin_counts_equal_those_of_comparing_values_one_by_one(
     assert table[1].tolist() == [len(drawn)] + [0] * (len(expected) - 1)
 
 
-def test_bin_counts_equal_numpys_for_values_off_the_edges(rng: np.random.Generator) -> None:
+def test_bin_counts_equal_those_of_numpy_for_values_off_the_edges(rng: np.random.Generator) -> None:
     """If no value is an edge, the counts are those of `np.histogram`."""
     values, edges = rng.normal(size=(1, 1_000)), np.array([-1.0, 0.0, 2.0])
     expected = np.histogram(values, [-np.inf, *edges, np.inf])[0]

@@ -116,7 +116,7 @@ def copied(features: Any) -> tuple[PayloadForm, int, Any]:
     ],
     ids=lambda features: type(features).__name__,
 )
-def test_any_object_with_named_values_is_one_row(features: object) -> None:
+def test_any_object_with_named_values_is_read_as_one_row(features: object) -> None:
     """Mappings, models, dataclasses, named tuples, objects and series are rows by name."""
     assert copied(features) == (PayloadForm.MAPPING, 1, NAMED)
 
@@ -137,7 +137,7 @@ def test_extra_fields_of_a_pydantic_model_are_recorded() -> None:
     ],
     ids=lambda features: type(features).__name__,
 )
-def test_a_sequence_of_values_is_one_row(features: object) -> None:
+def test_a_sequence_of_values_is_read_as_one_row(features: object) -> None:
     """Tuples, lists and vectors of any values are rows by position."""
     assert copied(features) == (PayloadForm.SEQUENCE, 1, (1.0, "x", None))
 
@@ -234,7 +234,7 @@ def test_a_list_that_contains_itself_is_copied_quickly() -> None:
     assert copied(endless)[1] == 3
 
 
-def test_a_structured_array_is_rows_by_name() -> None:
+def test_a_structured_array_is_read_as_rows_by_name() -> None:
     """Every element is a row, and a masked value is missing."""
     rows = np.array([(1.0, 2), (3.0, 4)], dtype=[("a", "f8"), ("b", "i4")])
     assert copied(rows) == (PayloadForm.MAPPINGS, 2, [{"a": 1.0, "b": 2}, {"a": 3.0, "b": 4}])

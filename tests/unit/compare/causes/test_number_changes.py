@@ -175,7 +175,9 @@ def test_values_that_changed_for_no_known_reason_are_described_by_their_spread()
         (-1, "moved by -1 hour, as in another time zone"),
     ],
 )
-def test_a_shift_of_whole_hours_is_another_time_zone(hours: int, description: str) -> None:
+def test_a_shift_of_whole_hours_is_described_as_another_time_zone(
+    hours: int, description: str
+) -> None:
     """Times are in hours or in seconds."""
     times = np.random.default_rng(2).normal(11, 2.5, (2, ROWS))
     for hour in (1.0, 3_600.0):
@@ -207,7 +209,7 @@ def test_a_factor_of_a_part_of_the_values_is_described_with_its_share(
     assert change.share == pytest.approx(share, abs=0.04)
 
 
-def test_a_shift_of_hours_in_a_part_of_the_rows_is_another_time_zone() -> None:
+def test_a_shift_of_hours_in_a_part_of_the_rows_is_described_as_another_time_zone() -> None:
     """Three of ten rows are five hours ahead."""
     hours = np.random.default_rng(3).normal(11, 2, (2, ROWS))
     hours[1, :600] += 5

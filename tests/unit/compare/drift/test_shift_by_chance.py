@@ -21,7 +21,7 @@ LAWS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [100, 1_000])
 @pytest.mark.parametrize("law", LAWS)
-def test_few_windows_shift_by_more_than_chance(
+def test_few_windows_without_drift_exceed_the_threshold_of_the_shift(
     rng: np.random.Generator, law: str, rows: int
 ) -> None:
     """At most 3% of 300 windows do; a normal approximation allows up to 8%."""

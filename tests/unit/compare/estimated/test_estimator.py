@@ -100,7 +100,7 @@ def test_estimates_match_the_labels_while_features_and_scores_shift(
 
 
 @pytest.mark.slow
-def test_intervals_cover_what_labels_give_in_nineteen_of_twenty_chunks(
+def test_intervals_cover_the_measures_from_labels_in_nineteen_of_twenty_chunks(
     reference: Reference,
 ) -> None:
     """Chunks have a thousand rows; intervals include chance of the labels and calibration."""

@@ -70,7 +70,7 @@ def record(monitor: Monitor, columns: Columns) -> None:
         (renamed, "a category of line renamed: 31% of rows"),
     ],
 )
-def test_an_incident_that_begins_midway_gets_the_title_as_from_the_start(
+def test_an_incident_that_begins_midway_gets_the_same_title_as_one_from_the_start(
     reference: Reference, plant: Callable[[Columns], Columns], title: str
 ) -> None:
     """Most rows of the window are older; those since the alert show the cause."""

@@ -90,7 +90,7 @@ def test_a_renamed_category_is_detected_and_its_name_is_not_shown() -> None:
     ("value", "cause", "title"),
     [(np.nan, "lost", "x1 lost"), (40.0, "stuck", "x1 stuck at one value")],
 )
-def test_a_lost_or_stuck_field_is_named(value: float, cause: str, title: str) -> None:
+def test_a_lost_or_stuck_field_is_recognised(value: float, cause: str, title: str) -> None:
     """It has no values at all, or always the same one."""
     _, (incident,), _ = observe({"x1": np.full(ROWS, value)})
     assert (incident.cause, incident.title) == (cause, title)
@@ -168,7 +168,7 @@ def test_swapped_columns_are_one_incident_that_names_both() -> None:
     assert (incident.cause, incident.title) == ("swapped", "age and mileage swapped")
 
 
-def test_a_constant_in_place_of_missing_values_is_named() -> None:
+def test_a_constant_in_place_of_missing_values_is_recognised() -> None:
     """Missing values became -999; without any in training, they are part of the values."""
     income = np.random.default_rng(5).normal(40, 9, ROWS)
     is_missing = np.arange(ROWS) % 10 == 0

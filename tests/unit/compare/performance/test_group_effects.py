@@ -153,7 +153,7 @@ def test_a_single_group_has_no_interval() -> None:
     assert grouped["mae"].value == measure(REGRESSION, block, None)["mae"].value
 
 
-def test_a_model_without_errors_is_as_certain_as_its_number_of_groups() -> None:
+def test_the_interval_of_a_model_without_errors_depends_on_its_number_of_groups() -> None:
     """Wilson's interval counts groups if all rows agree."""
     groups = np.arange(ROWS) // SIZE
     codes = np.arange(ROWS) % 2

@@ -56,7 +56,7 @@ money = st.floats(-1e6, 1e6)
 
 
 @given(st.lists(st.tuples(money, money), min_size=1, max_size=80))
-def test_error_sums_by_bucket_equal_numpys(pairs: list[tuple[float, float]]) -> None:
+def test_error_sums_by_bucket_equal_those_of_numpy(pairs: list[tuple[float, float]]) -> None:
     """Count, absolute, squared and signed errors are compared in each bin and overall."""
     reference = fit_reference({"x": [0.0] * 3}, predictions=[-10.0, 0.0, 10.0])
     labels, pending = labels_of(reference)

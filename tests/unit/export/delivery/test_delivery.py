@@ -43,7 +43,7 @@ def test_each_series_is_first_exported_as_zero_at_the_time_it_was_zero(
     assert len(exporter.snapshots) == 5
 
 
-def test_histograms_start_empty_and_gauges_without_a_zero(exporter: InMemoryExporter) -> None:
+def test_histograms_start_empty_and_gauges_have_no_zero_point(exporter: InMemoryExporter) -> None:
     """A gauge does not count from zero."""
     histogram = HistogramValue((1.0,), (2, 3), 4.0, 0.5, 2.0)
     points = Point(catalog.DURATION, WHO, histogram), Point(catalog.MEAN, WHO, 3.5)

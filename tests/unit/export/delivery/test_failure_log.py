@@ -10,7 +10,7 @@ from mlmonitor.export.delivery.failure_log import FailureLog
 LOG = logging.getLogger("mlmonitor")
 
 
-def test_each_reason_is_logged_the_first_second_fourth_eighth_time(
+def test_each_reason_is_logged_the_first_second_fourth_and_eighth_time(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Reasons are counted separately, and counting restarts after a success."""

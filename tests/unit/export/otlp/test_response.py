@@ -89,7 +89,7 @@ def test_a_redirect_is_a_refusal_that_says_what_to_do(status: int) -> None:
     assert "evil" not in read.reason
 
 
-def test_a_pause_in_protobuf_is_read() -> None:
+def test_a_pause_requested_in_protobuf_is_read() -> None:
     """It is the `RetryInfo` in the details of a gRPC status; invalid ones mean no pause."""
     from google.protobuf.any_pb2 import Any
     from google.protobuf.duration_pb2 import Duration

@@ -113,7 +113,7 @@ def test_after_a_failed_tls_handshake_nothing_was_sent(
     ids=["refuses", "hangs", "resets"],
 )
 @pytest.mark.parametrize("by", ["argument", "variable"])
-def test_a_proxy_that_refuses_the_tunnel_is_named(
+def test_a_proxy_that_refuses_the_tunnel_is_named_in_the_error(
     by: str,
     behave: Callable[[socket.socket], object],
     reason: str,
@@ -131,7 +131,7 @@ def test_a_proxy_that_refuses_the_tunnel_is_named(
 
 
 @pytest.mark.parametrize("proxy", ["http://127.0.0.1:port", "http://[::1", "nonsense://h:1"])
-def test_a_malformed_proxy_in_the_environment_is_named(
+def test_a_malformed_proxy_in_the_environment_is_named_in_the_error(
     proxy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The export fails, and the start of the service does not."""
@@ -142,7 +142,9 @@ def test_a_malformed_proxy_in_the_environment_is_named(
     assert "nothing was sent" in error
 
 
-def test_a_socks_proxy_without_pysocks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socks_proxy_without_pysocks_is_named_in_the_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The reason says what to install."""
     monkeypatch.setitem(sys.modules, "socks", None)
     monkeypatch.delitem(sys.modules, "urllib3.contrib.socks", raising=False)
@@ -159,7 +161,7 @@ def _missing_socks(*_arguments: object, **_options: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_a_missing_bundle_of_certificates_is_named(
+def test_a_missing_bundle_of_certificates_is_named_in_the_error(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reason has its path and the variable that names it."""

@@ -47,7 +47,7 @@ def refused(data: Json) -> str:
     return str(caught.value)
 
 
-def test_a_valid_file_is_read_and_contains_no_word() -> None:
+def test_a_valid_file_with_derived_fields_is_read_and_contains_no_word() -> None:
     """No word of the training texts is in it, in any case."""
     data = json.dumps(SOUND)
     assert json.loads(dump(load(data.encode()))) == SOUND

@@ -147,7 +147,7 @@ def test_positional_features_form_one_row() -> None:
     assert taken(variadic, None)[1] == 1
 
 
-def test_a_wrapper_without_a_signature_hands_over_its_row() -> None:
+def test_the_argument_of_a_wrapper_without_a_signature_is_its_row() -> None:
     """A row given to `(*args, **kwargs)` is a batch of one row."""
     assert taken(wrapped, None, ROW) == (PayloadForm.MAPPINGS, 1, [ROW])
 

@@ -141,7 +141,7 @@ def test_a_builtin_is_watched(monitor: Monitor) -> None:
     assert monitor.status().predictions == 1
 
 
-def test_stacked_decorators_each_record(monitor: Monitor) -> None:
+def test_each_of_two_stacked_decorators_records_the_call(monitor: Monitor) -> None:
     """Watching twice counts twice, also with another decorator in between."""
 
     def passing(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -474,7 +474,7 @@ def test_a_single_output_of_any_name_is_the_prediction(monitor: Monitor, result:
     assert (status.unknown_fields, status.internal_errors) == ({}, 0)
 
 
-def test_an_output_with_another_name_than_the_references_is_unknown(
+def test_an_output_with_another_name_than_in_the_reference_is_unknown(
     exporter: InMemoryExporter,
 ) -> None:
     """A named output is matched by its name, even if there is only one."""
