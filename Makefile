@@ -10,10 +10,12 @@ BIN := $(VENV)/bin
 # uv resolves in seconds what pip takes minutes of CPU for; it installs into the environment named last.
 INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --python
 
-# Tests run in this many processes; two folders start processes and threads of their own, and do not.
+# Tests run in this many processes. Two folders start processes and threads of their own: they run
+# after the others, and a file stays in one process.
 JOBS ?= 2
-SERIAL := tests/processes tests/concurrency
-PARALLEL := -n $(JOBS) --dist worksteal $(SERIAL:%=--ignore=%)
+STARTING := tests/processes tests/concurrency
+BY_FILE := -n $(JOBS) --dist loadfile
+PARALLEL := -n $(JOBS) --dist worksteal $(STARTING:%=--ignore=%)
 
 # `make test ON=wheel`: the tests run on the wheel that `make wheel` has built, not on src/.
 ifeq ($(ON),wheel)
@@ -38,12 +40,12 @@ demo: $(VENV)/.demo
 # All that is not slow: less than four minutes on two idle cores.
 test: $(VENV)/.test
 	$(PYTEST) $(PARALLEL)
-	$(PYTEST) $(SERIAL)
+	$(PYTEST) $(BY_FILE) $(STARTING)
 
 # The long statistical and memory tests, and servers under load.
 test-slow: $(VENV)/.test
 	$(PYTEST) -m slow $(PARALLEL)
-	$(PYTEST) -m slow $(SERIAL)
+	$(PYTEST) -m slow $(BY_FILE) $(STARTING)
 
 # Loads and crashes on the scale of a day in production; not part of CI.
 endurance: $(VENV)/.test components
@@ -71,7 +73,7 @@ oldest:
 coverage: $(VENV)/.coverage
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(PARALLEL)
-	$(BIN)/coverage run -m pytest $(SERIAL)
+	$(BIN)/coverage run -m pytest $(STARTING)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
@@ -89,9 +91,9 @@ spark:
 	$(MAKE) .venv-spark/.spark-test VENV=.venv-spark
 	$(SUBJECT) .venv-spark/bin/python -m pytest -m integration tests/spark
 
-# A file stays in one process: its servers are started once.
+# A file stays in one process: its servers are started once. These tests mostly wait for them.
 integration: $(VENV)/.test components debian
-	$(PYTEST) -m integration -n $(JOBS) --dist loadfile
+	$(PYTEST) -m integration $(BY_FILE) -n 3
 
 check: $(VENV)/.check
 	$(BIN)/ruff format --check .
