@@ -42,7 +42,7 @@ def test_every_python_block_of_the_readme_runs(at: int, tmp_path: Path) -> None:
 
 
 def test_every_folder_of_examples_has_a_readme() -> None:
-    """It says how to run them; `tests/components` runs the collectors."""
+    """It says how to run the examples; `tests/components` runs those of collectors."""
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
     assert folders == {
         "batch_job",

@@ -60,7 +60,7 @@ def test_inner_products_of_random_features_estimate_the_kernel(rng: np.random.Ge
 
 
 def test_the_mmd_approximates_that_of_the_exact_kernel(rng: np.random.Generator) -> None:
-    """Averaged over seeds, it and the kernel similarity are within their approximation error."""
+    """Averaged over seeds, MMD and kernel similarity are within their approximation error."""
     x, y = rng.normal(size=(300, 8)), rng.normal(size=(200, 8)) + 0.7
     bandwidth = median_distance(x)
     within, across = gaussian(x, x, bandwidth).mean(), gaussian(x, y, bandwidth)

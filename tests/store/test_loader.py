@@ -294,7 +294,7 @@ def test_an_event_of_a_newer_schema_version_is_read_without_its_unknown_fields(
 
 @pytest.mark.slow
 def test_a_label_before_its_prediction_waits_for_it(store: Connection, load: Any) -> None:
-    """It arrives in an earlier batch than its prediction."""
+    """The label arrives in an earlier batch than the prediction."""
     source = EventSource()
     prediction = source.prediction(START)
     label = source.label(prediction, START + timedelta(days=1), actual=5.0)
@@ -396,7 +396,7 @@ def _sums(store: Connection) -> dict[tuple[Any, ...], list[Any]]:
 
 @pytest.mark.slow
 def test_the_database_and_the_loader_compute_the_same_sums(store: Connection, load: Any) -> None:
-    """The one path is `merge_prediction`, as events=Postgres(...) uses it, the other the loader."""
+    """One path is `merge_prediction`, which events=Postgres(...) uses; the other is the loader."""
     source = EventSource()
     events = [*source.reference(), *source.stream(80, labelled=0)]
     odd = [

@@ -94,7 +94,7 @@ def test_a_cleared_queue_is_like_a_new_one() -> None:
 
 
 def test_all_entries_pass_through_put_while_the_host_traces() -> None:
-    """No room is visible from outside then, so that each entry gets its trace origin."""
+    """The queue looks full from outside then, so that each entry gets its trace origin."""
     handover = Handover(3)
     handover.put(entry())
     assert handover.room == 3

@@ -138,7 +138,7 @@ def test_no_category_counts_as_new_for_an_open_vocabulary() -> None:
 
 
 def test_the_number_of_distinct_categories_is_estimated() -> None:
-    """It is exact for those of the dictionary, and needs the extra for the others."""
+    """The number is exact for categories of the dictionary; others need the extra."""
     reference = fit_reference({"c": ["a", "b", "c"], "x": [1.0] * 3})
     population, _ = seen(reference, {"c": ["a", "a", "b", "new"], "x": [1.0] * 4})
     compared = population.snapshot(now=2.0)

@@ -141,7 +141,7 @@ def test_failed_learning_starts_again_and_keeps_no_rows() -> None:
 
 
 def test_a_column_that_was_not_learned_is_unknown() -> None:
-    """It is counted so in the learned rows as well."""
+    """In the learned rows its values count as unknown as well."""
     subject = watched(None, baseline_rows=2)
     rows = [{"x": 1.0, "tags": [1]}, {"x": 2.0, "tags": [2]}]
     subject.ingest(Rows(2, MappingTable(rows), {}, [], [], None), now=1.0)

@@ -416,7 +416,7 @@ def test_alerts_and_incidents_are_sent_when_they_begin_and_when_they_end(
 
 
 def test_a_reference_gives_the_same_events_in_every_process(clock: ManualClock) -> None:
-    """Its counts are those with which live rows are compared."""
+    """The counts in the event are those with which live rows are compared."""
     fitted, parts = reference(), []
     for _ in range(2):
         recorder = EventRecorder()

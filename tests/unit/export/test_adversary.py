@@ -50,7 +50,7 @@ def receivers(clock: ManualClock) -> Iterator[dict[str, OtlpReceiver]]:
 
 
 def exporters(receivers: dict[str, OtlpReceiver], profiles: Sequence[str]) -> list[Any]:
-    """Return an exporter to each of these."""
+    """Return an exporter to each of these receivers."""
     makers = {
         "prometheus": Otlp.prometheus,
         "mimir": Otlp.mimir,

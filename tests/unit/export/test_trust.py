@@ -140,7 +140,7 @@ def send(exporter: OtlpExporter) -> Delivered:
 def test_the_certificate_of_a_server_is_verified(
     https: tuple[Server, ssl.SSLContext], files: Files
 ) -> None:
-    """`ca_file` names the authority; those of the system do not know it."""
+    """`ca_file` names an authority that the system does not trust."""
     url = f"https://127.0.0.1:{https[0].port}"
     with pytest.raises(ExportError, match="not trusted; pass ca_file"):
         send(Otlp.collector(url))

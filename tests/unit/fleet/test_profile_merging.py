@@ -67,7 +67,7 @@ def test_names_of_unknown_columns_are_bounded_over_all_merged_profiles() -> None
 
 
 def test_merging_an_empty_profile_on_either_side_changes_nothing() -> None:
-    """It has no reference, and its bytes can be read."""
+    """An empty profile needs no reference, and its bytes can be read."""
     kept = WHOLE.to_bytes()
     assert Profile().merge(WHOLE).to_bytes() == kept
     copied = Profile.from_bytes(kept)

@@ -36,7 +36,7 @@ def hour_profiles(hour: int, processes: int) -> list[Profile]:
 
 
 def merged(profiles: list[Profile]) -> Profile:
-    """Merge all of them into one."""
+    """Merge these profiles into one."""
     whole = Profile()
     for profile in profiles:
         whole.merge(profile)

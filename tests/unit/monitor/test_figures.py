@@ -86,7 +86,7 @@ def test_a_declared_figure_drifts_and_alerts_like_any_field(monitor: Monitor) ->
 def test_declared_figures_and_their_units_are_exported(
     monitor: Monitor, exporter: InMemoryExporter
 ) -> None:
-    """They have the series of any field, and one with the unit."""
+    """A figure has the series of any field, and one more with its unit."""
     rows = claims(200)
     monitor.record(rows, 0.8 * rows["claimed_amount"])
     assert monitor.flush(timeout_seconds=60)
@@ -165,7 +165,7 @@ def test_the_function_of_a_figure_gets_outputs_by_their_full_name(reference: Ref
 
 
 def test_reported_figures_do_not_replace_declared_ones(monitor: Monitor) -> None:
-    """One with the name of a declared figure is added to it."""
+    """A value reported under the name of a declared figure is added to that figure."""
     monitor.kpi("market_value", 7.0)
     monitor.kpi("total_savings", 3.0)
     monitor.record({"claimed_amount": [5.0], "line": ["a"]}, [4.0])

@@ -103,7 +103,7 @@ def test_booleans_followed_by_numbers_are_judged_as_a_regression() -> None:
 
 
 def test_classes_that_arrive_one_by_one_all_count() -> None:
-    """The first pair has only one of them."""
+    """The first pair shows only one of the classes."""
     status = report(list("abcabc"), list("abcaba"))
     assert status.performance is not None
     assert status.performance["accuracy"].value == pytest.approx(5 / 6)

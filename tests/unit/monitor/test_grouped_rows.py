@@ -112,7 +112,7 @@ def test_a_change_of_all_customers_is_still_detected(rng: np.random.Generator) -
 def test_dependence_of_consecutive_rows_is_estimated_without_declared_groups(
     rng: np.random.Generator,
 ) -> None:
-    """Rows of a customer follow each other in the reference."""
+    """In the reference, the rows of a customer follow one another."""
     reference, later = (
         {name: values for name, values in rows.items() if name != "customer_id"}
         for rows in (rows_of_customers(rng, first=0), rows_of_customers(rng, first=10**6))

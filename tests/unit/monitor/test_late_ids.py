@@ -169,7 +169,7 @@ def test_a_dropped_row_waits_for_no_label(reference: Reference) -> None:
 
 
 def test_the_number_of_calls_with_late_ids_is_bounded_by_the_buffer(reference: Reference) -> None:
-    """Further ones are counted as dropped labels, because their labels would find nothing."""
+    """Labels of further calls could not be matched, so they count as dropped."""
     with made(reference, buffer_rows=10) as monitor:
         batch = np.ones((8, 1))
         for _ in range(4):

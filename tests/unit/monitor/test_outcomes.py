@@ -350,7 +350,7 @@ def test_pairs_count_in_the_cohort_of_their_prediction_time() -> None:
     ids=["lists", "arrays"],
 )
 def test_rankings_are_recorded_as_pairs_of_rows(scores: Any, relevances: Any) -> None:
-    """One query has its first relevant item second, the other has it first."""
+    """One query has its first relevant item in second position, the other in first."""
     performance = status_of(scores, relevances).performance
     assert performance is not None
     assert performance.task == "ranking"

@@ -59,7 +59,7 @@ def test_two_columns_of_one_name_are_reported_by_name_at_fit() -> None:
 def test_numbers_and_dates_stored_as_text_are_reported_at_fit(
     texts: list[str], what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A file read as text stores them so, and they would be compared as categories."""
+    """Values read from a file as text would be compared as categories."""
     fit_reference({"amount": texts})
     assert f"reference: column 'amount' holds {what} as texts, which are compared as" in caplog.text
 

@@ -50,7 +50,7 @@ def test_a_change_of_the_level_is_not_dependence(at: int, factor: float) -> None
 
 @pytest.mark.parametrize(("correlation", "least"), [(0.9, 8.0), (0.98, 15.0)])
 def test_autocorrelated_values_have_a_large_design_effect(correlation: float, least: float) -> None:
-    """It should be (1 + c) / (1 - c), 19 and 99; blocks of 128 show a part of it."""
+    """The true effects, (1 + c) / (1 - c), are 19 and 99; blocks of 128 show a part of that."""
     effect = measure_effect(draw_levels(np.random.default_rng(2), 20_000, correlation))
     assert least < effect < 1.3 * (1 + correlation) / (1 - correlation)
 

@@ -50,7 +50,7 @@ def test_a_season_in_the_training_rows_is_found(
 def test_noise_is_rarely_mistaken_for_a_season(
     make: Callable[..., streams.Stream],
 ) -> None:
-    """At most one in ten references of five fields is, also if rows depend on each other."""
+    """At most one in ten references of five fields finds one, also if rows are dependent."""
     names = [search(make(20_000, seed=seed, rows_per_day=500)).name for seed in range(10)]
     if make is streams.sorted_batches:  # a batch a day, sorted: its hours do differ
         assert set(names) == {"hour_of_day"}

@@ -157,7 +157,7 @@ def test_only_types_that_can_be_read_are_written() -> None:
 def test_the_error_names_the_array_that_does_not_fit(
     expected: dict[str, Any], complaint: str
 ) -> None:
-    """Type, dimensions and shape are checked one by one, and a missing array is reported so."""
+    """Type, dimensions, shape and presence are checked one by one."""
     state = {"x": np.zeros((2, 3))}
     with pytest.raises(FormatError, match=f"^x: {complaint}"):
         part(state, "x", **expected)

@@ -26,7 +26,7 @@ def test_each_stream_is_checked_for_recovery_once_it_has_enough_rows() -> None:
 
 
 def test_recovering_takes_three_times_the_rows_that_fired_the_alert() -> None:
-    """They are counted from the alert, and the other stream is not affected."""
+    """The rows are counted from the alert; the other stream is not affected."""
     recovery = Recovery((2, 2))
     recovery.restart(np.array([True, False]), rows(1_000, 0), np.array([500, 0]))
     assert recovery.evaluate(rows(2_499, 200), nothing).tolist() == [False, True]

@@ -53,7 +53,7 @@ def test_a_flipped_sign_with_a_factor_is_described_with_both() -> None:
 
 
 def test_a_flipped_sign_of_values_around_zero_is_not_described() -> None:
-    """They look the same from both sides."""
+    """A symmetric distribution looks the same with either sign."""
     values = np.random.default_rng(0).normal(size=ROWS)
     assert find(-values, values) is None
 
@@ -202,7 +202,7 @@ def test_other_shifts_than_whole_hours_are_not_described_as_a_time_zone(hours: f
 def test_a_factor_of_a_part_of_the_values_is_described_with_its_share(
     factor: float, description: str, share: float
 ) -> None:
-    """One of several clients sends them."""
+    """One of several clients sends values in another unit."""
     change = find(replace_some(amounts(1), factor * amounts(2), share), amounts(0))
     assert change is not None
     assert change.description == description

@@ -88,7 +88,7 @@ def test_cpu_utilization_covers_the_time_since_the_previous_export() -> None:
 
 @pytest.mark.parametrize("backend", ["collector", "dynatrace"])
 def test_a_strict_backend_accepts_the_resource_metrics(backend: Any, clock: ManualClock) -> None:
-    """They are sent as totals, and as deltas that add up to them."""
+    """They are sent as totals, and as deltas that add up to the totals."""
     memory = InMemoryExporter()
     with OtlpReceiver(backend, clock=clock) as receiver:
         token = "dt0c01." + "A" * 24 + "." + "B" * 64

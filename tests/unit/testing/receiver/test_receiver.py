@@ -331,7 +331,7 @@ def test_other_paths_and_methods_are_refused(profile: str) -> None:
 
 
 def test_a_body_may_arrive_in_chunks() -> None:
-    """Clients in Go send one so if its length is unknown."""
+    """HTTP clients in Go send a body of unknown length in this way."""
     with OtlpReceiver(clock=lambda: NOW) as receiver:
         data = request(gauge("g", number(5))).SerializeToString()
         connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=60)

@@ -158,7 +158,7 @@ def test_each_of_two_stacked_decorators_records_the_call(monitor: Monitor) -> No
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 def test_generator_functions_are_refused_at_decoration(monitor: Monitor, is_async: bool) -> None:  # noqa: FBT001 - both ways
-    """Async ones, partials of one, and objects whose call is one are refused too."""
+    """Async generators, partials of generators and callable objects that yield are refused, too."""
 
     class Plain:
         def __call__(self, features: Any) -> Iterator[float]:
@@ -837,7 +837,7 @@ def test_async_blocks_behave_like_plain_blocks(monitor: Monitor) -> None:
 def test_calls_with_an_empty_id_argument_get_generated_ids(
     monitor: Monitor, given: dict[str, Any]
 ) -> None:
-    """Each call gets its own id, which its label finds."""
+    """Each call gets its own id, by which its label is matched."""
     ids: list[str] = []
 
     @monitor.watch(features="features", id_from="request")

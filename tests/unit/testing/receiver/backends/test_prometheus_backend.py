@@ -204,7 +204,7 @@ def test_a_counter_that_falls_without_a_new_start_time_is_reported(receiver: Otl
 
 
 def test_a_stale_marker_is_stored_as_a_sample_without_a_value(receiver: OtlpReceiver) -> None:
-    """It ends the series, whose newest value is the one before."""
+    """The series ends there, and its newest value is the one before the marker."""
     send(receiver, gauge("g", number(1, at=1)))
     assert send(receiver, gauge("g", number(None, at=2, flags=1))).status == 200
     assert receiver.ledger.gauge("g") == 1
