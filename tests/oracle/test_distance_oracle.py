@@ -76,7 +76,7 @@ def test_jensen_shannon_equals_the_distance_of_scipy(tables: tuple[Table, Table]
 
 @pytest.mark.parametrize("bins", [2, 3, 10, 20, 52])
 def test_critical_values_for_many_rows_are_chi_square_quantiles(bins: int) -> None:
-    """Those of PSI and chi-square are the 99% points of their chi-square, within 2%."""
+    """For PSI and chi-square they agree with the 99% quantile within 2%."""
     reference, current = np.full((1, bins), 1_000), np.full((1, bins), 50)
     threshold, point = by_law(reference, current), chi2.ppf(0.99, bins - 1)
     noise = 1 / reference.sum() + 1 / current.sum()

@@ -97,7 +97,7 @@ def test_an_unreachable_destination_is_tried_once(read_output: ReadOutput) -> No
 def test_an_invalid_configuration_and_a_refusal_have_different_exit_statuses(
     arguments: list[str], expected: str, read_output: ReadOutput
 ) -> None:
-    """The status is 2, and the single line says how to fix it."""
+    """An invalid configuration has status 2, and its single line says how to fix it."""
     assert main(["doctor", *arguments]) == 2
     assert expected in read_output()[1]
 

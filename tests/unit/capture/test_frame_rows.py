@@ -84,7 +84,7 @@ def test_frames_with_the_same_columns_are_read_together_in_order(frame: pd.DataF
 
 
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
-def test_pandas_internal_arrays_and_its_interface_give_the_same_values(
+def test_internal_arrays_of_pandas_and_its_public_interface_give_the_same_values(
     frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another version of pandas may therefore store other arrays."""

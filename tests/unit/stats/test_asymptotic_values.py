@@ -95,7 +95,7 @@ def test_the_wasserstein_threshold_does_not_depend_on_location_or_scale() -> Non
 
 
 def test_mmd_of_one_feature_has_the_threshold_of_one_squared_normal() -> None:
-    """The MMD of a single normal feature is exactly chi-square distributed."""
+    """The squared MMD of a normal feature is a scaled chi-square with one degree of freedom."""
     features = np.random.default_rng(4).normal(size=(1, 200_000))
     points = asymptotic_mmd(features, 1_000_000_000)
     expected = np.sqrt(chi2(1).ppf(0.99) * features.var() / np.array(CRITICAL_ROWS))

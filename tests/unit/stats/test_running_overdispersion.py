@@ -41,7 +41,7 @@ def test_independent_values_have_a_design_effect_of_1() -> None:
 
 @pytest.mark.parametrize("at", [500, 1_500, 2_900])
 @pytest.mark.parametrize("factor", [1.5, 4.0, 20.0])
-def test_a_change_of_the_level_is_not_dependence(at: int, factor: float) -> None:
+def test_a_change_of_the_level_does_not_count_as_dependence(at: int, factor: float) -> None:
     """The change may be early or late, small or large."""
     values = np.random.default_rng(1).exponential(1, 3_000)
     values[at:] *= factor

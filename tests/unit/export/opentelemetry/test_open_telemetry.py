@@ -132,7 +132,7 @@ def test_the_otlp_exporter_of_the_sdk_sends_the_same_names_and_values_as_ours(
 
 @pytest.mark.parametrize("failure", [False, RuntimeError("s3cret")], ids=["result", "exception"])
 @pytest.mark.parametrize("preference", [None, DELTA], ids=["totals", "deltas"])
-def test_a_failed_export_of_the_sdk_loses_and_doubles_nothing(
+def test_a_failed_export_of_the_sdk_neither_loses_nor_repeats_counts(
     reference: Reference,
     clock: ManualClock,
     failure: Any,

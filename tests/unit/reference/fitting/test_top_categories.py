@@ -171,7 +171,7 @@ def test_the_share_of_categories_seen_once_predicts_new_categories(
 
 
 def test_new_categories_are_expected_even_if_all_are_listed() -> None:
-    """Categories seen once get less than their count; what is taken off goes to new ones."""
+    """Counts of listed categories are discounted, and new ones get the sum of the discounts."""
     values = ["often"] * 100 + ["a", "b", "c"]
     reference = fit_reference({"c": values, "flag": [True] + [False] * 102}, fields=PUBLIC)
     entries = reference.entries([Role.FEATURE])
