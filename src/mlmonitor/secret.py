@@ -16,7 +16,8 @@ WITHHELD = "its words are withheld, because they may repeat a short secret"
 class Secret(str):
     """A string that is sent unchanged, but shown as stars in a repr, log, message or traceback.
 
-    Concatenating it with `+` gives a plain `str` that is shown: use `after`. It is never pickled.
+    `+` gives a plain `str`, which is shown in full: use `after` to put text before a secret. A
+    secret cannot be pickled.
     """
 
     __slots__ = ()

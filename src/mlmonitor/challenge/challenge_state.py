@@ -138,7 +138,7 @@ class ChallengeState:
         return any(self._losses.begin(outputs) for outputs in sides.values())
 
     def _read(self, sides: Mapping[Side, OutputColumns]) -> Floats:
-        """Return `[2, rows, width]`, NaN for absent models; raise SchemaError if lengths differ."""
+        """Return predictions `[2 models, rows, outputs]`; NaN for a model without predictions."""
         columns = {side: self._losses.read(outputs) for side, outputs in sides.items()}
         lengths = {len(numbers) for numbers in columns.values()}
         if len(lengths) != 1:

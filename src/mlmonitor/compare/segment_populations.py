@@ -139,7 +139,10 @@ def share_alpha(
 
 
 def split_block(block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
-    """Yield each segment that occurs with its rows as a block, in their order, without kernels."""
+    """Yield the code of each segment that occurs, and a block of its rows in their original order.
+
+    The blocks have no `kernels`.
+    """
     order = np.argsort(codes, kind="stable")
     present, starts = np.unique(codes[order], return_index=True)
     numeric = block.numeric[:, order]

@@ -110,7 +110,7 @@ class Comparing:
 
     @property
     def nbytes(self) -> int:
-        """Memory used without the populations, in bytes."""
+        """Memory used, apart from that of the populations, in bytes."""
         parts = self.deriver, self.segmentation, self.estimator
         return sum(part.nbytes for part in parts if part is not None)
 

@@ -46,7 +46,7 @@ def kernel_plans(content: ReferenceFile) -> list[KernelPlan]:
 class Deriver:
     """Adds the derived fields of a reference to each block.
 
-    Price: the prices of `TextColumns`, `EmbeddingColumns` and `Distances`, as far as they are used.
+    Price: that of `TextColumns`, `EmbeddingColumns` and `Distances`, if they are used.
     """
 
     def __init__(self, content: ReferenceFile, schema: Schema) -> None:

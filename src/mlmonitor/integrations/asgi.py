@@ -60,7 +60,7 @@ class _Lifespan:
         self._sent: set[str] = set()
 
     async def run(self, app: App, scope: MutableMapping[str, Any]) -> None:
-        """Let the app answer the server; send the answers that the app has not sent."""
+        """Let the app answer the server, then send the answers that the app has left out."""
         try:
             await app(scope, self._receive_message, self._send_message)
         except BaseException as error:
@@ -83,7 +83,7 @@ class _Lifespan:
         await self._send(message)
 
     async def _answer(self) -> None:
-        """Send the messages that the app has not sent."""
+        """Send the answers to the server that the app has left out."""
         if self._sent & _LAST:
             return
         if not self._received:

@@ -55,7 +55,7 @@ def _compute_relative_entropy(p: Floats, q: Floats) -> Floats:
 
 
 def _smooth(counts: Table, present: NDArray[np.bool_]) -> Floats:
-    """Return shares with half a count added to each present bin; absent bins get 1, with log 0."""
+    """Return shares with half a count added to each present bin; 1 for absent ones, so log is 0."""
     halved = np.where(present, counts + 0.5, 0.0)
     whole = np.maximum(halved.sum(axis=1, keepdims=True), 0.5)
     return np.where(present, halved / whole, 1.0)

@@ -91,7 +91,7 @@ def test_merging_keeps_the_newest_time_of_profiles() -> None:
 def test_the_command_fleet_orders_files_by_their_hour(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Arguments may be in any order; without --by they are one round."""
+    """Files may be named in any order; without --by, all files together are one round."""
     REFERENCE.save(tmp_path / "r.json")
     paths = []
     for hour in (41, 40, 39):

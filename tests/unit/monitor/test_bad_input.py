@@ -234,7 +234,7 @@ def test_an_invalid_call_does_not_affect_other_calls_of_its_drain(
             assert status.field(name).quality[Quality.VALID] >= 1
 
 
-def test_labels_that_do_not_fit_their_ids_are_an_error_with_advice() -> None:
+def test_fewer_labels_than_ids_are_an_error_that_names_the_expected_number() -> None:
     """The error says what was expected."""
     with make() as monitor:
         monitor.label(["a", "b"], [1.0])

@@ -79,7 +79,7 @@ def test_a_block_that_ends_while_its_id_is_created_is_found_by_the_id(reference:
 
 
 def test_an_unreadable_row_does_not_affect_the_ids_of_other_rows(monitor: Monitor) -> None:
-    """Two frames that cannot be joined stand among rows."""
+    """Two of the rows are frames that cannot be joined."""
     frames = [pd.DataFrame([ROW]) for _ in range(2)]
     for frame in frames:
         frame.attrs["x"] = np.zeros(3)  # which pandas compares when it joins, and cannot

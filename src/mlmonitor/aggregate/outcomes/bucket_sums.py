@@ -96,7 +96,7 @@ class RegressionSums(PairSums):
     __slots__ = ()
 
     def update(self, predicted: Floats, actual: Floats, buckets: Buckets) -> None:
-        """Add pairs; one with a NaN on either side is left out."""
+        """Add pairs, except those in which either value is NaN."""
         is_counted = ~(np.isnan(predicted) | np.isnan(actual)) & (buckets >= 0)
         if not is_counted.all():
             predicted, actual = predicted[is_counted], actual[is_counted]
@@ -186,7 +186,7 @@ class ConfusionMatrix:
         self.counts: Counts = np.zeros((buckets, classes, classes), np.int64)
 
     def update(self, predicted: Buckets, actual: Buckets, buckets: Buckets) -> None:
-        """Add pairs of class codes; one below zero on either side is left out."""
+        """Add pairs of class codes, except those in which either code is negative."""
         is_counted = (predicted >= 0) & (actual >= 0) & (buckets >= 0)
         size = self.counts.shape[1]
         cells = (buckets[is_counted] * size + actual[is_counted]) * size + predicted[is_counted]

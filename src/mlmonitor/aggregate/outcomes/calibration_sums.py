@@ -25,7 +25,7 @@ class CalibrationSums(PairSums):
     __slots__ = ()
 
     def update(self, predicted: Floats, actual: Floats, buckets: Buckets) -> None:
-        """Add pairs; one that is not finite on either side is left out."""
+        """Add pairs, except those in which either value is not finite."""
         is_counted = np.isfinite(predicted) & np.isfinite(actual) & (buckets >= 0)
         p, y = predicted[is_counted] - self.center, actual[is_counted] - self.center
         buckets = buckets[is_counted]

@@ -36,7 +36,7 @@ class ErrorSums:
         self.signed: Floats = np.zeros(len(edges) + 1)
 
     def update(self, predicted: Floats, actual: Floats) -> None:
-        """Add pairs; one with a NaN on either side is left out."""
+        """Add pairs, except those in which either value is NaN."""
         has_both = ~(np.isnan(predicted) | np.isnan(actual))
         predicted, actual = predicted[has_both], actual[has_both]
         bucket = np.searchsorted(self.edges, predicted, side="left")

@@ -67,7 +67,7 @@ class LossBins(NamedTuple):
 
     @property
     def values(self) -> Floats:
-        """The value, from 0 to 1, that a loss in each bin counts as."""
+        """The value that stands for the losses in each bin, as a share of `scale`."""
         if self.measure in _ZERO_OR_ONE:
             return np.array([0.0, 1.0])
         values: Floats = (np.arange(LOSS_BINS) + (0.0 if self.is_floor else 0.5)) / LOSS_BINS

@@ -23,7 +23,10 @@ def group_names(groups: int) -> list[str]:
 
 
 def count_groups(names: Collection[str]) -> int:
-    """Return the largest number of groups with at least five names in each; 0 if below 2."""
+    """Return the number of groups that these names are divided into, or 0 if there are too few.
+
+    It is the largest number with which every group has at least five names.
+    """
     for groups in range(min(MOST_GROUPS, len(names) // LEAST_NAMES), 1, -1):
         sizes = np.bincount([group_of(name, groups) for name in names], minlength=groups)
         if sizes.min() >= LEAST_NAMES:

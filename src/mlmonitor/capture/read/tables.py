@@ -86,7 +86,7 @@ class MappingTable:
         return [row for row in self._rows if row is not None]
 
     def _name_by_text(self) -> None:
-        """Convert all names to text, as those of a frame are, after a look-up has failed."""
+        """Convert the keys of all rows to text, as is done with the names of a frame's columns."""
         if self._is_even:
             self._is_even = False
             self._rows = [row if row is None else _with_text_names(row) for row in self._rows]

@@ -41,7 +41,7 @@ class Significance(NamedTuple):
 
     @property
     def drift_threshold(self) -> float:
-        """The evidence at which drift of a field fires an alert; there is one stream per field."""
+        """The evidence at which drift of one field fires an alert."""
         return self._compute_threshold(self.fields, DRIFT_PART)
 
     @property

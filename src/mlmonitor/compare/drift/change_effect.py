@@ -88,19 +88,19 @@ class ChangeEffect:
         return best, counts, seasons
 
     def _compute_gains(self, fields: Counts, counts: Counts, seasons: Counts) -> Floats:
-        """The excess of some fields, given their indices; -inf if they have too few rows."""
+        """Return how far changes of some fields exceed the tolerance; -inf if of too few rows."""
         baseline, effective = self._baseline.select(fields), self._effective.select(fields)
         expected = effective.expected(baseline.for_rows(seasons))
         gains = self.excess_over(expected, effective.current(counts))
         return np.where(counts.sum(axis=1) >= self._min_rows, gains, -np.inf)
 
     def excess(self, counts: Counts, seasons: Counts) -> Floats:
-        """By how much the changes of all fields exceed the tolerance, given the rows by season."""
+        """Return how far changes of all fields exceed the tolerance, given the rows by season."""
         expected = self._effective.expected(self._baseline.for_rows(seasons))
         return self.excess_over(expected, self._effective.current(counts))
 
     def excess_over(self, expected: Table, counts: Table) -> Floats:
-        """By how much a change of effective counts exceeds the tolerance; 0 if it does not."""
+        """Return how far changes of effective counts exceed the tolerance; 0 if they do not."""
         beyond = np.maximum(psi_lower_sequence(expected, counts) - self._tolerance, 0.0)
         of_bins = bin_excess(expected, counts, self._tolerance, self._least)
         larger: Floats = np.maximum(beyond, of_bins)

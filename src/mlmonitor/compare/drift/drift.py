@@ -228,7 +228,10 @@ class Drift:
         return is_zero
 
     def _bound_psi(self, counts: Counts, seasons: Counts) -> Floats:
-        """The lower bound of each field's PSI, given counts and their rows by season."""
+        """Return a lower bound of each field's PSI.
+
+        counts: rows by field and bin. seasons: the same rows by field and season.
+        """
         expected = self._effective.expected(self._baseline.for_rows(seasons))
         return np.nan_to_num(psi_low(expected, self._effective.current(counts)))
 

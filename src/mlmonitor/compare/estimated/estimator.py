@@ -52,13 +52,14 @@ class Estimator:
     """Expected outcomes of the predictions in a window, from the calibration of the reference.
 
     The score of each row falls into a bin of its calibration curve, which gives the probability of
-    each outcome. If the calibration depended on features in training, they correct it row by row.
+    each outcome. If the calibration depended on features in training, the row's values of these
+    features correct its probability.
     The window is kept in halves, so it covers between half and all of its span. Each cohort of
     predictions is also kept separately.
     Promise: additive in the rows. An estimate is unbiased as long as the probability of an outcome,
         given the score and these features, is the same as in training.
     Price: three tables of 24 bytes per bin and group, 4.8 kB for two classes and 100 bins; one more
-        for each of 60 cohorts, at most 512 KB; one search per row and score.
+        table for each of 60 cohorts, at most 512 KB; one search per row and score.
     Source: CBPE of NannyML (Białek et al., "Estimating model performance under covariate shift
         without labels", arXiv 2401.08348), which describes PAPE as well.
     """

@@ -72,7 +72,10 @@ def estimate_binary(sums: ExpectedSums, uncertainty: Floats) -> dict[str, Estima
 
 
 def _derive_by_outcome(negative: float, positive: float, bins: Floats) -> Floats:
-    """Return `[2, bins]`: the derivative for rows predicted as negative, then as positive."""
+    """Return a measure's derivatives with respect to the outcomes in each cell, `[2, bins]`.
+
+    negative, positive: the derivative for rows predicted as negative, and as positive.
+    """
     return np.stack([negative * bins, positive * bins])
 
 

@@ -142,7 +142,10 @@ class MeasureWatch:
             self._recovering = max(rows, RECOVERY_LABELS)
 
     def _has_recovered(self) -> bool:
-        """Whether as many new labels as fired the alert, at most 5,000, are within the bounds."""
+        """Whether the measure of enough new labels is within the bounds.
+
+        Enough is the number of labels that fired the alert, at least 200 and at most 5,000.
+        """
         if self._recovery is None:
             return False
         estimate = Performance(self._recovery).get(self.objective.measure)

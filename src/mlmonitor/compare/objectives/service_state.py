@@ -59,7 +59,7 @@ class ServiceState:
 
     @property
     def parts(self) -> tuple[Evaluable, ...]:
-        """The parts that are evaluated separately."""
+        """The parts of the service that fire alerts."""
         return self.alerts, self.rate, self.objectives
 
     def snapshot(self, *, now: float) -> CallsSnapshot:

@@ -52,7 +52,7 @@ class ActualColumn(NamedTuple):
 
 
 def read_actuals(values: Values, field: Field, dictionary: Dictionary | None) -> ActualColumn:
-    """Read a column of actuals by the kind of its field; `dictionary` holds the known classes.
+    """Read a column of actuals as its field's kind; `dictionary` holds the known classes.
 
     Equal numbers and booleans are the same class, under the name that the dictionary has for it.
     """

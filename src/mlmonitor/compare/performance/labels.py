@@ -211,7 +211,7 @@ class LabelledOutcomes:
             self._begin_again(actuals, now=now)
 
     def _read(self, actuals: Values) -> ActualColumn:
-        """Read actuals by the kind of their population."""
+        """Read actuals as values of the kind that their population has, such as numbers."""
         assert self.population is not None  # noqa: S101 - `_prepare` precedes
         plan = self.population.plan
         dictionary = plan.dictionaries[0] if plan.dictionaries else None

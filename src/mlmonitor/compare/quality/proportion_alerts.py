@@ -134,7 +134,7 @@ class ProportionAlerts:
         return shows_nothing
 
     def _bound_growth(self, defective: Counts, rows: Counts) -> Floats:
-        """The lower bound of the growth of each share."""
+        """Return a lower bound of the growth of each share."""
         if self._dependence is None:
             return growth_lower_bound(self.belief, defective, rows)
         effects = self._dependence.at(rows)

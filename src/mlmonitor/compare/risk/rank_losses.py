@@ -41,5 +41,5 @@ class RankLosses:
 
 
 def ranked_measures(plan: OutcomePlan) -> tuple[str, ...]:
-    """Return the measure of rank losses in a tuple; empty if the task has none."""
+    """Return the measures computed from rank losses: one for scores of two classes, or none."""
     return (RANKED,) if plan.task == "binary" and plan.scored else ()

@@ -89,9 +89,9 @@ def _write(values: Sequence[Any], write: Callable[[Any], bytes], *, is_hashable:
 
 
 def _has_equal_types(value: object) -> bool:
-    """Whether a value may equal one with another encoding: 1, 1.0 and True; 0.0 and -0.0.
+    """Whether a value may equal another that is encoded differently, as 1 equals 1.0 and True.
 
-    Objects may contain such values.
+    0.0 and -0.0 are another example. A mapping may contain such values.
     """
     return isinstance(value, int | float) or (isinstance(value, Mapping) and bool(value))
 

@@ -150,8 +150,8 @@ class GroupConsumer:
     def keep_alive(self) -> None:
         """Stay in the group without reading; must be called a few times a second.
 
-        Messages that arrive are stored for `read`. Partitions are paused only after some messages,
-        because the client discards what it has fetched from a paused partition.
+        Messages that arrive are stored for `read`. Partitions are paused only once several
+        messages are stored, because pausing discards what the client has already fetched.
         """
         if len(self._read) >= _MOST_KEPT:
             self._is_paused = True

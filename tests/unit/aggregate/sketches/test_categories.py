@@ -1,4 +1,4 @@
-"""Categories: a name for any value, one code for each value, and no reference to the host's."""
+"""Categories: each value has a name and one code, and no object of the host is kept."""
 
 import datetime as dt
 import gc

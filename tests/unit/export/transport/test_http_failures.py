@@ -173,7 +173,7 @@ def test_a_missing_bundle_of_certificates_is_named_in_the_error(
     assert "there is no file /no/such/bundle.pem; nothing was sent" in error
 
 
-def test_a_bundle_without_certificates_is_reported_as_a_reason(
+def test_a_bundle_without_certificates_is_reported_as_the_reason_of_the_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It does not cause a traceback."""

@@ -47,8 +47,8 @@ def refused(data: Json) -> str:
     return str(caught.value)
 
 
-def test_a_valid_file_with_derived_fields_is_read_and_contains_no_word() -> None:
-    """No word of the training texts is in it, in any case."""
+def test_a_file_with_derived_fields_is_read_and_contains_no_word_of_the_texts() -> None:
+    """Neither upper nor lower case is found."""
     data = json.dumps(SOUND)
     assert json.loads(dump(load(data.encode()))) == SOUND
     for word in (PRIVATE, "dear", "good", "day"):

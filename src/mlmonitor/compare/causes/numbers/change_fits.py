@@ -143,10 +143,10 @@ def fit_part(quantiles: Quantiles, rank: RankChange, amounts: Floats, step: floa
 
 
 def _measure_outside(quantiles: Quantiles, ranks: Floats, ends: Floats) -> tuple[Floats, float]:
-    """Return each change's misfit to values outside the reference's range, and their number.
+    """Return each change's misfit outside the reference's range, and the rows that are outside.
 
     ranks: the ranks of the later values among the changed ones. ends: the ranks of both ends of the
-    range. The number is the effective number of rows.
+    range. The rows are an effective number.
     """
     now, (low, high) = quantiles.now, quantiles.ends
     is_below, is_above = now < low, now > high

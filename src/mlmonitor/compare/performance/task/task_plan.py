@@ -42,7 +42,10 @@ class Evidence(NamedTuple):
 
     @property
     def class_names(self) -> Sequence[str]:
-        """The names of predicted classes; if most predictions are numbers, only true and false."""
+        """The names of the predicted classes.
+
+        If most predictions are numbers, texts other than `true` and `false` are not classes.
+        """
         if self.are_named:
             return self.predicted_names
         return [name for name in self.predicted_names if name in _TRUTHS]

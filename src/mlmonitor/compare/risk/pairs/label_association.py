@@ -103,7 +103,7 @@ def count_classes(plan: OutcomePlan, block: OutcomeBlock) -> Counts:
 
 
 def imply_association(loss: float, chance_loss: float, *, measure: str) -> float:
-    """Return a lower bound of the association that a mean loss implies.
+    """Return a lower bound of the association between labels and predictions with this loss.
 
     chance_loss: the loss of the same predictions paired with actuals of other rows. For normal
     numbers the squared ratio of both losses is `1 - 2 r a b / (a^2 + b^2)`, with standard

@@ -148,7 +148,7 @@ def are_unrelated(
 
 
 def _imply(plan: OutcomePlan, block: OutcomeBlock, limit: ToleratedLoss) -> float:
-    """Return the association that the tolerated loss implies."""
+    """Return the association between labels and predictions whose loss is just tolerated."""
     if limit.measure == "roc_auc":
         return 1.0 - 2 * limit.limit
     if limit.measure not in ("mae", "accuracy", "brier"):
