@@ -96,7 +96,7 @@ class CallExemplars:
         return tuple(sorted((exemplar for _, exemplar in self._durations.items()), key=_read_time))
 
     def of_error(self, name: str) -> tuple[Exemplar, ...]:
-        """Return the exemplar of a type of error as a tuple of one, or an empty tuple."""
+        """Return the exemplar of a type of error, if there is one, in a tuple."""
         return (self._errors[name],) if name in self._errors else ()
 
 

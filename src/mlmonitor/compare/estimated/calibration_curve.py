@@ -99,7 +99,7 @@ class _LiveEffect:
         return None
 
     def of_rows(self, block: Block) -> Floats:
-        """Return the effect on each row."""
+        """Return the feature's effect on the outcome of each row."""
         position = self._place - len(self._plan.schema.numeric)
         if position < 0:
             numbers = block.numeric[self._place]

@@ -48,8 +48,9 @@ class RuleResult(NamedTuple):
 class Rules:
     """Counts the values that break each declared rule, and evaluates which rules are broken.
 
-    Any violation fires an alert, because rules have no random violations. The alert resolves after
-    enough rows without a violation that the same frequency of violations would have shown up.
+    Any violation fires an alert, because rules have no random violations. The alert resolves
+    after a run of rows without a violation, once violations as frequent as before would have
+    shown up in it.
     Promise: every value that breaks a rule is counted. An unreadable value can only break
         `nullable`, and only if it is missing.
     Price: one comparison per value for a bound, one look-up for allowed values; nothing for

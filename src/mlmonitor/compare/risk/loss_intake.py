@@ -102,7 +102,7 @@ class LossIntake:
 
     @property
     def _needed_labels(self) -> int:
-        """Number of labels of a baseline; lower for measures that only some rows have."""
+        """Number of labels that a baseline needs; lower if only some rows count for the measure."""
         is_partial = self.measure in ("recall", "precision", "roc_auc")
         return BASELINE_LABELS // 5 if is_partial else BASELINE_LABELS
 

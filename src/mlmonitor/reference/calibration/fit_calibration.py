@@ -174,7 +174,10 @@ class _Candidates:
         }
 
     def effects(self, outcome: Floats, score: tuple[Counts, Floats], link: Link) -> FittedEffects:
-        """Fit effects beyond the score. score: the bin of each pair, and the offset of each bin."""
+        """Fit the effects that features have on the outcome in addition to that of the score.
+
+        score: the bin of each pair, and the offset of each bin.
+        """
         bins, offsets = score[0][self._chosen], score[1]
         candidates = {**self._by_name, SCORE: EffectCandidate(bins, len(offsets))}
         return fit_effects(outcome[self._chosen], offsets[bins], candidates, link)

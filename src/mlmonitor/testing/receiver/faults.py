@@ -57,10 +57,11 @@ class Slow:
 
 @dataclass(frozen=True)
 class Drop:
-    """Close the connection before the request is read, or after its points are stored.
+    """Close the connection at some moment of a request.
 
-    `stored` sends no answer, `half-way` half an answer: the client cannot know the outcome.
-    Over gRPC the client sees UNAVAILABLE, as if its own transport had failed.
+    when: before the request is read (`unread`), after its points are stored but without an answer
+    (`stored`), or in the middle of the answer (`half-way`). After the last two, the client cannot
+    know the outcome. Over gRPC the client sees UNAVAILABLE, as if its own transport had failed.
     """
 
     when: Literal["unread", "stored", "half-way"] = "unread"

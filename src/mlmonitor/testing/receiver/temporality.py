@@ -105,7 +105,7 @@ class DeltaStream:
         return list(self._amounts)
 
     def notes(self) -> Counter[str]:
-        """Return the number of oddities by kind; gaps that were filled later do not count."""
+        """Return the number of irregularities by kind, apart from gaps that were filled later."""
         return self.warnings + Counter({GAP: len(self._starts) - 1})
 
     def _cover(self, start: int, end: int) -> None:

@@ -249,9 +249,9 @@ def _find_partly_stuck(features: Sequence[_ChangedFeature], shown: ShownRows) ->
 
 
 def _describe_share(share: float, shown: ShownRows) -> str:
-    """Describe the share of changed rows among those since the change; empty if nearly all.
+    """Describe which share of the rows after the change is affected; empty if nearly all are.
 
-    share: the share of changed rows among the shown rows.
+    share: the share of affected rows among all shown rows, some of which may precede the change.
     """
     rows = max(shown.profile.rows, 1)
     since = min(share * rows / max(min(shown.changed_rows, rows), 1), 1.0)

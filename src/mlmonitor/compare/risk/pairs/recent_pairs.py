@@ -24,7 +24,7 @@ class RecentPairs:
 
 
 def cut_pairs(block: OutcomeBlock, rows: slice) -> OutcomeBlock:
-    """Return some of the pairs of a block."""
+    """Return the pairs in a slice of a block."""
     return OutcomeBlock(
         block.predicted[rows],
         block.actual[rows],

@@ -92,7 +92,7 @@ class SampleHead:
         return head
 
     def absorb(self, batch: "SampleHead") -> None:
-        """Add the samples of an overlay to this head."""
+        """Add the samples of an overlay, made by `batch`, to this head."""
         self.newest.update(batch.newest.maps[0])
         self.newest_ms, self.size = batch.newest_ms, batch.size
 
