@@ -33,6 +33,7 @@ from sink import sink_elsewhere
 
 FIELDS, BLOCK, ROWS, EDGES = 20, 1_280, 4_096, 13
 PYTHON, PACKED, COMPILED = "as it is", "packed", "packed, compiled statistics"
+UNMONITORED, CONTROL = "unmonitored", "unmonitored, a second run"
 Predict = Callable[[Any], Any]
 
 
@@ -130,43 +131,60 @@ def cpu(compiled: Any, rounds: int) -> None:
         print(f"{name:30} caller {host:6.0f} ns  worker {worker:6.0f} ns  of {PYTHON}: {ratios}")
 
 
-def tails(compiled: Any, rounds: int, rate: int, seconds: float) -> None:
+def watch_model(compiled: Any, monitor: Monitor, name: str) -> Predict:
+    """Return the model as a variant watches it, and let the monitor's worker count its rows."""
+    watched = monitor.watch(tail.model)
+    watched(tail.next_features())  # starts the worker
+    if name == PYTHON:
+        return watched
+    packed = PackedRows(compiled, monitor, with_statistics=name == COMPILED)
+    pipeline = monitor._worker.pipeline  # noqa: SLF001 - as above
+    absorb = pipeline.absorb
+
+    def absorb_both(now: float) -> bool:
+        is_more = absorb(now)  # first, because it begins to compare
+        packed.absorb(now)
+        return is_more
+
+    pipeline.absorb = absorb_both  # type: ignore[method-assign]  # this monitor's alone
+    return packed.watch(tail.model)
+
+
+def serve_variant(
+    compiled: Any, name: str, url: str, seconds: float, export_seconds: float
+) -> np.ndarray:
+    """Return the latencies in ns of a thread whose rows a variant counts."""
+    if name in (UNMONITORED, CONTROL):
+        return tail.served(tail.model, seconds)
+    with tail.busy_monitor(url, export_seconds) as monitor:
+        predict = watch_model(compiled, monitor, name)
+        tail.served(predict, tail.WARM_SECONDS)
+        return tail.served(predict, seconds)
+
+
+def tails(compiled: Any, turns: int, options: argparse.Namespace) -> None:
     """Print the tail latency of a serving thread for each variant, relative to no monitoring."""
-    tail.RATE = rate
+    tail.RATE = options.rate
+    order = [UNMONITORED, CONTROL, PYTHON, PACKED, COMPILED]
+    took: dict[str, list[np.ndarray]] = {name: [] for name in order}
     with sink_elsewhere() as url:
-        ways: dict[str, Predict] = {"unmonitored": tail.model}
-        for name in (PYTHON, PACKED, COMPILED):
-            monitor = tail.busy_monitor(url)
-            ways[name] = monitor.watch(tail.model)
-            ways[name](shapes.rows("dict", np.zeros((1, FIELDS)))[0])  # starts the worker
-            if name != PYTHON:
-                packed = PackedRows(compiled, monitor, with_statistics=name == COMPILED)
-                ways[name] = packed.watch(tail.model)
-                pipeline = monitor._worker.pipeline  # noqa: SLF001 - as above
-                absorb = pipeline.absorb
-
-                def absorb_both(now: float, packed: Any = packed, absorb: Any = absorb) -> Any:
-                    packed.absorb(now)
-                    return absorb(now)
-
-                pipeline.absorb = absorb_both
-        took: dict[str, list[np.ndarray]] = {name: [] for name in ways}
-        order = [*ways]
-        for turn in range(rounds + 1):
+        for turn in range(turns):
             for name in order[turn % len(order) :] + order[: turn % len(order)]:
-                latencies = tail.served(ways[name], seconds)
-                took[name].append(np.quantile(latencies, [0.5, 0.99, 0.999]) / 1e3)
-        base = np.array(took["unmonitored"][1:])
-        for name, turns in took.items():
-            costs = np.array(turns[1:])
-            ratios = [spread(ratio) for ratio in (costs / base).T]
-            quantiles = "  ".join(
-                f"{label} {middle:7.0f} us {ratio}"
-                for label, middle, ratio in zip(
-                    ("p50", "p99", "p99.9"), np.median(costs, axis=0), ratios, strict=True
+                latencies = serve_variant(
+                    compiled, name, url, options.seconds, options.export_seconds
                 )
+                took[name].append(np.quantile(latencies, [0.5, 0.99, 0.999]) / 1e3)
+    base = np.array(took[UNMONITORED])
+    for name, quantiles_by_turn in took.items():
+        costs = np.array(quantiles_by_turn)
+        ratios = [spread(ratio) for ratio in (costs / base).T]
+        quantiles = "  ".join(
+            f"{label} {middle:7.0f} us {ratio}"
+            for label, middle, ratio in zip(
+                ("p50", "p99", "p99.9"), np.median(costs, axis=0), ratios, strict=True
             )
-            print(f"{name:30} {quantiles}")
+        )
+        print(f"{name:30} {quantiles}")
 
 
 def main() -> None:
@@ -175,12 +193,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--rate", type=int, default=tail.RATE)
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--export-seconds", type=float, default=60.0)
     options = parser.parse_args()
     compiled = build()
     cpu(compiled, options.rounds)
     sys.stdout.flush()
     if options.seconds:
-        tails(compiled, max(options.rounds // 4, 1), options.rate, options.seconds)
+        tails(compiled, max(options.rounds // 4, 1), options)
     sys.stdout.flush()
     os._exit(0)  # the monitors have nothing left to deliver to
 

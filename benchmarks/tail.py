@@ -186,7 +186,7 @@ def served_monitored(url: str, seconds: float) -> np.ndarray:
     """Return the latencies in ns of a monitored thread; its monitor ends with the turn."""
     with busy_monitor(url) as monitor:
         watched = monitor.watch(model)
-        served(watched, WARM_SECONDS)
+        served(watched, min(WARM_SECONDS, seconds))
         return served(watched, seconds)
 
 
@@ -194,7 +194,7 @@ def served_async_monitored(url: str, seconds: float) -> np.ndarray:
     """Return the latencies in ns of a monitored event loop; its monitor ends with the turn."""
     with busy_monitor(url) as monitor:
         watched = monitor.watch(model_async)
-        asyncio.run(served_async(watched, WARM_SECONDS))
+        asyncio.run(served_async(watched, min(WARM_SECONDS, seconds)))
         return asyncio.run(served_async(watched, seconds))
 
 
@@ -279,7 +279,7 @@ def asked(url: str, count: int) -> np.ndarray:
 
 def measure(is_quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what the harness hands over
     """Yield all figures of this benchmark; a quick run measures less."""
-    turns, seconds = (2, 1.5) if is_quick else (10, 3.0)
+    turns, seconds = (1, 0.5) if is_quick else (10, 3.0)
     yield from in_process(turns=turns, seconds=seconds)
     if not is_quick:
         with sink_elsewhere() as url:

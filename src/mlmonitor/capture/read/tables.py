@@ -16,6 +16,7 @@ from mlmonitor.capture.read.numbers import plain_floats
 from mlmonitor.capture.read.positional_tables import MatrixTable, SequenceTable, float_matrix
 from mlmonitor.capture.values import UNREADABLE, CodedValues, Values
 from mlmonitor.errors import import_extra
+from mlmonitor.gil import yield_gil
 from mlmonitor.records import Floats
 
 
@@ -58,6 +59,7 @@ class MappingTable:
         except (KeyError, TypeError):  # a row of None has no items
             return None
         self._is_readable = True
+        yield_gil()
         if len(names) == 1:
             floats = plain_floats(values)
             return None if floats is None else floats.reshape(self.rows, 1)
