@@ -23,7 +23,7 @@ from mlmonitor.stats.eprocess import EProcess
 from mlmonitor.stats.proportions import critical_share
 from support.cases import short_form
 from support.rates import highest_rate
-from support.references import fit_reference
+from support.references import fit_reference, fit_without_thresholds
 
 ALPHA = 0.01
 STREAMS = 300
@@ -59,7 +59,7 @@ def belief_of(reference: Reference, quality: Quality) -> tuple[float, float]:
 def continuous(rng: np.random.Generator, rows: int) -> Truth:
     """Fit uniform values, for which the probability outside their extremes is known exactly."""
     x = rng.random(rows)
-    return fit_reference({"x": x}), 1 - (x.max() - x.min())
+    return fit_without_thresholds({"x": x}), 1 - (x.max() - x.min())
 
 
 def categories(exponent: float, size: int) -> Callable[[np.random.Generator, int], Truth]:
@@ -71,7 +71,7 @@ def categories(exponent: float, size: int) -> Callable[[np.random.Generator, int
         seen = rng.choice(size, rows, p=shares)
         distinct = np.unique(seen)
         values = [f"c{at}" for at in seen.tolist()]
-        reference = fit_reference({"x": values}, fields=[Field("x", public=True)])
+        reference = fit_without_thresholds({"x": values}, fields=[Field("x", public=True)])
         return reference, 1 - shares[distinct].sum()
 
     return draw
