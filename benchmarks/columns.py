@@ -68,7 +68,8 @@ OTHERS: dict[str, Any] = {
 
 def monitor_of(features: dict[str, Any] | pd.DataFrame) -> Monitor:
     """Return a monitor of these features whose worker runs only when `shapes.drain` is called."""
-    reference = Reference.fit(features, predictions=_RNG.normal(size=ROWS))
+    rows = len(next(iter(features.values()))) if isinstance(features, dict) else len(features)
+    reference = Reference.fit(features, predictions=_RNG.normal(size=rows))
     resting = {"poll_interval_seconds": 3_600.0, "export_interval_seconds": 86_400.0}
     config = Config(**{"buffer_rows": 10_000_000, **resting})
     return Monitor("bench", reference=reference, exporters=[], config=config)

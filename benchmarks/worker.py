@@ -75,7 +75,7 @@ def whylogs_row(fields: int, *, rows: int) -> Way:
 
 def rows_figures(*, is_quick: bool) -> Iterator[Figure]:
     """Yield the CPU per row for each shape: the worker's alone, and with the host's."""
-    rounds, rows = 3 if is_quick else 5, 4_096  # as between two drains of a busy service
+    rounds, rows = 3 if is_quick else 25, 4_096  # as between two drains of a busy service
     against = in_turns({WHYLOGS: whylogs_row(20, rows=100)}, rounds=rounds)[WHYLOGS].best
     fields = (20,) if is_quick else shapes.FIELDS
     cases = [("dict", n, 0.0) for n in fields]
