@@ -82,7 +82,7 @@ def test_importing_monitor_imports_only_the_part_that_records() -> None:
     modules = list_loaded("from mlmonitor import Monitor")
     assert len(modules) <= 75
     rooms = {"buffer", "capture", "config", "display", "environment", "errors", "formatting"}
-    assert list_rooms(modules) == rooms | {"forks", "monitor", "records", "worker"}
+    assert list_rooms(modules) == rooms | {"forks", "gil", "monitor", "records", "worker"}
 
 
 def test_a_plain_monitor_imports_no_package_that_it_does_not_need(tmp_path: Path) -> None:
