@@ -21,10 +21,8 @@ PARALLEL := -n $(JOBS) --dist worksteal $(STARTING:%=--ignore=%)
 ifeq ($(ON),wheel)
 SUBJECT := PYTHONPATH=$(CURDIR)/build/wheel TESTED_WHEEL=$(CURDIR)/build/wheel
 endif
-# A thread a process: more of them would only wait for one another. Freed memory stays with the process (glibc):
-# simulations free large arrays all the time, and to get them back page by page takes a tenth of their time.
-PYTEST := $(SUBJECT) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MALLOC_MMAP_THRESHOLD_=1000000000 \
-	MALLOC_TRIM_THRESHOLD_=2000000000 $(BIN)/python -m pytest
+# A thread a process: more of them would only wait for one another.
+PYTEST := $(SUBJECT) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .PHONY: setup demo test test-slow endurance matrix oldest coverage components debian integration spark check wheel docs \
 	dashboards \
