@@ -1,5 +1,6 @@
 """Events from a broker are stored exactly once, whatever they contain."""
 
+import gc
 import json
 import subprocess
 import sys
@@ -625,6 +626,14 @@ def test_an_error_in_an_option_of_the_loader_names_the_option(
     assert main([*base, "postgresql://u:hunter2@127.0.0.1:1/x", "--until-idle", "1"]) == 2
     printed = capsys.readouterr()
     assert "hunter2" not in printed.out + printed.err
+
+
+def test_the_load_command_leaves_the_garbage_collector_as_it_was() -> None:
+    """It collects rarely while it loads; a program that calls it goes on as before."""
+    before = gc.get_threshold(), gc.get_freeze_count()
+    command = ["load", "--brokers", "127.0.0.1:1", "--until-idle", "1", "--database"]
+    assert main([*command, "postgresql://127.0.0.1:1/nothing"]) == 2
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before
 
 
 def test_a_database_that_refuses_the_loader_stops_it(store: Connection, load: Any) -> None:

@@ -75,9 +75,8 @@ def _run(options: argparse.Namespace) -> int:
         return _load_folder(options)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     loader = Loader(_read_options(options))
-    gc.freeze()
-    gc.set_threshold(*_GARBAGE_THRESHOLDS)
     with ExitStack() as stack:
+        stack.enter_context(_rare_collections())
         if options.health_port is not None:
             server = HealthServer(loader, options.health_port)
             stack.callback(server.close)
@@ -89,6 +88,19 @@ def _run(options: argparse.Namespace) -> int:
             stack.callback(metrics.close)
         stack.enter_context(_stop_at_signals(loader))
         return _run_loader(loader)
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Collect garbage rarely, and leave the collector as it was: a caller may go on afterwards."""
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 def _load_folder(options: argparse.Namespace) -> int:
