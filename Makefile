@@ -89,9 +89,9 @@ spark:
 	$(MAKE) .venv-spark/.spark-test VENV=.venv-spark
 	$(SUBJECT) .venv-spark/bin/python -m pytest -m integration tests/spark
 
-# A file stays in one process: its servers are started once. These tests mostly wait for them.
+# A file stays in one process: its servers are started once.
 integration: $(VENV)/.test components debian
-	$(PYTEST) -m integration $(BY_FILE) -n 3
+	$(PYTEST) -m integration $(BY_FILE)
 
 check: $(VENV)/.check
 	$(BIN)/ruff format --check .
