@@ -69,14 +69,38 @@ def block_effects(  # noqa: PLR0913 - what rows have, by keyword
     Source: Kish, "Survey sampling", 1965, for design effects; Rao and Scott, "The analysis of
         categorical data from complex sample surveys", 1981, for tables of counts.
     """
-    rows = cells.size
-    shares = np.bincount(cells, minlength=width) / max(rows, 1)
-    scores = score_directions(shares, rows, is_ordered=is_ordered)
+    shares = np.bincount(cells, minlength=width) / max(cells.size, 1)
+    scores = score_directions(shares, cells.size, is_ordered=is_ordered)
+    test = EffectTest(fields, known_effect, is_evident=is_evident)
+    blocks = _measure_blocks(cells, shares, scores, expected, test)
+    points = blocks.points
+    if blocks.is_sorted:
+        points = [(rows_in_block, 1.0) for rows_in_block, _ in points]
+        test = EffectTest(fields, known_effect, is_evident=is_evident)
+    if days is not None and np.unique(days).size >= FEWEST_DAYS:
+        size, estimate = _measure_day_effect(cells, width, days, shares, scores, expected)
+        points.append((size, test.find_significant(estimate, is_declared=True)))
+    if not test.is_evident:
+        points = [(rows_in_block, 1.0) for rows_in_block, _ in points]
+    return _extend_curve(points, is_resolved=blocks.is_resolved)
+
+
+class _BlockEffects(NamedTuple):
+    """The effect of each block length as `(rows, effect)`, and what the longest blocks show."""
+
+    points: list[tuple[float, float]]
+    is_resolved: bool
+    is_sorted: bool
+
+
+def _measure_blocks(
+    cells: Counts, shares: Floats, scores: Floats, expected: Floats | None, test: EffectTest
+) -> _BlockEffects:
+    """Measure blocks of doubling length as long as there are `FEWEST_BLOCKS` of them."""
     points, share_between, is_sorted = [(1.0, 1.0)], 0.0, False
     along = scores[cells] if expected is None else scores[cells] - expected @ scores
-    table = _BlockTable(cells, shares, expected)
-    length, test = 2, EffectTest(fields, known_effect, is_evident=is_evident)
-    while rows // length >= FEWEST_BLOCKS:
+    table, length = _BlockTable(cells, shares, expected), 2
+    while cells.size // length >= FEWEST_BLOCKS:
         along = _pair_sums(along)
         squares = table.join_pairs()
         estimate = _estimate(along, squares, np.full(len(along), float(length)), shares, scores)
@@ -85,15 +109,7 @@ def block_effects(  # noqa: PLR0913 - what rows have, by keyword
         is_sorted = share_between > _UNRESOLVED_SHARE and _is_sorted(along, estimate)
         length *= 2
     is_resolved = len(points) > 1 and share_between < _UNRESOLVED_SHARE
-    if is_sorted:
-        points = [(rows_in_block, 1.0) for rows_in_block, _ in points]
-        test = EffectTest(fields, known_effect, is_evident=is_evident)
-    if days is not None and np.unique(days).size >= FEWEST_DAYS:
-        size, estimate = _measure_day_effect(cells, width, days, shares, scores, expected)
-        points.append((size, test.find_significant(estimate, is_declared=True)))
-    if not test.is_evident:
-        points = [(rows_in_block, 1.0) for rows_in_block, _ in points]
-    return _extend_curve(points, is_resolved=is_resolved)
+    return _BlockEffects(points, is_resolved, is_sorted)
 
 
 class _BlockTable:
