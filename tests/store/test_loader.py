@@ -634,6 +634,12 @@ def test_the_load_command_leaves_the_garbage_collector_as_it_was() -> None:
     command = ["load", "--brokers", "127.0.0.1:1", "--until-idle", "1", "--database"]
     assert main([*command, "postgresql://127.0.0.1:1/nothing"]) == 2
     assert (gc.get_threshold(), gc.get_freeze_count()) == before
+    gc.freeze()
+    try:
+        assert main([*command, "postgresql://127.0.0.1:1/nothing"]) == 2
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
 
 
 def test_a_database_that_refuses_the_loader_stops_it(store: Connection, load: Any) -> None:

@@ -92,15 +92,19 @@ def _run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _rare_collections() -> Iterator[None]:
-    """Collect garbage rarely, and leave the collector as it was: a caller may go on afterwards."""
-    thresholds = gc.get_threshold()
+    """Collect garbage rarely, and restore the collector: a caller may go on afterwards.
+
+    What a caller had frozen stays frozen, together with what is frozen here.
+    """
+    thresholds, was_frozen = gc.get_threshold(), gc.get_freeze_count() > 0
     gc.freeze()
     gc.set_threshold(*_GARBAGE_THRESHOLDS)
     try:
         yield
     finally:
         gc.set_threshold(*thresholds)
-        gc.unfreeze()
+        if not was_frozen:
+            gc.unfreeze()
 
 
 def _load_folder(options: argparse.Namespace) -> int:
