@@ -42,7 +42,7 @@ VALUES = np.random.default_rng(0).normal(size=(200_000, FIELDS))
 WORK_NS = 60_000
 WARM_SECONDS = 1.5
 APP_WARM_SECONDS = 2.5
-"""Until after the first export, which loads modules."""
+"""Until after the first export, which takes longer than later ones."""
 QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "worst": 1.0}
 CONTROL = "a second unmonitored run"
 

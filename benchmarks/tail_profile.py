@@ -106,16 +106,15 @@ def describe_requests(name: str, requests: Requests, slices: Slices | None) -> N
 
 def describe_slices(slices: Slices, seconds: float) -> None:
     """Print how long the worker ran, and where its longest slices ended."""
-    took = np.array(slices.cpu_ns[1:]) / 1e3
-    place_of = slices.place[1:]
+    took = np.array(slices.cpu_ns) / 1e3
     q50, q99 = np.quantile(took, [0.5, 0.99])
     print(
         f"worker: {took.sum() / 1e6 / seconds:.2%} of the time in {len(took)} slices, median "
         f"{q50:.0f}, p99 {q99:.0f}, longest {took.max():.0f} us"
     )
-    long = Counter(place_of[at] for at in np.flatnonzero(took > LONG_MICROSECONDS))
+    long = Counter(slices.place[at] for at in np.flatnonzero(took > LONG_MICROSECONDS))
     for place, count in long.most_common(20):
-        lengths = took[[at for at, name in enumerate(place_of) if name == place]]
+        lengths = took[[at for at, name in enumerate(slices.place) if name == place]]
         print(
             f"  {count:4} of {len(lengths):4} that end in {place} take more than "
             f"{LONG_MICROSECONDS:.0f} us: median {np.median(lengths):.0f}, "
