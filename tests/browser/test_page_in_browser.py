@@ -84,6 +84,7 @@ def test_drift_is_visible_and_leads_to_its_field(shifted: Monitor, visit: Open) 
     link.click()
     dialog = page.locator("dialog:modal")
     expect(dialog).to_contain_text("times what chance explains")
+    assert "limit" in dialog.locator("h2").first.inner_text()
     expect(dialog.locator("figure")).to_have_count(5)
     expect(page).to_have_url(re.compile("field=f-"))
     page.keyboard.press("Escape")
@@ -109,7 +110,9 @@ def test_the_page_works_by_keyboard_alone(shifted: Monitor, visit: Open) -> None
     page.keyboard.press("k")
     expect(page.locator("#part-fields th a").first).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator("dialog:modal h2").first).to_be_visible()
+    heading = page.locator("dialog:modal h2").first
+    expect(heading).to_be_visible()
+    assert page.locator("#part-fields th a").first.inner_text() in heading.inner_text()
     expect(page).to_have_url(re.compile("field="))
     page.keyboard.press("Escape")
     expect(page.locator("#part-fields th a").first).to_be_focused()
@@ -170,6 +173,7 @@ def test_the_page_is_complete_without_scripts(shifted: Monitor, visit: Open) -> 
     page.get_by_role("button", name="Show").click()
     expect(page).to_have_url(re.compile("q=limit"))
     expect(page.locator("#part-fields tbody tr")).to_have_count(1)
+    assert page.locator("#part-fields th a").all_inner_texts() == ["limit"]
     page.locator("#part-fields a").click()
     expect(page.locator("#detail")).to_contain_text("times what chance explains")
 

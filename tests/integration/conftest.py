@@ -12,6 +12,9 @@ import pytest
 
 from support.collector_sink import Collector, Sink, free_port, wait_for
 
+LIBRARY_MISSING = 127
+"""The exit status of a program that the loader cannot start."""
+
 
 @pytest.fixture
 def collector(tmp_path: Path) -> Iterator[Collector]:
@@ -20,6 +23,9 @@ def collector(tmp_path: Path) -> Iterator[Collector]:
     if package is None or package.origin is None:
         pytest.skip("rotel is not installed: pip install 'mlmonitor-sdk[test]'")
     binary = Path(package.origin).parent / "rotel-agent"
+    version = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)
+    if version.returncode == LIBRARY_MISSING:
+        pytest.skip(f"rotel does not start here: {version.stderr.strip()}")
     sink = Sink()
     threading.Thread(target=sink.serve_forever, daemon=True).start()
     grpc, http = free_port(), free_port()
@@ -35,7 +41,7 @@ def collector(tmp_path: Path) -> Iterator[Collector]:
     with (tmp_path / "collector.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
     try:
-        wait_for(http)
+        wait_for(http, unless=lambda: process.poll() is not None)
         yield Collector(f"http://127.0.0.1:{http}", f"http://127.0.0.1:{grpc}", sink)
     finally:
         process.send_signal(signal.SIGTERM)

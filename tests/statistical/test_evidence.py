@@ -195,13 +195,10 @@ def test_under_difficult_distributions_at_most_two_streams_in_a_hundred_alert(
 def test_one_population_of_twenty_fields_has_no_alert_in_100_000_rows(
     rows: int, rng: np.random.Generator
 ) -> None:
-    """Values pass through all steps up to alerts; an error of a step would add up over the rows.
-
-    A single stream gives no rate: above, simulated counts are checked every 50 rows.
-    """
+    """Values pass through all steps up to alerts; an error of a step would add up over the rows."""
     population, reader, _ = watched(rows, rng)
-    for _ in range(400):
-        take(population, reader, values(rng, 250))
+    for _ in range(100_000 // LOOK_ROWS):
+        take(population, reader, values(rng, LOOK_ROWS))
         assert population.evaluate(now=0.0) == []
 
 

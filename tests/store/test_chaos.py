@@ -64,8 +64,8 @@ def test_each_event_is_stored_once_through_crashes(
     own_broker: KafkaBroker, crashing: EmbeddedDatabase
 ) -> None:
     """The short form has four kills, four restarts of the broker and two database crashes."""
-    stored = load_through_chaos(own_broker, crashing, predictions=8_000, kills=4, batch=400)
-    assert stored == Stored(8_000, POISONED)
+    stored = load_through_chaos(own_broker, crashing, predictions=16_000, kills=4, batch=400)
+    assert stored == Stored(16_000, POISONED)
 
 
 @pytest.mark.endurance

@@ -148,4 +148,4 @@ def wait_for(
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.02)
-    pytest.fail(f"nothing listens there after {seconds} s")
+    pytest.fail(f"nothing listens there after {seconds} s, or its process has ended")

@@ -1,4 +1,4 @@
-"""Compare the memory that a monitor holds with its own figure."""
+"""Measure memory: what a monitor holds, beside its own figure, and the peak of a call."""
 
 import gc
 import tracemalloc
@@ -23,3 +23,17 @@ def held_bytes(
     finally:
         tracemalloc.stop()
     return measured
+
+
+def peak_bytes(call: Callable[[], object]) -> int:
+    """Return the most memory that Python and numpy held during a call.
+
+    Garbage is collected first: otherwise the peak depends on when the next collection happens.
+    """
+    gc.collect()
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

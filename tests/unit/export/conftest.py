@@ -5,5 +5,5 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def retries_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the only retry within an export follow at once; no test measures the pause before it."""
+    """Let the only retry within an export follow immediately; one test sets its own pause."""
     monkeypatch.setattr("mlmonitor.export.otlp.exporter._RETRY_SECONDS", 0.0)

@@ -145,15 +145,15 @@ def test_memory_stays_within_the_reported_bound_and_does_not_grow(
 def test_each_option_that_needs_more_memory_is_in_the_reported_bound() -> None:
     """They are panes, bins, names, fields and waiting predictions."""
 
-    def told(columns: Columns = mixed, *, bins: int = 10, **options: object) -> int:
+    def report_bytes(columns: Columns = mixed, *, bins: int = 10, **options: object) -> int:
         rng = np.random.default_rng(0)
         reference = fit_reference(columns(rng, FEW), predictions=rng.normal(size=FEW), bins=bins)
         with Monitor("m", reference=reference, exporters=[], config=config(**options)) as monitor:
             return monitor.memory_bytes
 
-    least = told()
-    assert told(window_slices=20) > least
-    assert told(bins=50) > least
-    assert told(heavy_hitters=32) > least
-    assert 2_000 * 40 < told(pending_predictions=4_000) - least < 2_000 * 100
-    assert told(wide) > least
+    least = report_bytes()
+    assert report_bytes(window_slices=20) > least
+    assert report_bytes(bins=50) > least
+    assert report_bytes(heavy_hitters=32) > least
+    assert 2_000 * 40 < report_bytes(pending_predictions=4_000) - least < 2_000 * 100
+    assert report_bytes(wide) > least

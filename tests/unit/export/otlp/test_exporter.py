@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from mlmonitor import ExportError, Otlp, catalog
 from mlmonitor.errors import ExportClosed, ExportRefused, ExportTimeout
 from mlmonitor.export.base import Point, Snapshot
+from mlmonitor.export.otlp import exporter as exporter_module
 from mlmonitor.export.otlp.exporter import OtlpExporter
 from mlmonitor.export.series.grouping import group_points
 from mlmonitor.testing import (
@@ -29,6 +31,8 @@ from mlmonitor.testing import (
 TOKEN = "dt0c01.PUBLIC.s3cretpart"  # noqa: S105 - of a test's own server
 START = 1_700_000_000.0
 TOTAL = "mlmonitor.predictions"
+RETRY_SECONDS = exporter_module._RETRY_SECONDS
+"""Read before a fixture sets it to 0."""
 
 
 def snapshot(value: int = 3, *, after: float = 60.0, statuses: int = 2) -> Snapshot:
@@ -359,3 +363,15 @@ def test_a_short_unavailability_delays_an_export_only_briefly(
     with pytest.raises(ExportError, match=str(code)):
         exporter.send(snapshot(after=61))
     assert len(receiver.ledger.requests) == 4
+
+
+def test_the_retry_within_an_export_comes_after_a_quarter_of_a_second(
+    exporter: OtlpExporter, receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The documentation says so; the fixture that removes the pause elsewhere is undone here."""
+    pauses: list[float] = []
+    monkeypatch.setattr(exporter_module, "_RETRY_SECONDS", RETRY_SECONDS)
+    monkeypatch.setattr(exporter_module, "time", SimpleNamespace(sleep=pauses.append))
+    receiver.next(Refuse(503))
+    assert exporter.send(snapshot()).accepted == 2
+    assert pauses == [0.25]
